@@ -1,0 +1,77 @@
+"""Write a file so that a reader sees the old content or the new, never half of one."""
+
+import contextlib
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from napari_utile.engine.errors import UtileError
+
+# What a person can mend: no space, no quota, no permission, a missing or wrong folder, a read-only disk.
+_USER_ERRNOS = {
+    getattr(errno, name)
+    for name in "ENOSPC EDQUOT EACCES EPERM EROFS ENOENT ENOTDIR EISDIR EFBIG ENAMETOOLONG".split()
+    if hasattr(errno, name)
+}
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside `path`, renamed to `path` when the block succeeds.
+
+    When the block raises, the temporary file is removed and `path` keeps its old content. When the process is
+    killed, `path` keeps its old content and a hidden ``.<stem>.<random>.tmp<suffix>`` stays behind.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file to write. Its folder must exist. A symbolic link is followed: the file that it names is replaced.
+
+    Yields
+    ------
+    Path
+        A path that does not exist yet, in the same folder (so that renaming is atomic) and with the same suffix.
+
+    Raises
+    ------
+    UtileError
+        When the folder is missing, the disk is full, or the file cannot be written or replaced.
+
+    Examples
+    --------
+    >>> with atomic_path("table.csv") as temporary:  # doctest: +SKIP
+    ...     temporary.write_text("index,area\\n")
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise UtileError(f"Cannot write {target.name}: the folder {target.parent} does not exist.")
+    if target.is_dir():
+        raise UtileError(f"Cannot write {target}: it is a folder.")
+    # A long name must stay within the file system's limit of 255 bytes: the stem is cut.
+    temporary = target.with_name(f".{target.stem[:40]}.{uuid.uuid4().hex[:12]}.tmp{target.suffix}")
+    try:
+        yield temporary
+        if temporary.is_file():
+            _flush_to_disk(temporary)
+            if target.exists():
+                shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.errno in _USER_ERRNOS and (error.filename is None or Path(error.filename) in (temporary, target)):
+            raise UtileError(f"Cannot write {target}: {error.strerror or error}.") from error
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Make sure that the data are on disk before the name is: else a power cut leaves an empty file."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
