@@ -1,0 +1,1 @@
+"""Scores that compare a segmentation with its ground truth."""

@@ -1,0 +1,1 @@
+"""The docks: they show state and emit intent."""
