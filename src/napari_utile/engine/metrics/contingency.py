@@ -1,0 +1,178 @@
+"""How many pixels each predicted object shares with each reference object.
+
+Every score on labels is a function of this one table. Labels are piecewise constant along a row, so the table is
+counted over runs of equal pairs instead of pixels: one comparison per pixel, then work on the few runs.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Contingency:
+    """Sparse contingency table of two label images.
+
+    Row and column 0 stand for the background (id 0), which is always present, if need be with no pixels.
+
+    Attributes
+    ----------
+    prediction_ids, truth_ids
+        (P,) and (T,) sorted label ids; the first is 0.
+    rows, columns, counts
+        (E,) non-empty cells of the table: ``counts[e]`` pixels carry ``prediction_ids[rows[e]]`` in the prediction
+        and ``truth_ids[columns[e]]`` in the truth.
+    prediction_hidden, truth_hidden
+        (P,) and (T,) pixels of each object that lie in the ignored region; they are in no other count.
+    """
+
+    prediction_ids: IntArray
+    truth_ids: IntArray
+    rows: IntArray
+    columns: IntArray
+    counts: IntArray
+    prediction_hidden: IntArray
+    truth_hidden: IntArray
+
+    @cached_property
+    def pixels(self) -> int:
+        """Number of pixels counted."""
+        return int(self.counts.sum())
+
+    @cached_property
+    def prediction_areas(self) -> IntArray:
+        """(P,) counted pixels of each predicted object."""
+        return _sum_by(self.rows, self.counts, self.prediction_ids.size)
+
+    @cached_property
+    def truth_areas(self) -> IntArray:
+        """(T,) counted pixels of each reference object."""
+        return _sum_by(self.columns, self.counts, self.truth_ids.size)
+
+    @cached_property
+    def overlaps(self) -> "Overlaps":
+        """The pairs of objects that share pixels, background left out."""
+        both = (self.rows > 0) & (self.columns > 0)
+        rows, columns, shared = self.rows[both], self.columns[both], self.counts[both]
+        union = self.prediction_areas[rows] + self.truth_areas[columns] - shared
+        return Overlaps(rows, columns, shared, shared / union)
+
+    def transposed(self) -> "Contingency":
+        """Return the table with prediction and truth exchanged."""
+        order = np.lexsort((self.rows, self.columns))
+        return Contingency(
+            self.truth_ids,
+            self.prediction_ids,
+            self.columns[order],
+            self.rows[order],
+            self.counts[order],
+            self.truth_hidden,
+            self.prediction_hidden,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """Pairs of objects that share pixels: indices into the ids of the table, shared pixels, IoU; each (E,)."""
+
+    rows: IntArray
+    columns: IntArray
+    shared: IntArray
+    iou: FloatArray
+
+
+def contingency(prediction: ArrayLike, truth: ArrayLike, ignore: ArrayLike | None = None) -> Contingency:
+    """Count the pixels that each pair of labels shares.
+
+    Parameters
+    ----------
+    prediction, truth
+        Integer or boolean arrays of one shape (any number of axes); 0 is the background, ids may skip.
+    ignore
+        Boolean array of the same shape: pixels where it is true are counted nowhere.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or labels are not whole numbers of at least 0.
+    """
+    predicted, reference = as_labels(prediction, "prediction"), as_labels(truth, "truth")
+    if predicted.shape != reference.shape:
+        raise ValueError(f"prediction has shape {predicted.shape} but truth has shape {reference.shape}")
+    hidden = None if ignore is None else np.asarray(ignore).astype(bool, copy=False)
+    if hidden is not None and hidden.shape != reference.shape:
+        raise ValueError(f"the ignored region has shape {hidden.shape} but the labels have shape {reference.shape}")
+
+    runs = _run_starts(predicted, reference, hidden)
+    lengths = np.diff(runs, append=reference.size)
+    prediction_ids, rows = _compact(predicted.ravel()[runs])
+    truth_ids, columns = _compact(reference.ravel()[runs])
+    kept = np.ones(runs.size, bool) if hidden is None else ~hidden.ravel()[runs]
+    table = sparse.coo_array(
+        (lengths[kept], (rows[kept], columns[kept])), shape=(prediction_ids.size, truth_ids.size)
+    ).tocsr()
+    table.sum_duplicates()
+    entries = table.tocoo()
+    return Contingency(
+        prediction_ids,
+        truth_ids,
+        entries.row.astype(np.int64),
+        entries.col.astype(np.int64),
+        entries.data.astype(np.int64),
+        _sum_by(rows[~kept], lengths[~kept], prediction_ids.size),
+        _sum_by(columns[~kept], lengths[~kept], truth_ids.size),
+    )
+
+
+def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
+    """Return `labels` as an integer array, or raise a ValueError that says what is wrong with it."""
+    array = np.asarray(labels)
+    if array.dtype == bool:
+        return array.view(np.uint8)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be an integer or boolean label image, got {array.dtype}")
+    if array.dtype.kind == "i" and array.size and array.min() < 0:
+        raise ValueError(f"{name} must not hold negative ids, got {array.min()}")
+    return array
+
+
+def _run_starts(
+    predicted: NDArray[np.integer], reference: NDArray[np.integer], hidden: NDArray[np.bool_] | None
+) -> IntArray:
+    if reference.size == 0:
+        return np.zeros(0, np.int64)
+    changed = np.empty(reference.size, bool)
+    changed[0] = True
+    flat_prediction, flat_truth = predicted.ravel(), reference.ravel()
+    np.not_equal(flat_prediction[1:], flat_prediction[:-1], out=changed[1:])
+    changed[1:] |= flat_truth[1:] != flat_truth[:-1]
+    if hidden is not None:
+        flat_hidden = hidden.ravel()
+        changed[1:] |= flat_hidden[1:] != flat_hidden[:-1]
+    return np.flatnonzero(changed)
+
+
+def _compact(values: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
+    """Sorted distinct ids, 0 always among them, and the index of each value in them."""
+    largest = int(values.max()) if values.size else 0
+    if largest <= 4 * values.size + 65536:
+        present = np.zeros(largest + 1, bool)
+        present[values] = True
+        present[0] = True
+        ids = np.flatnonzero(present)
+        index = np.cumsum(present, dtype=np.int64) - 1
+        return ids.astype(np.int64), index[values]
+    ids, inverse = np.unique(np.append(values.astype(np.int64), 0), return_inverse=True)
+    return ids, inverse[:-1].astype(np.int64)
+
+
+def _sum_by(index: IntArray, counts: IntArray, size: int) -> IntArray:
+    total = np.zeros(size, np.int64)
+    np.add.at(total, index, counts)
+    return total
