@@ -1,0 +1,1 @@
+"""Network families: which there are, and building one from its configuration."""
