@@ -1,0 +1,334 @@
+"""Run generators off the GUI thread: the only module that starts threads.
+
+A job is a generator. Every value it yields is progress and every yield is a point where it can be
+cancelled, paused or sent a message; what it returns is its result. Exactly one of `on_done`,
+`on_error` and `on_cancelled` follows, always on the GUI thread. Qt's own generator workers lose
+``RuntimeError``, which is what torch raises for a lack of memory; a job here reports any exception.
+"""
+
+import atexit
+import collections
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
+
+from napari_utile.engine.errors import UtileError
+
+__all__ = ["JobHandle", "LatestJob", "as_job", "cancel_all_jobs", "run_job", "sentence_of"]
+
+_logger = logging.getLogger("napari_utile")
+_Result = TypeVar("_Result")
+_running: "weakref.WeakSet[JobHandle]" = weakref.WeakSet()
+
+# Callbacks run for at most this long before the event loop gets its turn, so that a job which
+# reports faster than the window draws cannot freeze it. Seconds.
+_DELIVERY_SLICE = 0.02
+
+
+class _Mailbox(QObject):
+    """Lives on the GUI thread; a signal emitted from any thread is delivered there."""
+
+    mail = Signal()
+
+
+class JobHandle:
+    """A job under way.
+
+    Attributes
+    ----------
+    running : bool
+        True until `on_done`, `on_error` or `on_cancelled` has been called, or the job was dropped.
+    cancelled : bool
+        True once `cancel` or `drop` was called.
+    """
+
+    def __init__(
+        self,
+        generator: Generator[Any, Any, Any],
+        on_progress: Callable[[Any], object] | None,
+        on_done: Callable[[Any], object] | None,
+        on_error: Callable[[Exception], object] | None,
+        on_cancelled: Callable[[], object] | None,
+    ) -> None:
+        self._generator: Generator[Any, Any, Any] | None = generator
+        self._callbacks: dict[str, Callable[..., object] | None] = {
+            "progress": on_progress,
+            "done": on_done,
+            "error": on_error,
+            "cancelled": on_cancelled,
+        }
+        self._letters: collections.deque[tuple[str, tuple[Any, ...]]] = collections.deque()
+        self._messages: collections.deque[Any] = collections.deque()
+        self._stop = threading.Event()
+        self._go_on = threading.Event()
+        self._go_on.set()
+        self._dropped = False
+        self._finished = False
+        self._mailbox = _Mailbox()
+        app = QCoreApplication.instance()
+        if app is not None:  # callbacks belong to the GUI thread even if another one started the job
+            self._mailbox.moveToThread(app.thread())
+        self._mailbox.mail.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._thread = threading.Thread(target=self._work, name="napari-utile-job", daemon=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether an answer is still to come."""
+        return not self._finished
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was told to stop."""
+        return self._stop.is_set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job waits at its next yield."""
+        return not self._go_on.is_set()
+
+    def cancel(self) -> None:
+        """Stop at the next yield; from now on only `on_cancelled` is called, once it has stopped."""
+        self._stop.set()
+        self._go_on.set()
+
+    def drop(self) -> None:
+        """Stop at the next yield and call nothing any more: nobody waits for the answer."""
+        self._dropped = True
+        self._finished = True
+        self._letters.clear()
+        self._callbacks = dict.fromkeys(self._callbacks)
+        self.cancel()
+
+    def pause(self) -> None:
+        """Wait at the next yield until `resume` or `cancel`."""
+        self._go_on.clear()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._go_on.set()
+
+    def send(self, message: object) -> None:
+        """Make the generator's next ``yield`` evaluate to `message` (messages queue up in order)."""
+        self._messages.append(message)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the thread has ended (its last callback may still be due).
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Returns
+        -------
+        bool
+            True if the thread has ended.
+        """
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        generator, self._generator = self._generator, None
+        assert generator is not None
+        try:
+            letter = self._exhaust(generator)
+        except BaseException as error:  # noqa: BLE001  whatever it is, somebody waits for an answer
+            _logger.debug("a job failed", exc_info=True)
+            letter = ("error", (_as_exception(error),))
+        finally:
+            del generator
+        self._post("cancelled" if self.cancelled else letter[0], () if self.cancelled else letter[1])
+        _running.discard(self)
+
+    def _exhaust(self, generator: Generator[Any, Any, Any]) -> tuple[str, tuple[Any, ...]]:
+        message: Any = None
+        while not self.cancelled:
+            try:
+                progress = generator.send(message)
+            except StopIteration as end:
+                return "done", (end.value,)
+            self._post("progress", (progress,))
+            self._go_on.wait()
+            message = self._messages.popleft() if self._messages else None
+        generator.close()
+        return "cancelled", ()
+
+    def _post(self, kind: str, args: tuple[Any, ...]) -> None:
+        if self._dropped:
+            return
+        self._letters.append((kind, args))
+        with suppress(RuntimeError):  # the application is gone, and the mailbox with it
+            self._mailbox.mail.emit()
+
+    def _deliver(self) -> None:
+        until = time.perf_counter() + _DELIVERY_SLICE
+        while self._letters:
+            kind, args = self._letters.popleft()
+            self._call(kind, args)
+            if self._letters and time.perf_counter() > until:
+                self._mailbox.mail.emit()
+                return
+
+    def _call(self, kind: str, args: tuple[Any, ...]) -> None:
+        if self._finished or (kind == "progress" and self.cancelled):
+            return
+        if self.cancelled and kind == "done":
+            kind, args = "cancelled", ()
+        callback = self._callbacks[kind]
+        if kind != "progress":
+            self._finished = True
+            self._callbacks = dict.fromkeys(self._callbacks)
+        if callback is not None:
+            callback(*args)
+        elif kind == "error":
+            _logger.error("a job failed: %s", args[0], exc_info=args[0])
+
+
+def run_job(
+    generator: Generator[Any, Any, _Result],
+    *,
+    on_progress: Callable[[Any], object] | None = None,
+    on_done: Callable[[_Result], object] | None = None,
+    on_error: Callable[[Exception], object] | None = None,
+    on_cancelled: Callable[[], object] | None = None,
+    owner: QObject | None = None,
+) -> JobHandle:
+    """Run a generator in a thread of its own and report on the GUI thread.
+
+    Parameters
+    ----------
+    generator : generator
+        Not started yet. It is run, and on cancel closed, in its thread only.
+    on_progress : callable, optional
+        Called with every value the generator yields, in order, until the job is cancelled.
+    on_done, on_error, on_cancelled : callable, optional
+        Exactly one of them is called at the end: with the generator's return value, with the
+        exception that it raised, or without arguments.
+    owner : QObject, optional
+        When Qt deletes it the job is dropped: it stops and calls nothing any more.
+
+    Returns
+    -------
+    JobHandle
+        To cancel, pause or wait.
+    """
+    handle = JobHandle(generator, on_progress, on_done, on_error, on_cancelled)
+    if owner is not None:
+        reference = weakref.ref(handle)
+
+        def drop_it(*_: object) -> None:
+            job = reference()
+            if job is not None:
+                job.drop()
+
+        owner.destroyed.connect(drop_it)
+    _running.add(handle)
+    handle._thread.start()
+    return handle
+
+
+def as_job(function: Callable[..., _Result], *args: Any, **kwargs: Any) -> Generator[None, None, _Result]:
+    """Make a job out of a plain function: one cancel point before it, none within."""
+    yield
+    return function(*args, **kwargs)
+
+
+class LatestJob:
+    """Runs one job at a time and, of those asked for meanwhile, only the newest.
+
+    Made for sliders and for the mouse: requests come faster than answers, and only the last one
+    matters. The job under way is finished, not cancelled, so that the picture keeps following.
+    """
+
+    def __init__(self, owner: QObject | None = None) -> None:
+        self._owner = owner
+        self._job: JobHandle | None = None
+        self._next: tuple[Generator[Any, Any, Any], dict[str, Any]] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a job is under way."""
+        return self._job is not None and self._job.running
+
+    def run(self, generator: Generator[Any, Any, Any], **callbacks: Any) -> None:
+        """Run `generator` now, or next; callbacks as in `run_job`."""
+        if self.running:
+            self._next = (generator, callbacks)
+            return
+        then = {name: self._and_then(callbacks.pop(name, None)) for name in ("on_done", "on_error", "on_cancelled")}
+        self._job = run_job(generator, owner=self._owner, **then, **callbacks)
+
+    def drop(self) -> None:
+        """Forget the job under way and the one waiting."""
+        self._next = None
+        if self._job is not None:
+            self._job.drop()
+            self._job = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the thread of the job under way has ended."""
+        return self._job is None or self._job.wait(timeout)
+
+    def _and_then(self, callback: Callable[..., object] | None) -> Callable[..., None]:
+        def call(*args: Any) -> None:
+            try:
+                if callback is not None:
+                    callback(*args)
+            finally:
+                waiting, self._next = self._next, None
+                if waiting is not None:
+                    self.run(waiting[0], **waiting[1])
+
+        return call
+
+
+def sentence_of(error: BaseException) -> str:
+    """Say in one sentence, for the status line of a dock, what went wrong.
+
+    Parameters
+    ----------
+    error : BaseException
+        What `on_error` got.
+
+    Returns
+    -------
+    str
+        The message of errors that are meant for people; for others the kind of error as well.
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "out of memory" in text.lower():
+        return "There is not enough memory for this; choose a smaller region or close other programs."
+    if isinstance(error, UtileError | ValueError | OSError) and text:
+        return text[:300]
+    return f"Something went wrong ({type(error).__name__}): {text[:240] or 'no further details'}"
+
+
+def cancel_all_jobs(timeout: float = 5.0) -> bool:
+    """Drop every job and wait for the threads to end, at most `timeout` seconds in all.
+
+    Returns
+    -------
+    bool
+        True if all have ended.
+    """
+    jobs = list(_running)
+    for job in jobs:
+        job.drop()
+    until = time.monotonic() + timeout
+    return all([job.wait(max(0.0, until - time.monotonic())) for job in jobs])
+
+
+def _as_exception(error: BaseException) -> Exception:
+    if isinstance(error, Exception):
+        return error
+    return UtileError(f"The job was stopped by {type(error).__name__}.")
+
+
+# A thread inside torch while the interpreter is taken down crashes it.
+atexit.register(cancel_all_jobs)
