@@ -80,8 +80,8 @@ def measure_limits(data: Any, normalization: Normalization | None = None) -> Int
             low, high = _percentiles(values, normalization.low, normalization.high)
             if high <= low:  # few bright pixels on an even ground: take what range there is
                 low, high = float(values.min()), float(values.max())
-        lows.append(low)
-        highs.append(high)
+        lows.append(float(low))
+        highs.append(float(high))
     return IntensityLimits(tuple(lows), tuple(highs))
 
 
