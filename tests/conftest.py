@@ -1,15 +1,36 @@
+"""What the tests find around them: threads, a display, the annotated images."""
+
 import os
 import sys
 from pathlib import Path
 
-# Before torch or numpy start their thread pools: tests are small, and two pools on a few cores only fight.
+# Before torch or numpy start their thread pools: the arrays of tests are small, and wide pools only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Fall back on Qt's off-screen platform where there is no display, after pytest-xvfb had its chance."""
+    displays = ("DISPLAY", "WAYLAND_DISPLAY")
+    if sys.platform == "linux" and not any(os.environ.get(display) for display in displays):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, saying why, the tests that need what is not here."""
+    if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
+        pytest.skip("the annotated images in ../shared/data are not here")
+    if item.get_closest_marker("real_window") and os.environ.get("QT_QPA_PLATFORM") == "offscreen":
+        pytest.skip("there is no X server: windows are off-screen and have no OpenGL")
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+            pytest.skip("there is no GPU that torch can use")
 
 
 @pytest.fixture
@@ -18,3 +39,9 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the annotated images in ../shared/data are not here")
     return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def own_model_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests out of the user's library of models."""
+    monkeypatch.setenv("UTILE_MODELS", str(tmp_path_factory.mktemp("models")))
