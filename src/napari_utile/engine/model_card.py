@@ -69,7 +69,10 @@ class ModelCard:
     name: str
     family: str
     config: dict[str, Any]
-    classes: tuple[ModelClass, ...] = (ModelClass("background", "background"), ModelClass("cell", "foreground"))
+    classes: tuple[ModelClass, ...] = (
+        ModelClass("background", "background"),
+        ModelClass("cell", "foreground"),
+    )
     channels: tuple[str, ...] = ("any",)
     title: str = ""
     description: str = ""
@@ -85,13 +88,17 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-            raise ValueError(f"A model's name is made of letters, digits, '-', '_' and '.'; got {self.name!r}.")
+            raise ValueError(
+                f"A model's name is made of letters, digits, '-', '_' and '.'; got {self.name!r}."
+            )
         if unknown := [each.role for each in self.classes if each.role not in ROLES]:
             raise ValueError(f"A class's role is one of {', '.join(ROLES)}; got {unknown[0]!r}.")
         if not any(each.role == "foreground" for each in self.classes):
             raise ValueError("A model needs a class with the role 'foreground'.")
         if self.object_diameter is not None and not 1 <= self.object_diameter <= 10_000:
-            raise ValueError(f"object_diameter must lie between 1 and 10000 pixels; got {self.object_diameter}.")
+            raise ValueError(
+                f"object_diameter must lie between 1 and 10000 pixels; got {self.object_diameter}."
+            )
 
     @property
     def foreground(self) -> tuple[int, ...]:
@@ -120,7 +127,13 @@ def card_from_json(values: Any) -> ModelCard:
         raise ValueError(f"the card has unknown entries: {', '.join(unknown)}")
     if missing := sorted({"name", "family", "config", "classes"} - set(values)):
         raise ValueError(f"the card lacks {', '.join(missing)}")
-    for name, kind in {"config": dict, "instances": dict, "training": dict, "metrics": dict, "classes": list}.items():
+    for name, kind in {
+        "config": dict,
+        "instances": dict,
+        "training": dict,
+        "metrics": dict,
+        "classes": list,
+    }.items():
         if name in values and not isinstance(values[name], kind):
             raise ValueError(f"the card's {name} is no {kind.__name__}")
     for name in ("name", "family", "title", "description", "licence", "version"):
@@ -151,14 +164,18 @@ def read_card(path: Path) -> ModelCard:
     if not path.is_file():
         raise UtileError(f"There is no model file {path}.")
     if path.stat().st_size > LARGEST_FILE:
-        raise UtileError(f"{path.name} is larger than any model ({path.stat().st_size >> 20} MB): is it the right file?")
+        raise UtileError(
+            f"{path.name} is larger than any model ({path.stat().st_size >> 20} MB): is it the right file?"
+        )
     try:
         with safe_open(path, framework="np") as file:
             header = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise UtileError(f"{path.name} is no readable model file ({error}).") from error
     if CARD_KEY not in header:
-        raise UtileError(f"{path.name} is a safetensors file without a U-Tile card: choose a model made by U-Tile.")
+        raise UtileError(
+            f"{path.name} is a safetensors file without a U-Tile card: choose a model made by U-Tile."
+        )
     try:
         return card_from_json(json.loads(header[CARD_KEY]))
     except (ValueError, TypeError) as error:

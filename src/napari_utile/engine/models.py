@@ -98,7 +98,9 @@ def find_model(name: str | Path) -> Path:
         if each.name == str(name):
             return each.path
     known = ", ".join(sorted({each.name for each in listed})) or "none"
-    raise UtileError(f"There is no model named {str(name)!r}; there is {known}. A file needs its ending, {SUFFIX}.")
+    raise UtileError(
+        f"There is no model named {str(name)!r}; there is {known}. A file needs its ending, {SUFFIX}."
+    )
 
 
 def load_model(name: str | Path = "nuclei") -> Model:
@@ -121,7 +123,8 @@ def load_model(name: str | Path = "nuclei") -> Model:
     except (SafetensorError, OSError, ValueError) as error:
         raise UtileError(f"{path.name} is no readable model file ({error}).") from error
     _check_weights(network, weights, card, path)
-    network.load_state_dict({key: value.float() for key, value in weights.items()}, assign=True)
+    weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+    network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
     network.eval()
     return Model(card, network, fingerprint_of(card, network), path)
@@ -132,11 +135,15 @@ def _check_weights(network: nn.Module, weights: dict[str, Tensor], card: ModelCa
     found = {key: tuple(value.shape) for key, value in weights.items()}
     wrong = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
     if wrong:
-        raise UtileError(f"The weights in {path.name} do not fit its card, first at {wrong[0]!r}: the file is damaged.")
+        raise UtileError(
+            f"The weights in {path.name} do not fit its card, first at {wrong[0]!r}: the file is damaged."
+        )
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
         raise UtileError(f"{path.name} holds weights that are not finite: the file is damaged.")
     if len(card.classes) != card.config.get("classes", 2):
-        raise UtileError(f"The card of {path.name} names {len(card.classes)} classes, the network has another number.")
+        raise UtileError(
+            f"The card of {path.name} names {len(card.classes)} classes, the network has another number."
+        )
 
 
 def save_model(card: ModelCard, network: nn.Module, path: Path, dtype: torch.dtype = torch.float32) -> Model:

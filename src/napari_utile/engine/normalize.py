@@ -20,7 +20,9 @@ LATTICE, BLOCK = 12, 256
 class Normalization:
     """Which percentiles of an image become 0 and 1."""
 
-    low: Annotated[float, Bounds(0, 50, unit="%", label="Low percentile", help="This percentile becomes 0.")] = 1.0
+    low: Annotated[
+        float, Bounds(0, 50, unit="%", label="Low percentile", help="This percentile becomes 0.")
+    ] = 1.0
     high: Annotated[
         float, Bounds(50, 100, unit="%", label="High percentile", help="This percentile becomes 1.")
     ] = 99.8

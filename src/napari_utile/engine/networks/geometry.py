@@ -63,7 +63,9 @@ def receptive_field(steps: Iterable[Step]) -> tuple[int, int]:
     field = (1, 1)
     for step in steps:
         if step.up or step.crop:
-            raise ValueError("receptive_field composes convolutions and poolings; see Geometry for up-convolutions.")
+            raise ValueError(
+                "receptive_field composes convolutions and poolings; see Geometry for up-convolutions."
+            )
         field = compose((step.kernel, step.stride), field)
     return field
 
@@ -109,7 +111,9 @@ class Geometry:
             If no input gives this output.
         """
         if not self.fits(output):
-            raise ValueError(f"Outputs have {self.smallest} + n * {self.grid} pixels a side; {output} is none of them.")
+            raise ValueError(
+                f"Outputs have {self.smallest} + n * {self.grid} pixels a side; {output} is none of them."
+            )
         return output + 2 * self.halo
 
     def output_size(self, n: int) -> int:
@@ -160,7 +164,9 @@ def geometry_of(paths: Sequence[Sequence[Step]]) -> Geometry:
             before, after = max(before, halo + output - first), max(after, last - halo - output)
     incomplete = _reads(main, 0)[0] < 0 or _reads(main, smallest - 1)[1] >= smallest_input
     if incomplete:
-        raise ValueError("Up-convolutions must be cropped by kernel - stride, else pixels at tile borders differ.")
+        raise ValueError(
+            "Up-convolutions must be cropped by kernel - stride, else pixels at tile borders differ."
+        )
     return Geometry(halo, grid, smallest, (before, after))
 
 
@@ -180,7 +186,9 @@ def _stride(path: Sequence[Step]) -> int:
         stride = stride / step.stride if step.up else stride * step.stride
         coarsest = max(coarsest, stride)
     if stride != 1:
-        raise ValueError(f"The network's output has stride {stride}; it must have one output pixel per input pixel.")
+        raise ValueError(
+            f"The network's output has stride {stride}; it must have one output pixel per input pixel."
+        )
     return int(coarsest)
 
 

@@ -25,17 +25,24 @@ from napari_utile.engine.parameters import Bounds, check_bounds
 class UNetConfig:
     """What a U-Net is made of; the defaults are the network of 2015 (31.0 M parameters)."""
 
-    in_channels: Annotated[int, Bounds(1, 64, label="Input channels", help="Image channels the network reads.")] = 1
-    classes: Annotated[int, Bounds(2, 64, label="Classes", help="Background and what is to be told from it.")] = 2
+    in_channels: Annotated[
+        int, Bounds(1, 64, label="Input channels", help="Image channels the network reads.")
+    ] = 1
+    classes: Annotated[
+        int, Bounds(2, 64, label="Classes", help="Background and what is to be told from it.")
+    ] = 2
     width: Annotated[
         int, Bounds(1, 256, label="Width", help="Channels of the first level; each level below doubles them.")
     ] = 64
-    depth: Annotated[int, Bounds(1, 6, label="Depth", help="How often the image is halved: the context it sees.")] = 4
+    depth: Annotated[
+        int, Bounds(1, 6, label="Depth", help="How often the image is halved: the context it sees.")
+    ] = 4
     batch_norm: Annotated[
         bool, Bounds(label="Batch normalisation", help="Normalise after each convolution: trains faster.")
     ] = False
     dropout: Annotated[
-        float, Bounds(0, 0.95, step=0.05, label="Dropout", help="Share of features dropped at the deepest levels.")
+        float,
+        Bounds(0, 0.95, step=0.05, label="Dropout", help="Share of features dropped at the deepest levels."),
     ] = 0.5
 
     def __post_init__(self) -> None:
@@ -63,13 +70,15 @@ class UNet(nn.Module):
         widths = [config.width << level for level in range(config.depth + 1)]  # 64, 128, 256, 512, 1024
         inputs = [config.in_channels, *widths]
         self.down = nn.ModuleList(
-            two_convolutions(inputs[level], widths[level], config.batch_norm) for level in range(config.depth + 1)
+            two_convolutions(inputs[level], widths[level], config.batch_norm)
+            for level in range(config.depth + 1)
         )
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(widths[level + 1], widths[level], 2, stride=2) for level in range(config.depth)
         )
         self.merge = nn.ModuleList(
-            two_convolutions(2 * widths[level], widths[level], config.batch_norm) for level in range(config.depth)
+            two_convolutions(2 * widths[level], widths[level], config.batch_norm)
+            for level in range(config.depth)
         )
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Conv2d(widths[0], config.classes, 1)
@@ -174,7 +183,9 @@ def initialise(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
-        elif isinstance(module, nn.ConvTranspose2d):  # each output pixel sees one input pixel: N = input channels
+        elif isinstance(
+            module, nn.ConvTranspose2d
+        ):  # each output pixel sees one input pixel: N = input channels
             nn.init.normal_(module.weight, std=(2.0 / module.weight.shape[0]) ** 0.5)
         else:
             continue

@@ -1,0 +1,282 @@
+"""Overlap-tile: the plan of the tiles as a value, and the mirror at the image border.
+
+Tiles are windows of the plane's own coordinates whose corners lie on the network's pooling grid, counted from the
+plane's corner whatever the region. So a pixel's value depends on the image alone, not on the plan.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.networks.families import Network
+
+Window = tuple[slice, slice]
+"""Rows and columns, with integer starts and stops."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One run of the network.
+
+    Attributes
+    ----------
+    outer : Window
+        What the network reads, in plane coordinates; parts beyond the plane are mirrored.
+    local : Window
+        What is kept of the network's output, in output coordinates.
+    inner : Window
+        Where that lies in the plane.
+    """
+
+    outer: Window
+    local: Window
+    inner: Window
+
+    @property
+    def output_shape(self) -> tuple[int, int]:
+        """Rows and columns of the kept part."""
+        return _extent(self.inner)
+
+    @property
+    def key(self) -> tuple[int, int, int, int]:
+        """The tile as four numbers: what a cache needs."""
+        (y, x), (y_out, x_out) = self.inner, self.outer
+        return y.start, x.start, y_out.stop - y_out.start, x_out.stop - x_out.start
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """Which tiles to run, and what it will cost.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows and columns of the plane.
+    region : Window
+        The part of the plane that is wanted.
+    tiles : tuple of Tile
+        They cover the region, without overlap.
+    output : tuple of int
+        Rows and columns the network gives for each tile.
+    gflop : float
+        Arithmetic of all tiles (10^9 floating point operations).
+    bytes : int
+        Memory for the features of one tile.
+    """
+
+    shape: tuple[int, int]
+    region: Window
+    tiles: tuple[Tile, ...]
+    output: tuple[int, int]
+    gflop: float
+    bytes: int
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def __iter__(self) -> Iterator[Tile]:
+        return iter(self.tiles)
+
+
+def plan_tiles(
+    shape: tuple[int, int],
+    network: Network,
+    memory_bytes: int,
+    *,
+    region: Window | None = None,
+    tile: int | None = None,
+    number_bytes: int = 4,
+    most_gflop: float = float("inf"),
+) -> TilePlan:
+    """Plan the tiles with the least arithmetic that fit the memory.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the plane.
+    network : Network
+        Gives geometry and cost.
+    memory_bytes : int
+        Budget for the features of one tile.
+    region : Window, optional
+        The part of the plane that is wanted; all of it by default.
+    tile : int, optional
+        Output pixels a side. Tiles of a given size lie on one lattice of the plane, so that plans for different
+        regions share them; the size is rounded to a legal one.
+    number_bytes : int
+        Bytes of one feature.
+    most_gflop : float
+        The arithmetic of one tile at the most, as long as the smallest tile allows.
+
+    Returns
+    -------
+    TilePlan
+
+    Raises
+    ------
+    ValueError
+        If the plane is empty, the region is empty or not inside of the plane.
+    """
+    region = region or (slice(0, shape[0]), slice(0, shape[1]))
+    _check_region(shape, region)
+    if tile is not None:
+        output = (_lattice_output(network, tile),) * 2
+        return _laid_out(shape, network, region, output, number_bytes, on_lattice=True)
+    output = _least_arithmetic(network, region, memory_bytes // number_bytes, most_gflop)
+    return _laid_out(shape, network, region, output, number_bytes, on_lattice=False)
+
+
+def halve(plan: TilePlan, network: Network, tile: Tile, number_bytes: int = 4) -> TilePlan:
+    """Plan one tile again with tiles of half its size: what to do when memory runs out.
+
+    Raises
+    ------
+    MemoryError
+        If the tile cannot be halved.
+    """
+    geometry = network.geometry
+    halves = tuple(geometry.output_at_least(-(-(n - 2 * geometry.halo) // 2)) for n in _extent(tile.outer))
+    if halves == plan.output:
+        raise MemoryError(
+            "The memory does not hold even the smallest tile of this model; close other programs."
+        )
+    return _laid_out(plan.shape, network, tile.inner, (halves[0], halves[1]), number_bytes, on_lattice=False)
+
+
+def _extent(window: Window) -> tuple[int, int]:
+    y, x = window
+    return y.stop - y.start, x.stop - x.start
+
+
+def _check_region(shape: tuple[int, int], region: Window) -> None:
+    if min(shape) < 1:
+        raise ValueError(f"The image is empty: it has {shape[0]} x {shape[1]} pixels.")
+    for size, part in zip(shape, region, strict=True):
+        if not 0 <= part.start < part.stop <= size:
+            raise ValueError(f"The region {part.start}:{part.stop} does not lie inside of {size} pixels.")
+
+
+def _least_arithmetic(network: Network, region: Window, numbers: int, most_gflop: float) -> tuple[int, int]:
+    """Return the output size with the least arithmetic in all, among those that fit.
+
+    More tiles on one axis leave room for fewer on the other, so one walk along the front of what just fits meets
+    all sizes worth trying.
+    """
+    grid = network.geometry.grid
+    rows, columns = (_sizes(network, part.start % grid + part.stop - part.start) for part in region)
+    best: tuple[float, int, tuple[int, int]] | None = None
+    first = len(columns) - 1
+    for count_y, size_y in rows:
+        while first > 0 and _fits(network, (size_y, columns[first - 1][1]), numbers, most_gflop):
+            first -= 1
+        for count_x, size_x in columns[first : first + 3]:
+            output = (size_y, size_x)
+            if _fits(network, output, numbers, most_gflop):
+                count = count_y * count_x
+                cost = (float(count * network.flops(output)), count, output)
+                best = cost if best is None else min(best, cost)
+    return best[2] if best else (rows[-1][1], columns[-1][1])
+
+
+def _sizes(network: Network, length: int) -> list[tuple[int, int]]:
+    """Return (number of tiles, output size) for every size worth trying along an axis, the largest first."""
+    geometry = network.geometry
+    found: dict[int, int] = {}
+    count = 1
+    while True:
+        # (count - 1) whole steps and one last full output cover the length
+        steps, rest = divmod(geometry.smallest, geometry.grid)
+        missing = length - rest - count * steps * geometry.grid
+        size = geometry.smallest + max(0, -(-missing // (count * geometry.grid))) * geometry.grid
+        if size // geometry.grid == 0:  # too small to step by
+            size += geometry.grid
+        found.setdefault(size, count)
+        if size <= 2 * geometry.grid or count >= 4096:
+            return [(count, size) for size, count in found.items()]
+        count += 1
+
+
+def _fits(network: Network, output: tuple[int, int], numbers: int, most_gflop: float) -> bool:
+    return network.largest_features(output) <= numbers and network.flops(output) <= most_gflop * 1e9
+
+
+def _lattice_output(network: Network, tile: int) -> int:
+    geometry = network.geometry
+    output = geometry.output_at_least(tile)
+    return output if output >= geometry.grid else output + geometry.grid
+
+
+def _laid_out(
+    shape: tuple[int, int],
+    network: Network,
+    region: Window,
+    output: tuple[int, int],
+    number_bytes: int,
+    *,
+    on_lattice: bool,
+) -> TilePlan:
+    axes = [
+        list(_along(size, part, extent, network.geometry.grid, network.geometry.halo, on_lattice))
+        for size, part, extent in zip(shape, region, output, strict=True)
+    ]
+    tiles = tuple(Tile((y[0], x[0]), (y[1], x[1]), (y[2], x[2])) for y in axes[0] for x in axes[1])
+    gflop = len(tiles) * network.flops(output) / 1e9
+    return TilePlan(shape, region, tiles, output, gflop, network.largest_features(output) * number_bytes)
+
+
+def _along(
+    size: int, part: slice, output: int, grid: int, halo: int, on_lattice: bool
+) -> Iterator[tuple[slice, slice, slice]]:
+    """Yield outer, local and inner slices along one axis."""
+    step = max(output // grid * grid, 1)
+    start = part.start // step * step if on_lattice else part.start // grid * grid
+    stop = size if on_lattice else part.stop  # lattice tiles are kept whole, so that a cache can hold them
+    while start < part.stop:
+        last = not on_lattice and start + output >= part.stop
+        end = min(start + (output if last else step), stop)
+        first = start if on_lattice else max(start, part.start)
+        yield (
+            slice(start - halo, start + output + halo),
+            slice(first - start, end - start),
+            slice(first, end),
+        )
+        start = end if last else start + step
+
+
+def mirror_window(data: Any, window: Window) -> NDArray[Any]:
+    """Read a window of a plane, mirrored outward at the plane's border.
+
+    Parameters
+    ----------
+    data : (C, Y, X) array-like
+        NumPy, dask or zarr, or anything that is read by slices.
+    window : Window
+        May begin before and end behind the plane by any number of pixels.
+
+    Returns
+    -------
+    (C, y, x) array
+        The border pixel itself is not repeated, as in the paper's figure 2.
+    """
+    indices = [
+        mirror_indices(part.start, part.stop, size) for part, size in zip(window, data.shape[1:], strict=True)
+    ]
+    (y, x), (y0, x0) = indices, (int(index.min()) for index in indices)
+    block = np.asarray(data[:, y0 : int(y.max()) + 1, x0 : int(x.max()) + 1])
+    if block.shape[1] != y.size or y[0] != y0:
+        block = block[:, y - y0]
+    if block.shape[2] != x.size or x[0] != x0:
+        block = block[:, :, x - x0]
+    return block
+
+
+def mirror_indices(start: int, stop: int, size: int) -> NDArray[np.int64]:
+    """Return the pixel that stands at each of `start` to `stop` when `size` pixels are mirrored without end."""
+    if size == 1:
+        return np.zeros(stop - start, np.int64)
+    period = 2 * (size - 1)
+    indices = np.arange(start, stop) % period
+    return np.minimum(indices, period - indices)
