@@ -185,7 +185,7 @@ def close_gaps(labels: npt.NDArray[np.integer[Any]], reach: int) -> LabelArray:
     grown = np.array(labels, dtype=np.int32)
     highest = grown
     lowest = np.where(grown > 0, grown, np.iinfo(np.int32).max)
-    for _ in range(reach):
+    for _ in range(2 * reach):  # a gap of twice the reach is closed from both sides
         highest = _over_box(np.maximum, highest)
         lowest = _over_box(np.minimum, lowest)
     between = (highest != lowest) & (grown == 0) & (highest > 0)

@@ -64,7 +64,7 @@ def split_components(
 
 
 def climbing_relief(mask: npt.NDArray[np.bool_], probability: FloatArray) -> FloatArray:
-    """Distance to the background in pixels, lowered where the cell probability is low; 0 on the background."""
+    """Distance to the background in pixels, lowered where cell probability is low; 0 on the background."""
     relief = distance_to_background(mask)
     relief *= np.clip(np.nan_to_num(probability), 0, 1) ** PROBABILITY_POWER
     return relief
@@ -110,10 +110,12 @@ def _passes(
         seconds.append(b[border])
         heights.append(np.minimum(relief[one][border], relief[other][border]))
     a, b, height = np.concatenate(firsts), np.concatenate(seconds), np.concatenate(heights)
-    low = np.minimum(a, b).astype(np.int64) - 1
-    high = np.maximum(a, b).astype(np.int64) - 1
-    order = np.lexsort((high, low, -height))
-    return low[order], high[order], height[order]
+    pair = np.minimum(a, b).astype(np.int64) << 32 | np.maximum(a, b)
+    by_height = np.argsort(-height, kind="stable")
+    _, first = np.unique(pair[by_height], return_index=True)
+    highest = by_height[first]
+    order = highest[np.argsort(-height[highest], kind="stable")]  # equal heights in the order of their pairs
+    return (pair[order] >> 32) - 1, (pair[order] & 0xFFFFFFFF) - 1, height[order]
 
 
 def _merge(
