@@ -11,11 +11,8 @@ from pathlib import Path
 from napari_utile.engine.errors import UtileError
 
 # What a person can mend: no space, no quota, no permission, a missing or wrong folder, a read-only disk.
-_USER_ERRNOS = {
-    getattr(errno, name)
-    for name in "ENOSPC EDQUOT EACCES EPERM EROFS ENOENT ENOTDIR EISDIR EFBIG ENAMETOOLONG".split()
-    if hasattr(errno, name)
-}
+_USER_ERRORS = ("ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EFBIG")
+_USER_ERRNOS = {getattr(errno, name) for name in _USER_ERRORS if hasattr(errno, name)}
 
 
 @contextlib.contextmanager
@@ -28,12 +25,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path : str or path-like
-        The file to write. Its folder must exist. A symbolic link is followed: the file that it names is replaced.
+        The file to write. Its folder must exist. A symbolic link is followed: the file it names is replaced.
 
     Yields
     ------
     Path
-        A path that does not exist yet, in the same folder (so that renaming is atomic) and with the same suffix.
+        A path that does not exist yet, in the same folder (renaming is atomic there), with the same suffix.
 
     Raises
     ------
@@ -43,7 +40,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Examples
     --------
     >>> with atomic_path("table.csv") as temporary:  # doctest: +SKIP
-    ...     temporary.write_text("index,area\\n")
+    ...     temporary.write_text("index,area")
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
@@ -60,7 +57,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
                 shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except OSError as error:
-        if error.errno in _USER_ERRNOS and (error.filename is None or Path(error.filename) in (temporary, target)):
+        ours = error.filename is None or Path(error.filename) in (temporary, target)
+        if error.errno in _USER_ERRNOS and ours:
             raise UtileError(f"Cannot write {target}: {error.strerror or error}.") from error
         raise
     finally:

@@ -1,0 +1,78 @@
+"""Names of length units, as microscopes, ImageJ, OME and napari spell them."""
+
+_MICROMETRES = {"pm": 1e-6, "Å": 1e-4, "nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "in": 25400.0}
+
+_SPELLINGS = {
+    "picometer": "pm",
+    "picometre": "pm",
+    "angstrom": "Å",
+    "ångström": "Å",
+    "nanometer": "nm",
+    "nanometre": "nm",
+    "um": "µm",
+    "micron": "µm",
+    "microns": "µm",
+    "micrometer": "µm",
+    "micrometre": "µm",
+    "millimeter": "mm",
+    "millimetre": "mm",
+    "centimeter": "cm",
+    "centimetre": "cm",
+    "meter": "m",
+    "metre": "m",
+    "inch": "in",
+    "inches": "in",
+}
+
+# ImageJ escapes the micro sign; Greek mu and the angstrom sign look like letters of their own.
+_LETTERS = {"\\u00B5": "µ", "\\u00b5": "µ", "\u03bc": "µ", "\u212b": "Å"}
+
+_NO_UNIT = {"", "pixel", "pixels", "px", "none", "reference frame", "dimensionless"}
+
+
+def canonical_unit(unit: str | None) -> str | None:
+    """Give the short name of a length unit, or None where there is no physical unit.
+
+    Parameters
+    ----------
+    unit : str or None
+        Any spelling: ``"um"``, ``"micron"``, ``"micrometer"`` and ImageJ's escaped ``u00B5m`` give ``"µm"``;
+        ``"pixel"`` gives None. An unknown unit is returned as it came.
+
+    Returns
+    -------
+    str or None
+        ``"pm"``, ``"Å"``, ``"nm"``, ``"µm"``, ``"mm"``, ``"cm"``, ``"m"``, ``"in"``, as it came, or None.
+
+    Examples
+    --------
+    >>> canonical_unit("micrometer")
+    'µm'
+    """
+    if unit is None:
+        return None
+    name = unit.strip()
+    for spelling, letter in _LETTERS.items():
+        name = name.replace(spelling, letter)
+    if name.lower() in _NO_UNIT:
+        return None
+    if name in _MICROMETRES:
+        return name
+    lower = name.lower()
+    return _SPELLINGS.get(lower) or _SPELLINGS.get(lower.removesuffix("s"), name)
+
+
+def micrometres(unit: str | None) -> float | None:
+    """Give how many micrometres one `unit` is.
+
+    Parameters
+    ----------
+    unit : str or None
+        A length unit in any spelling.
+
+    Returns
+    -------
+    float or None
+        None where `unit` is no known length (pixels, None, an unknown name).
+    """
+    return _MICROMETRES.get(canonical_unit(unit) or "")
