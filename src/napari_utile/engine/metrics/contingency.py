@@ -1,7 +1,7 @@
 """How many pixels each predicted object shares with each reference object.
 
-Every score on labels is a function of this one table. Labels are piecewise constant along a row, so the table is
-counted over runs of equal pairs instead of pixels: one comparison per pixel, then work on the few runs.
+Every score on labels is a function of this one table. Labels are piecewise constant along a row, so the table
+is counted over runs of equal pairs instead of pixels: one comparison per pixel, then work on the few runs.
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ class Contingency:
     prediction_ids, truth_ids
         (P,) and (T,) sorted label ids; the first is 0.
     rows, columns, counts
-        (E,) non-empty cells of the table: ``counts[e]`` pixels carry ``prediction_ids[rows[e]]`` in the prediction
-        and ``truth_ids[columns[e]]`` in the truth.
+        (E,) non-empty cells of the table: ``counts[e]`` pixels carry ``prediction_ids[rows[e]]`` in the
+        prediction and ``truth_ids[columns[e]]`` in the truth.
     prediction_hidden, truth_hidden
         (P,) and (T,) pixels of each object that lie in the ignored region; they are in no other count.
     """
@@ -56,6 +56,16 @@ class Contingency:
         return _sum_by(self.columns, self.counts, self.truth_ids.size)
 
     @cached_property
+    def prediction_counted(self) -> NDArray[np.bool_]:
+        """(P,) whether an object is judged: at least half of it lies outside the ignored region."""
+        return _counted(self.prediction_areas, self.prediction_hidden)
+
+    @cached_property
+    def truth_counted(self) -> NDArray[np.bool_]:
+        """(T,) whether an object is judged: at least half of it lies outside the ignored region."""
+        return _counted(self.truth_areas, self.truth_hidden)
+
+    @cached_property
     def overlaps(self) -> "Overlaps":
         """The pairs of objects that share pixels, background left out."""
         both = (self.rows > 0) & (self.columns > 0)
@@ -79,7 +89,7 @@ class Contingency:
 
 @dataclass(frozen=True, eq=False)
 class Overlaps:
-    """Pairs of objects that share pixels: indices into the ids of the table, shared pixels, IoU; each (E,)."""
+    """Pairs of objects that share pixels: indices into the table's ids, shared pixels, IoU; each (E,)."""
 
     rows: IntArray
     columns: IntArray
@@ -107,7 +117,9 @@ def contingency(prediction: ArrayLike, truth: ArrayLike, ignore: ArrayLike | Non
         raise ValueError(f"prediction has shape {predicted.shape} but truth has shape {reference.shape}")
     hidden = None if ignore is None else np.asarray(ignore).astype(bool, copy=False)
     if hidden is not None and hidden.shape != reference.shape:
-        raise ValueError(f"the ignored region has shape {hidden.shape} but the labels have shape {reference.shape}")
+        raise ValueError(
+            f"the ignored region has shape {hidden.shape} but the labels have shape {reference.shape}"
+        )
 
     runs = _run_starts(predicted, reference, hidden)
     lengths = np.diff(runs, append=reference.size)
@@ -170,6 +182,12 @@ def _compact(values: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
         return ids.astype(np.int64), index[values]
     ids, inverse = np.unique(np.append(values.astype(np.int64), 0), return_inverse=True)
     return ids, inverse[:-1].astype(np.int64)
+
+
+def _counted(areas: IntArray, hidden: IntArray) -> NDArray[np.bool_]:
+    counted = (areas > 0) & (areas >= hidden)
+    counted[0] = False
+    return counted
 
 
 def _sum_by(index: IntArray, counts: IntArray, size: int) -> IntArray:
