@@ -1,4 +1,4 @@
-"""Results as layer descriptions, which know neither Qt nor napari."""
+"""Results as layer descriptions, which know neither Qt nor napari, and how a new one joins an old one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["LayerSpec"]
+__all__ = ["LayerSpec", "Window", "merged_features", "merged_labels"]
+
+Window = tuple[slice, slice]
+IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class LayerSpec:
         Kept in the layer's metadata, for example the recipe.
     features : mapping of str to (N,) arrays, optional
         Columns of a Labels layer's feature table. The column ``index`` holds the label of each row.
+        Labels with features are instances: their ids are kept distinct from those already in the layer.
+    window : (slice, slice), optional
+        The rows and columns of the plane that `data` covers; all by default. The rest of the plane stays.
     """
 
     kind: Literal["image", "labels"]
@@ -40,3 +46,78 @@ class LayerSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, np.ndarray[Any, Any]] | None = None
+    window: Window | None = None
+
+
+def merged_labels(
+    plane: IntArray, labels: IntArray, window: Window | None, above: int = 0
+) -> tuple[IntArray, int, IntArray]:
+    """Renumber new instances so that they do not take the ids of those that stay.
+
+    Parameters
+    ----------
+    plane : (Y, X) integer array
+        The labels now in the layer.
+    labels : (h, w) integer array
+        New instances 1..N, 0 = background, that replace what is in `window`.
+    window : (slice, slice) or None
+        Where `labels` go; None is the whole plane.
+    above : int
+        Ids up to this one are taken elsewhere.
+
+    Returns
+    -------
+    labels : (h, w) integer array
+        With every id raised by `first`.
+    first : int
+        0 where nothing stays and nothing is taken, so that a result alone in its layer keeps its ids.
+    kept : (M,) integer array
+        Ids that stay in the plane, outside of the window.
+    """
+    kept: IntArray = np.zeros(0, dtype=plane.dtype)
+    if window is not None:
+        rest = plane.copy()
+        rest[window] = 0
+        kept = np.unique(rest)
+        kept = kept[kept != 0]
+    first = max(above, int(kept.max(initial=0)))
+    if first == 0:
+        return labels, 0, kept
+    return np.where(labels > 0, labels + labels.dtype.type(first), 0).astype(labels.dtype), first, kept
+
+
+def merged_features(
+    old: Mapping[str, Any], new: Mapping[str, Any], first: int, gone: IntArray
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Join the feature tables of instances that stay and of new ones.
+
+    Parameters
+    ----------
+    old : mapping of str to (N,) arrays
+        The table so far; may be empty.
+    new : mapping of str to (M,) arrays or scalars
+        The new rows, with a column ``index``; a scalar is the value of all rows.
+    first : int
+        Added to ``index``, as by `merged_labels`.
+    gone : (K,) integer array
+        Ids whose old rows are dropped.
+
+    Returns
+    -------
+    dict of str to arrays
+        ``index`` first. A column that one table lacks is NaN in its rows.
+    """
+    index = np.asarray(new["index"], dtype=int) + first
+    columns = {name: np.broadcast_to(np.asarray(column), index.shape) for name, column in new.items()}
+    columns = {"index": index} | {name: column for name, column in columns.items() if name != "index"}
+    if "index" not in old or len(old["index"]) == 0:
+        return {name: np.array(column) for name, column in columns.items()}
+    stays = ~np.isin(np.asarray(old["index"]), gone)
+    if not stays.any():
+        return {name: np.array(column) for name, column in columns.items()}
+    joined = {}
+    for name in [*columns, *(name for name in old if name not in columns)]:
+        above = np.asarray(old[name])[stays] if name in old else np.full(int(stays.sum()), np.nan)
+        below = columns[name] if name in columns else np.full(index.shape, np.nan)
+        joined[name] = np.concatenate([above, below])
+    return joined

@@ -7,7 +7,7 @@ step of the others. With the viewer in 3D it is the last two of them.
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -19,14 +19,28 @@ if TYPE_CHECKING:
 
     from napari_utile.engine.axes import ImagePlane
 
-__all__ = ["Place", "place_of", "plane_of", "session_of", "space_of"]
+__all__ = [
+    "Place",
+    "pixel_size_of",
+    "place_of",
+    "plain_viewer",
+    "plane_data",
+    "plane_of",
+    "session_of",
+    "space_of",
+]
 
 _sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
 
 
+def plain_viewer(viewer: "napari.viewer.Viewer") -> "napari.viewer.Viewer":
+    """Return the viewer itself: docks get a proxy, whose layers are proxies as well, new ones each time."""
+    return cast("napari.viewer.Viewer", getattr(viewer, "__wrapped__", viewer))
+
+
 def session_of(viewer: "napari.viewer.Viewer") -> Session:
     """Return the session that the docks of this viewer share; it closes with the viewer's window."""
-    model = getattr(viewer, "__wrapped__", viewer)  # plugins get a proxy, a new one each time
+    model = plain_viewer(viewer)
     session = _sessions.get(model)
     if session is None:
         session = _sessions[model] = Session()
@@ -190,7 +204,9 @@ def plane_data(layer: "napari.layers.Layer", place: Place, channels: Sequence[in
         return plane[:3] if rgb else plane
     wrong = [channel for channel in channels if not 0 <= channel < plane.shape[0]]
     if wrong or not len(channels):
-        raise ValueError(f"{layer.name} has {plane.shape[0]} channels; channel {wrong or 'none'} was asked for.")
+        raise ValueError(
+            f"{layer.name} has {plane.shape[0]} channels; channel {wrong or 'none'} was asked for."
+        )
     if len(channels) == 1:
         return plane[channels[0] : channels[0] + 1]
     return plane[list(channels)]

@@ -88,7 +88,10 @@ def region_of_shapes(
     low, high = points.min(axis=0), points.max(axis=0)
     # Pixel i covers i - 0.5 to i + 0.5.
     return _window(
-        np.floor(low + 0.5), np.ceil(high + 0.5), place, f"The shapes of {shapes.name} lie outside of {layer.name}."
+        np.floor(low + 0.5),
+        np.ceil(high + 0.5),
+        place,
+        f"The shapes of {shapes.name} lie outside of {layer.name}.",
     )
 
 
