@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_utile.engine.errors import UtileError
 
@@ -68,13 +68,14 @@ class JobHandle:
         self._stop = threading.Event()
         self._go_on = threading.Event()
         self._go_on.set()
+        self._wake_pending = False
         self._dropped = False
         self._finished = False
         self._mailbox = _Mailbox()
         app = QCoreApplication.instance()
         if app is not None:  # callbacks belong to the GUI thread even if another one started the job
             self._mailbox.moveToThread(app.thread())
-        self._mailbox.mail.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._mailbox.mail.connect(self._deliver, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
         self._thread = threading.Thread(target=self._work, name="napari-utile-job", daemon=True)
 
     @property
@@ -138,7 +139,7 @@ class JobHandle:
         assert generator is not None
         try:
             letter = self._exhaust(generator)
-        except BaseException as error:  # noqa: BLE001  whatever it is, somebody waits for an answer
+        except BaseException as error:
             _logger.debug("a job failed", exc_info=True)
             letter = ("error", (_as_exception(error),))
         finally:
@@ -163,17 +164,20 @@ class JobHandle:
         if self._dropped:
             return
         self._letters.append((kind, args))
-        with suppress(RuntimeError):  # the application is gone, and the mailbox with it
-            self._mailbox.mail.emit()
+        if not self._wake_pending:
+            self._wake_pending = True
+            with suppress(RuntimeError):  # the application is gone, and the mailbox with it
+                self._mailbox.mail.emit()
 
     def _deliver(self) -> None:
+        self._wake_pending = False  # before the letters are read: one that comes now wakes us again
         until = time.perf_counter() + _DELIVERY_SLICE
-        while self._letters:
-            kind, args = self._letters.popleft()
-            self._call(kind, args)
-            if self._letters and time.perf_counter() > until:
-                self._mailbox.mail.emit()
-                return
+        try:
+            while self._letters and time.perf_counter() < until:
+                self._call(*self._letters.popleft())
+        finally:
+            if self._letters:  # by a timer: Qt serves posted events before it paints or takes a click
+                QTimer.singleShot(1, self._deliver)
 
     def _call(self, kind: str, args: tuple[Any, ...]) -> None:
         if self._finished or (kind == "progress" and self.cancelled):
@@ -261,7 +265,10 @@ class LatestJob:
         if self.running:
             self._next = (generator, callbacks)
             return
-        then = {name: self._and_then(callbacks.pop(name, None)) for name in ("on_done", "on_error", "on_cancelled")}
+        then = {
+            name: self._and_then(callbacks.pop(name, None))
+            for name in ("on_done", "on_error", "on_cancelled")
+        }
         self._job = run_job(generator, owner=self._owner, **then, **callbacks)
 
     def drop(self) -> None:
@@ -321,7 +328,7 @@ def cancel_all_jobs(timeout: float = 5.0) -> bool:
     for job in jobs:
         job.drop()
     until = time.monotonic() + timeout
-    return all([job.wait(max(0.0, until - time.monotonic())) for job in jobs])
+    return all(job.wait(max(0.0, until - time.monotonic())) for job in jobs)
 
 
 def _as_exception(error: BaseException) -> Exception:
