@@ -1,7 +1,6 @@
 """What the tests find around them: threads, a display, the annotated images."""
 
 import os
-import sys
 from pathlib import Path
 
 # Before torch or numpy start their thread pools: the arrays of tests are small, and wide pools only fight.
@@ -9,15 +8,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
 
+from napari_utile.widgets.offscreen import has_display, use_offscreen
+
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
     """Fall back on Qt's off-screen platform where there is no display, after pytest-xvfb had its chance."""
-    displays = ("DISPLAY", "WAYLAND_DISPLAY")
-    if sys.platform == "linux" and not any(os.environ.get(display) for display in displays):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    if not has_display():
+        use_offscreen()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
