@@ -1,0 +1,204 @@
+"""Image axes: from any array to the one plane (C, Y, X) that is segmented."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+
+KINDS = "buif"
+"""NumPy kinds of numbers that an image may hold: bool, unsigned, signed, float."""
+LARGEST_RGB = 4
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePlane:
+    """One plane of an image, as the engine wants it.
+
+    Attributes
+    ----------
+    data : (C, Y, X) array-like
+        NumPy, dask or zarr; read by windows only.
+    name : str
+        What results are named after.
+    rgb : bool
+        Whether the channels are red, green and blue.
+    pixel_size : (float, float) or None
+        Of a pixel along y and x.
+    unit : str or None
+        Of the pixel size.
+    """
+
+    data: Any
+    name: str = "image"
+    rgb: bool = False
+    pixel_size: tuple[float, float] | None = None
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.data.shape) != 3:
+            raise ValueError(f"A plane has the axes (C, Y, X); got the shape {tuple(self.data.shape)}.")
+        if 0 in self.data.shape:
+            raise UtileError(f"{self.name} is empty: it has the shape {tuple(self.data.shape)}.")
+        if np.dtype(self.data.dtype).kind not in KINDS:
+            raise UtileError(f"{self.name} holds {self.data.dtype} values; an image holds real numbers.")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(self.data.shape[1]), int(self.data.shape[2])
+
+    def with_channels(self, channels: Sequence[int]) -> "ImagePlane":
+        """Return the plane with some of its channels, in the order given."""
+        count = self.data.shape[0]
+        if wrong := [channel for channel in channels if not 0 <= channel < count]:
+            raise UtileError(
+                f"{self.name} has {count} channel(s), counted from 0; there is no channel {wrong[0]}."
+            )
+        if list(channels) == list(range(count)):
+            return self
+        return replace(self, data=_take_channels(self.data, list(channels)), rgb=False)
+
+    def for_network(self, in_channels: int, channels: Sequence[int] | None = None) -> "ImagePlane":
+        """Return the plane with as many channels as the network reads.
+
+        Parameters
+        ----------
+        in_channels : int
+        channels : sequence of int, optional
+            The ones to use. By default all where the number fits, the mean of red, green and blue where the network
+            reads one, and else the first.
+
+        Raises
+        ------
+        UtileError
+            If the number does not fit.
+        """
+        if channels:
+            chosen = self.with_channels(channels)
+        elif self.data.shape[0] == in_channels:
+            chosen = self
+        elif in_channels == 1 and self.rgb:
+            return replace(self, data=MeanOfChannels(self.data), rgb=False)
+        else:
+            chosen = self.with_channels(range(min(in_channels, self.data.shape[0])))
+        if chosen.data.shape[0] != in_channels:
+            raise UtileError(
+                f"This model reads {in_channels} channel(s), and {chosen.data.shape[0]} of {self.name} are chosen."
+            )
+        return chosen
+
+
+class MeanOfChannels:
+    """A colour image as grey values, read window by window: (1, Y, X) float32, the mean of the first three."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self.shape = (1, *data.shape[1:])
+        self.dtype = np.dtype(np.float32)
+
+    def __getitem__(self, index: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+        index = index if isinstance(index, tuple) else (index,)
+        channel, window = index[0], index[1:]
+        colours = np.asarray(self._data[(slice(0, 3), *window)])
+        grey = colours.mean(axis=0, dtype=np.float32)
+        return grey if isinstance(channel, int) else grey[None][channel]
+
+
+class _Channels:
+    """Some channels of an array that cannot be indexed by a list without reading it, such as a zarr array."""
+
+    def __init__(self, data: Any, channels: list[int]) -> None:
+        self._data, self._channels = data, channels
+        self.shape = (len(channels), *data.shape[1:])
+        self.dtype = data.dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        index = index if isinstance(index, tuple) else (index,)
+        chosen = self._channels[index[0]]
+        if isinstance(chosen, int):
+            return np.asarray(self._data[(chosen, *index[1:])])
+        return np.stack([np.asarray(self._data[(channel, *index[1:])]) for channel in chosen])
+
+
+def _take_channels(data: Any, channels: list[int]) -> Any:
+    if isinstance(data, np.ndarray):
+        return data[channels]
+    return _Channels(data, channels)
+
+
+def plane_from_array(
+    image: Any,
+    axes: str | None = None,
+    *,
+    index: dict[str, int] | None = None,
+    name: str = "image",
+    pixel_size: tuple[float, float] | None = None,
+    unit: str | None = None,
+) -> ImagePlane:
+    """Take one plane out of an image array.
+
+    Parameters
+    ----------
+    image : array-like
+        NumPy, dask or zarr.
+    axes : str, optional
+        A letter for each axis, of ``TZCYXS`` (S: colour samples, last). Without it: (Y, X); (Y, X, S) where the last
+        axis has 3 or 4 entries and the type is uint8 or the axis before is longer; else (C, Y, X).
+    index : dict, optional
+        Which entry of each axis but C, Y, X and S; the first by default.
+    name, pixel_size, unit
+        See `ImagePlane`.
+
+    Returns
+    -------
+    ImagePlane
+
+    Raises
+    ------
+    UtileError
+        If the array is no image.
+    """
+    if not hasattr(image, "shape") or not hasattr(image, "dtype"):
+        image = np.asarray(image)
+    axes = (axes or guess_axes(image)).upper()
+    if len(axes) != len(image.shape) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
+        raise UtileError(f"The axes {axes!r} do not describe an image of the shape {tuple(image.shape)}.")
+    index = index or {}
+    channel = "S" if "S" in axes else "C"
+    if 0 in image.shape:
+        raise UtileError(f"{name} is empty: it has the shape {tuple(image.shape)}.")
+    chosen = tuple(slice(None) if letter in ("Y", "X", channel) else index.get(letter, 0) for letter in axes)
+    plane = image[chosen] if any(each != slice(None) for each in chosen) else image
+    left = [letter for letter in axes if letter in ("Y", "X", channel)]
+    if channel in left:
+        order = [left.index(letter) for letter in (channel, "Y", "X")]
+        data = plane if order == [0, 1, 2] else _transposed(plane, order)
+    else:
+        data = _transposed(plane, [left.index("Y"), left.index("X")])[None]
+    return ImagePlane(data, name, "S" in axes and data.shape[0] in (3, LARGEST_RGB), pixel_size, unit)
+
+
+def _transposed(array: Any, order: list[int]) -> Any:
+    if not hasattr(array, "transpose"):  # zarr arrays read whole here; lazy ones come as dask
+        array = np.asarray(array)
+    return array if order == sorted(order) else array.transpose(order)
+
+
+def guess_axes(image: Any) -> str:
+    """Guess the axes of an array without any description.
+
+    Raises
+    ------
+    UtileError
+        If it has fewer than two or more than three axes.
+    """
+    shape = tuple(image.shape)
+    if len(shape) == 2:
+        return "YX"
+    if len(shape) == 3:
+        is_colour = shape[-1] in (3, LARGEST_RGB) and shape[0] > LARGEST_RGB
+        return "YXS" if is_colour else "CYX"
+    raise UtileError(f"An image of the shape {shape} needs its axes named, for example 'TCYX'.")

@@ -1,0 +1,390 @@
+"""From an image to its cells: the one path that docks, command line and Python share."""
+
+from collections.abc import Generator, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.axes import ImagePlane, plane_from_array
+from napari_utile.engine.device import Compute, Device, Precision, choose_compute
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.model_card import ModelCard
+from napari_utile.engine.models import Model, load_model
+from napari_utile.engine.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.predict import Probabilities, TileDone, predict_tiles
+from napari_utile.engine.resample import NormalizedPlane, ScaledPlane, interpolation_weights, scaled_shape
+from napari_utile.engine.tile_cache import TileCache
+from napari_utile.engine.tiling import TilePlan, Window, plan_tiles
+from napari_utile.engine.units import micrometres
+
+
+@dataclass(frozen=True)
+class SegmentParams:
+    """How an image is segmented."""
+
+    model: Annotated[
+        str, Bounds(label="Model", help="A model's name, or the path of a .safetensors file.")
+    ] = "nuclei"
+    channels: Annotated[
+        tuple[int, ...] | None,
+        Bounds(
+            label="Channels", help="Image channels to read, counted from 0; chosen by the model by default."
+        ),
+    ] = None
+    diameter: Annotated[
+        float | None,
+        Bounds(
+            1,
+            10_000,
+            step=1,
+            unit="px",
+            label="Cell diameter",
+            help="Typical diameter of your cells; the image is rescaled to what the model expects. "
+            "Leave empty to use the image as it is.",
+        ),
+    ] = None
+    device: Device = "auto"
+    precision: Precision = "auto"
+    tile: Annotated[
+        int | None,
+        Bounds(
+            8,
+            16_384,
+            unit="px",
+            label="Tile size",
+            help="Side of a tile; chosen from the memory by default. It never changes the labels at float32.",
+            advanced=True,
+        ),
+    ] = None
+    instances: InstanceParams | None = None
+    """None takes what the model's card suggests."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a segmentation is: tiles done, and the newest tile's probabilities where they lie in the plane."""
+
+    done: int
+    total: int
+    window: Window
+    probabilities: Probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What a segmentation gives.
+
+    Attributes
+    ----------
+    probabilities : (K, Y, X) float32 array
+        They sum to 1 over the classes K.
+    mask : (Y, X) bool array
+    labels : (Y, X) int32 array
+        0 = background, 1..N = instances.
+    region : Window
+        The rows and columns of the plane that the arrays cover.
+    plane : ImagePlane
+        What was segmented.
+    model : Model
+    params : SegmentParams
+        With the instance parameters that were used.
+    compute : Compute
+    limits : IntensityLimits
+        Grey values that became 0 and 1.
+    """
+
+    probabilities: Probabilities
+    mask: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    region: Window
+    plane: ImagePlane = field(repr=False)
+    model: Model = field(repr=False)
+    params: SegmentParams
+    compute: Compute
+    limits: IntensityLimits
+
+    @property
+    def foreground(self) -> NDArray[np.float32]:
+        """The probability (Y, X) that a pixel belongs to an object."""
+        return foreground_of(self.probabilities, self.model.card)
+
+    def relabelled(self, instances: InstanceParams) -> "Segmentation":
+        """Return the same probabilities with mask and labels made by other parameters; no network runs."""
+        mask, labels = mask_and_labels(self.foreground, instances)
+        return replace(self, mask=mask, labels=labels, params=replace(self.params, instances=instances))
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A plane made ready for a network: normalised, rescaled, planned. Cheap to make once limits are known.
+
+    Attributes
+    ----------
+    plane : (C, y, x) float32 array-like
+        At the scale of the model.
+    plan : TilePlan
+        Of the rescaled plane.
+    region : Window
+        What is wanted of the plane at its own scale.
+    shape : (int, int)
+        Of the plane at its own scale.
+    """
+
+    plane: Any
+    plan: TilePlan
+    region: Window
+    shape: tuple[int, int]
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the network sees another scale than the user."""
+        return tuple(self.plane.shape[1:]) != self.shape
+
+    def to_source(self, probabilities: Probabilities) -> Probabilities:
+        """Bring the plan's probabilities (K, y, x) back to the region at the plane's own scale."""
+        if not self.is_scaled:
+            return probabilities
+        (rows, _), (columns, _) = _back(self.plane.shape[1:], self.shape, self.region)
+        back = [(columns @ (rows @ channel).T).T for channel in probabilities]
+        return np.stack(back).astype(np.float32, copy=False)
+
+    def preview(self, tile: TileDone) -> tuple[Window, Probabilities]:
+        """Return a finished tile as it will about look at the plane's own scale, and where."""
+        if not self.is_scaled:
+            return tile.window, tile.probabilities
+        scaled, parts = self.plane.shape[1:], []
+        for part, source, size, wanted in zip(tile.window, scaled, self.shape, self.region, strict=True):
+            start = min(max(round(part.start * size / source), wanted.start), wanted.stop - 1)
+            parts.append(slice(start, min(max(round(part.stop * size / source), start + 1), wanted.stop)))
+        shape = (parts[0].stop - parts[0].start, parts[1].stop - parts[1].start)
+        every = slice(None)
+        return (parts[0], parts[1]), ScaledPlane(tile.probabilities, shape)[every, every, every]
+
+
+def prepare(
+    plane: ImagePlane,
+    model: Model,
+    params: SegmentParams,
+    compute: Compute,
+    limits: IntensityLimits,
+    region: Window | None = None,
+) -> Prediction:
+    """Normalise, rescale and plan; nothing is read but the plane's shape.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+        With the channels of the network.
+    model, params, compute, limits
+    region : Window, optional
+        In pixels of the plane.
+    """
+    region = region or (slice(0, plane.shape[0]), slice(0, plane.shape[1]))
+    factors = scale_factors(plane, model.card, params.diameter)
+    data: Any = NormalizedPlane(plane.data, limits)
+    scaled_region = region
+    shape = (scaled_shape(plane.shape, factors[0])[0], scaled_shape(plane.shape, factors[1])[1])
+    if shape != plane.shape:
+        data = ScaledPlane(data, shape)
+        (_, y), (_, x) = _back(shape, plane.shape, region)
+        scaled_region = (y, x)
+    number_bytes = 2 if compute.precision == "bfloat16" else 4
+    plan = plan_tiles(
+        shape,
+        model.network,  # type: ignore[arg-type]
+        compute.memory_bytes,
+        region=scaled_region,
+        tile=params.tile,
+        number_bytes=number_bytes,
+        most_gflop=compute.most_gflop,
+    )
+    return Prediction(data, plan, region, plane.shape)
+
+
+def _back(scaled: Sequence[int], shape: tuple[int, int], region: Window) -> list[tuple[Any, slice]]:
+    """Return, along each axis, the weights that bring scaled pixels back to a region, and which pixels those are."""
+    return [
+        interpolation_weights(source, size, part.start, part.stop)
+        for source, size, part in zip(scaled, shape, region, strict=True)
+    ]
+
+
+def scale_factors(plane: ImagePlane, card: ModelCard, diameter: float | None) -> tuple[float, float]:
+    """Return how much larger along y and x the plane must be made for the model.
+
+    By the diameter of the objects where it is given; else by the pixel size where plane and model both have one.
+
+    Raises
+    ------
+    UtileError
+        If a diameter is given and the model does not say which one it expects.
+    """
+    if diameter is not None:
+        if card.object_diameter is None:
+            raise UtileError(
+                f"The model {card.name} does not say which cell diameter it expects: leave it empty."
+            )
+        return (card.object_diameter / diameter,) * 2
+    if card.pixel_size is not None and plane.pixel_size is not None:
+        unit = micrometres(plane.unit)
+        if unit is not None:
+            y, x = (size * unit / card.pixel_size for size in plane.pixel_size)
+            return y, x
+    return 1.0, 1.0
+
+
+def segment_steps(
+    plane: ImagePlane,
+    params: SegmentParams | None = None,
+    *,
+    model: Model | None = None,
+    region: Window | None = None,
+    limits: IntensityLimits | None = None,
+    cache: TileCache | None = None,
+    image_key: Hashable = None,
+) -> Generator[Progress, None, Segmentation]:
+    """Segment a plane step by step; every yield is a point to cancel at.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+    params : SegmentParams, optional
+    model : Model, optional
+        The loaded model; loaded from ``params.model`` by default.
+    region : Window, optional
+        The rows and columns to segment: the result is that part of the whole plane's probabilities.
+    limits : IntensityLimits, optional
+        Measured on the plane by default.
+    cache, image_key
+        See `predict_tiles`.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    UtileError
+        If model, channels or device do not fit.
+    """
+    params = params or SegmentParams()
+    model = model or load_model(params.model)
+    compute = choose_compute(params.device, params.precision)
+    plane = plane.for_network(model.network.config.in_channels, params.channels)
+    limits = limits or measure_limits(plane.data, model.card.normalization)
+    ready = prepare(plane, model, params, compute, limits, region)
+    steps = predict_tiles(model, ready.plane, ready.plan, compute, cache=cache, image_key=image_key)
+    while True:
+        try:
+            tile = next(steps)
+        except StopIteration as end:
+            probabilities = ready.to_source(end.value)
+            break
+        window, preview = ready.preview(tile)
+        yield Progress(tile.done, tile.total, window, preview)
+    instances = params.instances or suggested_instances(model.card)
+    mask, labels = mask_and_labels(foreground_of(probabilities, model.card), instances)
+    params = replace(params, instances=instances)
+    return Segmentation(probabilities, mask, labels, ready.region, plane, model, params, compute, limits)
+
+
+def segment(
+    image: Any,
+    model: str | Path | Model = "nuclei",
+    *,
+    axes: str | None = None,
+    channels: Sequence[int] | None = None,
+    diameter: float | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | None = None,
+    region: Window | None = None,
+    **instances: Any,
+) -> Segmentation:
+    """Segment the cells of an image.
+
+    Parameters
+    ----------
+    image : array-like or ImagePlane
+        (Y, X), (C, Y, X) or (Y, X, RGB); other shapes with `axes`.
+    model : str, Path or Model
+        Name of a bundled or own model, a model file, or a loaded model.
+    axes : str, optional
+        A letter an axis, for example ``"TCYX"``; the first time point, depth ... is taken.
+    channels : sequence of int, optional
+    diameter : float, optional
+        Typical diameter of the cells (pixels): the image is rescaled to what the model expects.
+    device : {"auto", "cuda", "mps", "cpu"}
+    precision : {"auto", "float32", "bfloat16"}
+    tile : int, optional
+        Side of a tile (pixels).
+    region : (slice, slice), optional
+        Rows and columns to segment.
+    **instances
+        Fields of `InstanceParams` that differ from what the model suggests: ``threshold``, ``minimum_size`` ...
+
+    Returns
+    -------
+    Segmentation
+        With ``probabilities``, ``mask`` and ``labels``.
+
+    Raises
+    ------
+    UtileError
+        If the image, the model or the device cannot be used.
+    ValueError
+        If a parameter is out of bounds.
+    """
+    plane = image if isinstance(image, ImagePlane) else plane_from_array(image, axes)
+    loaded = model if isinstance(model, Model) else load_model(model)
+    name = str(model) if not isinstance(model, Model) else loaded.card.name
+    params = SegmentParams(
+        model=name,
+        channels=tuple(channels) if channels is not None else None,
+        diameter=diameter,
+        device=device,
+        precision=precision,
+        tile=tile,
+        instances=suggested_instances(loaded.card, **instances),
+    )
+    steps = segment_steps(plane, params, model=loaded, region=region)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Segmentation = end.value
+            return result
+
+
+def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:
+    """Return the instance parameters a model's card suggests, but for some."""
+    return InstanceParams(**{**card.instances, **overrides})
+
+
+def foreground_of(probabilities: Probabilities, card: ModelCard) -> NDArray[np.float32]:
+    """Return the probability (Y, X) that a pixel belongs to an object: the sum over the foreground classes."""
+    if len(card.foreground) == 1:
+        return probabilities[card.foreground[0]]
+    total: NDArray[np.float32] = probabilities[list(card.foreground)].sum(axis=0, dtype=np.float32)
+    return total
+
+
+def mask_and_labels(
+    foreground: NDArray[np.float32], instances: InstanceParams
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """Return the mask and the instance labels of a foreground probability (Y, X)."""
+    mask = foreground_mask(foreground, instances)
+    labels = label_instances(foreground, mask, instances)
+    return labels > 0, labels
