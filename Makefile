@@ -1,0 +1,72 @@
+# make demo [IMAGE=path]   install and segment: a napari window, or demo_output/ where there is no display
+# make test                install and run the tests
+# make check               style, types and import contracts
+# make bench               measure, as ratios in one run
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+IMAGE ?=
+
+.PHONY: help install demo test check bench wheel clean
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+install: $(STAMPS)/project $(STAMPS)/system
+
+demo: install
+	$(BIN)/utile demo $(if $(IMAGE),"$(IMAGE)")
+
+test: install
+	$(BIN)/python -m pytest
+
+check: $(STAMPS)/project
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(STAMPS)/bench
+	$(BIN)/python benchmarks/run.py
+
+wheel: $(STAMPS)/project
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) dist demo_output
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "U-Tile needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	    && apt-get update -qq && apt-get install -y -qq python3-venv; } \
+	    || { echo "Python's venv is missing: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+# torch goes first and by itself, so that the pinned build is there before anything asks for another.
+$(STAMPS)/torch: constraints.txt $(STAMPS)/venv
+	@echo "installing torch (a minute or two)"
+	$(PIP) torch
+	@touch $@
+
+$(STAMPS)/project: pyproject.toml constraints.txt hatch_build.py $(STAMPS)/torch
+	@echo "installing napari and the rest (a minute or two)"
+	$(PIP) --editable '.[all,test,dev]'
+	@touch $@
+
+$(STAMPS)/bench: $(STAMPS)/project
+	$(PIP) --editable '.[bench]'
+	@touch $@
+
+# Qt and OpenGL need libraries of the system. On Debian as root they are installed; elsewhere `utile doctor`
+# names them, and what can run without them runs.
+$(STAMPS)/system: $(STAMPS)/project
+	@missing="$$($(BIN)/utile doctor --packages)"; \
+	if [ -z "$$missing" ]; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	      $$missing && touch $@; } || echo "apt-get could not install: $$missing"; \
+	else $(BIN)/utile doctor || true; fi
