@@ -34,7 +34,8 @@ def distance_to_background(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float3
         rows = slice(top, top + _ROWS_AT_ONCE)
         if not _sweep_rows(down_the_columns[rows], squared[rows]):
             return ndimage.distance_transform_edt(mask).astype(np.float32)
-    return np.sqrt(squared, dtype=np.float32)
+    distance: npt.NDArray[np.float32] = np.sqrt(squared, dtype=np.float32)
+    return distance
 
 
 def _distance_along_columns(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:

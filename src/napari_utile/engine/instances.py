@@ -99,7 +99,31 @@ class InstanceParams:
         check_bounds(self)
 
 
-def foreground_mask(foreground_probability: FloatArray, params: InstanceParams) -> BoolArray:
+@dataclass(frozen=True)
+class CutSides:
+    """Sides at which a window ends while the image goes on."""
+
+    top: bool = False
+    bottom: bool = False
+    left: bool = False
+    right: bool = False
+
+    def rim(self, shape: tuple[int, int]) -> BoolArray:
+        """Mark the outermost pixels along the cut sides of a window of this shape."""
+        rim = np.zeros(shape, dtype=bool)
+        rim[:1] |= self.top
+        rim[shape[0] - 1 :] |= self.bottom
+        rim[:, :1] |= self.left
+        rim[:, shape[1] - 1 :] |= self.right
+        return rim
+
+
+NOT_CUT = CutSides()
+
+
+def foreground_mask(
+    foreground_probability: FloatArray, params: InstanceParams, cut: CutSides = NOT_CUT
+) -> BoolArray:
     """Threshold the cell probability, fill small holes and drop small objects.
 
     Parameters
@@ -108,6 +132,9 @@ def foreground_mask(foreground_probability: FloatArray, params: InstanceParams) 
         Probability that a pixel belongs to a cell, 0..1. NaN counts as background.
     params : InstanceParams
         `threshold`, `fill_holes` and `minimum_size` are used.
+    cut : CutSides
+        Sides where the array is a window of a larger image: objects that reach them are kept, whatever their
+        visible size.
 
     Returns
     -------
@@ -124,7 +151,10 @@ def foreground_mask(foreground_probability: FloatArray, params: InstanceParams) 
         mask = _fill_holes(mask, params.fill_holes)
     if params.minimum_size > 1:
         components, count = ndimage.label(mask)
-        mask = _drop_small(components, count, params.minimum_size) > 0
+        keep = np.bincount(components.ravel(), minlength=count + 1) >= params.minimum_size
+        keep[components[cut.rim(mask.shape)]] = True
+        keep[0] = False
+        mask = keep[components]
     return mask
 
 
@@ -237,15 +267,6 @@ def _fill_holes(mask: BoolArray, largest: int) -> BoolArray:
     fill[0] = False
     filled: BoolArray = mask | fill[holes]
     return filled
-
-
-def _drop_small(
-    labels: npt.NDArray[np.integer[Any]], count: int, minimum: int
-) -> npt.NDArray[np.integer[Any]]:
-    keep = np.bincount(labels.ravel(), minlength=count + 1) >= minimum
-    keep[0] = False
-    kept: npt.NDArray[np.integer[Any]] = np.where(keep[labels], labels, 0)
-    return kept
 
 
 def _over_box(reduce: np.ufunc, values: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

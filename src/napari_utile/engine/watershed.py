@@ -58,7 +58,7 @@ def split_components(
     labels.ravel()[pixels] = basin + 1
     height = relief.ravel()[summits]
     area = np.bincount(basin)
-    root = _merge(*_passes(labels, relief), height, area, strength, minimum_size)
+    root = _merge(*_passes(labels, relief, height), height, area, strength, minimum_size)
     labels.ravel()[pixels] = root[basin] + 1
     return labels
 
@@ -97,7 +97,7 @@ def _climb(
 
 
 def _passes(
-    labels: LabelArray, relief: FloatArray
+    labels: LabelArray, relief: FloatArray, summit: FloatArray
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """List neighbouring basins and the height of the highest pass between them, highest pass first."""
     firsts, seconds, heights = [], [], []
@@ -113,9 +113,12 @@ def _passes(
     pair = np.minimum(a, b).astype(np.int64) << 32 | np.maximum(a, b)
     by_height = np.argsort(-height, kind="stable")
     _, first = np.unique(pair[by_height], return_index=True)
-    highest = by_height[first]
-    order = highest[np.argsort(-height[highest], kind="stable")]  # equal heights in the order of their pairs
-    return (pair[order] >> 32) - 1, (pair[order] & 0xFFFFFFFF) - 1, height[order]
+    pair, height = pair[by_height[first]], height[by_height[first]]
+    low, high = (pair >> 32) - 1, (pair & 0xFFFFFFFF) - 1
+    # Several passes may share their lowest pixel: the highest summits go first, then raster order.
+    one, other = summit[low], summit[high]
+    order = np.lexsort((-np.minimum(one, other), -np.maximum(one, other), -height))
+    return low[order], high[order], height[order]
 
 
 def _merge(
