@@ -1,0 +1,86 @@
+"""What a label image says about each pixel: which are annotated, and so may be learnt from, and which are not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+KINDS = ("dense", "sparse", "boxes")
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """Where the annotation of a label image is complete.
+
+    Attributes
+    ----------
+    kind : {"dense", "sparse", "boxes"}
+        ``dense``: everywhere, 0 is background. ``sparse``: only where something is painted, 0 is unlabelled.
+        ``boxes``: inside of `boxes` only; there, 0 is background.
+    background : int or None
+        With ``sparse``: the label that was painted upon background.
+    background_mask : (Y, X) bool array or None
+        With ``sparse``: background, from a layer of its own.
+    boxes : sequence of (y0, x0, y1, x1)
+        With ``boxes``: first and last (exclusive) pixel of each.
+    """
+
+    kind: str = "dense"
+    background: int | None = None
+    background_mask: NDArray[np.bool_] | None = None
+    boxes: Sequence[tuple[int, int, int, int]] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"The annotation is one of {', '.join(KINDS)}; got {self.kind!r}.")
+        if self.kind == "boxes" and not self.boxes:
+            raise ValueError("Annotation inside boxes needs at least one box.")
+
+    def split(self, labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Tell objects from background and from what nobody annotated.
+
+        Parameters
+        ----------
+        labels : (Y, X) integer array
+            As it was painted.
+
+        Returns
+        -------
+        objects : (Y, X) int32
+            Instances; 0 for background and unlabelled pixels.
+        annotated : (Y, X) bool
+            Which pixels say something.
+
+        Raises
+        ------
+        ValueError
+            Unless `labels` is a 2-D integer image, none of it negative, and a mask has its shape.
+        """
+        labels = np.asarray(labels)
+        if labels.ndim != 2 or labels.dtype.kind not in "iub":
+            raise ValueError(f"Labels are a 2-D integer image; got {labels.dtype} of shape {labels.shape}.")
+        if labels.size and labels.min() < 0:
+            raise ValueError(f"Labels are 0 or more; got {labels.min()}.")
+        objects = labels.astype(np.int32)
+        if self.kind == "dense":
+            return objects, np.ones(labels.shape, bool)
+        if self.kind == "boxes":
+            annotated = np.zeros(labels.shape, bool)
+            for y0, x0, y1, x1 in self.boxes:
+                annotated[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = True
+            return np.where(annotated, objects, 0).astype(np.int32), annotated
+        annotated = objects > 0
+        if self.background is not None:
+            objects[objects == self.background] = 0
+        if self.background_mask is not None:
+            if self.background_mask.shape != labels.shape:
+                raise ValueError(
+                    f"The background mask has shape {self.background_mask.shape}, the labels {labels.shape}."
+                )
+            annotated |= self.background_mask.astype(bool)
+        return objects, annotated
+
+
+DENSE = Annotation()
