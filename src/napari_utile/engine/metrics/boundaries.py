@@ -1,0 +1,199 @@
+"""Scores of boundaries and regions, as in the ISBI 2012 challenge on neuronal structures.
+
+The challenge ranked by pixel, Rand and warping error, each at the best threshold of a probability map; its
+organisers later preferred V-Rand and V-Info, restricted to the foreground, after thinning the predicted
+borders.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from napari_utile.engine.metrics.contingency import Contingency, as_labels, contingency
+from napari_utile.engine.metrics.regions import rand_error, v_info, v_rand
+from napari_utile.engine.metrics.warping import warping_error
+
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True)
+class BoundaryScores:
+    """Scores of one segmentation; see `boundary_scores`.
+
+    Attributes
+    ----------
+    pixel_error, rand_error, warping_error
+        0 is best.
+    v_rand, v_info
+        1 is best.
+    """
+
+    pixel_error: float
+    rand_error: float
+    warping_error: float
+    v_rand: float
+    v_info: float
+
+
+@dataclass(frozen=True)
+class SweepScores:
+    """Boundary scores of one probability map over thresholds.
+
+    Attributes
+    ----------
+    thresholds
+        The thresholds tried.
+    scores
+        One for each.
+    best
+        Each score at its own best threshold.
+    best_thresholds
+        Name of the score -> the lowest of its best thresholds.
+    """
+
+    thresholds: tuple[float, ...]
+    scores: tuple[BoundaryScores, ...]
+    best: BoundaryScores
+    best_thresholds: dict[str, float]
+
+
+def boundary_scores(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    ignore: ArrayLike | None = None,
+    max_displacement: int | None = 5,
+    table: Contingency | None = None,
+) -> BoundaryScores:
+    """Compare the boundaries and regions of two label images.
+
+    Parameters
+    ----------
+    prediction, truth
+        (..., Y, X) integer label images of one shape, 0 = background and borders. Warping and thinning
+        look at one (Y, X) plane at a time.
+    ignore
+        Boolean array of the same shape; its pixels are not looked at.
+    max_displacement
+        How far, in pixels, a boundary may be warped; see `warping.warping_error`.
+    table
+        The contingency table of just these arguments, where it was counted before.
+
+    Notes
+    -----
+    - Pixel error: share of pixels that are foreground (id > 0) in one image and not in the other.
+    - Rand error: see `regions.rand_error`.
+    - Warping error: see `warping.warping_error`; touching labels are first separated by a line of background.
+    - V-Rand and V-Info: see `regions.v_rand`; predicted borders are first thinned by `thin_borders`.
+    """
+    predicted, reference = as_labels(prediction, "prediction"), as_labels(truth, "truth")
+    if predicted.ndim < 2:
+        raise ValueError(f"boundaries need images of at least two axes, got shape {predicted.shape}")
+    table = table or contingency(predicted, reference, ignore)
+    thinned = contingency(_by_plane(thin_borders, predicted), reference, ignore)
+    return BoundaryScores(
+        pixel_error=pixel_error(table),
+        rand_error=rand_error(table),
+        warping_error=_warping_error_of_labels(predicted, reference, ignore, max_displacement),
+        v_rand=v_rand(thinned).score,
+        v_info=v_info(thinned).score,
+    )
+
+
+def boundary_sweep(
+    probability: ArrayLike,
+    truth: ArrayLike,
+    ignore: ArrayLike | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
+    max_displacement: int | None = 5,
+) -> SweepScores:
+    """Score a probability map at each threshold and find the best of each score.
+
+    Parameters
+    ----------
+    probability
+        (Y, X) probability of the foreground (of the cells, not of the borders).
+    truth
+        (Y, X) integer labels, or a boolean foreground whose 4-connected components are the objects.
+    ignore, max_displacement
+        See `boundary_scores`.
+    thresholds
+        The foreground is where the probability is above; its 4-connected components are the predicted
+        objects.
+    """
+    if len(thresholds) == 0:
+        raise ValueError("a sweep needs at least one threshold")
+    values = np.asarray(probability)
+    reference = as_labels(truth, "truth") if np.asarray(truth).dtype != bool else components(truth)
+    scores = tuple(
+        boundary_scores(components(values > threshold), reference, ignore, max_displacement)
+        for threshold in thresholds
+    )
+    best, best_thresholds = {}, {}
+    for field in fields(BoundaryScores):
+        column = np.array([getattr(one, field.name) for one in scores])
+        sign = 1 if field.name in ("v_rand", "v_info") else -1
+        index = int(np.nanargmax(sign * column)) if not np.isnan(column).all() else 0
+        best[field.name] = float(column[index])
+        best_thresholds[field.name] = float(thresholds[index])
+    return SweepScores(tuple(map(float, thresholds)), scores, BoundaryScores(**best), best_thresholds)
+
+
+def pixel_error(table: Contingency) -> float:
+    """Share of pixels that are foreground in one image and background in the other; NaN without a pixel."""
+    differing = table.counts[(table.rows > 0) != (table.columns > 0)].sum()
+    return float(differing / table.pixels) if table.pixels else float("nan")
+
+
+def components(foreground: ArrayLike) -> NDArray[np.integer]:
+    """Label the 4-connected components of a boolean image."""
+    labels, _ = ndimage.label(np.asarray(foreground))
+    return np.asarray(labels)
+
+
+def separate(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return the foreground of (Y, X) labels with a line of background between labels that touch."""
+    foreground: NDArray[np.bool_] = labels > 0
+    foreground[:-1] &= ~((labels[:-1] != labels[1:]) & (labels[1:] > 0))
+    foreground[:, :-1] &= ~((labels[:, :-1] != labels[:, 1:]) & (labels[:, 1:] > 0))
+    return foreground
+
+
+def thin_borders(labels: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Grow (Y, X) labels into the background until borders one pixel wide are left between them."""
+    if not labels.any():
+        return labels
+    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    grown = labels[tuple(nearest)]
+    border = np.zeros(labels.shape, bool)
+    border[:-1] |= grown[:-1] != grown[1:]
+    border[:, :-1] |= grown[:, :-1] != grown[:, 1:]
+    return np.where(border & (labels == 0), np.zeros((), labels.dtype), grown)
+
+
+def _warping_error_of_labels(
+    predicted: NDArray[np.integer],
+    reference: NDArray[np.integer],
+    ignore: ArrayLike | None,
+    max_displacement: int | None,
+) -> float:
+    hidden = None if ignore is None else np.asarray(ignore, bool)
+    errors, pixels = [], []
+    for index, (one, other) in enumerate(zip(_planes(predicted), _planes(reference), strict=True)):
+        mask = None if hidden is None else hidden.reshape(-1, *hidden.shape[-2:])[index]
+        counted = one.size if mask is None else one.size - int(mask.sum())
+        if counted:
+            errors.append(warping_error(separate(one), separate(other), mask, max_displacement))
+            pixels.append(counted)
+    return float(np.average(errors, weights=pixels)) if pixels else float("nan")
+
+
+def _planes(array: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
+    yield from array.reshape(-1, *array.shape[-2:])
+
+
+def _by_plane(function: object, array: NDArray[np.integer]) -> NDArray[np.integer]:
+    planes = [function(plane) for plane in _planes(array)]  # type: ignore[operator]
+    return np.stack(planes).reshape(array.shape) if planes else array
