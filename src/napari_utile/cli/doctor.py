@@ -1,0 +1,184 @@
+"""`utile doctor`: what works on this computer, what is missing, and the line that installs it."""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from napari_utile.cli.system_libraries import XVFB, find_missing, install_line
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    detail : str
+        What was found.
+    remedy : str or None
+        The line that puts right what is missing.
+    fatal : bool
+        Whether the program misses something that it needs.
+    """
+
+    name: str
+    detail: str
+    remedy: str | None = None
+    fatal: bool = False
+
+    def __str__(self) -> str:
+        state = "missing" if self.fatal else "note" if self.remedy else "ok"
+        line = f"{state:8} {self.name:18} {self.detail}"
+        return f"{line}\n{'':27} -> {self.remedy}" if self.remedy else line
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command `doctor`."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="say what works on this computer, what is missing, and the line that installs it",
+        description="Say what works on this computer, what is missing, and the line that installs it. "
+        "The exit status is 1 if something is missing that segmentation or its window needs.",
+    )
+    parser.add_argument(
+        "--packages", action="store_true", help="only name the Debian packages that are missing, for scripts"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings; 1 if something is missing."""
+    if arguments.packages:
+        print(" ".join(find_missing().debian_packages))
+        return 0
+    fatal = 0
+    for finding in examine():
+        print(finding, flush=True)
+        fatal += finding.fatal
+    print(f"\n{fatal} missing" if fatal else "\nNothing is missing.")
+    return 1 if fatal else 0
+
+
+def examine() -> Iterator[Finding]:
+    """Look at one thing after the other; an examination that fails is a finding itself."""
+    examinations: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
+        ("Python", python),
+        ("packages", packages),
+        ("system libraries", system_libraries),
+        ("Qt", qt),
+        ("compute", compute),
+        ("models", models),
+    )
+    for name, examination in examinations:
+        try:
+            yield from examination()
+        except Exception as error:  # noqa: BLE001 - a broken install fails in ways that cannot be foreseen
+            yield Finding(
+                name, f"{type(error).__name__}: {error}", "pip install --upgrade napari-utile", True
+            )
+
+
+def python() -> Iterator[Finding]:
+    """Say which Python runs, and on what."""
+    yield Finding("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}")
+
+
+def packages() -> Iterator[Finding]:
+    """Say which versions of the main packages are installed."""
+    for name in ("napari-utile", "napari", "torch"):
+        try:
+            yield Finding(name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(name, "not installed", f"pip install {name}", fatal=True)
+
+
+def system_libraries() -> Iterator[Finding]:
+    """Say which libraries of the system are missing, and whether there is a display."""
+    missing = find_missing()
+    if missing.libraries:
+        line = install_line(tuple(name for name in missing.debian_packages if name != XVFB))
+        yield Finding("system libraries", f"no {', '.join(missing.libraries)}", line, fatal=True)
+    else:
+        yield Finding("system libraries", "all that Qt and OpenGL need")
+    if not sys.platform.startswith("linux"):
+        return
+    display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
+    if display:
+        yield Finding("display", display)
+    elif missing.xvfb:
+        line = f"{install_line((XVFB,))}, to test in real windows"
+        yield Finding("display", "none: no window can be shown, the command line works", line)
+    else:
+        yield Finding("display", f"none, but Xvfb for tests and scripts: {shutil.which('Xvfb')}")
+
+
+def qt() -> Iterator[Finding]:
+    """Start Qt in a process of its own: a binding whose libraries are missing fails only then."""
+    program = (
+        "import qtpy, qtpy.QtWidgets, qtpy.QtOpenGLWidgets;"
+        "print(qtpy.API_NAME, qtpy.PYQT_VERSION or qtpy.PYSIDE_VERSION, '/ Qt', qtpy.QT_VERSION)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        yield Finding("Qt", done.stdout.strip())
+        return
+    reason = (done.stderr.strip().splitlines() or ["it does not start"])[-1]
+    line = "the line above for system libraries" if ".so" in reason else 'pip install "napari[pyqt6]"'
+    yield Finding("Qt", reason, line, fatal=True)
+
+
+def compute() -> Iterator[Finding]:
+    """Say which device and precision `auto` chooses."""
+    from napari_utile.engine.device import choose_compute
+
+    chosen = choose_compute()
+    gigabytes = chosen.memory_bytes / 1e9
+    yield Finding("compute", f"{chosen.device}, {chosen.precision}, {gigabytes:.1f} GB for tiles")
+    if chosen.device == "cpu" and shutil.which("nvidia-smi"):
+        yield Finding(
+            "graphics card",
+            "an NVIDIA card is here, but this torch cannot use it",
+            "the line that https://pytorch.org/get-started/locally gives for CUDA",
+        )
+
+
+def models() -> Iterator[Finding]:
+    """Say which models there are, and whether new ones can be kept."""
+    from napari_utile.engine.models import list_models, user_model_folder
+
+    listed = list_models()
+    for model in listed:
+        if model.problem:
+            yield Finding("model", model.problem, f"remove {model.path}")
+    usable = [f"{each.name}{'' if each.bundled else ' (yours)'}" for each in listed if not each.problem]
+    if usable:
+        yield Finding("models", ", ".join(usable))
+    else:
+        yield Finding("models", "none", "pip install --force-reinstall --no-deps napari-utile", fatal=True)
+    folder = user_model_folder()
+    if is_writable(folder):
+        yield Finding("your models", str(folder))
+    else:
+        line = "set the environment variable UTILE_MODELS to a folder of yours"
+        yield Finding("your models", f"{folder} cannot be written to", line, fatal=True)
+
+
+def is_writable(folder: Path) -> bool:
+    """Return whether a file can be made in `folder`, or `folder` in its nearest existing ancestor."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
