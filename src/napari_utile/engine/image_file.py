@@ -1,6 +1,7 @@
 """An image as it was read from a file."""
 
 import dataclasses
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,8 @@ def usable_pixel_size(
     if not all(np.isfinite(value) and value > 0 for value in size) or (size == (1.0, 1.0) and name is None):
         return None, None
     return size, name
+
+
+def brief(error: Exception) -> str:
+    """Give what another library says about a damaged file, short enough for a line in a dock."""
+    return textwrap.shorten(str(error), 120, placeholder=" ...").rstrip(".") or type(error).__name__

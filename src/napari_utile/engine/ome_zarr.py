@@ -8,7 +8,7 @@ import numpy as np
 import zarr
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.image_file import ImageFile, usable_pixel_size
+from napari_utile.engine.image_file import ImageFile, brief, usable_pixel_size
 
 _METADATA_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _AXES_BEFORE_0_3 = "TCZYX"
@@ -48,8 +48,7 @@ def read_ome_zarr(path: Path) -> ImageFile:
     except UtileError:
         raise
     except Exception as error:  # damaged metadata raise KeyError, TypeError, JSONDecodeError ...
-        reason = _first_line(error)
-        raise UtileError(f"Cannot read {path.name}: its zarr metadata are damaged ({reason}).") from error
+        raise UtileError(f"Cannot read {path.name}: its metadata are damaged ({brief(error)}).") from error
 
 
 def _read(path: Path) -> ImageFile:
@@ -109,8 +108,3 @@ def _refuse_objects(array: "zarr.Array[Any]", path: Path) -> None:
     """Refuse arrays whose decoding would unpickle, before any chunk is read."""
     if np.dtype(array.dtype).kind in "OV" or "pickle" in str(array.metadata.to_dict()).lower():
         raise UtileError(f"{path.name} holds Python objects instead of pixels; such files are not opened.")
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

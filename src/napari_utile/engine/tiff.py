@@ -1,8 +1,10 @@
 """Read and write TIFF with pixel size: ImageJ, OME and plain files."""
 
 import contextlib
+import hashlib
 import os
 import struct
+import uuid
 import weakref
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import zarr
 
 from napari_utile.engine.atomic import atomic_path
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.image_file import ImageFile, usable_pixel_size
+from napari_utile.engine.image_file import ImageFile, brief, usable_pixel_size
 from napari_utile.engine.units import canonical_unit, micrometres
 
 LAZY_BYTES = 256 * 2**20
@@ -56,15 +58,14 @@ def read_tiff(path: Path, lazy_bytes: int = LAZY_BYTES) -> ImageFile:
     except OSError as error:
         if error.errno is not None:
             raise UtileError(f"Cannot read {path.name}: {error.strerror}.") from error
-        raise UtileError(f"Cannot read {path.name}: the file is damaged ({error}).") from error
+        raise UtileError(f"Cannot read {path.name}: the file is damaged ({brief(error)}).") from error
     except Exception as error:  # damaged files raise struct.error, zlib.error, KeyError ...
         if "imagecodecs" in str(error):
             raise UtileError(
                 f"Cannot read {path.name}: its compression needs the package imagecodecs "
                 "(pip install imagecodecs), or save it again uncompressed."
             ) from error
-        message = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UtileError(f"Cannot read {path.name}: the file is damaged ({message}).") from error
+        raise UtileError(f"Cannot read {path.name}: the file is damaged ({brief(error)}).") from error
 
 
 def _read(path: Path, lazy_bytes: int) -> ImageFile:
@@ -220,17 +221,19 @@ def write_image(
     if pixel_size is not None and not all(np.isfinite(size) and size > 0 for size in pixel_size):
         raise ValueError(f"pixel_size must be two positive numbers, got {pixel_size}.")
     array, axes = _in_file_order(_storable(array), axes)
-    writer = _imagej_options if _fits_imagej(array, axes) else _ome_options
-    options = writer(pixel_size, canonical_unit(unit), description)
+    photometric = "rgb" if "S" in axes and array.shape[-1] in (3, 4) else "minisblack"
+    unit = canonical_unit(unit)
+    if _fits_imagej(array, axes):
+        options = _imagej_options(pixel_size, unit, description)
+        if "S" not in axes:  # else a width of one pixel would be taken for one sample
+            array, axes = array[..., None], axes + "S"
+    else:
+        options = _ome_options(pixel_size, unit, description)
+        # Random by default; the same image gives the same file.
+        options["metadata"]["UUID"] = str(uuid.UUID(bytes=hashlib.blake2b(array, digest_size=16).digest()))
     options["metadata"]["axes"] = axes
     with atomic_path(path) as temporary:
-        tifffile.imwrite(
-            temporary,
-            array,
-            compression="zlib",
-            photometric="rgb" if "S" in axes and array.shape[-1] in (3, 4) else "minisblack",
-            **options,
-        )
+        tifffile.imwrite(temporary, array, compression="zlib", photometric=photometric, **options)
 
 
 def write_labels(
@@ -297,13 +300,13 @@ def _fits_imagej(array: np.ndarray, axes: str) -> bool:
 def _imagej_options(
     pixel_size: tuple[float, float] | None, unit: str | None, description: str | None
 ) -> dict[str, Any]:
-    # ImageJ reads "um" as µm; its description is ASCII.
-    spelled = {"µm": "um", "Å": "angstrom", "in": "inch", None: "pixel"}.get(unit, unit)
-    metadata: dict[str, Any] = {"unit": spelled}
+    metadata: dict[str, Any] = {}
     if description is not None:
         metadata["Info"] = description
     options: dict[str, Any] = {"imagej": True, "metadata": metadata}
     if pixel_size is not None:
+        # ImageJ reads "um" as µm; its description is ASCII.
+        metadata["unit"] = {"µm": "um", "Å": "angstrom", "in": "inch", None: "pixel"}.get(unit, unit)
         options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
         options["resolutionunit"] = "NONE"
     return options
