@@ -103,8 +103,8 @@ class MeanOfChannels:
         index = index if isinstance(index, tuple) else (index,)
         channel, window = index[0], index[1:]
         colours = np.asarray(self._data[(slice(0, 3), *window)])
-        grey = colours.mean(axis=0, dtype=np.float32)
-        return grey if isinstance(channel, int) else grey[None][channel]
+        grey: np.ndarray[Any, np.dtype[np.float32]] = colours.mean(axis=0, dtype=np.float32)
+        return grey if isinstance(channel, int) else grey[np.newaxis][channel]
 
 
 class _Channels:

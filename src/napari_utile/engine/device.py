@@ -2,29 +2,12 @@
 
 import gc
 from dataclasses import dataclass
-from typing import Annotated
 
 import psutil
 import torch
 
+from napari_utile.engine.compute_params import DEVICES, PRECISIONS
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.parameters import Bounds, check_bounds
-
-DEVICES = ("auto", "cuda", "mps", "cpu")
-PRECISIONS = ("auto", "float32", "bfloat16")
-
-Device = Annotated[
-    str, Bounds(choices=DEVICES, label="Device", help="auto takes the graphics card if there is one.")
-]
-Precision = Annotated[
-    str,
-    Bounds(
-        choices=PRECISIONS,
-        label="Precision",
-        help="auto takes bfloat16 where the hardware is fast at it; float32 gives the same labels for any tile size.",
-        advanced=True,
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -138,14 +121,3 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-
-
-@dataclass(frozen=True)
-class ComputeParams:
-    """What a user may choose about where to compute."""
-
-    device: Device = "auto"
-    precision: Precision = "auto"
-
-    def __post_init__(self) -> None:
-        check_bounds(self)

@@ -78,7 +78,7 @@ class ModelCard:
     description: str = ""
     object_diameter: float | None = None
     pixel_size: float | None = None
-    normalization: Normalization = Normalization()
+    normalization: Normalization = field(default_factory=Normalization)
     instances: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     licence: str = ""

@@ -13,12 +13,13 @@ import platformdirs
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_utile.engine.atomic import atomic_path
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.model_card import ModelCard, read_card
 from napari_utile.engine.networks.families import FAMILIES, build_network
+from napari_utile.engine.networks.network import Network
 
 BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "models"
 SUFFIX = ".safetensors"
@@ -31,7 +32,7 @@ class Model:
     Attributes
     ----------
     card : ModelCard
-    network : nn.Module
+    network : Network
         In evaluation mode, float32, on the CPU; not to be changed.
     fingerprint : str
         SHA-256 of card family, configuration and weights: equal fingerprints give equal results.
@@ -40,7 +41,7 @@ class Model:
     """
 
     card: ModelCard
-    network: nn.Module
+    network: Network
     fingerprint: str
     path: Path | None = None
 
@@ -130,7 +131,7 @@ def load_model(name: str | Path = "nuclei") -> Model:
     return Model(card, network, fingerprint_of(card, network), path)
 
 
-def _check_weights(network: nn.Module, weights: dict[str, Tensor], card: ModelCard, path: Path) -> None:
+def _check_weights(network: Network, weights: dict[str, Tensor], card: ModelCard, path: Path) -> None:
     wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in weights.items()}
     wrong = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
@@ -146,13 +147,13 @@ def _check_weights(network: nn.Module, weights: dict[str, Tensor], card: ModelCa
         )
 
 
-def save_model(card: ModelCard, network: nn.Module, path: Path, dtype: torch.dtype = torch.float32) -> Model:
+def save_model(card: ModelCard, network: Network, path: Path, dtype: torch.dtype = torch.float32) -> Model:
     """Write a model's file, beside and renamed into place, and return the model as `load_model` would.
 
     Parameters
     ----------
     card : ModelCard
-    network : nn.Module
+    network : Network
         Of the card's family and configuration.
     path : Path
         With the ending ``.safetensors``.
@@ -173,7 +174,7 @@ def save_model(card: ModelCard, network: nn.Module, path: Path, dtype: torch.dty
     return load_model(path)
 
 
-def fingerprint_of(card: ModelCard, network: nn.Module) -> str:
+def fingerprint_of(card: ModelCard, network: Network) -> str:
     """Return the SHA-256 of family, configuration, normalisation and weights."""
     digest = hashlib.sha256(repr((card.family, sorted(card.config.items()), card.normalization)).encode())
     for key, value in sorted(network.state_dict().items()):

@@ -46,7 +46,9 @@ class IntensityLimits:
         low = np.asarray(self.low, np.float64)[:, None, None]
         span = np.asarray(self.high, np.float64)[:, None, None] - low
         scale = np.where(span > 0, 1.0 / np.where(span > 0, span, 1.0), 0.0)
-        values = np.array(window, dtype=np.float32 if window.dtype.itemsize <= 4 else np.float64)
+        values: NDArray[np.floating[Any]] = np.array(
+            window, dtype=np.float32 if window.dtype.itemsize <= 4 else np.float64
+        )
         with np.errstate(invalid="ignore"):
             values -= low.astype(values.dtype)
             values *= scale.astype(values.dtype)
@@ -114,7 +116,7 @@ def _percentiles(values: NDArray[Any], low: float, high: float) -> tuple[float, 
         def at(rank: float) -> float:
             below = int(np.searchsorted(cumulative, np.floor(rank), side="right"))
             above = int(np.searchsorted(cumulative, np.ceil(rank), side="right"))
-            return below + (above - below) * (rank - np.floor(rank))
+            return below + (above - below) * float(rank - np.floor(rank))
 
         last = values.size - 1
         return at(low / 100 * last), at(high / 100 * last)

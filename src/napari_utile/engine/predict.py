@@ -100,7 +100,7 @@ def predict_tiles(
                     again = [(tile, its_plan), *todo]
                     todo = deque()
                     for each, old in again:
-                        halved = halve(old, model.network, each)  # type: ignore[arg-type]
+                        halved = halve(old, model.network, each)
                         todo.extend((smaller, halved) for smaller in halved)
                     total = done + len(todo)
                     continue

@@ -3,69 +3,24 @@
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.axes import ImagePlane, plane_from_array
-from napari_utile.engine.device import Compute, Device, Precision, choose_compute
+from napari_utile.engine.device import Compute, choose_compute
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.model_card import ModelCard
 from napari_utile.engine.models import Model, load_model
 from napari_utile.engine.normalize import IntensityLimits, measure_limits
-from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.predict import Probabilities, TileDone, predict_tiles
 from napari_utile.engine.resample import NormalizedPlane, ScaledPlane, interpolation_weights, scaled_shape
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.tile_cache import TileCache
 from napari_utile.engine.tiling import TilePlan, Window, plan_tiles
 from napari_utile.engine.units import micrometres
-
-
-@dataclass(frozen=True)
-class SegmentParams:
-    """How an image is segmented."""
-
-    model: Annotated[
-        str, Bounds(label="Model", help="A model's name, or the path of a .safetensors file.")
-    ] = "nuclei"
-    channels: Annotated[
-        tuple[int, ...] | None,
-        Bounds(
-            label="Channels", help="Image channels to read, counted from 0; chosen by the model by default."
-        ),
-    ] = None
-    diameter: Annotated[
-        float | None,
-        Bounds(
-            1,
-            10_000,
-            step=1,
-            unit="px",
-            label="Cell diameter",
-            help="Typical diameter of your cells; the image is rescaled to what the model expects. "
-            "Leave empty to use the image as it is.",
-        ),
-    ] = None
-    device: Device = "auto"
-    precision: Precision = "auto"
-    tile: Annotated[
-        int | None,
-        Bounds(
-            8,
-            16_384,
-            unit="px",
-            label="Tile size",
-            help="Side of a tile; chosen from the memory by default. It never changes the labels at float32.",
-            advanced=True,
-        ),
-    ] = None
-    instances: InstanceParams | None = None
-    """None takes what the model's card suggests."""
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
 
 
 @dataclass(frozen=True)
@@ -199,7 +154,7 @@ def prepare(
     number_bytes = 2 if compute.precision == "bfloat16" else 4
     plan = plan_tiles(
         shape,
-        model.network,  # type: ignore[arg-type]
+        model.network,
         compute.memory_bytes,
         region=scaled_region,
         tile=params.tile,
@@ -376,7 +331,8 @@ def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:
 def foreground_of(probabilities: Probabilities, card: ModelCard) -> NDArray[np.float32]:
     """Return the probability (Y, X) that a pixel belongs to an object: the sum over the foreground classes."""
     if len(card.foreground) == 1:
-        return probabilities[card.foreground[0]]
+        only: NDArray[np.float32] = probabilities[card.foreground[0]]
+        return only
     total: NDArray[np.float32] = probabilities[list(card.foreground)].sum(axis=0, dtype=np.float32)
     return total
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.networks.families import Network
+from napari_utile.engine.networks.network import Network
 
 Window = tuple[slice, slice]
 """Rows and columns, with integer starts and stops."""

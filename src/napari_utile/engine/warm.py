@@ -13,13 +13,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_utile.engine.device import Compute, release_memory
 from napari_utile.engine.models import Model
+from napari_utile.engine.networks.network import Network
 
 MOST_WARM = 2
-_warm: OrderedDict[tuple[str, str, str], nn.Module] = OrderedDict()
+_warm: OrderedDict[tuple[str, str, str], Network] = OrderedDict()
 _lock = threading.Lock()
 
 
-def warm_network(model: Model, compute: Compute) -> nn.Module:
+def warm_network(model: Model, compute: Compute) -> Network:
     """Return the model's network on its device, folded and in channels-last order; made once, then kept.
 
     The `MOST_WARM` networks used last stay in memory; `forget_networks` gives it back.
@@ -29,8 +30,8 @@ def warm_network(model: Model, compute: Compute) -> nn.Module:
         if key in _warm:
             _warm.move_to_end(key)
             return _warm[key]
-    network = folded(model.network).to(device=compute.device, dtype=compute.dtype)
-    network = network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    network = folded(model.network).to(device=compute.device, dtype=compute.dtype).requires_grad_(False)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     with _lock:
         _warm[key] = network
         while len(_warm) > MOST_WARM:
@@ -47,7 +48,7 @@ def forget_networks() -> None:
         release_memory(device)
 
 
-def folded(network: nn.Module) -> nn.Module:
+def folded(network: Network) -> Network:
     """Return a copy of a network whose batch normalisations are folded into the convolutions before them.
 
     At inference a batch normalisation is a scale and a shift a channel, so the outputs stay the same but for

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_utile.engine.networks.geometry import Geometry, Step, geometry_of, smallest_sizes
+from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import Bounds, check_bounds
 
 
@@ -49,7 +50,7 @@ class UNetConfig:
         check_bounds(self)
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """U-Net of valid convolutions: (N, C, Y + 2 halo, X + 2 halo) in, logits (N, K, Y, X) out.
 
     Parameters
