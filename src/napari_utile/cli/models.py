@@ -1,0 +1,67 @@
+"""`utile models`: which models there are, and what is known of one."""
+
+import argparse
+import json
+
+from napari_utile.engine.model_card import read_card
+from napari_utile.engine.parameters import to_json
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "models", help="list models, or show one", description="List or show models."
+    )
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="list the bundled models and your own")
+    listing.set_defaults(run=_list)
+    show = actions.add_parser(
+        "show", help="show a model's card: what it segments, how it was made, its scores"
+    )
+    show.add_argument("model", help="a model's name or file")
+    show.add_argument("--json", action="store_true", help="print the card as JSON")
+    show.set_defaults(run=_show)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    del arguments
+    from napari_utile.engine.models import list_models, user_model_folder
+
+    broken = 0
+    for listed in list_models():
+        origin = "bundled" if listed.bundled else "yours"
+        words = listed.card.title if listed.card else f"cannot be used: {listed.problem}"
+        broken += listed.card is None
+        print(f"{listed.name:20} {origin:8} {words}")
+    print(f"Your own models live in {user_model_folder()}")
+    return 1 if broken else 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.models import find_model
+
+    path = find_model(arguments.model)
+    card = read_card(path)
+    if arguments.json:
+        print(json.dumps(to_json(card), indent=2, ensure_ascii=False))
+        return 0
+    print(f"{card.name}: {card.title}\n{card.description}\n")
+    rows = {
+        "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
+        "network": f"{card.family} {card.config}",
+        "classes": ", ".join(f"{each.name} ({each.role})" for each in card.classes),
+        "channels": ", ".join(card.channels),
+        "object diameter": f"{card.object_diameter:g} px" if card.object_diameter else "not given",
+        "pixel size": f"{card.pixel_size:g} µm" if card.pixel_size else "not given",
+        "normalisation": f"percentiles {card.normalization.low:g} and {card.normalization.high:g}",
+        "instances": card.instances or "defaults",
+        "licence": card.licence,
+        "version": card.version,
+    }
+    for name, value in rows.items():
+        print(f"{name:16} {value}")
+    for title, entries in (("scores", card.metrics), ("training", card.training)):
+        print(f"{title}:")
+        for name, value in entries.items():
+            print(f"  {name}: {value}")
+    return 0
