@@ -1,0 +1,51 @@
+import numpy as np
+
+from napari_utile.session.layer_specs import merged_features, merged_labels
+
+
+def test_a_result_alone_in_its_layer_keeps_its_ids():
+    labels = np.array([[1, 0, 2]], dtype=np.int32)
+    merged, first, kept = merged_labels(np.array([[7, 7, 7]], dtype=np.int32), labels, None)
+    np.testing.assert_array_equal(merged, labels)
+    assert first == 0
+    assert kept.size == 0
+
+
+def test_ids_taken_on_other_planes_are_skipped():
+    labels = np.array([[1, 0, 2]], dtype=np.int32)
+    merged, first, _ = merged_labels(np.zeros((1, 3), np.int32), labels, None, above=10)
+    np.testing.assert_array_equal(merged, [[11, 0, 12]])
+    assert merged.dtype == np.int32
+    assert first == 10
+
+
+def test_instances_outside_of_the_window_stay_and_keep_their_ids_to_themselves():
+    plane = np.array([[5, 5, 3, 0]], dtype=np.int32)
+    window = (slice(0, 1), slice(1, 4))
+    merged, first, kept = merged_labels(plane, np.array([[0, 1, 2]], np.int32), window)
+    np.testing.assert_array_equal(merged, [[0, 6, 7]])
+    assert first == 5
+    np.testing.assert_array_equal(kept, [5])
+
+
+def test_new_rows_replace_those_of_instances_that_are_gone():
+    old = {"index": np.array([1, 2, 3]), "area": np.array([10.0, 20.0, 30.0])}
+    new = {"area": np.array([99.0]), "index": np.array([1])}
+    joined = merged_features(old, new, first=3, gone=np.array([1, 3]))
+    assert list(joined) == ["index", "area"]
+    np.testing.assert_array_equal(joined["index"], [2, 4])
+    np.testing.assert_array_equal(joined["area"], [20.0, 99.0])
+
+
+def test_a_column_that_one_table_lacks_is_nan_there():
+    old = {"index": np.array([1]), "round": np.array([0.5])}
+    new = {"index": np.array([1]), "area": np.array([9.0]), "z": 4}
+    joined = merged_features(old, new, first=1, gone=np.array([], dtype=int))
+    np.testing.assert_array_equal(joined["round"], [0.5, np.nan])
+    np.testing.assert_array_equal(joined["area"], [np.nan, 9.0])
+    np.testing.assert_array_equal(joined["z"], [np.nan, 4])
+
+
+def test_an_empty_table_is_replaced():
+    joined = merged_features({}, {"index": np.array([1, 2]), "z": 3}, first=0, gone=np.array([], dtype=int))
+    np.testing.assert_array_equal(joined["z"], [3, 3])

@@ -1,0 +1,262 @@
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_utile.session.layer_specs import LayerSpec
+from napari_utile.widgets import result_layers
+from napari_utile.widgets.result_layers import METADATA_KEY, is_own, own_layer, show_layers
+from napari_utile.widgets.viewer_layers import place_of
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def squares(*ids, shape=(8, 12)):
+    """Label image with one 2x2 square per id, side by side."""
+    labels = np.zeros(shape, dtype=np.int32)
+    for slot, label in enumerate(ids):
+        labels[1:3, 1 + 3 * slot : 3 + 3 * slot] = label
+    return labels
+
+
+def instances(labels, window=None, **more):
+    index = np.unique(labels)
+    index = index[index > 0]
+    area = np.array([(labels == label).sum() for label in index], dtype=float)
+    return LayerSpec(
+        "labels",
+        "cells instances",
+        labels,
+        "instances",
+        metadata={"recipe": {"model": "nuclei"}},
+        features={"index": index, "area": area},
+        window=window,
+        **more,
+    )
+
+
+def probability(data):
+    return LayerSpec("image", "cells probability", data.astype(np.float32), "probability")
+
+
+def show(viewer, source, *specs, place=None):
+    return show_layers(viewer, specs, source, place or place_of(source, viewer))
+
+
+def paint(layer, position, value=9):
+    layer.data_setitem(tuple(np.array([entry]) for entry in position), np.array([value]))
+
+
+@pytest.fixture
+def source(viewer):
+    return viewer.add_image(
+        np.ones((8, 12)), name="cells", scale=(0.5, 0.5), translate=(3, 4), units=("um", "um"), rotate=20
+    )
+
+
+def test_results_lie_on_their_source_and_carry_their_recipe(viewer, source):
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    np.testing.assert_allclose(layer.data_to_world((3, 4)), source.data_to_world((3, 4)))
+    assert layer.units == source.units
+    assert layer.metadata[METADATA_KEY]["recipe"] == {"model": "nuclei"}
+    assert layer.name == "cells instances"
+    assert list(layer.features["index"]) == [1, 2]
+    assert is_own(layer)
+    assert not is_own(source)
+
+
+def test_running_again_replaces_the_data_in_the_same_layers(viewer, source):
+    first = show(viewer, source, probability(np.zeros((8, 12))), instances(squares(1, 2)))
+    second = show(viewer, source, probability(np.ones((8, 12))), instances(squares(1)))
+    assert first == second
+    assert len(viewer.layers) == 3
+    np.testing.assert_array_equal(second[1].data, squares(1))
+    assert list(second[1].features["index"]) == [1]
+    assert second[0].data.max() == 1
+
+
+def test_how_the_user_shows_a_result_is_left_alone(viewer, source):
+    layer = show(viewer, source, instances(squares(1)))[0]
+    layer.visible, layer.opacity = False, 0.3
+    show(viewer, source, instances(squares(1, 2)))
+    assert not layer.visible
+    assert layer.opacity == 0.3
+
+
+def test_an_edited_result_is_kept_and_the_new_one_gets_a_new_name(viewer, source):
+    edited = show(viewer, source, instances(squares(1, 2)))[0]
+    paint(edited, (6, 6))
+    new = show(viewer, source, instances(squares(1)))[0]
+    assert new is not edited
+    assert new.name != edited.name
+    assert edited.data[6, 6] == 9
+    assert edited.data.max() == 9
+    np.testing.assert_array_equal(new.data, squares(1))
+    again = show(viewer, source, instances(squares(1, 2, 3)))[0]
+    assert again is new
+
+
+def test_an_edit_that_was_undone_is_no_edit(viewer, source):
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    paint(layer, (6, 6))
+    layer.undo()
+    assert show(viewer, source, instances(squares(1)))[0] is layer
+
+
+def test_undo_does_not_bring_pixels_of_a_replaced_result_back(viewer, source):
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    paint(layer, (6, 6))
+    layer.undo()
+    show(viewer, source, instances(squares(1)))
+    layer.redo()
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, squares(1))
+
+
+def test_a_renamed_result_belongs_to_the_user(viewer, source):
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    layer.name = "my final cells"
+    assert show(viewer, source, instances(squares(1)))[0] is not layer
+    np.testing.assert_array_equal(layer.data, squares(1, 2))
+
+
+def test_a_column_added_to_the_table_belongs_to_the_user(viewer, source):
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    features = layer.features
+    features["verdict"] = ["good", "bad"]
+    layer.features = features
+    assert show(viewer, source, instances(squares(1)))[0] is not layer
+
+
+def test_layers_of_the_user_with_the_same_name_are_never_touched(viewer, source):
+    mine = viewer.add_labels(squares(4), name="cells instances")
+    new = show(viewer, source, instances(squares(1)))[0]
+    assert new is not mine
+    assert new.name != mine.name
+    np.testing.assert_array_equal(mine.data, squares(4))
+
+
+def test_two_sources_of_one_name_have_results_of_their_own(viewer, source):
+    other = viewer.add_image(np.ones((8, 12)), name="cells")
+    first = show(viewer, source, instances(squares(1)))[0]
+    second = show(viewer, other, instances(squares(1, 2)))[0]
+    assert first is not second
+    assert own_layer(viewer, "instances", source) is first
+
+
+def test_a_deleted_result_is_made_again(viewer, source):
+    layer = show(viewer, source, instances(squares(1)))[0]
+    viewer.layers.remove(layer)
+    assert show(viewer, source, instances(squares(1)))[0] in viewer.layers
+
+
+def test_a_copy_that_the_user_made_of_a_result_is_theirs(viewer, source):
+    layer = show(viewer, source, instances(squares(1)))[0]
+    copy = viewer.add_layer(type(layer)(layer.data.copy(), name="copy", metadata=layer.metadata))
+    viewer.layers.remove(layer)
+    assert show(viewer, source, instances(squares(1, 2)))[0] is not copy
+
+
+def test_results_of_a_stack_gather_plane_by_plane_with_distinct_ids(viewer):
+    stack = viewer.add_image(np.ones((3, 8, 12)), name="stack", axis_labels=("z", "y", "x"))
+    viewer.dims.set_current_step(0, 1)
+    layer = show(viewer, stack, instances(squares(1, 2)))[0]
+    assert layer.data.shape == (3, 8, 12)
+    viewer.dims.set_current_step(0, 2)
+    assert show(viewer, stack, instances(squares(1)))[0] is layer
+    np.testing.assert_array_equal(layer.data[0], 0)
+    np.testing.assert_array_equal(layer.data[1], squares(1, 2))
+    np.testing.assert_array_equal(layer.data[2], squares(3))
+    assert list(layer.features["index"]) == [1, 2, 3]
+    assert list(layer.features["z"]) == [1, 1, 2]
+
+
+def test_running_a_plane_of_a_stack_again_replaces_only_that_plane(viewer):
+    stack = viewer.add_image(np.ones((2, 8, 12)), axis_labels=("z", "y", "x"))
+    viewer.dims.set_current_step(0, 0)
+    layer = show(viewer, stack, instances(squares(1, 2)))[0]
+    viewer.dims.set_current_step(0, 1)
+    show(viewer, stack, instances(squares(1)))
+    viewer.dims.set_current_step(0, 0)
+    show(viewer, stack, instances(squares(1)))
+    assert len(np.unique(layer.data)) == 3, "ids stay distinct"
+    np.testing.assert_array_equal(layer.data[1], squares(3))
+    assert sorted(layer.features["index"]) == [3, 4]
+
+
+def test_an_edit_on_one_plane_does_not_stop_results_on_another(viewer):
+    stack = viewer.add_image(np.ones((2, 8, 12)))
+    viewer.dims.set_current_step(0, 0)
+    layer = show(viewer, stack, instances(squares(1)))[0]
+    paint(layer, (0, 6, 6))
+    viewer.dims.set_current_step(0, 1)
+    assert show(viewer, stack, instances(squares(1)))[0] is layer
+    assert layer.data[0, 6, 6] == 9
+    viewer.dims.set_current_step(0, 0)
+    assert show(viewer, stack, instances(squares(1)))[0] is not layer
+
+
+def test_cells_painted_on_a_plane_that_was_never_run_are_kept(viewer):
+    stack = viewer.add_image(np.ones((2, 8, 12)))
+    viewer.dims.set_current_step(0, 0)
+    layer = show(viewer, stack, instances(squares(1)))[0]
+    paint(layer, (1, 6, 6))
+    viewer.dims.set_current_step(0, 1)
+    assert show(viewer, stack, instances(squares(1)))[0] is not layer
+    assert layer.data[1, 6, 6] == 9
+
+
+def test_a_window_is_filled_in_and_the_rest_stays(viewer, source):
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    window = (slice(4, 8), slice(0, 6))
+    new = np.zeros((4, 6), np.int32)
+    new[1:3, 1:3] = 1
+    show(viewer, source, instances(new, window))
+    np.testing.assert_array_equal(layer.data[:4], squares(1, 2)[:4])
+    np.testing.assert_array_equal(layer.data[4:, :6], new * 3)
+    assert list(layer.features["index"]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(0, (8, 12)), (1, (2, 3, 8, 12))])
+def test_results_of_a_channel_axis_are_seen_from_every_channel(viewer, axis, shape):
+    data = np.ones((3, 8, 12)) if axis == 0 else np.ones(shape)
+    stack = viewer.add_image(data)
+    place = place_of(stack, viewer, channel_axis=axis)
+    layer = show(viewer, stack, instances(squares(1, 2)), place=place)[0]
+    assert layer.data.shape == shape
+    shown = layer.data if axis == 0 else layer.data[place.index[0], 2]
+    np.testing.assert_array_equal(shown, squares(1, 2))
+    assert show(viewer, stack, instances(squares(1)), place=place)[0] is layer
+
+
+def test_a_plane_seen_from_the_side_is_filled_from_the_side(viewer):
+    stack = viewer.add_image(np.ones((8, 5, 12)))
+    viewer.dims.order = (1, 0, 2)
+    viewer.dims.set_current_step(1, 3)
+    layer = show(viewer, stack, instances(squares(1, 2)))[0]
+    np.testing.assert_array_equal(layer.data[:, 3, :], squares(1, 2))
+
+
+def test_large_results_are_kept_in_chunks_and_can_be_painted(viewer, source, monkeypatch):
+    monkeypatch.setattr(result_layers, "_CHUNKED_ABOVE", 16)
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    assert not isinstance(layer.data, np.ndarray)
+    np.testing.assert_array_equal(np.asarray(layer.data), squares(1, 2))
+    assert show(viewer, source, instances(squares(1)))[0] is layer
+    paint(layer, (6, 6))
+    assert show(viewer, source, instances(squares(1)))[0] is not layer
+
+
+def test_edits_of_planes_too_large_to_compare_are_noticed(viewer, source, monkeypatch):
+    monkeypatch.setattr(result_layers, "_COMPARED_BELOW", 16)
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    assert show(viewer, source, instances(squares(1)))[0] is layer
+    paint(layer, (6, 6))
+    assert show(viewer, source, instances(squares(1)))[0] is not layer
+
+
+def test_results_without_a_source_are_shown_as_they_are(viewer):
+    layer = show_layers(viewer, [instances(squares(1))])[0]
+    np.testing.assert_array_equal(layer.data, squares(1))
