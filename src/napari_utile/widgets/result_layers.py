@@ -211,7 +211,7 @@ def _key(place: Place) -> PlaneKey:
 
 
 def _checksum(layer: "napari.layers.Layer", place: Place) -> int:
-    return zlib.crc32(np.ascontiguousarray(layer.data[place.result_index]))
+    return zlib.crc32(np.ascontiguousarray(layer.data[place.result_index]).data)
 
 
 def _plane_bytes(layer: "napari.layers.Layer", place: Place) -> int:

@@ -115,9 +115,11 @@ def place_of(
     Raises
     ------
     ValueError
-        If the current step lies outside of the layer, or the channel axis is shown.
+        If the layer is empty, the current step lies outside of it, or the channel axis is shown.
     """
     shape = _shape_of(layer)
+    if 0 in shape:
+        raise ValueError(f"{layer.name} is empty.")
     ndim = len(shape)
     missing = viewer.dims.ndim - ndim
     shown = [axis - missing for axis in viewer.dims.displayed if axis >= missing]
@@ -172,44 +174,33 @@ def plane_of(
     Raises
     ------
     ValueError
-        If the layer is empty, the current step lies outside of it, or a channel does not exist.
+        If the layer is empty or the current step lies outside of it.
+    UtileError
+        If a channel does not exist, or the layer holds no real numbers.
     """
     from napari_utile.engine.axes import ImagePlane
 
     place = place_of(layer, viewer, channel_axis)
-    if 0 in place.shape:
-        raise ValueError(f"{layer.name} is empty.")
-    data = plane_data(layer, place, channels)
     pixel_size, unit = pixel_size_of(layer, place.axes)
-    return ImagePlane(data=data, name=layer.name, pixel_size=pixel_size, unit=unit, origin=(0.0, 0.0))
+    rgb = bool(getattr(layer, "rgb", False))
+    plane = ImagePlane(plane_data(layer, place), layer.name, rgb, pixel_size, unit)
+    return plane if channels is None else plane.with_channels(channels)
 
 
-def plane_data(layer: "napari.layers.Layer", place: Place, channels: Sequence[int] | None = None) -> Any:
+def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:
     """Read the plane at `place` as a (C, Y, X) array, lazily where the layer is lazy."""
     data = _full_resolution(layer)
-    rgb = bool(getattr(layer, "rgb", False))
     if not isinstance(data, np.ndarray) and not hasattr(data, "dask"):
         import dask.array
 
         data = dask.array.from_array(data, chunks=getattr(data, "chunks", None) or "auto")
     plane = data[place.index]
-    if rgb:
-        plane = np.moveaxis(plane, -1, 0)
-    elif place.channel_axis is not None:
-        before = sum(isinstance(entry, slice) for entry in place.index[: place.channel_axis])
-        plane = np.moveaxis(plane, before, 0)
-    else:
-        plane = plane[np.newaxis]
-    if channels is None:
-        return plane[:3] if rgb else plane
-    wrong = [channel for channel in channels if not 0 <= channel < plane.shape[0]]
-    if wrong or not len(channels):
-        raise ValueError(
-            f"{layer.name} has {plane.shape[0]} channels; channel {wrong or 'none'} was asked for."
-        )
-    if len(channels) == 1:
-        return plane[channels[0] : channels[0] + 1]
-    return plane[list(channels)]
+    if getattr(layer, "rgb", False):
+        return np.moveaxis(plane, -1, 0)[:3]
+    if place.channel_axis is None:
+        return plane[np.newaxis]
+    before = sum(isinstance(entry, slice) for entry in place.index[: place.channel_axis])
+    return np.moveaxis(plane, before, 0)
 
 
 def space_of(layer: "napari.layers.Layer", axes: Sequence[int] | None = None) -> dict[str, Any]:

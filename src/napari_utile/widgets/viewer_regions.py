@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["Window", "go_to", "inside_shapes", "region_in_view", "region_of_shapes"]
+__all__ = ["Window", "camera_of", "go_to", "inside_shapes", "region_in_view", "region_of_shapes"]
 
 Window = tuple[slice, slice]
 
@@ -42,11 +42,14 @@ def region_in_view(
     """
     place = place or place_of(layer, viewer)
     corners = np.asarray(layer.corner_pixels, dtype=float)[:, list(place.axes)]
+    if not corners.any():  # not drawn yet
+        return _window((0, 0), place.plane_shape, place, "")
+    factors = np.ones(2)
     if getattr(layer, "multiscale", False):
-        factors = np.asarray(layer.downsample_factors)[layer.data_level]
-        corners = corners * factors[list(place.axes)]
-    # Corner pixels are the indices of the first and the last pixel.
-    return _window(corners[0], corners[1] + 1, place, f"{layer.name} is not in view.")
+        factors = np.asarray(layer.downsample_factors, dtype=float)[layer.data_level][list(place.axes)]
+    # Corner pixels are the indices of the first and the last pixel of the level on screen.
+    last = np.ceil((corners[1] + 1) * factors)
+    return _window(corners[0] * factors, last, place, f"{layer.name} is not in view.")
 
 
 def region_of_shapes(
@@ -141,12 +144,19 @@ def go_to(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", position
     for axis, value in enumerate(world):
         if axis + missing not in viewer.dims.displayed:
             viewer.dims.set_point(axis + missing, value)
-    center = list(viewer.camera.center)
+    camera = camera_of(viewer)
+    center = list(camera.center)
     shown = [axis - missing for axis in viewer.dims.displayed]
     for slot, axis in zip(range(3 - len(shown), 3), shown, strict=True):
         if axis >= 0:
             center[slot] = float(world[axis])
-    viewer.camera.center = tuple(center)
+    camera.center = tuple(center)
+
+
+def camera_of(viewer: "napari.viewer.Viewer") -> Any:
+    """Return the viewer's camera, which napari 0.9 moved into its scene."""
+    scene = getattr(viewer, "scene", None)
+    return scene.camera if scene is not None else viewer.camera
 
 
 def _outlines(
