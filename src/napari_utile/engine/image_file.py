@@ -5,7 +5,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import dask.array
 import numpy as np
+import zarr
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.units import canonical_unit
@@ -18,7 +20,7 @@ class ImageFile:
     Parameters
     ----------
     data : array
-        numpy array, memory map or zarr array (large TIFF and OME-Zarr: read where it is indexed).
+        numpy array, memory map (large uncompressed TIFF) or dask array (large compressed TIFF, OME-Zarr).
     axes : str
         One letter an axis of `data`: T time, Z depth, C channel, Y row, X column, S red-green-blue(-alpha).
     pixel_size : (float, float) or None
@@ -84,6 +86,12 @@ def usable_pixel_size(
     if not all(np.isfinite(value) and value > 0 for value in size) or (size == (1.0, 1.0) and name is None):
         return None, None
     return size, name
+
+
+def lazy(array: "zarr.Array[Any]") -> "dask.array.Array":
+    """Give a zarr array as a dask array, which can also be transposed and sliced without being read."""
+    # Without a name, dask would hash the array's content.
+    return dask.array.from_array(array, chunks=array.chunks, name=False)
 
 
 def brief(error: Exception) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import zarr
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.image_file import ImageFile, brief, usable_pixel_size
+from napari_utile.engine.image_file import ImageFile, brief, lazy, usable_pixel_size
 
 _METADATA_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _AXES_BEFORE_0_3 = "TCZYX"
@@ -31,7 +31,7 @@ def read_ome_zarr(path: Path) -> ImageFile:
     Returns
     -------
     ImageFile
-        Its `data` is a zarr array, read where it is indexed.
+        Its `data` is a dask array, read where it is indexed.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def _read(path: Path) -> ImageFile:
     if isinstance(node, zarr.Array):
         _refuse_objects(node, path)
         axes = "YXS" if node.ndim == 3 and node.shape[-1] in (3, 4) else _AXES_BEFORE_0_3[-node.ndim :]
-        return ImageFile(node, axes, None, None, path)
+        return ImageFile(lazy(node), axes, None, None, path)
     attributes = _ome_attributes(node)
     if "bioformats2raw.layout" in attributes and "multiscales" not in attributes:
         node = node["0"]
@@ -78,7 +78,7 @@ def _read(path: Path) -> ImageFile:
     if "Y" in axes and "X" in axes:
         y, x = axes.index("Y"), axes.index("X")
         pixel_size, unit = usable_pixel_size(scale[y], scale[x], units[y])
-    return ImageFile(data, axes, pixel_size, unit, path)
+    return ImageFile(lazy(data), axes, pixel_size, unit, path)
 
 
 def _ome_attributes(group: Any) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ import zarr
 
 from napari_utile.engine.atomic import atomic_path
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.image_file import ImageFile, brief, usable_pixel_size
+from napari_utile.engine.image_file import ImageFile, brief, lazy, usable_pixel_size
 from napari_utile.engine.units import canonical_unit, micrometres
 
 LAZY_BYTES = 256 * 2**20
@@ -37,7 +37,7 @@ def read_tiff(path: Path, lazy_bytes: int = LAZY_BYTES) -> ImageFile:
     path : Path
         A TIFF or BigTIFF; ImageJ and OME metadata are understood.
     lazy_bytes : int
-        Larger images are opened as a memory map (uncompressed) or a zarr array (compressed) and read where
+        Larger images are opened as a memory map (uncompressed) or a dask array (compressed) and read where
         they are indexed.
 
     Returns
@@ -85,7 +85,7 @@ def _read(path: Path, lazy_bytes: int) -> ImageFile:
             )
         else:
             store = series.aszarr(level=0)
-            data = zarr.open_array(store, mode="r")
+            data = lazy(zarr.open_array(store, mode="r"))
             weakref.finalize(
                 store, stack.pop_all().close
             )  # the store reads from the open file while it lives
