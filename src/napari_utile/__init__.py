@@ -1,3 +1,63 @@
-"""U-Tile: seamless tiled U-Net segmentation of microscope images in napari."""
+"""U-Tile: seamless tiled U-Net segmentation of microscope images in napari.
+
+The functions for scripts and notebooks are imported when they are first asked for, so that napari finds the
+plugin without waiting for torch:
+
+>>> from napari_utile import segment  # doctest: +SKIP
+>>> labels = segment(image).labels  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_utile.engine.instances import InstanceParams
+    from napari_utile.engine.io import read_image
+    from napari_utile.engine.metrics.cells import average_precision, cell_scores
+    from napari_utile.engine.models import list_models, load_model
+    from napari_utile.engine.segment import Segmentation, segment
+    from napari_utile.engine.weight_map import WeightMapParams, weight_map
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "InstanceParams": "engine.instances",
+    "Segmentation": "engine.segment",
+    "WeightMapParams": "engine.weight_map",
+    "average_precision": "engine.metrics.cells",
+    "cell_scores": "engine.metrics.cells",
+    "list_models": "engine.models",
+    "load_model": "engine.models",
+    "read_image": "engine.io",
+    "segment": "engine.segment",
+    "weight_map": "engine.weight_map",
+}
+"""Public name -> the module below this package that defines it."""
+
+__all__ = [
+    "InstanceParams",
+    "Segmentation",
+    "WeightMapParams",
+    "__version__",
+    "average_precision",
+    "cell_scores",
+    "list_models",
+    "load_model",
+    "read_image",
+    "segment",
+    "weight_map",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Name the public names too that were not imported yet."""
+    return sorted({*globals(), *__all__})
