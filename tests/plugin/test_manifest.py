@@ -1,0 +1,52 @@
+from importlib.metadata import distribution
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManager, PluginManifest
+
+TOP = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def manifest() -> PluginManifest:
+    """The manifest as napari finds it: through the installed distribution."""
+    manager = PluginManager()
+    manager.discover()
+    return manager.get_manifest("napari-utile")
+
+
+def test_the_manifest_that_napari_finds_is_the_top_level_file(manifest):
+    installed = files("napari_utile") / "napari.yaml"
+    assert installed.read_bytes() == (TOP / "napari.yaml").read_bytes()
+    assert manifest.contributions == PluginManifest.from_file(TOP / "napari.yaml").contributions
+    assert manifest.package_version == distribution("napari-utile").version
+
+
+def test_the_manifest_is_valid_and_all_that_it_names_can_be_imported(manifest):
+    manifest.validate_imports()
+    for command in manifest.contributions.commands or ():
+        assert callable(command.get_callable()), command.id
+
+
+def test_every_command_has_a_place_where_a_user_finds_it(manifest):
+    contributions = manifest.contributions
+    offered = {widget.command for widget in contributions.widgets or ()}
+    offered |= {sample.command for sample in contributions.sample_data or () if hasattr(sample, "command")}
+    offered |= {item.command for items in (contributions.menus or {}).values() for item in items}
+    assert {command.id for command in contributions.commands or ()} == offered
+
+
+def test_every_dock_of_the_package_is_in_the_manifest(manifest):
+    modules = {path.stem for path in (TOP / "src/napari_utile/widgets").glob("*_dock.py")}
+    named = {command.python_name or "" for command in manifest.contributions.commands or ()}
+    assert {f"napari_utile.widgets.{module}" for module in modules} == {
+        name.partition(":")[0] for name in named if name.endswith("Dock")
+    }
+
+
+def test_the_samples_live_beside_the_package_and_at_the_top_level():
+    installed = files("napari_utile") / "sample_data"
+    here = {path.name for path in (TOP / "sample_data").iterdir()}
+    assert here
+    assert {path.name for path in installed.iterdir()} == here
