@@ -181,3 +181,11 @@ def test_a_sweep_takes_a_boolean_reference() -> None:
 def test_a_sweep_without_thresholds_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one threshold"):
         boundary_sweep(np.zeros((2, 2)), np.zeros((2, 2), int), thresholds=())
+
+
+@given(masks, st.integers(0, 4))
+def test_only_pixels_near_the_boundary_may_flip(source: np.ndarray, reach: int) -> None:
+    padded = np.pad(source, reach)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
+    mixed = windows.any((2, 3)) & ~windows.all((2, 3))
+    assert ((warp(source, ~source, reach) != source) <= mixed).all()

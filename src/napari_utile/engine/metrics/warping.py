@@ -77,7 +77,7 @@ def warp(source: BoolArray, target: BoolArray, max_displacement: int | None = 5)
     warped = np.pad(source, 1)
     wanted = np.pad(target, 1)
     differing = source != target
-    if max_displacement is not None:
+    if max_displacement is not None and differing.any():
         differing &= _near_boundary(source, max_displacement)
     y, x = np.nonzero(differing)
     flat = (y + 1) * (columns + 2) + x + 1
@@ -106,12 +106,24 @@ def _binary(array: ArrayLike, name: str) -> BoolArray:
 
 
 def _near_boundary(source: BoolArray, reach: int) -> BoolArray:
-    size = 2 * reach + 1
-    pixels = source.astype(np.uint8)
-    highest = ndimage.maximum_filter(pixels, size, mode="constant", cval=0)
-    lowest = ndimage.minimum_filter(pixels, size, mode="constant", cval=0)
-    near: BoolArray = highest != lowest
-    return near
+    """Where a pixel of the other kind lies within `reach` rows and columns."""
+    padded = np.pad(source, 1)
+    rim = np.zeros(padded.shape, bool)
+    for first, second in (
+        (np.s_[:-1, :], np.s_[1:, :]),
+        (np.s_[:, :-1], np.s_[:, 1:]),
+        (np.s_[:-1, :-1], np.s_[1:, 1:]),
+        (np.s_[:-1, 1:], np.s_[1:, :-1]),
+    ):
+        differing = padded[first] != padded[second]
+        rim[first] |= differing
+        rim[second] |= differing
+    if reach < 1:
+        return np.zeros(source.shape, bool)
+    near = rim.view(np.uint8)
+    if reach > 1:
+        near = ndimage.maximum_filter(near, 2 * reach - 1, mode="constant", cval=0)
+    return np.asarray(near[1:-1, 1:-1] > 0)
 
 
 @functools.cache
