@@ -1,0 +1,33 @@
+"""Run all benchmarks of this folder, or those named: `python benchmarks/run.py [NAME...]`.
+
+Each is a script of its own in a process of its own, so that one's memory and threads do not burden the next. Run
+them on a machine that does nothing else: ratios within a run are what counts.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main(names: list[str]) -> int:
+    known = {path.stem: path for path in sorted(HERE.glob("*.py")) if path.name != Path(__file__).name}
+    if unknown := [name for name in names if name not in known]:
+        print(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(known)}.", file=sys.stderr)
+        return 2
+    failed = []
+    for name in names or known:
+        start = time.perf_counter()
+        print(f"\n== {name} ==", flush=True)
+        if subprocess.run([sys.executable, known[name]], check=False).returncode:
+            failed.append(name)
+        print(f"({time.perf_counter() - start:.0f} s)", flush=True)
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
