@@ -119,19 +119,18 @@ def cell_at(
     previous: Cell | None = None
     for window in windows_around(shape, point):
         probability = read(window)
-        local = (y - window[0].start, x - window[1].start)
-        sides = cut_sides(window, shape)
-        found = _cell_in(probability, local, params, sides)
-        if found is None:
-            return None
-        mask, threshold, complete = found
-        cell = cell_from_mask(mask, (window[0].start, window[1].start), threshold)
-        assert cell is not None
+        corner = (window[0].start, window[1].start)
+        local = (point[0] - corner[0], point[1] - corner[1])
+        cut = cut_sides(window, shape)
+        mask, threshold, complete = _cell_in(probability, local, params, cut)
+        cell = cell_from_mask(mask, corner, threshold)
+        if complete:
+            return cell
         # In tissue where everything hangs together no window holds the whole component; there a cell is taken
         # when a window of twice the size does not change it.
-        if complete or (previous is not None and previous.same_pixels(cell)):
+        if previous is not None and cell is not None and previous.same_pixels(cell):
             return cell
-        previous = cell
+        previous = None if (_near(mask, _reach(params)) & cut.rim(mask.shape)).any() else cell
     raise UtileError(
         f"The cell at this point is wider than {2 * LARGEST_RADIUS} pixels; "
         "raise the threshold or the split strength."
@@ -162,7 +161,7 @@ def cut_sides(window: Window, shape: tuple[int, int]) -> CutSides:
 
 def _cell_in(
     probability: FloatArray, local: tuple[int, int], params: InstanceParams, cut: CutSides
-) -> tuple[BoolArray, float, bool] | None:
+) -> tuple[BoolArray, float, bool]:
     """Find the cell at a point of a window, its threshold, and whether the plane is sure to give the same."""
     standing = foreground_mask(probability, params, cut)
     labels = label_instances(probability, standing, params)
@@ -170,12 +169,13 @@ def _cell_in(
         cell = labels == labels[local]
         return cell, params.threshold, _is_complete(probability, standing, cell, params, cut)
     clicked = float(probability[local])
+    at_rim = _near(cut.rim(labels.shape), _reach(params))
     if not clicked >= LEAST_PROBABILITY:
-        return None
+        return labels < 0, params.threshold, not at_rim[local]
     lower = replace(params, threshold=min(params.threshold, SHARE_OF_CLICKED * clicked), minimum_size=0)
     around = label_instances(probability, foreground_mask(probability, lower, cut), lower)
     cell = around == around[local]
-    complete = not (cell & cut.rim(cell.shape)).any()
+    complete = not at_rim[local] and not (cell & at_rim).any()
     neighbours = np.unique(labels[cell & (labels > 0)])
     if neighbours.size > 1:  # beside several cells: extend the nearest
         rows, columns = np.nonzero(cell & (labels > 0))
@@ -212,13 +212,18 @@ def _is_complete(
         open_gap &= gap_area <= params.fill_holes
         open_gap[0] = False
         unclear |= open_gap[gaps]
-    reach = 3 * params.grow + 2
+    reach = _reach(params)
     rows, columns = ndimage.find_objects(np.isin(components, own).astype(np.uint8))[0]
     top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
     around = (slice(top, rows.stop + reach), slice(left, columns.stop + reach))
     if params.grow and (rim[around] & _near(np.isin(components, own), reach)[around]).any():
         return False
     return not unclear[around].any()
+
+
+def _reach(params: InstanceParams) -> int:
+    """How far a cell's outline depends on what lies around its component, in pixels."""
+    return 3 * params.grow + 2
 
 
 def _near(mask: BoolArray, reach: int) -> BoolArray:
