@@ -172,7 +172,7 @@ def _least_arithmetic(network: Network, region: Window, numbers: int, most_gflop
     for count_y, size_y in rows:
         while first > 0 and _fits(network, (size_y, columns[first - 1][1]), numbers, most_gflop):
             first -= 1
-        for count_x, size_x in columns[first : first + 3]:
+        for count_x, size_x in columns[first : first + 12]:
             output = (size_y, size_x)
             if _fits(network, output, numbers, most_gflop):
                 count = count_y * count_x

@@ -1,0 +1,49 @@
+"""Small models with weights that behave like trained ones."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from napari_utile.engine.model_card import ModelCard
+from napari_utile.engine.models import Model, fingerprint_of
+from napari_utile.engine.networks.unet import UNet, UNetConfig
+
+
+def trained_like(config: UNetConfig, seed: int = 0, **card: object) -> Model:
+    """Make a model whose logits spread over both classes, with batch statistics that are not trivial."""
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    network = UNet(config)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.weight.data.uniform_(0.5, 1.5, generator=generator)
+            module.bias.data.normal_(0, 0.2, generator=generator)
+            module.running_mean.normal_(0, 0.2, generator=generator)
+            module.running_var.uniform_(0.5, 2.0, generator=generator)
+    network.eval().requires_grad_(False)
+    side = network.geometry.input_size(network.geometry.output_at_least(16))
+    with torch.inference_mode():
+        logits = network(torch.rand(1, config.in_channels, side, side, generator=generator))
+        centre, spread = logits.mean((0, 2, 3)), logits.std((0, 2, 3)).clamp_min(1e-3)
+    network.head.weight.data *= (2 / spread)[:, None, None, None]
+    network.head.bias.data = (network.head.bias - centre) * 2 / spread
+    made = ModelCard("trained-like", "unet", dataclasses.asdict(config), **card)
+    return Model(made, network, fingerprint_of(made, network))
+
+
+@pytest.fixture(scope="session")
+def small_model() -> Model:
+    """A U-Net of depth 2 and width 4, with batch normalisation."""
+    return trained_like(UNetConfig(width=4, depth=2, batch_norm=True), object_diameter=20.0)
+
+
+@pytest.fixture(scope="session")
+def several_models() -> dict[tuple[int, int, bool], Model]:
+    """U-Nets by depth, width and whether they have batch normalisation."""
+    kinds = [(1, 3, False), (2, 4, True), (3, 2, True)]
+    return {
+        kind: trained_like(UNetConfig(depth=kind[0], width=kind[1], batch_norm=kind[2]), seed=kind[0])
+        for kind in kinds
+    }
