@@ -1,12 +1,19 @@
 """What the docks of one viewer share: the chosen model and device, tiles already computed, results."""
 
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal, SignalGroup
 
+if TYPE_CHECKING:
+    from napari_utile.engine.models import Model
+
 __all__ = ["Session", "SessionEvents"]
+
+
+# Results kept for the sliders, all planes together. Bytes.
+_RESULT_BYTES = 2**30
 
 
 class SessionEvents(SignalGroup):
@@ -35,8 +42,8 @@ class Session:
     jobs : int
         How many jobs are under way.
     events : SessionEvents
-        Emits when one of them changes; `models_changed` when the user's library did, `result` with the
-        key of a new last result, `closed` once when the viewer closes.
+        Emits when one of them changes; `models_changed` when the user's library did, `result` with a
+        new result, `closed` once when the viewer closes.
     """
 
     def __init__(self) -> None:
@@ -47,7 +54,8 @@ class Session:
         self._precision = "auto"
         self._jobs = 0
         self._tile_cache: Any = None
-        self._results: dict[Any, Any] = {}
+        self._loaded: tuple[tuple[str, int], Model] | None = None
+        self._results: dict[tuple[weakref.ref[object], Hashable], Any] = {}
         self._on_close: list[Callable[[], object]] = []
 
     @property
@@ -107,23 +115,51 @@ class Session:
             self._tile_cache = TileCache()
         return self._tile_cache
 
-    def remember(self, source: object, result: object) -> None:
-        """Keep the last result of a source (an object that can be weakly referenced: a layer)."""
-        key = weakref.ref(source, self._forget)
-        self._results.pop(key, None)
-        self._results[key] = result
+    def load_model(self, name: str) -> "Model":
+        """Load a model by name or path, or return the one loaded before if its file has not changed.
+
+        Raises
+        ------
+        UtileError
+            If there is no such model, or it cannot be used.
+        """
+        from napari_utile.engine.models import find_model, load_model
+
+        path = find_model(name)
+        key = (str(path), path.stat().st_mtime_ns)
+        if self._loaded is None or self._loaded[0] != key:
+            self._loaded = (key, load_model(path))
+        return self._loaded[1]
+
+    def remember(self, source: object, plane: Hashable, result: Any) -> None:
+        """Keep a result, so that sliders can work on it; the oldest ones go when they take too much memory.
+
+        Parameters
+        ----------
+        source : object
+            What it was made from: a layer, weakly referenced.
+        plane : hashable
+            Which plane of the source.
+        result : object
+            With the attribute ``nbytes``.
+        """
+        self.forget(source, plane)
+        self._results[weakref.ref(source, self._drop_source), plane] = result
+        while len(self._results) > 1 and sum(each.nbytes for each in self._results.values()) > _RESULT_BYTES:
+            self._results.pop(next(iter(self._results)))
         self.events.result.emit(result)
 
-    def last_result(self, source: object) -> Any:
-        """Return the last result of a source, or None."""
-        return self._results.get(weakref.ref(source))
+    def result_of(self, source: object, plane: Hashable) -> Any:
+        """Return the last result of a plane of a source, or None."""
+        return self._results.get((weakref.ref(source), plane))
 
-    def forget(self, source: object) -> None:
-        """Drop the last result of a source."""
-        self._results.pop(weakref.ref(source), None)
+    def forget(self, source: object, plane: Hashable) -> None:
+        """Drop the result of a plane of a source."""
+        self._results.pop((weakref.ref(source), plane), None)
 
-    def _forget(self, key: "weakref.ref[object]") -> None:
-        self._results.pop(key, None)
+    def _drop_source(self, gone: "weakref.ref[object]") -> None:
+        for key in [key for key in self._results if key[0] is gone]:
+            self._results.pop(key, None)
 
     def on_close(self, function: Callable[[], object]) -> None:
         """Call `function` once when the session closes."""
@@ -139,4 +175,5 @@ class Session:
             function()
         self.events.closed.emit()
         self._results.clear()
+        self._loaded = None
         self._tile_cache = None

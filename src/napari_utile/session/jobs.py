@@ -1,0 +1,306 @@
+"""What the docks ask for as frozen requests, and the generators that carry them out in a worker's thread.
+
+Nothing heavy is imported before a job runs, so that a dock opens without waiting for torch.
+"""
+
+import time
+import zlib
+from collections.abc import Generator, Hashable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.session.layer_specs import LayerSpec, Window
+
+if TYPE_CHECKING:
+    from napari_utile.engine.axes import ImagePlane
+    from napari_utile.engine.estimate import Estimate
+    from napari_utile.engine.models import ListedModel, Model
+    from napari_utile.engine.segment import Segmentation
+    from napari_utile.session.state import Session
+
+__all__ = [
+    "Choices",
+    "SegmentRequest",
+    "SegmentResult",
+    "TileShown",
+    "choices_job",
+    "estimate_job",
+    "relabel_job",
+    "segment_job",
+    "specs_of",
+    "weight_map_job",
+]
+
+# Planes up to this size are told apart by their pixels, larger ones by the key that the dock gives. Bytes.
+_HASHED_BELOW = 256 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentRequest:
+    """A segmentation as it was when the user pressed Run.
+
+    Attributes
+    ----------
+    plane : ImagePlane
+        All channels of the plane; `params.channels` picks.
+    params : SegmentParams
+        With the instance parameters.
+    region : (slice, slice), optional
+        Rows and columns; the whole plane by default.
+    inside : (h, w) bool array, optional
+        Of the region, the pixels that count: those inside drawn shapes.
+    data_key : hashable
+        Stands for the pixels of planes too large to be compared.
+    """
+
+    plane: "ImagePlane"
+    params: SegmentParams
+    region: Window | None = None
+    inside: np.ndarray[Any, np.dtype[np.bool_]] | None = None
+    data_key: Hashable = None
+
+
+@dataclass(frozen=True, eq=False)
+class TileShown:
+    """A finished tile: how many are done, and the cell probability (h, w) at `window` of the plane."""
+
+    done: int
+    total: int
+    window: Window
+    foreground: np.ndarray[Any, np.dtype[np.float32]]
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentResult:
+    """A segmentation with the measurements of its instances.
+
+    Attributes
+    ----------
+    request : SegmentRequest
+    segmentation : Segmentation
+    features : dict of str to (N,) arrays
+        Column ``index`` holds the label.
+    seconds : float
+        How long it took.
+    """
+
+    request: SegmentRequest
+    segmentation: "Segmentation"
+    features: dict[str, np.ndarray[Any, Any]]
+    seconds: float = 0.0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it keeps in memory."""
+        return int(self.segmentation.probabilities.nbytes + self.segmentation.labels.nbytes)
+
+    @property
+    def count(self) -> int:
+        """Number of instances."""
+        return len(self.features["index"])
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Models and devices to choose from."""
+
+    models: "tuple[ListedModel, ...]" = ()
+    devices: tuple[str, ...] = field(default=("cpu",))
+
+
+def choices_job() -> Generator[None, None, Choices]:
+    """Look for models and devices."""
+    yield
+    from napari_utile.engine.device import available_devices
+    from napari_utile.engine.models import list_models
+
+    return Choices(tuple(list_models()), available_devices())
+
+
+def estimate_job(
+    session: "Session", request: SegmentRequest
+) -> "Generator[None, None, tuple[Model, Estimate]]":
+    """Load the model and estimate the cost; the first time it times one small tile."""
+    yield
+    from napari_utile.engine.estimate import estimate
+
+    model = session.load_model(request.params.model)
+    yield
+    return model, estimate(request.plane, model, request.params, request.region)
+
+
+def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileShown, None, SegmentResult]:
+    """Segment a plane or a region of it and measure the instances."""
+    from napari_utile.engine.segment import foreground_of, segment_steps
+
+    start = time.perf_counter()
+    model = session.load_model(request.params.model)
+    steps = segment_steps(
+        request.plane,
+        request.params,
+        model=model,
+        region=request.region,
+        cache=session.tile_cache,
+        image_key=_image_key(request),
+    )
+    first = None
+    while True:
+        try:
+            tile = next(steps)
+        except StopIteration as end:
+            segmentation = end.value
+            break
+        left = None
+        if first is None:
+            first = (tile.done, time.perf_counter())
+        else:  # from the second tile on: the first one also loaded the network
+            rate = (time.perf_counter() - first[1]) / (tile.done - first[0])
+            left = rate * (tile.total - tile.done)
+        foreground = foreground_of(tile.probabilities, model.card)
+        if request.inside is not None and request.region is not None:
+            foreground = foreground * request.inside[_within(tile.window, request.region)]
+        yield TileShown(tile.done, tile.total, tile.window, foreground, left)
+    if request.inside is not None:
+        segmentation = _only_inside(segmentation, request.inside)
+    features = measured(segmentation)
+    return SegmentResult(request, segmentation, features, time.perf_counter() - start)
+
+
+def relabel_job(result: SegmentResult, instances: InstanceParams) -> Generator[None, None, SegmentResult]:
+    """Make mask and instances anew from the same probabilities."""
+    yield
+    start = time.perf_counter()
+    segmentation = result.segmentation.relabelled(instances)
+    features = measured(segmentation)
+    request = replace(result.request, params=replace(result.request.params, instances=instances))
+    return SegmentResult(request, segmentation, features, time.perf_counter() - start)
+
+
+def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
+    """Compute the weight map of the instances, with the default parameters."""
+    yield
+    from napari_utile.engine.weight_map import weight_map
+
+    segmentation = result.segmentation
+    weights = weight_map(segmentation.labels).total
+    return LayerSpec(
+        "image",
+        f"{segmentation.plane.name} weight map",
+        weights,
+        "weight map",
+        {"colormap": "inferno", "blending": "additive", "opacity": 0.8, "contrast_limits": (0.0, 12.0)},
+        window=_window_of(segmentation),
+    )
+
+
+def measured(segmentation: "Segmentation") -> dict[str, np.ndarray[Any, Any]]:
+    """Measure area, position and intensities of the instances, in units of the plane."""
+    from napari_utile.engine.measure import measure
+
+    plane, (rows, columns) = segmentation.plane, segmentation.region
+    intensity = np.asarray(plane.data[:, rows, columns])
+    return measure(
+        segmentation.labels,
+        intensity,
+        pixel_size=plane.pixel_size,
+        unit=plane.unit,
+    )
+
+
+def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSpec]:
+    """Describe the layers of a result: probability, mask, instances, from bottom to top."""
+    segmentation = result.segmentation
+    name, window = segmentation.plane.name, _window_of(segmentation)
+    metadata = recipe_of(result)
+    specs = [
+        LayerSpec(
+            "labels",
+            f"{name} mask",
+            segmentation.mask.astype(np.uint8),
+            "mask",
+            {"visible": False, "opacity": 0.5},
+            metadata,
+            window=window,
+        ),
+        LayerSpec(
+            "labels",
+            f"{name} instances",
+            segmentation.labels,
+            "instances",
+            {"opacity": 0.5},
+            metadata,
+            result.features,
+            window,
+        ),
+    ]
+    if probability:
+        shown = {"visible": False, "colormap": "magma", "blending": "additive", "contrast_limits": (0.0, 1.0)}
+        foreground = segmentation.foreground
+        specs.insert(
+            0,
+            LayerSpec(
+                "image", f"{name} probability", foreground, "probability", shown, metadata, window=window
+            ),
+        )
+    return specs
+
+
+def recipe_of(result: SegmentResult) -> dict[str, Any]:
+    """Say how a result was made, for the layer's metadata."""
+    from napari_utile.engine.parameters import to_json
+
+    segmentation = result.segmentation
+    return {
+        "recipe": {
+            "source": segmentation.plane.name,
+            "parameters": to_json(segmentation.params),
+            "model_fingerprint": segmentation.model.fingerprint,
+            "device": segmentation.compute.device,
+            "precision": segmentation.compute.precision,
+            "region": [[part.start, part.stop] for part in segmentation.region],
+        }
+    }
+
+
+def _window_of(segmentation: "Segmentation") -> Window | None:
+    whole = tuple((part.start, part.stop) for part in segmentation.region) == tuple(
+        (0, size) for size in segmentation.plane.shape
+    )
+    return None if whole else segmentation.region
+
+
+def _only_inside(segmentation: "Segmentation", inside: np.ndarray[Any, np.dtype[np.bool_]]) -> "Segmentation":
+    """Make everything outside background, so that later changes of the parameters keep to the shapes too."""
+    card = segmentation.model.card
+    background = next((i for i, each in enumerate(card.classes) if each.role == "background"), None)
+    probabilities = segmentation.probabilities * inside
+    if background is not None:
+        probabilities[background][~inside] = 1.0
+    assert segmentation.params.instances is not None
+    return replace(segmentation, probabilities=probabilities).relabelled(segmentation.params.instances)
+
+
+def _within(window: Window, region: Window) -> Window:
+    """Express a window of the plane in coordinates of a region that holds it."""
+    rows, columns = (
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(window, region, strict=True)
+    )
+    return rows, columns
+
+
+def _image_key(request: SegmentRequest) -> Hashable:
+    """Return what a tile's probabilities depend on besides the model, or a key never seen before."""
+    plane, params = request.plane, request.params
+    pixels: Hashable = request.data_key
+    if isinstance(plane.data, np.ndarray) and plane.data.nbytes <= _HASHED_BELOW:
+        pixels = zlib.crc32(np.ascontiguousarray(plane.data).data), str(plane.data.dtype)
+    if pixels is None:
+        pixels = object()
+    scale = params.diameter if params.diameter is not None else (plane.pixel_size, plane.unit)
+    return pixels, tuple(plane.data.shape), params.channels, scale
