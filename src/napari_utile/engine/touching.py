@@ -94,46 +94,40 @@ def separate_touching(labels: Any) -> Labels:
         Unless `labels` is two-dimensional and holds whole numbers from 0 up.
     """
     cells = as_cells(labels)
+    return part_cells(cells, CellSizes(cells))
+
+
+def part_cells(cells: Labels, sizes: "CellSizes") -> Labels:
+    """Do `separate_touching` on a window, `sizes` being those of the cells of the whole image."""
     touching = []
     for here, there, meets in contacts(cells):
         flat = np.flatnonzero(meets)  # several times faster than nonzero in two dimensions
         if len(flat):
-            touching.append((here, there, np.divmod(flat, meets.shape[1])))
+            places = np.divmod(flat, meets.shape[1])
+            touching.append((here, there, places, cells[here][places], cells[there][places]))
     if not touching:
         return cells
-    pairs = [(cells[here][places], cells[there][places]) for here, there, places in touching]
-    rank = rank_cells(cells, *(np.concatenate(sides) for sides in zip(*pairs, strict=True)))
+    ones = np.concatenate([one for *_, one, _ in touching])
+    others = np.concatenate([other for *_, other in touching])
+    rank_of = _rank(sizes, ones, others)
     parted = cells.copy()
-    for (here, there, (y, x)), (one, other) in zip(touching, pairs, strict=True):
-        one_gives = rank(one) > rank(other)
+    for here, there, (y, x), one, other in touching:
+        one_gives = rank_of(one) > rank_of(other)
         parted[here][y[one_gives], x[one_gives]] = 0
         parted[there][y[~one_gives], x[~one_gives]] = 0
     return parted
 
 
-def rank_cells(cells: Labels, one: Labels, other: Labels) -> Callable[[Labels], NDArray[np.intp]]:
-    """Order touching cells by area, distance from the image's centre and id; the higher rank gives way.
-
-    Parameters
-    ----------
-    cells : (Y, X) integer array
-    one, other : (N,) integer arrays
-        The pairs that touch; they may repeat.
-
-    Returns
-    -------
-    callable
-        Takes an array of these ids and gives their ranks, to be compared within pairs.
-    """
-    ids = np.unique(np.concatenate([one, other]))
-    area = _areas(cells, ids)
-    one, other = np.searchsorted(ids, one), np.searchsorted(ids, other)
-    # Only touching cells of equal area need to be told apart by where they lie.
+def _rank(sizes: "CellSizes", ones: Labels, others: Labels) -> Callable[[Labels], NDArray[np.intp]]:
+    """Order cells by area, spread and id; of two that touch, the one of higher rank gives way."""
+    ids = np.unique(np.concatenate([ones, others]))
+    area = sizes.areas(ids)
+    one, other = np.searchsorted(ids, ones), np.searchsorted(ids, others)
     level = area[one] == area[other]
     tied = np.unique(np.concatenate([one[level], other[level]]))
     spread = np.zeros(len(ids), np.int64)
     if len(tied):
-        spread[tied] = _spreads(cells, ids[tied])
+        spread[tied] = sizes.spreads(ids[tied])
     rank = np.empty(len(ids), np.intp)
     rank[np.lexsort((ids, spread, area))] = np.arange(len(ids))
 
@@ -143,16 +137,27 @@ def rank_cells(cells: Labels, one: Labels, other: Labels) -> Callable[[Labels], 
     return rank_of
 
 
-def _areas(cells: Labels, ids: Labels) -> NDArray[np.int64]:
-    if int(ids[-1]) < cells.size:
-        return np.bincount(cells.ravel(), minlength=int(ids[-1]) + 1)[ids]
-    every, counts = np.unique(cells, return_counts=True)
-    return counts[np.searchsorted(every, ids)]
+class CellSizes:
+    """Area and place of the cells of a label image, measured when asked for."""
+
+    def __init__(self, cells: Labels) -> None:
+        self._cells = cells
+
+    def areas(self, ids: Labels) -> NDArray[np.int64]:
+        """Count the pixels of each cell of the sorted `ids`."""
+        if int(ids[-1]) < self._cells.size:
+            return np.bincount(self._cells.ravel(), minlength=int(ids[-1]) + 1)[ids]
+        every, counts = np.unique(self._cells, return_counts=True)
+        return np.asarray(counts[np.searchsorted(every, ids)], np.int64)
+
+    def spreads(self, ids: Labels) -> NDArray[np.int64]:
+        """Add up, for each cell, its pixels' squared distances to the image's centre, in half pixels."""
+        y, x = np.divmod(np.flatnonzero(np.isin(self._cells, ids)), self._cells.shape[1])
+        place = np.searchsorted(ids, self._cells[y, x])
+        squares = centre_distances(y, x, self._cells.shape)
+        return np.bincount(place, weights=squares, minlength=len(ids)).astype(np.int64)
 
 
-def _spreads(cells: Labels, ids: Labels) -> NDArray[np.int64]:
-    """Sum over each cell's pixels of the squared distance to the centre, in half pixels."""
-    y, x = np.divmod(np.flatnonzero(np.isin(cells, ids)), cells.shape[1])
-    place = np.searchsorted(ids, cells[y, x])
-    squares = (2 * y - (cells.shape[0] - 1)) ** 2 + (2 * x - (cells.shape[1] - 1)) ** 2
-    return np.bincount(place, weights=squares, minlength=len(ids)).astype(np.int64)
+def centre_distances(y: NDArray[np.intp], x: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Squared distances to the centre of an image in half pixels, which keeps them whole numbers."""
+    return np.asarray((2 * y - (shape[0] - 1)) ** 2 + (2 * x - (shape[1] - 1)) ** 2, np.int64)

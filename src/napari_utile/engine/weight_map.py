@@ -155,7 +155,7 @@ def weight_map(
     params = WeightMapParams(w0, sigma, balance, balance_limit, everywhere)
     aspect = pixel_aspect(pixel_size)
     cells = separate_touching(as_cells(labels))
-    border = border_weight(cells, params, aspect)
+    border = weigh_borders(cells, params, aspect)
     class_balance = class_weights(int(np.count_nonzero(cells)), cells.size, params)[
         (cells != 0).astype(np.intp)
     ]
@@ -196,7 +196,7 @@ def class_weights(inside: int, pixels: int, params: WeightMapParams) -> Float32:
     return np.minimum(pixels / (2 * counts), params.balance_limit).astype(np.float32)
 
 
-def border_weight(
+def weigh_borders(
     cells: Labels,
     params: WeightMapParams,
     aspect: tuple[float, float] = (1.0, 1.0),
@@ -208,17 +208,17 @@ def border_weight(
     The window's values equal those of the whole image bit for bit.
     """
     d1, d2 = nearest_two_within(cells, params.reach, aspect, rows, columns)
-    border = weigh_distances(d1, d2, params)
-    if not params.everywhere:
-        border[cells[rows or slice(None), columns or slice(None)] != 0] = 0
-    return border
+    return weigh_distances(d1, d2, params, cells[rows or slice(None), columns or slice(None)])
 
 
-def weigh_distances(d1: Float32, d2: Float32, params: WeightMapParams) -> Float32:
-    """Evaluate ``w0 exp(-(d1 + d2)^2 / (2 sigma^2))``; 0 where a distance is infinite."""
+def weigh_distances(d1: Float32, d2: Float32, params: WeightMapParams, cells: Labels) -> Float32:
+    """Evaluate ``w0 exp(-(d1 + d2)^2 / (2 sigma^2))``; 0 where negligible, and inside `cells` if so asked."""
     weight = np.add(d1, d2, dtype=np.float32)
+    weight[weight > np.float32(params.reach)] = np.inf
     np.multiply(weight, weight, out=weight)
     weight *= np.float32(-0.5 / params.sigma**2)
     np.exp(weight, out=weight)
     weight *= np.float32(params.w0)
+    if not params.everywhere:
+        weight[cells != 0] = 0
     return weight
