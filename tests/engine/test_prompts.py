@@ -58,12 +58,8 @@ def test_a_clicked_cell_is_that_of_a_full_segmentation(map_and_point, params, ra
     labels = segmented(probability, params)
     assume(labels[point] > 0)
     components, _ = ndimage.label(foreground_mask(probability, params))
-    smallest, prompts.SMALLEST_RADIUS = prompts.SMALLEST_RADIUS, radius
-    try:
-        reader = Reader(probability)
-        cell = cell_at(reader, probability.shape, point, params)
-    finally:
-        prompts.SMALLEST_RADIUS = smallest
+    reader = Reader(probability)
+    cell = cell_at(reader, probability.shape, point, params, radius)
     # Where everything hangs together the window stops growing early; those cells are compared below.
     own = np.unique(components[(labels == labels[point]) & (components > 0)])
     rows, columns = reader.windows[-1]

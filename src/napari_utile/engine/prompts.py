@@ -4,7 +4,7 @@ The probability is read in a window around the point. The window grows until the
 a segmentation of the whole plane with the same parameters would give.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,7 +82,11 @@ def cell_from_mask(mask: BoolArray, corner: tuple[int, int] = (0, 0), threshold:
 
 
 def cell_at(
-    read: ReadProbability, shape: tuple[int, int], point: tuple[int, int], params: InstanceParams
+    read: ReadProbability,
+    shape: tuple[int, int],
+    point: tuple[int, int],
+    params: InstanceParams,
+    radius: int = SMALLEST_RADIUS,
 ) -> Cell | None:
     """Find the cell that a click takes.
 
@@ -100,6 +104,8 @@ def cell_at(
         Row and column of the click.
     params : InstanceParams
         As for `label_instances`.
+    radius : int
+        Half the width of the first window, in pixels. It changes the time, not the cell.
 
     Returns
     -------
@@ -113,12 +119,36 @@ def cell_at(
     UtileError
         If the cell is larger than `LARGEST_RADIUS` in every direction.
     """
+    steps = cell_steps(shape, point, params, radius)
+    window = next(steps)
+    while True:
+        try:
+            window = steps.send(read(window))
+        except StopIteration as end:
+            cell: Cell | None = end.value
+            return cell
+
+
+def cell_steps(
+    shape: tuple[int, int], point: tuple[int, int], params: InstanceParams, radius: int = SMALLEST_RADIUS
+) -> Generator[Window, FloatArray, Cell | None]:
+    """Find the cell at a point as `cell_at`, asking for one window after the other.
+
+    Yields
+    ------
+    Window
+        Whose foreground probability is to be sent.
+
+    Returns
+    -------
+    Cell or None
+    """
     y, x = point
     if not (0 <= y < shape[0] and 0 <= x < shape[1]):
         raise ValueError(f"The point ({y}, {x}) lies outside the image of {shape[0]} x {shape[1]} pixels.")
     previous: Cell | None = None
-    for window in windows_around(shape, point):
-        probability = read(window)
+    for window in windows_around(shape, point, max(radius, _reach(params) + 1)):
+        probability = yield window
         corner = (window[0].start, window[1].start)
         local = (point[0] - corner[0], point[1] - corner[1])
         cut = cut_sides(window, shape)
@@ -137,9 +167,10 @@ def cell_at(
     )
 
 
-def windows_around(shape: tuple[int, int], point: tuple[int, int]) -> Iterator[Window]:
+def windows_around(
+    shape: tuple[int, int], point: tuple[int, int], radius: int = SMALLEST_RADIUS
+) -> Iterator[Window]:
     """Windows around a point, each twice as wide as the one before, clipped to the plane."""
-    radius = SMALLEST_RADIUS
     last = None
     while radius <= LARGEST_RADIUS:
         rows, columns = (
