@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from napari_utile.engine.networks.fcn import FCN8s, FCN16s, FCN32s, FCNConfig
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 from napari_utile.engine.parameters import from_json
@@ -20,6 +21,9 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "unet": Family(UNet, UNetConfig, "U-Net"),
+    "fcn32s": Family(FCN32s, FCNConfig, "FCN-32s"),
+    "fcn16s": Family(FCN16s, FCNConfig, "FCN-16s"),
+    "fcn8s": Family(FCN8s, FCNConfig, "FCN-8s"),
 }
 
 
