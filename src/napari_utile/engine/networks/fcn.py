@@ -165,7 +165,7 @@ class FCN(Network):
             self._input_area(output) * self.config.in_channels,
             *(held for _, held in self._layers(output)),
         ]
-        skips = self.config.width * self._input_area(output) // 16  # pool3 and pool4 are kept
+        skips: int = self.config.width * self._input_area(output) // 16  # pool3 and pool4 are kept
         largest: int = max(a + b for a, b in pairwise(layers))
         return largest + skips
 
