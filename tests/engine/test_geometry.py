@@ -38,7 +38,8 @@ def test_the_receptive_field_is_where_the_gradient_is_not_zero(stack):
     image = torch.zeros(1, 1, kernel + 2 * stride, requires_grad=True)
     network(image)[0, 0, 1].backward()
     reached = image.grad[0, 0].nonzero().ravel()
-    assert reached[0] >= stride and reached[-1] <= stride + kernel - 1
+    assert reached[0] >= stride
+    assert reached[-1] <= stride + kernel - 1
     if all(s <= k for k, s in stack):
         assert (reached[0], reached[-1]) == (stride, stride + kernel - 1)
 
@@ -103,4 +104,5 @@ def test_up_convolutions_that_are_not_cropped_are_refused():
 def test_the_next_legal_output_is_legal_and_not_smaller(n):
     geometry = Geometry(92, 16, 4, (107, 107))
     output = geometry.output_at_least(n)
-    assert geometry.fits(output) and n <= output < n + 16 + 4
+    assert geometry.fits(output)
+    assert n <= output < n + 16 + 4

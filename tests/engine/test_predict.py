@@ -168,12 +168,15 @@ def test_the_cache_keeps_the_tiles_used_last_within_its_bytes():
         cache.put(key, tile)
     assert cache.get("a") is not None
     cache.put("d", tile)
-    assert cache.get("b") is None and all(cache.get(key) is not None for key in "acd")
+    assert cache.get("b") is None
+    assert all(cache.get(key) is not None for key in "acd")
     assert cache.nbytes == 3 * tile.nbytes
     cache.put("a", tile)
-    assert len(cache) == 3 and cache.nbytes == 3 * tile.nbytes
+    assert len(cache) == 3
+    assert cache.nbytes == 3 * tile.nbytes
     cache.clear()
-    assert len(cache) == 0 and cache.nbytes == 0
+    assert len(cache) == 0
+    assert cache.nbytes == 0
 
 
 def test_bfloat16_differs_from_float32_by_rounding_only(small_model):
