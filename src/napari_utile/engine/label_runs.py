@@ -1,0 +1,134 @@
+"""Label images as runs of equal pixels along the rows: sums over objects then cost runs instead of pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelRuns:
+    """The runs of a (Y, X) label image and what follows from them for each object.
+
+    Attributes
+    ----------
+    ids
+        (N,) sorted label ids, without the background.
+    starts
+        (R,) flat index of the first pixel of every run, background included.
+    objects
+        (F,) for the runs of objects: index into `ids`.
+    of_object
+        (R,) whether a run belongs to an object.
+    y, first, last
+        (F,) row, first and last column of the runs of objects.
+    """
+
+    ids: IntArray
+    starts: IntArray
+    of_object: NDArray[np.bool_]
+    objects: IntArray
+    y: IntArray
+    first: IntArray
+    last: IntArray
+
+    def total(self, per_run: NDArray[np.number]) -> FloatArray:
+        """Sum a value of each run (F,) over the runs of each object (N,)."""
+        return np.bincount(self.objects, per_run, minlength=self.ids.size).astype(float)
+
+
+def label_runs(labels: NDArray[np.integer]) -> LabelRuns:
+    """Find the runs of a (Y, X) label image."""
+    width = max(labels.shape[1], 1)
+    changed = np.ones(labels.shape, bool)
+    np.not_equal(labels[:, 1:], labels[:, :-1], out=changed[:, 1:])
+    starts = np.flatnonzero(changed)
+    values = labels.reshape(-1)[starts]
+    of_object = values != 0
+    lengths = np.diff(starts, append=labels.size)[of_object]
+    ids, objects = np.unique(values[of_object], return_inverse=True)
+    y, first = np.divmod(starts[of_object], width)
+    return LabelRuns(
+        ids.astype(np.int64), starts, of_object, objects.astype(np.int64), y, first, first + lengths - 1
+    )
+
+
+def moments(runs: LabelRuns) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return area (N,), centroid (N, 2) and covariance (N, 2, 2) of the pixel centres, in pixels (y, x)."""
+    lengths = (runs.last - runs.first + 1).astype(float)
+    area = runs.total(lengths)
+    middle = (runs.first + runs.last) / 2
+    y, x = runs.total(lengths * runs.y) / area, runs.total(lengths * middle) / area
+    # Relative to the centroid, so that objects far from the origin lose no digits.
+    dy, dx = runs.y - y[runs.objects], middle - x[runs.objects]
+    covariance = np.empty((area.size, 2, 2))
+    covariance[:, 0, 0] = runs.total(lengths * dy * dy) / area
+    covariance[:, 0, 1] = covariance[:, 1, 0] = runs.total(lengths * dy * dx) / area
+    within = (lengths**2 - 1) / 12
+    covariance[:, 1, 1] = runs.total(lengths * (dx * dx + within)) / area
+    return area, np.stack([y, x], axis=1), covariance
+
+
+def intensity_sums(runs: LabelRuns, channel: NDArray[np.generic]) -> FloatArray:
+    """Return the sum of a (Y, X) channel over each object (N,)."""
+    if not runs.objects.size:
+        return np.zeros(0)
+    return runs.total(np.add.reduceat(channel.reshape(-1), runs.starts, dtype=float)[runs.of_object])
+
+
+def intensity_limits(runs: LabelRuns, channel: NDArray[np.generic]) -> tuple[FloatArray, FloatArray]:
+    """Return the smallest and largest value of a (Y, X) channel in each object, (N,) each."""
+    lowest, highest = np.full(runs.ids.size, np.inf), np.full(runs.ids.size, -np.inf)
+    if runs.objects.size:
+        flat = channel.reshape(-1)
+        np.minimum.at(lowest, runs.objects, np.minimum.reduceat(flat, runs.starts)[runs.of_object])
+        np.maximum.at(highest, runs.objects, np.maximum.reduceat(flat, runs.starts)[runs.of_object])
+    return lowest, highest
+
+
+def convex_pixels(runs: LabelRuns) -> FloatArray:
+    """Count the pixels whose centre lies in the convex hull of each object's pixel centres (N,).
+
+    The hull's corners are pixel centres, so that by Pick's theorem the count is area + rim / 2 + 1.
+    """
+    order = np.lexsort((runs.y, runs.objects))
+    objects, y = runs.objects[order], runs.y[order]
+    new_row = np.append(True, (objects[1:] != objects[:-1]) | (y[1:] != y[:-1]))[: objects.size]
+    rows = np.flatnonzero(new_row)
+    if not rows.size:
+        return np.zeros(0)
+    left = np.minimum.reduceat(runs.first[order], rows)
+    right = np.maximum.reduceat(runs.last[order], rows)
+    objects, y = objects[rows], y[rows]
+    count = runs.ids.size
+    doubled, rim = np.zeros(count), np.zeros(count)
+    for x, sign in ((left, 1), (right, -1)):
+        kept = _convex_chain(objects, y, sign * x)
+        who, cy, cx = objects[kept], y[kept], x[kept]
+        joined = who[1:] == who[:-1]
+        dy, dx = np.diff(cy)[joined], np.diff(cx)[joined]
+        # Between the two chains: the strip from each edge to the axis, counted against each other.
+        doubled -= sign * np.bincount(who[1:][joined], (cx[1:] + cx[:-1])[joined] * dy, minlength=count)
+        rim += np.bincount(who[1:][joined], np.gcd(dy, np.abs(dx)), minlength=count)
+    top = np.append(True, objects[1:] != objects[:-1])
+    bottom = np.append(top[1:], True)
+    for end in (top, bottom):
+        rim[objects[end]] += right[end] - left[end]
+    return doubled / 2 + rim / 2 + 1
+
+
+def _convex_chain(objects: IntArray, y: IntArray, x: IntArray) -> IntArray:
+    """Return the indices of the corners of the hull towards small x; the points are sorted by y."""
+    kept = np.arange(objects.size)
+    while kept.size > 2:
+        before, here, after = kept[:-2], kept[1:-1], kept[2:]
+        inner = (objects[before] == objects[here]) & (objects[here] == objects[after])
+        turn = (y[here] - y[before]) * (x[after] - x[before]) - (x[here] - x[before]) * (y[after] - y[before])
+        flat = inner & (turn <= 0)
+        if not flat.any():
+            break
+        kept = np.delete(kept, np.flatnonzero(flat) + 1)
+    return kept
