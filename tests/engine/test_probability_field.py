@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_utile.engine import probability_field
+from napari_utile.engine.axes import plane_from_array
+from napari_utile.engine.probability_field import ProbabilityField
+from napari_utile.engine.prompts import cell_at
+from napari_utile.engine.segment import segment_steps
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.tile_cache import TileCache
+
+FLOAT32 = SegmentParams(device="cpu", precision="float32")
+
+
+def segmented(image, model, params):
+    steps = segment_steps(plane_from_array(image), params, model=model)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def picture(seed, shape):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([None, 11.0, 35.0]), st.data())
+def test_a_window_is_read_as_a_segmentation_of_the_whole_plane_has_it(small_model, seed, diameter, data):
+    image = picture(seed, (150, 130))
+    params = SegmentParams(device="cpu", precision="float32", diameter=diameter)
+    field = ProbabilityField(plane_from_array(image), small_model, params, TileCache())
+    rows, columns = (
+        slice(start, data.draw(st.integers(start + 1, size)))
+        for size in image.shape
+        for start in [data.draw(st.integers(0, size - 1))]
+    )
+    expected = segmented(image, small_model, params).foreground[rows, columns]
+    assert np.abs(field.read((rows, columns)) - expected).max() <= 1e-4
+
+
+def test_a_clicked_cell_is_that_of_the_segmentation_of_the_whole_plane(small_model):
+    image = picture(3, (180, 200))
+    result = segmented(image, small_model, FLOAT32)
+    field = ProbabilityField(plane_from_array(image), small_model, FLOAT32, TileCache())
+    ids = np.unique(result.labels)[1:]
+    assert ids.size
+    for number in ids[:: max(1, ids.size // 8)]:
+        inside = np.argwhere(result.labels == number)
+        point = tuple(int(v) for v in inside[len(inside) // 2])
+        cell = cell_at(field.read, field.shape, point, result.params.instances)
+        found = np.zeros(image.shape, dtype=bool)
+        found[cell.window] = cell.mask
+        assert np.array_equal(found, result.labels == number)
+
+
+def test_only_tiles_around_the_window_are_computed_and_only_once(small_model, monkeypatch):
+    computed = []
+    run = probability_field.run_tile
+    monkeypatch.setattr(
+        probability_field, "run_tile", lambda *args: computed.append(args[2].inner) or run(*args)
+    )
+    field = ProbabilityField(plane_from_array(picture(0, (3000, 3000))), small_model, FLOAT32, TileCache())
+    window = (slice(1500, 1510), slice(1500, 1510))
+    assert not field.is_known(window)
+    first = field.read(window)
+    assert 1 <= len(computed) <= 4
+    assert all(rows.start <= 1510 and rows.stop >= 1500 for rows, _ in computed)
+    assert field.is_known(window)
+    assert np.array_equal(field.read(window), first)
+    assert 1 <= len(computed) <= 4
+
+
+def test_pixels_of_another_key_or_model_are_not_taken(small_model, several_models):
+    cache = TileCache()
+    window = (slice(0, 40), slice(0, 40))
+    one = ProbabilityField(plane_from_array(picture(1, (64, 64))), small_model, FLOAT32, cache, "one")
+    one.read(window)
+    other = ProbabilityField(plane_from_array(picture(2, (64, 64))), small_model, FLOAT32, cache, "other")
+    assert not other.is_known(window)
+    another_model = next(m for m in several_models.values() if m.fingerprint != small_model.fingerprint)
+    if another_model.network.config.in_channels == 1:
+        third = ProbabilityField(plane_from_array(picture(1, (64, 64))), another_model, FLOAT32, cache, "one")
+        assert not third.is_known(window)
+
+
+def test_a_read_can_be_stopped_before_each_tile(small_model, monkeypatch):
+    monkeypatch.setattr(probability_field, "run_tile", lambda *args: pytest.fail("a tile was computed"))
+    field = ProbabilityField(plane_from_array(picture(0, (64, 64))), small_model, FLOAT32, TileCache())
+    steps = field.read_steps((slice(0, 9), slice(0, 9)))
+    next(steps)
+    steps.close()
+
+
+def test_a_lack_of_memory_shrinks_the_tiles_and_not_the_answer(small_model, monkeypatch):
+    plane = plane_from_array(picture(5, (90, 90)))
+    window = (slice(10, 80), slice(5, 60))
+    expected = ProbabilityField(plane, small_model, FLOAT32, TileCache()).read(window)
+
+    def too_large(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(probability_field, "run_tile", too_large)
+    found = ProbabilityField(plane, small_model, FLOAT32, TileCache()).read(window)
+    assert np.abs(found - expected).max() <= 1e-4
