@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_utile.engine.instances import InstanceParams
     from napari_utile.engine.io import read_image
+    from napari_utile.engine.measure import measure
     from napari_utile.engine.metrics.cells import average_precision, cell_scores
+    from napari_utile.engine.metrics.evaluation import Evaluation, evaluate
     from napari_utile.engine.models import list_models, load_model
     from napari_utile.engine.segment import Segmentation, segment
     from napari_utile.engine.weight_map import WeightMapParams, weight_map
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Evaluation": "engine.metrics.evaluation",
     "InstanceParams": "engine.instances",
     "Segmentation": "engine.segment",
     "WeightMapParams": "engine.weight_map",
     "average_precision": "engine.metrics.cells",
     "cell_scores": "engine.metrics.cells",
+    "evaluate": "engine.metrics.evaluation",
     "list_models": "engine.models",
     "load_model": "engine.models",
+    "measure": "engine.measure",
     "read_image": "engine.io",
     "segment": "engine.segment",
     "weight_map": "engine.weight_map",
@@ -35,14 +40,17 @@ _PUBLIC = {
 """Public name -> the module below this package that defines it."""
 
 __all__ = [
+    "Evaluation",
     "InstanceParams",
     "Segmentation",
     "WeightMapParams",
     "__version__",
     "average_precision",
     "cell_scores",
+    "evaluate",
     "list_models",
     "load_model",
+    "measure",
     "read_image",
     "segment",
     "weight_map",

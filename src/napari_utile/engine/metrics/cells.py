@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_utile.engine.metrics.cell_kinds import CellKind, cell_kinds
-from napari_utile.engine.metrics.contingency import Contingency, contingency
+from napari_utile.engine.metrics.contingency import Contingency, FloatArray, contingency
 from napari_utile.engine.metrics.matching import match, ratio
 
 IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -166,14 +166,27 @@ def average_precision(
     return match(contingency(prediction, truth, ignore), iou).average_precision
 
 
-def seg(table: Contingency) -> float:
-    """Compute SEG of the Cell Tracking Challenge; see `cell_scores`."""
+def cell_jaccards(table: Contingency) -> FloatArray:
+    """Return what each reference object adds to SEG: the IoU with the prediction that covers it, or 0.
+
+    Returns
+    -------
+    (T,) float array
+        In the order of the sorted reference ids; NaN for objects that mostly lie in the ignored region.
+    """
     overlaps = table.overlaps
     covering = 2 * overlaps.shared > table.truth_areas[overlaps.columns]
     jaccard = np.zeros(table.truth_ids.size)
     jaccard[overlaps.columns[covering]] = overlaps.iou[covering]
-    judged = table.truth_counted | (jaccard > 0)
-    return float(jaccard[judged].mean()) if judged.any() else float("nan")
+    jaccard[~table.truth_counted & (jaccard == 0)] = np.nan
+    return jaccard[1:]
+
+
+def seg(table: Contingency) -> float:
+    """Compute SEG of the Cell Tracking Challenge; see `cell_scores`."""
+    jaccard = cell_jaccards(table)
+    judged = jaccard[~np.isnan(jaccard)]
+    return float(judged.mean()) if judged.size else float("nan")
 
 
 def aggregated_jaccard(table: Contingency) -> float:
