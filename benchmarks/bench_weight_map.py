@@ -1,0 +1,92 @@
+"""Weight maps: the formula as it reads against `weight_map`, growth with size, and local updates."""
+
+import time
+
+import numpy as np
+from scipy import ndimage
+
+from napari_utile.engine.live_weight_map import LiveWeightMap
+from napari_utile.engine.touching import separate_touching
+from napari_utile.engine.weight_map import weight_map
+
+CELL_RADIUS = 25
+NAIVE_CELLS = 12
+"""Distance transforms that are timed; the rest is as many times as there are cells."""
+
+
+def touching_discs(side: int, count: int) -> np.ndarray:
+    """Draw cells of 8 to 22 pixels radius, many of which touch."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros((side, side), np.int32)
+    yy, xx = np.mgrid[-CELL_RADIUS : CELL_RADIUS + 1, -CELL_RADIUS : CELL_RADIUS + 1]
+    for i in range(1, count + 1):
+        y, x = rng.integers(CELL_RADIUS, side - CELL_RADIUS - 1, 2)
+        radius = rng.uniform(8, 22)
+        around = labels[y - CELL_RADIUS : y + CELL_RADIUS + 1, x - CELL_RADIUS : x + CELL_RADIUS + 1]
+        around[(yy**2 + xx**2 < radius**2) & (around == 0)] = i
+    return labels
+
+
+def best_of(repeats: int, function) -> float:
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def naive_seconds(labels: np.ndarray) -> float:
+    """Time one full distance transform per cell, sampled, and the sum of the two smallest."""
+    cells = separate_touching(labels)
+    ids = np.unique(cells)
+    ids = ids[ids != 0]
+    sample = ids[:: max(len(ids) // NAIVE_CELLS, 1)][:NAIVE_CELLS]
+    d1 = np.full(cells.shape, np.inf)
+    d2 = np.full(cells.shape, np.inf)
+    start = time.perf_counter()
+    for i in sample:
+        distance = ndimage.distance_transform_edt(cells != i)
+        np.minimum(d2, np.maximum(d1, distance), out=d2)
+        np.minimum(d1, distance, out=d1)
+    return (time.perf_counter() - start) / len(sample) * len(ids)
+
+
+def main() -> None:
+    labels = touching_discs(2048, 1000)
+    ours, naive = best_of(5, lambda: weight_map(labels)), naive_seconds(labels)
+    print("2048 x 2048 pixels, 1000 cells")
+    print(f"  one distance transform per cell   {naive:8.1f} s  (from {NAIVE_CELLS} of them)")
+    print(f"  weight_map                        {ours:8.3f} s  {naive / ours:.0f} times faster")
+
+    print("growth with size, cells as dense throughout")
+    for side in (1024, 2048, 3072, 4096):
+        labels = touching_discs(side, round(1000 * (side / 2048) ** 2))
+        seconds = best_of(3, lambda labels=labels: weight_map(labels))
+        print(
+            f"  {side**2 / 1e6:5.1f} Mpixel  {seconds:6.3f} s  {seconds / (side**2 / 1e6):.3f} s per Mpixel"
+        )
+
+    print("growth with cells, 2048 x 2048 pixels")
+    for count in (10, 100, 1000, 3000):
+        labels = touching_discs(2048, count)
+        seconds = best_of(3, lambda labels=labels: weight_map(labels))
+        print(f"  {count:5} cells   {seconds:6.3f} s")
+
+    labels = touching_discs(2048, 1000)
+    live = LiveWeightMap(labels)
+    rng = np.random.default_rng(1)
+    times = []
+    for _ in range(50):
+        y, x = rng.integers(0, 2038, 2)
+        labels[y : y + 10, x : x + 10] = rng.integers(0, 1000)
+        start = time.perf_counter()
+        live.update((slice(y, y + 10), slice(x, x + 10)))
+        times.append(time.perf_counter() - start)
+    times.sort()
+    print("update after a stroke of 10 x 10 pixels, 2048 x 2048 pixels, 1000 cells")
+    print(f"  median {1e3 * times[25]:.1f} ms, worst of 50 {1e3 * times[-1]:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
