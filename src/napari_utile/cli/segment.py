@@ -94,11 +94,14 @@ def _segment_file(
     image: "ImageFile", model: "Model", params: "SegmentParams", arguments: argparse.Namespace
 ) -> None:
     from napari_utile.engine.axes import plane_from_array
+    from napari_utile.engine.command import segment_command
     from napari_utile.engine.io import write_image, write_labels
-    from napari_utile.engine.segment import segment_steps
+    from napari_utile.engine.recipe import recipe_of, save_recipe
+    from napari_utile.engine.segment import segment_steps, suggested_instances
 
     stacked, sizes = _stack_axes(image)
     results: list[Segmentation] = []
+    indices: list[tuple[tuple[str, int], ...]] = []
     tables = []
     for position in itertools.product(*(range(size) for size in sizes)):
         index = dict(zip(stacked, position, strict=True))
@@ -113,6 +116,7 @@ def _segment_file(
                     step = next(steps)
                 except StopIteration as end:
                     results.append(end.value)
+                    indices.append(tuple(index.items()))
                     break
                 bar.total = step.total
                 bar.update(step.done - bar.n)
@@ -129,6 +133,12 @@ def _segment_file(
         return arrays[0] if not sizes else np.stack(arrays).reshape(*sizes, *arrays[0].shape)
 
     start = str(arguments.output / image.name)
+    command = segment_command(
+        image.path, results[0].params, suggested_instances(model.card), arguments.output
+    )
+    save_recipe(
+        recipe_of(dict(zip(indices, results, strict=True)), image.path, command), f"{start}_recipe.json"
+    )
     space = (stacked + "YX", image.pixel_size, image.unit)
     write_labels(f"{start}_labels.tif", stack([each.labels for each in results]), *space)
     if arguments.probability:

@@ -203,6 +203,7 @@ def segment_steps(
     model: Model | None = None,
     region: Window | None = None,
     limits: IntensityLimits | None = None,
+    compute: Compute | None = None,
     cache: TileCache | None = None,
     image_key: Hashable = None,
 ) -> Generator[Progress, None, Segmentation]:
@@ -218,6 +219,8 @@ def segment_steps(
         The rows and columns to segment: the result is that part of the whole plane's probabilities.
     limits : IntensityLimits, optional
         Measured on the plane by default.
+    compute : Compute, optional
+        Chosen by the parameters by default.
     cache, image_key
         See `predict_tiles`.
 
@@ -236,7 +239,7 @@ def segment_steps(
     """
     params = params or SegmentParams()
     model = model or load_model(params.model)
-    compute = choose_compute(params.device, params.precision)
+    compute = compute or choose_compute(params.device, params.precision)
     plane = plane.for_network(model.network.config.in_channels, params.channels)
     limits = limits or measure_limits(plane.data, model.card.normalization)
     ready = prepare(plane, model, params, compute, limits, region)

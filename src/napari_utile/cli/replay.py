@@ -1,0 +1,85 @@
+"""`utile replay`: make a result again from its recipe and compare."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from napari_utile.engine.recipe import Recipe
+    from napari_utile.engine.replay import Replay
+
+SUFFIX = "_recipe.json"
+"""What `utile segment` appends to the name of an image for its recipe."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "replay",
+        help="make a result again from its recipe, and compare",
+        description="Make a result again from its recipe (NAME_recipe.json beside the labels) and say whether "
+        "it is identical, or where it first differs. The exit status is 0 when the labels are identical.",
+    )
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe, a JSON file")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="where the image is now")
+    parser.add_argument("--model", metavar="MODEL", help="name or file of the model, where it has moved")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay; return 0 if the labels are identical, else 1."""
+    from napari_utile.engine.io import read_image
+    from napari_utile.engine.models import load_model
+    from napari_utile.engine.recipe import load_recipe
+    from napari_utile.engine.replay import find_source, replay_steps
+
+    recipe = load_recipe(arguments.recipe)
+    image = read_image(arguments.image or find_source(recipe, arguments.recipe))
+    model = load_model(arguments.model or recipe.model)
+    steps = replay_steps(recipe, image, model)
+    with tqdm(
+        desc=image.path.name, unit="tile", disable=True if arguments.quiet else None, leave=False
+    ) as bar:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                result = end.value
+                break
+            bar.total = step.total
+            bar.update(step.done - bar.n)
+    if result.difference is not None:
+        print(f"different: {result.difference}")
+        if pixel := _first_pixel(arguments.recipe, recipe, result):
+            print(pixel)
+    elif result.rounding:
+        print("identical labels; the probabilities differ in their last digits")
+    else:
+        cells = sum(plane.cells for plane in recipe.planes)
+        print(f"identical: {cells} cells in {len(recipe.planes)} plane(s), probabilities to the last bit")
+    if result.changed and not result.identical:
+        print("changed since: " + "; ".join(result.changed))
+    return 1 if result.difference is not None else 0
+
+
+def _first_pixel(path: Path, recipe: "Recipe", result: "Replay") -> str | None:
+    """Compare with the label file that was written beside the recipe, where it still is one."""
+    from napari_utile.engine.io import read_image
+    from napari_utile.engine.recipe import sha256_of
+
+    if not result.segmentations or not path.name.endswith(SUFFIX):
+        return None
+    stored_file = path.with_name(path.name.removesuffix(SUFFIX) + "_labels.tif")
+    if not stored_file.is_file():
+        return None
+    again = result.segmentations[-1].labels
+    stored = np.asarray(read_image(stored_file).data).reshape(-1, *again.shape)[len(result.segmentations) - 1]
+    record = recipe.planes[len(result.segmentations) - 1]
+    if sha256_of(stored.astype(again.dtype)) != record.labels:
+        return f"{stored_file.name} was changed since the recipe was written."
+    y, x = (int(position[0]) for position in np.nonzero(stored != again))
+    return f"First at row {y}, column {x}: cell {again[y, x]}, was {stored[y, x]} (0 is background)."

@@ -1,0 +1,267 @@
+"""Recipes and their replay."""
+
+import dataclasses
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import dask.array
+import numpy as np
+import pytest
+
+from napari_utile.cli import main
+from napari_utile.engine.axes import plane_from_array
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.io import ImageFile, read_image, write_image, write_labels
+from napari_utile.engine.models import Model, save_model
+from napari_utile.engine.recipe import Recipe, load_recipe, recipe_of, save_recipe, sha256_of
+from napari_utile.engine.replay import Replay, find_source, replay_steps
+from napari_utile.engine.segment import Segmentation, segment_steps
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.simulate import simulate
+
+INSTANCES = InstanceParams(minimum_size=5)
+
+
+def finish(steps):
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def segmented(image: ImageFile, model: Model, params: SegmentParams, **index: int) -> Segmentation:
+    plane = plane_from_array(image.data, image.axes, index=index, name=image.name)
+    return finish(segment_steps(plane, params, model=model))
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> ImageFile:
+    frames = [
+        simulate("nuclei", height=50, width=60, cells=6, seed=seed, diameter=16).image for seed in (1, 2)
+    ]
+    write_image(tmp_path / "film.tif", np.stack(frames), "TYX")
+    return read_image(tmp_path / "film.tif")
+
+
+@pytest.fixture
+def recipe(film: ImageFile, small_model: Model) -> Recipe:
+    params = SegmentParams(precision="float32", device="cpu", instances=INSTANCES)
+    made = {(("T", t),): segmented(film, small_model, params, T=t) for t in (0, 1)}
+    return recipe_of(made, film.path, "utile segment film.tif -o results")
+
+
+def replayed(recipe: Recipe, image: ImageFile, model: Model) -> Replay:
+    return finish(replay_steps(recipe, image, model))
+
+
+def test_a_replay_of_the_same_image_is_identical(recipe, film, small_model) -> None:
+    result = replayed(recipe, film, small_model)
+    assert result.identical
+    assert result.changed == ()
+    assert [int(each.labels.max()) for each in result.segmentations] == [each.cells for each in recipe.planes]
+    assert sum(each.cells for each in recipe.planes) > 0
+
+
+def test_a_recipe_survives_its_file(recipe, tmp_path) -> None:
+    save_recipe(recipe, tmp_path / "film_recipe.json")
+    assert load_recipe(tmp_path / "film_recipe.json") == recipe
+
+
+def test_one_other_pixel_is_noticed(recipe, film, small_model) -> None:
+    changed = np.array(film.data)
+    changed[1, 3, 4] += 1
+    result = replayed(recipe, replace(film, data=changed), small_model)
+    assert result.difference == "The pixels of film.tif (T 1) are not those of the recipe."
+    assert len(result.segmentations) == 1  # the frame before was identical
+
+
+def test_other_weights_are_noticed_before_anything_runs(recipe, film, small_model) -> None:
+    other = dataclasses.replace(small_model, fingerprint="0" * 64)
+    result = replayed(recipe, film, other)
+    assert "The weights of trained-like" in result.difference
+    assert result.segmentations == ()
+
+
+def test_other_parameters_show_as_other_labels(recipe, film, small_model) -> None:
+    params = replace(recipe.params, instances=replace(INSTANCES, threshold=0.7))
+    result = replayed(replace(recipe, params=params), film, small_model)
+    assert "The labels of film.tif (T 0) differ" in result.difference
+
+
+def test_rounding_of_probabilities_is_told_apart_from_other_labels(recipe, film, small_model) -> None:
+    planes = (recipe.planes[0], replace(recipe.planes[1], probabilities="0" * 64))
+    result = replayed(replace(recipe, planes=planes), film, small_model)
+    assert result.difference is None
+    assert result.rounding == ("film.tif (T 1)",)
+    assert not result.identical
+
+
+def test_a_region_is_replayed_as_a_region(film, small_model) -> None:
+    params = SegmentParams(precision="float32", device="cpu", instances=INSTANCES)
+    plane = plane_from_array(film.data, film.axes)
+    steps = segment_steps(plane, params, model=small_model, region=(slice(7, 40), slice(3, 51)))
+    recipe = recipe_of(finish(steps), film.path)
+    assert recipe.planes[0].region == ((7, 40), (3, 51))
+    assert replayed(recipe, film, small_model).identical
+    outside = replace(recipe, planes=(replace(recipe.planes[0], region=((0, 99), (0, 9))),))
+    with pytest.raises(UtileError, match="outside"):
+        replayed(outside, film, small_model)
+
+
+def test_chosen_channels_are_replayed(tmp_path, small_model) -> None:
+    field = simulate("nuclei", height=40, width=40, cells=4, diameter=16).image
+    write_image(tmp_path / "two.tif", np.stack([field[::-1], field]), "CYX")
+    image = read_image(tmp_path / "two.tif")
+    params = SegmentParams(channels=(1,), precision="float32", device="cpu", instances=INSTANCES)
+    recipe = recipe_of(segmented(image, small_model, params), image.path)
+    assert recipe.planes[0].pixels == sha256_of(field[None])
+    assert replayed(recipe, image, small_model).identical
+
+
+def test_an_image_without_the_recipes_plane_is_named(recipe, film, small_model) -> None:
+    with pytest.raises(UtileError, match=r"no plane T = 0"):
+        replayed(recipe, replace(film, data=film.data[0], axes="YX"), small_model)
+
+
+def test_versions_that_changed_are_listed(recipe, film, small_model) -> None:
+    older = replace(recipe, versions={**recipe.versions, "torch": "1.0", "gone": "3"})
+    changed = replayed(older, film, small_model).changed
+    assert any("torch" in each and each.endswith("was 1.0") for each in changed)
+    assert "gone missing, was 3" in changed
+
+
+def test_a_recipe_without_a_segmentation_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        recipe_of({}, "image")
+
+
+def test_the_image_is_found_where_it_was_or_beside_the_recipe(recipe, tmp_path) -> None:
+    assert find_source(recipe, tmp_path / "elsewhere" / "r.json") == tmp_path / "film.tif"
+    moved = replace(recipe, source="/nowhere/film.tif")
+    assert find_source(moved, tmp_path / "r.json") == tmp_path / "film.tif"
+    with pytest.raises(UtileError, match="--image"):
+        find_source(moved, tmp_path / "elsewhere" / "r.json")
+
+
+# Hashes
+
+
+def test_hashes_do_not_depend_on_memory_layout_byte_order_or_laziness() -> None:
+    pixels = np.random.default_rng(0).integers(0, 999, (2, 31, 17)).astype("<u2")
+    expected = sha256_of(pixels)
+    assert sha256_of(np.asfortranarray(pixels)) == expected
+    assert sha256_of(pixels.astype(">u2")) == expected
+    assert sha256_of(dask.array.from_array(pixels, chunks=(1, 7, 5))) == expected
+
+
+def test_hashes_depend_on_values_shape_and_type() -> None:
+    pixels = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    others = [pixels.reshape(4, 3), pixels.astype(np.int16), pixels[None], pixels[::-1]]
+    assert len({sha256_of(each) for each in [pixels, *others]}) == 5
+
+
+def test_hashes_of_large_images_are_those_of_their_strips_together(monkeypatch) -> None:
+    pixels = np.random.default_rng(0).random((2, 40, 30))
+    expected = sha256_of(pixels)
+    monkeypatch.setattr("napari_utile.engine.recipe._STRIP_BYTES", 1000)
+    assert sha256_of(pixels) == expected
+
+
+# Files that are no recipes
+
+
+def test_files_that_are_no_recipes_give_one_sentence(recipe, tmp_path) -> None:
+    good = json.loads(json.dumps(recipe.to_json()))
+    bad = {
+        "text": "not json",
+        "list": "[]",
+        "other": "{}",
+        "nested": "[" * 100_000,
+        "newer": json.dumps({**good, "format": "napari-utile recipe 2"}),
+        "without planes": json.dumps({key: value for key, value in good.items() if key != "planes"}),
+        "out of bounds": json.dumps({**good, "parameters": {**good["parameters"], "tile": -1}}),
+        "unknown parameter": json.dumps({**good, "parameters": {"flux": 1}}),
+        "wrong plane": json.dumps({**good, "planes": [{"index": {}, "region": [1, 2]}]}),
+        "wrong compute": json.dumps({**good, "compute": {"device": "cpu"}}),
+    }
+    for name, text in bad.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(text)
+        with pytest.raises(UtileError, match=name) as caught:
+            load_recipe(path)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UtileError, match="No such file"):
+        load_recipe(tmp_path / "missing.json")
+
+
+# The command
+
+
+@pytest.fixture
+def results(film: ImageFile, small_model: Model, tmp_path: Path, capsys) -> Path:
+    model = tmp_path / "small.safetensors"
+    save_model(small_model.card, small_model.network, model)
+    folder = tmp_path / "results"
+    options = [
+        "--model",
+        str(model),
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+        "--minimum-size",
+        "5",
+        "--quiet",
+    ]
+    assert main(["segment", str(film.path), "-o", str(folder), *options]) == 0
+    capsys.readouterr()
+    return folder
+
+
+def test_the_command_says_identical(results: Path, capsys) -> None:
+    assert main(["replay", str(results / "film_recipe.json"), "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("identical: ")
+    assert "2 plane(s)" in out
+
+
+def test_the_recorded_command_gives_the_same_file(results: Path, tmp_path: Path, monkeypatch) -> None:
+    import shlex
+
+    command = shlex.split(load_recipe(results / "film_recipe.json").command)
+    assert command[:2] == ["utile", "segment"]
+    before = (results / "film_labels.tif").read_bytes()
+    (results / "film_labels.tif").unlink()
+    assert main(command[1:]) == 0
+    assert (results / "film_labels.tif").read_bytes() == before
+
+
+def test_the_command_names_the_first_pixel_that_differs(results: Path, capsys) -> None:
+    path = results / "film_recipe.json"
+    values = json.loads(path.read_text())
+    values["parameters"]["instances"]["threshold"] = 0.7
+    path.write_text(json.dumps(values))
+    assert main(["replay", str(path), "--quiet"]) == 1
+    out = capsys.readouterr().out
+    assert "different: The labels of film.tif (T 0) differ" in out
+    assert "First at row" in out
+
+
+def test_the_command_notices_that_the_label_file_was_changed(results: Path, capsys) -> None:
+    path = results / "film_recipe.json"
+    values = json.loads(path.read_text())
+    values["parameters"]["instances"]["threshold"] = 0.7
+    path.write_text(json.dumps(values))
+    labels = np.asarray(read_image(results / "film_labels.tif").data).copy()
+    labels[0, 0, 0] += 1
+    write_labels(results / "film_labels.tif", labels, "TYX")
+    assert main(["replay", str(path), "--quiet"]) == 1
+    assert "film_labels.tif was changed" in capsys.readouterr().out
+
+
+def test_the_command_fails_in_one_sentence(tmp_path: Path, capsys) -> None:
+    assert main(["replay", str(tmp_path / "missing.json")]) == 1
+    assert capsys.readouterr().err.startswith("utile replay: Cannot read")
