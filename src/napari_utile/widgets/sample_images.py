@@ -1,0 +1,104 @@
+"""The images under File > Open Sample: simulated cells, each with its hidden truth."""
+
+from importlib.resources import as_file, files
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.image_file import ImageFile
+from napari_utile.engine.io import read_image
+
+LayerData = tuple[Any, dict[str, Any], str]
+"""What napari makes a layer of: the data, the arguments, the type of layer."""
+
+
+def nuclei() -> list[LayerData]:
+    """Fluorescent nuclei, some of them touching."""
+    return sample("nuclei")
+
+
+def nuclei_clustered() -> list[LayerData]:
+    """Fluorescent nuclei in clusters."""
+    return sample("nuclei_clustered")
+
+
+def phase_contrast_cells() -> list[LayerData]:
+    """Touching cells in phase contrast: dark bodies, bright halos."""
+    return sample("phase_contrast_cells")
+
+
+def film_two_channels() -> list[LayerData]:
+    """Cells that move, in two channels: nuclei and cell bodies."""
+    return sample("film_two_channels")
+
+
+def sample(name: str) -> list[LayerData]:
+    """Read a bundled image, and the cells that were drawn in it as a hidden layer.
+
+    Parameters
+    ----------
+    name : str
+        File name in ``sample_data``, without ``.tif``.
+
+    Returns
+    -------
+    list of LayerData
+        The image, a layer for each channel, and its truth.
+
+    Raises
+    ------
+    UtileError
+        If there is no such file.
+    """
+    return [*image_layers(_read(name)), labels_layer(_read(f"{name}_truth"))]
+
+
+def image_layers(image: ImageFile) -> list[LayerData]:
+    """Describe an image file as layers, with its pixel size.
+
+    Parameters
+    ----------
+    image : ImageFile
+
+    Returns
+    -------
+    list of LayerData
+        One, or one for each channel.
+    """
+    rgb = image.axes.endswith("S")
+    axes = image.axes.replace("S", "")
+    channel = axes.find("C")
+    if channel < 0:
+        return [(image.data, {"name": image.name, "rgb": rgb, **_space(image, axes)}, "image")]
+    space = _space(image, axes.replace("C", ""))
+    before = (slice(None),) * channel
+    return [
+        (
+            image.data[(*before, number)],
+            {"name": f"{image.name} channel {number}", "rgb": rgb, "blending": "additive", **space},
+            "image",
+        )
+        for number in range(image.data.shape[channel])
+    ]
+
+
+def labels_layer(image: ImageFile) -> LayerData:
+    """Describe a file of labels as a hidden layer, with its pixel size."""
+    name = image.name.replace("_", " ")
+    return np.asarray(image.data), {"name": name, "visible": False, **_space(image, image.axes)}, "labels"
+
+
+def _space(image: ImageFile, axes: str) -> dict[str, Any]:
+    """Return what places a layer with these axes in space; axes that are not Y or X count in steps of 1."""
+    height, width = image.pixel_size or (1.0, 1.0)
+    unit = image.unit or "pixel"
+    return {
+        "scale": tuple({"Y": height, "X": width}.get(axis, 1.0) for axis in axes),
+        "units": tuple(unit if axis in "YX" else "pixel" for axis in axes),
+        "axis_labels": tuple(axis.lower() for axis in axes),
+    }
+
+
+def _read(name: str) -> ImageFile:
+    with as_file(files("napari_utile") / "sample_data" / f"{name}.tif") as path:
+        return read_image(path)
