@@ -4,7 +4,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine.corrections import deepest_points, merge_masks, push_back, resize, split_between
+from napari_utile.engine.corrections import (
+    deepest_points,
+    grow,
+    merge_masks,
+    push_back,
+    shrink,
+    split_between,
+)
 
 
 def numbers(rows):
@@ -135,17 +142,36 @@ def test_three_cells_in_a_row_become_one_piece():
     assert ndimage.label(merged)[1] == 1
 
 
-def test_a_cell_grows_and_shrinks_with_the_level_and_keeps_what_was_painted():
-    before = numbers(["     ", " 11  ", "     "]) > 0
-    after = numbers(["     ", "11111", "     "]) > 0
-    painted = numbers(["     ", " 11  ", "  1  "]) > 0
-    other = numbers(["     ", "    1", "     "]) > 0
-    grown = resize(painted, before, after, ~painted & ~other)
-    assert grown.tolist() == (numbers(["     ", "1111 ", "  1  "]) > 0).tolist()
-    assert resize(grown, after, before, ~grown & ~other).tolist() == painted.tolist()
+def test_a_cell_grows_where_it_is_most_probable_and_never_into_others():
+    probability = np.array([[0.0, 0.0, 0.0, 0.0, 0.0], [0.1, 0.9, 0.9, 0.8, 0.7], [0.0, 0.0, 0.0, 0.0, 0.0]])
+    mask = probability == 0.9
+    grown = grow(mask, probability, np.ones_like(mask))
+    assert np.argwhere(grown & ~mask).tolist() == [[0, 1], [0, 2], [1, 0], [1, 3], [2, 1], [2, 2]]
+    uphill = grow(mask, np.arange(15).reshape(3, 5) / 15, np.ones_like(mask))
+    assert np.argwhere(uphill & ~mask).tolist() == [[1, 3], [2, 1], [2, 2]]
+    assert np.array_equal(grow(mask, probability, mask), mask)
 
 
-def test_what_does_not_hang_together_with_the_cell_is_not_added():
-    cell = numbers(["1    "]) > 0
-    after = numbers(["1  11"]) > 0
-    assert resize(cell, cell, after, ~cell).tolist() == cell.tolist()
+def test_a_cell_shrinks_from_its_least_probable_side():
+    probability = np.array([[0.9, 0.8, 0.7, 0.6]])
+    assert shrink(np.ones((1, 4), bool), probability).tolist() == [[True, True, False, False]]
+
+
+@settings(max_examples=80, deadline=None)
+@given(cells_with_points(at_most=2), st.integers(0, 2**32 - 1))
+def test_growing_and_shrinking_move_the_outline_by_at_most_a_pixel(drawn, seed):
+    mask, probability, points = drawn
+    free = ~mask & (np.random.default_rng(seed).random(mask.shape) < 0.8)
+    grown = grow(mask, probability, free)
+    assert not (mask & ~grown).any()
+    assert not (grown & ~mask & ~free).any()
+    assert not (grown & ~ndimage.binary_dilation(mask)).any()
+    assert ndimage.label(grown)[1] == 1
+    smaller = shrink(mask, probability, points)
+    assert not (smaller & ~mask).any()
+    assert all(smaller[point] for point in points)
+    assert shrink(mask, probability).any()
+
+
+def test_a_single_pixel_does_not_vanish():
+    assert shrink(np.ones((1, 1), bool), np.ones((1, 1))).all()

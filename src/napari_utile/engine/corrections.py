@@ -152,29 +152,62 @@ def merge_masks(masks: Sequence[BoolArray], free: BoolArray) -> BoolArray:
     return merged
 
 
-def resize(cell: BoolArray, before: BoolArray, after: BoolArray, free: BoolArray) -> BoolArray:
-    """Move the outline of a cell as the outline of the model's cell moves from one level to another.
+def grow(mask: BoolArray, probability: FloatArray, free: BoolArray) -> BoolArray:
+    """Grow a cell by one step along the contour of the probability.
+
+    Of the free pixels around the outline the more probable half is added, so two steps are about a pixel,
+    sooner where the model sees more cell.
 
     Parameters
     ----------
-    cell : (y, x) bool array
-        The cell as it is, with everything that was painted by hand.
-    before, after : (y, x) bool array
-        The model's cell at the level that the cell had and at the new one.
+    mask : (y, x) bool array
+        The cell, not at the border of the array unless the image ends there.
+    probability : (y, x) float32 array
+        Cell probability, 0..1.
     free : (y, x) bool array
         Background pixels, which the cell may take.
 
     Returns
     -------
     (y, x) bool array
-        Pixels that both levels agree on stay as they are. What is added hangs together with the cell.
     """
-    shrunk = cell & ~(before & ~after)
-    candidates = shrunk | (after & ~before & free)
-    pieces, _ = ndimage.label(candidates)
-    kept = np.unique(pieces[shrunk])
-    grown: BoolArray = np.isin(pieces, kept[kept > 0])
-    return grown
+    ring = ndimage.binary_dilation(mask) & free & ~mask
+    likely = np.nan_to_num(probability)
+    return mask | (ring & (likely >= np.median(likely[ring]))) if ring.any() else mask.copy()
+
+
+def shrink(mask: BoolArray, probability: FloatArray, inside: Sequence[Point] = ()) -> BoolArray:
+    """Shrink a cell by one step along the contour of the probability.
+
+    Of the pixels along the outline the less probable half is taken away. What falls apart is reduced to
+    the pieces with markers, or to the largest one; markers stay inside.
+
+    Parameters
+    ----------
+    mask : (y, x) bool array
+        The cell.
+    probability : (y, x) float32 array
+        Cell probability, 0..1.
+    inside : sequence of (row, column)
+        Pixels that stay.
+
+    Returns
+    -------
+    (y, x) bool array
+        Never empty where the mask is not.
+    """
+    padded = np.pad(mask, 1)
+    edge = mask & ~ndimage.binary_erosion(padded)[1:-1, 1:-1]
+    likely = np.nan_to_num(probability)
+    gone = edge & (likely <= np.median(likely[edge])) if edge.any() else edge
+    for point in inside:
+        gone[point] = False
+    pieces, count = ndimage.label(mask & ~gone)
+    if count == 0:
+        return mask.copy()
+    marked = {int(pieces[point]) for point in inside} - {0}
+    kept = list(marked) or [int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1]
+    return np.asarray(np.isin(pieces, kept))
 
 
 def _halfway(mask: BoolArray, owner: dict[Point, int]) -> LabelArray:
