@@ -66,12 +66,16 @@ class SegmentRequest:
 
 @dataclass(frozen=True, eq=False)
 class TileShown:
-    """A finished tile: how many are done, and the cell probability (h, w) at `window` of the plane."""
+    """A finished tile: how many are done, and the cell probability (h, w) at `window` of the plane.
+
+    `region` is what is being segmented, None for the whole plane; `seconds_left` is None until it is known.
+    """
 
     done: int
     total: int
     window: Window
     foreground: np.ndarray[Any, np.dtype[np.float32]]
+    region: Window | None
     seconds_left: float | None
 
 
@@ -148,7 +152,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileSh
         cache=session.tile_cache,
         image_key=_image_key(request),
     )
-    first = None
+    first: tuple[int, float] | None = None
     while True:
         try:
             tile = next(steps)
@@ -164,10 +168,10 @@ def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileSh
         foreground = foreground_of(tile.probabilities, model.card)
         if request.inside is not None and request.region is not None:
             foreground = foreground * request.inside[_within(tile.window, request.region)]
-        yield TileShown(tile.done, tile.total, tile.window, foreground, left)
+        yield TileShown(tile.done, tile.total, tile.window, foreground, request.region, left)
     if request.inside is not None:
         segmentation = _only_inside(segmentation, request.inside)
-    features = measured(segmentation)
+    features = measured(request, segmentation)
     return SegmentResult(request, segmentation, features, time.perf_counter() - start)
 
 
@@ -176,7 +180,7 @@ def relabel_job(result: SegmentResult, instances: InstanceParams) -> Generator[N
     yield
     start = time.perf_counter()
     segmentation = result.segmentation.relabelled(instances)
-    features = measured(segmentation)
+    features = measured(result.request, segmentation)
     request = replace(result.request, params=replace(result.request.params, instances=instances))
     return SegmentResult(request, segmentation, features, time.perf_counter() - start)
 
@@ -198,18 +202,22 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
     )
 
 
-def measured(segmentation: "Segmentation") -> dict[str, np.ndarray[Any, Any]]:
-    """Measure area, position and intensities of the instances, in units of the plane."""
+def measured(request: SegmentRequest, segmentation: "Segmentation") -> dict[str, np.ndarray[Any, Any]]:
+    """Measure area, position in the plane, and intensities in all channels, of the instances."""
     from napari_utile.engine.measure import measure
 
-    plane, (rows, columns) = segmentation.plane, segmentation.region
-    intensity = np.asarray(plane.data[:, rows, columns])
-    return measure(
+    plane, (rows, columns) = request.plane, segmentation.region
+    features = measure(
         segmentation.labels,
-        intensity,
+        np.asarray(plane.data[:, rows, columns]),
         pixel_size=plane.pixel_size,
         unit=plane.unit,
+        basic=True,
+        channel_names=("red", "green", "blue") if plane.rgb else None,
     )
+    features["centroid_y"] += rows.start
+    features["centroid_x"] += columns.start
+    return features
 
 
 def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSpec]:

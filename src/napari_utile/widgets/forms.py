@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QLineEdit,
     QSizePolicy,
     QSlider,
@@ -23,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_utile.engine.parameters import Parameter, describe
 
-__all__ = ["Form", "NumberField", "narrow"]
+__all__ = ["Form", "NumberField", "align_labels", "narrow"]
 
 _SLIDER_STEPS = 1000
 
@@ -34,6 +35,22 @@ def narrow(combo: QComboBox) -> QComboBox:
     combo.setMinimumContentsLength(6)
     combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return combo
+
+
+def align_labels(*layouts: QLayout | None) -> None:
+    """Give the labels of several form layouts one width, so that their fields stand below each other."""
+    labels = []
+    for layout in layouts:
+        if not isinstance(layout, QFormLayout):
+            continue
+        for row in range(layout.rowCount()):
+            item = layout.itemAt(row, QFormLayout.ItemRole.LabelRole)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                labels.append(widget)
+    width = max((label.sizeHint().width() for label in labels), default=0)
+    for label in labels:
+        label.setMinimumWidth(width)
 
 
 class NumberField(QWidget):
@@ -146,6 +163,8 @@ class Form(QWidget):
         most 1000 steps apart have a slider anyway.
     none_text : mapping of str to str
         What optional fields show for None.
+    sliders : bool
+        False shows boxes only.
 
     Attributes
     ----------
@@ -161,6 +180,7 @@ class Form(QWidget):
         names: Sequence[str] | None = None,
         slide: Mapping[str, tuple[float, float]] | None = None,
         none_text: Mapping[str, str] | None = None,
+        sliders: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -176,9 +196,9 @@ class Form(QWidget):
         self._fields: dict[str, _Field] = {}
         for name in names:
             parameter = described[name]
-            self._fields[name] = self._make(
-                parameter, (slide or {}).get(name), (none_text or {}).get(name, "automatic")
-            )
+            range_ = (slide or {}).get(name) or _whole_range(parameter)
+            none = (none_text or {}).get(name, "automatic")
+            self._fields[name] = self._make(parameter, range_ if sliders else None, none)
         self.set_value(params)
 
     def value(self) -> Any:
@@ -242,7 +262,7 @@ def _make_field(
         combo.activated.connect(lambda _: changed())
         return _Field(combo, combo.currentText, combo.setCurrentText, None)
     if parameter.kind in (int, float):
-        number = NumberField(parameter, slide or _whole_range(parameter), none_text)
+        number = NumberField(parameter, slide, none_text)
         number.changed.connect(changed)
         return _Field(number, number.value, number.set_value, None)
     text = QLineEdit()

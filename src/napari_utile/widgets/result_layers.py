@@ -170,7 +170,7 @@ def _zeros(place: Place, dtype: np.dtype[Any]) -> Any:
 
 
 def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
-    shown, key = _shown[layer], _key(place)
+    shown, key = _shown[layer], place.key
     data = spec.data
     shown.writing = True
     try:
@@ -200,14 +200,10 @@ def _is_edited(layer: "napari.layers.Layer", shown: _Shown, place: Place | None)
         return True
     if place is None or not hasattr(layer, "paint") or _plane_bytes(layer, place) > _COMPARED_BELOW:
         return shown.touched
-    expected = shown.checksums.get(_key(place))
+    expected = shown.checksums.get(place.key)
     if expected is None:  # never written: untouched as long as it is empty
         return bool(np.any(layer.data[place.result_index]))
     return _checksum(layer, place) != expected
-
-
-def _key(place: Place) -> PlaneKey:
-    return tuple(entry for entry in place.result_index if not isinstance(entry, slice))
 
 
 def _checksum(layer: "napari.layers.Layer", place: Place) -> int:

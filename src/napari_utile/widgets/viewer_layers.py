@@ -73,6 +73,11 @@ class Place:
     channel_axis: int | None = None
 
     @property
+    def key(self) -> tuple[int, ...]:
+        """The positions of the sliders and the axes of the plane, to tell planes of a layer apart."""
+        return (*(entry for entry in self.index if not isinstance(entry, slice)), *self.axes)
+
+    @property
     def plane_shape(self) -> tuple[int, int]:
         """Height and width of the plane, pixels."""
         return self.shape[self.axes[0]], self.shape[self.axes[1]]

@@ -1,0 +1,75 @@
+"""The row that starts a job, shows how far it is, and cancels it."""
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+__all__ = ["RunBar"]
+
+
+class RunBar(QWidget):
+    """Run, or, while a job is under way, a progress bar with Cancel beside it.
+
+    Attributes
+    ----------
+    run, cancel : Signal
+        Emitted when the user presses the buttons.
+    """
+
+    run = Signal()
+    cancel = Signal()
+
+    def __init__(self, text: str, help_text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.run_button = QPushButton(text)
+        self.run_button.setObjectName("run")
+        self.run_button.setToolTip(help_text)
+        self.run_button.setMinimumHeight(32)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setObjectName("cancel")
+        self.cancel_button.setToolTip(
+            "Stop after the tile that is being computed; the layers stay as they were."
+        )
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(True)
+        self.bar.setMinimumHeight(24)
+        self._busy = QWidget()
+        busy = QHBoxLayout(self._busy)
+        busy.setContentsMargins(0, 0, 0, 0)
+        busy.addWidget(self.bar, 1)
+        busy.addWidget(self.cancel_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.run_button)
+        layout.addWidget(self._busy)
+        self.run_button.clicked.connect(lambda _: self.run.emit())
+        self.cancel_button.clicked.connect(lambda _: self.cancel.emit())
+        self.set_idle()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the progress bar is shown."""
+        return not self.cancel_button.isHidden() and not self._busy.isHidden()
+
+    def set_busy(self, text: str) -> None:
+        """Show a bar that does not know yet how far it is."""
+        self.run_button.hide()
+        self._busy.show()
+        self.cancel_button.setEnabled(True)
+        self.bar.setRange(0, 0)
+        self.bar.setFormat(text)
+
+    def set_progress(self, done: int, total: int, text: str) -> None:
+        """Show how far the job is."""
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.bar.setFormat(text)
+
+    def set_cancelling(self) -> None:
+        """Say that cancel was heard."""
+        self.cancel_button.setEnabled(False)
+        self.bar.setFormat("stopping…")
+
+    def set_idle(self) -> None:
+        """Show the button again."""
+        self._busy.hide()
+        self.run_button.show()
