@@ -1,0 +1,181 @@
+"""`utile evaluate`: the scores of label images against their references."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari_utile
+from napari_utile.cli.table import aligned, write_json
+from napari_utile.engine.errors import UtileError
+
+if TYPE_CHECKING:
+    from napari_utile.engine.label_files import FilePair, Pairing
+
+SHOWN = ("seg", "ap50", "ap75", "f1", "rand_error", "warping_error", "pixel_error")
+COUNTED = ("truth_cells", "predicted_cells", "splits", "merges", "missed", "false")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="score label images against a reference",
+        description="Score label images against their references, as files or as folders whose files are paired by "
+        "name (endings such as _labels and _masks do not matter). Every plane of a stack is scored by itself. The "
+        "exit status is 1 where a file failed, a reference has no prediction, or a --minimum is not reached.",
+    )
+    parser.add_argument("prediction", metavar="PRED", help="label image, folder or pattern to be scored")
+    parser.add_argument("truth", metavar="TRUTH", help="reference label image, folder or pattern")
+    add_scoring_options(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all scores of all images as JSON")
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write all scores as a table, one image a row"
+    )
+    parser.add_argument(
+        "--minimum",
+        action="append",
+        default=[],
+        type=_minimum,
+        metavar="NAME=VALUE",
+        help="fail unless this mean score is at least VALUE (an error: at most), for example ap50=0.8; may be repeated",
+    )
+    parser.set_defaults(run=run)
+
+
+def add_scoring_options(parser: argparse.ArgumentParser) -> None:
+    """Add what evaluate and compare have in common."""
+    parser.add_argument(
+        "--ignore",
+        type=Path,
+        metavar="MASK",
+        help="image, folder or pattern; pixels above 0 are not looked at",
+    )
+    parser.add_argument(
+        "--iou",
+        type=float,
+        default=0.5,
+        help="overlap from which a cell counts as found, for F1. Default: 0.5.",
+    )
+    parser.add_argument(
+        "--volume", action="store_true", help="take the cells of a z stack as volumes, not by plane"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score, print and write; see the description of the command for the status."""
+    from napari_utile.engine.label_files import pair_files
+    from napari_utile.engine.measure import write_csv
+    from napari_utile.engine.metrics.evaluation import mean_scores
+
+    pairing = pair_files(arguments.prediction, arguments.truth)
+    names, scores, failed = score_pairs(pairing, arguments)
+    if not scores:
+        raise UtileError("nothing could be scored: no prediction has the name of a reference.")
+    means = mean_scores(scores)
+    print(_as_table(names, scores, means))
+    if arguments.json:
+        content = {
+            "napari_utile": napari_utile.__version__,
+            "iou": arguments.iou,
+            "mean": means,
+            "images": [{"name": name, **one} for name, one in zip(names, scores, strict=True)],
+        }
+        write_json(arguments.json, content)
+    if arguments.csv:
+        rows = [*scores, means]
+        columns = {"name": [*names, "mean"], **{key: [row[key] for row in rows] for key in means}}
+        write_csv(arguments.csv, columns)
+    return 1 if failed or not all(_reached(means, *one) for one in arguments.minimum) else 0
+
+
+def score_pairs(
+    pairing: "Pairing", arguments: argparse.Namespace
+) -> tuple[list[str], list[dict[str, float]], int]:
+    """Score each plane of each pair, reporting what fails; return names, scores and the number of failures."""
+    masks = _masks(pairing, arguments.ignore)
+    names: list[str] = []
+    scores: list[dict[str, float]] = []
+    failed = len(pairing.second_alone)
+    for path in pairing.second_alone:
+        print(f"{path}: there is no prediction for this reference", file=sys.stderr)
+    for path in pairing.first_alone:
+        print(f"{path}: there is no reference for this prediction; left out", file=sys.stderr)
+    for pair in pairing.pairs:
+        try:
+            found = list(_score(pair, masks.get(pair.name), arguments))
+        except (UtileError, ValueError, MemoryError) as error:
+            failed += 1
+            print(f"{pair.first}: {error or 'the memory is not enough'}", file=sys.stderr)
+            continue
+        for where, one in found:
+            names.append(f"{pair.name} {where}".rstrip())
+            scores.append(one)
+    return names, scores, failed
+
+
+def _score(
+    pair: "FilePair", mask: Path | None, arguments: argparse.Namespace
+) -> Iterator[tuple[str, dict[str, float]]]:
+    from napari_utile.engine.label_files import label_planes
+    from napari_utile.engine.metrics.evaluation import evaluate
+
+    predicted = label_planes(pair.first, arguments.volume)
+    reference = label_planes(pair.second, arguments.volume)
+    hidden = label_planes(mask, arguments.volume) if mask else None
+    for where, truth in reference:
+        try:
+            _, prediction = next(predicted)
+            ignore = next(hidden)[1] > 0 if hidden else None
+        except StopIteration:
+            raise UtileError(f"it has fewer planes than {pair.second}") from None
+        yield where, evaluate(prediction, truth, ignore, arguments.iou).scores
+    if next(predicted, None) is not None:
+        raise UtileError(f"it has more planes than {pair.second}")
+
+
+def _masks(pairing: "Pairing", ignore: Path | None) -> dict[str, Path]:
+    if ignore is None:
+        return {}
+    from napari_utile.engine.label_files import pair_files
+
+    if len(pairing.pairs) == 1 and ignore.is_file():
+        return {pairing.pairs[0].name: ignore}
+    folders = {pair.second.parent for pair in pairing.pairs}
+    return {pair.name: pair.first for folder in folders for pair in pair_files(ignore, folder).pairs}
+
+
+def _as_table(names: list[str], scores: list[dict[str, float]], means: dict[str, float]) -> str:
+    from napari_utile.engine.metrics.glossary import GLOSSARY
+
+    def line(name: str, one: dict[str, float], digits: int = 0) -> list[str]:
+        counts = ["–" if one[key] != one[key] else f"{one[key]:.{digits}f}" for key in COUNTED]
+        return [name, *(GLOSSARY[key].text(one[key]) for key in SHOWN), *counts]
+
+    rows = [["image", *SHOWN, "cells", "predicted", "split", "merged", "missed", "false"]]
+    rows += [line(name, one) for name, one in zip(names, scores, strict=True)]
+    return aligned(rows if len(names) == 1 else [*rows, line("mean", means, 1)])
+
+
+def _minimum(text: str) -> tuple[str, float]:
+    from napari_utile.engine.metrics.glossary import GLOSSARY
+
+    name, _, value = text.partition("=")
+    if name not in GLOSSARY or GLOSSARY[name].higher_is_better is None:
+        known = ", ".join(key for key, score in GLOSSARY.items() if score.higher_is_better is not None)
+        raise argparse.ArgumentTypeError(f"there is no score {name!r}; there are {known}")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{value!r} is no number") from error
+
+
+def _reached(means: dict[str, float], name: str, value: float) -> bool:
+    from napari_utile.engine.metrics.glossary import GLOSSARY
+
+    reached = means[name] >= value if GLOSSARY[name].higher_is_better else means[name] <= value
+    if not reached:
+        wanted = "at least" if GLOSSARY[name].higher_is_better else "at most"
+        print(f"{name} is {GLOSSARY[name].text(means[name])}, not {wanted} {value:g}", file=sys.stderr)
+    return reached
