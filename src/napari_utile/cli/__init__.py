@@ -10,7 +10,18 @@ from importlib.util import find_spec
 
 import napari_utile
 
-COMMANDS = ("segment", "models", "weight_map", "train", "evaluate", "measure", "replay", "doctor", "demo")
+COMMANDS = (
+    "segment",
+    "models",
+    "weight_map",
+    "train",
+    "evaluate",
+    "compare",
+    "measure",
+    "replay",
+    "doctor",
+    "demo",
+)
 """Modules of this package, one for each command, in the order in which `utile --help` lists them.
 
 Each has `add_parser(subparsers)`, which sets the default `run`: a callable of the parsed arguments that

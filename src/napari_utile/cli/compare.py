@@ -1,0 +1,106 @@
+"""`utile compare`: two or more segmentations of the same images, and whether their differences mean something."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import napari_utile
+from napari_utile.cli.evaluate import add_scoring_options, score_pairs
+from napari_utile.cli.table import aligned, write_json
+from napari_utile.engine.errors import UtileError
+
+SCORES = ("seg", "ap50", "ap75", "f1", "pq", "rand_error", "warping_error", "pixel_error")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="compare segmentations of the same images",
+        description="Compare two or more segmentations with one reference. Each is compared with the first, image by "
+        "image, with a 95 % interval of the mean difference from a paired bootstrap over the images; an interval "
+        "that leaves out 0 is marked with *.",
+    )
+    parser.add_argument("truth", metavar="TRUTH", help="reference label image, folder or pattern")
+    parser.add_argument(
+        "predictions", nargs="+", metavar="PRED", help="two or more files, folders or patterns"
+    )
+    add_scoring_options(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write means and differences as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare; return 1 where something failed."""
+    from napari_utile.engine.label_files import pair_files
+
+    if len(arguments.predictions) < 2:
+        raise UtileError("a comparison needs at least two predictions.")
+    failed = 0
+    scored: list[dict[str, dict[str, float]]] = []
+    for prediction in arguments.predictions:
+        names, scores, failures = score_pairs(pair_files(prediction, arguments.truth), arguments)
+        failed += failures
+        scored.append(dict(zip(names, scores, strict=True)))
+    shared = [name for name in scored[0] if all(name in one for one in scored)]
+    if not shared:
+        raise UtileError("no image was scored in all of the predictions.")
+    labels = _short_names(arguments.predictions)
+    content = _comparison(labels, scored, shared)
+    print(_as_table(content))
+    if arguments.json:
+        write_json(arguments.json, content)
+    return 1 if failed else 0
+
+
+def _comparison(
+    labels: list[str], scored: list[dict[str, dict[str, float]]], shared: list[str]
+) -> dict[str, Any]:
+    from napari_utile.engine.metrics.bootstrap import paired_bootstrap
+    from napari_utile.engine.metrics.evaluation import mean_scores
+
+    predictions = []
+    for label, one in zip(labels, scored, strict=True):
+        differences = {}
+        for key in SCORES if one is not scored[0] else ():
+            first, second = ([each[name][key] for name in shared] for each in (scored[0], one))
+            found = paired_bootstrap(first, second)
+            differences[key] = {
+                "mean": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "images": found.pairs,
+                "clear": found.is_clear,
+            }
+        means = mean_scores([one[name] for name in shared])
+        predictions.append({"name": label, "mean": means, "difference_to_first": differences})
+    return {"napari_utile": napari_utile.__version__, "images": shared, "predictions": predictions}
+
+
+def _as_table(content: dict[str, Any]) -> str:
+    from napari_utile.engine.metrics.glossary import GLOSSARY
+
+    first, *others = content["predictions"]
+    header = ["score", first["name"]]
+    for other in others:
+        header += [other["name"], "difference [95 %]"]
+    rows = [header]
+    for key in SCORES:
+        score = GLOSSARY[key]
+        row = [score.label, score.text(first["mean"][key])]
+        for other in others:
+            change = other["difference_to_first"][key]
+            digits = score.decimals
+            text = f"{change['mean']:+.{digits}f}"
+            if change["low"] == change["low"]:
+                mark = "*" if change["clear"] else " "
+                text += f" [{change['low']:+.{digits}f}, {change['high']:+.{digits}f}]{mark}"
+            row += [score.text(other["mean"][key]), text]
+        rows.append(row)
+    return f"{len(content['images'])} images\n{aligned(rows)}"
+
+
+def _short_names(paths: list[str]) -> list[str]:
+    """Name each prediction by the last part of its path, or by all of it where two would be the same."""
+    short = [Path(path).name for path in paths]
+    return short if len(set(short)) == len(short) else paths
