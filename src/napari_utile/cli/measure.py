@@ -1,0 +1,100 @@
+"""`utile measure`: a table of the cells of label images."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from napari_utile.engine.errors import UtileError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "measure",
+        help="measure the cells of label images",
+        description="Measure the cells of label images: area, shape, neighbours, and intensities where the images "
+        "are given too, in physical units where a file says how large its pixels are. Folders are paired by name; "
+        "all cells go into one table.",
+    )
+    parser.add_argument("labels", metavar="LABELS", help="label image, folder or pattern")
+    parser.add_argument(
+        "images", nargs="?", metavar="IMAGE", help="image, folder or pattern with the intensities"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="CSV", help="table to write")
+    parser.add_argument(
+        "--pixel-size", type=float, metavar="UM", help="size of a pixel in µm; what the file says by default"
+    )
+    parser.add_argument("--basic", action="store_true", help="only area, position and mean intensity")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure; return 1 where a file failed."""
+    from napari_utile.engine.io import find_images
+    from napari_utile.engine.label_files import pair_files
+    from napari_utile.engine.measure import write_csv
+
+    failed = 0
+    if arguments.images is None:
+        files: list[tuple[Path, Path | None]] = [(path, None) for path in find_images([arguments.labels])]
+    else:
+        pairing = pair_files(arguments.labels, arguments.images)
+        files = [(pair.first, pair.second) for pair in pairing.pairs]
+        failed = len(pairing.first_alone)
+        for path in pairing.first_alone:
+            print(f"{path}: there is no image of this name", file=sys.stderr)
+    tables = []
+    for labels, image in files:
+        try:
+            tables += _measure(labels, image, arguments)
+        except (UtileError, ValueError, MemoryError) as error:
+            failed += 1
+            print(f"{labels}: {error or 'the memory is not enough'}", file=sys.stderr)
+    if not tables:
+        raise UtileError("nothing could be measured.")
+    columns = joined(tables)
+    write_csv(arguments.output, columns)
+    print(f"{len(columns['index'])} cells of {len(files) - failed} images in {arguments.output}")
+    return 1 if failed else 0
+
+
+def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Put tables one below the other; a cell stays empty where a table lacks the column."""
+    names = list(dict.fromkeys(name for table in tables for name in table))
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    for table in tables:
+        length = len(table["index"])
+        for name in names:
+            columns[name] += list(table[name]) if name in table else [""] * length
+    return columns
+
+
+def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    import numpy as np
+
+    from napari_utile.engine.axes import plane_from_array
+    from napari_utile.engine.io import read_image
+    from napari_utile.engine.label_files import labels_of
+    from napari_utile.engine.measure import measure
+
+    file = read_image(path)
+    image = read_image(image_path) if image_path else None
+    size, unit = file.pixel_size, file.unit
+    if size is None and image is not None:
+        size, unit = image.pixel_size, image.unit
+    if arguments.pixel_size is not None:
+        size, unit = (arguments.pixel_size, arguments.pixel_size), "µm"
+    tables = []
+    for where, labels in labels_of(file):
+        index = {part[0].upper(): int(part[1:]) for part in where.split()}
+        pixels = None
+        if image is not None:
+            pixels = np.asarray(plane_from_array(image.data, image.axes, index=index, name=image.name).data)
+        table = measure(labels, pixels, size, unit, basic=arguments.basic)
+        rows = len(table["index"])
+        where_columns = {axis.lower(): [number] * rows for axis, number in index.items()}
+        tables.append(
+            {"image": [file.name] * rows, **where_columns, **{k: v.tolist() for k, v in table.items()}}
+        )
+    return tables
