@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,33 +63,93 @@ def nearest_two_within(
     .. [1] Felzenszwalb, Huttenlocher: Distance transforms of sampled functions.
        Theory of Computing 8 (2012), 415-428.
     """
-    height, width = cells.shape
-    top, bottom, _ = (rows or slice(None)).indices(height)
-    left, right, _ = (columns or slice(None)).indices(width)
-    shape = (max(bottom - top, 0), max(right - left, 0))
+    window = _clip(rows, cells.shape[0]), _clip(columns, cells.shape[1])
+    shape = tuple(part.stop - part.start for part in window)
     d1 = np.full(shape, np.inf, np.float32)
     d2 = np.full(shape, np.inf, np.float32)
     if 0 in shape:
         return d1, d2
-    if cells.max(initial=0) > np.iinfo(np.int64).max:
-        cells = np.unique(cells, return_inverse=True)[1].reshape(cells.shape) + int(cells.all())
-    search = _Search(reach, aspect, int(cells.max(initial=0)), each)
+    numbers, _ = _plain_ids(cells)
+    search = _Search(reach, aspect, int(numbers.max()), each)
+
+    def keep(block: slice, found: _Found) -> None:
+        d1[block], d2[block] = search.distances(found)
+
+    _search_blocks(numbers, search, window, keep)
+    return d1, d2
+
+
+def nearest_ids_within(
+    cells: NDArray[np.integer[Any]], reach: float, aspect: tuple[float, float] = (1.0, 1.0)
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
+    """Name the two nearest cells of every pixel where the sum of their distances is within `reach`.
+
+    Parameters
+    ----------
+    cells, reach, aspect
+        As for `nearest_two_within`.
+
+    Returns
+    -------
+    first, second : (Y, X) arrays of the type of `cells`
+        Ids of the nearest and second nearest cell, any of them where several are as near; both 0 where the
+        sum is beyond `reach`.
+    """
+    first, second = np.zeros_like(cells), np.zeros_like(cells)
+    if cells.size == 0:
+        return first, second
+    numbers, ids = _plain_ids(cells)
+    search = _Search(reach, aspect, int(numbers.max()), name_second=True)
+
+    def keep(block: slice, found: _Found) -> None:
+        d1, _ = search.distances(found)
+        for names, out in ((found.own, first), (found.other, second)):
+            assert names is not None
+            known = np.where(np.isinf(d1), 0, names)
+            out[block] = known if ids is None else ids[known]
+
+    _search_blocks(numbers, search, (_clip(None, cells.shape[0]), _clip(None, cells.shape[1])), keep)
+    return first, second
+
+
+def _clip(part: slice | None, size: int) -> slice:
+    start, stop, _ = (part or slice(None)).indices(size)
+    return slice(start, max(stop, start))
+
+
+def _plain_ids(cells: NDArray[np.integer[Any]]) -> tuple[NDArray[np.integer[Any]], NDArray[Any] | None]:
+    """Give cells other ids where theirs are too large for signed integers, and the old ones in order."""
+    if int(cells.max()) <= np.iinfo(np.int64).max:
+        return cells, None
+    ids = np.unique(np.append(cells, np.zeros(1, cells.dtype)))
+    return np.searchsorted(ids, cells), ids
+
+
+def _search_blocks(
+    cells: NDArray[np.integer[Any]],
+    search: "_Search",
+    window: tuple[slice, slice],
+    keep: Callable[[slice, "_Found"], None],
+) -> None:
+    """Search block by block and hand what was found to `keep`, with the rows of the window it is for."""
+    rows, columns = window
     pad_y, pad_x = search.reach_y, search.reach_x
 
     def measure(block: tuple[int, int]) -> None:
         start, stop = block
-        slab = _window(cells, start - pad_y, stop + pad_y, left - pad_x, right + pad_x, search.type)
+        slab = _window(
+            cells, start - pad_y, stop + pad_y, columns.start - pad_x, columns.stop + pad_x, search.type
+        )
         found = search.block(slab)
         if found is not None:
-            d1[start - top : stop - top], d2[start - top : stop - top] = found
+            keep(slice(start - rows.start, stop - rows.start), found)
 
-    blocks = list(_blocks(top, bottom, right - left + 2 * pad_x))
+    blocks = list(_blocks(rows.start, rows.stop, columns.stop - columns.start + 2 * pad_x))
     if len(blocks) == 1:
         measure(blocks[0])
     else:
         with ThreadPoolExecutor(_WORKERS) as pool:
             list(pool.map(measure, blocks))
-    return d1, d2
 
 
 def _blocks(top: int, bottom: int, width: int) -> Iterator[tuple[int, int]]:
@@ -109,6 +170,16 @@ def _window(
     return window
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Squared distances to the two nearest cells, and their ids; the second one's only if asked for."""
+
+    near: Ints
+    second: Ints
+    own: Ints
+    other: Ints | None
+
+
 class _Search:
     """The offsets to look at and the integer types that hold the squared distances.
 
@@ -118,7 +189,14 @@ class _Search:
     Offsets that differ in sign only are handled as one, the sign being the last bit.
     """
 
-    def __init__(self, reach: float, aspect: tuple[float, float], largest_id: int, each: bool) -> None:
+    def __init__(
+        self,
+        reach: float,
+        aspect: tuple[float, float],
+        largest_id: int,
+        each: bool = False,
+        name_second: bool = False,
+    ) -> None:
         self.reach = reach
         self.reach_y, self.reach_x = (math.floor(reach / side) for side in aspect)
         self.each = each
@@ -129,28 +207,39 @@ class _Search:
         # Beyond every squared distance in reach: "nothing found".
         self.far = math.ceil((reach + max(aspect)) ** 2 * self.unit) + 1
         self.near_far = math.ceil((near + max(aspect)) ** 2 * self.unit) + 1
-        self.offset_bits = (2 * self.near_x + 1).bit_length()
+        # Below the squared distances along rows: the offset at which it was found.
+        self.near_bits = (2 * self.near_x + 1).bit_length()
+        self.second_bits = (2 * self.reach_x + 1).bit_length() if name_second else 0
         largest = max(
-            self.far + self.square_x * self.reach_x**2,
+            (self.far + self.square_x * self.reach_x**2 + 1) << self.second_bits,
             2 * self.reach_y + 1,
-            (self.near_far + self.square_x * self.near_x**2 + 1) << self.offset_bits,
+            (self.near_far + self.square_x * self.near_x**2 + 1) << self.near_bits,
             largest_id + 1,
         )
         self.type: Any = next(t for t in (np.int16, np.int32, np.int64) if largest <= np.iinfo(t).max)
         self.sign_shift = np.iinfo(self.type).bits - 1
 
-    def block(self, slab: Ints) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """Measure one block: `slab` is the block with a margin of the reach on all sides."""
+    def block(self, slab: Ints) -> _Found | None:
+        """Search one block: `slab` is the block with a margin of the reach on all sides."""
         if not slab.any():
             return None
         slab[slab == 0] = -1
-        square1, ids, square2 = self._along_columns(slab)
+        square1, ids, square2, ids2 = self._along_columns(slab)
         near, own = self._nearest_along_rows(square1, ids)
         if int(near.min()) >= self.near_far:
             return None
         second = self._other_along_rows(square1, ids, square2, own)
-        d1 = np.sqrt(near.astype(np.float32) / np.float32(self.unit))
-        d2 = np.sqrt(second.astype(np.float32) / np.float32(self.unit))
+        if ids2 is None:
+            return _Found(near, second, own, None)
+        index = self._index(second, self.second_bits, ids.shape[1])
+        other = np.take(ids, index)
+        other = np.where(other == own, np.take(ids2, index), other)
+        return _Found(near, second >> self.second_bits, own, other)
+
+    def distances(self, found: _Found) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Turn what was found into distances, infinite beyond reach."""
+        d1 = np.sqrt(found.near.astype(np.float32) / np.float32(self.unit))
+        d2 = np.sqrt(found.second.astype(np.float32) / np.float32(self.unit))
         reach = np.float32(self.reach)
         if self.each:
             d1[d1 > reach] = np.inf
@@ -161,8 +250,8 @@ class _Search:
             d2[beyond] = np.inf
         return d1, d2
 
-    def _along_columns(self, slab: Ints) -> tuple[Ints, Ints, Ints]:
-        """Squared distance and id of the nearest cell in each column, and distance of the next one."""
+    def _along_columns(self, slab: Ints) -> tuple[Ints, Ints, Ints, Ints | None]:
+        """Squared distances and ids of the nearest and second nearest cell in each column."""
         reach = self.reach_y
         rows, width = slab.shape[0] - 2 * reach, slab.shape[1]
         # As unsigned numbers the masks, all ones, are larger than every distance.
@@ -183,21 +272,20 @@ class _Search:
         squares[-1] = self.far
         squares = squares.astype(self.type)
         np.minimum(code, 2 * reach + 2, out=code)
-        index = np.take(steps, code)
-        index += np.arange(reach, reach + rows)[:, None]
-        index *= width
-        index += np.arange(width)
-        ids = np.take(slab, index)
+        places = np.arange(reach * width, (reach + rows) * width).reshape(rows, width)
+        ids = np.take(slab, places + np.take(steps * width, code))
 
         second = np.full_like(code, 2 * reach + 2)
         same_here, same_above = here.view(self.type), above.view(self.type)
         for offset in range(1, reach + 1):
             self._same(slab[reach + offset :][:rows], ids, same_here)
             self._same(slab[reach - offset :][:rows], ids, same_above)
+            np.bitwise_or(above, 1, out=above)
             np.minimum(here, above, out=here)
             np.bitwise_or(here, 2 * offset, out=here)
             np.minimum(second, here, out=second)
-        return np.take(squares, code), ids, np.take(squares, second)
+        ids2 = np.take(slab, places + np.take(steps * width, second)) if self.second_bits else None
+        return np.take(squares, code), ids, np.take(squares, second), ids2
 
     def _same(self, one: Ints, other: Ints, out: Ints) -> None:
         """Give -1 where both are the same cell or one is background, else 0."""
@@ -207,7 +295,7 @@ class _Search:
 
     def _nearest_along_rows(self, square: Ints, ids: Ints) -> tuple[Ints, Ints]:
         """Squared distance to the nearest cell and its id, near enough for both to be in reach."""
-        near, margin, bits = self.near_x, self.reach_x, self.offset_bits
+        near, margin, bits = self.near_x, self.reach_x, self.near_bits
         width = square.shape[1] - 2 * margin
         to_right = np.minimum(square, self.near_far) << bits
         to_left = to_right | 1
@@ -218,17 +306,22 @@ class _Search:
             np.minimum(to_right[:, margin + offset :][:, :width], left, out=scratch)
             np.add(scratch, ((self.square_x * offset * offset) << bits) + 2 * offset, out=scratch)
             np.minimum(code, scratch, out=code)
+        return code >> bits, np.take(ids, self._index(code, bits, ids.shape[1]))
+
+    def _index(self, code: Ints, bits: int, width: int) -> NDArray[np.intp]:
+        """Index, in an array with margins to the left and right, of where each code's cell was found."""
         steps = np.arange(1 << bits) // 2
         steps[1::2] *= -1
         index = np.take(steps, code & ((1 << bits) - 1))
-        index += np.arange(margin, margin + width)
-        index += (np.arange(square.shape[0]) * square.shape[1])[:, None]
-        return code >> bits, np.take(ids, index)
+        index += np.arange(self.reach_x, self.reach_x + code.shape[1])
+        index += (np.arange(code.shape[0]) * width)[:, None]
+        return index
 
     def _other_along_rows(self, square1: Ints, ids: Ints, square2: Ints, own: Ints) -> Ints:
-        """Squared distance to the nearest cell that is not `own`."""
-        margin, width = self.reach_x, own.shape[1]
-        found = np.full(own.shape, self.far, self.type)
+        """Squared distance to the nearest cell that is not `own`, above the bits of the offset."""
+        margin, width, bits = self.reach_x, own.shape[1], self.second_bits
+        found = np.full(own.shape, self.far << bits, self.type)
+        square1, square2 = square1 << bits, square2 << bits
         right, left = np.empty_like(found), np.empty_like(found)
         for offset in range(margin + 1):
             for step, out in ((offset, right), (-offset, left)):
@@ -236,8 +329,11 @@ class _Search:
                 self._same(ids[:, columns], own, out)
                 np.bitwise_and(out, square2[:, columns], out=out)
                 np.maximum(out, square1[:, columns], out=out)
+            if bits:
+                np.bitwise_or(left, offset > 0, out=left)
             np.minimum(right, left, out=right)
-            np.add(right, self.square_x * offset * offset, out=right)
+            cost = self.square_x * offset * offset << bits
+            np.add(right, cost + (2 * offset if bits else 0), out=right)
             np.minimum(found, right, out=found)
         return found
 
