@@ -1,0 +1,45 @@
+"""`utile weight-map`: the weights of the loss, from a label image."""
+
+import argparse
+from pathlib import Path
+
+from napari_utile.cli.options import add_options, given
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.weight_map import WeightMapParams
+
+TERM_CHOICES = ("total", "class-balance", "border", "d1", "d2")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "weight-map",
+        help="compute the weights that training gives to the pixels of a label image",
+        description="Compute the weight map of a label image: class balance, and a ridge where cells come close. "
+        "Every plane of a stack or a time series is weighed by itself.",
+    )
+    parser.add_argument("labels", type=Path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.tif", help="TIFF, 32-bit float"
+    )
+    parser.add_argument(
+        "--term", choices=TERM_CHOICES, default="total", help="what to write. Default: total."
+    )
+    add_options(parser, WeightMapParams)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the weight map and say what is in it."""
+    from napari_utile.engine.io import read_image
+    from napari_utile.engine.weight_map_file import weigh_planes, write_weight_map
+
+    image = read_image(arguments.labels)
+    if image.axes[-2:] != "YX":
+        raise UtileError(f"{arguments.labels.name} has colours; a label image has one number for each pixel.")
+    params = WeightMapParams(**given(arguments, WeightMapParams))
+    term = arguments.term.replace("-", "_")
+    weights = weigh_planes(image.data, params, image.pixel_size, term)
+    write_weight_map(arguments.output, weights, params, image.axes, image.pixel_size, image.unit, term)
+    print(f"{arguments.output}: {arguments.term} from {weights.min():.4g} to {weights.max():.4g}")
+    return 0
