@@ -70,7 +70,7 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
         )
     if precision == "auto":
         precision = "bfloat16" if _fast_bfloat16(device) else "float32"
-    return Compute(device, precision, _memory_budget(device), 250.0 if device == "cpu" else 20_000.0)
+    return Compute(device, precision, _memory_budget(device), 500.0 if device == "cpu" else 20_000.0)
 
 
 def available_devices() -> tuple[str, ...]:
@@ -102,8 +102,8 @@ def _memory_budget(device: str) -> int:
     available = psutil.virtual_memory().available
     if device == "mps":
         return int(0.4 * available)
-    # More than 2 GiB buys a CPU nothing: the halo is a small part of the tile by then.
-    return min(int(0.4 * available), 2 << 30)
+    # More buys a CPU nothing: the halo is a small part of the tile by then.
+    return min(int(0.4 * available), 768 << 20)
 
 
 def release_memory(device: str) -> None:

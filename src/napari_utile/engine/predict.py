@@ -1,7 +1,8 @@
 """Tiled inference as a generator: each tile as it is done, the whole probability map at the end."""
 
+import contextlib
 from collections import deque
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from napari_utile.engine.device import Compute, is_out_of_memory, release_memory
+from napari_utile.engine.heap import kept_heap
 from napari_utile.engine.models import Model
 from napari_utile.engine.tile_cache import TileCache
 from napari_utile.engine.tiling import Tile, TilePlan, Window, halve, mirror_window
 from napari_utile.engine.warm import warm_network
 
 Probabilities = NDArray[np.float32]
+LARGE_TILE = 64 << 20
+"""Bytes of features from which on it pays to keep the heap."""
 
 
 @dataclass(frozen=True)
@@ -82,40 +86,50 @@ def predict_tiles(
     y0, x0 = (part.start for part in plan.region)
     shape = tuple(part.stop - part.start for part in plan.region)
     result = np.empty((model.network.config.classes, *shape), np.float32)
-    todo, done, total = deque((tile, plan) for tile in plan), 0, len(plan)
-    try:
+    todo, done = deque((tile, plan) for tile in plan), 0
+    is_large = compute.device == "cpu" and plan.bytes >= LARGE_TILE
+    with kept_heap() if is_large else contextlib.nullcontext(), _memory_released(compute):
         while todo:
             tile, its_plan = todo.popleft()
             key = (image_key, model.fingerprint, *compute.key, tile.key)
-            probabilities = cache.get(key) if cache else None
+            probabilities = cache.get(key) if cache is not None else None
             if probabilities is None:
-                try:
-                    probabilities = run_tile(model, plane, tile, compute)
-                except (RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    probabilities = None
-                if probabilities is None:  # outside of the handler: its traceback held the tile's tensors
-                    release_memory(compute.device)
-                    again = [(tile, its_plan), *todo]
-                    todo = deque()
-                    for each, old in again:
-                        halved = halve(old, model.network, each)
-                        todo.extend((smaller, halved) for smaller in halved)
-                    total = done + len(todo)
+                probabilities = _run_if_it_fits(model, plane, tile, compute)
+                if probabilities is None:
+                    todo = _halved(model, [(tile, its_plan), *todo])
                     continue
                 if cache is not None:
                     cache.put(key, probabilities)
             done += 1
             window, kept = _overlap(tile.inner, plan.region)
-            (y, x) = window
-            result[:, y.start - y0 : y.stop - y0, x.start - x0 : x.stop - x0] = probabilities[
-                (slice(None), *kept)
-            ]
-            yield TileDone(done, total, window, probabilities[(slice(None), *kept)])
+            (y, x), kept_part = window, probabilities[(slice(None), *kept)]
+            result[:, y.start - y0 : y.stop - y0, x.start - x0 : x.stop - x0] = kept_part
+            yield TileDone(done, done + len(todo), window, kept_part)
+    return result
+
+
+@contextlib.contextmanager
+def _memory_released(compute: Compute) -> Iterator[None]:
+    try:
+        yield
     finally:
         release_memory(compute.device)
-    return result
+
+
+def _run_if_it_fits(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabilities | None:
+    """Run one tile; return None, with the memory given back, where it ran out."""
+    try:
+        return run_tile(model, plane, tile, compute)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    release_memory(compute.device)  # not in the handler: there its traceback still holds the tile's tensors
+    return None
+
+
+def _halved(model: Model, tiles: list[tuple[Tile, TilePlan]]) -> deque[tuple[Tile, TilePlan]]:
+    plans = [halve(plan, model.network, tile) for tile, plan in tiles]
+    return deque((smaller, plan) for plan in plans for smaller in plan)
 
 
 def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabilities:

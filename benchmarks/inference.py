@@ -1,0 +1,158 @@
+"""Tiled inference against MONAI's sliding window and against the bare network: ratios within one run.
+
+Same network (U-Net, width 32, depth 4), same weights, same 2048 x 2048 image, same machine. MONAI needs a network
+whose output has the size of its input: it gets the same convolutions with zero padding, as its users have them. The
+bare network is run on one tile after the other without reading, mirroring or storing anything.
+"""
+
+import argparse
+import copy
+import functools
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from monai.inferers import sliding_window_inference
+from torch import nn
+
+from napari_utile.engine.device import Compute, choose_compute, has_amx
+from napari_utile.engine.model_card import ModelCard
+from napari_utile.engine.models import Model, fingerprint_of
+from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.predict import predict_tiles
+from napari_utile.engine.tiling import plan_tiles
+from napari_utile.engine.warm import warm_network
+
+SIDE = 2048
+
+
+def make_model(width: int = 32, depth: int = 4) -> Model:
+    torch.manual_seed(0)
+    network = UNet(UNetConfig(width=width, depth=depth)).eval().requires_grad_(False)
+    card = ModelCard("bench", "unet", {"width": width, "depth": depth})
+    return Model(card, network, fingerprint_of(card, network))
+
+
+class ZeroPadded(nn.Module):
+    """The same network with zero padding: what the sliding window of MONAI can run."""
+
+    def __init__(self, network: UNet) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network)
+        for module in self.network.modules():
+            if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
+                module.padding = (1, 1)
+        self.network.crops = (0,) * len(network.crops)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.network(image)
+
+
+def ours(model: Model, plane: np.ndarray, compute: Compute) -> None:
+    number_bytes = 2 if compute.precision == "bfloat16" else 4
+    plan = plan_tiles(
+        plane.shape[1:], model.network, compute.memory_bytes, number_bytes=number_bytes, most_gflop=compute.most_gflop
+    )
+    for _ in predict_tiles(model, plane, plan, compute):
+        pass
+
+
+def monai(network: nn.Module, plane: np.ndarray, channels_last: bool, bfloat16: bool) -> None:
+    image = torch.from_numpy(plane)[None]
+    if channels_last:
+        image = image.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        sliding_window_inference(image, 512, 1, network, overlap=0.25, mode="gaussian")
+
+
+def bare(model: Model, output: int, compute: Compute) -> Callable[[], None]:
+    """Return one run of the network on a tile in memory."""
+    size = model.network.geometry.input_size(output)
+    image = torch.rand(1, 1, size, size, dtype=compute.dtype).contiguous(memory_format=torch.channels_last)
+    network = warm_network(model, compute)
+
+    def run() -> None:
+        with torch.inference_mode():
+            network(image)
+
+    return run
+
+
+def seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def compare(repeats: int) -> None:
+    model = make_model()
+    plane = np.random.default_rng(0).random((1, SIDE, SIDE), np.float32)
+    float32, auto = choose_compute("cpu", "float32"), choose_compute("cpu", "auto")
+    padded = ZeroPadded(model.network).eval()
+    padded_last = copy.deepcopy(padded).to(memory_format=torch.channels_last)
+    runs: dict[str, Callable[[], object]] = {
+        "U-Tile float32": functools.partial(ours, model, plane, float32),
+        "MONAI float32": functools.partial(monai, padded, plane, False, False),
+        "MONAI float32 channels_last": functools.partial(monai, padded_last, plane, True, False),
+        "MONAI bfloat16 channels_last": functools.partial(monai, padded_last, plane, True, True),
+    }
+    if auto.precision != "float32":
+        runs["U-Tile auto"] = functools.partial(ours, model, plane, auto)
+    for run in runs.values():
+        run()
+    times = {name: statistics.median(seconds(run) for _ in range(repeats)) for name, run in runs.items()}
+    times.setdefault("U-Tile auto", times["U-Tile float32"])
+    best = min(times[name] for name in times if name.startswith("MONAI"))
+    print(f"{torch.get_num_threads()} threads, AMX: {has_amx()}, auto is {auto.precision}; medians of {repeats}")
+    for name, value in times.items():
+        print(f"  {name:30} {value:6.2f} s")
+    print(f"  float32: {times['MONAI float32'] / times['U-Tile float32']:.2f} x MONAI's float32")
+    print(f"  auto:    {times['MONAI float32'] / times['U-Tile auto']:.2f} x MONAI's float32")
+    print(f"  auto:    {best / times['U-Tile auto']:.2f} x MONAI at its best")
+
+    rates = {}
+    for wanted in (196, 260, 388, 516, 772):
+        run = bare(model, wanted, auto)
+        run()
+        rates[wanted] = wanted**2 / statistics.median(seconds(run) for _ in range(max(3, 1_000 // wanted)))
+    output = max(rates, key=lambda side: rates[side])
+    share = SIDE**2 / times["U-Tile auto"] / rates[output]
+    print(f"  {share:.0%} of the rate of the bare network on its best tile ({output} pixels a side)")
+
+
+def grow(side: int) -> None:
+    """Segment one image of `side` pixels in this process; print seconds, peak memory, and input and output."""
+    model = make_model(width=8, depth=3)
+    plane = np.random.default_rng(0).random((1, side, side), np.float32)
+    compute = choose_compute("cpu", "float32")
+    ours(model, plane[:, :512, :512], compute)
+    spent = seconds(functools.partial(ours, model, plane, compute))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(spent, peak, plane.nbytes * 3)  # the output holds two classes
+
+
+def growth() -> None:
+    print("  pixels      seconds a Mpixel   peak memory beyond input and output")
+    for side in (1000, 2000, 4000, 8000):
+        words = subprocess.run(
+            [sys.executable, __file__, "--grow", str(side)], check=True, capture_output=True, text=True
+        ).stdout.split()
+        spent, peak, unavoidable = (float(word) for word in words)
+        print(f"  {side}^2 {spent / side**2 * 1e6:15.3f} {(peak - unavoidable) / 2**20:15.0f} MB")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--grow", type=int)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    if arguments.grow:
+        grow(arguments.grow)
+    else:
+        compare(arguments.repeats)
+        growth()
