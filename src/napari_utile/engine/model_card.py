@@ -52,6 +52,9 @@ class ModelCard:
         Typical diameter of an object in the training images (pixels); images are rescaled to it on request.
     pixel_size : float or None
         Pixel size of the training images (micrometres), where they had one.
+    scale : float
+        How much larger images are made for the network where neither a diameter nor pixel sizes decide: below 1
+        for a model that learnt from shrunk images.
     normalization : Normalization
         How grey values are scaled.
     instances : dict
@@ -78,6 +81,7 @@ class ModelCard:
     description: str = ""
     object_diameter: float | None = None
     pixel_size: float | None = None
+    scale: float = 1.0
     normalization: Normalization = field(default_factory=Normalization)
     instances: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
@@ -99,6 +103,8 @@ class ModelCard:
             raise ValueError(
                 f"object_diameter must lie between 1 and 10000 pixels; got {self.object_diameter}."
             )
+        if not 0.01 <= self.scale <= 100:
+            raise ValueError(f"scale must lie between 0.01 and 100; got {self.scale}.")
 
     @property
     def foreground(self) -> tuple[int, ...]:

@@ -175,7 +175,8 @@ def _back(scaled: Sequence[int], shape: tuple[int, int], region: Window) -> list
 def scale_factors(plane: ImagePlane, card: ModelCard, diameter: float | None) -> tuple[float, float]:
     """Return how much larger along y and x the plane must be made for the model.
 
-    By the diameter of the objects where it is given; else by the pixel size where plane and model both have one.
+    By the diameter of the objects where it is given; else by the pixel size where plane and model both have one;
+    else as the model's card says.
 
     Raises
     ------
@@ -193,7 +194,7 @@ def scale_factors(plane: ImagePlane, card: ModelCard, diameter: float | None) ->
         if unit is not None:
             y, x = (size * unit / card.pixel_size for size in plane.pixel_size)
             return y, x
-    return 1.0, 1.0
+    return card.scale, card.scale
 
 
 def segment_steps(
