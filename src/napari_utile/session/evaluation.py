@@ -1,0 +1,285 @@
+"""Evaluations that the Evaluate dock asks for, as frozen requests, and the generators that carry them out."""
+
+import itertools
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.label_runs import label_runs, moments
+from napari_utile.engine.metrics.bootstrap import Difference, paired_bootstrap
+from napari_utile.engine.metrics.cell_kinds import CellError, CellKind, cell_errors, cell_kinds, error_map
+from napari_utile.engine.metrics.cells import average_precision, cell_jaccards
+from napari_utile.engine.metrics.evaluation import Evaluation, evaluate, mean_scores
+from napari_utile.engine.metrics.matching import match
+from napari_utile.session.layer_specs import LayerSpec
+
+__all__ = [
+    "EvaluationRequest",
+    "EvaluationResult",
+    "FoundError",
+    "PlaneLabels",
+    "PlaneResult",
+    "SweepPoint",
+    "SweepRequest",
+    "best_point",
+    "difference_between",
+    "error_spec",
+    "evaluation_job",
+    "sweep_job",
+]
+
+LabelArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneLabels:
+    """One plane of everything that is compared.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Positions of the sliders; empty for a 2-D layer.
+    predictions : tuple of (Y, X) integer arrays
+        One for each prediction.
+    truth : (Y, X) integer array
+    ignore : (Y, X) bool array, optional
+    """
+
+    index: tuple[int, ...]
+    predictions: tuple[LabelArray, ...]
+    truth: LabelArray
+    ignore: BoolArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationRequest:
+    """What to compare, captured when the user pressed Evaluate.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the predictions; the errors of the first one are listed.
+    planes : sequence of PlaneLabels
+        May be lazy.
+    iou : float
+        From which a cell counts as found.
+    """
+
+    names: tuple[str, ...]
+    planes: Sequence[PlaneLabels]
+    iou: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class FoundError:
+    """A mistake and where it is.
+
+    Attributes
+    ----------
+    error : CellError
+    index : tuple of int
+        Of the plane.
+    center : (float, float)
+        Row and column, pixels.
+    extent : float
+        About the diameter of the cells concerned, pixels.
+    """
+
+    error: CellError
+    index: tuple[int, ...]
+    center: tuple[float, float]
+    extent: float
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneResult:
+    """One plane's scores for each prediction, and the error map of the first prediction."""
+
+    index: tuple[int, ...]
+    evaluations: tuple[Evaluation, ...]
+    errors: tuple[FoundError, ...]
+    error_map: np.ndarray[Any, np.dtype[np.uint8]]
+    kinds: dict[CellKind, int]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationResult:
+    """Scores of each prediction, and the mistakes of the first one, worst first."""
+
+    names: tuple[str, ...]
+    planes: tuple[PlaneResult, ...]
+    errors: tuple[FoundError, ...]
+
+    def scores(self, prediction: int) -> dict[str, float]:
+        """Mean scores of a prediction over the planes; counts are summed."""
+        each = [plane.evaluations[prediction].scores for plane in self.planes]
+        means = mean_scores(each)
+        for name in ("truth_cells", "predicted_cells", "splits", "merges", "missed", "false"):
+            means[name] = sum(one[name] for one in each)
+        return means
+
+    @property
+    def kinds(self) -> dict[CellKind, int]:
+        """How many cells of the first prediction are of each kind."""
+        return {kind: sum(plane.kinds[kind] for plane in self.planes) for kind in CellKind if kind}
+
+
+def evaluation_job(request: EvaluationRequest) -> Generator[tuple[int, int], None, EvaluationResult]:
+    """Score every plane; yields how many are done, and of how many."""
+    planes: list[PlaneResult] = []
+    total = len(request.planes)
+    yield 0, total
+    for done, plane in enumerate(request.planes, 1):
+        planes.append(_evaluate_plane(plane, request))
+        yield done, total
+    errors = sorted(
+        itertools.chain.from_iterable(plane.errors for plane in planes),
+        key=lambda found: (-found.error.cells, -found.error.pixels, found.index),
+    )
+    return EvaluationResult(request.names, tuple(planes), tuple(errors))
+
+
+def _evaluate_plane(plane: PlaneLabels, request: EvaluationRequest) -> PlaneResult:
+    evaluations = tuple(
+        evaluate(prediction, plane.truth, plane.ignore, request.iou, name=name)
+        for name, prediction in zip(request.names, plane.predictions, strict=True)
+    )
+    table = evaluations[0].table
+    kinds = cell_kinds(table, match(table))
+    counts = {
+        CellKind.MATCHED: int((kinds.truth == CellKind.MATCHED).sum()),
+        CellKind.MISSED: int((kinds.truth == CellKind.MISSED).sum()),
+        CellKind.FALSE: int((kinds.prediction == CellKind.FALSE).sum()),
+        CellKind.SPLIT: len(kinds.splits),
+        CellKind.MERGED: len(kinds.merges),
+    }
+    errors = tuple(_placed(cell_errors(table, kinds), plane))
+    painted = error_map(plane.predictions[0], plane.truth, table, kinds)
+    if plane.ignore is not None:
+        painted[plane.ignore] = CellKind.BACKGROUND
+    return PlaneResult(plane.index, evaluations, errors, painted, counts)
+
+
+def _placed(errors: list[CellError], plane: PlaneLabels) -> list[FoundError]:
+    if not errors:
+        return []
+    positions = []
+    for labels in (plane.predictions[0], plane.truth):
+        runs = label_runs(labels)
+        area, centroid, _ = moments(runs)
+        positions.append(
+            {
+                int(number): (pixels, *center)
+                for number, pixels, center in zip(runs.ids, area, centroid, strict=True)
+            }
+        )
+    predicted, reference = positions
+    placed = []
+    for error in errors:
+        parts = np.array(
+            [predicted[number] for number in error.prediction_ids]
+            + [reference[number] for number in error.truth_ids]
+        )
+        center = np.average(parts[:, 1:], axis=0, weights=parts[:, 0])
+        extent = 2 * float(np.sqrt(parts[:, 0].max() / np.pi)) + float(np.ptp(parts[:, 1:], axis=0).max())
+        placed.append(FoundError(error, plane.index, (float(center[0]), float(center[1])), extent))
+    return placed
+
+
+def difference_between(
+    result: EvaluationResult, first: int, second: int, score: str
+) -> tuple[Difference, str]:
+    """Say how certain the difference between two predictions is, over planes or, with one plane, over cells.
+
+    Parameters
+    ----------
+    result : EvaluationResult
+    first, second : int
+        Positions of the predictions.
+    score : str
+        Name of a score.
+
+    Returns
+    -------
+    Difference
+        Second minus first.
+    str
+        What was resampled: ``"planes"``, or ``"cells"``, which only SEG, a mean over cells, allows.
+    """
+    if score == "seg" and len(result.planes) == 1:
+        one, other = (cell_jaccards(result.planes[0].evaluations[which].table) for which in (first, second))
+        return paired_bootstrap(one, other), "cells"
+    one, other = (
+        np.array([plane.evaluations[which].scores[score] for plane in result.planes])
+        for which in (first, second)
+    )
+    return paired_bootstrap(one, other), "planes"
+
+
+def error_spec(plane: PlaneResult, name: str) -> LayerSpec:
+    """Describe the Error layer of a plane."""
+    return LayerSpec("labels", f"{name} errors", plane.error_map, "errors", {"opacity": 0.6})
+
+
+@dataclass(frozen=True, eq=False)
+class SweepRequest:
+    """A search for the best threshold and minimum size.
+
+    Attributes
+    ----------
+    probability : (Y, X) float array
+        Of the cells.
+    truth : (Y, X) integer array
+    ignore : (Y, X) bool array, optional
+    params : InstanceParams
+        What is not searched for.
+    thresholds : sequence of float
+    minimum_sizes : sequence of int
+    iou : float
+        Of the average precision that is searched for.
+    """
+
+    probability: np.ndarray[Any, Any]
+    truth: LabelArray
+    ignore: BoolArray | None
+    params: InstanceParams
+    thresholds: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    minimum_sizes: tuple[int, ...] = (0, 20, 50, 100, 200)
+    iou: float = 0.5
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """The score at one threshold and minimum size; `done` of `total` are known."""
+
+    params: InstanceParams
+    score: float
+    done: int
+    total: int
+
+
+def sweep_job(request: SweepRequest) -> Generator[SweepPoint, None, tuple[SweepPoint, ...]]:
+    """Make and score instances at every threshold and minimum size."""
+    points: list[SweepPoint] = []
+    total = len(request.thresholds) * len(request.minimum_sizes)
+    for threshold in request.thresholds:
+        for size in request.minimum_sizes:
+            params = replace(request.params, threshold=threshold, minimum_size=size)
+            mask = foreground_mask(request.probability, params)
+            labels = label_instances(request.probability, mask, params)
+            score = average_precision(labels, request.truth, request.iou, request.ignore)
+            points.append(SweepPoint(params, score, len(points) + 1, total))
+            yield points[-1]
+    return tuple(points)
+
+
+def best_point(points: Sequence[SweepPoint]) -> SweepPoint:
+    """Return the best of the points; of equal ones the one with the threshold nearest to 0.5, then the smallest."""
+    return min(
+        points,
+        key=lambda point: (-point.score, abs(point.params.threshold - 0.5), point.params.minimum_size),
+    )
