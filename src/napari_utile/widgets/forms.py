@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_origin
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
@@ -268,7 +268,7 @@ def _make_field(
     text = QLineEdit()
     text.setPlaceholderText(none_text if parameter.optional else "")
     text.editingFinished.connect(changed)
-    if parameter.kind is tuple:
+    if (get_origin(parameter.kind) or parameter.kind) is tuple:
         return _Field(text, lambda: _numbers(text.text()), lambda value: text.setText(_joined(value)), None)
 
     def written() -> str | None:

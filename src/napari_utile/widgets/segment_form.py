@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SegmentForm"]
 
-_NO_IMAGE = "Open an image to start: drop a file on the window, or choose\nFile ▸ Open Sample ▸ U-Tile for one to try."
+_NO_IMAGE = (
+    "Open an image to start: drop a file on the window, or choose File ▸ Open Sample ▸ U-Tile for one to try."
+)
 # Most specks are smaller; the box beside the slider takes larger sizes. Pixels.
 _SLIDE_SIZE = (0, 500)
 
@@ -71,11 +73,12 @@ class SegmentForm(QWidget):
         self.instances = Form(
             InstanceParams(), ("threshold", "minimum_size", "split"), slide={"minimum_size": _SLIDE_SIZE}
         )
-        self.more_instances = Form(
-            InstanceParams(), ("fill_holes", "grow"), slide={"fill_holes": _SLIDE_SIZE}
-        )
+        self.more_instances = Form(InstanceParams(), ("fill_holes", "grow"), sliders=False)
         self.compute = Form(SegmentParams(), ("device", "precision", "tile"))
-        self.summary = _quiet_label()
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.summary.setTextFormat(Qt.TextFormat.PlainText)
+        self.summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.weight_map = QCheckBox("Show the weight map of the cells")
         self.weight_map.setToolTip(
             "The pixels that training on these cells would weigh most: the narrow gaps between neighbours."

@@ -120,7 +120,7 @@ class SourcePicker(QWidget):
         layer = self.layer
         with QSignalBlocker(self.axis):
             self.axis.clear()
-            self.axis.addItem("none: one image per plane", None)
+            self.axis.addItem("no axis", None)
             for axis, label, size in _slider_axes(layer):
                 self.axis.addItem(f"{label} ({size})", axis)
                 if label.lower() in _CHANNEL_LABELS and size <= _MOST_CHANNELS:
