@@ -101,7 +101,7 @@ def _bare_type(hint: Any) -> tuple[type, bool]:
     """Split ``X | None`` into X and whether None was there; a union takes its first member."""
     if get_origin(hint) in (Union, types.UnionType):
         members = [member for member in get_args(hint) if member is not type(None)]
-        return members[0], type(None) in get_args(hint)
+        return get_origin(members[0]) or members[0], type(None) in get_args(hint)
     return get_origin(hint) or hint, False
 
 
