@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["METADATA_KEY", "is_own", "own_layer", "show_layers"]
+__all__ = ["METADATA_KEY", "empty_data", "is_own", "own_layer", "show_layers"]
 
 METADATA_KEY = "napari-utile"
 
@@ -137,7 +137,7 @@ def _new_layer(
     from napari.layers import Image, Labels
 
     space = space_of(source, place.result_axes) if source is not None else {}
-    data = _zeros(place, spec.data.dtype)
+    data = empty_data(place, spec.data.dtype)
     make = Labels if spec.kind == "labels" else Image
     layer = make(data, name=spec.name, **{**space, **spec.options})
     viewer.add_layer(layer)
@@ -154,7 +154,8 @@ def _new_layer(
     return cast("napari.layers.Layer", layer)
 
 
-def _zeros(place: Place, dtype: np.dtype[Any]) -> Any:
+def empty_data(place: Place, dtype: np.dtype[Any]) -> Any:
+    """Make the array of an empty result: zeros, in chunks where it is large, so that memory follows what is written."""
     shape = place.result_shape
     if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize <= _CHUNKED_ABOVE:
         return np.zeros(shape, dtype=dtype)
