@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from npe2 import PluginManager, PluginManifest
+from npe2.manifest.utils import import_python_name
 
 TOP = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ def test_the_manifest_that_napari_finds_is_the_top_level_file(manifest):
 def test_the_manifest_is_valid_and_all_that_it_names_can_be_imported(manifest):
     manifest.validate_imports()
     for command in manifest.contributions.commands or ():
-        assert callable(command.get_callable()), command.id
+        assert callable(import_python_name(command.python_name)), command.id
 
 
 def test_every_command_has_a_place_where_a_user_finds_it(manifest):

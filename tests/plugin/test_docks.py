@@ -1,0 +1,14 @@
+from pathlib import Path
+
+from npe2 import PluginManifest
+
+TOP = Path(__file__).parents[2]
+
+
+def test_napari_makes_every_dock_from_the_manifest(make_napari_viewer):
+    viewer = make_napari_viewer()
+    for widget in PluginManifest.from_file(TOP / "napari.yaml").contributions.widgets:
+        dock, contents = viewer.window.add_plugin_dock_widget("napari-utile", widget.display_name)
+        assert widget.display_name in dock.windowTitle()
+        assert type(contents).__module__.startswith("napari_utile.widgets.")
+        assert contents.minimumSizeHint().width() <= 340
