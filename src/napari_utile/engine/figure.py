@@ -58,7 +58,7 @@ def overview(
     count = np.unique(labels[labels != 0]).size
 
     side = 5.0  # inches
-    figure = Figure(figsize=(2 * side, 2 * side * height / width + 0.8), layout="constrained")
+    figure = Figure(figsize=(2 * side + 1.3, 2 * side * height / width + 0.9), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)
     panels: tuple[tuple[Axes, str, NDArray[Any], dict[str, Any] | None], ...] = (
@@ -72,7 +72,7 @@ def overview(
         panel.set_title(name)
         panel.set_axis_off()
         if scale:
-            figure.colorbar(drawn, ax=panel, shrink=0.8)
+            figure.colorbar(drawn, ax=panel, shrink=0.8, pad=0.02)
     figure.suptitle(title)
     return figure
 

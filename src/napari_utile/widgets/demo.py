@@ -1,0 +1,144 @@
+"""The demo behind `utile demo`: an image, the Segment dock and Run, in a window or without a display."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.widgets.offscreen import has_display, use_offscreen
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_utile.session.jobs import SegmentResult
+    from napari_utile.widgets.segment_dock import SegmentDock
+
+SAMPLE = "nuclei"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; return its exit status."""
+    parser = argparse.ArgumentParser(prog="utile demo")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--offscreen", action="store_true")
+    parser.add_argument("image", nargs="?", type=Path)
+    parsed = parser.parse_args(arguments)
+    try:
+        if has_display() and not parsed.offscreen:
+            in_a_window(parsed.image)
+        else:
+            without_display(parsed.image, parsed.output)
+    except UtileError as error:
+        print(f"utile demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def in_a_window(image: Path | None) -> None:
+    """Open napari, press Run, and leave the rest to the user."""
+    import napari
+    from qtpy.QtCore import QTimer
+
+    viewer = napari.Viewer()
+    dock = open_with_dock(viewer, image)
+    QTimer.singleShot(0, dock.run)
+    napari.run()
+
+
+def without_display(image: Path | None, output: Path) -> None:
+    """Press Run in an off-screen viewer and write what the layers show.
+
+    Parameters
+    ----------
+    image : Path or None
+        None takes the sample.
+    output : Path
+        Folder for ``<name>_labels.tif``, ``<name>_measurements.csv`` and ``<name>_figure.png``.
+
+    Raises
+    ------
+    UtileError
+        If the image cannot be read or segmented, or the results cannot be written.
+    """
+    use_offscreen()
+    import napari
+
+    from napari_utile.widgets.viewer_layers import session_of
+
+    viewer = napari.Viewer(show=False)
+    try:
+        dock = open_with_dock(viewer, image)
+        results: list[SegmentResult] = []
+        session_of(viewer).events.result.connect(results.append)
+        start = time.perf_counter()
+        dock.run()
+        wait_while(lambda: dock.running)
+        if not results:
+            raise UtileError(dock.form.status.text() or "The segmentation ended without a result.")
+        (result,) = results
+        print(f"{result.count} instances in {time.perf_counter() - start:.1f} s")
+        for path in write_results(result, output):
+            print(f"wrote {path}")
+    finally:
+        viewer.close()
+
+
+def open_with_dock(viewer: "napari.Viewer", image: Path | None) -> "SegmentDock":
+    """Show an image, or the sample, and the Segment dock beside it, as napari's menus would."""
+    from napari_utile.engine.io import read_image
+    from napari_utile.widgets.sample_images import image_layers
+
+    if image is None:
+        viewer.open_sample("napari-utile", SAMPLE)
+    else:
+        for data, options, _ in image_layers(read_image(image)):
+            viewer.add_image(data, **options)
+    _, contents = viewer.window.add_plugin_dock_widget("napari-utile", "Segment")
+    dock = cast("SegmentDock", contents)
+    dock.form.source.image.set_layer(viewer.layers[0])  # of several channels the first
+    return dock
+
+
+def wait_while(busy: Callable[[], bool]) -> None:
+    """Let Qt work until the condition ends; Ctrl+C gets through."""
+    from qtpy.QtWidgets import QApplication
+
+    while busy():
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def write_results(result: "SegmentResult", output: Path) -> list[Path]:
+    """Write labels, measurements and a figure; return their paths."""
+    from napari_utile.engine.figure import overview
+    from napari_utile.engine.io import atomic_path, write_labels
+    from napari_utile.engine.measure import measure, write_csv
+    from napari_utile.engine.weight_map import weight_map
+
+    made = result.segmentation
+    plane = made.plane
+    channels = np.asarray(plane.data[(slice(None), *made.region)])
+    pixels = np.moveaxis(channels[:3], 0, -1) if plane.rgb else channels[0]
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UtileError(f"Cannot make the folder {output}: {error.strerror or error}.") from error
+    stem = plane.name.replace(" ", "_")
+    labels, table, figure = (
+        output / f"{stem}_{kind}" for kind in ("labels.tif", "measurements.csv", "figure.png")
+    )
+    write_labels(labels, made.labels, pixel_size=plane.pixel_size, unit=plane.unit)
+    write_csv(table, measure(made.labels, channels, plane.pixel_size, plane.unit))
+    drawn = overview(pixels, made.labels, made.foreground, weight_map(made.labels).total, plane.name)
+    with atomic_path(figure) as temporary:
+        drawn.savefig(temporary, dpi=100)
+    return [labels, table, figure]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
