@@ -19,11 +19,9 @@ def use_offscreen() -> None:
 
     Layers, docks and the event loop work as in a window. `viewer.screenshot()` does not.
     """
-    import vispy
     from vispy.gloo.gl import GL_EXTENSIONS, _pyopengl2
 
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    vispy.set_log_level("error")  # it warns that there is no OpenGL
 
     def parameter_without_context(name: int) -> Any:
         # napari asks for the extensions and the largest textures before it makes a layer visible, and
