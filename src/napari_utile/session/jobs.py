@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.instances import InstanceParams
-from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.layer_specs import LayerSpec, Window
+from napari_utile.session.results import SegmentRequest, SegmentResult, adjusted, finished, window_of
 
 if TYPE_CHECKING:
-    from napari_utile.engine.axes import ImagePlane
     from napari_utile.engine.estimate import Estimate
     from napari_utile.engine.models import ListedModel, Model
     from napari_utile.engine.segment import Segmentation
@@ -31,37 +30,11 @@ __all__ = [
     "estimate_job",
     "relabel_job",
     "segment_job",
-    "specs_of",
     "weight_map_job",
 ]
 
 # Planes up to this size are told apart by their pixels, larger ones by the key that the dock gives. Bytes.
 _HASHED_BELOW = 256 * 2**20
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentRequest:
-    """A segmentation as it was when the user pressed Run.
-
-    Attributes
-    ----------
-    plane : ImagePlane
-        All channels of the plane; `params.channels` picks.
-    params : SegmentParams
-        With the instance parameters.
-    region : (slice, slice), optional
-        Rows and columns; the whole plane by default.
-    inside : (h, w) bool array, optional
-        Of the region, the pixels that count: those inside drawn shapes.
-    data_key : hashable
-        Stands for the pixels of planes too large to be compared.
-    """
-
-    plane: "ImagePlane"
-    params: SegmentParams
-    region: Window | None = None
-    inside: np.ndarray[Any, np.dtype[np.bool_]] | None = None
-    data_key: Hashable = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,36 +50,6 @@ class TileShown:
     foreground: np.ndarray[Any, np.dtype[np.float32]]
     region: Window | None
     seconds_left: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentResult:
-    """A segmentation with the measurements of its instances.
-
-    Attributes
-    ----------
-    request : SegmentRequest
-    segmentation : Segmentation
-    features : dict of str to (N,) arrays
-        Column ``index`` holds the label.
-    seconds : float
-        How long it took.
-    """
-
-    request: SegmentRequest
-    segmentation: "Segmentation"
-    features: dict[str, np.ndarray[Any, Any]]
-    seconds: float = 0.0
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that it keeps in memory."""
-        return int(self.segmentation.probabilities.nbytes + self.segmentation.labels.nbytes)
-
-    @property
-    def count(self) -> int:
-        """Number of instances."""
-        return len(self.features["index"])
 
 
 @dataclass(frozen=True)
@@ -142,7 +85,6 @@ def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileSh
     """Segment a plane or a region of it and measure the instances."""
     from napari_utile.engine.segment import foreground_of, segment_steps
 
-    start = time.perf_counter()
     model = session.load_model(request.params.model)
     steps = segment_steps(
         request.plane,
@@ -171,18 +113,13 @@ def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileSh
         yield TileShown(tile.done, tile.total, tile.window, foreground, request.region, left)
     if request.inside is not None:
         segmentation = _only_inside(segmentation, request.inside)
-    features = measured(request, segmentation)
-    return SegmentResult(request, segmentation, features, time.perf_counter() - start)
+    return finished(request, segmentation)
 
 
 def relabel_job(result: SegmentResult, instances: InstanceParams) -> Generator[None, None, SegmentResult]:
     """Make mask and instances anew from the same probabilities."""
     yield
-    start = time.perf_counter()
-    segmentation = result.segmentation.relabelled(instances)
-    features = measured(result.request, segmentation)
-    request = replace(result.request, params=replace(result.request.params, instances=instances))
-    return SegmentResult(request, segmentation, features, time.perf_counter() - start)
+    return adjusted(result, instances)
 
 
 def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
@@ -198,88 +135,8 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
         weights,
         "weight map",
         {"colormap": "inferno", "blending": "additive", "opacity": 0.8, "contrast_limits": (0.0, 12.0)},
-        window=_window_of(segmentation),
+        window=window_of(segmentation),
     )
-
-
-def measured(request: SegmentRequest, segmentation: "Segmentation") -> dict[str, np.ndarray[Any, Any]]:
-    """Measure area, position in the plane, and intensities in all channels, of the instances."""
-    from napari_utile.engine.measure import measure
-
-    plane, (rows, columns) = request.plane, segmentation.region
-    features = measure(
-        segmentation.labels,
-        np.asarray(plane.data[:, rows, columns]),
-        pixel_size=plane.pixel_size,
-        unit=plane.unit,
-        basic=True,
-        channel_names=("red", "green", "blue") if plane.rgb else None,
-    )
-    features["centroid_y"] += rows.start
-    features["centroid_x"] += columns.start
-    return features
-
-
-def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSpec]:
-    """Describe the layers of a result: probability, mask, instances, from bottom to top."""
-    segmentation = result.segmentation
-    name, window = segmentation.plane.name, _window_of(segmentation)
-    metadata = recipe_of(result)
-    specs = [
-        LayerSpec(
-            "labels",
-            f"{name} mask",
-            segmentation.mask.astype(np.uint8),
-            "mask",
-            {"visible": False, "opacity": 0.5},
-            metadata,
-            window=window,
-        ),
-        LayerSpec(
-            "labels",
-            f"{name} instances",
-            segmentation.labels,
-            "instances",
-            {"opacity": 0.5},
-            metadata,
-            result.features,
-            window,
-        ),
-    ]
-    if probability:
-        shown = {"visible": False, "colormap": "magma", "blending": "additive", "contrast_limits": (0.0, 1.0)}
-        foreground = segmentation.foreground
-        specs.insert(
-            0,
-            LayerSpec(
-                "image", f"{name} probability", foreground, "probability", shown, metadata, window=window
-            ),
-        )
-    return specs
-
-
-def recipe_of(result: SegmentResult) -> dict[str, Any]:
-    """Say how a result was made, for the layer's metadata."""
-    from napari_utile.engine.parameters import to_json
-
-    segmentation = result.segmentation
-    return {
-        "recipe": {
-            "source": segmentation.plane.name,
-            "parameters": to_json(segmentation.params),
-            "model_fingerprint": segmentation.model.fingerprint,
-            "device": segmentation.compute.device,
-            "precision": segmentation.compute.precision,
-            "region": [[part.start, part.stop] for part in segmentation.region],
-        }
-    }
-
-
-def _window_of(segmentation: "Segmentation") -> Window | None:
-    whole = tuple((part.start, part.stop) for part in segmentation.region) == tuple(
-        (0, size) for size in segmentation.plane.shape
-    )
-    return None if whole else segmentation.region
 
 
 def _only_inside(segmentation: "Segmentation", inside: np.ndarray[Any, np.dtype[np.bool_]]) -> "Segmentation":

@@ -10,16 +10,14 @@ from napari_utile.engine.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.jobs import (
     Choices,
-    SegmentRequest,
-    SegmentResult,
     TileShown,
     choices_job,
     estimate_job,
     relabel_job,
     segment_job,
-    specs_of,
     weight_map_job,
 )
+from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.diameter_tool import DiameterTool
 from napari_utile.widgets.preview_layer import PreviewLayer
@@ -123,7 +121,15 @@ class SegmentDock(QWidget):
             diameter=self.form.diameter.value(),
             instances=self._instances(),
         )
-        return source, SegmentRequest(source.plane, params, region, inside, _data_key(source))
+        return source, SegmentRequest(
+            source.plane,
+            params,
+            region,
+            inside,
+            _data_key(source),
+            source.layer.source.path or "",
+            _index(source),
+        )
 
     def _instances(self) -> InstanceParams:
         """Return what the form says; what the model suggests, where the form still shows another model's."""
@@ -184,6 +190,7 @@ class SegmentDock(QWidget):
         self._end_job()
         if source is None:
             return
+        self._model_known(result.segmentation.model)
         self._session.remember(source.layer, source.place.key, result)
         first = own_layer(self._viewer, "instances", source.layer, source.place) is None
         layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
@@ -221,6 +228,7 @@ class SegmentDock(QWidget):
     # Following the sliders.
 
     def _adjust(self) -> None:
+        self._suggested_by = self._session.model  # the user's values count from now on
         try:
             source, instances = self.form.source.read(), self._instances()
         except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
@@ -384,6 +392,15 @@ def _progress_text(tile: TileShown) -> str:
     if tile.seconds_left is None or tile.done == tile.total:
         return text
     return f"{text}, {duration(tile.seconds_left)} left"
+
+
+def _index(source: Source) -> tuple[tuple[str, int], ...]:
+    """Name where in the image the plane lies, by the layer's axis labels."""
+    return tuple(
+        (label.upper() if len(label) == 1 else label, entry)
+        for label, entry in zip(source.layer.axis_labels, source.place.index, strict=True)
+        if not isinstance(entry, slice)
+    )
 
 
 def _data_key(source: Source) -> tuple[object, ...]:

@@ -21,7 +21,8 @@ from superqt import QCollapsible
 from napari_utile.engine.instances import InstanceParams
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.jobs import Choices, SegmentResult
+from napari_utile.session.jobs import Choices
+from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.forms import Form, NumberField, align_labels
 from napari_utile.widgets.model_picker import ModelPicker
