@@ -133,7 +133,16 @@ RONNEBERGER2015 = Recipe(
     augment=AugmentParams(scale=1.0, gamma=1.0, noise=0.0),
 )
 
-RECIPES: dict[str, Recipe] = {each.name: each for each in (DEFAULT, RONNEBERGER2015)}
+FINE_TUNE = Recipe(
+    name="fine-tune",
+    rate=1e-3,
+    warm_up=20,
+    average=0.98,
+    focus=0.5,
+    validate_every=25,
+)
+
+RECIPES: dict[str, Recipe] = {each.name: each for each in (DEFAULT, FINE_TUNE, RONNEBERGER2015)}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from napari_utile.engine.device import Compute, choose_compute, is_out_of_memory, release_memory
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.loss import weighted_cross_entropy
-from napari_utile.engine.networks.geometry import Geometry
+from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.recipes import DEFAULT, Budget, Recipe
 from napari_utile.engine.samples import Batch, Sampler, TrainingPlane
@@ -78,7 +78,7 @@ class TrainStep:
 class TrainResult:
     """What a run gives: the network with its best weights loaded, in evaluation mode, and how it went."""
 
-    network: nn.Module
+    network: Network
     steps: int
     seconds: float
     best_step: int
@@ -88,7 +88,7 @@ class TrainResult:
 
 
 def train(
-    network: nn.Module,
+    network: Network,
     planes: Sequence[TrainingPlane],
     held_out: Sequence[TrainingPlane] = (),
     *,
@@ -104,8 +104,8 @@ def train(
 
     Parameters
     ----------
-    network : nn.Module
-        Valid, with a `geometry`; changed in place.
+    network : Network
+        Changed in place.
     planes, held_out : sequence of TrainingPlane
         To train on, and to validate on; without the second the last weights are the best.
     recipe : Recipe
@@ -134,34 +134,16 @@ def train(
         If training diverges for good, memory does not suffice for the smallest tile, or the checkpoint is of
         another run.
     """
-    run = _Run(network, planes, held_out, recipe, budget, seed, compute)
-    if resume and checkpoint is not None and checkpoint.is_file():
-        run.load(checkpoint)
-    saved = time.monotonic()
-    try:
-        while not run.reason:
-            yield run.step()
-            if checkpoint is not None and time.monotonic() - saved >= checkpoint_every:
-                run.save(checkpoint)
-                saved = time.monotonic()
-        result = run.finish()
-        if checkpoint is not None:
-            run.save(checkpoint)
-        return result
-    except GeneratorExit:
-        if checkpoint is not None:
-            run.save(checkpoint)
-        raise
-    finally:
-        run.close()
+    run = TrainingRun(network, planes, held_out, recipe, budget, seed, compute)
+    return (yield from run.steps(checkpoint, checkpoint_every=checkpoint_every, resume=resume))
 
 
-class _Run:
-    """One run: network, running mean, optimiser and progress."""
+class TrainingRun:
+    """One run: network, running mean, optimiser and progress. See `train` for the parameters."""
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         planes: Sequence[TrainingPlane],
         held_out: Sequence[TrainingPlane],
         recipe: Recipe,
@@ -174,9 +156,7 @@ class _Run:
         self.recipe, self.budget, self.seed = recipe, budget, seed
         network.requires_grad_(True)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        geometry = network.geometry
-        assert isinstance(geometry, Geometry)
-        self.geometry = geometry
+        self.geometry = geometry = network.geometry
         self.optimizer = _optimizer(self.network, recipe)
         self.average = copy_weights(self.network) if recipe.average else None
         self.best: Weights | None = None
@@ -196,7 +176,31 @@ class _Run:
         self.identity = {"recipe": to_json(recipe), "seed": seed, "data": names}
         self.reason = ""
 
+    def steps(
+        self, checkpoint: Path | None = None, *, checkpoint_every: float = 60.0, resume: bool = False
+    ) -> Generator[TrainStep, None, TrainResult]:
+        """Train to the end of the budget; see `train`."""
+        if resume and checkpoint is not None and checkpoint.is_file():
+            self.load(checkpoint)
+        saved = time.monotonic()
+        try:
+            while not self.reason:
+                yield self.step()
+                if checkpoint is not None and time.monotonic() - saved >= checkpoint_every:
+                    self.save(checkpoint)
+                    saved = time.monotonic()
+            if checkpoint is not None:
+                self.save(checkpoint)
+            return self.finish()
+        except GeneratorExit:
+            if checkpoint is not None:
+                self.save(checkpoint)
+            raise
+        finally:
+            self.close()
+
     def step(self) -> TrainStep:
+        """Take one step, and validate where it is time for it."""
         started = time.perf_counter()
         progress = self.progress
         rate = self._rate()
@@ -331,17 +335,19 @@ class _Run:
             progress.stale += 1
             return False
         progress.best_loss, progress.best_step, progress.stale = validation.loss, progress.step, 0
-        self.best = self._present()
+        self.best = self.present()
         return True
 
-    def _present(self) -> Weights:
+    def present(self) -> Weights:
+        """Return copies of the weights as they are now: their running mean, where there is one."""
         if self.average is not None:
             return {key: value.clone() for key, value in self.average.items()}
         return copy_weights(self.network)
 
     def finish(self) -> TrainResult:
+        """Load the best weights and return the result."""
         progress = self.progress
-        self.network.load_state_dict(self.best if self.best is not None else self._present())
+        self.network.load_state_dict(self.best if self.best is not None else self.present())
         history = tuple(tuple(each) for each in progress.history)
         return TrainResult(
             self.network,
@@ -354,6 +360,7 @@ class _Run:
         )
 
     def save(self, path: Path) -> None:
+        """Write a checkpoint."""
         weights = {"network": copy_weights(self.network)}
         if self.average is not None:
             weights["average"] = self.average
@@ -362,6 +369,7 @@ class _Run:
         write_checkpoint(path, self.progress, weights, self.optimizer, self.identity)
 
     def load(self, path: Path) -> None:
+        """Continue from a checkpoint of the same run."""
         self.progress, weights = read_checkpoint(path, self.identity, self.optimizer, self.device)
         self.network.load_state_dict(weights["network"])
         self.average, self.best = weights.get("average"), weights.get("best")

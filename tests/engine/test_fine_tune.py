@@ -1,0 +1,170 @@
+"""Fine-tuning: the scale is matched, tiles are held out, the model is better or it is not kept silently."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_utile.engine.annotation import Annotation
+from napari_utile.engine.augment import AugmentParams
+from napari_utile.engine.axes import plane_from_array
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.fine_tune import FineTuned, FineTuneParams, FineTuning, fine_tune, new_model
+from napari_utile.engine.loss import IGNORE
+from napari_utile.engine.model_card import ModelCard, ModelClass
+from napari_utile.engine.models import Model, load_model, save_model
+from napari_utile.engine.recipes import Recipe
+from napari_utile.engine.segment import segment
+from napari_utile.engine.training_data import (
+    AnnotatedImage,
+    hold_out,
+    matching_scale,
+    training_planes,
+    typical_diameter,
+)
+
+RECIPE = Recipe("test", tile=20, batch=2, rate=1e-2, warm_up=0, validate_every=10, average=0.8)
+RECIPE = dataclasses.replace(RECIPE, augment=AugmentParams(elastic=2, scale=1.1))
+
+
+def pair(seed: int = 0, side: int = 96, radius: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Bright discs on a lattice, shaken."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((side, side), np.uint16)
+    y, x = np.mgrid[:side, :side]
+    step = 4 * radius
+    for index, (cy, cx) in enumerate(np.ndindex(side // step, side // step), start=1):
+        dy, dx = rng.integers(-3, 4, 2)
+        cell = (y - (cy + 0.5) * step - dy) ** 2 + (x - (cx + 0.5) * step - dx) ** 2 < radius**2
+        labels[cell] = index
+    return ((labels > 0) * 1000 + rng.normal(300, 60, labels.shape)).astype(np.uint16), labels
+
+
+def base(**card: object) -> Model:
+    torch.manual_seed(0)
+    made = new_model("base", "unet", width=4, depth=1, batch_norm=True, dropout=0.0)
+    return dataclasses.replace(made, card=dataclasses.replace(made.card, **card))
+
+
+def tuned(steps: int = 80, **params: object) -> FineTuned:
+    images, labels = zip(pair(0), pair(1), strict=True)
+    return fine_tune(images, labels, base(), recipe=RECIPE, name="discs", steps=steps, device="cpu", **params)
+
+
+@pytest.fixture(scope="module")
+def learnt() -> FineTuned:
+    return tuned()
+
+
+def test_a_model_learns_cells_it_has_never_seen(learnt: FineTuned) -> None:
+    assert learnt.improved
+    assert learnt.after.ap50 > 0.7 > learnt.before.ap50
+    image, truth = pair(7)
+    labels = segment(image, learnt.model, device="cpu").labels
+    assert abs(int(labels.max()) - int(truth.max())) <= 3
+
+
+def test_a_learnt_model_is_saved_and_loaded_like_any_other(learnt: FineTuned, tmp_path: Path) -> None:
+    path = tmp_path / "discs.safetensors"
+    save_model(learnt.model.card, learnt.model.network, path)
+    loaded = load_model(path)
+    assert loaded.fingerprint == learnt.model.fingerprint
+    card = loaded.card
+    assert card.training["recipe"]["name"] == "test"
+    assert card.training["seed"] == 0
+    assert len(card.training["data"]) == 2
+    assert card.metrics["held-out tiles"]["after"]["ap50"] == learnt.after.ap50
+    image, _ = pair(7)
+    assert np.array_equal(segment(image, loaded).labels, segment(image, learnt.model).labels)
+
+
+def test_the_base_is_not_changed() -> None:
+    start = base()
+    before = {key: value.clone() for key, value in start.network.state_dict().items()}
+    fine_tune(*zip(pair(0), strict=True), start, recipe=RECIPE, steps=2, device="cpu")
+    assert all(torch.equal(value, before[key]) for key, value in start.network.state_dict().items())
+
+
+def test_the_seed_decides_the_model() -> None:
+    first, second, third = (tuned(steps=2, seed=seed).model.fingerprint for seed in (0, 0, 1))
+    assert first == second != third
+
+
+def test_without_held_out_tiles_nobody_says_that_it_improved() -> None:
+    result = tuned(steps=1, held_out=0.0)
+    assert result.before is None
+    assert result.improved is None
+
+
+def test_large_cells_are_shrunk_to_a_size_that_the_base_knows_and_back_again() -> None:
+    image, labels = pair(0, side=192, radius=20)
+    given = AnnotatedImage(plane_from_array(image), labels)
+    assert typical_diameter([given]) == pytest.approx(40, rel=0.03)
+    start = base(object_diameter=10.0)
+    assert matching_scale([given], start.card) == pytest.approx(15 / 40, rel=0.05)
+    tuning = FineTuning([given], start, FineTuneParams(steps=60, device="cpu"), recipe=RECIPE)
+    steps = tuning.steps()
+    for _ in range(3):
+        next(steps)
+    assert tuning.present().card.scale == tuning.scale
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        result = end.value
+    assert result.model.card.object_diameter == pytest.approx(15, rel=0.1)
+    found = segment(image, result.model, device="cpu")
+    assert found.labels.shape == image.shape
+    sizes = np.bincount(found.labels.ravel())[1:]
+    assert np.median(sizes) == pytest.approx(np.median(np.bincount(labels.ravel())[1:]), rel=0.5)
+
+
+def test_cells_of_about_the_right_size_are_left_alone() -> None:
+    given = AnnotatedImage(plane_from_array(pair(0)[0]), pair(0)[1])
+    assert matching_scale([given], base(object_diameter=7.5).card) == 1.0
+    assert matching_scale([given], base().card) == 1.0
+
+
+def test_held_out_tiles_are_never_trained_on() -> None:
+    given = [AnnotatedImage(plane_from_array(image), labels) for image, labels in (pair(0), pair(1))]
+    planes = training_planes(given, base().card, RECIPE, 1.0)
+    kept, apart = hold_out(planes, 0.3, seed=4)
+    by_name = {plane.name: plane for plane in apart}
+    assert apart
+    for plane in kept:
+        if plane.name in by_name:
+            other = by_name[plane.name]
+            assert ((plane.target == IGNORE) ^ (other.target == IGNORE)).all()
+            assert not plane.weight[other.target != IGNORE].any()
+    again = hold_out(planes, 0.3, seed=4)[1]
+    assert all(np.array_equal(a.target, b.target) for a, b in zip(apart, again, strict=True))
+
+
+def test_one_painted_cell_is_trained_on_rather_than_held_out() -> None:
+    labels = np.zeros((64, 64), np.uint8)
+    labels[2:6, 2:6] = 1
+    given = AnnotatedImage(plane_from_array(pair(0)[0][:64, :64]), labels, Annotation("sparse"))
+    kept, _ = hold_out(training_planes([given], base().card, RECIPE, 1.0), 0.15)
+    assert (kept[0].target == 1).any()
+
+
+def test_a_model_of_several_classes_is_refused() -> None:
+    image, labels = pair(0)
+    classes = (*ModelCard("a", "unet", {}).classes, ModelClass("edge", "border"))
+    with pytest.raises(UtileError, match="tells more than cells"):
+        fine_tune([image], [labels], base(classes=classes), steps=1)
+
+
+def test_labels_of_another_size_are_refused() -> None:
+    image, labels = pair(0)
+    with pytest.raises(UtileError, match="96 x 96"):
+        fine_tune([image], [labels[:50]], base(), steps=1)
+
+
+def test_channels_that_the_base_does_not_read_are_refused() -> None:
+    image, labels = pair(0)
+    torch.manual_seed(0)
+    with pytest.raises(UtileError, match="2 channel"):
+        fine_tune([image], [labels], new_model("two", in_channels=2, width=2, depth=1), steps=1)
