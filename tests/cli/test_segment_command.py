@@ -1,0 +1,141 @@
+"""`utile segment` and `utile models`, as a user types them."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_utile.cli import main
+from napari_utile.engine.command import segment_command
+from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.model_card import ModelCard
+from napari_utile.engine.models import save_model, user_model_folder
+from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.segment import segment
+from napari_utile.engine.segment_params import SegmentParams
+
+
+@pytest.fixture
+def model():
+    import torch
+
+    torch.manual_seed(0)
+    config = {"width": 2, "depth": 1, "dropout": 0.0}
+    card = ModelCard("tiny", "unet", config, title="Tiny cells", object_diameter=12.0)
+    return save_model(card, UNet(UNetConfig(**config)), user_model_folder() / "tiny.safetensors")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    for name, shape in {"one": (30, 40), "two": (3, 25, 25)}.items():
+        axes = "YX" if len(shape) == 2 else "TYX"
+        pixels = rng.integers(0, 999, shape, np.uint16)
+        path = tmp_path / "in" / f"{name}.tif"
+        tifffile.imwrite(path, pixels, metadata={"axes": axes}, imagej=True, resolution=(4, 4))
+    return tmp_path
+
+
+def test_every_image_of_a_folder_gets_its_labels_and_what_else_is_asked_for(model, folder, capsys):
+    out = folder / "out"
+    status = main(["segment", str(folder / "in"), "-o", str(out), "--model", "tiny", "--probability", "--mask",
+                   "--measurements", "--quiet"])  # fmt: skip
+    assert status == 0
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        f"{name}_{kind}" for name in ("one", "two")
+        for kind in ("labels.tif", "probability.tif", "mask.tif", "cells.csv", "recipe.json")
+    )  # fmt: skip
+    labels = tifffile.imread(out / "one_labels.tif")
+    expected = segment(tifffile.imread(folder / "in" / "one.tif"), "tiny")
+    np.testing.assert_array_equal(labels, expected.labels)
+    np.testing.assert_allclose(tifffile.imread(out / "one_probability.tif"), expected.foreground)
+    rows = (out / "one_cells.csv").read_text().splitlines()
+    assert len(rows) == expected.labels.max() + 1
+    assert f"one.tif: {expected.labels.max()} cells" in capsys.readouterr().out
+
+
+def test_every_plane_of_a_time_series_is_segmented_by_itself(model, folder):
+    main(["segment", str(folder / "in" / "two.tif"), "-o", str(folder), "--model", "tiny", "--quiet"])
+    labels = tifffile.imread(folder / "two_labels.tif")
+    frames = tifffile.imread(folder / "in" / "two.tif")
+    for found, frame in zip(labels, frames, strict=True):
+        np.testing.assert_array_equal(found, segment(frame, "tiny").labels)
+    with tifffile.TiffFile(folder / "two_labels.tif") as file:
+        assert file.series[0].axes == "TYX"
+        assert file.pages[0].tags["XResolution"].value[0] / file.pages[0].tags["XResolution"].value[1] == 4
+
+
+def test_a_failing_image_is_one_sentence_and_the_rest_go_on(model, folder, capsys):
+    (folder / "in" / "broken.tif").write_bytes(b"II*\x00 nothing")
+    status = main(["segment", str(folder / "in"), "-o", str(folder / "out"), "--model", "tiny", "--quiet"])
+    assert status == 1
+    assert (folder / "out" / "one_labels.tif").exists()
+    error = capsys.readouterr().err
+    assert "broken.tif" in error
+    assert "1 of 3 images failed" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "absent"], "no model named 'absent'"),
+        (["--threshold", "1.5"], "threshold must be at most 1"),
+        (["--diameter", "0"], "diameter must be at least 1"),
+        (["--tile", "1"], "tile must be at least 8"),
+    ],
+)
+def test_what_a_user_can_put_right_is_one_sentence(model, folder, capsys, words, message):
+    chosen = ["--model", "tiny", *words] if "--model" not in words else words
+    assert main(["segment", str(folder / "in"), "-o", str(folder / "out"), *chosen]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_images_that_would_overwrite_each_others_results_are_refused(model, folder, capsys):
+    (folder / "other").mkdir()
+    (folder / "other" / "one.tif").write_bytes((folder / "in" / "one.tif").read_bytes())
+    inputs = [str(folder / "in"), str(folder / "other")]
+    assert main(["segment", *inputs, "-o", str(folder / "out"), "--model", "tiny"]) == 1
+    assert "overwrite" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
+def test_the_estimate_writes_nothing(model, folder, capsys):
+    assert (
+        main(["segment", str(folder / "in"), "-o", str(folder / "out"), "--model", "tiny", "--estimate"]) == 0
+    )
+    assert "two.tif: 3 planes of 1 tile" in capsys.readouterr().out
+    assert not (folder / "out").exists()
+
+
+def test_the_command_that_is_copied_is_the_command_that_parses_to_the_same(model, folder):
+    params = SegmentParams(
+        model="tiny", diameter=18.0, tile=24, instances=InstanceParams(threshold=0.4, grow=2)
+    )
+    image = folder / "in" / "one.tif"
+    line = segment_command(image, params, InstanceParams(), folder / "copied")
+    import shlex
+
+    words = shlex.split(line)
+    assert words[:2] == ["utile", "segment"]
+    assert main([*words[1:], "--quiet"]) == 0
+    expected = segment(tifffile.imread(image), "tiny", diameter=18.0, threshold=0.4, grow=2)
+    np.testing.assert_array_equal(tifffile.imread(folder / "copied" / "one_labels.tif"), expected.labels)
+
+
+def test_models_are_listed_and_shown(model, capsys):
+    assert main(["models", "list"]) == 0
+    listing = capsys.readouterr().out
+    assert "Tiny cells" in listing
+    assert str(user_model_folder()) in listing
+    assert main(["models", "show", "tiny"]) == 0
+    assert "12 px" in capsys.readouterr().out
+    assert main(["models", "show", "tiny", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "tiny"
+    (user_model_folder() / "bad.safetensors").write_bytes(b"x")
+    assert main(["models", "list"]) == 1
+    assert "bad" in capsys.readouterr().out
