@@ -34,6 +34,8 @@ class LiveWeightMap:
 
     Attributes
     ----------
+    labels : (Y, X) integer array
+        The label image itself, not a copy.
     cells : (Y, X) integer array
         The label image with touching cells parted.
     border : (Y, X) float32 array
@@ -57,7 +59,7 @@ class LiveWeightMap:
         self.params = params or WeightMapParams()
         self.aspect = pixel_aspect(pixel_size)
         self.distances = distances
-        self._labels = labels
+        self.labels = labels
         self._seen = as_cells(labels).copy()
         self._sizes = _KnownSizes(self._seen)
         self.cells: Labels = part_cells(self._seen, self._sizes).copy()
@@ -124,7 +126,7 @@ class LiveWeightMap:
 
     def _take_changes(self, region: Window) -> Window | None:
         """Copy the changed labels and give the box in which cells may now be parted otherwise."""
-        new = as_cells(self._labels[region])
+        new = as_cells(self.labels[region])
         old = self._seen[region]
         differs = new != old
         box = _box(differs)
@@ -137,6 +139,11 @@ class LiveWeightMap:
         boxes += self._sizes.change(new[y, x], rows, columns, 1)
         self._seen[region] = new
         return _union(boxes)
+
+    @property
+    def measured_reach(self) -> float:
+        """How far distances were measured; parameters of a smaller reach cost next to nothing."""
+        return self._reach
 
     @property
     def class_weights(self) -> Float32:

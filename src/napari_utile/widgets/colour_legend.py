@@ -1,0 +1,58 @@
+"""A bar of colours with the numbers at its ends."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QRect, QSize, Qt
+from qtpy.QtGui import QImage, QPainter
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QPaintEvent
+
+__all__ = ["ColourLegend"]
+
+_BAR_HEIGHT = 12
+
+
+class ColourLegend(QWidget):
+    """Shows what the colours of an image layer stand for.
+
+    Parameters
+    ----------
+    colormap : str
+        Name of a napari colormap.
+    """
+
+    def __init__(self, colormap: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        from napari.utils.colormaps import ensure_colormap
+
+        colours = (ensure_colormap(colormap).map(np.linspace(0, 1, 256)) * 255).astype(np.uint8)
+        self._pixels = colours.tobytes()
+        self.limits = (0.0, 1.0)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_limits(self, low: float, high: float) -> None:
+        """Show these numbers."""
+        self.limits = (low, high)
+        self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        return QSize(120, _BAR_HEIGHT + self.fontMetrics().height() + 2)
+
+    def paintEvent(self, event: "QPaintEvent | None") -> None:  # noqa: D102
+        del event
+        painter = QPainter(self)
+        image = QImage(self._pixels, 256, 1, 4 * 256, QImage.Format.Format_RGBA8888)
+        painter.drawImage(QRect(0, 0, self.width(), _BAR_HEIGHT), image)
+        painter.setPen(self.palette().text().color())
+        low, high = self.limits
+        below = QRect(0, _BAR_HEIGHT + 1, self.width(), self.height() - _BAR_HEIGHT - 1)
+        for value, side in (
+            (low, Qt.AlignmentFlag.AlignLeft),
+            ((low + high) / 2, Qt.AlignmentFlag.AlignHCenter),
+            (high, Qt.AlignmentFlag.AlignRight),
+        ):
+            painter.drawText(below, int(side | Qt.AlignmentFlag.AlignTop), f"{value:.3g}")
+        painter.end()
