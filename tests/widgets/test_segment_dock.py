@@ -1,0 +1,499 @@
+import gc
+import weakref
+
+import dask.array as da
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+
+from napari_utile.engine.simulate import simulate
+from napari_utile.widgets.result_layers import METADATA_KEY
+from napari_utile.widgets.segment_dock import SegmentDock
+from napari_utile.widgets.viewer_layers import session_of
+
+WAIT = 30_000
+
+
+@pytest.fixture(autouse=True)
+def _fast(bright_nuclei):
+    """Segment with a model that takes no time."""
+
+
+@pytest.fixture
+def model_file(tmp_path, make_bright_model):
+    """Another model, which suggests other instance parameters."""
+    return make_bright_model(tmp_path / "bright.safetensors", instances={"minimum_size": 5}).path
+
+
+@pytest.fixture(scope="module")
+def image():
+    return simulate("nuclei", height=96, width=128, cells=8, seed=3).image
+
+
+@pytest.fixture
+def viewer():
+    """A viewer without a window: made in no time."""
+    return ViewerModel()
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    dock = SegmentDock(viewer)
+    qtbot.addWidget(dock)
+    dock.show()
+    return dock
+
+
+def finish(qtbot, dock):
+    qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
+
+
+def run(qtbot, dock):
+    qtbot.mouseClick(dock.form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    finish(qtbot, dock)
+
+
+def settle(qtbot, dock):
+    """Wait for what sliders started."""
+    qtbot.waitUntil(lambda: not dock._adjustments.running, timeout=WAIT)
+
+
+def names(viewer):
+    return [layer.name for layer in viewer.layers]
+
+
+def layer_of(viewer, role):
+    return next(
+        layer for layer in reversed(viewer.layers) if layer.metadata.get(METADATA_KEY, {}).get("role") == role
+    )
+
+
+def labels_of(viewer):
+    return layer_of(viewer, "instances").data
+
+
+def drag(dock, name, value):
+    """Change a parameter as a user does."""
+    dock.form.instances.field(name).box.setValue(value)
+
+
+def test_without_an_image_the_dock_says_what_to_do(dock):
+    assert "Open an image" in dock.form.empty.text()
+    assert not dock.form.empty.isHidden()
+    assert not dock.form.run_bar.run_button.isEnabled()
+
+
+def test_one_press_gives_probability_mask_and_instances(viewer, dock, qtbot, image):
+    source = viewer.add_image(
+        image,
+        name="cells",
+        scale=(0.5, 0.5),
+        translate=(3, 4),
+        rotate=20,
+        units=("um", "um"),
+        axis_labels=("y", "x"),
+    )
+    run(qtbot, dock)
+    assert names(viewer) == ["cells", "cells probability", "cells mask", "cells instances"]
+    probability, mask, instances = list(viewer.layers)[1:]
+    assert probability.data.shape == mask.data.shape == instances.data.shape == image.shape
+    assert 0 <= probability.data.min() <= probability.data.max() <= 1
+    np.testing.assert_array_equal(mask.data > 0, instances.data > 0)
+    for layer in (probability, mask, instances):
+        np.testing.assert_allclose(layer.data_to_world((5, 7)), source.data_to_world((5, 7)))
+        assert layer.units == source.units
+        assert layer.axis_labels == ("y", "x")
+    features = instances.features
+    assert list(features["index"]) == list(range(1, instances.data.max() + 1))
+    assert {"area_px", "area_um2", "centroid_y", "centroid_x", "intensity_mean"} <= set(features)
+    assert features["area_px"].sum() == np.count_nonzero(instances.data)
+    assert "µm²" in dock.form.summary.text()
+    assert instances.metadata[METADATA_KEY]["recipe"]["model"]["name"] == "nuclei"
+    assert viewer.layers.selection.active is instances
+
+
+def test_the_cost_is_said_before_it_runs(viewer, dock, qtbot, image):
+    viewer.add_image(image)
+    qtbot.waitUntil(lambda: "This will take 1 tile" in dock.form.estimate.text(), timeout=WAIT)
+
+
+def test_results_appear_tile_by_tile_and_the_preview_goes_away(viewer, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    dock.form.compute.field("tile").set_value(16)
+    seen = []
+    viewer.layers.events.inserted.connect(lambda event: seen.append(event.value.name))
+    run(qtbot, dock)
+    assert seen[0] == "cells probability (running)"
+    assert "cells probability (running)" not in names(viewer)
+
+
+def test_running_again_replaces_the_layers(viewer, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    before = list(viewer.layers)
+    run(qtbot, dock)
+    assert list(viewer.layers) == before
+
+
+def test_an_edited_result_is_kept_when_the_network_runs_again(viewer, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    edited = layer_of(viewer, "instances")
+    edited.data_setitem((np.array([0]), np.array([0])), np.array([99]))
+    run(qtbot, dock)
+    assert edited.data[0, 0] == 99
+    assert "cells instances [1]" in names(viewer)
+    assert labels_of(viewer)[0, 0] != 99
+
+
+def test_sliders_change_mask_and_instances_without_the_network(viewer, dock, qtbot, image, monkeypatch):
+    viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    probability = layer_of(viewer, "probability").data.copy()
+    before = np.count_nonzero(layer_of(viewer, "mask").data)
+    monkeypatch.setattr("napari_utile.engine.predict.run_tile", None)
+    drag(dock, "threshold", 0.95)
+    settle(qtbot, dock)
+    assert 0 < np.count_nonzero(layer_of(viewer, "mask").data) < before
+    np.testing.assert_array_equal(layer_of(viewer, "probability").data, probability)
+    drag(dock, "minimum_size", 100_000)
+    settle(qtbot, dock)
+    assert labels_of(viewer).max() == 0
+    assert "No cells" in dock.form.summary.text()
+    assert len(viewer.layers) == 4
+
+
+def test_the_recipe_follows_the_sliders(viewer, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    drag(dock, "threshold", 0.25)
+    settle(qtbot, dock)
+    recipe = layer_of(viewer, "instances").metadata[METADATA_KEY]["recipe"]
+    assert recipe["parameters"]["instances"]["threshold"] == 0.25
+    assert recipe["planes"][0]["cells"] == labels_of(viewer).max()
+
+
+def test_cancel_leaves_the_viewer_as_it_was(viewer, dock, qtbot, image):
+    viewer.add_image(np.tile(image, (4, 4)), name="cells")
+    dock.form.compute.field("tile").set_value(16)
+    dock.run()
+    qtbot.waitUntil(lambda: "cells probability (running)" in names(viewer), timeout=WAIT)
+    qtbot.mouseClick(dock.form.run_bar.cancel_button, Qt.MouseButton.LeftButton)
+    finish(qtbot, dock)
+    assert names(viewer) == ["cells"]
+    assert "Cancelled" in dock.form.status.text()
+    assert not dock.form.run_bar.busy
+    assert session_of(viewer).jobs == 0
+
+
+def test_finished_tiles_of_a_cancelled_run_are_not_computed_again(viewer, dock, qtbot, image, monkeypatch):
+    import napari_utile.engine.predict as predict
+
+    viewer.add_image(np.tile(image, (2, 2)), name="cells")
+    dock.form.compute.field("tile").set_value(64)
+    dock.run()
+    qtbot.waitUntil(lambda: "cells probability (running)" in names(viewer), timeout=WAIT)
+    dock.cancel()
+    finish(qtbot, dock)
+    kept = len(session_of(viewer).tile_cache)
+    computed = []
+    run_tile = predict.run_tile
+    monkeypatch.setattr(predict, "run_tile", lambda *args: (computed.append(1), run_tile(*args))[1])
+    run(qtbot, dock)
+    assert kept > 0
+    assert len(computed) == len(session_of(viewer).tile_cache) - kept
+
+
+def test_the_source_removed_while_running_stops_the_run(viewer, dock, qtbot, image):
+    source = viewer.add_image(np.tile(image, (4, 4)), name="cells")
+    dock.form.compute.field("tile").set_value(16)
+    dock.run()
+    qtbot.waitUntil(lambda: "cells probability (running)" in names(viewer), timeout=WAIT)
+    viewer.layers.remove(source)
+    finish(qtbot, dock)
+    assert names(viewer) == []
+
+
+def test_the_preview_removed_by_the_user_does_not_disturb_the_run(viewer, dock, qtbot, image):
+    viewer.add_image(np.tile(image, (2, 2)), name="cells")
+    dock.form.compute.field("tile").set_value(32)
+    dock.run()
+    qtbot.waitUntil(lambda: "cells probability (running)" in names(viewer), timeout=WAIT)
+    viewer.layers.remove("cells probability (running)")
+    finish(qtbot, dock)
+    assert "cells instances" in names(viewer)
+
+
+def test_the_viewer_closed_while_running_leaves_nothing_behind(make_napari_viewer, qtbot, image):
+    viewer = make_napari_viewer()
+    dock = SegmentDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    viewer.add_image(np.tile(image, (4, 4)))
+    dock.form.compute.field("tile").set_value(16)
+    dock.run()
+    job = dock._job
+    session = session_of(viewer)
+    viewer.close()
+    qtbot.waitUntil(lambda: session.closed, timeout=WAIT)
+    assert job.cancelled
+    assert job.wait(20)
+
+
+def test_a_closed_dock_stops_its_job_and_can_be_opened_again(make_napari_viewer, qtbot, image):
+    viewer = make_napari_viewer()
+    viewer.add_image(np.tile(image, (4, 4)), name="cells")
+    dock = SegmentDock(viewer)
+    held = viewer.window.add_dock_widget(dock)
+    dock.form.compute.field("tile").set_value(16)
+    dock.run()
+    job = dock._job
+    viewer.window.remove_dock_widget(held)
+    dock.deleteLater()
+    qtbot.waitUntil(lambda: job.cancelled, timeout=WAIT)
+    assert job.wait(20)
+    viewer.add_image(image, name="another")
+    again = SegmentDock(viewer)
+    viewer.window.add_dock_widget(again)
+    run(qtbot, again)
+    assert "another instances" in names(viewer)
+
+
+def test_the_current_plane_of_a_stack_is_segmented_and_planes_add_up(viewer, dock, qtbot, image):
+    stack = np.stack([np.zeros_like(image), image, image[::-1]])
+    viewer.add_image(stack, name="stack", axis_labels=("z", "y", "x"), scale=(3, 1, 1))
+    viewer.dims.set_current_step(0, 1)
+    run(qtbot, dock)
+    instances = layer_of(viewer, "instances")
+    assert instances.data.shape == stack.shape
+    first = instances.data[1].copy()
+    assert first.max() > 0
+    viewer.dims.set_current_step(0, 2)
+    run(qtbot, dock)
+    assert layer_of(viewer, "instances") is instances
+    np.testing.assert_array_equal(instances.data[1], first)
+    assert instances.data[2][instances.data[2] > 0].min() > first.max()
+    assert set(instances.features["z"]) == {1, 2}
+
+
+def test_sliders_adjust_the_plane_that_is_shown(viewer, dock, qtbot, image):
+    viewer.add_image(np.stack([image, image]), name="stack")
+    for step in (0, 1):
+        viewer.dims.set_current_step(0, step)
+        run(qtbot, dock)
+    viewer.dims.set_current_step(0, 0)
+    other = np.count_nonzero(layer_of(viewer, "mask").data[1])
+    drag(dock, "threshold", 0.95)
+    settle(qtbot, dock)
+    mask = layer_of(viewer, "mask").data
+    assert np.count_nonzero(mask[0]) < other == np.count_nonzero(mask[1])
+
+
+def test_a_drawn_shape_limits_the_result(viewer, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    triangle = np.array([[10, 10], [10, 90], [80, 10]])
+    viewer.add_shapes([triangle], shape_type="polygon")
+    dock.form.region.kind.setCurrentIndex(2)
+    run(qtbot, dock)
+    labels = labels_of(viewer)
+    assert labels.shape == image.shape
+    rows, columns = np.nonzero(labels)
+    assert rows.size
+    assert ((rows - 10) / 70 + (columns - 10) / 80 <= 1.05).all()
+    drag(dock, "threshold", 0.05)
+    settle(qtbot, dock)
+    rows, columns = np.nonzero(labels_of(viewer))
+    assert ((rows - 10) / 70 + (columns - 10) / 80 <= 1.1).all(), "sliders keep to the shape as well"
+
+
+def test_what_is_in_view_equals_that_part_of_the_whole(viewer, dock, qtbot, image):
+    layer = viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    whole = layer_of(viewer, "probability").data.copy()
+    layer.corner_pixels = np.array([[20, 30], [69, 99]])
+    dock.form.region.kind.setCurrentIndex(1)
+    layer_of(viewer, "probability").data[:] = 0
+    run(qtbot, dock)
+    np.testing.assert_allclose(
+        layer_of(viewer, "probability").data[20:70, 30:100], whole[20:70, 30:100], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64, bool])
+def test_every_type_of_pixel_is_segmented(viewer, dock, qtbot, image, dtype):
+    scaled = image / image.max()
+    data = scaled > 0.4 if dtype is bool else (scaled * 200).astype(dtype)
+    viewer.add_image(data)
+    run(qtbot, dock)
+    assert labels_of(viewer).max() > 0
+
+
+def test_colours_are_segmented_by_brightness_or_by_one_of_them(viewer, dock, qtbot, image):
+    scaled = (image / image.max() * 255).astype(np.uint8)
+    viewer.add_image(np.stack([scaled, 0 * scaled, 0 * scaled], axis=-1), rgb=True, name="stain")
+    run(qtbot, dock)
+    brightness = labels_of(viewer).max()
+    assert brightness > 0
+    assert {"intensity_mean_red", "intensity_mean_green"} <= set(layer_of(viewer, "instances").features)
+    (_, box), *_ = dock.form.source._channel_boxes
+    box.setCurrentIndex(box.findText("Green"))
+    run(qtbot, dock)
+    assert labels_of(viewer).max() == 0
+
+
+def test_a_channel_of_a_stack_is_chosen_by_name(viewer, dock, qtbot, image):
+    stack = np.stack([np.zeros_like(image), image])
+    viewer.add_image(stack, axis_labels=("c", "y", "x"), name="two")
+    assert dock.form.source.channel_axis == 0
+    (_, box), *_ = dock.form.source._channel_boxes
+    box.setCurrentIndex(box.findText("Channel 1"))
+    run(qtbot, dock)
+    assert labels_of(viewer).shape == image.shape
+    assert labels_of(viewer).max() > 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.full((40, 50), 7, np.uint8),
+        np.full((40, 50), np.nan, np.float32),
+        np.zeros((1, 1), np.uint16),
+        np.ones((1, 30)),
+    ],
+    ids=["constant", "all NaN", "one pixel", "one row"],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of napari, on contrast limits of NaN
+def test_images_without_anything_to_see_give_an_empty_result(viewer, dock, qtbot, data):
+    viewer.add_image(data, contrast_limits=(0, 1))
+    run(qtbot, dock)
+    assert dock.form.status.kind != "problem"
+    assert labels_of(viewer).shape == data.shape
+
+
+def test_broken_pixels_do_not_spoil_the_rest(viewer, dock, qtbot, image):
+    data = image.astype(np.float32)
+    data[0, :5], data[1, :5], data[2, :5] = np.nan, np.inf, -np.inf
+    viewer.add_image(data, contrast_limits=(0, 1000))
+    run(qtbot, dock)
+    assert np.isfinite(layer_of(viewer, "probability").data).all()
+    assert labels_of(viewer).max() > 0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of napari, on a layer without pixels
+def test_an_empty_layer_is_named_in_the_dock(viewer, dock, qtbot):
+    viewer.add_image(np.zeros((0, 5, 6)), name="nothing", contrast_limits=(0, 1))
+    dock.run()
+    assert dock.form.status.text() == "nothing is empty."
+    assert dock.form.status.kind == "problem"
+
+
+def test_lazy_and_multiscale_images_are_segmented_at_full_resolution(viewer, dock, qtbot, image):
+    levels = [da.from_array(image, chunks=32), da.from_array(image[::2, ::2], chunks=32)]
+    viewer.add_image(levels, multiscale=True, name="pyramid")
+    run(qtbot, dock)
+    assert labels_of(viewer).shape == image.shape
+    assert labels_of(viewer).max() > 0
+
+
+def test_a_missing_model_is_said_in_one_sentence_and_the_dock_works_on(viewer, dock, qtbot, image):
+    viewer.add_image(image)
+    session = session_of(viewer)
+    session.model = "/nowhere/lost.safetensors"
+    run(qtbot, dock)
+    assert "no model file" in dock.form.status.text()
+    assert "\n" not in dock.form.status.text()
+    assert len(viewer.layers) == 1
+    session.model = "nuclei"
+    run(qtbot, dock)
+    assert labels_of(viewer).max() > 0
+
+
+def test_a_failure_inside_torch_is_said_and_the_dock_is_free_again(viewer, dock, qtbot, image, monkeypatch):
+    def failing(*args):
+        raise RuntimeError("shape '[1, 2]' is invalid\nfor input")
+
+    monkeypatch.setattr("napari_utile.engine.predict.run_tile", failing)
+    viewer.add_image(image, name="cells")
+    dock.run()
+    finish(qtbot, dock)
+    assert "RuntimeError" in dock.form.status.text()
+    assert not dock.form.run_bar.busy
+    assert names(viewer) == ["cells"]
+
+
+def test_another_model_brings_its_own_suggestions(viewer, dock, qtbot, image, model_file):
+    viewer.add_image(image)
+    session_of(viewer).model = str(model_file)
+    qtbot.waitUntil(lambda: dock.form.instances.value().minimum_size == 5, timeout=WAIT)
+    run(qtbot, dock)
+    recipe = layer_of(viewer, "instances").metadata[METADATA_KEY]["recipe"]
+    assert recipe["parameters"]["model"] == str(model_file)
+    assert recipe["parameters"]["instances"]["minimum_size"] == 5
+
+
+def test_a_model_run_before_its_suggestions_are_shown_uses_them_all_the_same(
+    viewer, dock, qtbot, image, model_file
+):
+    viewer.add_image(image)
+    session_of(viewer).model = str(model_file)
+    run(qtbot, dock)
+    recipe = layer_of(viewer, "instances").metadata[METADATA_KEY]["recipe"]
+    assert recipe["parameters"]["instances"]["minimum_size"] == 5
+
+
+def test_the_weight_map_of_the_instances_comes_with_one_tick(viewer, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    dock.form.weight_map.click()
+    qtbot.waitUntil(lambda: "cells weight map" in names(viewer), timeout=WAIT)
+    layer = layer_of(viewer, "weight map")
+    assert layer.data.shape == image.shape
+    assert layer.data.max() > 1
+    dock.form.weight_map.click()
+    assert not layer.visible
+
+
+def test_the_command_is_copied(viewer, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    qtbot.waitUntil(lambda: "take" in dock.form.estimate.text(), timeout=WAIT)
+    drag(dock, "threshold", 0.25)
+    dock.form.diameter.set_value(30)
+    qtbot.mouseClick(dock.form.copy_command, Qt.MouseButton.LeftButton)
+    command = QGuiApplication.clipboard().text()
+    assert command.startswith("utile segment IMAGE.tif -o ")
+    assert "--threshold 0.25" in command
+    assert "--diameter 30" in command
+    assert "clipboard" in dock.form.status.text()
+
+
+def test_the_diameter_is_measured_by_a_line(viewer, dock, qtbot, image):
+    viewer.add_image(image, name="cells", scale=(0.5, 0.5))
+    dock.form.measure_diameter.click()
+    shapes = viewer.layers["diameter of a cell"]
+    shapes.add([[10, 10], [10, 34]], shape_type="line")
+    qtbot.waitUntil(lambda: dock.form.diameter.value() == 24)
+    assert names(viewer) == ["cells"]
+
+
+def test_the_dock_is_narrow(dock):
+    assert dock.form.minimumSizeHint().width() <= 340
+
+
+def test_the_session_lets_go_of_results_with_their_source(viewer, dock, qtbot, image):
+    source = viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    reference = weakref.ref(source)
+    result = weakref.ref(session_of(viewer).result_of(source, (0, 1)))
+    assert result() is not None
+    viewer.layers.clear()
+    del source
+    qtbot.wait(50)
+    gc.collect()
+    if reference() is None:
+        assert result() is None
+
+
+def test_the_dock_shows_a_long_name_without_growing(viewer, dock, image):
+    viewer.add_image(image, name="a very long name of an image " * 6)
+    assert dock.form.minimumSizeHint().width() <= 340
