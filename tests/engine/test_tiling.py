@@ -101,19 +101,23 @@ def test_a_halved_tile_covers_the_same_pixels_until_it_cannot_be_halved():
     network = networks[2]
     plan = plan_tiles((100, 120), network, 1 << 40)
     tile = plan.tiles[0]
-    halvings = 0
-    while max(tile.output_shape) > network.geometry.grid + network.geometry.smallest:
-        smaller = halve(plan, network, tile)
-        count = np.zeros(plan.shape, int)
-        for each in smaller:
-            count[each.inner] += 1
-        assert (count[tile.inner] == 1).all()
-        assert count.sum() == count[tile.inner].sum()
-        plan, tile = smaller, smaller.tiles[0]
-        halvings += 1
-    assert halvings >= 3
+    halvings = []
+
+    def halve_without_end():
+        nonlocal plan, tile
+        while True:
+            smaller = halve(plan, network, tile)
+            count = np.zeros(plan.shape, int)
+            for each in smaller:
+                count[each.inner] += 1
+            halvings.append((count[tile.inner] == 1).all() and count.sum() == count[tile.inner].sum())
+            plan, tile = smaller, smaller.tiles[0]
+
     with pytest.raises(MemoryError, match="smallest tile"):
-        halve(plan, network, tile)
+        halve_without_end()
+    assert len(halvings) >= 3
+    assert all(halvings)
+    assert max(plan.output) <= network.geometry.grid + network.geometry.smallest
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,10 @@ def _memory_budget(device: str) -> int:
 
 
 def release_memory(device: str) -> None:
-    """Give memory that no tensor uses any more back to the device."""
-    gc.collect()
+    """Give memory that no tensor uses any more back to the device; a CPU's is given back by the heap itself."""
+    if device == "cpu":
+        return
+    gc.collect()  # tensors in reference cycles, such as those of a traceback
     if device == "cuda":
         torch.cuda.empty_cache()
     elif device == "mps":
