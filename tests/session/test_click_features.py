@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from napari_utile.engine.axes import ImagePlane
+from napari_utile.session.click_features import CellTable
+from napari_utile.session.label_plane import LabelPlane
+
+
+class Known:
+    def __init__(self, probability):
+        self.probability = probability
+
+    def is_known(self, window):
+        return True
+
+    def read(self, window):
+        return self.probability[window]
+
+
+@pytest.fixture
+def labels():
+    return np.zeros((20, 30), dtype=np.int32)
+
+
+def table_of(labels):
+    return CellTable(ImagePlane(np.arange(600.0).reshape(1, 20, 30), pixel_size=(0.5, 0.5), unit="µm"))
+
+
+def plane_of(labels):
+    return LabelPlane(labels, (slice(None), slice(None)))
+
+
+def test_rows_come_change_go_and_come_back_with_their_cells(labels):
+    table = table_of(labels)
+    window = (slice(2, 6), slice(3, 8))
+    labels[window] = 4
+    table.note({4: window})
+    features = table.update(plane_of(labels), {}, Known(np.full((20, 30), 0.5)))
+    assert features["index"].tolist() == [4]
+    assert features["area_px"].tolist() == [20]
+    assert features["area_um2"].tolist() == [5.0]
+    assert features["centroid_y"].tolist() == [3.5]
+    assert 0 < features["confidence"][0] < 0.5
+    assert table.update(plane_of(labels), features, None) is None
+    labels[2] = 0
+    features = table.update(plane_of(labels), features, None)
+    assert features["area_px"].tolist() == [15]
+    assert np.isnan(features["confidence"][0])
+    before = labels.copy()
+    labels[:] = 0
+    features = table.update(plane_of(labels), features, None)
+    assert features["index"].tolist() == []
+    labels[:] = before
+    assert table.update(plane_of(labels), features, None)["area_px"].tolist() == [15]
+
+
+def test_rows_and_columns_of_other_cells_stay(labels):
+    table = table_of(labels)
+    labels[1, 1] = 9
+    table.note({9: (slice(1, 2), slice(1, 2))})
+    old = {"index": np.array([2, 9]), "mine": np.array([7.0, 8.0])}
+    features = table.update(plane_of(labels), old, None)
+    assert features["index"].tolist() == [2, 9]
+    assert features["mine"][0] == 7.0
+    assert features["area_px"][1] == 1
