@@ -14,7 +14,6 @@ from napari_utile.session.evaluation import (
     PlaneLabels,
     SweepRequest,
     best_point,
-    difference_between,
     error_spec,
     evaluation_job,
     sweep_job,
@@ -91,11 +90,11 @@ def test_the_error_layer_holds_kinds() -> None:
 
 
 def test_one_plane_is_compared_cell_by_cell_and_many_plane_by_plane() -> None:
-    difference, over = difference_between(evaluated(PREDICTION, TRUTH), 0, 1, "seg")
+    difference, over = evaluated(PREDICTION, TRUTH).differences[0]["seg"]
     assert over == "cells"
     assert difference.pairs == 4
     assert difference.mean > 0
-    difference, over = difference_between(evaluated(PREDICTION, TRUTH, planes=3), 0, 1, "ap50")
+    difference, over = evaluated(PREDICTION, TRUTH, planes=3).differences[0]["ap50"]
     assert over == "planes"
     assert difference.pairs == 3
 

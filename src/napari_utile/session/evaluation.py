@@ -108,11 +108,16 @@ class PlaneResult:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResult:
-    """Scores of each prediction, and the mistakes of the first one, worst first."""
+    """Scores of each prediction, and the mistakes of the first one, worst first.
+
+    `differences` holds, for each prediction but the first, the name of a score -> the difference to the
+    first, and what was resampled (see `difference_between`).
+    """
 
     names: tuple[str, ...]
     planes: tuple[PlaneResult, ...]
     errors: tuple[FoundError, ...]
+    differences: tuple[dict[str, tuple[Difference, str]], ...] = ()
 
     def scores(self, prediction: int) -> dict[str, float]:
         """Mean scores of a prediction over the planes; counts are summed."""
@@ -140,7 +145,11 @@ def evaluation_job(request: EvaluationRequest) -> Generator[tuple[int, int], Non
         itertools.chain.from_iterable(plane.errors for plane in planes),
         key=lambda found: (-found.error.cells, -found.error.pixels, found.index),
     )
-    return EvaluationResult(request.names, tuple(planes), tuple(errors))
+    differences = tuple(
+        {score: difference_between(planes, 0, which, score) for score in planes[0].evaluations[0].scores}
+        for which in range(1, len(request.names))
+    )
+    return EvaluationResult(request.names, tuple(planes), tuple(errors), differences)
 
 
 def _evaluate_plane(plane: PlaneLabels, request: EvaluationRequest) -> PlaneResult:
@@ -191,13 +200,13 @@ def _placed(errors: list[CellError], plane: PlaneLabels) -> list[FoundError]:
 
 
 def difference_between(
-    result: EvaluationResult, first: int, second: int, score: str
+    planes: Sequence[PlaneResult], first: int, second: int, score: str
 ) -> tuple[Difference, str]:
     """Say how certain the difference between two predictions is, over planes or, with one plane, over cells.
 
     Parameters
     ----------
-    result : EvaluationResult
+    planes : sequence of PlaneResult
     first, second : int
         Positions of the predictions.
     score : str
@@ -210,12 +219,11 @@ def difference_between(
     str
         What was resampled: ``"planes"``, or ``"cells"``, which only SEG, a mean over cells, allows.
     """
-    if score == "seg" and len(result.planes) == 1:
-        one, other = (cell_jaccards(result.planes[0].evaluations[which].table) for which in (first, second))
+    if score == "seg" and len(planes) == 1:
+        one, other = (cell_jaccards(planes[0].evaluations[which].table) for which in (first, second))
         return paired_bootstrap(one, other), "cells"
     one, other = (
-        np.array([plane.evaluations[which].scores[score] for plane in result.planes])
-        for which in (first, second)
+        np.array([plane.evaluations[which].scores[score] for plane in planes]) for which in (first, second)
     )
     return paired_bootstrap(one, other), "planes"
 
