@@ -24,6 +24,7 @@ class SessionEvents(SignalGroup):
     precision = Signal(str)
     models_changed = Signal()
     result = Signal(object)
+    instances_offered = Signal(object)
     jobs = Signal(int)
     closed = Signal()
 
@@ -43,7 +44,8 @@ class Session:
         How many jobs are under way.
     events : SessionEvents
         Emits when one of them changes; `models_changed` when the user's library did, `result` with a
-        new result, `closed` once when the viewer closes.
+        new result, `instances_offered` with instance parameters that another dock found to be good,
+        `closed` once when the viewer closes.
     """
 
     def __init__(self) -> None:

@@ -98,6 +98,7 @@ class SegmentDock(QWidget):
         self._connections = Connections(self)
         self._connections.connect(session.events.model, self._choice_changed)
         self._connections.connect(session.events.models_changed, self._list_models)
+        self._connections.connect(session.events.instances_offered, self._take_instances)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         self._connections.connect(self._viewer.dims.events.current_step, self._choice_changed)
         session.on_close(self._drop_jobs)
@@ -242,6 +243,11 @@ class SegmentDock(QWidget):
             on_done=lambda adjusted: self._show_adjusted(source, adjusted),
             on_error=self._show_error,
         )
+
+    def _take_instances(self, params: InstanceParams) -> None:
+        self._suggested_by = self._session.model
+        self.form.show_instances(params)
+        self._adjust()
 
     def _show_adjusted(self, source: Source, result: SegmentResult) -> None:
         if source.layer not in self._viewer.layers:
