@@ -1,0 +1,119 @@
+"""The scores of one or more predictions, each explained on hover."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from napari_utile.engine.metrics.bootstrap import Difference
+from napari_utile.engine.metrics.glossary import GLOSSARY, Score
+from napari_utile.session.evaluation import EvaluationResult
+
+__all__ = ["ScoreTable"]
+
+_CONFIDENCE = "95 %"
+
+
+class ScoreTable(QTableWidget):
+    """One row a score, one column a prediction, and behind all but the first their difference to the first."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ContiguousSelection)
+        self.setWordWrap(False)
+        rows = self.verticalHeader()
+        if rows is not None:
+            rows.setVisible(False)
+            rows.setDefaultSectionSize(21)
+        self.setMinimumHeight(180)
+
+    def show_result(self, result: EvaluationResult) -> None:
+        """Fill the table."""
+        names = result.names
+        self.setColumnCount(2 * len(names))
+        headers = ["", names[0]]
+        for name in names[1:]:
+            headers += [name, "change"]
+        self.setHorizontalHeaderLabels(headers)
+        for column, text in enumerate(headers):
+            item = self.horizontalHeaderItem(column)
+            if item is not None:
+                item.setToolTip(f"Difference to {names[0]}" if column > 2 and column % 2 else text)
+        groups = list(dict.fromkeys(score.group for score in GLOSSARY.values()))
+        self.clearSpans()
+        self.setRowCount(len(GLOSSARY) + len(groups))
+        means = [result.scores(which) for which in range(len(names))]
+        row = 0
+        for group in groups:
+            self._group(row, group)
+            row += 1
+            for key, score in GLOSSARY.items():
+                if score.group == group:
+                    self._row(row, key, score, means, result)
+                    row += 1
+        header = self.horizontalHeader()
+        if header is not None:
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+
+    def _group(self, row: int, name: str) -> None:
+        item = QTableWidgetItem(name)
+        font = item.font()
+        font.setBold(True)
+        item.setFont(font)
+        self.setItem(row, 0, item)
+        self.setSpan(row, 0, 1, self.columnCount())
+
+    def _row(
+        self, row: int, key: str, score: Score, means: list[dict[str, float]], result: EvaluationResult
+    ) -> None:
+        help_text = _help(score)
+        label = QTableWidgetItem(score.label)
+        label.setToolTip(help_text)
+        self.setItem(row, 0, label)
+        for which, one in enumerate(means):
+            column = 1 if which == 0 else 2 * which
+            self.setItem(row, column, _number(score.text(one[key]), help_text))
+            if which:
+                difference, over = result.differences[which - 1][key]
+                change = one[key] - means[0][key]
+                self.setItem(row, column + 1, _difference(score, change, difference, over))
+
+
+def _number(text: str, help_text: str) -> QTableWidgetItem:
+    item = QTableWidgetItem(text)
+    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    item.setToolTip(help_text)
+    return item
+
+
+def _difference(score: Score, change: float, difference: Difference, over: str) -> QTableWidgetItem:
+    if change != change:
+        return _number("–", "Undefined for one of the two.")
+    digits = score.decimals
+    text = f"{change:+.{digits}f}"
+    if difference.low != difference.low:
+        return _number(
+            text, "One plane is too little to say how certain this is; only SEG is compared by cell."
+        )
+    interval = f"{difference.low:+.{digits}f} to {difference.high:+.{digits}f}"
+    sure = "The interval leaves out 0." if difference.is_clear else "It may well be chance."
+    item = _number(
+        f"{text} *" if difference.is_clear else text,
+        f"{_CONFIDENCE} interval of the mean difference: {interval} "
+        f"(paired bootstrap over {difference.pairs} {over}). {sure}",
+    )
+    if difference.is_clear:
+        font = item.font()
+        font.setBold(True)
+        item.setFont(font)
+    return item
+
+
+def _help(score: Score) -> str:
+    better = {True: " Higher is better.", False: " Lower is better.", None: ""}[score.higher_is_better]
+    source = f"<br><i>{score.source}</i>" if score.source else ""
+    return f"<p>{score.explanation}{better}</p><p>{_escaped(score.formula)}{source}</p>"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,259 @@
+"""The Evaluate dock, by what users press and see."""
+
+import csv
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QApplication
+
+from napari_utile.engine.instances import InstanceParams
+from napari_utile.session.evaluation import FoundError
+from napari_utile.widgets.evaluate_dock import EvaluateDock
+from napari_utile.widgets.viewer_layers import session_of
+
+TRUTH = np.zeros((60, 80), np.int32)
+TRUTH[5:15, 5:15] = 1
+TRUTH[5:15, 16:26] = 2
+TRUTH[30:42, 10:22] = 3
+TRUTH[30:42, 50:62] = 4
+# 1 and 2 merged, 3 found, 4 missed, one false.
+PREDICTION = np.where((TRUTH == 1) | (TRUTH == 2), 7, np.where(TRUTH == 3, 3, 0)).astype(np.int32)
+PREDICTION[5:15, 15] = 7
+PREDICTION[50:55, 70:75] = 9
+
+
+def until(done: Callable[[], Any], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it took too long"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    model = ViewerModel()
+    model.add_image(np.random.default_rng(0).random((60, 80)), name="cells")
+    model.add_labels(TRUTH.copy(), name="truth")
+    model.add_labels(PREDICTION.copy(), name="predicted")
+    return model
+
+
+@pytest.fixture
+def dock(viewer: ViewerModel, qtbot: Any) -> Iterator[EvaluateDock]:
+    widget = EvaluateDock(viewer)
+    qtbot.addWidget(widget)
+    yield widget
+    session_of(viewer).close()
+
+
+def evaluated(dock: EvaluateDock) -> EvaluateDock:
+    dock.form.run_bar.run_button.click()
+    until(lambda: not dock.running and dock.result is not None)
+    return dock
+
+
+def cell(dock: EvaluateDock, score: str, column: int = 1) -> str:
+    table = dock.form.scores
+    for row in range(table.rowCount()):
+        if table.item(row, 0).text() == score:
+            return str(table.item(row, column).text())
+    raise AssertionError(f"no row {score}")
+
+
+def test_it_guesses_which_layer_is_the_reference(dock: EvaluateDock) -> None:
+    assert dock.form.truth.layer.name == "truth"
+    assert dock.form.prediction.layer.name == "predicted"
+
+
+def test_numbers_errors_and_the_error_layer_appear(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    evaluated(dock)
+    assert cell(dock, "AP at IoU 0.5") == f"{1 / 6:.3f}"
+    assert cell(dock, "Reference cells") == "4"
+    kinds = [dock.form.errors.table.item(row, 0).text() for row in range(3)]
+    assert kinds == ["merged", "missed", "false"]
+    layer = viewer.layers["predicted errors"]
+    assert layer.data[35, 55] == 2
+    assert tuple(layer.colormap.map(2)) == pytest.approx((0.894, 0.102, 0.11, 1), abs=0.01)
+    assert "3 errors" in dock.form.status.text()
+
+
+def test_every_score_explains_itself_on_hover(dock: EvaluateDock) -> None:
+    evaluated(dock)
+    table = dock.form.scores
+    tips = [table.item(row, 0).toolTip() for row in range(table.rowCount()) if table.item(row, 1) is not None]
+    assert len(tips) == 25
+    assert all("<p>" in tip for tip in tips)
+    assert "TP / (TP + FP + FN)" in tips[1]
+
+
+def test_stepping_goes_to_each_error_and_round(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    evaluated(dock)
+    went: list[FoundError] = []
+    dock.form.errors.chosen.connect(went.append)
+    for _ in range(4):
+        dock.form.errors.next_button.click()
+    assert [found.error.kind.name for found in went] == ["MERGED", "MISSED", "FALSE", "MERGED"]
+    dock.form.errors.previous_button.click()
+    assert went[-1].error.kind.name == "FALSE"
+    center = viewer.scene.camera.center if hasattr(viewer, "scene") else viewer.camera.center
+    assert center[-2:] == pytest.approx((52, 72))
+    assert viewer.layers["predicted"].selected_label == 9
+    assert dock.form.errors.position.text() == "3 of 3"
+    assert dock.form.status.text() == "False: cell 9 of the prediction."
+
+
+def test_keys_step_through_the_errors(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    evaluated(dock)
+    keys = {str(key): function for key, function in viewer.keymap.items()}
+    keys["."](viewer)
+    assert dock.form.errors.row == 0
+    keys["."](viewer)
+    keys[","](viewer)
+    assert dock.form.errors.row == 0
+    assert dock.form.tabs.currentWidget() is dock.form.errors
+
+
+def test_numbers_follow_an_edit_and_its_undo(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    evaluated(dock)
+    layer = viewer.layers["predicted"]
+    layer.data_setitem(np.nonzero(TRUTH == 4), 11)
+    until(lambda: dock.form.errors.table.rowCount() == 2)
+    assert cell(dock, "Missed") == "0"
+    layer.undo()
+    until(lambda: dock.form.errors.table.rowCount() == 3)
+    assert viewer.layers["predicted errors"].data[35, 55] == 2
+
+
+def test_an_ignored_region_takes_errors_away(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    viewer.add_shapes([np.array([[28, 48], [28, 64], [44, 64], [44, 48]])], name="out of focus")
+    dock.form.ignore.set_layer(viewer.layers["out of focus"])
+    assert cell(evaluated(dock), "Missed") == "0"
+    hide = viewer.add_labels((PREDICTION == 9).astype(np.int32), name="dirt")
+    dock.form.ignore.set_layer(hide)
+    dock.form.run_bar.run_button.click()
+    until(lambda: not dock.running)
+    assert cell(dock, "False") == "0"
+
+
+def test_predictions_are_compared_with_an_interval(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    better = viewer.add_labels(TRUTH.copy(), name="better")
+    dock.form.prediction.set_layer(viewer.layers["predicted"])
+    dock.form.others.tick(better)
+    evaluated(dock)
+    assert [dock.form.scores.horizontalHeaderItem(column).text() for column in range(4)] == [
+        "",
+        "predicted",
+        "better",
+        "change",
+    ]
+    assert cell(dock, "SEG", 2) == "1.000"
+    row = next(r for r in range(30) if dock.form.scores.item(r, 0).text() == "SEG")
+    tip = dock.form.scores.item(row, 3).toolTip()
+    assert "95 % interval" in tip
+    assert "4 cells" in tip
+    assert len(dock.form.plot.listDataItems()) == 2
+
+
+def test_a_stack_is_scored_plane_by_plane_and_in_all(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    viewer.add_labels(np.stack([TRUTH, TRUTH, TRUTH]), name="truth")
+    viewer.add_labels(np.stack([TRUTH, PREDICTION, TRUTH]), name="predicted")
+    dock = EvaluateDock(viewer)
+    qtbot.addWidget(dock)
+    viewer.dims.set_current_step(0, 0)
+    evaluated(dock)
+    assert cell(dock, "AP at IoU 0.5") == "1.000"
+    viewer.dims.set_current_step(0, 1)
+    until(lambda: cell(dock, "AP at IoU 0.5") == "0.167")
+    dock.form.every_plane.setChecked(True)
+    dock.form.run_bar.run_button.click()
+    until(lambda: not dock.running)
+    assert cell(dock, "AP at IoU 0.5") == f"{(2 + 1 / 6) / 3:.3f}"
+    assert cell(dock, "Reference cells") == "12"
+    viewer.dims.set_current_step(0, 2)
+    dock.form.errors.next_button.click()
+    assert viewer.dims.current_step[0] == 1
+    assert viewer.layers["predicted errors"].data[1, 35, 55] == 2
+    session_of(viewer).close()
+
+
+@pytest.mark.parametrize("case", ["one layer", "same layer", "size"])
+def test_what_does_not_fit_is_said_in_one_sentence(case: str, qtbot: Any) -> None:
+    viewer = ViewerModel()
+    one = viewer.add_labels(TRUTH.copy(), name="truth")
+    if case == "size":
+        viewer.add_labels(np.zeros((5, 6), int), name="small")
+    if case == "same layer":
+        viewer.add_labels(TRUTH.copy(), name="other")
+    dock = EvaluateDock(viewer)
+    qtbot.addWidget(dock)
+    if case != "size":
+        dock.form.prediction.set_layer(one)
+        dock.form.truth.set_layer(one)
+    dock.run()
+    said = {
+        "one layer": "Prediction and reference are the same layer; choose two different ones.",
+        "same layer": "Prediction and reference are the same layer; choose two different ones.",
+        "size": "small is 5 x 6 pixels, but truth is 60 x 80.",
+    }
+    assert dock.form.status.text() == said[case]
+    assert dock.form.status.kind == "problem"
+    session_of(viewer).close()
+
+
+def test_an_empty_viewer_says_what_to_open(qtbot: Any) -> None:
+    dock = EvaluateDock(ViewerModel())
+    qtbot.addWidget(dock)
+    dock.run()
+    assert dock.form.status.text().startswith("Open a labels layer to judge")
+
+
+def test_the_sweep_offers_its_best_to_the_segment_dock(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    probability = np.where(TRUTH > 0, 0.9, 0.05).astype(np.float32)
+    probability[5:15, 15] = 0.6
+    viewer.add_image(probability, name="probability")
+    offered: list[InstanceParams] = []
+    session_of(viewer).events.instances_offered.connect(offered.append)
+    dock.form.sweep.probability.set_layer(viewer.layers["probability"])
+    dock.form.sweep.run_bar.run_button.click()
+    until(lambda: dock.form.sweep.use_button.isEnabled())
+    dock.form.sweep.use_button.click()
+    assert offered[0].threshold >= 0.5
+    assert "average precision of 1.000" in dock.form.sweep.best.text()
+
+
+def test_scores_are_saved_as_a_table_and_a_page(dock: EvaluateDock, tmp_path: Path) -> None:
+    evaluated(dock)
+    dock.export_csv(str(tmp_path / "scores.csv"))
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        [row] = list(csv.DictReader(file))
+    assert row["prediction"] == "predicted"
+    assert float(row["ap50"]) == pytest.approx(1 / 6)
+    dock.export_report(str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Evaluation of predicted" in page
+    assert page.count("data:image/png;base64") == 2
+    assert "Worst errors" in page
+    dock.export_csv(str(tmp_path / "missing" / "scores.csv"))
+    assert dock.form.status.kind == "problem"
+
+
+def test_the_command_is_copied(dock: EvaluateDock) -> None:
+    dock.form.copy_command.click()
+    assert QApplication.clipboard().text() == "utile evaluate PREDICTION.tif REFERENCE.tif"
+
+
+def test_removing_a_compared_layer_does_no_harm(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    evaluated(dock)
+    viewer.layers.remove("truth")
+    viewer.layers["predicted"].data_setitem((np.array([0]), np.array([0])), 5)
+    dock._follow()
+    dock.form.errors.next_button.click()
+    dock.run()
+    assert dock.form.status.kind == "problem"
