@@ -1,0 +1,101 @@
+"""The Segment dock, the command line and Python give the same labels, to the pixel."""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from qtpy.QtGui import QGuiApplication
+
+import napari_utile
+from napari_utile.cli import main
+from napari_utile.engine.io import read_image
+from napari_utile.engine.simulate import simulate
+from napari_utile.widgets.result_layers import METADATA_KEY
+from napari_utile.widgets.segment_dock import SegmentDock
+
+
+@pytest.fixture(scope="module")
+def image_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("images") / "cells.tif"
+    tifffile.imwrite(path, simulate("clustered_nuclei", height=160, width=200, cells=20, seed=5).image)
+    return path
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def in_the_dock(viewer, qtbot, path, adjust=lambda dock: None):
+    dock = SegmentDock(viewer)
+    qtbot.addWidget(dock)
+    viewer.open(str(path), plugin="napari")
+    qtbot.waitUntil(lambda: "take" in dock.form.estimate.text(), timeout=30_000)
+    adjust(dock)
+    dock.run()
+    qtbot.waitUntil(lambda: not dock.running, timeout=60_000)
+    assert dock.form.status.kind != "problem", dock.form.status.text()
+    return dock, viewer.layers[-1]
+
+
+def by_command(words, path, folder):
+    words = list(words)
+    words[words.index("-o") + 1] = str(folder)
+    assert main([*words, "--quiet"]) == 0
+    return tifffile.imread(folder / f"{path.stem}_labels.tif")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"threshold": 0.25, "split": 0.3, "minimum_size": 60}, {"diameter": 20.0}]
+)
+def test_dock_command_and_python_agree(viewer, qtbot, image_file, tmp_path, options):
+    def adjust(dock):
+        for name, value in options.items():
+            if name == "diameter":
+                dock.form.diameter.set_value(value)
+            else:
+                dock.form.instances.field(name).box.setValue(value)
+
+    dock, layer = in_the_dock(viewer, qtbot, image_file, adjust)
+    dock.copy_command()
+    copied = shlex.split(QGuiApplication.clipboard().text())
+    assert copied[:2] == ["utile", "segment"]
+    by_cli = by_command(copied[1:], image_file, tmp_path)
+    by_python = napari_utile.segment(tifffile.imread(image_file), **options).labels
+    assert layer.data.max() > 5
+    np.testing.assert_array_equal(layer.data, by_cli)
+    np.testing.assert_array_equal(layer.data, by_python)
+
+
+def test_a_slider_moved_afterwards_gives_what_a_new_run_would(viewer, qtbot, image_file, tmp_path):
+    dock, layer = in_the_dock(viewer, qtbot, image_file)
+    dock.form.instances.field("threshold").box.setValue(0.3)
+    dock.form.instances.field("split").box.setValue(0.4)
+    qtbot.waitUntil(lambda: not dock._adjustments.running, timeout=30_000)
+    by_python = napari_utile.segment(tifffile.imread(image_file), threshold=0.3, split=0.4).labels
+    np.testing.assert_array_equal(layer.data, by_python)
+    command = layer.metadata[METADATA_KEY]["recipe"]["command"]
+    np.testing.assert_array_equal(layer.data, by_command(shlex.split(command)[1:], image_file, tmp_path))
+
+
+def test_tile_size_does_not_change_the_labels_of_the_dock(viewer, qtbot, image_file):
+    _, layer = in_the_dock(
+        viewer, qtbot, image_file, lambda dock: dock.form.compute.field("tile").set_value(48)
+    )
+    np.testing.assert_array_equal(layer.data, napari_utile.segment(tifffile.imread(image_file)).labels)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("folder", ["bbbc039_fluo_nuclei", "dsb2018_stage1"])
+def test_real_images_agree_as_well(viewer, qtbot, shared_data: Path, tmp_path, folder):
+    prefix = "he_" if folder == "dsb2018_stage1" else ""
+    path = sorted((shared_data / folder / "images").glob(f"{prefix}*.tif"))[0]
+    dock, layer = in_the_dock(viewer, qtbot, path)
+    dock.copy_command()
+    by_cli = by_command(shlex.split(QGuiApplication.clipboard().text())[1:], path, tmp_path)
+    np.testing.assert_array_equal(layer.data, by_cli)
+    image = read_image(path)
+    np.testing.assert_array_equal(layer.data, napari_utile.segment(image.data, axes=image.axes).labels)
