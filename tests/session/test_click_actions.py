@@ -155,6 +155,16 @@ def test_a_second_marker_splits_a_cell_and_a_merge_undoes_it(plane):
     assert np.array_equal(plane.labels, former)
 
 
+def test_a_drag_to_where_no_label_is_adds_what_the_model_sees_there(plane):
+    plane.do(plane.clicks.take((25, 20)))
+    plane.do(plane.clicks.merge([(25, 20), (25, 34)]))
+    assert (plane.labels[25, 20], plane.labels[25, 34]) == (1, 1)
+    assert ndimage.label(plane.labels == 1)[1] == 1
+    outcome = plane.do(plane.clicks.merge([(25, 20), (2, 2)]))
+    assert outcome.edit is None
+    assert "nothing there" in outcome.message
+
+
 def test_a_cell_without_markers_is_split_between_the_click_and_its_deepest_other_pixel(plane):
     plane.labels[plane.probability > 0.5] = 1
     plane.labels[:, 55:] = 0

@@ -194,17 +194,20 @@ class Clicks:
         return Outcome(f"Cell {label} gave back {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
 
     def merge(self, points: list[Point]) -> Action:
-        """Merge the cells along a way into the first one."""
+        """Merge the cells along a way into the first one; at an end without a label, what the model sees there."""
         seen: dict[int, Point] = {}
         for point in points:
             if self.labels.holds(point) and (label := self.labels.at(point)):
                 seen.setdefault(label, point)
+        end = points[-1] if points and self.labels.holds(points[-1]) else None
+        if len(seen) == 1 and end is not None and not self.labels.at(end):
+            return self._add(end, *seen.items())
         return self._merge(seen)
 
     def _merge(self, seen: dict[int, Point]) -> Action:
+        yield from ()
         if len(seen) < 2:
             return Outcome("Drag from one cell into another to merge them.")
-        yield from ()
         objects = {label: self.labels.object_at(point) for label, point in seen.items()}
         window = bounding([box for box, _ in objects.values()], self.labels.shape, margin=1)
         present = self.labels.read(window)
@@ -214,6 +217,27 @@ class Clicks:
         edit = edit_of(merged & ~masks[0], corner(window), first)
         names = ", ".join(str(label) for label in others)
         return Outcome(f"Cell {names} is now part of cell {first}.", edit, first, cells=(first, *others))
+
+    def _add(self, end: Point, cell: tuple[int, Point]) -> Action:
+        label, point = cell
+        found = yield find_cell(self.field, end, self.params, self.radius)
+        if self.labels.at(point) != label or self.labels.at(end):
+            return _gone(label)
+        if found is None:
+            return Outcome(f"The model sees nothing there to add to cell {label}.", selected=label)
+        box, _ = self.labels.object_at(point)
+        window = bounding([box, found.window], self.labels.shape, margin=1)
+        present = self.labels.read(window)
+        own, free = present == label, present == 0
+        added = np.zeros_like(own)
+        top, left = local(corner(found.window), window)
+        added[top : top + found.mask.shape[0], left : left + found.mask.shape[1]] = found.mask
+        merged = corrections.merge_masks([own, added & free], free)
+        edit = edit_of(merged & ~own, corner(window), label)
+        marker = NewMarker("cell", end, label)
+        return Outcome(
+            f"{len(edit)} pixels were added to cell {label}.", edit, label, (marker,), cells=(label,)
+        )
 
     def remove(self, point: Point) -> Action:
         """Remove the cell at a point."""
