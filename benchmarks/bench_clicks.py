@@ -1,0 +1,273 @@
+"""Clicks: how long one takes on a 16384 x 16384 image, and how good one, two and three clicks are.
+
+Run with ``python benchmarks/bench_clicks.py`` for the times and, with the annotated images beside the checkout,
+``python benchmarks/bench_clicks.py --data ../shared/data`` for the quality as well.
+"""
+
+import argparse
+import csv
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+import zarr
+from scipy import ndimage
+from torch import nn
+from torch.nn import functional
+
+from napari_utile.engine.axes import plane_from_array
+from napari_utile.engine.markers import Marker, cells_from_markers
+from napari_utile.engine.models import load_model
+from napari_utile.engine.probability_field import ProbabilityField
+from napari_utile.engine.segment import suggested_instances
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.simulate import simulate
+from napari_utile.engine.tile_cache import TileCache
+from napari_utile.engine.warm import warm_network
+from napari_utile.session.click_actions import Clicks, Outcome
+from napari_utile.session.label_plane import LabelPlane
+
+SIZE, BLOCK = 16384, 1024
+
+
+def finish(action) -> Outcome:
+    """Carry out an action here and now."""
+    answer = None
+    try:
+        while True:
+            work = action.send(answer)
+            while True:
+                try:
+                    next(work)
+                except StopIteration as end:
+                    answer = end.value
+                    break
+    except StopIteration as end:
+        return end.value
+
+
+def large_image(folder: Path):
+    """Write cells, over and over, to a chunked image of 16384 x 16384 pixels; returns it and the cells' centres."""
+    sample = simulate("nuclei", height=BLOCK, width=BLOCK, cells=600, seed=1)
+    image = zarr.create_array(
+        folder / "large.zarr", shape=(SIZE, SIZE), chunks=(512, 512), dtype=sample.image.dtype
+    )
+    for top in range(0, SIZE, BLOCK):
+        image[top : top + BLOCK] = np.tile(sample.image, (1, SIZE // BLOCK))
+    labels = sample.labels
+    centres = ndimage.center_of_mass(labels > 0, labels, np.unique(labels)[1:])
+    return image, [(round(y), round(x)) for y, x in centres if labels[round(y), round(x)]]
+
+
+def latency(clicks: int) -> dict[str, float]:
+    """Time first clicks at places never seen, clicks where the tile is there, and previews."""
+    with tempfile.TemporaryDirectory() as folder:
+        image, centres = large_image(Path(folder))
+        model = load_model("nuclei")
+        start = time.perf_counter()
+        field = ProbabilityField(plane_from_array(image, "YX"), model, SegmentParams(), TileCache(), "large")
+        warm_network(model, field.compute)
+        ready = time.perf_counter() - start
+        labels = np.zeros((SIZE, SIZE), np.int32)
+        radius = 48 if field.object_diameter is None else int(np.clip(1.5 * field.object_diameter, 24, 256))
+        actions = Clicks(
+            LabelPlane(labels, (slice(None),) * 2), field, suggested_instances(model.card), radius=radius
+        )
+        rng = np.random.default_rng(0)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        times: dict[str, list[float]] = {"first": [], "cached": [], "preview": []}
+        for number in range(clicks + 2):
+            y, x = centres[rng.integers(len(centres))]
+            row, column = (BLOCK * int(place) for place in rng.integers(0, SIZE // BLOCK, 2))
+            for kind, offset in (("first", 0), ("preview", 3), ("cached", 3)):
+                point = (row + y + offset * (kind != "first"), column + x)
+                if kind == "cached":
+                    labels[row : row + BLOCK, column : column + BLOCK] = 0
+                start = time.perf_counter()
+                outcome = finish(actions.take(point))
+                if kind != "preview" and outcome.edit is not None:
+                    labels[outcome.edit.rows, outcome.edit.columns] = outcome.edit.values
+                if number >= 2:
+                    times[kind].append(time.perf_counter() - start)
+                if kind == "first":
+                    labels[row : row + BLOCK, column : column + BLOCK] = 0
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        found = {kind: 1000 * float(np.median(values)) for kind, values in times.items()}
+        return {**found, "ready": 1000 * ready, "grown_mb": grown / 1024}
+
+
+class SamEncoder(nn.Module):
+    """The image encoder of Segment Anything ViT-B, with random weights and without relative positions."""
+
+    def __init__(self, width: int = 768, depth: int = 12, heads: int = 12) -> None:
+        super().__init__()
+        self.heads = heads
+        self.embed = nn.Conv2d(3, width, 16, 16)
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "norm1": nn.LayerNorm(width),
+                    "qkv": nn.Linear(width, 3 * width),
+                    "out": nn.Linear(width, width),
+                    "norm2": nn.LayerNorm(width),
+                    "mlp": nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)),
+                }
+            )
+            for _ in range(depth)
+        )
+        self.neck = nn.Sequential(nn.Conv2d(width, 256, 1), nn.Conv2d(256, 256, 3, padding=1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        x = self.embed(image).permute(0, 2, 3, 1)  # (1, 64, 64, width)
+        for number, block in enumerate(self.blocks):
+            window = 0 if number in (2, 5, 8, 11) else 14
+            x = x + self._attend(block, block["norm1"](x), window)
+            x = x + block["mlp"](block["norm2"](x))
+        return self.neck(x.permute(0, 3, 1, 2))
+
+    def _attend(self, block: nn.ModuleDict, x: torch.Tensor, window: int) -> torch.Tensor:
+        side, width = x.shape[1], x.shape[3]
+        if window:
+            padded = -(-side // window) * window
+            x = functional.pad(x, (0, 0, 0, padded - side, 0, padded - side))
+            n = padded // window
+            x = x.reshape(n, window, n, window, width).permute(0, 2, 1, 3, 4).reshape(n * n, window**2, width)
+        else:
+            x = x.reshape(1, side**2, width)
+        q, k, v = block["qkv"](x).reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        x = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+        x = block["out"](x)
+        if window:
+            x = (
+                x.reshape(n, n, window, window, width)
+                .permute(0, 2, 1, 3, 4)
+                .reshape(1, padded, padded, width)
+            )
+            return x[:, :side, :side]
+        return x.reshape(1, side, side, width)
+
+
+def sam_milliseconds() -> float:
+    """Time one embedding of a 1024 x 1024 image."""
+    encoder = SamEncoder().eval()
+    with torch.inference_mode():
+        start = time.perf_counter()
+        encoder(torch.rand(1, 3, 1024, 1024))
+        return 1000 * (time.perf_counter() - start)
+
+
+def made(field: ProbabilityField, markers: list[Marker], params, window) -> np.ndarray:
+    """Return the pixels (h, w) of cell 1 in a window that the markers make."""
+    steps = cells_from_markers(field.shape, markers, params, radius=32)
+    try:
+        asked = next(steps)
+        while True:
+            asked = steps.send(field.read(asked))
+    except StopIteration as end:
+        cell = end.value.get(1)
+    found = np.zeros([part.stop - part.start for part in window], dtype=bool)
+    if cell is not None:
+        rows, columns = cell.indices()
+        rows, columns = rows - window[0].start, columns - window[1].start
+        inside = (rows >= 0) & (rows < found.shape[0]) & (columns >= 0) & (columns < found.shape[1])
+        found[rows[inside], columns[inside]] = True
+    return found
+
+
+def deepest(mask: np.ndarray) -> tuple[tuple[int, int], float]:
+    """Return the pixel of a mask that is farthest from its border, and how far that is."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    y, x = np.unravel_index(int(np.argmax(depth)), mask.shape)
+    return (int(y), int(x)), float(depth.max())
+
+
+def simulated_user(image: np.ndarray, truth: np.ndarray, model, params) -> list[list[float]]:
+    """Click on every cell: at its centre, then twice at the largest error; returns the IoU after each click."""
+    field = ProbabilityField(plane_from_array(image), model, SegmentParams(), TileCache(), object())
+    found = []
+    for number, box in enumerate(ndimage.find_objects(truth), start=1):
+        if box is None:
+            continue
+        window = tuple(
+            slice(max(part.start - 64, 0), min(part.stop + 64, size))
+            for part, size in zip(box, truth.shape, strict=True)
+        )
+        cell = truth[window] == number
+        corner = window[0].start, window[1].start
+        point, _ = deepest(cell)
+        markers = [Marker((point[0] + corner[0], point[1] + corner[1]), 1)]
+        scores = []
+        for click in range(3):
+            mask = made(field, markers, params, window)
+            scores.append(np.count_nonzero(mask & cell) / np.count_nonzero(mask | cell))
+            if click == 2:
+                break
+            (more, missing), (less, excess) = deepest(cell & ~mask), deepest(mask & ~cell)
+            if max(missing, excess) <= 1:
+                continue  # a person sees nothing left to correct
+            point = more if missing >= excess else less
+            markers.append(Marker((point[0] + corner[0], point[1] + corner[1]), 1, missing >= excess))
+        found.append(scores)
+    return found
+
+
+def quality(data: Path, most: int) -> None:
+    """Print the share of cells with IoU of at least 0.5 and 0.75 after one, two and three clicks."""
+    model = load_model("nuclei")
+    params = suggested_instances(model.card)
+    print(
+        "\nvalidation images                 cells   IoU >= 0.5: 1, 2, 3 clicks   IoU >= 0.75: 1, 2, 3 clicks"
+    )
+    for title, folder, prefix in (
+        ("DSB 2018, fluorescence", "dsb2018_stage1", "fl_"),
+        ("BBBC039, fluorescence", "bbbc039_fluo_nuclei", ""),
+    ):
+        with open(data / folder / "index.csv", newline="") as file:
+            rows = [
+                row
+                for row in csv.DictReader(file)
+                if row["split"] == "val" and row["name"].startswith(prefix)
+            ]
+        scores = []
+        for row in rows[:most]:
+            image, truth = (
+                tifffile.imread(data / folder / kind / f"{row['name']}.tif") for kind in ("images", "labels")
+            )
+            scores += simulated_user(image, truth.astype(np.int32), model, params)
+        table = np.array(scores)
+        shares = [
+            [f"{np.mean(table[:, click] >= level):6.1%}" for click in range(3)] for level in (0.5, 0.75)
+        ]
+        print(f"{title:32s} {len(table):6d}   {' '.join(shares[0]):26s}   {' '.join(shares[1])}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder with the annotated images")
+    parser.add_argument("--clicks", type=int, default=20)
+    parser.add_argument("--images", type=int, default=1000, help="at most so many of each set")
+    parser.add_argument("--only-quality", action="store_true")
+    args = parser.parse_args()
+    if not args.only_quality:
+        times = latency(args.clicks)
+        sam = sam_milliseconds()
+        print(
+            f"zarr image of {SIZE} x {SIZE}, medians of {args.clicks} clicks; ready in {times['ready']:.0f} ms"
+        )
+        print(f"  first click at a place never seen   {times['first']:8.1f} ms")
+        print(f"  click where the tile is there       {times['cached']:8.1f} ms")
+        print(f"  preview under the mouse             {times['preview']:8.1f} ms")
+        print(f"  memory grown by all of them         {times['grown_mb']:8.1f} MB")
+        print(
+            f"Segment Anything ViT-B, one embedding {sam:8.0f} ms: {sam / times['first']:.0f} times a first click"
+        )
+    if args.data:
+        quality(args.data, args.images)
+
+
+if __name__ == "__main__":
+    main()
