@@ -61,7 +61,10 @@ def test_a_table_written_and_read_gives_the_same_markers(store):
     positions, columns = store.table()
     other = MarkerStore()
     other.read_table(positions, columns)
-    assert other.markers == store.markers
+    assert [(m.kind, m.position, m.cell, m.order) for m in other.markers] == [
+        (m.kind, m.position, m.cell, m.order) for m in store.markers
+    ]
+    assert [m.threshold for m in other.markers] == [0.3, None]
 
 
 def test_moved_and_deleted_points_count_and_undone_markers_are_kept(store, labels):
@@ -72,6 +75,20 @@ def test_moved_and_deleted_points_count_and_undone_markers_are_kept(store, label
     assert [marker.position for marker in store.markers] == [(1, 1, 3), (1, 4, 4)]
     store.read_table(positions[:0], {name: column[:0] for name, column in columns.items()})
     assert [marker.kind for marker in store.markers] == ["background"]
+
+
+def test_a_moved_marker_stands_until_it_is_applied_and_then_follows_again(store, labels):
+    positions, columns = store.table()
+    store.read_table(np.add(positions, ((0, 3, 0), (0, 0, 0))), columns)
+    follow(store, labels)
+    assert store.markers[0].stands
+    assert store.markers[0].moved
+    labels[1, 3:] = 5
+    follow(store, labels)
+    assert not store.markers[0].moved
+    labels[1, 3:] = 0
+    follow(store, labels)
+    assert not store.markers[0].stands
 
 
 def test_points_that_are_no_markers_are_refused_or_left_out(store):

@@ -6,7 +6,7 @@ labels are looked at after the answer is there, so painting in between is never 
 """
 
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,8 @@ class Clicks:
         Whether a new cell takes pixels of others.
     radius : int
         Half the width of the first window that is read.
+    windows : mapping of int to Window
+        Where cells that were clicked before lie.
     """
 
     labels: LabelPlane
@@ -108,6 +110,7 @@ class Clicks:
     markers: list[Marker] = dataclasses.field(default_factory=list)
     overwrite: bool = False
     radius: int = SMALLEST_RADIUS
+    windows: Mapping[int, Window] = dataclasses.field(default_factory=dict)
 
     def take(self, point: Point) -> Action:
         """Take the cell at a point under the next free label; select it where it is labelled already."""
@@ -295,10 +298,15 @@ class Clicks:
         cells = yield find_marked(self.field, standing, self.params, self.radius)
         labels = {marker.cell for marker in standing if marker.positive}
         edits = []
-        for marker in standing:
-            if marker.positive and self.labels.at(marker.point) == marker.cell and marker.cell in cells:
-                box, mask = self.labels.object_at(marker.point)
-                edits.append(edit_of(mask, corner(box), 0))
+        for label in cells:  # also where a marker was moved away from
+            window = self.windows.get(label)
+            points = [marker.point for marker in standing if marker.cell == label and marker.positive]
+            if window is not None:
+                edits.append(edit_of(self.labels.read(window) == label, corner(window), 0))
+            for point in points:
+                if self.labels.at(point) == label:
+                    box, mask = self.labels.object_at(point)
+                    edits.append(edit_of(mask, corner(box), 0))
         for label, cell in cells.items():
             present = self.labels.read(cell.window)
             free = (present == 0) | np.isin(present, list(labels)) | self.overwrite

@@ -52,6 +52,11 @@ class CellTable:
             known = self._windows.get(label)
             self._windows[label] = window if known is None else bounding([known, window], self._plane.shape)
 
+    @property
+    def windows(self) -> dict[int, Window]:
+        """Where the known cells lie, or lay."""
+        return dict(self._windows)
+
     def changed(self, labels: LabelPlane) -> tuple[list[int], list[int]]:
         """Look at the known cells; returns the labels whose pixels changed, and those that are gone."""
         changed: list[int] = []

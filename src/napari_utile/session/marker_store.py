@@ -33,6 +33,8 @@ class StoredMarker:
         The contour the cell was grown or shrunk to.
     stands : bool
         False while the click that set it is undone.
+    moved : bool
+        True from when a user moves or loads it until it is applied.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class StoredMarker:
     order: int
     threshold: float | None = None
     stands: bool = True
+    moved: bool = False
 
 
 @dataclass
@@ -67,6 +70,9 @@ class MarkerStore:
         changed = False
         for marker in self.markers:
             label = label_at(marker.position)
+            if marker.moved:
+                marker.moved = label != marker.cell if marker.kind != "background" else label != 0
+                continue
             stands = label == 0 if marker.kind == "background" else label != 0
             cell = label if label and marker.kind != "background" else marker.cell
             if (stands, cell) != (marker.stands, marker.cell):
@@ -119,6 +125,7 @@ class MarkerStore:
         missing = [name for name in ("kind", "cell", "order") if name not in columns]
         if missing:
             raise ValueError(f"These points are no markers: they have no column {', '.join(missing)}.")
+        known = {marker.order: marker.position for marker in self.markers if not marker.moved}
         undone = [marker for marker in self.markers if not marker.stands]
         thresholds = columns.get("threshold", np.full(len(positions), np.nan))
         self.markers = undone
@@ -127,6 +134,7 @@ class MarkerStore:
             if kind not in KINDS or not np.isfinite([cell, order]).all():
                 continue  # a point that was added by hand in napari says nothing
             place = tuple(int(np.floor(float(part) + 0.5)) for part in position)
-            known = float(threshold) if np.isfinite(threshold) else None
-            self.markers.append(StoredMarker(str(kind), place, int(cell), int(order), known))
+            level = float(threshold) if np.isfinite(threshold) else None
+            moved = known.get(int(order)) != place
+            self.markers.append(StoredMarker(str(kind), place, int(cell), int(order), level, moved=moved))
         self.markers.sort(key=lambda marker: marker.order)

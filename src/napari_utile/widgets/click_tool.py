@@ -229,6 +229,7 @@ class ClickTool(QObject):
             target.store.on_plane(plane.index),
             aim.settings.overwrite,
             ready.radius,
+            aim.table.windows,
         )
         outcome: Outcome = yield from action(clicks)
         if clicks.next_label - 1 > np.iinfo(aim.labels.data.dtype).max:

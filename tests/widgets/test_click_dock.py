@@ -1,0 +1,384 @@
+import dask.array as da
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+
+from napari_utile.widgets.click_dock import ClickDock
+from napari_utile.widgets.viewer_layers import session_of
+
+WAIT = 30_000
+CELLS = ((20, 22), (20, 60), (50, 25), (52, 70), (52, 84))
+"""Centres of bright discs; the last two touch."""
+
+
+@pytest.fixture(autouse=True)
+def _fast(bright_nuclei):
+    """Click with a model that takes no time."""
+
+
+def discs(shape=(80, 110), centres=CELLS, radius=8.5):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    away = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
+    return (200 * np.clip((radius - away) / 2 + 0.5, 0, 1)).astype(np.uint8)
+
+
+class Clicker:
+    """A dock on a viewer without a window, with a mouse of its own."""
+
+    def __init__(self, qtbot, image=None, **options):
+        self.qtbot = qtbot
+        self.viewer = ViewerModel()
+        self.image = self.viewer.add_image(
+            discs() if image is None else image, name="cells of mine", **options
+        )
+        self.dock = ClickDock(self.viewer)
+        qtbot.addWidget(self.dock)
+
+    @property
+    def form(self):
+        return self.dock.form
+
+    @property
+    def labels(self):
+        return self.form.target.layer
+
+    @property
+    def status(self):
+        return self.form.status.text()
+
+    def on(self):
+        self.qtbot.mouseClick(self.form.toggle, Qt.MouseButton.LeftButton)
+        return self.finish()
+
+    def finish(self):
+        self.qtbot.waitUntil(lambda: self.dock.tool.queue.busy == 0, timeout=WAIT)
+        self.qtbot.wait(5)
+        return self
+
+    def click(self, pixel, gesture="click"):
+        self.dock.mouse.clicked.emit(pixel, gesture)
+        return self.finish()
+
+
+@pytest.fixture
+def clicker(qtbot):
+    return Clicker(qtbot).on()
+
+
+def ids(layer):
+    return np.unique(layer.data).tolist()
+
+
+def test_one_click_labels_one_cell_at_its_place_in_space(qtbot):
+    clicker = Clicker(
+        qtbot, scale=(0.5, 0.25), translate=(3, 4), rotate=30, units=("um", "um"), axis_labels=("y", "x")
+    ).on()
+    clicker.click(CELLS[0])
+    assert ids(clicker.labels) == [0, 1]
+    assert np.array_equal(
+        clicker.labels.data == 1,
+        (clicker.image.data > 80) & (np.arange(110) < 40) & (np.arange(80) < 36)[:, None],
+    )
+    for name in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels"):
+        assert np.array_equal(
+            np.asarray(getattr(clicker.labels, name)), np.asarray(getattr(clicker.image, name))
+        )
+    assert clicker.dock.tool.selected == 1
+
+
+def test_every_action_is_one_step_back_and_one_forward_at_any_depth(clicker):
+    labels, history = clicker.labels, [clicker.labels.data.copy()]
+    actions = [
+        lambda: clicker.click(CELLS[0]),
+        lambda: clicker.click(CELLS[3]),
+        lambda: clicker.click((47, 70), "shift"),
+        lambda: (clicker.dock.mouse.dragged.emit([CELLS[3], (47, 70)]), clicker.finish()),
+        lambda: labels.paint((70, 5), 7),
+        lambda: (clicker.form.larger.click(), clicker.finish()),
+        lambda: (clicker.form.smaller.click(), clicker.finish()),
+        lambda: clicker.click((20, 27), "background"),
+        lambda: clicker.click(CELLS[3], "control"),
+        lambda: (clicker.form.accept.click(), clicker.finish()),
+    ]
+    for number, act in enumerate(actions, start=1):
+        act()
+        assert not np.array_equal(labels.data, history[-1]), f"action {number}: {clicker.status}"
+        assert len(labels._undo_history) == number
+        history.append(labels.data.copy())
+    for step in reversed(history[:-1]):
+        clicker.form.undo.click()
+        assert np.array_equal(labels.data, step)
+    for step in history[1:]:
+        clicker.form.redo.click()
+        assert np.array_equal(labels.data, step)
+
+
+def test_a_click_on_a_labelled_cell_selects_it(clicker):
+    clicker.click(CELLS[0]).click(CELLS[1])
+    assert clicker.dock.tool.selected == 2
+    clicker.click(CELLS[0])
+    assert clicker.dock.tool.selected == 1
+    assert ids(clicker.labels) == [0, 1, 2]
+    assert "Cell 1 is selected" in clicker.form.cell.text()
+
+
+def test_features_come_and_go_with_the_cells(clicker):
+    clicker.click(CELLS[0]).click(CELLS[1])
+    features = clicker.labels.features
+    assert features["index"].tolist() == [1, 2]
+    assert features["area_px"].tolist() == [(clicker.labels.data == n).sum() for n in (1, 2)]
+    assert (features["confidence"] > 0.8).all()
+    assert "intensity_mean" in features
+    clicker.form.undo.click()
+    clicker.qtbot.waitUntil(lambda: clicker.labels.features["index"].tolist() == [1])
+    clicker.form.redo.click()
+    clicker.qtbot.waitUntil(lambda: clicker.labels.features["index"].tolist() == [1, 2])
+
+
+def test_markers_are_points_that_follow_undo_and_can_be_moved(clicker):
+    clicker.click(CELLS[0]).click(CELLS[1])
+    points = clicker.viewer.layers["cells of mine cells markers"]
+    assert points.data.tolist() == [list(map(float, cell)) for cell in CELLS[:2]]
+    assert points.features["kind"].tolist() == ["cell", "cell"]
+    assert points.features["cell"].tolist() == [1, 2]
+    clicker.form.undo.click()
+    clicker.qtbot.waitUntil(lambda: len(points.data) == 1)
+    clicker.form.redo.click()
+    clicker.qtbot.waitUntil(lambda: len(points.data) == 2)
+    points.data = np.array([CELLS[0], CELLS[2]], dtype=float)
+    clicker.form.apply_again.click()
+    clicker.finish()
+    assert clicker.labels.data[CELLS[2]] == 2
+    assert clicker.labels.data[CELLS[1]] == 0
+    assert clicker.viewer.layers.selection.active is clicker.labels
+
+
+def test_the_mouse_outlines_the_cell_that_a_click_would_take(clicker):
+    clicker.dock.mouse.moved.emit(CELLS[0])
+    clicker.qtbot.waitUntil(lambda: "U-Tile outline" in clicker.viewer.layers, timeout=WAIT)
+    outline = clicker.viewer.layers["U-Tile outline"]
+    window = np.argwhere(outline.data == 1)
+    placed = window + np.asarray(outline.translate)
+    clicker.click(CELLS[0])
+    assert sorted(map(tuple, placed.astype(int).tolist())) == sorted(
+        map(tuple, np.argwhere(clicker.labels.data).tolist())
+    )
+    clicker.dock.mouse.moved.emit((2, 2))
+    clicker.finish()
+    assert clicker.viewer.layers.selection.active is clicker.labels
+    clicker.form.toggle.click()
+    assert "U-Tile outline" not in clicker.viewer.layers
+
+
+def test_clicks_faster_than_the_network_are_neither_lost_nor_doubled(qtbot):
+    clicker = Clicker(qtbot)
+    clicker.form.toggle.click()
+    for cell in (*CELLS[:3], CELLS[0], CELLS[0], CELLS[1]):
+        clicker.dock.mouse.clicked.emit(cell, "click")
+    assert clicker.dock.tool.queue.busy > 1
+    clicker.finish()
+    assert ids(clicker.labels) == [0, 1, 2, 3]
+    assert len(clicker.labels._undo_history) == 3
+
+
+def test_a_click_outside_on_nan_or_on_background_changes_nothing_and_says_why(qtbot):
+    image = discs().astype(float)
+    image[:, 95:] = np.nan
+    clicker = Clicker(qtbot, image).on()
+    for pixel in (None, (5, 100), (2, 40)):
+        clicker.click(pixel)
+        assert ids(clicker.labels) == [0]
+        assert clicker.status
+
+
+def test_planes_of_a_stack_are_labelled_where_they_are_and_share_their_ids(qtbot):
+    stack = np.stack([np.zeros((80, 110), np.uint8), discs(), discs(centres=CELLS[:1])])
+    clicker = Clicker(qtbot, stack)
+    clicker.viewer.dims.set_current_step(0, 1)
+    clicker.on()
+    clicker.click(CELLS[1])
+    clicker.viewer.dims.set_current_step(0, 2)
+    clicker.click(CELLS[0])
+    assert [np.unique(plane).tolist() for plane in clicker.labels.data] == [[0], [0, 1], [0, 2]]
+    assert clicker.labels.data[2][CELLS[0]] == 2
+    clicker.form.undo.click()
+    assert [plane.max() for plane in clicker.labels.data] == [0, 1, 0]
+
+
+def test_a_slider_moved_while_the_network_computes_does_not_move_the_click(qtbot):
+    clicker = Clicker(qtbot, np.stack([discs(), np.zeros((80, 110), np.uint8)]))
+    clicker.viewer.dims.set_current_step(0, 0)
+    clicker.form.toggle.click()
+    clicker.dock.mouse.clicked.emit(CELLS[0], "click")
+    clicker.viewer.dims.set_current_step(0, 1)
+    clicker.finish()
+    assert [plane.max() for plane in clicker.labels.data] == [1, 0]
+
+
+@pytest.mark.parametrize("kind", ["dask", "multiscale", "rgb"])
+def test_lazy_multiscale_and_colour_images_work(qtbot, kind):
+    plain = discs()
+    image = {
+        "dask": da.from_array(plain, chunks=32),
+        "multiscale": [plain, plain[::2, ::2]],
+        "rgb": np.stack([plain] * 3, axis=-1),
+    }[kind]
+    clicker = Clicker(qtbot, image, multiscale=kind == "multiscale").on()
+    clicker.click(CELLS[2])
+    assert clicker.labels.data.shape == plain.shape
+    assert clicker.labels.data[CELLS[2]] == 1, clicker.status
+
+
+def test_an_existing_layer_is_taken_and_its_cells_are_never_overwritten(qtbot):
+    clicker = Clicker(qtbot)
+    mine = np.zeros((80, 110), np.uint16)
+    mine[15:19, 15:30] = 40
+    layer = clicker.viewer.add_labels(mine.copy(), name="mine")
+    clicker.form.target.set_layer(layer)
+    clicker.on().click((22, 22))
+    assert np.array_equal(layer.data == 40, mine == 40)
+    assert ids(layer) == [0, 40, 41]
+    clicker.form.undo.click()
+    assert np.array_equal(layer.data, mine)
+    clicker.form.overwrite.click()
+    clicker.click((22, 22))
+    assert (layer.data == 40).sum() < (mine == 40).sum()
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        (np.zeros((9, 9), int), {}, "shape 9 x 9"),
+        (np.zeros((80, 110), int), {"scale": (2, 2)}, "lies elsewhere"),
+        ([np.zeros((80, 110), int), np.zeros((40, 55), int)], {"multiscale": True}, "multiscale"),
+    ],
+)
+def test_a_label_layer_on_another_grid_is_refused_in_one_sentence(qtbot, data, options, words):
+    clicker = Clicker(qtbot)
+    layer = clicker.viewer.add_labels(data, **options)
+    clicker.form.target.set_layer(layer)
+    clicker.form.toggle.click()
+    assert words in clicker.status
+    assert not clicker.dock.on
+
+
+def test_a_full_label_layer_says_so(qtbot):
+    clicker = Clicker(qtbot)
+    mine = np.zeros((80, 110), np.uint8)
+    mine[0, 0] = 255
+    clicker.form.target.set_layer(clicker.viewer.add_labels(mine.copy()))
+    clicker.on().click(CELLS[0])
+    assert "no label left" in clicker.status
+    assert np.array_equal(clicker.labels.data, mine)
+
+
+def test_a_hidden_layer_is_not_edited(clicker):
+    clicker.labels.visible = False
+    clicker.click(CELLS[0])
+    assert "hidden" in clicker.status
+    assert ids(clicker.labels) == [0]
+
+
+def test_a_label_layer_deleted_while_a_click_waits_is_left_alone(qtbot):
+    clicker = Clicker(qtbot)
+    clicker.form.toggle.click()
+    layer = clicker.labels
+    clicker.dock.mouse.clicked.emit(CELLS[0], "click")
+    clicker.viewer.layers.remove(layer)
+    clicker.finish()
+    assert layer.data.max() == 0
+    assert not clicker.dock.on
+
+
+def test_the_image_deleted_turns_clicking_off(clicker):
+    clicker.viewer.layers.remove(clicker.image)
+    clicker.finish()
+    assert not clicker.dock.on
+    assert (
+        clicker.viewer.mouse_drag_callbacks == []
+        or clicker.dock.mouse._drag not in clicker.viewer.mouse_drag_callbacks
+    )
+
+
+def test_a_model_changed_in_between_counts_from_the_next_click(clicker, tmp_path, make_bright_model):
+    clicker.click(CELLS[0])
+    path = make_bright_model(tmp_path / "other.safetensors", object_diameter=20.0).path
+    session_of(clicker.viewer).model = str(path)
+    clicker.click(CELLS[1])
+    assert ids(clicker.labels) == [0, 1, 2]
+    session_of(clicker.viewer).model = str(tmp_path / "missing.safetensors")
+    clicker.click(CELLS[2])
+    assert ids(clicker.labels) == [0, 1, 2]
+    assert clicker.form.status.kind == "problem"
+
+
+def test_changed_pixels_are_looked_at_again(clicker):
+    clicker.click(CELLS[0])
+    clicker.image.data = discs(centres=((40, 50),))
+    clicker.click((40, 50))
+    assert clicker.labels.data[40, 50] == 2
+    clicker.image.data[:] = discs(centres=((65, 20),))
+    clicker.image.refresh()
+    clicker.click((65, 20))
+    assert clicker.labels.data[65, 20] == 3
+
+
+def test_painting_and_other_tools_get_their_clicks(clicker):
+    assert clicker.dock._listens()
+    clicker.labels.mode = "paint"
+    assert not clicker.dock._listens()
+    clicker.labels.mode = "pan_zoom"
+    clicker.viewer.add_shapes().mode = "add_rectangle"
+    assert not clicker.dock._listens()
+    clicker.viewer.layers.selection.active = clicker.labels
+    clicker.viewer.dims.ndisplay = 3
+    assert not clicker.dock._listens()
+
+
+def test_the_next_unsure_cell_is_shown_and_selected(clicker):
+    clicker.click(CELLS[0]).click(CELLS[1])
+    clicker.labels.data_setitem((np.arange(60, 66), np.arange(40, 46)), 9)
+    clicker.form.unsure.click()
+    clicker.finish()
+    assert clicker.dock.tool.selected == 9
+    clicker.form.unsure.click()
+    clicker.finish()
+    assert clicker.dock.tool.selected in (1, 2)
+
+
+def test_buttons_set_what_a_plain_click_does(clicker):
+    clicker.click(CELLS[3])
+    buttons = {button.objectName(): button for button in clicker.form.gestures.buttons()}
+    buttons["split"].click()
+    clicker.click((47, 70))
+    assert ids(clicker.labels) == [0, 1, 2]
+    buttons["merge"].click()
+    clicker.click(CELLS[3])
+    assert len(ids(clicker.labels)) == 2
+    buttons["remove"].click()
+    clicker.click(CELLS[3])
+    assert ids(clicker.labels) == [0]
+
+
+def test_turning_off_gives_the_mouse_back(clicker):
+    viewer = clicker.viewer
+    clicker.form.toggle.click()
+    own = (clicker.dock.mouse._drag, clicker.dock.mouse._move, clicker.dock.mouse._wheel)
+    lists = (viewer.mouse_drag_callbacks, viewer.mouse_move_callbacks, viewer.mouse_wheel_callbacks)
+    assert not any(callback in callbacks for callback in own for callbacks in lists)
+    assert any(
+        callback.__name__ == "double_click_to_zoom" for callback in viewer.mouse_double_click_callbacks
+    )
+    assert "U" not in viewer.keymap
+
+
+def test_a_closing_session_drops_what_waits(qtbot):
+    clicker = Clicker(qtbot)
+    clicker.form.toggle.click()
+    labels = clicker.labels
+    clicker.dock.mouse.clicked.emit(CELLS[0], "click")
+    session_of(clicker.viewer).close()
+    qtbot.wait(200)
+    assert labels.data.max() == 0
+    assert clicker.dock.tool.queue.busy == 0
