@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from safetensors import safe_open
 
 from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.metrics.cells import average_precision
@@ -84,7 +85,9 @@ def main() -> None:
         model = load_model(args.model)
         if model.path is None:
             raise SystemExit("Only a model that lies in a file can be written to.")
-        save_model(dataclasses.replace(model.card, instances=chosen), model.network, model.path)
+        with safe_open(model.path, "pt") as file:  # the weights keep the precision they were stored in
+            dtype = next(t.dtype for t in map(file.get_tensor, file.keys()) if t.is_floating_point())
+        save_model(dataclasses.replace(model.card, instances=chosen), model.network, model.path, dtype)
 
 
 if __name__ == "__main__":
