@@ -42,6 +42,8 @@ class LiveWeightMap:
         The border term; written in place.
     d1, d2 : (Y, X) float32 arrays
         Infinite beyond reach; written in place.
+    version : int
+        Grows with every update that found other labels, even if no weight has changed.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class LiveWeightMap:
         self._sizes = _KnownSizes(self._seen)
         self.cells: Labels = part_cells(self._seen, self._sizes).copy()
         self._inside = int(np.count_nonzero(self.cells))
+        self.version = 0
         self._measure()
 
     def _measure(self) -> None:
@@ -138,6 +141,7 @@ class LiveWeightMap:
         boxes += self._sizes.change(old[y, x], rows, columns, -1)
         boxes += self._sizes.change(new[y, x], rows, columns, 1)
         self._seen[region] = new
+        self.version += 1
         return _union(boxes)
 
     @property

@@ -25,11 +25,17 @@ class WeightMapParams:
 
     w0: Annotated[
         float,
-        Bounds(0, 1000, 0.5, label="Border weight w0", help="Weight in the narrowest gaps between cells."),
+        Bounds(
+            0,
+            1000,
+            0.5,
+            label="Weight w0",
+            help="Weight of the border term in the narrowest gaps between cells.",
+        ),
     ] = 10.0
     sigma: Annotated[
         float,
-        Bounds(0.1, 100, 0.5, "px", "Border width sigma", help="How wide a gap still counts as a border."),
+        Bounds(0.1, 100, 0.5, "px", "Width sigma", help="How wide a gap still counts as a border."),
     ] = 5.0
     balance: Annotated[
         bool,

@@ -84,8 +84,8 @@ class LossBudgetTab(QWidget):
         shares = {"borders": budget.borders, "background": budget.background, "cells": budget.cells}
         self.bar.shares = shares
         self.bar.update()
-        words = " &nbsp; ".join(
-            f'<span style="color:{_COLOURS[name]}">■</span> {name} {100 * share:.0f} %'
+        words = " ".join(
+            f'<span style="color:{_COLOURS[name]}">■</span>&nbsp;{name}&nbsp;{100 * share:.0f}%'
             for name, share in shares.items()
         )
         what = "weight" if budget.loss is None else "weighted cross-entropy"

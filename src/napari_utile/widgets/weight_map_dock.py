@@ -17,7 +17,7 @@ from napari_utile.widgets.viewer_regions import camera_of, go_to
 from napari_utile.widgets.weight_map_follower import WeightMapFollower
 from napari_utile.widgets.weight_map_form import WeightMapForm
 from napari_utile.widgets.weight_map_hover import WeightMapHover
-from napari_utile.widgets.worker import LatestJob, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import JobHandle, LatestJob, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -47,6 +47,7 @@ class WeightMapDock(QWidget):
         self.follower = WeightMapFollower(self._viewer, self)
         self.hover = WeightMapHover(self._viewer, self.follower, self)
         self._tables = LatestJob(owner=self)
+        self._saving: JobHandle | None = None
         self._stale = {"budget", "check"}
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -102,6 +103,8 @@ class WeightMapDock(QWidget):
 
     def _labels_chosen(self, layer: Any) -> None:
         self.form.set_has_labels(layer is not None)
+        self.form.show_overlay.setChecked(True)
+        self.follower.set_enabled(True)
         self.follower.params = self.form.params()
         self.follower.set_layer(layer)
 
@@ -129,10 +132,7 @@ class WeightMapDock(QWidget):
         self.form.legend.set_limits(*self.follower.limits)
 
     def _show_overlay(self, on: bool) -> None:
-        if self.follower.overlay.layer is not None and self.follower.overlay.shown:
-            self.follower.overlay.layer.visible = on
-        elif on:
-            self.follower.rebuild()
+        self.follower.set_enabled(on)
         if not on:
             self.hover.lines.clear()
 
@@ -143,7 +143,7 @@ class WeightMapDock(QWidget):
 
     def _layer_removed(self, event: Any) -> None:
         if event.value is self.follower.overlay.layer:
-            self.follower.overlay.layer = None
+            self.follower.set_enabled(False)
             self.form.show_overlay.setChecked(False)
             self.hover.lines.remove()
 
@@ -285,7 +285,7 @@ class WeightMapDock(QWidget):
             write_weight_map(target, weights, params, "YX", pixel_size, unit, term)
 
         part = "" if watched.whole else " (the part in view)"
-        run_job(
+        self._saving = run_job(
             as_job(write),
             on_done=lambda _: self.form.status.say(f"Saved {target}{part}.", "good"),
             on_error=self._show_error,

@@ -74,6 +74,7 @@ class WeightMapFollower(QObject):
         self.seconds = 0.0
         self.params = WeightMapParams()
         self.term = "border"
+        self._enabled = True
         self.loss: np.ndarray[Any, Any] | None = None
         self._layer: Any = None
         self._shown: np.ndarray[Any, Any] | None = None
@@ -132,6 +133,14 @@ class WeightMapFollower(QObject):
         if self.term == "loss":
             self._shown = None
             self._display(None)
+
+    def set_enabled(self, on: bool) -> None:
+        """Show or hide the overlay; one that was deleted is made again."""
+        self._enabled = on
+        if on:
+            self._display(None)
+        if self.overlay.layer is not None and self.overlay.shown:
+            self.overlay.layer.visible = on
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -284,14 +293,16 @@ class WeightMapFollower(QObject):
             if not watched.shares_memory:
                 everything = region is None
                 live.labels[(slice(None), slice(None)) if everything else region] = watched.read(region)
+            before = live.version
             touched = live.update(region)
         except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
             self._fail(error)
             return
-        if touched is None:
+        if live.version == before:
             return
-        self.region = touched
-        self._display(touched)
+        if touched is not None:
+            self.region = touched
+            self._display(touched)
         self.seconds = time.perf_counter() - start
         self.changed.emit()
 
@@ -305,7 +316,8 @@ class WeightMapFollower(QObject):
             region, self._shown = None, self._term_array(live)
         elif region is not None:
             self._write_term(live, region)
-        self.overlay.show(self._shown, watched, self.limits, self.params, self.term)
+        if self._enabled:
+            self.overlay.show(self._shown, watched, self.limits, self.params, self.term)
 
     def _term_array(self, live: LiveWeightMap) -> np.ndarray[Any, Any]:
         self._weights_shown = tuple(live.class_weights)

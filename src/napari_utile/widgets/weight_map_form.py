@@ -142,8 +142,8 @@ class WeightMapForm(QWidget):
             self.readout.setText(_POINT)
             return
         lines = [
-            f"<b>w = {reading.total:.2f}</b> &nbsp; = {reading.class_balance:.2f} (class balance)"
-            f" + {reading.border:.2f} (border)"
+            f"<b>w = {reading.total:.2f}</b> = {reading.class_balance:.2f} class"
+            f" + {reading.border:.2f} border"
         ]
         for place, near in enumerate(reading.near, start=1):
             where = "inside" if near.distance == 0 else f"d{place} = {near.distance:.1f} px from"
