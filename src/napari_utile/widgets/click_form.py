@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -166,8 +165,7 @@ class ClickForm(QWidget):
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
         for row, (name, text, how, help_text) in enumerate(GESTURES):
-            button = QToolButton()
-            button.setText(text)
+            button = QPushButton(text)
             button.setObjectName(name)
             button.setCheckable(True)
             button.setChecked(name == "take")

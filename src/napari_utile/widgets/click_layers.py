@@ -83,7 +83,7 @@ class OutlineLayer:
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         self._viewer = plain_viewer(viewer)
         self._layer: Any = None
-        self._shown: tuple[Any, ...] | None = None
+        self._space: dict[str, Any] = {}
 
     def show(
         self,
@@ -150,17 +150,22 @@ class OutlineLayer:
             self.remove()
             self._make(data, space)
             return
-        self._layer.data = data
-        for name in ("scale", "rotate", "shear", "affine", "translate"):
-            if not np.array_equal(np.asarray(getattr(self._layer, name)), np.asarray(space[name])):
-                setattr(self._layer, name, space[name])
-        self._layer.visible = True
+        # Every assignment draws the layer again, so only what changed is assigned.
+        for name, value in space.items():
+            if name not in ("units", "axis_labels") and not np.array_equal(value, self._space[name]):
+                setattr(self._layer, name, value)
+        self._space = space
+        if not np.array_equal(data, self._layer.data):
+            self._layer.data = data
+        if not self._layer.visible:
+            self._layer.visible = True
 
     def _make(self, data: npt.NDArray[np.uint8], space: dict[str, Any]) -> None:
         from napari.layers import Labels
         from napari.utils.colormaps import DirectLabelColormap
 
         active = self._viewer.layers.selection.active
+        self._space = space
         self._layer = Labels(
             data, name=self.NAME, opacity=1.0, colormap=DirectLabelColormap(color_dict=_OUTLINES), **space
         )
