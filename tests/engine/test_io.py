@@ -12,6 +12,7 @@ from pathlib import Path
 import dask.array
 import imageio.v3
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 import zarr
@@ -321,6 +322,28 @@ def test_planar_colours_keep_their_axis(tmp_path: Path) -> None:
     path = tmp_path / "planar.tif"
     tifffile.imwrite(path, np.zeros((3, 40, 50), np.uint8), photometric="rgb", planarconfig="separate")
     assert read_image(path).axes == "SYX"
+
+
+# Compressions that tifffile leaves to another package
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.arange(2000, dtype=np.uint16).reshape(40, 50) * 30,
+        np.arange(6000, dtype=np.uint8).reshape(40, 50, 3),
+        np.arange(6000, dtype=np.uint16).reshape(3, 40, 50),
+        np.linspace(-1, 1, 2000, dtype=np.float32).reshape(40, 50),
+    ],
+)
+def test_lzw_is_read(tmp_path: Path, pixels) -> None:
+    path = tmp_path / "lzw.tif"
+    is_stack = pixels.ndim == 3 and pixels.shape[-1] != 3
+    first, *others = [PIL.Image.fromarray(page) for page in (pixels if is_stack else [pixels])]
+    first.save(path, compression="tiff_lzw", save_all=True, append_images=others)
+    image = read_image(path)
+    assert image.axes == {2: "YX", 3: "CYX" if is_stack else "YXS"}[pixels.ndim]
+    np.testing.assert_array_equal(image.data, pixels)
 
 
 # Large files

@@ -12,6 +12,9 @@ import zarr
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.units import canonical_unit
 
+LAZY_BLOCK = 512
+"""Rows and columns that a lazy image is read by, at least."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFile:
@@ -90,8 +93,15 @@ def usable_pixel_size(
 
 def lazy(array: "zarr.Array[Any]") -> "dask.array.Array":
     """Give a zarr array as a dask array, which can also be transposed and sliced without being read."""
+    # Blocks of whole chunks, large enough that their number does not slow dask down.
+    planar = array.ndim - 2
+    chunks = tuple(
+        chunk * max(1, LAZY_BLOCK // chunk) if axis >= planar else chunk
+        for axis, chunk in enumerate(array.chunks)
+    )
     # Without a name, dask would hash the array's content.
-    return dask.array.from_array(array, chunks=array.chunks, name=False)
+    blocks: dask.array.Array = dask.array.from_array(array, chunks=chunks, name=False)
+    return blocks
 
 
 def brief(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import os
 import struct
 import uuid
@@ -9,6 +10,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import imageio.v3
 import numpy as np
 import tifffile
 import zarr
@@ -78,7 +80,7 @@ def _read(path: Path, lazy_bytes: int) -> ImageFile:
         _check_pixels(series, path)
         pixel_size, unit = _pixel_size(tif, series)
         if series.nbytes <= lazy_bytes:
-            data: Any = series.asarray()
+            data: Any = _decoded(series, path)
         elif series.dataoffset is not None and not series.dtype.hasobject:
             data = np.memmap(
                 path, series.dtype.newbyteorder(tif.byteorder), "r", series.dataoffset, tuple(series.shape)
@@ -90,6 +92,21 @@ def _read(path: Path, lazy_bytes: int) -> ImageFile:
                 store, stack.pop_all().close
             )  # the store reads from the open file while it lives
         return ImageFile(data, _axes(series.axes, series.shape), pixel_size, unit, path, _description(tif))
+
+
+def _decoded(series: tifffile.TiffPageSeries, path: Path) -> np.ndarray:
+    """Read all pixels; LZW and JPEG, which tifffile leaves to another package, through Pillow where it can."""
+    try:
+        return series.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        pages = list(imageio.v3.imiter(path, plugin="pillow"))
+        if sum(page.size for page in pages) != series.size or any(
+            page.dtype != series.dtype for page in pages
+        ):
+            raise  # such as 16-bit colours, which Pillow would cut to 8 bits
+        return np.stack(pages).reshape(series.shape)
 
 
 def _axes(axes: str, shape: tuple[int, ...]) -> str:
@@ -127,16 +144,21 @@ def _check_directories(tif: tifffile.TiffFile, path: Path) -> None:
 def _check_pixels(series: tifffile.TiffPageSeries, path: Path) -> None:
     """Compare where pixels should lie with the size of the file: tifffile leaves missing ones black."""
     if series.dataoffset is not None:
-        complete = series.dataoffset + series.nbytes <= series.parent.filehandle.size
+        complete = series.dataoffset + series.nbytes <= path.stat().st_size
     else:
+        pages = [page for page in series.pages if page is not None]
         complete = all(
-            offset + count <= page.parent.filehandle.size
-            for page in series.pages
-            if page is not None
-            for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
+            len(page.dataoffsets) >= math.prod(page.chunked) and _lies_in_file(page) for page in pages
         )
     if not complete:
         raise UtileError(f"Cannot read {path.name}: the file is truncated.")
+
+
+def _lies_in_file(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
+    size = page.parent.filehandle.size
+    return all(
+        offset + count <= size for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
+    )
 
 
 def _pixel_size(
@@ -230,7 +252,9 @@ def write_image(
     else:
         options = _ome_options(pixel_size, unit, description)
         # Random by default; the same image gives the same file.
-        options["metadata"]["UUID"] = str(uuid.UUID(bytes=hashlib.blake2b(array, digest_size=16).digest()))
+        options["metadata"]["UUID"] = str(
+            uuid.UUID(bytes=hashlib.blake2b(array.data, digest_size=16).digest())
+        )
     options["metadata"]["axes"] = axes
     with atomic_path(path) as temporary:
         tifffile.imwrite(temporary, array, compression="zlib", photometric=photometric, **options)
