@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.models import load_model
     from napari_utile.engine.segment import suggested_instances
 
-    paths = find_images(arguments.images)
+    paths = find_images(arguments.images, skip_results=True)
     _refuse_same_names(paths)
     chosen = given(arguments, SegmentParams)
     model = load_model(chosen.get("model", SegmentParams().model))
@@ -75,7 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_same_names(paths: list[Path]) -> None:
-    counts = Counter(path.stem for path in paths)
+    from napari_utile.engine.image_file import ImageFile
+
+    counts = Counter(ImageFile.name_of(path) for path in paths)
     if repeated := [name for name, count in counts.items() if count > 1]:
         raise UtileError(
             f"{counts[repeated[0]]} images are named {repeated[0]} and would overwrite each other's results: "

@@ -65,7 +65,12 @@ class ImageFile:
     @property
     def name(self) -> str:
         """File name without its image suffixes: ``cells`` for ``cells.ome.tif``."""
-        stem = self.path.stem
+        return self.name_of(self.path)
+
+    @staticmethod
+    def name_of(path: Path) -> str:
+        """Give the name that a file has without its image suffixes."""
+        stem = path.stem
         return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
 
 

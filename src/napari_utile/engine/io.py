@@ -17,6 +17,7 @@ from napari_utile.engine.tiff import read_tiff, write_image, write_labels
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "RESULT_ENDINGS",
     "ImageFile",
     "atomic_path",
     "find_images",
@@ -27,6 +28,9 @@ __all__ = [
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".zarr")
 """Suffixes taken from a folder; `read_image` itself goes by content."""
+
+RESULT_ENDINGS = ("_labels", "_probability", "_mask", "_truth")
+"""Endings of files that are made of an image and lie beside it."""
 
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PICTURE_STARTS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
@@ -84,7 +88,7 @@ def _read_picture(path: Path, kind: str) -> ImageFile:
     return ImageFile(data, "YXS" if data.ndim == 3 else "YX", None, None, path)
 
 
-def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
+def find_images(inputs: Iterable[str | os.PathLike[str]], *, skip_results: bool = False) -> list[Path]:
     """List the image files that files, folders and patterns stand for.
 
     Parameters
@@ -92,6 +96,9 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
     inputs : iterable of str or path-like
         A file is taken as it is; of a folder, the images directly inside it; a pattern with ``*``, ``?``,
         ``[...]`` or ``**`` stands for the images that match it.
+    skip_results : bool
+        Leave out of folders and patterns what was made of an image that is there too: of ``cells.tif``, for
+        example ``cells_labels.tif`` (see `RESULT_ENDINGS`).
 
     Returns
     -------
@@ -119,12 +126,26 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
         else:
             images = []
             complaint = f"There is no file or folder {path}."
+        if skip_results:
+            images = _without_results(images)
         if not images:
             raise UtileError(complaint)
         found.update(dict.fromkeys(sorted(images, key=_counting_order)))
     if not found:
         raise UtileError("No images were given.")
     return list(found)
+
+
+def _without_results(images: list[Path]) -> list[Path]:
+    stems = {(image.parent, ImageFile.name_of(image)) for image in images}
+
+    def is_result(image: Path) -> bool:
+        return any(
+            image.stem.endswith(ending) and (image.parent, image.stem.removesuffix(ending)) in stems
+            for ending in RESULT_ENDINGS
+        )
+
+    return [image for image in images if not is_result(image)]
 
 
 def _looks_like_image(path: Path) -> bool:
