@@ -12,8 +12,8 @@ from napari_utile.engine.evaluation_report import EvaluationReport, Picture
 from napari_utile.session.evaluation import EvaluationResult
 from napari_utile.widgets.compared_layers import ComparedLayers
 from napari_utile.widgets.error_colours import KIND_COLOURS, KIND_WORDS
-from napari_utile.widgets.result_layers import is_own
-from napari_utile.widgets.viewer_layers import Place, plane_data
+from napari_utile.widgets.image_behind import image_behind
+from napari_utile.widgets.viewer_layers import Place
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -55,7 +55,7 @@ def report_of(
         pictures.append(
             Picture(
                 f"Image, and the cells of {result.names[0]}{where} by kind",
-                _image_behind(viewer, place),
+                _picture_behind(viewer, place),
                 plane.error_map,
             )
         )
@@ -94,18 +94,9 @@ def _error_rows(result: EvaluationResult) -> list[list[str]]:
     return rows
 
 
-def _image_behind(viewer: "napari.viewer.Viewer", place: Place) -> Any:
-    """Return the plane of the topmost image of the same size, visible ones first, or None."""
-    for layer in sorted(reversed(viewer.layers), key=lambda layer: not layer.visible):
-        if layer._type_string != "image" or is_own(layer) or layer.multiscale:
-            continue
-        shape = tuple(layer.data.shape[:-1]) if layer.rgb else tuple(layer.data.shape)
-        if shape == place.shape:
-            there = place
-        elif shape == place.plane_shape:
-            there = Place((slice(None), slice(None)), place.plane_shape, (0, 1))
-        else:
-            continue
-        pixels = np.asarray(plane_data(layer, there))
-        return np.moveaxis(pixels[:3], 0, -1) if layer.rgb else pixels[0]
-    return None
+def _picture_behind(viewer: "napari.viewer.Viewer", place: Place) -> Any:
+    """Return grey values (Y, X) or colours (Y, X, 3) to show behind the cells, or None."""
+    pixels = image_behind(viewer, place)
+    if pixels is None:
+        return None
+    return np.moveaxis(pixels[:3], 0, -1) if len(pixels) >= 3 else pixels[0]
