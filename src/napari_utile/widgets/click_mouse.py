@@ -103,7 +103,7 @@ class ClickMouse(QObject):
     def _drag(self, _: Any, event: Any) -> Generator[None, None, None]:
         if not self._active() or event.button not in (LEFT, RIGHT):
             return
-        button, modifiers = event.button, {str(modifier) for modifier in event.modifiers}
+        button, modifiers = event.button, _names(event.modifiers)
         start = self._pixel_at(event.position)
         pressed_at = event.pos
         merging = button == LEFT and not modifiers and start is not None and self._is_cell(start)
@@ -126,12 +126,17 @@ class ClickMouse(QObject):
             self.clicked.emit(start, _gesture(button, modifiers))
 
     def _wheel(self, _: Any, event: Any) -> None:
-        if not self._active() or {str(modifier) for modifier in event.modifiers} != {"Shift"}:
+        if not self._active() or _names(event.modifiers) != {"Shift"}:
             return
         turned = event.delta[0] + event.delta[1]  # with Shift some systems turn the wheel sideways
         if turned:
             event.handled = True
             self.scrolled.emit(self._pixel_at(event.position), 1 if turned > 0 else -1)
+
+
+def _names(modifiers: Any) -> set[str]:
+    """Return the names of modifier keys; vispy has objects for them."""
+    return {str(getattr(modifier, "name", modifier)) for modifier in modifiers}
 
 
 def _gesture(button: int, modifiers: set[str]) -> str:

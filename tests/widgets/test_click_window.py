@@ -1,0 +1,180 @@
+"""The Click dock in a window of its own: everything is done with the mouse on the canvas."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_utile.widgets.click_dock import ClickDock
+from napari_utile.widgets.viewer_regions import camera_of
+
+pytestmark = pytest.mark.real_window
+
+WAIT = 60_000
+NONE, SHIFT, CONTROL = (
+    Qt.KeyboardModifier.NoModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+    Qt.KeyboardModifier.ControlModifier,
+)
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+
+
+class Window:
+    """A viewer with the dock, clicking switched on, and a mouse over the canvas."""
+
+    def __init__(self, viewer, qtbot):
+        self.viewer, self.qtbot = viewer, qtbot
+        viewer.window._qt_window.resize(1300, 850)
+        self.centres = [(y, x) for y in range(25, 250, 50) for x in range(25, 250, 50)]
+        y, x = np.mgrid[:256, :256]
+        away = np.min([np.hypot(y - cy, (x - cx) * 0.7) for cy, cx in self.centres], axis=0)
+        bright = (200 * np.clip((12 - away) / 3, 0, 1)).astype(np.uint8)
+        self.image = viewer.add_image(bright, name="nuclei", scale=(0.5, 0.5))
+        self.dock = ClickDock(viewer)
+        viewer.window.add_dock_widget(self.dock, name="Click")
+        QTest.qWait(150)
+        viewer.reset_view()
+        QTest.mouseClick(self.dock.form.toggle, LEFT)
+        self.finish()
+
+    @property
+    def labels(self):
+        return self.dock.form.target.layer
+
+    @property
+    def canvas(self):
+        return self.viewer.window._qt_viewer.canvas
+
+    def finish(self):
+        self.qtbot.waitUntil(lambda: self.dock.tool.queue.busy == 0, timeout=WAIT)
+        QTest.qWait(20)
+
+    def on_canvas(self, pixel):
+        """Return where a pixel of the image is on the canvas."""
+        corners = [
+            np.asarray(self.canvas._map_canvas2world(place, self.canvas.view))[-2:]
+            for place in ((0, 0), (100, 0), (0, 100))
+        ]
+        per_step = np.stack([corners[1] - corners[0], corners[2] - corners[0]], axis=1) / 100
+        world = np.asarray(self.image.data_to_world(pixel))[-2:]
+        x, y = np.linalg.solve(per_step, world - corners[0])
+        return QPoint(round(x), round(y))
+
+    def click(self, pixel, modifier=NONE, button=LEFT):
+        place = self.on_canvas(pixel)
+        QTest.mouseMove(self.canvas.native, place)
+        QTest.mouseClick(self.canvas.native, button, modifier, place)
+        self.finish()
+
+    def drag(self, start, end):
+        one, other = self.on_canvas(start), self.on_canvas(end)
+        QTest.mousePress(self.canvas.native, LEFT, NONE, one)
+        for share in np.linspace(0, 1, 8):
+            QTest.mouseMove(self.canvas.native, one + (other - one) * share)
+            QTest.qWait(10)
+        QTest.mouseRelease(self.canvas.native, LEFT, NONE, other)
+        self.finish()
+
+    def wheel(self, pixel, turns, modifier):
+        native, place = self.canvas.native, QPointF(self.on_canvas(pixel))
+        event = QWheelEvent(
+            place,
+            QPointF(native.mapToGlobal(place.toPoint())),
+            QPoint(0, 0),
+            QPoint(0, 120 * turns),
+            Qt.MouseButton.NoButton,
+            modifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(native, event)
+        self.finish()
+
+
+@pytest.fixture
+def window(make_napari_viewer, qtbot, bright_nuclei):
+    return Window(make_napari_viewer(show=True), qtbot)
+
+
+def count(window):
+    return len(np.unique(window.labels.data)) - 1
+
+
+def test_twenty_cells_are_taken_and_corrected_with_nothing_but_the_mouse(window):
+    for centre in window.centres[:20]:
+        window.click(centre)
+    assert count(window) == len(window.labels._undo_history) == 20
+    here = window.centres[7]
+    area = (window.labels.data == 8).sum()
+    window.click(here)
+    window.wheel(here, 1, SHIFT)
+    assert (window.labels.data == 8).sum() > area
+    window.wheel(here, -1, SHIFT)
+    left, right = (here[0], here[1] - 9), (here[0], here[1] + 9)
+    window.click(right, SHIFT)
+    assert count(window) == 21
+    assert window.labels.data[left] == 8
+    window.drag(left, right)
+    assert count(window) == 20
+    window.click(here, CONTROL)
+    assert window.labels.data[here] == 0
+    steps = len(window.labels._undo_history)
+    for _ in range(steps):
+        QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
+    assert window.labels.data.max() == 0
+    for _ in range(steps):
+        QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL | SHIFT)
+    assert window.labels.data[here] == 0
+    assert count(window) == 19
+
+
+def test_a_right_click_pushes_the_outline_back(window):
+    centre = window.centres[0]
+    window.click(centre)
+    area = np.count_nonzero(window.labels.data)
+    edge = (centre[0], centre[1] + 13)
+    assert window.labels.data[edge] == 1
+    window.click(edge, button=RIGHT)
+    assert window.labels.data[edge] == 0
+    assert window.labels.data[centre] == 1
+    assert 0 < np.count_nonzero(window.labels.data) < area
+
+
+def test_hovering_outlines_a_cell_on_the_canvas_without_labelling_it(window):
+    QTest.mouseMove(window.canvas.native, window.on_canvas(window.centres[0]))
+    QTest.mouseMove(window.canvas.native, window.on_canvas(window.centres[0]) + QPoint(1, 0))
+    window.qtbot.waitUntil(lambda: "U-Tile outline" in window.viewer.layers, timeout=WAIT)
+    QTest.qWait(50)
+    pixels = window.viewer.screenshot(canvas_only=True, flash=False)
+    assert (pixels[..., :3] == 255).all(axis=-1).sum() > 10
+    assert window.labels.data.max() == 0
+
+
+def test_dragging_on_background_and_turning_the_wheel_still_move_the_camera(window):
+    camera = camera_of(window.viewer)
+    before = np.array(camera.center)
+    window.drag((50, 50), (90, 90))
+    assert not np.allclose(camera.center, before)
+    zoom = camera.zoom
+    window.wheel((128, 128), 1, NONE)
+    assert camera.zoom != zoom
+    assert window.labels.data.max() == 0
+
+
+def test_a_double_click_takes_one_cell_and_does_not_zoom(window):
+    zoom = camera_of(window.viewer).zoom
+    place = window.on_canvas(window.centres[2])
+    QTest.mouseClick(window.canvas.native, LEFT, NONE, place)
+    QTest.mouseDClick(window.canvas.native, LEFT, NONE, place)
+    window.finish()
+    assert count(window) == 1
+    assert camera_of(window.viewer).zoom == zoom
+
+
+def test_closing_the_window_with_clicks_under_way_leaves_nothing_behind(window):
+    for centre in window.centres[:5]:
+        window.dock.mouse.clicked.emit(centre, "click")
+    window.viewer.close()
+    QTest.qWait(100)
