@@ -1,7 +1,7 @@
 """Clicks: how long one takes on a 16384 x 16384 image, and how good one, two and three clicks are.
 
-Run with ``python benchmarks/bench_clicks.py`` for the times and, with the annotated images beside the checkout,
-``python benchmarks/bench_clicks.py --data ../shared/data`` for the quality as well.
+Run with ``python benchmarks/bench_clicks.py`` for the times and, with the annotated images beside the
+checkout, ``python benchmarks/bench_clicks.py --data ../shared/data`` for the quality as well.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def latency(clicks: int) -> dict[str, float]:
         warm_network(model, field.compute)
         ready = time.perf_counter() - start
         labels = np.zeros((SIZE, SIZE), np.int32)
-        radius = 48 if field.object_diameter is None else int(np.clip(1.5 * field.object_diameter, 24, 256))
+        radius = 48 if field.object_diameter is None else int(np.clip(2 * field.object_diameter, 32, 256))
         actions = Clicks(
             LabelPlane(labels, (slice(None),) * 2), field, suggested_instances(model.card), radius=radius
         )
@@ -85,16 +85,15 @@ def latency(clicks: int) -> dict[str, float]:
             row, column = (BLOCK * int(place) for place in rng.integers(0, SIZE // BLOCK, 2))
             for kind, offset in (("first", 0), ("preview", 3), ("cached", 3)):
                 point = (row + y + offset * (kind != "first"), column + x)
-                if kind == "cached":
-                    labels[row : row + BLOCK, column : column + BLOCK] = 0
                 start = time.perf_counter()
                 outcome = finish(actions.take(point))
-                if kind != "preview" and outcome.edit is not None:
-                    labels[outcome.edit.rows, outcome.edit.columns] = outcome.edit.values
+                edit = outcome.edit
+                if kind != "preview" and edit is not None:
+                    labels[edit.rows, edit.columns] = edit.values
                 if number >= 2:
                     times[kind].append(time.perf_counter() - start)
-                if kind == "first":
-                    labels[row : row + BLOCK, column : column + BLOCK] = 0
+                if kind != "preview" and edit is not None:
+                    labels[edit.rows, edit.columns] = 0
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         found = {kind: 1000 * float(np.median(values)) for kind, values in times.items()}
         return {**found, "ready": 1000 * ready, "grown_mb": grown / 1024}

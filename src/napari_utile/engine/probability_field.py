@@ -11,20 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_utile.engine.axes import ImagePlane
-from napari_utile.engine.device import Compute, choose_compute, is_out_of_memory
+from napari_utile.engine.device import choose_compute, is_out_of_memory
+from napari_utile.engine.markers import bounding
 from napari_utile.engine.models import Model
 from napari_utile.engine.normalize import IntensityLimits, measure_limits
 from napari_utile.engine.predict import predict_tiles, run_tile
 from napari_utile.engine.segment import Prediction, foreground_of, prepare, scale_factors
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.tile_cache import TileCache
-from napari_utile.engine.tiling import Tile, Window
+from napari_utile.engine.tiling import TilePlan, Window, plan_tiles
 
 FloatArray = npt.NDArray[np.float32]
 
-# Arithmetic of one click's tile: about 50 ms on two CPU cores, less than 10 ms on a graphics card.
-_GFLOP = {"cpu": 6.0, "mps": 40.0, "cuda": 200.0}
-_TILE_SIZES = (512, 384, 256, 192, 128, 96, 64)
+# The plane is cached in blocks of about this side; what is missing of a window is computed in one run. A
+# small block means that little more than the window is computed. Pixels.
+_BLOCK = 32
 
 
 class ProbabilityField:
@@ -63,7 +64,8 @@ class ProbabilityField:
         self.compute = choose_compute(params.device, params.precision)
         self.plane = plane.for_network(model.network.config.in_channels, params.channels)
         self.limits = limits or measure_limits(self.plane.data, model.card.normalization)
-        self._params = replace(params, tile=click_tile(model, self.compute))
+        self._params = replace(params, tile=None)
+        self._block = -(-_BLOCK // model.network.geometry.grid) * model.network.geometry.grid
         self._cache = cache
         self._image_key = (image_key, self.limits)
 
@@ -91,65 +93,104 @@ class ProbabilityField:
                 return probability
 
     def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
-        """Read a window; every yield, before a tile is computed, is a point to stop at."""
+        """Read a window; every yield, before something is computed, is a point to stop at."""
         ready = self._prepare(window)
-        shape = tuple(part.stop - part.start for part in ready.plan.region)
-        found = np.empty((self.model.network.config.classes, *shape), np.float32)
-        for tile in ready.plan:
-            probabilities = self._cache.get(self._key(tile))
-            if probabilities is None:
-                yield
-                try:
-                    probabilities = run_tile(self.model, ready.plane, tile, self.compute)
-                except (RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    probabilities = None
-                if probabilities is None:
-                    found = yield from self._halved(ready)
-                    break
-                self._cache.put(self._key(tile), probabilities)
-            _paste(found, probabilities, tile.inner, ready.plan.region)
+        region, shape = ready.plan.region, ready.plan.shape
+        found = np.empty((self.model.network.config.classes, *_extent(region)), np.float32)
+        missing = []
+        for block in self._blocks(region, shape):
+            known = self._cache.get(self._key(block))
+            if known is None:
+                missing.append(block)
+            else:
+                _paste(found, known, block, region)
+        if missing:
+            around = bounding(missing, shape)
+            computed = yield from self._compute(ready, around)
+            for block in self._blocks(around, shape):
+                self._cache.put(self._key(block), _cut(computed, block, around))
+            _paste(found, computed, around, region)
         return foreground_of(ready.to_source(found), self.model.card)
 
     def is_known(self, window: Window) -> bool:
         """Whether reading this window computes nothing."""
-        return all(self._cache.get(self._key(tile)) is not None for tile in self._prepare(window).plan)
+        plan = self._prepare(window).plan
+        return all(
+            self._cache.get(self._key(block)) is not None for block in self._blocks(plan.region, plan.shape)
+        )
+
+    def _compute(self, ready: Prediction, region: Window) -> Generator[None, None, FloatArray]:
+        """Compute the classes' probabilities (K, y, x) of a region of the rescaled plane."""
+        number_bytes = 2 if self.compute.precision == "bfloat16" else 4
+        plan = plan_tiles(
+            ready.plan.shape,
+            self.model.network,
+            self.compute.memory_bytes,
+            region=region,
+            number_bytes=number_bytes,
+            most_gflop=self.compute.most_gflop,
+        )
+        computed = np.empty((self.model.network.config.classes, *_extent(region)), np.float32)
+        for tile in plan:
+            yield
+            try:
+                probabilities = run_tile(self.model, ready.plane, tile, self.compute)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                probabilities = None
+            if probabilities is None:  # out of the handler, whose traceback held the memory
+                return (yield from self._halved(ready, plan))
+            _paste(computed, probabilities, tile.inner, region)
+        return computed
+
+    def _blocks(self, region: Window, shape: tuple[int, int]) -> list[Window]:
+        """List the blocks of the lattice that a region touches, ended by the plane's border."""
+        rows, columns = (
+            [
+                slice(start, min(start + self._block, size))
+                for start in range(part.start // self._block * self._block, part.stop, self._block)
+            ]
+            for part, size in zip(region, shape, strict=True)
+        )
+        return [(row, column) for row in rows for column in columns]
 
     def _prepare(self, window: Window) -> Prediction:
         return prepare(self.plane, self.model, self._params, self.compute, self.limits, window)
 
-    def _key(self, tile: Tile) -> Hashable:
-        return (self._image_key, self.model.fingerprint, *self.compute.key, tile.key)
+    def _key(self, block: Window) -> Hashable:
+        corner = block[0].start, block[1].start
+        return (self._image_key, self.model.fingerprint, *self.compute.key, self._block, corner)
 
-    def _halved(self, ready: Prediction) -> Generator[None, None, npt.NDArray[np.float32]]:
+    def _halved(self, ready: Prediction, plan: TilePlan) -> Generator[None, None, FloatArray]:
         """Compute with ever smaller tiles, where memory is short."""
-        steps = predict_tiles(self.model, ready.plane, ready.plan, self.compute)
+        steps = predict_tiles(self.model, ready.plane, plan, self.compute)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
-                probabilities: npt.NDArray[np.float32] = end.value
+                probabilities: FloatArray = end.value
                 return probabilities
             yield
 
 
-def click_tile(model: Model, compute: Compute) -> int:
-    """Return the side of the largest tile that answers a click at once on this device, in pixels."""
-    most = _GFLOP[compute.device] * (2.0 if compute.precision == "bfloat16" else 1.0)
-    network = model.network
-    for size in _TILE_SIZES:
-        output = network.geometry.output_at_least(size)
-        if network.flops((output, output)) <= most * 1e9:
-            return size
-    return _TILE_SIZES[-1]
+def _extent(window: Window) -> tuple[int, int]:
+    return window[0].stop - window[0].start, window[1].stop - window[1].start
 
 
-def _paste(found: FloatArray, tile: FloatArray, inner: Window, region: Window) -> None:
-    """Copy the part of a tile that lies in the region into the region's array."""
-    into, part = [], []
-    for lies, wanted in zip(inner, region, strict=True):
-        start, stop = max(lies.start, wanted.start), min(lies.stop, wanted.stop)
+def _cut(computed: FloatArray, block: Window, region: Window) -> FloatArray:
+    rows, columns = (
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(block, region, strict=True)
+    )
+    return computed[:, rows, columns]
+
+
+def _paste(found: FloatArray, part: FloatArray, lies: Window, region: Window) -> None:
+    """Copy what `part`, which lies in a window, has of a region into the region's array."""
+    into, cut = [], []
+    for there, wanted in zip(lies, region, strict=True):
+        start, stop = max(there.start, wanted.start), min(there.stop, wanted.stop)
         into.append(slice(start - wanted.start, stop - wanted.start))
-        part.append(slice(start - lies.start, stop - lies.start))
-    found[:, into[0], into[1]] = tile[:, part[0], part[1]]
+        cut.append(slice(start - there.start, stop - there.start))
+    found[:, into[0], into[1]] = part[:, cut[0], cut[1]]

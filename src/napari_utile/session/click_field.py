@@ -105,7 +105,7 @@ class FieldStore:
         yield
         warm_network(model, field.compute)
         diameter = field.object_diameter
-        radius = 48 if diameter is None else int(np.clip(1.5 * diameter, 24, 256))
+        radius = 48 if diameter is None else int(np.clip(2 * diameter, 32, 256))
         ready = ReadyField(field, suggested_instances(model.card), radius, tuple(model.card.channels))
         self._ready[request.key] = ready
         while len(self._ready) > _MOST_FIELDS:
