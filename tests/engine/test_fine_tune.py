@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_utile.engine.annotation import Annotation
-from napari_utile.engine.augment import AugmentParams
+from napari_utile.engine.augment_params import AugmentParams
 from napari_utile.engine.axes import plane_from_array
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.fine_tune import FineTuned, FineTuneParams, FineTuning, fine_tune, new_model

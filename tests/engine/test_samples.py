@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from napari_utile.engine.annotation import Annotation
-from napari_utile.engine.augment import NO_AUGMENTATION, AugmentParams, draw_deformation
+from napari_utile.engine.augment import draw_deformation
+from napari_utile.engine.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.loss import IGNORE
 from napari_utile.engine.samples import Sampler, cut_sample, training_plane
 from napari_utile.engine.validation import held_out_samples

@@ -12,7 +12,7 @@ import torch
 
 from napari_utile.engine import train as train_module
 from napari_utile.engine.annotation import Annotation
-from napari_utile.engine.augment import AugmentParams
+from napari_utile.engine.augment_params import AugmentParams
 from napari_utile.engine.device import choose_compute
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.networks.unet import UNet, UNetConfig

@@ -11,7 +11,6 @@ References
 """
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -19,66 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.augment_params import AugmentParams
 
 ELASTIC_GRID = 3
 """Displacements are drawn on a grid of 3 by 3 points that spans the tile."""
 _BICUBIC_OVERSHOOT = 1.4
 """Bicubic interpolation leaves the range of its grid by no more than this factor."""
-
-
-@dataclass(frozen=True)
-class AugmentParams:
-    """How strongly training samples are varied; all zero (scale 1) gives the images as they are."""
-
-    rotation: Annotated[
-        float, Bounds(0, 180, step=5, unit="°", label="Rotation", help="Largest rotation to either side.")
-    ] = 180.0
-    flip: Annotated[bool, Bounds(label="Flips", help="Mirror half of the samples.")] = True
-    scale: Annotated[
-        float,
-        Bounds(1, 4, step=0.05, label="Scale", help="Samples are enlarged or shrunk by up to this factor."),
-    ] = 1.25
-    shift: Annotated[
-        float,
-        Bounds(
-            0, 1000, unit="px", label="Shift", help="Largest random shift of a sample, beyond where it fell."
-        ),
-    ] = 10.0
-    elastic: Annotated[
-        float,
-        Bounds(
-            0, 100, unit="px", label="Elastic deformation", help="Standard deviation of the displacements."
-        ),
-    ] = 10.0
-    contrast: Annotated[
-        float, Bounds(0, 1, step=0.05, label="Contrast", help="Largest relative change of the contrast.")
-    ] = 0.3
-    brightness: Annotated[
-        float,
-        Bounds(0, 1, step=0.05, label="Brightness", help="Largest shift, as a share of the image's range."),
-    ] = 0.1
-    gamma: Annotated[
-        float,
-        Bounds(
-            1,
-            4,
-            step=0.1,
-            label="Gamma",
-            help="Grey values are raised to a power up to this, or down to 1/this.",
-        ),
-    ] = 1.3
-    noise: Annotated[
-        float, Bounds(0, 1, step=0.01, label="Noise", help="Largest standard deviation of added noise.")
-    ] = 0.05
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
-
-
-NO_AUGMENTATION = AugmentParams(
-    rotation=0, flip=False, scale=1, shift=0, elastic=0, contrast=0, brightness=0, gamma=1, noise=0
-)
 
 
 @dataclass(frozen=True, eq=False)

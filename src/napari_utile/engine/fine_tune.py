@@ -5,22 +5,22 @@ import hashlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.axes import ImagePlane, plane_from_array
-from napari_utile.engine.compute_params import Device, Precision
 from napari_utile.engine.device import choose_compute
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.fine_tune_params import FineTuneParams
 from napari_utile.engine.instances import InstanceParams
 from napari_utile.engine.learned import Scores, best_instances, foregrounds, score
 from napari_utile.engine.model_card import ModelCard
 from napari_utile.engine.models import Model, fingerprint_of, load_model
 from napari_utile.engine.networks.families import FAMILIES, build_network
-from napari_utile.engine.parameters import Bounds, check_bounds, to_json
-from napari_utile.engine.recipes import RECIPES, Budget, Recipe
+from napari_utile.engine.parameters import to_json
+from napari_utile.engine.recipes import RECIPES, Recipe
 from napari_utile.engine.samples import TrainingPlane
 from napari_utile.engine.train import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training_data import (
@@ -35,55 +35,6 @@ MOST_CALIBRATED = 8
 """The threshold is chosen on so many planes."""
 CURVE_POINTS = 200
 """Points of the loss curve kept in a card."""
-
-
-@dataclass(frozen=True)
-class FineTuneParams:
-    """How a model is trained on annotated images."""
-
-    recipe: Annotated[str, Bounds(choices=tuple(RECIPES), label="Recipe", help="How it is trained.")] = (
-        "fine-tune"
-    )
-    minutes: Annotated[
-        float | None, Bounds(0.01, 100_000, unit="min", label="Minutes", help="Time to train.")
-    ] = None
-    steps: Annotated[int | None, Bounds(1, 100_000_000, label="Steps", help="Steps to train.")] = None
-    held_out: Annotated[
-        float,
-        Bounds(
-            0,
-            0.9,
-            step=0.05,
-            label="Hold out",
-            help="Share of the annotated tiles that is never trained on, to tell whether the model became better.",
-        ),
-    ] = 0.15
-    scale: Annotated[
-        float | None,
-        Bounds(
-            0.05,
-            20,
-            step=0.05,
-            label="Scale",
-            help="How much larger images are made for the model; by the size of the cells where empty.",
-        ),
-    ] = None
-    channels: Annotated[
-        tuple[int, ...] | None, Bounds(label="Channels", help="Image channels to read, counted from 0.")
-    ] = None
-    seed: Annotated[int, Bounds(0, 2**31 - 1, label="Seed", help="Decides all random choices.")] = 0
-    device: Device = "auto"
-    precision: Precision = "auto"
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
-
-    @property
-    def budget(self) -> Budget:
-        """Steps or minutes, whichever is given; else 5 minutes."""
-        if self.steps is None and self.minutes is None:
-            return Budget(minutes=5.0)
-        return Budget(self.steps, self.minutes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +110,7 @@ class FineTuning:
         self,
         images: Sequence[AnnotatedImage],
         base: Model,
-        params: FineTuneParams = FineTuneParams(),
+        params: FineTuneParams | None = None,
         *,
         recipe: Recipe | None = None,
         held_out: Sequence[AnnotatedImage] = (),
@@ -169,6 +120,7 @@ class FineTuning:
             raise UtileError(
                 f"{base.card.name} tells more than cells from background: it cannot be trained further."
             )
+        params = params or FineTuneParams()
         self.base, self.params, self.name = base, params, name
         self.recipe = recipe or RECIPES[params.recipe]
         self.compute = choose_compute(params.device, params.precision)

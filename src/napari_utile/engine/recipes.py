@@ -9,7 +9,7 @@ References
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from napari_utile.engine.augment import AugmentParams
+from napari_utile.engine.augment_params import AugmentParams
 from napari_utile.engine.parameters import Bounds, check_bounds
 
 

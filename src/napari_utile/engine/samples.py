@@ -10,14 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_utile.engine.annotation import DENSE, Annotation
-from napari_utile.engine.augment import (
-    NO_AUGMENTATION,
-    AugmentParams,
-    Deformation,
-    draw_deformation,
-    draw_grey_change,
-    warp,
-)
+from napari_utile.engine.augment import Deformation, draw_deformation, draw_grey_change, warp
+from napari_utile.engine.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.loss import IGNORE
 from napari_utile.engine.tiling import mirror_window
 from napari_utile.engine.touching import separate_touching

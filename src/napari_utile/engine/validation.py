@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_utile.engine.augment import NO_AUGMENTATION, draw_deformation
+from napari_utile.engine.augment import draw_deformation
+from napari_utile.engine.augment_params import NO_AUGMENTATION
 from napari_utile.engine.loss import IGNORE, weighted_cross_entropy
 from napari_utile.engine.samples import Sample, TrainingPlane, cut_sample
 
