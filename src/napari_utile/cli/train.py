@@ -1,0 +1,271 @@
+"""`utile train` and `utile fine-tune`: a model from annotated images."""
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from napari_utile.cli.options import add_options, given
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.fine_tune_params import FineTuneParams
+from napari_utile.engine.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from napari_utile.engine.fine_tune import FineTuned, FineTuning
+    from napari_utile.engine.models import Model
+    from napari_utile.engine.train import TrainStep
+    from napari_utile.engine.training_data import AnnotatedImage
+
+BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {postfix}"
+FAMILIES = ("unet", "fcn32s", "fcn16s", "fcn8s")
+EPILOG = "Images and labels are paired by name; endings such as _labels and _masks do not matter."
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add both commands."""
+    fresh = subparsers.add_parser(
+        "train",
+        help="train a network from scratch on annotated images",
+        description="Train a network from scratch on annotated images.",
+        epilog=EPILOG,
+    )
+    _add_common(fresh, "default")
+    network = fresh.add_argument_group("network")
+    network.add_argument("--family", choices=FAMILIES, default="unet", help="Default: unet.")
+    network.add_argument("--width", type=int, help="channels of the first level; 24 by default, an FCN's 16")
+    network.add_argument("--depth", type=int, help="how often a U-Net halves the image. Default: 3.")
+    network.add_argument(
+        "--in-channels", type=int, default=1, help="image channels that it reads. Default: 1."
+    )
+    network.add_argument(
+        "--batch-norm", action=argparse.BooleanOptionalAction, default=True, help="Default: yes."
+    )
+    network.add_argument("--dropout", type=float, default=0.0, help="Default: 0.")
+    network.add_argument(
+        "--from-coarser",
+        metavar="MODEL",
+        help="start an fcn16s from an fcn32s, or an fcn8s from an fcn16s",
+    )
+    fresh.set_defaults(run=run, model=None)
+
+    tune = subparsers.add_parser(
+        "fine-tune",
+        help="train a model further on a few annotated images",
+        description="Train a model further on a few annotated images. Some annotated tiles are held out; the new "
+        "model is written only where it is better on them than the one it started from (see --keep-worse).",
+        epilog=EPILOG,
+    )
+    tune.add_argument("--model", default="nuclei", help="name or file to start from. Default: nuclei.")
+    tune.add_argument("--keep-worse", action="store_true", help="write the model even if it is not better")
+    _add_common(tune, "fine-tune")
+    tune.set_defaults(run=run, family=None)
+
+
+def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
+    parser.add_argument("--images", required=True, metavar="DIR", help="file, folder or pattern of images")
+    parser.add_argument(
+        "--labels", required=True, metavar="DIR", help="file, folder or pattern of label images"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL.safetensors")
+    parser.add_argument(
+        "--validation-images", metavar="DIR", help="judge by these images instead of held-out tiles"
+    )
+    parser.add_argument("--validation-labels", metavar="DIR", help="their labels")
+    parser.add_argument(
+        "--annotation",
+        choices=("dense", "sparse"),
+        default="dense",
+        help="dense: 0 is background; sparse: 0 is unlabelled. Default: dense.",
+    )
+    parser.add_argument(
+        "--background", type=int, metavar="LABEL", help="with sparse: the label painted upon background"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue a run that was interrupted")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check everything, print the plan, train nothing"
+    )
+    parser.add_argument("--log", metavar="FILE", help="append metrics as JSON lines; - is standard output")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--recipe", choices=tuple(RECIPES), default=recipe, help=f"Default: {recipe}.")
+    add_options(parser, FineTuneParams, skip=("recipe",))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, judge and write; 1 where the model is not better than its base and so was not written."""
+    from napari_utile.engine.fine_tune import FineTuning
+
+    if arguments.output.suffix != ".safetensors":
+        raise UtileError(f"A model's file ends with .safetensors; got {arguments.output.name}.")
+    images = _read_pairs(arguments.images, arguments.labels, arguments)
+    apart: list[AnnotatedImage] = []
+    if arguments.validation_images or arguments.validation_labels:
+        if not (arguments.validation_images and arguments.validation_labels):
+            raise UtileError("Validation needs both --validation-images and --validation-labels.")
+        apart = _read_pairs(arguments.validation_images, arguments.validation_labels, arguments)
+    chosen = given(arguments, FineTuneParams)
+    params = FineTuneParams(**chosen)
+    base = _base(arguments, params.seed)
+    tuning = FineTuning(images, base, params, held_out=apart, name=arguments.output.stem)
+    if arguments.dry_run:
+        _print_plan(tuning, images)
+        return 0
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    result = _train(tuning, arguments)
+    return _keep(result, arguments)
+
+
+def _base(arguments: argparse.Namespace, seed: int) -> "Model":
+    import torch
+
+    from napari_utile.engine.fine_tune import new_model
+    from napari_utile.engine.models import load_model
+    from napari_utile.engine.networks.fcn import FCN
+
+    if arguments.family is None:
+        return load_model(arguments.model)
+    config: dict[str, Any] = {
+        "in_channels": arguments.in_channels,
+        "batch_norm": arguments.batch_norm,
+        "dropout": arguments.dropout,
+        "width": (24 if arguments.family == "unet" else 16) if arguments.width is None else arguments.width,
+    }
+    if arguments.family == "unet":
+        config["depth"] = 3 if arguments.depth is None else arguments.depth
+    elif arguments.depth is not None:
+        raise UtileError("Only a U-Net has a --depth.")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = new_model(arguments.output.stem, arguments.family, **config)
+    if arguments.from_coarser:
+        coarser = load_model(arguments.from_coarser).network
+        if not isinstance(model.network, FCN) or not isinstance(coarser, FCN):
+            raise UtileError("--from-coarser is for FCNs.")
+        model.network.initialise_from(coarser)
+    return model
+
+
+def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
+    """Read all pairs; say which files found no partner."""
+    from napari_utile.engine.annotation import Annotation
+    from napari_utile.engine.axes import plane_from_array
+    from napari_utile.engine.io import read_image
+    from napari_utile.engine.label_files import label_planes, pair_files
+    from napari_utile.engine.training_data import AnnotatedImage
+
+    pairing = pair_files(images, labels)
+    for path in pairing.first_alone:
+        print(f"{path}: there are no labels of this name; left out", file=sys.stderr)
+    for path in pairing.second_alone:
+        print(f"{path}: there is no image of this name; left out", file=sys.stderr)
+    if not pairing.pairs:
+        raise UtileError(f"No image in {images} has the name of a label image in {labels}.")
+    annotation = Annotation(arguments.annotation, background=arguments.background)
+    pairs = []
+    for pair in pairing.pairs:
+        image = read_image(pair.first)
+        planes = list(label_planes(pair.second))
+        if len(planes) != 1:
+            raise UtileError(f"{pair.second.name} has {len(planes)} planes; each label image must have one.")
+        plane = plane_from_array(
+            image.data, image.axes, name=pair.name, pixel_size=image.pixel_size, unit=image.unit
+        )
+        pairs.append(AnnotatedImage(plane, planes[0][1], annotation))
+    return pairs
+
+
+def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
+    checkpoint = arguments.output.with_name(arguments.output.stem + ".checkpoint")
+    if not arguments.resume:
+        checkpoint.unlink(missing_ok=True)
+    steps = tuning.steps(checkpoint, resume=arguments.resume)
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(tqdm(total=1000, disable=True if arguments.quiet else None, bar_format=BAR))
+        log: IO[str] | None = None
+        if arguments.log == "-":
+            log = sys.stdout
+        elif arguments.log:
+            log = stack.enter_context(Path(arguments.log).open("a", encoding="utf-8"))
+        try:
+            while True:
+                step = next(steps)
+                bar.update(round(1000 * step.spent) - bar.n)
+                bar.set_postfix_str(f"step {step.step}, loss {step.loss:.3f}")
+                if log is not None:
+                    print(json.dumps(_line(step)), file=log, flush=True)
+        except StopIteration as end:
+            result: FineTuned = end.value
+            checkpoint.unlink(missing_ok=True)
+            return result
+        except KeyboardInterrupt:
+            steps.close()
+            print(f"The run is kept in {checkpoint}; --resume continues it.", file=sys.stderr)
+            raise
+
+
+def _line(step: "TrainStep") -> dict[str, Any]:
+    """Return a step as JSON has it: numbers that are none become null."""
+    from napari_utile.engine.parameters import to_json
+
+    values = to_json(step)
+    return {"time": round(time.time(), 1)} | {
+        key: None if isinstance(value, float) and value != value else value for key, value in values.items()
+    }
+
+
+def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.models import save_model
+
+    if result.before is not None and result.after is not None:
+        print(
+            f"Held-out tiles ({result.after.objects} cells): AP at IoU 0.5 {result.before.ap50:.3f} before, "
+            f"{result.after.ap50:.3f} after; overlap {result.before.overlap:.3f} before, "
+            f"{result.after.overlap:.3f} after."
+        )
+    if arguments.family is None and result.improved is False and not arguments.keep_worse:
+        print("The model is not better than the one it started from: it was not written.", file=sys.stderr)
+        return 1
+    save_model(result.model.card, result.model.network, arguments.output)
+    print(f"{arguments.output}: {result.result.steps} steps in {result.result.seconds / 60:.1f} minutes")
+    return 0
+
+
+def _print_plan(tuning: "FineTuning", images: "list[AnnotatedImage]") -> None:
+    from napari_utile.engine.annotation_check import check_annotation
+    from napari_utile.engine.loss import IGNORE
+
+    for image in images:
+        objects, annotated = image.annotation.split(image.labels)
+        cells = len({*objects.ravel().tolist()} - {0})
+        shape = " x ".join(map(str, image.plane.shape))
+        print(f"{image.plane.name}: {shape} pixels, {cells} cells, {annotated.mean():.0%} annotated")
+        for finding in check_annotation(objects):
+            print(f"  {finding.text}")
+    recipe, run = tuning.recipe, tuning.run
+    network = run.network
+    size = run.progress.size
+    diameter = "unknown" if tuning.diameter is None else f"{tuning.diameter:.0f} px"
+    held = sum(int((plane.target != IGNORE).sum()) for plane in tuning.held_out)
+    kept = sum(int((plane.target != IGNORE).sum()) for plane in tuning.planes)
+    gflop = 3 * recipe.batch * network.flops((size, size)) / 1e9  # the backward pass costs twice the forward
+    budget = tuning.params.budget
+    print(f"Cells of {diameter}; images are made {tuning.scale:g} times as large for the network.")
+    print(f"Held out: {held / max(held + kept, 1):.0%} of the annotated pixels.")
+    print(
+        f"Network: {network.family}, {sum(each.numel() for each in network.parameters()) / 1e6:.1f} M parameters, "
+        f"on {tuning.compute.device} in {tuning.compute.precision}."
+    )
+    print(f"Recipe {recipe.name}: {recipe.batch} tiles of {size} pixels a step, {gflop:.0f} GFLOP a step.")
+    started = time.perf_counter()
+    seconds = [run.step().seconds for _ in range(3)]
+    pace = (seconds[2] - seconds[0]) / 2
+    run.close()
+    steps = budget.steps or round(60 * (budget.minutes or 0) / pace)
+    print(
+        f"A step takes {pace:.2f} s (measured for {time.perf_counter() - started:.0f} s): "
+        f"{steps} steps take {steps * pace / 60:.1f} minutes."
+    )

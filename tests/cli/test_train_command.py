@@ -1,0 +1,139 @@
+"""`utile train` and `utile fine-tune`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_utile.cli import main
+from napari_utile.engine.model_card import read_card
+from napari_utile.engine.models import load_model
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Two images of discs, their labels, an image without labels and labels without an image."""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    y, x = np.mgrid[:64, :64]
+    for number in range(3):
+        rng = np.random.default_rng(number)
+        labels = ((y // 16) * 4 + x // 16 + 1) * ((y % 16 - 8) ** 2 + (x % 16 - 8) ** 2 < 25)
+        image = (labels > 0) * 200.0 + rng.normal(30, 5, labels.shape)
+        tifffile.imwrite(tmp_path / "images" / f"field{number}.tif", image.astype(np.uint8))
+        name = f"field{number}_labels.tif" if number < 2 else "other.tif"
+        tifffile.imwrite(tmp_path / "labels" / name, labels.astype(np.uint16))
+    return tmp_path
+
+
+def utile(command: str, folder: Path, *more: str) -> int:
+    given = [
+        "--images",
+        str(folder / "images"),
+        "--labels",
+        str(folder / "labels"),
+        "--quiet",
+        "--device",
+        "cpu",
+    ]
+    return main([command, *given, *more])
+
+
+def small(folder: Path, *more: str) -> list[str]:
+    return ["-o", str(folder / "discs.safetensors"), "--width", "4", "--depth", "1", "--steps", "6", *more]
+
+
+def test_a_network_is_trained_from_scratch_and_then_tuned_further(pairs: Path, capsys) -> None:
+    assert utile("train", pairs, *small(pairs, "--log", str(pairs / "log.jsonl"))) == 0
+    written = capsys.readouterr()
+    assert "field2.tif: there are no labels of this name" in written.err
+    assert "other.tif: there is no image of this name" in written.err
+    assert "Held-out tiles" in written.out
+    lines = [json.loads(line) for line in (pairs / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    card = read_card(pairs / "discs.safetensors")
+    assert (card.name, card.family, card.config["width"]) == ("discs", "unet", 4)
+    assert card.training["recipe"]["name"] == "default"
+    assert not list(pairs.glob("*.checkpoint"))
+
+    model = str(pairs / "discs.safetensors")
+    tuned = pairs / "tuned.safetensors"
+    status = utile("fine-tune", pairs, "--model", model, "-o", str(tuned), "--steps", "3", "--keep-worse")
+    assert status == 0
+    assert read_card(tuned).training["base"]["fingerprint"] == load_model(model).fingerprint
+
+
+def test_a_model_that_is_not_better_is_not_written(pairs: Path, capsys, monkeypatch) -> None:
+    utile("train", pairs, *small(pairs))
+    from napari_utile.engine.fine_tune import FineTuned
+
+    monkeypatch.setattr(FineTuned, "improved", False)
+    tuned = pairs / "tuned.safetensors"
+    given = ["--model", str(pairs / "discs.safetensors"), "-o", str(tuned), "--steps", "1"]
+    assert utile("fine-tune", pairs, *given) == 1
+    assert "not better than the one it started from" in capsys.readouterr().err
+    assert not tuned.exists()
+
+
+def test_the_same_seed_writes_the_same_model(pairs: Path) -> None:
+    prints = []
+    for seed in ("3", "3", "4"):
+        utile("train", pairs, *small(pairs, "--seed", seed))
+        prints.append(load_model(pairs / "discs.safetensors").fingerprint)
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(pairs: Path, capsys) -> None:
+    before = sorted(path.name for path in pairs.rglob("*"))
+    assert utile("train", pairs, *small(pairs, "--dry-run")) == 0
+    written = capsys.readouterr().out
+    for part in (
+        "field0: 64 x 64 pixels, 16 cells, 100% annotated",
+        "Cells of 9 px",
+        "Recipe default",
+        "6 steps take",
+    ):
+        assert part in written
+    assert sorted(path.name for path in pairs.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["-o", "model.pt"], "ends with .safetensors"),
+        (["-o", "m.safetensors", "--labels", "nowhere"], "nowhere"),
+        (["-o", "m.safetensors", "--validation-images", "somewhere"], "needs both"),
+        (["-o", "m.safetensors", "--family", "fcn8s", "--depth", "3"], "Only a U-Net"),
+        (["-o", "m.safetensors", "--width", "0"], "width must be at least 1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    pairs: Path, capsys, more: list[str], message: str
+) -> None:
+    assert utile("train", pairs, *more) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_an_fcn_can_be_trained(pairs: Path) -> None:
+    output = pairs / "coarse.safetensors"
+    given = ["--family", "fcn32s", "--width", "1", "--steps", "1", "-o", str(output)]
+    assert utile("train", pairs, *given) == 0
+    finer = pairs / "fine.safetensors"
+    given = [
+        "--family",
+        "fcn16s",
+        "--width",
+        "1",
+        "--steps",
+        "1",
+        "--from-coarser",
+        str(output),
+        "-o",
+        str(finer),
+    ]
+    assert utile("train", pairs, *given) == 0
+    assert read_card(finer).family == "fcn16s"
