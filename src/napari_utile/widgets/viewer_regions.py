@@ -1,6 +1,7 @@
 """Parts of a layer's plane: what is in view, what a shape encloses; and moving the camera to a place."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,15 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["Window", "camera_of", "go_to", "inside_shapes", "region_in_view", "region_of_shapes"]
+__all__ = [
+    "Window",
+    "boxes_of_shapes",
+    "camera_of",
+    "go_to",
+    "inside_shapes",
+    "region_in_view",
+    "region_of_shapes",
+]
 
 Window = tuple[slice, slice]
 
@@ -96,6 +105,28 @@ def region_of_shapes(
         place,
         f"The shapes of {shapes.name} lie outside of {layer.name}.",
     )
+
+
+def boxes_of_shapes(
+    shapes: "napari.layers.Shapes", layer: "napari.layers.Layer", viewer: "napari.viewer.Viewer"
+) -> list[Window]:
+    """Return the window of each shape that lies on the layer's current plane.
+
+    Raises
+    ------
+    ValueError
+        If no shape lies on it.
+    """
+    place, boxes = place_of(layer, viewer), []
+    for outline in _outlines(shapes, layer, place):
+        low, high = np.floor(outline.min(axis=0) + 0.5), np.ceil(outline.max(axis=0) + 0.5)
+        with suppress(ValueError):
+            boxes.append(_window(low, high, place, "outside"))
+    if not boxes:
+        raise ValueError(
+            f"{shapes.name} has no box on {layer.name} yet; draw one where all cells are painted."
+        )
+    return boxes
 
 
 def inside_shapes(

@@ -1,0 +1,194 @@
+"""Fine-tuning as the dock asks for it: a frozen request, and the job that trains, previews and compares."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.fine_tune_params import FineTuneParams
+from napari_utile.session.layer_specs import Window
+
+if TYPE_CHECKING:
+    from napari_utile.engine.axes import ImagePlane
+    from napari_utile.engine.fine_tune import FineTuned, FineTuning
+    from napari_utile.engine.models import Model
+    from napari_utile.engine.train import TrainStep
+    from napari_utile.engine.training_data import AnnotatedImage
+    from napari_utile.session.state import Session
+
+__all__ = [
+    "Comparison",
+    "FineTuneRequest",
+    "FineTuneResult",
+    "LookAt",
+    "Prediction",
+    "StopAndKeep",
+    "Trained",
+    "fine_tune_job",
+    "keep",
+    "model_name_problem",
+]
+
+Float32 = np.ndarray[Any, np.dtype[np.float32]]
+# Held-out tiles shown before and after.
+_MOST_COMPARED = 4
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuneRequest:
+    """A fine-tuning as it was when the user pressed the button.
+
+    Attributes
+    ----------
+    images : tuple of AnnotatedImage
+        Copies: painting goes on meanwhile.
+    base : str
+        Name or path of the model to start from.
+    family : str
+        Instead of a base, the family of a network with random weights; empty to start from the base.
+    params : FineTuneParams
+    """
+
+    images: "tuple[AnnotatedImage, ...]"
+    base: str
+    family: str
+    params: FineTuneParams
+
+
+@dataclass(frozen=True, eq=False)
+class LookAt:
+    """Message to the job: predict this part of this plane with the model as it is."""
+
+    plane: "ImagePlane"
+    region: Window
+
+
+@dataclass(frozen=True)
+class StopAndKeep:
+    """Message to the job: stop now and keep the best state so far."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Progress: one step of training."""
+
+    step: "TrainStep"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Progress: the cell probability (h, w) that was asked for by `LookAt`."""
+
+    region: Window
+    foreground: Float32
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A held-out tile at the scale of the model: image, and cell probability before and after; (h, w) each."""
+
+    name: str
+    image: Float32
+    before: Float32
+    after: Float32
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuneResult:
+    """What the user decides on: keep or discard."""
+
+    tuned: "FineTuned"
+    comparisons: tuple[Comparison, ...]
+    scale: float
+
+
+def fine_tune_job(
+    session: "Session", request: FineTuneRequest
+) -> Generator[Trained | Prediction, LookAt | StopAndKeep | None, FineTuneResult]:
+    """Train; between two steps look at what is in view, or stop and keep the best, when asked to."""
+    from napari_utile.engine.fine_tune import FineTuning, new_model
+
+    base = new_model("new", request.family) if request.family else session.load_model(request.base)
+    tuning = FineTuning(request.images, base, request.params)
+    steps = tuning.steps()
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                tuned = end.value
+                break
+            message = yield Trained(step)
+            while isinstance(message, LookAt):
+                message = yield _predict(tuning.present(), request.params, message)
+            if isinstance(message, StopAndKeep):
+                tuning.run.reason = "stopped by the user"
+    finally:
+        steps.close()
+    return FineTuneResult(tuned, _comparisons(tuning, tuned), tuning.scale)
+
+
+def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Prediction:
+    from napari_utile.engine.segment import segment_steps
+    from napari_utile.engine.segment_params import SegmentParams
+
+    chosen = SegmentParams(channels=params.channels, device=params.device, precision=params.precision)
+    steps = segment_steps(wanted.plane, chosen, model=model, region=wanted.region)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return Prediction(wanted.region, end.value.foreground)
+
+
+def _comparisons(tuning: "FineTuning", tuned: "FineTuned") -> tuple[Comparison, ...]:
+    from napari_utile.engine.learned import foregrounds
+    from napari_utile.engine.loss import IGNORE
+
+    planes = tuned.held_out[:_MOST_COMPARED]
+    before = foregrounds(tuned.base, planes, tuning.compute)
+    after = foregrounds(tuned.model, planes, tuning.compute)
+    compared = []
+    for plane, old, new in zip(planes, before, after, strict=True):
+        part = _bounding_box(plane.target != IGNORE)
+        compared.append(Comparison(plane.name, plane.image[0][part], old[part], new[part]))
+    return tuple(compared)
+
+
+def _bounding_box(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> Window:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def model_name_problem(name: str) -> str:
+    """Say in one sentence why a new model cannot have this name; empty if it can."""
+    from napari_utile.engine.models import BUNDLED_FOLDER, SUFFIX, user_model_folder
+
+    if not name or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        return "Give the model a name of letters, digits, '-', '_' and '.'."
+    if any((folder / f"{name}{SUFFIX}").exists() for folder in (BUNDLED_FOLDER, user_model_folder())):
+        return f"There is a model named {name} already; choose another name."
+    return ""
+
+
+def keep(session: "Session", result: FineTuneResult, name: str) -> Path:
+    """Save the model to the user's library under `name` and choose it in all docks of the viewer.
+
+    Raises
+    ------
+    UtileError
+        If the name is taken or cannot be used.
+    """
+    from napari_utile.engine.models import SUFFIX, save_model, user_model_folder
+
+    if problem := model_name_problem(name):
+        raise UtileError(problem)
+    model = result.tuned.model
+    path = user_model_folder() / f"{name}{SUFFIX}"
+    save_model(replace(model.card, name=name, title=""), model.network, path)
+    session.events.models_changed.emit()
+    session.model = name
+    return path
