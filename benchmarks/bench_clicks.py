@@ -184,6 +184,11 @@ def deepest(mask: np.ndarray) -> tuple[tuple[int, int], float]:
     return (int(y), int(x)), float(depth.max())
 
 
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the overlap (intersection over union) of two masks."""
+    return np.count_nonzero(one & other) / max(1, np.count_nonzero(one | other))
+
+
 def simulated_user(image: np.ndarray, truth: np.ndarray, model, params) -> list[list[float]]:
     """Click on every cell: at its centre, then twice at the largest error; returns the IoU after each click."""
     field = ProbabilityField(plane_from_array(image), model, SegmentParams(), TileCache(), object())
@@ -199,17 +204,22 @@ def simulated_user(image: np.ndarray, truth: np.ndarray, model, params) -> list[
         corner = window[0].start, window[1].start
         point, _ = deepest(cell)
         markers = [Marker((point[0] + corner[0], point[1] + corner[1]), 1)]
-        scores = []
-        for click in range(3):
-            mask = made(field, markers, params, window)
-            scores.append(np.count_nonzero(mask & cell) / np.count_nonzero(mask | cell))
-            if click == 2:
-                break
+        mask = made(field, markers, params, window)
+        scores, tried = [iou(mask, cell)], set()
+        for _ in range(2):
             (more, missing), (less, excess) = deepest(cell & ~mask), deepest(mask & ~cell)
-            if max(missing, excess) <= 1:
-                continue  # a person sees nothing left to correct
-            point = more if missing >= excess else less
-            markers.append(Marker((point[0] + corner[0], point[1] + corner[1]), 1, missing >= excess))
+            errors = sorted([(missing, more, True), (excess, less, False)], reverse=True)
+            errors = [each for each in errors if each[0] > 1 and each[1:] not in tried]
+            if not errors:  # a person sees nothing left to correct
+                scores.append(scores[-1])
+                continue
+            _, (y, x), positive = errors[0]
+            tried.add(errors[0][1:])
+            longer = [*markers, Marker((y + corner[0], x + corner[1]), 1, positive)]
+            corrected = made(field, longer, params, window)
+            if iou(corrected, cell) >= scores[-1]:
+                markers, mask = longer, corrected
+            scores.append(iou(mask, cell))  # a click that made it worse is undone, and counts
         found.append(scores)
     return found
 

@@ -103,7 +103,28 @@ def test_without_markers_inside_the_deepest_pixel_stays(drawn):
     mask, probability, points = drawn
     kept = push_back(mask, probability, [], points)
     assert not any(kept[point] for point in points)
-    assert kept.any() == (mask.sum() > len(points))
+    assert not (kept & ~mask).any()
+    assert not kept.any() or mask.sum() > len(points)
+
+
+def test_a_background_marker_pushes_the_outline_back_to_its_contour():
+    probability = np.array([[0.55, 0.6, 0.8, 0.9, 0.9, 0.9, 0.8, 0.6, 0.55]], dtype=np.float32)
+    kept = push_back(np.ones((1, 9), bool), probability, [(0, 4)], [(0, 1)])
+    assert kept.tolist() == [[False, False, True, True, True, True, True, False, False]]
+
+
+def test_a_background_marker_in_a_cell_that_is_certain_everywhere_makes_a_dent():
+    mask = np.ones((9, 30), dtype=bool)
+    kept = push_back(mask, np.ones((9, 30), np.float32), [(4, 10)], [(4, 28)])
+    assert kept[:, :26].all()
+    assert not kept[4, 27:].any()
+
+
+def test_a_background_marker_on_a_hill_of_its_own_takes_the_hill():
+    probability = np.array([[0.9, 0.9, 0.9, 0.5, 0.9, 0.9]], dtype=np.float32)
+    kept = push_back(np.ones((1, 6), bool), np.repeat(probability, 1, 0), [(0, 1)], [(0, 5)])
+    assert kept[0, :3].all()
+    assert not kept[0, 4:].any()
 
 
 def test_nothing_is_pushed_back_without_a_marker():

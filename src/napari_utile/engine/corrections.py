@@ -21,6 +21,8 @@ Point = tuple[int, int]
 
 # A valley counts as one between two cells where it is at least a tenth lower than the lower summit.
 NOTABLE_DIP = 0.9
+# A contour that leaves less of a cell than this is not what "a little less" means.
+_LEAST_LEFT = 0.3
 
 
 def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Sequence[Point]]) -> LabelArray:
@@ -48,13 +50,7 @@ def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Seq
     ValueError
         If a marker lies outside the mask, or a pixel carries markers of two groups.
     """
-    owner: dict[Point, int] = {}
-    for number, group in enumerate(groups, start=1):
-        for y, x in group:
-            if not (0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]):
-                raise ValueError(f"The marker at ({y}, {x}) lies outside the cell.")
-            if owner.setdefault((int(y), int(x)), number) != number:
-                raise ValueError(f"Two markers at ({y}, {x}) cannot be parted; put them further apart.")
+    owner = _check_markers(mask, groups)
     hills = split_components(mask.astype(np.int32), probability, NOTABLE_DIP)
     on_hill: dict[int, list[Point]] = {}
     for point in sorted(owner):
@@ -74,7 +70,11 @@ def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Seq
 def push_back(
     mask: BoolArray, probability: FloatArray, inside: Sequence[Point], outside: Sequence[Point]
 ) -> BoolArray:
-    """Take from a cell what belongs to the markers that say "this is background".
+    """Take from a cell what markers call background.
+
+    A marker on a hill of its own takes that hill, as far as the valley. Any other marker pushes the
+    outline back to the contour of the probability that runs through it; where that leaves too little of
+    the cell, it takes a dent as deep as it lies inside.
 
     Parameters
     ----------
@@ -90,20 +90,53 @@ def push_back(
     Returns
     -------
     (y, x) bool array
-        A subset of the mask, connected if there is one marker inside.
+        A subset of the mask: the pieces that hold the markers inside.
 
     Raises
     ------
     ValueError
         If a marker lies outside the mask, or one pixel is to be in and out.
     """
+    inside, outside = list(inside), sorted(set(outside))
+    _check_markers(mask, [inside, *([point] for point in outside)])
     if not outside:
         return mask.copy()
-    inside = list(inside) or deepest_points(mask, outside)
+    inside = inside or deepest_points(mask, outside)
     if not inside:
         return np.zeros_like(mask)
-    parts = split_between(mask, probability, [inside, *([point] for point in dict.fromkeys(outside))])
-    return np.asarray(parts == 1)
+    kept = mask.copy()
+    hills = split_components(mask.astype(np.int32), probability, NOTABLE_DIP)
+    own = {int(hills[point]) for point in inside}
+    elsewhere = [point for point in outside if int(hills[point]) not in own]
+    if elsewhere:
+        kept = split_between(mask, probability, [inside, *([point] for point in elsewhere)]) == 1
+    for point in outside:
+        if kept[point]:
+            kept = _without(kept, probability, inside, point)
+    return kept
+
+
+def _without(mask: BoolArray, probability: FloatArray, inside: list[Point], point: Point) -> BoolArray:
+    """Push the outline back behind one point."""
+    likely = np.nan_to_num(probability)
+    level = likely[point]
+    if all(likely[marker] > level for marker in inside):
+        above = _pieces_with(mask & (likely > level), inside)
+        if np.count_nonzero(above) >= _LEAST_LEFT * np.count_nonzero(mask):
+            return above
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1][point]
+    rows = np.arange(mask.shape[0])[:, None] - point[0]
+    columns = np.arange(mask.shape[1])[None, :] - point[1]
+    dent = np.hypot(rows, columns) <= depth
+    for marker in inside:
+        dent[marker] = False
+    return _pieces_with(mask & ~dent, inside)
+
+
+def _pieces_with(mask: BoolArray, points: Sequence[Point]) -> BoolArray:
+    pieces, _ = ndimage.label(mask)
+    kept = {int(pieces[point]) for point in points} - {0}
+    return np.asarray(np.isin(pieces, list(kept)))
 
 
 def deepest_points(mask: BoolArray, away_from: Sequence[Point]) -> list[Point]:
@@ -208,6 +241,18 @@ def shrink(mask: BoolArray, probability: FloatArray, inside: Sequence[Point] = (
     marked = {int(pieces[point]) for point in inside} - {0}
     kept = list(marked) or [int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1]
     return np.asarray(np.isin(pieces, kept))
+
+
+def _check_markers(mask: BoolArray, groups: Sequence[Sequence[Point]]) -> dict[Point, int]:
+    """Return the number of the group of each marker, counted from 1."""
+    owner: dict[Point, int] = {}
+    for number, group in enumerate(groups, start=1):
+        for y, x in group:
+            if not (0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]):
+                raise ValueError(f"The marker at ({y}, {x}) lies outside the cell.")
+            if owner.setdefault((int(y), int(x)), number) != number:
+                raise ValueError(f"Two markers at ({y}, {x}) cannot be parted; put them further apart.")
+    return owner
 
 
 def _halfway(mask: BoolArray, owner: dict[Point, int]) -> LabelArray:

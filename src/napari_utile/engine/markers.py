@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_utile.engine.corrections import merge_masks, split_between
+from napari_utile.engine.corrections import merge_masks, push_back, split_between
 from napari_utile.engine.instances import InstanceParams
 from napari_utile.engine.prompts import SMALLEST_RADIUS, Cell, Window, cell_from_mask, cell_steps
 
@@ -120,7 +120,8 @@ def _parted(
     if len(labels) == 1 and not outside:
         return [(labels[0], cell)]
     probability = yield cell.window
-    parts = split_between(cell.mask, probability, [*groups.values(), *([point] for point in outside)])
+    mask = push_back(cell.mask, probability, [p for points in groups.values() for p in points], outside)
+    parts = split_between(mask, probability, list(groups.values()))
     found = []
     for number, label in enumerate(labels, start=1):
         part = cell_from_mask(parts == number, (top, left), cell.threshold)

@@ -64,7 +64,7 @@ class ProbabilityField:
         self.compute = choose_compute(params.device, params.precision)
         self.plane = plane.for_network(model.network.config.in_channels, params.channels)
         self.limits = limits or measure_limits(self.plane.data, model.card.normalization)
-        self._params = replace(params, tile=None)
+        self._params = replace(params, tile=256)  # any: blocks and runs are planned here
         self._block = -(-_BLOCK // model.network.geometry.grid) * model.network.geometry.grid
         self._cache = cache
         self._image_key = (image_key, self.limits)
