@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_utile.engine import train as train_module
+from napari_utile.engine import training_run
 from napari_utile.engine.annotation import Annotation
 from napari_utile.engine.augment_params import AugmentParams
 from napari_utile.engine.device import choose_compute
@@ -159,7 +159,7 @@ def test_the_best_state_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         states.append({key: value.clone() for key, value in judged.state_dict().items()})
         return Validation(next(losses), 0.0, 0.0)
 
-    monkeypatch.setattr(train_module, "validate", validate)
+    monkeypatch.setattr(training_run, "validate", validate)
     seen, result = finish(start())
     assert [step.best for step in seen if step.validation] == [True, True, False]
     assert (result.best_step, result.best_loss) == (8, 0.2)
@@ -168,7 +168,7 @@ def test_the_best_state_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_improvement_it_stops_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "validate", lambda *_: Validation(1.0, 1.0, 0.0))
+    monkeypatch.setattr(training_run, "validate", lambda *_: Validation(1.0, 1.0, 0.0))
     seen, result = finish(start(dataclasses.replace(FAST, patience=2, validate_every=1)))
     assert len(seen) == 3
     assert result.reason == "no improvement"
@@ -200,13 +200,13 @@ def test_a_diverged_run_lowers_its_rate_and_then_stops_with_a_sentence() -> None
 
 
 def test_training_goes_on_after_a_broken_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = train_module.weighted_cross_entropy
+    real = training_run.weighted_cross_entropy
     calls = itertools.count()
 
     def sometimes(logits: torch.Tensor, *rest: Any) -> Any:
         return real(logits * (float("nan") if next(calls) == 2 else 1.0), *rest)
 
-    monkeypatch.setattr(train_module, "weighted_cross_entropy", sometimes)
+    monkeypatch.setattr(training_run, "weighted_cross_entropy", sometimes)
     seen, result = finish(start())
     assert [step.skipped for step in seen] == [index == 2 for index in range(12)]
     assert all(bool(torch.isfinite(value).all()) for value in result.network.state_dict().values())

@@ -22,7 +22,6 @@ from napari_utile.engine.networks.families import FAMILIES, build_network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.recipes import RECIPES, Recipe
 from napari_utile.engine.samples import TrainingPlane
-from napari_utile.engine.train import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training_data import (
     AnnotatedImage,
     hold_out,
@@ -30,6 +29,7 @@ from napari_utile.engine.training_data import (
     training_planes,
     typical_diameter,
 )
+from napari_utile.engine.training_run import TrainingRun, TrainResult, TrainStep
 
 MOST_CALIBRATED = 8
 """The threshold is chosen on so many planes."""
