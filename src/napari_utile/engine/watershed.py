@@ -21,6 +21,7 @@ from napari_utile.engine.distance import distance_to_background
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int32]
+IndexArray = npt.NDArray[np.integer[Any]]
 
 # How much a dip of the probability counts beside a narrow outline; chosen on training images.
 PROBABILITY_POWER = 2.0
@@ -49,16 +50,22 @@ def split_components(
         0 is background; the parts' ids are distinct and in no particular order.
     """
     mask = components > 0
-    relief = climbing_relief(mask, probability)
-    summit, pixels = _climb(relief, mask)
     labels = np.zeros(mask.shape, dtype=np.int32)
+    pixels = np.flatnonzero(mask)
     if pixels.size == 0:
         return labels
-    summits, basin = np.unique(summit, return_inverse=True)
-    labels.ravel()[pixels] = basin + 1
-    height = relief.ravel()[summits]
+    # The mask's pixels in an array with a border of background, so that every pixel has four neighbours.
+    width = mask.shape[1] + 2
+    places = pixels + width + 1 + 2 * (pixels // mask.shape[1])
+    relief = np.full((mask.shape[0] + 2) * width, -1, dtype=np.float32)
+    relief[places] = climbing_relief(mask, probability)[mask]
+    summit = _climb(relief, places, width)
+    is_summit = summit == np.arange(places.size)
+    basin = (np.cumsum(is_summit) - 1)[summit]
+    height = relief[places[is_summit]]
     area = np.bincount(basin)
-    root = _merge(*_passes(labels, relief, height), height, area, strength, minimum_size)
+    passes = _passes(relief, places, basin, height, width)
+    root = _merge(*passes, height, area, strength, minimum_size)
     labels.ravel()[pixels] = root[basin] + 1
     return labels
 
@@ -66,67 +73,61 @@ def split_components(
 def climbing_relief(mask: npt.NDArray[np.bool_], probability: FloatArray) -> FloatArray:
     """Distance to the background in pixels, lowered where cell probability is low; 0 on the background."""
     relief = distance_to_background(mask)
-    relief *= np.clip(np.nan_to_num(probability), 0, 1) ** PROBABILITY_POWER
+    likely = np.clip(np.nan_to_num(probability[mask]), 0, 1)
+    relief[mask] *= likely**PROBABILITY_POWER
     return relief
 
 
-def _climb(
-    relief: FloatArray, mask: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Let every mask pixel climb to its summit; returns the flat index of the summit, and the pixels' own."""
-    # Bits of a non-negative float32 are ordered like its value; the index below them breaks ties in raster
-    # order.
-    key = relief.view(np.int32).astype(np.int64)
-    key <<= 32
-    key |= np.arange(key.size, dtype=np.int64).reshape(key.shape)
-    key[~mask] = -1
-    best = key.copy()
-    np.maximum(best[1:], key[:-1], out=best[1:])
-    np.maximum(best[:-1], key[1:], out=best[:-1])
-    np.maximum(best[:, 1:], key[:, :-1], out=best[:, 1:])
-    np.maximum(best[:, :-1], key[:, 1:], out=best[:, :-1])
-    pixels = np.flatnonzero(mask)
-    place = np.zeros(mask.size, dtype=np.int64)
-    place[pixels] = np.arange(pixels.size)
-    above = place[best.ravel()[pixels] & 0xFFFFFFFF]
+def _climb(relief: FloatArray, places: IndexArray, width: int) -> IndexArray:
+    """Let every pixel climb to its summit; both are numbers into `places`."""
+    number = np.zeros(relief.size, dtype=np.int32)
+    number[places] = np.arange(places.size, dtype=np.int32)
+    # From the lowest to the highest index, so that of equal heights the last in raster order wins.
+    best, highest = places - width, relief[places - width]
+    for step in (-1, 0, 1, width):
+        neighbour = relief[places + step]
+        better = neighbour >= highest
+        np.copyto(highest, neighbour, where=better)
+        np.copyto(best, places + step, where=better)
+    above = number[best]
     while True:
         higher = above[above]
         if np.array_equal(higher, above):
-            return pixels[above], pixels
+            return above.astype(np.int64)
         above = higher
 
 
 def _passes(
-    labels: LabelArray, relief: FloatArray, summit: FloatArray
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    relief: FloatArray, places: IndexArray, basin: IndexArray, summit: FloatArray, width: int
+) -> tuple[IndexArray, IndexArray, FloatArray]:
     """List neighbouring basins and the height of the highest pass between them, highest pass first."""
+    basins = np.full(relief.size, -1, dtype=np.int32)
+    basins[places] = basin
     firsts, seconds, heights = [], [], []
-    for axis in (0, 1):
-        one = (slice(None),) * axis + (slice(1, None),)
-        other = (slice(None),) * axis + (slice(None, -1),)
-        a, b = labels[one], labels[other]
-        border = (a != b) & (a > 0) & (b > 0)
-        firsts.append(a[border])
-        seconds.append(b[border])
-        heights.append(np.minimum(relief[one][border], relief[other][border]))
+    for step in (1, width):
+        other = basins[places + step]
+        border = np.flatnonzero((other != basin) & (other >= 0))
+        firsts.append(basin[border])
+        seconds.append(other[border])
+        heights.append(np.minimum(relief[places[border]], relief[places[border] + step]))
     a, b, height = np.concatenate(firsts), np.concatenate(seconds), np.concatenate(heights)
     pair = np.minimum(a, b).astype(np.int64) << 32 | np.maximum(a, b)
     by_height = np.argsort(-height, kind="stable")
     _, first = np.unique(pair[by_height], return_index=True)
     pair, height = pair[by_height[first]], height[by_height[first]]
-    low, high = (pair >> 32) - 1, (pair & 0xFFFFFFFF) - 1
+    low, high = pair >> 32, pair & 0xFFFFFFFF
     # Several passes may share their lowest pixel: the highest summits go first, then raster order.
-    one, other = summit[low], summit[high]
-    order = np.lexsort((-np.minimum(one, other), -np.maximum(one, other), -height))
+    one, other_summit = summit[low], summit[high]
+    order = np.lexsort((-np.minimum(one, other_summit), -np.maximum(one, other_summit), -height))
     return low[order], high[order], height[order]
 
 
 def _merge(
-    low: npt.NDArray[np.int64],
-    high: npt.NDArray[np.int64],
-    passes: npt.NDArray[np.float32],
-    height: npt.NDArray[np.float32],
-    area: npt.NDArray[np.int64],
+    low: IndexArray,
+    high: IndexArray,
+    passes: FloatArray,
+    height: FloatArray,
+    area: IndexArray,
     strength: float,
     minimum_size: int,
 ) -> npt.NDArray[np.int64]:
