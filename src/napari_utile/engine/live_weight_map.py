@@ -19,6 +19,9 @@ from napari_utile.engine.weight_map import (
 
 Window = tuple[slice, slice]
 
+_MOST_WINDOWS = 40
+"""More places to look at than this are looked at as one."""
+
 
 class LiveWeightMap:
     """The weight map of a label image that changes in places.
@@ -101,10 +104,23 @@ class LiveWeightMap:
             The rows and columns in which the border term may have changed, None
             where no weight has. Class balance changes everywhere.
         """
-        changed = self._take_changes(_clip(region or (slice(None), slice(None)), self._seen.shape))
-        if changed is None:
+        windows = self._take_changes(_clip(region or (slice(None), slice(None)), self._seen.shape))
+        parted = [box for box in map(self._part, windows) if box is not None]
+        if not parted:
             return None
-        window = _grow(changed, (1, 1), self._seen.shape)
+        grown = int(np.ceil(self._reach / self.aspect[0])), int(np.ceil(self._reach / self.aspect[1]))
+        touched = [_grow(box, grown, self._seen.shape) for box in parted]
+        for window in _joined(touched):
+            self.d1[window], self.d2[window] = nearest_two_within(
+                self.cells, self._reach, self.aspect, *window, each=self.distances
+            )
+            self.border[window] = weigh_distances(
+                self.d1[window], self.d2[window], self.params, self.cells[window]
+            )
+        return _union(touched)
+
+    def _part(self, window: Window) -> Window | None:
+        """Part the cells of a window anew and give the box in which that changed anything."""
         around = _grow(window, (1, 1), self._seen.shape)
         crop = tuple(
             slice(inner.start - outer.start, inner.stop - outer.start)
@@ -116,33 +132,25 @@ class LiveWeightMap:
             return None
         self._inside += int(np.count_nonzero(parted)) - int(np.count_nonzero(self.cells[window]))
         self.cells[window] = parted
-        rows, columns = _shift(differs, window)
-        grown = int(np.ceil(self._reach / self.aspect[0])), int(np.ceil(self._reach / self.aspect[1]))
-        touched = _grow((rows, columns), grown, self._seen.shape)
-        self.d1[touched], self.d2[touched] = nearest_two_within(
-            self.cells, self._reach, self.aspect, *touched, each=self.distances
-        )
-        self.border[touched] = weigh_distances(
-            self.d1[touched], self.d2[touched], self.params, self.cells[touched]
-        )
-        return touched
+        return _shift(differs, window)
 
-    def _take_changes(self, region: Window) -> Window | None:
-        """Copy the changed labels and give the box in which cells may now be parted otherwise."""
+    def _take_changes(self, region: Window) -> list[Window]:
+        """Copy the changed labels and give the windows in which cells may now be parted otherwise."""
         new = as_cells(self.labels[region])
         old = self._seen[region]
         differs = new != old
         box = _box(differs)
         if box is None:
-            return None
+            return []
         y, x = np.nonzero(differs)
         rows, columns = y + region[0].start, x + region[1].start
-        boxes = [_shift(box, region)]
-        boxes += self._sizes.change(old[y, x], rows, columns, -1)
-        boxes += self._sizes.change(new[y, x], rows, columns, 1)
+        windows = self._sizes.change(old[y, x], new[y, x], rows, columns)
         self._seen[region] = new
         self.version += 1
-        return _union(boxes)
+        windows = [_shift(box, region), *windows]
+        if len(windows) > _MOST_WINDOWS:
+            windows = [_union(windows)]
+        return [_grow(window, (1, 1), self._seen.shape) for window in windows]
 
     @property
     def measured_reach(self) -> float:
@@ -202,19 +210,35 @@ class _KnownSizes(CellSizes):
                 self._area[int(i)], self._boxes[int(i)] = int(count), box
 
     def change(
-        self, ids: Labels, rows: NDArray[np.intp], columns: NDArray[np.intp], sign: int
+        self, old: Labels, new: Labels, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> list[Window]:
-        """Add (1) or take away (-1) pixels and give the boxes of the cells they belong to."""
-        touched = []
-        for i in np.unique(ids[ids != 0]):
-            mine, key = ids == i, int(i)
-            self._area[key] = self._area.get(key, 0) + sign * int(np.count_nonzero(mine))
-            y, x = rows[mine], columns[mine]
-            box = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
-            known = self._boxes.get(key)
-            self._boxes[key] = box if known is None else _union([known, box])
-            touched.append(self._boxes[key])
-        return touched
+        """Move pixels from the cells `old` to the cells `new`.
+
+        Returns
+        -------
+        list of (slice, slice)
+            Where the boxes of two cells meet, of which the other one may now be the larger.
+        """
+        before: dict[int, int] = {}
+        for ids, sign in ((old, -1), (new, 1)):
+            for i in np.unique(ids[ids != 0]):
+                mine, key = ids == i, int(i)
+                before.setdefault(key, self._area.get(key, 0))
+                self._area[key] = self._area.get(key, 0) + sign * int(np.count_nonzero(mine))
+                y, x = rows[mine], columns[mine]
+                box = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
+                known = self._boxes.get(key)
+                self._boxes[key] = box if known is None else _union([known, box])
+        windows = []
+        for key, was in before.items():
+            here, now = _grow(self._boxes[key], (1, 1), self._cells.shape), self._area[key]
+            for other, area in self._area.items():
+                if other == key or (was - before.get(other, area)) * (now - area) > 0:
+                    continue
+                meeting = _intersection(here, self._boxes[other])
+                if meeting is not None:
+                    windows.append(meeting)
+        return windows
 
     def areas(self, ids: Labels) -> NDArray[np.int64]:
         return np.array([self._area[int(i)] for i in ids], np.int64)
@@ -256,6 +280,23 @@ def _clip(region: Window, shape: tuple[int, ...]) -> Window:
         part.indices(size) for part, size in zip(region, shape, strict=True)
     )
     return slice(top, max(bottom, top)), slice(left, max(right, left))
+
+
+def _intersection(one: Window, other: Window) -> Window | None:
+    rows, columns = (
+        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return None if rows.start >= rows.stop or columns.start >= columns.stop else (rows, columns)
+
+
+def _joined(boxes: list[Window]) -> list[Window]:
+    """Make one of boxes that lie close together."""
+
+    def pixels(box: Window) -> int:
+        return int((box[0].stop - box[0].start) * (box[1].stop - box[1].start))
+
+    whole = _union(boxes)
+    return [whole] if pixels(whole) <= 2 * sum(map(pixels, boxes)) else boxes
 
 
 def _union(boxes: list[Window]) -> Window:
