@@ -104,7 +104,6 @@ class WeightMapDock(QWidget):
     def _labels_chosen(self, layer: Any) -> None:
         self.form.set_has_labels(layer is not None)
         self.form.show_overlay.setChecked(True)
-        self.follower.set_enabled(True)
         self.follower.params = self.form.params()
         self.follower.set_layer(layer)
 

@@ -104,6 +104,7 @@ class WeightMapFollower(QObject):
         """Watch another layer, or none."""
         self._layer_connections.disconnect_all()
         self._layer = layer
+        self._enabled = True
         self._forget()
         self.overlay.remove()
         if layer is None:
@@ -238,6 +239,9 @@ class WeightMapFollower(QObject):
         if self.watched is None:
             return
         shape, offset = np.shape(event.data)[:2], list(event.offset)
+        if len(offset) != 2:  # painted in 3D
+            self._maybe_changed()
+            return
         first, second = self._viewer.dims.displayed[-2:]
         if first > second:
             shape, offset = shape[::-1], offset[::-1]
