@@ -117,6 +117,7 @@ class Film:
 
 
 def main() -> None:
+    """Click five cells, split one, merge it again, accept the rest."""
     film = Film()
     truth = tifffile.imread(SAMPLES / "nuclei_clustered_truth.tif")
     size = np.bincount(truth.ravel())

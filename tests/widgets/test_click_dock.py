@@ -154,6 +154,30 @@ def test_markers_are_points_that_follow_undo_and_can_be_moved(clicker):
     assert clicker.viewer.layers.selection.active is clicker.labels
 
 
+def test_a_marker_moved_out_of_the_image_says_nothing_any_more(clicker):
+    clicker.click(CELLS[0]).click(CELLS[1])
+    points = clicker.viewer.layers["cells of mine cells markers"]
+    points.data = np.array([CELLS[0], (-30, 500)], dtype=float)
+    before = clicker.labels.data.copy()
+    clicker.form.apply_again.click()
+    clicker.finish()
+    assert np.array_equal(clicker.labels.data, before)
+    assert clicker.form.status.kind != "problem"
+
+
+def test_saved_markers_make_their_cells_in_another_session(clicker, qtbot):
+    clicker.click(CELLS[0]).click(CELLS[3]).click((47, 70), "shift")
+    saved = clicker.viewer.layers["cells of mine cells markers"].as_layer_data_tuple()
+    other = Clicker(qtbot).on()
+    data, options, _ = saved
+    other.viewer.add_points(data, features=options["features"], name="saved")
+    other.viewer.layers.selection.active = other.labels
+    other.form.apply_again.click()
+    other.finish()
+    assert np.array_equal(other.labels.data > 0, clicker.labels.data > 0)
+    assert ids(other.labels) == ids(clicker.labels)
+
+
 def test_the_mouse_outlines_the_cell_that_a_click_would_take(clicker):
     clicker.dock.mouse.moved.emit(CELLS[0])
     clicker.qtbot.waitUntil(lambda: "U-Tile outline" in clicker.viewer.layers, timeout=WAIT)

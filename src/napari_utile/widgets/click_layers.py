@@ -190,6 +190,8 @@ class MarkerLayer:
             if len(positions) == 0:
                 return
             self._make(labels)
+        if self._shows(positions, columns):
+            return
         self._writing = True
         try:
             layer = self.layer
@@ -203,6 +205,15 @@ class MarkerLayer:
             layer.refresh()
         finally:
             self._writing = False
+
+    def _shows(self, positions: npt.NDArray[Any], columns: dict[str, npt.NDArray[Any]]) -> bool:
+        """Whether the layer shows these markers already; drawing points anew is slow."""
+        shown = self.layer.features
+        return np.array_equal(np.asarray(self.layer.data).reshape(-1), positions.reshape(-1)) and all(
+            name in shown and list(shown[name]) == list(column)
+            for name, column in columns.items()
+            if name != "threshold"
+        )
 
     def _make(self, labels: "napari.layers.Labels") -> None:
         from napari.layers import Points
@@ -221,17 +232,16 @@ class MarkerLayer:
         self._viewer.add_layer(self.layer)
         self._viewer.layers.selection.active = active
 
-    def adopt(self, layer: "napari.layers.Points") -> None:
-        """Take the markers of a layer of points, for example one that was saved.
-
-        Raises
-        ------
-        ValueError
-            If the points are no markers.
-        """
-        self._store.read_table(np.asarray(layer.data), dict(layer.features))
-        self.layer = layer
-        layer.events.data.connect(self._changed)
+    def adopt_opened(self, labels: "napari.layers.Labels") -> None:
+        """Take over the topmost layer of points that holds markers, for example one that was saved."""
+        for layer in reversed(self._viewer.layers):
+            columns = dict(getattr(layer, "features", {}))
+            is_points = type(layer).__name__ == "Points" and layer.ndim == labels.ndim
+            if is_points and {"kind", "cell", "order"} <= set(columns):
+                self._store.read_table(np.asarray(layer.data), columns)
+                self.layer = layer
+                layer.events.data.connect(self._changed)
+                return
 
     def remove(self) -> None:
         """Take the layer away."""

@@ -123,7 +123,14 @@ class ClickTool(QObject):
         self._do(action, self._selected[1])
 
     def apply_markers(self) -> None:
-        """Make the cells with markers anew."""
+        """Make the cells with markers anew; where none were set, those of a layer of points that was opened."""
+        try:
+            aim = self._aims.aim(make=True)
+            if aim is not None and not aim.target.store.markers:
+                aim.target.markers.adopt_opened(aim.labels)
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self.failed.emit(error)
+            return
         self._do(lambda clicks: clicks.apply_markers(), None)
 
     def accept_all(self, confidence: float) -> None:
@@ -220,13 +227,13 @@ class ClickTool(QObject):
         if target.next_label is None:
             target.next_label = (yield _highest(aim.labels.data)) + 1
         plane = LabelPlane(aim.labels.data, aim.plane.index)  # a user may have replaced the data meanwhile
-        target.store.follow(lambda position: int(aim.labels.data[position]))
+        target.store.follow(_reader(aim.labels.data))
         clicks = Clicks(
             plane,
             ready.field,
             aim.settings.instances or ready.suggested,
             target.next_label,
-            target.store.on_plane(plane.index),
+            [marker for marker in target.store.on_plane(plane.index) if plane.holds(marker.point)],
             aim.settings.overwrite,
             ready.radius,
             aim.table.windows,
@@ -251,7 +258,7 @@ class ClickTool(QObject):
             with labels.block_history():
                 labels.data_setitem(aim.plane.full_index(edit), edit.values)
             for label in outcome.cells:
-                target.store.follow(lambda position: int(labels.data[position]))
+                target.store.follow(_reader(labels.data))
                 aim.table.note({label: edit.window})
         for marker in outcome.markers:
             target.store.add(marker, position_on(aim.plane, marker.point))
@@ -278,7 +285,7 @@ class ClickTool(QObject):
         target, labels = aim.target, aim.labels
         if target.next_label is not None:
             target.next_label = max(target.next_label, int(labels.selected_label) + 1)
-        target.store.follow(lambda position: int(labels.data[position]))
+        target.store.follow(_reader(labels.data))
         target.markers.show(labels)
         ready = self._fields.known(aim.request)
         table = aim.table.update(aim.plane, dict(labels.features), ready.field if ready is not None else None)
@@ -353,6 +360,16 @@ def _highest(data: Any) -> Any:
         yield
         highest = max(highest, int(np.asarray(data[start : start + step]).max(initial=0)))
     return highest
+
+
+def _reader(data: Any) -> Callable[[tuple[int, ...]], int]:
+    """Return a function that reads a label; 0 where a marker was moved out of the array."""
+
+    def read(position: tuple[int, ...]) -> int:
+        inside = all(0 <= place < size for place, size in zip(position, data.shape, strict=True))
+        return int(data[position]) if inside else 0
+
+    return read
 
 
 def _point_in(plane: LabelPlane, outcome: Outcome, pixel: Point | None) -> Point | None:
