@@ -11,6 +11,7 @@ from napari_utile.widgets.click_aim import Aims, ClickSettings
 from napari_utile.widgets.click_form import ClickForm
 from napari_utile.widgets.click_mouse import ClickMouse
 from napari_utile.widgets.click_tool import ClickTool
+from napari_utile.widgets.click_unsure import UnsureWalk
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.viewer_layers import plain_viewer, session_of
 from napari_utile.widgets.worker import run_job, sentence_of
@@ -42,6 +43,7 @@ class ClickDock(QWidget):
             self._viewer, self.form.source.read, self._settings, lambda: self.form.target.layer, self
         )
         self.tool = ClickTool(self._viewer, self._session, self.aims, self)
+        self.unsure = UnsureWalk(self._viewer, self.aims, self.tool)
         self.mouse = ClickMouse(self._viewer, self.aims.pixel_at, self.aims.is_cell, self._listens, self)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -65,7 +67,7 @@ class ClickDock(QWidget):
         form.undo.clicked.connect(lambda: self._history("undo"))
         form.redo.clicked.connect(lambda: self._history("redo"))
         form.accept.clicked.connect(lambda: tool.accept_all(form.confidence.value() / 100))
-        form.unsure.clicked.connect(tool.next_unsure)
+        form.unsure.clicked.connect(self.unsure.next)
         form.apply_again.clicked.connect(tool.apply_markers)
         form.source.changed.connect(self._image_changed)
         form.target.layer_changed.connect(self.aims.forget)
@@ -128,7 +130,7 @@ class ClickDock(QWidget):
 
     def _bind_key(self) -> None:
         if _UNSURE_KEY not in self._viewer.keymap:
-            self._viewer.bind_key(_UNSURE_KEY, lambda _: self.tool.next_unsure())
+            self._viewer.bind_key(_UNSURE_KEY, lambda _: self.unsure.next())
             self._key_before = self
 
     def _unbind_key(self) -> None:

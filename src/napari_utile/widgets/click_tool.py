@@ -8,14 +8,14 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_utile.session.click_actions import Action, Clicks, Outcome
 from napari_utile.session.click_field import FieldStore, ReadyField
-from napari_utile.session.click_view import RatedCell, accept_all, rate_cells
+from napari_utile.session.click_view import accept_all
 from napari_utile.session.click_work import find_cell
 from napari_utile.session.label_plane import LabelPlane
 from napari_utile.widgets.click_aim import Aim, Aims, position_on
 from napari_utile.widgets.click_layers import OutlineLayer
 from napari_utile.widgets.click_queue import ClickQueue
 from napari_utile.widgets.viewer_layers import plain_viewer
-from napari_utile.widgets.viewer_regions import go_to, region_in_view
+from napari_utile.widgets.viewer_regions import region_in_view
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["ClickTool"]
 
 Point = tuple[int, int]
-
-# Cells of planes up to this size are rated all at once, of larger ones those in view. Pixels.
-_RATED_WHOLE = 1 << 24
 
 
 class ClickTool(QObject):
@@ -66,7 +63,6 @@ class ClickTool(QObject):
         self._aims = aims
         self._selected: tuple[int, Point] | None = None
         self._hover: Any = None
-        self._unsure: tuple[Aim | None, list[RatedCell]] = (None, [])
         self.outline = OutlineLayer(self._viewer)
         self.queue = ClickQueue(self)
         self.queue.failed.connect(self.failed)
@@ -145,53 +141,6 @@ class ClickTool(QObject):
         self.said.emit("Looking at what is in view…", "info")
         self._do(lambda clicks: accept_all(clicks, view, confidence), None)
 
-    def next_unsure(self) -> None:
-        """Go to the next cell by how unsure the model is of it."""
-        try:
-            aim = self._aims.aim()
-            if aim is None:
-                raise ValueError("There are no cells yet: click on some first.")
-            if (
-                self._unsure[0] is not None
-                and self._unsure[0].plane.index == aim.plane.index
-                and self._unsure[1]
-            ):
-                self._show_unsure(aim)
-                return
-            window = aim.plane.whole
-            if aim.plane.shape[0] * aim.plane.shape[1] > _RATED_WHOLE:
-                window = region_in_view(self._viewer, aim.source.layer, aim.source.place)
-            labels = aim.plane.read(window).copy()
-            if not labels.any():
-                raise ValueError("There are no cells here yet: click on some first.")
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self.failed.emit(error)
-            return
-        self.said.emit("Rating the cells…", "info")
-
-        def steps() -> Any:
-            ready = yield from self._ready(aim)
-            return (yield rate_cells(ready.field, labels, window))
-
-        def done(rated: list[RatedCell]) -> None:
-            self._unsure = (aim, rated)
-            self._show_unsure(aim)
-
-        self.queue.add(steps, done)
-
-    def _show_unsure(self, aim: Aim) -> None:
-        cells = self._unsure[1]
-        while cells and aim.labels in self._viewer.layers:
-            cell = cells.pop(0)
-            point = _pixel_of(cell, aim.plane)
-            if point is not None:
-                go_to(self._viewer, aim.labels, [float(part) for part in position_on(aim.plane, point)])
-                self._select(cell.label, point)
-                left = f"{len(cells)} more" if cells else "the last one"
-                self.said.emit(f"Cell {cell.label}: {cell.confidence:.0%} sure; {left}.", "info")
-                return
-        self.said.emit("That was the last cell; press again to start over.", "info")
-
     def make_ready(self) -> None:
         """Load the model before the first click, so that it is answered at once."""
         try:
@@ -200,7 +149,7 @@ class ClickTool(QObject):
             self.failed.emit(error)
             return
         if aim is not None and self._fields.known(aim.request) is None:
-            self.queue.add(lambda: self._ready(aim), lambda _: None)
+            self.queue.add(lambda: self.ready(aim), lambda _: None)
 
     def _do(self, action: Callable[[Clicks], Action], pixel: Point | None) -> None:
         try:
@@ -213,7 +162,8 @@ class ClickTool(QObject):
             return
         self.queue.add(lambda: self._steps(aim, action), lambda outcome: self._done(aim, outcome, pixel))
 
-    def _ready(self, aim: Aim) -> Any:
+    def ready(self, aim: Aim) -> Any:
+        """Load what an aim needs, if it is not there yet: the first step of an action."""
         ready = self._fields.known(aim.request)
         if ready is None:
             self.said.emit("Loading the model…", "info")
@@ -222,7 +172,7 @@ class ClickTool(QObject):
         return ready
 
     def _steps(self, aim: Aim, action: Callable[[Clicks], Action]) -> Any:
-        ready: ReadyField = yield from self._ready(aim)
+        ready: ReadyField = yield from self.ready(aim)
         target = aim.target
         if target.next_label is None:
             target.next_label = (yield _highest(aim.labels.data)) + 1
@@ -265,12 +215,13 @@ class ClickTool(QObject):
         if outcome.threshold is not None and outcome.selected:
             target.store.set_threshold(outcome.selected, outcome.threshold)
         if outcome.selected is not None:
-            self._select(outcome.selected, _point_in(aim.plane, outcome, pixel))
+            self.select(outcome.selected, _point_in(aim.plane, outcome, pixel))
         self._hover = None
         self._follow_labels()
         self.said.emit(outcome.message, "good" if edit is not None else "info")
 
-    def _select(self, label: int, point: Point | None) -> None:
+    def select(self, label: int, point: Point | None) -> None:
+        """Select the cell with a label, of which `point` is a pixel."""
         self._selected = (label, point) if label and point is not None else None
         if self._selected and self._aims.current is not None:
             self._aims.current.labels.selected_label = label
@@ -319,7 +270,7 @@ class ClickTool(QObject):
         self.queue.preview(lambda: self._find(aim, pixel), lambda cell: self._found(aim, pixel, cell))
 
     def _find(self, aim: Aim, pixel: Point) -> Any:
-        ready = yield from self._ready(aim)
+        ready = yield from self.ready(aim)
         instances = aim.settings.instances or ready.suggested
         return (yield find_cell(ready.field, pixel, instances, ready.radius))
 
@@ -382,18 +333,6 @@ def _point_in(plane: LabelPlane, outcome: Outcome, pixel: Point | None) -> Point
             middle = own[own.size // 2]
             return int(outcome.edit.rows[middle]), int(outcome.edit.columns[middle])
     return None
-
-
-def _pixel_of(cell: RatedCell, plane: LabelPlane) -> Point | None:
-    """Return a pixel of a rated cell near its centre, None where it is gone."""
-    centre = round(cell.centre[0]), round(cell.centre[1])
-    window = plane.around((slice(centre[0], centre[0] + 1), slice(centre[1], centre[1] + 1)), 64)
-    rows, columns = np.nonzero(plane.read(window) == cell.label)
-    if rows.size == 0:
-        return None
-    rows, columns = rows + window[0].start, columns + window[1].start
-    nearest = np.argmin((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2)
-    return int(rows[nearest]), int(columns[nearest])
 
 
 def _holds(part: Any, pixel: Point) -> bool:
