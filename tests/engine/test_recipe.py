@@ -122,8 +122,15 @@ def test_chosen_channels_are_replayed(tmp_path, small_model) -> None:
 
 
 def test_an_image_without_the_recipes_plane_is_named(recipe, film, small_model) -> None:
-    with pytest.raises(UtileError, match=r"no plane T = 0"):
+    with pytest.raises(UtileError, match=r"no plane T = 1"):
         replayed(recipe, replace(film, data=film.data[0], axes="YX"), small_model)
+
+
+def test_an_axis_of_one_entry_may_be_missing_in_the_file(film, small_model) -> None:
+    frame = replace(film, data=film.data[0], axes="YX")
+    params = SegmentParams(precision="float32", device="cpu", instances=INSTANCES)
+    recipe = recipe_of({(("Z", 0),): segmented(frame, small_model, params)}, film.path)
+    assert replayed(recipe, frame, small_model).identical
 
 
 def test_versions_that_changed_are_listed(recipe, film, small_model) -> None:

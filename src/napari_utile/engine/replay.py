@@ -99,7 +99,7 @@ def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, model: Model
     """
     sizes = dict(zip(image.axes, image.data.shape, strict=True))
     for axis, number in record.index.items():
-        if not 0 <= number < sizes.get(axis, 0):
+        if not 0 <= number < sizes.get(axis, 1):  # files leave out axes of one entry
             raise UtileError(f"{image.path.name} has no plane {axis} = {number}.")
     plane = plane_from_array(
         image.data,
