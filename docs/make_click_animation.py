@@ -19,7 +19,7 @@ from napari_utile.widgets.click_dock import ClickDock
 
 PATH = Path(__file__).parent / "images" / "click.gif"
 SAMPLES = Path(__file__).parents[1] / "sample_data"
-WINDOW = (1100, 700)
+WINDOW = (1200, 700)
 NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 LEFT = Qt.MouseButton.LeftButton
 
@@ -108,7 +108,7 @@ class Film:
 
     def save(self, path: Path) -> None:
         """Write the frames with one palette."""
-        palette = self.frames[-1].quantize(96)
+        palette = self.frames[-1].quantize(255)
         frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self.frames]
         frames[0].save(
             path, save_all=True, append_images=frames[1:], duration=self.times, loop=0, optimize=True
@@ -139,7 +139,7 @@ def main() -> None:
         film.drag(first, second)
     film.dock.form.accept.click()
     film.settle(0.5)
-    film.shoot(film.hover((5, 5)), 2000)
+    film.shoot(film.hover(cells[0]), 2000)
     film.save(PATH)
 
 

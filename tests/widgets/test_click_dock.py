@@ -129,6 +129,7 @@ def test_features_come_and_go_with_the_cells(clicker):
     assert features["index"].tolist() == [1, 2]
     assert features["area_px"].tolist() == [(clicker.labels.data == n).sum() for n in (1, 2)]
     assert (features["confidence"] > 0.8).all()
+    assert f"Cell 2 is selected: {features['area_px'][1]:.0f} px" in clicker.form.cell.text()
     assert "intensity_mean" in features
     clicker.form.undo.click()
     clicker.qtbot.waitUntil(lambda: clicker.labels.features["index"].tolist() == [1])

@@ -242,6 +242,7 @@ class ClickTool(QObject):
         table = aim.table.update(aim.plane, dict(labels.features), ready.field if ready is not None else None)
         if table is not None:
             labels.features = table
+            self.selected_changed.emit(self.selected)
         self._draw()
 
     # Under the mouse.
