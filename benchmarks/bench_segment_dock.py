@@ -7,12 +7,13 @@ import time
 
 import napari
 import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtTest import QTest
+
 from napari_utile.engine.simulate import simulate
 from napari_utile.session.results import adjusted, specs_of
 from napari_utile.widgets.segment_dock import SegmentDock
 from napari_utile.widgets.viewer_layers import session_of
-from qtpy.QtCore import QTimer
-from qtpy.QtTest import QTest
 
 SIZE, CELLS = 1024, 600
 
@@ -72,7 +73,9 @@ def main() -> None:
             box.setValue(type(box.value())(value))
             wait_until(lambda: not dock._adjustments.running)
             spent.append(time.perf_counter() - start)
-        print(f"{name:12} to the layers  {np.median(spent) * 1e3:8.1f} ms (median), {max(spent) * 1e3:.1f} ms (worst)")
+        print(
+            f"{name:12} to the layers  {np.median(spent) * 1e3:8.1f} ms (median), {max(spent) * 1e3:.1f} ms (worst)"
+        )
 
     instances = dock.form.instances.value()
     start = time.perf_counter()

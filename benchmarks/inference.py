@@ -56,7 +56,11 @@ class ZeroPadded(nn.Module):
 def ours(model: Model, plane: np.ndarray, compute: Compute) -> None:
     number_bytes = 2 if compute.precision == "bfloat16" else 4
     plan = plan_tiles(
-        plane.shape[1:], model.network, compute.memory_bytes, number_bytes=number_bytes, most_gflop=compute.most_gflop
+        plane.shape[1:],
+        model.network,
+        compute.memory_bytes,
+        number_bytes=number_bytes,
+        most_gflop=compute.most_gflop,
     )
     for _ in predict_tiles(model, plane, plan, compute):
         pass
@@ -108,7 +112,9 @@ def compare(repeats: int) -> None:
     times = {name: statistics.median(seconds(run) for _ in range(repeats)) for name, run in runs.items()}
     times.setdefault("U-Tile auto", times["U-Tile float32"])
     best = min(times[name] for name in times if name.startswith("MONAI"))
-    print(f"{torch.get_num_threads()} threads, AMX: {has_amx()}, auto is {auto.precision}; medians of {repeats}")
+    print(
+        f"{torch.get_num_threads()} threads, AMX: {has_amx()}, auto is {auto.precision}; medians of {repeats}"
+    )
     for name, value in times.items():
         print(f"  {name:30} {value:6.2f} s")
     print(f"  float32: {times['MONAI float32'] / times['U-Tile float32']:.2f} x MONAI's float32")

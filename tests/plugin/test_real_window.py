@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from napari_utile.widgets.segment_dock import SegmentDock
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_utile.engine.simulate import simulate
+from napari_utile.widgets.segment_dock import SegmentDock
 
 pytestmark = pytest.mark.real_window
 

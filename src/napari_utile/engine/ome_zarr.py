@@ -52,7 +52,7 @@ def read_ome_zarr(path: Path) -> ImageFile:
 
 
 def _read(path: Path) -> ImageFile:
-    node = zarr.open(path, mode="r")
+    node: Any = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
         _refuse_objects(node, path)
         axes = "YXS" if node.ndim == 3 and node.shape[-1] in (3, 4) else _AXES_BEFORE_0_3[-node.ndim :]

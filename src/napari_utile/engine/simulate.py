@@ -261,7 +261,8 @@ def illumination(shape: tuple[int, ...], loss: float, rng: np.random.Generator) 
     centre = rng.uniform(0.35, 0.65, 2)
     y = (np.arange(shape[0])[:, None] + 0.5) / shape[0] - centre[0]
     x = (np.arange(shape[1])[None, :] + 0.5) / shape[1] - centre[1]
-    return (1 - loss * np.clip((y**2 + x**2) / 0.5, 0, 1)).astype(np.float32)
+    light: NDArray[np.float32] = (1 - loss * np.clip((y**2 + x**2) / 0.5, 0, 1)).astype(np.float32)
+    return light
 
 
 def record(
