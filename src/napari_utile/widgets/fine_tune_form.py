@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["FineTuneForm"]
 
 DENSE, BOXES, SPARSE = "dense", "boxes", "sparse"
+# Scores of fewer held-out cells say little.
+_FEW = 10
 _STARTS = (
     ("The model above", ""),
     ("Nothing: a new U-Net", "unet"),
@@ -62,8 +64,16 @@ class FineTuneForm(QWidget):
         self.more_params = Form(
             FineTuneParams(minutes=5.0), ("recipe", "scale", "seed", "device", "precision"), sliders=False
         )
-        self.watch = QCheckBox("Show the prediction in view while it learns")
+        self.watch = QCheckBox("Show the prediction while it learns")
         self.watch.setChecked(True)
+        self.next_place = QPushButton("Annotate here next")
+        self.next_place.setToolTip(
+            "Go to the part of the image, and then to the cell, on which the model is least sure."
+        )
+        self.network_view = QPushButton("What it sees")
+        self.network_view.setToolTip(
+            "Add one training sample as layers: augmented image, labels, weights and the frame of the valid output."
+        )
         self.run_bar = RunBar("Fine-tune", "Train the model on the painted cells.")
         self.run_bar.cancel_button.setToolTip("Stop and forget what was learnt.")
         self.pause = QPushButton("Pause")
@@ -148,6 +158,10 @@ class FineTuneForm(QWidget):
         layout.addWidget(self.params)
         layout.addWidget(more)
         layout.addWidget(self.watch)
+        advice = QHBoxLayout()
+        advice.addWidget(self.next_place)
+        advice.addWidget(self.network_view)
+        layout.addLayout(advice)
         for part in (self.run_bar, self._busy, self.plot, self.progress, self.result, self.status):
             layout.addWidget(part)
         layout.addStretch(1)
@@ -197,10 +211,12 @@ def verdict_of(result: FineTuneResult) -> str:
     tuned = result.tuned
     if tuned.before is None or tuned.after is None:
         return "Nothing was held out, so nobody can tell whether the model is better. Look at it before you keep it."
+    cells = "1 cell" if tuned.after.objects == 1 else f"{tuned.after.objects} cells"
+    few = " That is few: paint more to be sure." if tuned.after.objects < _FEW else ""
     numbers = (
         f"Cells found right (AP at IoU 0.5): {tuned.before.ap50:.2f} before, {tuned.after.ap50:.2f} after. "
         f"Overlap: {tuned.before.overlap:.2f} before, {tuned.after.overlap:.2f} after. "
-        f"Judged on {tuned.after.objects} cells that it never trained on."
+        f"Judged on {cells} never trained on.{few}"
     )
     return ("The model is better. " if tuned.improved else "The model is not better than before. ") + numbers
 

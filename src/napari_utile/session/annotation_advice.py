@@ -1,0 +1,164 @@
+"""Advice before training: what is wrong in the annotation, what the network will see, where to annotate next."""
+
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.session.fine_tuning import FineTuneRequest
+
+if TYPE_CHECKING:
+    from napari_utile.engine.axes import ImagePlane
+    from napari_utile.engine.samples import Sample
+    from napari_utile.session.state import Session
+
+__all__ = ["NetworkView", "Unsure", "annotation_warning", "network_view_job", "unsure_places_job"]
+
+_KINDS = {
+    "pieces": "in several pieces",
+    "hole": "with a hole",
+    "speck": "that are no more than specks",
+}
+_TILE = 128
+_MOST_PLACES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkView:
+    """One augmented sample as the network sees it, at the model's scale.
+
+    Attributes
+    ----------
+    sample : Sample
+        Image with its context, target and weights of the valid output.
+    halo : int
+        Pixels of context on each side.
+    scale : float
+        Pixels of the sample per pixel of the image.
+    """
+
+    sample: "Sample"
+    halo: int
+    scale: float
+
+
+@dataclass(frozen=True)
+class Unsure:
+    """A place where the model is unsure.
+
+    Attributes
+    ----------
+    kind : {"tile", "cell"}
+    position : (float, float)
+        Row and column in the plane, in pixels.
+    size : float
+        Side of the tile or diameter of the cell, pixels.
+    doubt : float
+        0: sure, 1: as unsure as can be.
+    """
+
+    kind: str
+    position: tuple[float, float]
+    size: float
+    doubt: float
+
+
+def annotation_warning(request: FineTuneRequest) -> str:
+    """Say in one sentence what is likely wrong in the painted cells; empty where nothing is."""
+    from napari_utile.engine.annotation_check import check_annotation
+
+    found: Counter[str] = Counter()
+    for image in request.images:
+        cells, _ = image.annotation.split(image.labels)
+        # Touching cells are no mistake: training puts the gap between them by itself.
+        found.update(each.kind for each in check_annotation(cells) if each.kind in _KINDS)
+    if not found:
+        return ""
+    parts = [f"{count} {_KINDS[kind]}" for kind, count in sorted(found.items())]
+    return (
+        f"Among the painted cells are {', '.join(parts)}; the Weight map dock's check shows and fixes them."
+    )
+
+
+def network_view_job(
+    session: "Session", request: FineTuneRequest, number: int
+) -> Generator[None, None, NetworkView]:
+    """Draw one sample exactly as training would; another `number` gives another one."""
+    yield
+    from napari_utile.engine.fine_tune import FineTuning, new_model
+
+    base = new_model("new", request.family) if request.family else session.load_model(request.base)
+    tuning = FineTuning(request.images, base, request.params)
+    sample = tuning.run.sampler.sample(number, 0, tuning.run.progress.size)
+    return NetworkView(sample, tuning.run.geometry.halo, tuning.scale)
+
+
+def unsure_places_job(
+    session: "Session", plane: "ImagePlane", model: str, painted: np.ndarray[Any, Any] | None
+) -> Generator[None, None, tuple[Unsure, ...]]:
+    """Rank the tiles without annotation by the model's doubt, each followed by its most doubtful cell.
+
+    Parameters
+    ----------
+    session : Session
+    plane : ImagePlane
+    model : str
+        Name or path.
+    painted : (Y, X) integer array, optional
+        Tiles with painted cells are left out.
+    """
+    from napari_utile.engine.segment import segment_steps
+    from napari_utile.engine.segment_params import SegmentParams
+
+    steps = segment_steps(plane, SegmentParams(), model=session.load_model(model))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            segmentation = end.value
+            break
+        yield
+    return unsure_places(segmentation.foreground, segmentation.labels, painted)
+
+
+def unsure_places(
+    foreground: np.ndarray[Any, Any],
+    labels: np.ndarray[Any, Any],
+    painted: np.ndarray[Any, Any] | None = None,
+) -> tuple[Unsure, ...]:
+    """Rank tiles by the mean of 1 - |2 p - 1|, p the cell probability; see `unsure_places_job`.
+
+    Parameters
+    ----------
+    foreground : (Y, X) float array
+    labels : (Y, X) integer array
+    painted : (Y, X) integer array, optional
+    """
+    from napari_utile.engine.uncertainty import confidences
+
+    doubt = 1 - np.abs(2 * foreground - 1)
+    ids, sure = confidences(labels, foreground)
+    certainty = dict(zip(ids.tolist(), sure.tolist(), strict=True))
+    tiles = []
+    for top in range(0, foreground.shape[0], _TILE):
+        for left in range(0, foreground.shape[1], _TILE):
+            part = slice(top, top + _TILE), slice(left, left + _TILE)
+            if painted is None or not painted[part].any():
+                tiles.append((float(doubt[part].mean()), part))
+    places = []
+    for value, part in sorted(tiles, key=lambda tile: -tile[0])[:_MOST_PLACES]:
+        rows, columns = (
+            slice(each.start, min(each.stop, n)) for each, n in zip(part, foreground.shape, strict=True)
+        )
+        middle = ((rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2)
+        places.append(Unsure("tile", middle, float(_TILE), value))
+        inside = np.unique(labels[part])
+        cells = [(certainty.get(int(cell), 1.0), int(cell)) for cell in inside if cell]
+        if cells:
+            least, cell = min(cells)
+            y, x = np.nonzero(labels == cell)
+            size = 2 * float(np.sqrt(y.size / np.pi))
+            places.append(Unsure("cell", (float(y.mean()), float(x.mean())), size, 1 - least))
+    return tuple(places)
