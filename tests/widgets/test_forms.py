@@ -117,3 +117,14 @@ def test_the_forms_of_the_engine_return_their_defaults(qtbot, params):
     form = Form(params)
     qtbot.addWidget(form)
     assert form.value() == params
+
+
+def test_a_box_shows_as_many_decimals_as_its_lowest_value_needs(qtbot):
+    @dataclass(frozen=True)
+    class Time:
+        minutes: Annotated[float, Bounds(0.01, 1000)] = 5.0
+
+    form = Form(Time())
+    qtbot.addWidget(form)
+    form.field("minutes").box.setValue(0.02)
+    assert form.value() == Time(0.02)

@@ -86,7 +86,7 @@ class NumberField(QWidget):
         self.box: QSpinBox | QDoubleSpinBox = QSpinBox() if whole else QDoubleSpinBox()
         convert: Callable[[float], Any] = int if whole else float
         if isinstance(self.box, QDoubleSpinBox):
-            self.box.setDecimals(_decimals(step))
+            self.box.setDecimals(max(_decimals(step), _decimals(low)))
         if self._optional:
             self.box.setSpecialValueText(none_text)
         self.box.setRange(convert(self._none if self._optional else low), convert(high))
