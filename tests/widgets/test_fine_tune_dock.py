@@ -1,0 +1,273 @@
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_utile.engine.models import load_model, user_model_folder
+from napari_utile.engine.simulate import simulate
+from napari_utile.session.annotation_advice import unsure_places
+from napari_utile.widgets.fine_tune_dock import FineTuneDock
+from napari_utile.widgets.viewer_layers import session_of
+
+WAIT = 60_000
+
+
+@pytest.fixture(autouse=True)
+def _fast(bright_nuclei):
+    """Start from a model that takes no time."""
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return simulate("nuclei", height=128, width=128, cells=12, seed=3)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    dock = FineTuneDock(viewer)
+    qtbot.addWidget(dock)
+    dock.form.params.field("minutes").set_value(0.02)
+    return dock
+
+
+@pytest.fixture
+def annotated(viewer, cells):
+    image = viewer.add_image(cells.image, name="cells", scale=(0.5, 0.5))
+    labels = viewer.add_labels(cells.labels.copy(), name="painted", scale=(0.5, 0.5))
+    return image, labels
+
+
+def finish(qtbot, dock):
+    qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
+
+
+def models():
+    return sorted(path.stem for path in user_model_folder().glob("*.safetensors"))
+
+
+def test_what_is_missing_is_said_in_one_sentence(viewer, dock, cells):
+    dock.run()
+    assert dock.form.status.text() == "Open an image first."
+    viewer.add_image(cells.image, name="cells")
+    dock.run()
+    assert "New labels" in dock.form.status.text()
+    dock.form.pairs.new_labels()
+    dock.run()
+    assert "paint some cells first" in dock.form.status.text()
+    assert not dock.running
+
+
+def test_training_draws_its_curves_and_ends_with_a_comparison(viewer, dock, qtbot, annotated):
+    dock.run()
+    assert dock.running
+    finish(qtbot, dock)
+    assert dock.form.status.kind != "problem", dock.form.status.text()
+    assert len(dock.form.plot.losses) > 0
+    assert not dock.form.result.isHidden()
+    assert "before" in dock.form.verdict.text()
+    dock.form.compare.click()
+    held_out = [layer for layer in viewer.layers if layer.name.startswith("held out")]
+    assert len(held_out) % 3 == 0
+    assert len(held_out) >= 3
+    width = annotated[0].extent.world[1][1]
+    assert all(layer.extent.world[0][1] > width for layer in held_out), "beside the image, not upon it"
+
+
+def test_keep_saves_the_model_and_the_docks_use_it(viewer, dock, qtbot, annotated):
+    dock.run()
+    finish(qtbot, dock)
+    dock.form.name.setText("mine")
+    dock.form.keep.click()
+    assert "Kept as mine" in dock.form.status.text()
+    assert models() == ["mine", "nuclei"]
+    assert session_of(viewer).model == "mine"
+    card = load_model("mine").card
+    assert card.training["data"][0]["name"] == "cells"
+    assert card.training["curve"]
+    assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
+
+
+def test_a_taken_name_is_refused_and_the_model_stays_in_hand(dock, qtbot, annotated):
+    dock.run()
+    finish(qtbot, dock)
+    dock.form.name.setText("nuclei")
+    dock.form.keep.click()
+    assert "choose another name" in dock.form.status.text()
+    assert not dock.form.result.isHidden()
+    assert models() == ["nuclei"]
+
+
+def test_discard_leaves_nothing(viewer, dock, qtbot, annotated):
+    dock.run()
+    finish(qtbot, dock)
+    dock.form.compare.click()
+    dock.form.discard.click()
+    assert models() == ["nuclei"]
+    assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
+    assert dock.form.result.isHidden()
+
+
+def test_a_model_that_is_not_better_is_kept_only_on_purpose(dock, qtbot, annotated, monkeypatch):
+    monkeypatch.setattr("napari_utile.engine.fine_tune.FineTuned.improved", False)
+    dock.run()
+    finish(qtbot, dock)
+    assert "not better" in dock.form.verdict.text()
+    assert dock.form.keep.text() == "Keep all the same"
+
+
+def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
+    dock.form.params.field("minutes").set_value(60)
+    dock.run()
+    qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
+    dock.cancel()
+    finish(qtbot, dock)
+    assert "Cancelled" in dock.form.status.text()
+    assert dock.form.result.isHidden()
+    assert session_of(viewer).jobs == 0
+    assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
+
+
+def test_stop_keeps_the_best_so_far(dock, qtbot, annotated):
+    dock.form.params.field("minutes").set_value(60)
+    dock.run()
+    qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
+    dock.form.stop.click()
+    finish(qtbot, dock)
+    assert not dock.form.result.isHidden()
+
+
+def test_a_paused_training_stands_still_and_goes_on(dock, qtbot, annotated):
+    dock.form.params.field("minutes").set_value(60)
+    dock.run()
+    qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
+    dock.form.pause.click()
+    assert dock.form.pause.text() == "Go on"
+    qtbot.wait(1500)  # the step under way ends first
+    before = len(dock.form.plot.losses)
+    qtbot.wait(200)
+    assert len(dock.form.plot.losses) == before
+    dock.form.pause.click()
+    qtbot.waitUntil(lambda: len(dock.form.plot.losses) > before, timeout=WAIT)
+    dock.cancel()
+    finish(qtbot, dock)
+
+
+def test_the_prediction_in_view_is_shown_while_it_learns_and_taken_away(viewer, dock, qtbot, annotated):
+    dock.form.params.field("minutes").set_value(60)
+    dock._look_timer.setInterval(50)
+    dock.run()
+    qtbot.waitUntil(lambda: "learning" in [layer.name for layer in viewer.layers], timeout=WAIT)
+    layer = viewer.layers["learning"]
+    np.testing.assert_allclose(layer.scale, annotated[0].scale)
+    assert layer.data.max() > 0
+    dock.cancel()
+    finish(qtbot, dock)
+    assert "learning" not in [layer.name for layer in viewer.layers]
+
+
+def test_layers_may_go_and_models_may_change_while_it_trains(viewer, dock, qtbot, annotated):
+    dock.form.params.field("minutes").set_value(0.05)
+    dock._look_timer.setInterval(50)
+    dock.run()
+    qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
+    viewer.layers.clear()
+    session_of(viewer).model = "something else"
+    finish(qtbot, dock)
+    assert not dock.form.result.isHidden(), dock.form.status.text()
+
+
+def test_closing_the_session_ends_the_training(viewer, dock, qtbot, annotated):
+    dock.form.params.field("minutes").set_value(60)
+    dock.run()
+    job = dock._job
+    session_of(viewer).close()
+    assert job.wait(30)
+
+
+def test_only_boxes_or_only_what_is_painted_can_be_trained_on(viewer, dock, qtbot, annotated):
+    form = dock.form
+    form.complete.setCurrentIndex(1)
+    dock.run()
+    assert "Draw boxes" in form.status.text()
+    box = np.array([[5, 5], [5, 50], [50, 50], [50, 5]]) * 0.5
+    viewer.add_shapes([box], shape_type="rectangle")
+    annotation = dock.request().images[0].annotation
+    assert annotation.kind == "boxes"
+    assert annotation.boxes == [(5, 5, 51, 51)]
+    form.complete.setCurrentIndex(2)
+    form.background.setValue(99)
+    annotation = dock.request().images[0].annotation
+    assert (annotation.kind, annotation.background) == ("sparse", 99)
+
+
+def test_several_images_are_trained_on_together(viewer, dock, annotated, cells):
+    viewer.add_image(cells.image[::-1], name="second")
+    viewer.add_labels(cells.labels[::-1].copy(), name="second painted")
+    dock.form.pairs.add_row()
+    first, second = dock.form.pairs.rows
+    first.image.set_layer(annotated[0])
+    first.labels.set_layer(annotated[1])
+    second.image.set_layer(viewer.layers["second"])
+    second.labels.set_layer(viewer.layers["second painted"])
+    assert [image.plane.name for image in dock.request().images] == ["cells", "second"]
+    dock.form.pairs.remove_row(second)
+    assert len(dock.request().images) == 1
+
+
+def test_labels_of_another_size_are_named(viewer, dock, annotated):
+    viewer.add_labels(np.ones((9, 9), int), name="small")
+    dock.form.pairs.rows[0].labels.set_layer(viewer.layers["small"])
+    dock.run()
+    assert "128 x 128" in dock.form.status.text()
+
+
+def test_mistakes_in_the_painting_are_pointed_out(dock, qtbot, annotated):
+    labels = annotated[1]
+    labels.data[0, 0], labels.data[127, 127] = 500, 500
+    dock.run()
+    assert "specks" in dock.form.status.text()
+    dock.cancel()
+    finish(qtbot, dock)
+
+
+def test_one_sample_is_shown_as_the_network_sees_it(viewer, dock, qtbot, annotated):
+    dock.form.network_view.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 6, timeout=WAIT)
+    image, weights, labels, _ = list(viewer.layers)[2:]
+    assert image.data.shape[0] > labels.data.shape[0] == weights.data.shape[0]
+    margin = image.extent.world[1] - labels.extent.world[1]
+    np.testing.assert_allclose(margin, labels.extent.world[0] - image.extent.world[0])
+    dock.form.network_view.click()
+    qtbot.waitUntil(lambda: not dock._advice.running, timeout=WAIT)
+    assert len(viewer.layers) == 6, "the next sample takes the place of the first"
+
+
+def test_the_camera_goes_to_what_the_model_is_unsure_about(viewer, dock, qtbot, annotated):
+    annotated[1].data[:] = 0
+    viewer.scene.camera.center = (0, 0, 0)
+    dock.form.next_place.click()
+    qtbot.waitUntil(lambda: "unsure about this" in dock.form.status.text(), timeout=WAIT)
+    assert viewer.scene.camera.center[1:] == (31.75, 31.75)
+
+
+def test_the_least_sure_tile_comes_first_and_annotated_tiles_are_left_out():
+    foreground = np.zeros((128, 384), np.float32)
+    foreground[40:60, 140:160] = 0.6
+    foreground[40:60, 300:310] = 0.6
+    labels = (foreground > 0.5).astype(np.int32)
+    labels[:, 256:] *= 2
+    places = unsure_places(foreground, labels)
+    assert [place.kind for place in places[:4]] == ["tile", "cell", "tile", "cell"]
+    assert places[0].position == (63.5, 191.5)
+    assert places[1].position == (49.5, 149.5)
+    painted = np.zeros_like(labels)
+    painted[0, 130] = 1
+    assert unsure_places(foreground, labels, painted)[0].position == (63.5, 319.5)
+
+
+def test_the_dock_is_narrow(dock):
+    assert dock.form.minimumSizeHint().width() <= 340
