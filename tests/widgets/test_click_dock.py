@@ -26,14 +26,15 @@ def discs(shape=(80, 110), centres=CELLS, radius=8.5):
 class Clicker:
     """A dock on a viewer without a window, with a mouse of its own."""
 
-    def __init__(self, qtbot, image=None, **options):
+    def __init__(self, qtbot, image=None, closed_by_test=False, **options):
         self.qtbot = qtbot
         self.viewer = ViewerModel()
         self.image = self.viewer.add_image(
             discs() if image is None else image, name="cells of mine", **options
         )
         self.dock = ClickDock(self.viewer)
-        qtbot.addWidget(self.dock)
+        if not closed_by_test:
+            qtbot.addWidget(self.dock)
 
     @property
     def form(self):
@@ -386,8 +387,21 @@ def test_buttons_set_what_a_plain_click_does(clicker):
     assert ids(clicker.labels) == [0]
 
 
+def test_a_key_that_is_taken_stays_with_its_owner(qtbot):
+    clicker = Clicker(qtbot)
+
+    def mine(_):
+        """Do something else."""
+
+    clicker.viewer.bind_key("U", mine)
+    clicker.on()
+    clicker.form.toggle.click()
+    assert list(clicker.viewer.keymap.values()) == [mine]
+
+
 def test_turning_off_gives_the_mouse_back(clicker):
     viewer = clicker.viewer
+    assert "U" in map(str, viewer.keymap)
     clicker.form.toggle.click()
     own = (clicker.dock.mouse._drag, clicker.dock.mouse._move, clicker.dock.mouse._wheel)
     lists = (viewer.mouse_drag_callbacks, viewer.mouse_move_callbacks, viewer.mouse_wheel_callbacks)
@@ -395,7 +409,23 @@ def test_turning_off_gives_the_mouse_back(clicker):
     assert any(
         callback.__name__ == "double_click_to_zoom" for callback in viewer.mouse_double_click_callbacks
     )
-    assert "U" not in viewer.keymap
+    assert "U" not in map(str, viewer.keymap)
+
+
+def test_a_deleted_dock_gives_mouse_and_key_back_and_leaves_the_cells(qtbot):
+    clicker = Clicker(qtbot, closed_by_test=True).on().click(CELLS[0])
+    viewer, labels = clicker.viewer, clicker.labels
+    assert "U" in map(str, viewer.keymap)
+    own = clicker.dock.mouse._drag
+    clicker.dock.deleteLater()
+    clicker.qtbot.wait(50)
+    assert own not in viewer.mouse_drag_callbacks
+    assert "U" not in map(str, viewer.keymap)
+    assert "U-Tile outline" not in viewer.layers
+    assert ids(labels) == [0, 1]
+    labels.undo()
+    clicker.qtbot.wait(20)
+    assert ids(labels) == [0]
 
 
 def test_a_closing_session_drops_what_waits(qtbot):

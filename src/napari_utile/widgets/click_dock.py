@@ -53,7 +53,6 @@ class ClickDock(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
         self.setMinimumWidth(300)
-        self._key_before: Any = None
         self._connect()
         run_job(choices_job(), on_done=self._show_choices, on_error=self._say_error, owner=self)
         self._image_changed()
@@ -89,7 +88,8 @@ class ClickDock(QWidget):
         self._connections.connect(self._session.events.model, self._model_changed)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         self._session.on_close(self._close_down)
-        self.destroyed.connect(self.mouse.remove)
+        mouse, outline, viewer = self.mouse, self.tool.outline, self._viewer
+        self.destroyed.connect(lambda: _let_go(viewer, mouse, outline))
 
     # On and off.
 
@@ -116,7 +116,7 @@ class ClickDock(QWidget):
             self.tool.make_ready()
         else:
             self.mouse.remove()
-            self._unbind_key()
+            _unbind_key(self._viewer)
             self.tool.stop()
             self.form.status.say("")
         self.form.set_on(on)
@@ -129,14 +129,8 @@ class ClickDock(QWidget):
         return active is None or str(getattr(active, "mode", "pan_zoom")).lower().endswith("pan_zoom")
 
     def _bind_key(self) -> None:
-        if _UNSURE_KEY not in self._viewer.keymap:
-            self._viewer.bind_key(_UNSURE_KEY, lambda _: self.unsure.next())
-            self._key_before = self
-
-    def _unbind_key(self) -> None:
-        if self._key_before is self:
-            self._viewer.bind_key(_UNSURE_KEY, None)
-            self._key_before = None
+        if _bound_to_key(self._viewer) is None:
+            self._viewer.bind_key(_UNSURE_KEY, _next_unsure_of(self))
 
     # What the mouse and the buttons ask for.
 
@@ -216,6 +210,32 @@ class ClickDock(QWidget):
     def _close_down(self) -> None:
         self.mouse.remove()
         self.tool.queue.drop()
+
+
+def _next_unsure_of(dock: ClickDock) -> Any:
+    walk = dock.unsure
+
+    def next_unsure_cell(_: Any) -> None:
+        """Go to the next cell by how unsure the model is of it."""
+        walk.next()
+
+    return next_unsure_cell
+
+
+def _bound_to_key(viewer: "napari.viewer.Viewer") -> Any:
+    return next((function for key, function in viewer.keymap.items() if str(key) == _UNSURE_KEY), None)
+
+
+def _unbind_key(viewer: "napari.viewer.Viewer") -> None:
+    if getattr(_bound_to_key(viewer), "__name__", "") == "next_unsure_cell":
+        viewer.bind_key(_UNSURE_KEY, None)
+
+
+def _let_go(viewer: "napari.viewer.Viewer", mouse: ClickMouse, outline: Any) -> None:
+    """Give mouse and key back when Qt deletes the dock."""
+    mouse.remove()
+    _unbind_key(viewer)
+    outline.remove()
 
 
 def _described(label: int, features: Any) -> str:
