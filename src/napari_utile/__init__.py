@@ -11,12 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_utile.engine.fine_tune import fine_tune
     from napari_utile.engine.instances import InstanceParams
     from napari_utile.engine.io import read_image
     from napari_utile.engine.measure import measure
     from napari_utile.engine.metrics.cells import average_precision, cell_scores
     from napari_utile.engine.metrics.evaluation import Evaluation, evaluate
-    from napari_utile.engine.models import list_models, load_model
+    from napari_utile.engine.models import list_models, load_model, save_model
     from napari_utile.engine.segment import Segmentation, segment
     from napari_utile.engine.weight_map import WeightMapParams, weight_map
 
@@ -30,10 +31,12 @@ _PUBLIC = {
     "average_precision": "engine.metrics.cells",
     "cell_scores": "engine.metrics.cells",
     "evaluate": "engine.metrics.evaluation",
+    "fine_tune": "engine.fine_tune",
     "list_models": "engine.models",
     "load_model": "engine.models",
     "measure": "engine.measure",
     "read_image": "engine.io",
+    "save_model": "engine.models",
     "segment": "engine.segment",
     "weight_map": "engine.weight_map",
 }
@@ -48,10 +51,12 @@ __all__ = [
     "average_precision",
     "cell_scores",
     "evaluate",
+    "fine_tune",
     "list_models",
     "load_model",
     "measure",
     "read_image",
+    "save_model",
     "segment",
     "weight_map",
 ]
