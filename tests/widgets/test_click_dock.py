@@ -350,6 +350,23 @@ def test_changed_pixels_are_looked_at_again(clicker):
     assert clicker.labels.data[65, 20] == 3
 
 
+def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch):
+    from napari_utile.engine import probability_field
+    from napari_utile.widgets.segment_dock import SegmentDock
+
+    clicker = Clicker(qtbot)
+    segment = SegmentDock(clicker.viewer)
+    qtbot.addWidget(segment)
+    segment.run()
+    qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
+    monkeypatch.setattr(probability_field, "run_tile", lambda *_: pytest.fail("computed again"))
+    clicker.form.target.set_layer(None)
+    clicker.on().click(CELLS[0])
+    instances = clicker.viewer.layers["cells of mine instances"].data
+    assert np.array_equal(clicker.labels.data == 1, instances == instances[CELLS[0]])
+    assert clicker.form.status.kind == "good"
+
+
 def test_painting_and_other_tools_get_their_clicks(clicker):
     assert clicker.dock._listens()
     clicker.labels.mode = "paint"

@@ -112,6 +112,26 @@ class ProbabilityField:
             _paste(found, computed, around, region)
         return foreground_of(ready.to_source(found), self.model.card)
 
+    def seed(self, probabilities: FloatArray, region: Window) -> None:
+        """Take over what a segmentation of the same plane computed.
+
+        Parameters
+        ----------
+        probabilities : (K, y, x) float32 array
+            Made with the same model, limits, device and precision, at the plane's own scale.
+        region : Window
+            Where they lie.
+        """
+        if self._prepare(region).is_scaled:
+            return  # what the network saw is no longer there
+        for block in self._blocks(region, self.shape):
+            whole = all(
+                part.start >= wanted.start and part.stop <= wanted.stop
+                for part, wanted in zip(block, region, strict=True)
+            )
+            if whole:
+                self._cache.put(self._key(block), _cut(probabilities, block, region))
+
     def is_known(self, window: Window) -> bool:
         """Whether reading this window computes nothing."""
         plan = self._prepare(window).plan

@@ -14,6 +14,7 @@ from napari_utile.engine.segment_params import SegmentParams
 if TYPE_CHECKING:
     from napari_utile.engine.axes import ImagePlane
     from napari_utile.engine.probability_field import ProbabilityField
+    from napari_utile.session.results import SegmentResult
     from napari_utile.session.state import Session
 
 __all__ = ["FieldRequest", "FieldStore", "ReadyField", "pixels_key"]
@@ -90,8 +91,18 @@ class FieldStore:
             self._ready.move_to_end(request.key)
         return ready
 
-    def get_ready(self, request: FieldRequest) -> Generator[None, None, ReadyField]:
-        """Load the model and measure the grey values; to be run off the GUI thread."""
+    def get_ready(
+        self, request: FieldRequest, segmented: "SegmentResult | None" = None
+    ) -> Generator[None, None, ReadyField]:
+        """Load the model and measure the grey values; to be run off the GUI thread.
+
+        Parameters
+        ----------
+        request : FieldRequest
+        segmented : SegmentResult, optional
+            The last segmentation of the plane; what it computed is not computed again, if it was made the
+            same way.
+        """
         yield
         from napari_utile.engine.probability_field import ProbabilityField
         from napari_utile.engine.segment import suggested_instances
@@ -102,6 +113,9 @@ class FieldStore:
         field = ProbabilityField(
             request.plane, model, request.params, self._session.tile_cache, request.pixels
         )
+        yield
+        if segmented is not None and _made_alike(segmented, request, field):
+            field.seed(segmented.segmentation.probabilities, segmented.segmentation.region)
         yield
         warm_network(model, field.compute)
         diameter = field.object_diameter
@@ -115,3 +129,16 @@ class FieldStore:
     def forget(self) -> None:
         """Drop all fields, for example because a model's file changed."""
         self._ready.clear()
+
+
+def _made_alike(segmented: "SegmentResult", request: FieldRequest, field: "ProbabilityField") -> bool:
+    """Whether a segmentation is of the same pixels, by the same network, at the same scale and grey values."""
+    made, params = segmented.segmentation, request.params
+    return (
+        segmented.request.inside is None
+        and pixels_key(segmented.request.plane, object()) == request.pixels
+        and made.model.fingerprint == field.model.fingerprint
+        and made.compute.key == field.compute.key
+        and made.limits == field.limits
+        and (made.params.channels, made.params.diameter) == (params.channels, params.diameter)
+    )

@@ -14,6 +14,7 @@ from napari_utile.session.label_plane import LabelPlane
 from napari_utile.widgets.click_aim import Aim, Aims, position_on
 from napari_utile.widgets.click_layers import OutlineLayer
 from napari_utile.widgets.click_queue import ClickQueue
+from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.viewer_layers import plain_viewer
 from napari_utile.widgets.viewer_regions import region_in_view
 
@@ -59,6 +60,7 @@ class ClickTool(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
+        self._session = session
         self._fields = FieldStore(session)
         self._aims = aims
         self._selected: tuple[int, Point] | None = None
@@ -72,6 +74,8 @@ class ClickTool(QObject):
         self._later.timeout.connect(self._follow_labels)
         aims.labels_changed.connect(self._later.start)
         aims.forgotten.connect(self._forget_hover)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.result, self._segmented)
 
     @property
     def selected(self) -> int:
@@ -167,7 +171,8 @@ class ClickTool(QObject):
         ready = self._fields.known(aim.request)
         if ready is None:
             self.said.emit("Loading the model…", "info")
-            ready = yield self._fields.get_ready(aim.request)
+            segmented = self._session.result_of(aim.source.layer, aim.source.place.key)
+            ready = yield self._fields.get_ready(aim.request, segmented)
             self.model_ready.emit(ready)
         return ready
 
@@ -246,6 +251,9 @@ class ClickTool(QObject):
         self._draw()
 
     # Under the mouse.
+
+    def _segmented(self, _: object = None) -> None:
+        self._fields.forget()  # to take over what was computed
 
     def _forget_hover(self) -> None:
         self._hover = None
