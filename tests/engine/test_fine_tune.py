@@ -168,3 +168,41 @@ def test_channels_that_the_base_does_not_read_are_refused() -> None:
     torch.manual_seed(0)
     with pytest.raises(UtileError, match="2 channel"):
         fine_tune([image], [labels], new_model("two", in_channels=2, width=2, depth=1), steps=1)
+
+
+def test_annotation_is_rescaled_with_its_image() -> None:
+    image, labels = pair(0, side=160, radius=10)
+    mask = np.zeros(labels.shape, bool)
+    mask[:20] = True
+    for annotation, row in (
+        (Annotation("boxes", boxes=[(40, 0, 80, 160)]), 30),
+        (Annotation("sparse", background_mask=mask), 5),
+    ):
+        given = AnnotatedImage(plane_from_array(image), labels, annotation)
+        (plane,) = training_planes([given], base().card, RECIPE, 0.5)
+        assert plane.size == (80, 80)
+        assert (plane.target[row] != IGNORE).all()
+        assert (plane.target[75] == IGNORE).any()
+        assert plane.image.shape == (1, 80, 80)
+
+
+def test_an_interrupted_fine_tuning_resumes_to_the_same_model(tmp_path: Path) -> None:
+    image, labels = pair(0)
+    prints = []
+    for interrupted in (False, True):
+        given = [AnnotatedImage(plane_from_array(image), labels)]
+        checkpoint = tmp_path / f"{interrupted}.checkpoint"
+        tuning = FineTuning(given, base(), FineTuneParams(steps=6, device="cpu"), recipe=RECIPE)
+        steps = tuning.steps(checkpoint)
+        if interrupted:
+            for _ in range(3):
+                next(steps)
+            steps.close()
+            tuning = FineTuning(given, base(), FineTuneParams(steps=6, device="cpu"), recipe=RECIPE)
+            steps = tuning.steps(checkpoint, resume=True)
+        try:
+            while True:
+                next(steps)
+        except StopIteration as end:
+            prints.append(end.value.model.fingerprint)
+    assert prints[0] == prints[1]
