@@ -80,7 +80,8 @@ def cells_from_markers(
     taken: list[Cell] = []
     made = {}
     for label in sorted(parts):
-        joined = _joined(parts[label], taken, shape)
+        others = [part for other, cells in parts.items() if other != label for part in cells]
+        joined = _joined(parts[label], taken, others, background, shape)
         if joined is not None:
             made[label] = joined
             taken.append(joined)
@@ -130,8 +131,14 @@ def _parted(
     return found
 
 
-def _joined(parts: list[Cell], taken: list[Cell], shape: tuple[int, int]) -> Cell | None:
-    """Join the parts of one cell and leave out pixels that another cell has."""
+def _joined(
+    parts: list[Cell],
+    taken: list[Cell],
+    others: list[Cell],
+    background: list[tuple[int, int]],
+    shape: tuple[int, int],
+) -> Cell | None:
+    """Join the parts of one cell; leave out what another cell took, and build bridges around all others."""
     window = bounding([part.window for part in parts], shape)
     free = np.ones([part.stop - part.start for part in window], dtype=bool)
     for other in taken:
@@ -144,6 +151,11 @@ def _joined(parts: list[Cell], taken: list[Cell], shape: tuple[int, int]) -> Cel
     masks = [mask for mask in masks if mask.any()]
     if not masks:
         return None
+    for other in others:
+        _paint(free, window, other, False)
+    for y, x in background:
+        if window[0].start <= y < window[0].stop and window[1].start <= x < window[1].stop:
+            free[y - window[0].start, x - window[1].start] = False
     merged = merge_masks(masks, free) if len(masks) > 1 else masks[0]
     return cell_from_mask(merged, (window[0].start, window[1].start), min(part.threshold for part in parts))
 
