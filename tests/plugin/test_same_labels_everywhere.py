@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from npe2 import PluginManager
 from qtpy.QtGui import QGuiApplication
 
 import napari_utile
@@ -26,6 +27,8 @@ def image_file(tmp_path_factory):
 
 @pytest.fixture
 def viewer():
+    # A bare model, unlike a viewer with a window, does not make sure that napari's own reader is known.
+    PluginManager.instance().discover()
     return ViewerModel()
 
 
