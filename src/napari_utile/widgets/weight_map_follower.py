@@ -80,6 +80,7 @@ class WeightMapFollower(QObject):
         self._shown: np.ndarray[Any, Any] | None = None
         self._weights_shown: tuple[float, ...] = ()
         self._pending: list[Region] = []
+        self._heard = False
         self._jobs = LatestJob(owner=self)
         self._flush_timer = self._timer(0, self.flush)
         self._view_timer = self._timer(_VIEW_AFTER, self._view_settled)
@@ -111,8 +112,8 @@ class WeightMapFollower(QObject):
             return
         events = layer.events
         self._layer_connections.connect(events.labels_update, self._painted)
-        for name in ("paint", "set_data"):
-            self._layer_connections.connect(getattr(events, name), self._maybe_changed)
+        self._layer_connections.connect(events.paint, self._stroke_ended)
+        self._layer_connections.connect(events.set_data, self._maybe_changed)
         for name in ("data", "scale", "translate", "rotate", "shear", "affine", "units"):
             self._layer_connections.connect(getattr(events, name), self._moved)
         self.rebuild()
@@ -250,7 +251,14 @@ class WeightMapFollower(QObject):
             slice(max(start, 0), max(start + size, 0)) for start, size in zip(starts, shape, strict=True)
         )
         self._pending.append((rows, columns))
+        self._heard = True
         self._flush_timer.start()
+
+    def _stroke_ended(self, _: object = None) -> None:
+        """Look everywhere only where a change was recorded of which the screen said nothing."""
+        if not self._heard:
+            self._maybe_changed()
+        self._heard = False
 
     def _maybe_changed(self, _: object = None) -> None:
         """Undo and redo say nothing but that something may have changed."""
@@ -320,6 +328,9 @@ class WeightMapFollower(QObject):
             region, self._shown = None, self._term_array(live)
         elif region is not None:
             self._write_term(live, region)
+            if self.overlay.shown:
+                self.overlay.refresh()
+                return
         if self._enabled:
             self.overlay.show(self._shown, watched, self.limits, self.params, self.term)
 
