@@ -189,3 +189,8 @@ def test_only_pixels_near_the_boundary_may_flip(source: np.ndarray, reach: int) 
     windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
     mixed = windows.any((2, 3)) & ~windows.all((2, 3))
     assert ((warp(source, ~source, reach) != source) <= mixed).all()
+
+
+@given(label_images, hnp.arrays(bool, (6, 7)))
+def test_thinning_only_where_it_counts_gives_the_same_there(labels: np.ndarray, where: np.ndarray) -> None:
+    assert (thin_borders(labels, where)[where] == thin_borders(labels)[where]).all()

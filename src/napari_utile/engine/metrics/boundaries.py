@@ -92,7 +92,7 @@ def boundary_scores(
     if predicted.ndim < 2:
         raise ValueError(f"boundaries need images of at least two axes, got shape {predicted.shape}")
     table = table or contingency(predicted, reference, ignore)
-    thinned = contingency(_by_plane(thin_borders, predicted), reference, ignore)
+    thinned = contingency(_thinned_where_it_counts(predicted, reference), reference, ignore)
     return BoundaryScores(
         pixel_error=pixel_error(table),
         rand_error=rand_error(table),
@@ -161,22 +161,40 @@ def separate(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     return foreground
 
 
-def thin_borders(labels: NDArray[np.integer]) -> NDArray[np.integer]:
+def thin_borders(labels: NDArray[np.integer], where: NDArray[np.bool_] | None = None) -> NDArray[np.integer]:
     """Grow (Y, X) labels into the background until borders one pixel wide are left between them.
 
     Each background pixel goes to the label that is fewest steps along pixel edges away, which is what a
     watershed on a flat background does.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) integer labels.
+    where
+        (Y, X) boolean: the pixels that matter; others may stay background.
     """
-    if not labels.any():
+    wanted = labels == 0 if where is None else (labels == 0) & where
+    y, x = np.nonzero(wanted)
+    if not y.size or not labels.any():
         return labels
     nearest = ndimage.distance_transform_cdt(
         labels == 0, "taxicab", return_distances=False, return_indices=True
     )
-    grown = labels[tuple(nearest)]
-    border = np.zeros(labels.shape, bool)
-    border[:-1] |= grown[:-1] != grown[1:]
-    border[:, :-1] |= grown[:, :-1] != grown[:, 1:]
-    return np.where(border & (labels == 0), np.zeros((), labels.dtype), grown)
+
+    width = labels.shape[1]
+    source = nearest[0] * np.int64(width) + nearest[1]
+
+    def grown(y: NDArray[np.intp], x: NDArray[np.intp]) -> NDArray[np.integer]:
+        return np.asarray(labels.reshape(-1)[source.reshape(-1)[y * width + x]])
+
+    values = grown(y, x)
+    border = values != grown(np.minimum(y + 1, labels.shape[0] - 1), x)
+    border |= values != grown(y, np.minimum(x + 1, width - 1))
+    values[border] = 0
+    thinned = labels.copy()
+    thinned[y, x] = values
+    return thinned
 
 
 def _warping_error_of_labels(
@@ -200,6 +218,14 @@ def _planes(array: NDArray[np.integer]) -> Iterator[NDArray[np.integer]]:
     yield from array.reshape(-1, *array.shape[-2:])
 
 
-def _by_plane(function: object, array: NDArray[np.integer]) -> NDArray[np.integer]:
-    planes = [function(plane) for plane in _planes(array)]  # type: ignore[operator]
-    return np.stack(planes).reshape(array.shape) if planes else array
+def _thinned_where_it_counts(
+    predicted: NDArray[np.integer], reference: NDArray[np.integer]
+) -> NDArray[np.integer]:
+    """Thin the borders inside the reference's foreground, the only place where V-Rand and V-Info look."""
+    if predicted.shape != reference.shape:
+        raise ValueError(f"prediction has shape {predicted.shape} but truth has shape {reference.shape}")
+    planes = [
+        thin_borders(one, other > 0)
+        for one, other in zip(_planes(predicted), _planes(reference), strict=True)
+    ]
+    return np.stack(planes).reshape(predicted.shape) if planes else predicted

@@ -79,21 +79,29 @@ def warp(source: BoolArray, target: BoolArray, max_displacement: int | None = 5)
     differing = source != target
     if max_displacement is not None and differing.any():
         differing &= _near_boundary(source, max_displacement)
-    y, x = np.nonzero(differing)
-    flat = (y + 1) * (columns + 2) + x + 1
-    steps = np.array([dy * (columns + 2) + dx for dy, dx in _RING])
-    bits = 1 << np.arange(8)
-    warped_flat, wanted_flat = warped.reshape(-1), wanted.reshape(-1)
-    sub_grids = [flat[(y % 2 == oy) & (x % 2 == ox)] for oy in (0, 1) for ox in (0, 1)]
+    stride = columns + 2
+    pixels, target_pixels = warped.view(np.uint8).reshape(-1), wanted.view(np.uint8).reshape(-1)
+    steps = [dy * stride + dx for dy, dx in _RING]
+
+    def codes_of(points: NDArray[np.intp]) -> NDArray[np.uint8]:
+        codes = np.zeros(points.size, np.uint8)
+        for bit, step in enumerate(steps):
+            codes |= pixels[points + step] << np.uint8(bit)
+        return codes
+
+    sub_grids = []
+    for oy in (0, 1):
+        for ox in (0, 1):
+            y, x = np.nonzero(differing[oy::2, ox::2])
+            sub_grids.append((2 * y + oy + 1) * stride + 2 * x + ox + 1)
     changed = True
     while changed:
         changed = False
         for index, points in enumerate(sub_grids):
-            codes = warped_flat[points[:, None] + steps] @ bits
-            flips = simple[codes]
+            flips = simple[codes_of(points)]
             if flips.any():
                 changed = True
-                warped_flat[points[flips]] = wanted_flat[points[flips]]
+                pixels[points[flips]] = target_pixels[points[flips]]
                 sub_grids[index] = points[~flips]
     return warped[1 : rows + 1, 1 : columns + 1]
 
@@ -107,23 +115,31 @@ def _binary(array: ArrayLike, name: str) -> BoolArray:
 
 def _near_boundary(source: BoolArray, reach: int) -> BoolArray:
     """Where a pixel of the other kind lies within `reach` rows and columns."""
-    padded = np.pad(source, 1)
-    rim = np.zeros(padded.shape, bool)
-    for first, second in (
-        (np.s_[:-1, :], np.s_[1:, :]),
-        (np.s_[:, :-1], np.s_[:, 1:]),
-        (np.s_[:-1, :-1], np.s_[1:, 1:]),
-        (np.s_[:-1, 1:], np.s_[1:, :-1]),
-    ):
-        differing = padded[first] != padded[second]
-        rim[first] |= differing
-        rim[second] |= differing
-    if reach < 1:
-        return np.zeros(source.shape, bool)
-    near = rim.view(np.uint8)
-    if reach > 1:
-        near = ndimage.maximum_filter(near, 2 * reach - 1, mode="constant", cval=0)
-    return np.asarray(near[1:-1, 1:-1] > 0)
+    padded = np.pad(source, reach)
+    # Eight pixels a byte: the dilations then cost an eighth.
+    bits = np.packbits(padded, axis=1)
+    near = _dilated(bits, reach) & _dilated(~bits, reach)
+    pixels = np.unpackbits(near, axis=1, count=padded.shape[1])
+    inside = slice(reach, -reach or None)
+    return pixels[inside, inside].view(bool)
+
+
+def _dilated(bits: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
+    """Set every bit that has a set bit within `reach` rows and columns; columns are packed."""
+    wide = bits.copy()
+    done = 0
+    while done < reach:
+        by = min(2 * done + 1, reach - done, 7)
+        left, right = wide << np.uint8(by), wide >> np.uint8(by)
+        left[:, :-1] |= wide[:, 1:] >> np.uint8(8 - by)
+        right[:, 1:] |= wide[:, :-1] << np.uint8(8 - by)
+        wide |= left | right
+        done += by
+    tall = wide.copy()
+    for by in range(1, reach + 1):
+        tall[by:] |= wide[:-by]
+        tall[:-by] |= wide[by:]
+    return tall
 
 
 @functools.cache
