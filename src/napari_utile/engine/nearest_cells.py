@@ -272,10 +272,11 @@ class _Search:
         squares[-1] = self.far
         squares = squares.astype(self.type)
         np.minimum(code, 2 * reach + 2, out=code)
+        code = code.view(self.type)  # NumPy before 2.1 takes no unsigned 64-bit indices
         places = np.arange(reach * width, (reach + rows) * width).reshape(rows, width)
         ids = np.take(slab, places + np.take(steps * width, code))
 
-        second = np.full_like(code, 2 * reach + 2)
+        second = np.full_like(here, 2 * reach + 2)
         same_here, same_above = here.view(self.type), above.view(self.type)
         for offset in range(1, reach + 1):
             self._same(slab[reach + offset :][:rows], ids, same_here)
@@ -284,6 +285,7 @@ class _Search:
             np.minimum(here, above, out=here)
             np.bitwise_or(here, 2 * offset, out=here)
             np.minimum(second, here, out=second)
+        second = second.view(self.type)
         ids2 = np.take(slab, places + np.take(steps * width, second)) if self.second_bits else None
         return np.take(squares, code), ids, np.take(squares, second), ids2
 

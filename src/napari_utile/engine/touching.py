@@ -146,7 +146,8 @@ class CellSizes:
     def areas(self, ids: Labels) -> NDArray[np.int64]:
         """Count the pixels of each cell of the sorted `ids`."""
         if int(ids[-1]) < self._cells.size:
-            return np.bincount(self._cells.ravel(), minlength=int(ids[-1]) + 1)[ids]
+            numbers = self._cells.ravel().astype(np.intp, copy=False)  # NumPy before 2.3 counts no uint64
+            return np.bincount(numbers, minlength=int(ids[-1]) + 1)[ids]
         every, counts = np.unique(self._cells, return_counts=True)
         return np.asarray(counts[np.searchsorted(every, ids)], np.int64)
 
