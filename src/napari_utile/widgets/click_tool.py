@@ -231,10 +231,11 @@ class ClickTool(QObject):
         if self._selected and self._aims.current is not None:
             self._aims.current.labels.selected_label = label
         self.selected_changed.emit(label if self._selected else 0)
-        self._draw()
+        self._later.start()
 
     def _follow_labels(self) -> None:
-        """Bring markers, table and outline up to date after an edit, undo or redo."""
+        """Bring markers, table and outline up to date after an edit, undo or redo, at once for all of them."""
+        self._later.stop()
         aim = self._aims.current
         if aim is None or aim.labels not in self._viewer.layers:
             return
