@@ -1,0 +1,87 @@
+import gc
+from types import SimpleNamespace
+
+import pytest
+
+from napari_utile.session import state
+from napari_utile.session.state import Session
+
+
+class Layer:
+    """Something that can be weakly referenced, as layers can."""
+
+
+def result(nbytes=10):
+    return SimpleNamespace(nbytes=nbytes)
+
+
+@pytest.mark.parametrize("name", ["model", "device", "precision"])
+def test_a_change_is_told_once_and_no_change_is_not(name):
+    session, heard = Session(), []
+    getattr(session.events, name).connect(heard.append)
+    setattr(session, name, "cpu")
+    setattr(session, name, "cpu")
+    assert heard == ["cpu"]
+
+
+def test_jobs_are_counted():
+    session, heard = Session(), []
+    session.events.jobs.connect(heard.append)
+    session.job_started()
+    session.job_started()
+    session.job_ended()
+    session.job_ended()
+    session.job_ended()
+    assert heard == [1, 2, 1, 0, 0]
+    assert session.jobs == 0
+
+
+def test_results_are_found_by_source_and_plane():
+    session, layer, other = Session(), Layer(), Layer()
+    first, second = result(), result()
+    session.remember(layer, (0,), first)
+    session.remember(layer, (1,), second)
+    assert session.result_of(layer, (0,)) is first
+    assert session.result_of(layer, (1,)) is second
+    assert session.result_of(other, (0,)) is None
+    session.forget(layer, (0,))
+    assert session.result_of(layer, (0,)) is None
+
+
+def test_results_go_with_their_source():
+    session, layer = Session(), Layer()
+    session.remember(layer, (0,), result())
+    del layer
+    gc.collect()
+    assert len(session._results) == 0
+
+
+def test_the_oldest_results_go_when_they_take_too_much_memory(monkeypatch):
+    monkeypatch.setattr(state, "_RESULT_BYTES", 25)
+    session, layer = Session(), Layer()
+    for plane in range(4):
+        session.remember(layer, plane, result(10))
+    assert [session.result_of(layer, plane) is not None for plane in range(4)] == [False, False, True, True]
+
+
+def test_one_result_is_kept_however_large(monkeypatch):
+    monkeypatch.setattr(state, "_RESULT_BYTES", 25)
+    session, layer = Session(), Layer()
+    session.remember(layer, 0, result(1000))
+    assert session.result_of(layer, 0) is not None
+
+
+def test_closing_tells_everyone_once_and_lets_everything_go():
+    session, layer, heard = Session(), Layer(), []
+    session.remember(layer, 0, result())
+    session.on_close(lambda: heard.append("dock"))
+    session.events.closed.connect(lambda: heard.append("event"))
+    session.close()
+    session.close()
+    assert heard == ["dock", "event"]
+    assert session.result_of(layer, 0) is None
+
+
+def test_the_tile_cache_is_made_once():
+    session = Session()
+    assert session.tile_cache is session.tile_cache
