@@ -201,6 +201,7 @@ class _KnownSizes(CellSizes):
             ids, numbers = np.arange(largest + 1), cells.astype(np.intp)
         else:  # a table with a place for every id would not fit
             ids, numbers = np.unique(cells, return_inverse=True)
+            numbers = numbers.reshape(cells.shape)  # NumPy before 2 gives them in one row
         counts = np.bincount(numbers.ravel(), minlength=len(ids))
         boxes = ndimage.find_objects(numbers + 1, len(ids))
         self._area: dict[int, int] = {}
