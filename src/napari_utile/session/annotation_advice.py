@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["NetworkView", "Unsure", "annotation_warning", "network_view_job", "unsure_places_job"]
 
 _KINDS = {
-    "pieces": "in several pieces",
-    "hole": "with a hole",
-    "speck": "that are no more than specks",
+    "pieces": ("cell in several pieces", "cells in several pieces"),
+    "hole": ("hole", "holes"),
+    "speck": ("speck", "specks"),
 }
 _TILE = 128
 _MOST_PLACES = 20

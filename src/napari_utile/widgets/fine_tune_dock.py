@@ -10,12 +10,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_utile.engine.annotation import Annotation
 from napari_utile.engine.fine_tune_params import FineTuneParams
-from napari_utile.session.annotation_advice import (
-    Unsure,
-    annotation_warning,
-    network_view_job,
-    unsure_places_job,
-)
+from napari_utile.session.annotation_advice import annotation_warning
 from napari_utile.session.fine_tuning import (
     FineTuneRequest,
     FineTuneResult,
@@ -28,14 +23,14 @@ from napari_utile.session.fine_tuning import (
     model_name_problem,
 )
 from napari_utile.session.jobs import Choices, choices_job
+from napari_utile.widgets.annotation_advisor import AnnotationAdvisor
 from napari_utile.widgets.comparison_layers import show_comparisons
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.fine_tune_form import BOXES, SPARSE, FineTuneForm
-from napari_utile.widgets.network_view_layers import show_network_view
 from napari_utile.widgets.preview_layer import PreviewLayer
 from napari_utile.widgets.viewer_layers import place_of, plain_viewer, plane_of, session_of
-from napari_utile.widgets.viewer_regions import Window, boxes_of_shapes, go_to, region_in_view
-from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+from napari_utile.widgets.viewer_regions import Window, boxes_of_shapes, region_in_view
+from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -70,11 +65,6 @@ class FineTuneDock(QWidget):
         self._compared: list[Any] = []
         self._drawn = 0.0
         self._looking = False
-        self._advice = LatestJob(owner=self)
-        self._samples_seen = 0
-        self._network_view: list[Any] = []
-        self._places: list[Unsure] = []
-        self._places_of: Any = None
         self.form = FineTuneForm(self._viewer, self._session)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -98,6 +88,7 @@ class FineTuneDock(QWidget):
         form.compare.clicked.connect(self._compare)
         form.next_place.clicked.connect(self._go_to_next_place)
         form.network_view.clicked.connect(self._show_network_view)
+        self._advisor = AnnotationAdvisor(self._viewer, self._session, form.status, self)
         self._connections = Connections(self)
         self._connections.connect(self._session.events.models_changed, self._list_models)
         self._session.on_close(self._drop)
@@ -277,7 +268,7 @@ class FineTuneDock(QWidget):
 
     def _drop(self) -> None:
         self._look_timer.stop()
-        self._advice.drop()
+        self._advisor.drop()
         if self._job is not None:
             self._job.drop()
 
@@ -324,54 +315,10 @@ class FineTuneDock(QWidget):
         except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
             self._show_error(error)
             return
-        source = self.form.pairs.pairs()[0][0]
-        self._samples_seen += 1
-
-        def show(view: Any) -> None:
-            for layer in self._network_view:
-                if layer in self._viewer.layers:
-                    self._viewer.layers.remove(layer)
-            if source in self._viewer.layers:
-                self._network_view = show_network_view(self._viewer, view, source)
-                self.form.status.say("One sample lies below the image; press again for another one.")
-
-        job = network_view_job(self._session, request, self._samples_seen)
-        self._advice.run(job, on_done=show, on_error=self._show_error)
+        self._advisor.show_sample(request, self.form.pairs.pairs()[0][0])
 
     def _go_to_next_place(self) -> None:
-        source, labels = self.form.pairs.pairs()[0]
-        if source is None:
-            self.form.status.problem("Open an image first.")
-            return
-        try:
-            place = place_of(source, self._viewer)
-            plane = plane_of(source, self._viewer)
-            painted = None if labels is None else np.array(plane_of(labels, self._viewer).data[0])
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-            return
-        key = (source.unique_id, place.key, self._session.model)
-        if self._places and self._places_of == key:
-            self._visit(source)
-            return
-        if painted is not None and painted.shape != place.plane_shape:
-            painted = None
-
-        def ranked(places: Any) -> None:
-            self._places, self._places_of = list(places), key
-            self._visit(source)
-
-        self.form.status.say("Looking for places where the model is unsure…")
-        job = unsure_places_job(self._session, plane, self._session.model, painted)
-        self._advice.run(job, on_done=ranked, on_error=self._show_error)
-
-    def _visit(self, source: Any) -> None:
-        if not self._places:
-            self.form.status.say("Every part of this image holds painted cells already.")
-            return
-        where = self._places.pop(0)
-        go_to(self._viewer, source, where.position)
-        self.form.status.say(f"The model is unsure about this {where.kind} (doubt {where.doubt:.2f}).")
+        self._advisor.go_to_next_place(*self.form.pairs.pairs()[0])
 
     # Choices.
 

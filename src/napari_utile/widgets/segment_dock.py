@@ -15,16 +15,17 @@ from napari_utile.session.jobs import (
     estimate_job,
     relabel_job,
     segment_job,
-    weight_map_job,
 )
 from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.diameter_tool import DiameterTool
+from napari_utile.widgets.instances_weight_map import InstancesWeightMap
 from napari_utile.widgets.preview_layer import PreviewLayer
 from napari_utile.widgets.result_layers import own_layer, show_layers
 from napari_utile.widgets.segment_form import SegmentForm
+from napari_utile.widgets.segment_request import capture
 from napari_utile.widgets.source_picker import Source
-from napari_utile.widgets.viewer_layers import plain_viewer, session_of
+from napari_utile.widgets.viewer_layers import place_of, plain_viewer, session_of
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -55,11 +56,11 @@ class SegmentDock(QWidget):
         self._preview: PreviewLayer | None = None
         self._estimates = LatestJob(owner=self)
         self._adjustments = LatestJob(owner=self)
-        self._weights = LatestJob(owner=self)
         self._suggested = InstanceParams()
         self._suggested_by = ""
         self.form = SegmentForm(self._viewer, self._session)
         self._diameter_tool = DiameterTool(self._viewer, self)
+        self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -113,24 +114,7 @@ class SegmentDock(QWidget):
         ValueError, UtileError
             In one sentence, if something is missing.
         """
-        source = self.form.source.read()
-        region, inside = self.form.region.read(source)
-        params = replace(
-            self.form.compute.value(),
-            model=self._session.model,
-            channels=source.channels,
-            diameter=self.form.diameter.value(),
-            instances=self._instances(),
-        )
-        return source, SegmentRequest(
-            source.plane,
-            params,
-            region,
-            inside,
-            _data_key(source),
-            source.layer.source.path or "",
-            _index(source),
-        )
+        return capture(self.form, self._session.model, self._instances())
 
     def _instances(self) -> InstanceParams:
         """Return what the form says; what the model suggests, where the form still shows another model's."""
@@ -152,6 +136,7 @@ class SegmentDock(QWidget):
             self._show_error(error)
             return
         self._estimates.drop()
+        self._adjustments.drop()  # its answer would come after the new one
         self._running_on = source
         self._session.job_started()
         self.form.run_bar.set_busy("preparing…")
@@ -198,7 +183,7 @@ class SegmentDock(QWidget):
         if first:
             self._viewer.layers.selection.active = layers[-1]
         self._show_result(result)
-        self._update_weight_map(source, result)
+        self._weight_map.follow(source, result)
 
     def _fail(self, error: Exception) -> None:
         self._end_job()
@@ -222,7 +207,7 @@ class SegmentDock(QWidget):
             self.cancel()
 
     def _drop_jobs(self) -> None:
-        for job in (self._job, self._estimates, self._adjustments, self._weights):
+        for job in (self._job, self._estimates, self._adjustments, self._weight_map):
             if job is not None:
                 job.drop()
 
@@ -254,35 +239,16 @@ class SegmentDock(QWidget):
             return
         self._session.remember(source.layer, source.place.key, result)
         show_layers(self._viewer, specs_of(result, probability=False), source.layer, source.place)
-        self._show_result(result)
-        self._update_weight_map(source, result)
-
-    # The weight map of the instances.
+        self._show_result(self._current_result())
+        self._weight_map.follow(source, result)
 
     def _weight_map_toggled(self, on: bool) -> None:
+        self._weight_map.shown = on
         try:
             source = self.form.source.read()
         except Exception:  # noqa: BLE001  nothing to show it of
             return
-        result = self._session.result_of(source.layer, source.place.key)
-        if on and result is not None:
-            self._update_weight_map(source, result)
-            return
-        layer = own_layer(self._viewer, "weight map", source.layer)
-        if layer is not None:
-            layer.visible = on
-
-    def _update_weight_map(self, source: Source, result: SegmentResult) -> None:
-        if not self.form.weight_map.isChecked():
-            return
-
-        def show(spec: Any) -> None:
-            if source.layer in self._viewer.layers:
-                active = self._viewer.layers.selection.active
-                show_layers(self._viewer, [spec], source.layer, source.place)[0].visible = True
-                self._viewer.layers.selection.active = active
-
-        self._weights.run(weight_map_job(result), on_done=show, on_error=self._show_error)
+        self._weight_map.show(source, self._session.result_of(source.layer, source.place.key))
 
     # Choices.
 
@@ -306,7 +272,20 @@ class SegmentDock(QWidget):
 
     def _choice_changed(self, _: object = None) -> None:
         self.form.run_bar.run_button.setEnabled(self.form.source.layer is not None)
+        self._show_result(self._current_result())
         self._estimate_timer.start()
+
+    def _current_result(self) -> SegmentResult | None:
+        """Return the result of the plane that is on screen, if there is one."""
+        layer = self.form.source.layer
+        if layer is None:
+            return None
+        try:
+            key = place_of(layer, self._viewer, self.form.source.channel_axis).key
+        except ValueError:
+            return None
+        result: SegmentResult | None = self._session.result_of(layer, key)
+        return result
 
     def _estimate(self) -> None:
         if self.form.source.layer is None or self.running:
@@ -345,8 +324,11 @@ class SegmentDock(QWidget):
 
     # What the user sees.
 
-    def _show_result(self, result: SegmentResult) -> None:
-        self.form.show_result(result)
+    def _show_result(self, result: SegmentResult | None) -> None:
+        if result is None:
+            self.form.clear_result()
+        else:
+            self.form.show_result(result)
 
     def _show_error(self, error: Exception) -> None:
         self.form.status.problem(sentence_of(error))
@@ -398,16 +380,3 @@ def _progress_text(tile: TileShown) -> str:
     if tile.seconds_left is None or tile.done == tile.total:
         return text
     return f"{text}, {duration(tile.seconds_left)} left"
-
-
-def _index(source: Source) -> tuple[tuple[str, int], ...]:
-    """Name where in the image the plane lies, by the layer's axis labels."""
-    return tuple(
-        (label.upper() if len(label) == 1 else label, entry)
-        for label, entry in zip(source.layer.axis_labels, source.place.index, strict=True)
-        if not isinstance(entry, slice)
-    )
-
-
-def _data_key(source: Source) -> tuple[object, ...]:
-    return source.layer.unique_id, id(source.layer.data), source.place.key, source.place.channel_axis

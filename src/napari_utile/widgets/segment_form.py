@@ -196,8 +196,6 @@ class SegmentForm(QWidget):
         """Say how many cells there are and how large."""
         self.summary.setText(summary_of(result))
         self.show_table.setEnabled(result.count > 0)
-        if self.status.kind == "problem":
-            self.status.say("")
 
 
 def summary_of(result: SegmentResult) -> str:
