@@ -242,7 +242,7 @@ def test_one_sample_is_shown_as_the_network_sees_it(viewer, dock, qtbot, annotat
     margin = image.extent.world[1] - labels.extent.world[1]
     np.testing.assert_allclose(margin, labels.extent.world[0] - image.extent.world[0])
     dock.form.network_view.click()
-    qtbot.waitUntil(lambda: not dock._advice.running, timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock._advisor.busy, timeout=WAIT)
     assert len(viewer.layers) == 6, "the next sample takes the place of the first"
 
 

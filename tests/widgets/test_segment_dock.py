@@ -454,6 +454,13 @@ def test_the_weight_map_of_the_instances_comes_with_one_tick(viewer, dock, qtbot
     assert not layer.visible
 
 
+def test_the_weight_map_can_be_asked_for_before_there_is_an_image(viewer, dock, qtbot, image):
+    dock.form.weight_map.click()
+    viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    qtbot.waitUntil(lambda: "cells weight map" in names(viewer), timeout=WAIT)
+
+
 def test_the_command_is_copied(viewer, dock, qtbot, image):
     viewer.add_image(image, name="cells")
     qtbot.waitUntil(lambda: "take" in dock.form.estimate.text(), timeout=WAIT)
@@ -497,3 +504,18 @@ def test_the_session_lets_go_of_results_with_their_source(viewer, dock, qtbot, i
 def test_the_dock_shows_a_long_name_without_growing(viewer, dock, image):
     viewer.add_image(image, name="a very long name of an image " * 6)
     assert dock.form.minimumSizeHint().width() <= 340
+
+
+def test_the_summary_is_that_of_the_image_and_plane_on_screen(viewer, dock, qtbot, image):
+    viewer.add_image(np.stack([image, image]), name="stack")
+    viewer.dims.set_current_step(0, 0)
+    run(qtbot, dock)
+    assert "median area" in dock.form.summary.text()
+    found = dock.form.summary.text()
+    viewer.dims.set_current_step(0, 1)
+    assert "Press Segment" in dock.form.summary.text()
+    viewer.dims.set_current_step(0, 0)
+    assert dock.form.summary.text() == found
+    viewer.add_image(image, name="another")
+    dock.form.source.image.set_layer(viewer.layers["another"])
+    assert "Press Segment" in dock.form.summary.text()
