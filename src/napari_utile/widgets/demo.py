@@ -46,7 +46,12 @@ def in_a_window(image: Path | None) -> None:
 
     viewer = napari.Viewer()
     dock = open_with_dock(viewer, image)
-    QTimer.singleShot(0, dock.run)
+
+    def start() -> None:
+        viewer.reset_view()  # the dock has taken its room by now
+        dock.run()
+
+    QTimer.singleShot(200, start)
     napari.run()
 
 
