@@ -1,10 +1,14 @@
+import shlex
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtGui import QGuiApplication
 
 from napari_utile.engine.models import load_model, user_model_folder
 from napari_utile.engine.simulate import simulate
 from napari_utile.session.annotation_advice import unsure_places
+from napari_utile.session.fine_tuning import base_model
 from napari_utile.widgets.fine_tune_dock import FineTuneDock
 from napari_utile.widgets.viewer_layers import session_of
 
@@ -267,6 +271,28 @@ def test_the_least_sure_tile_comes_first_and_annotated_tiles_are_left_out():
     painted = np.zeros_like(labels)
     painted[0, 130] = 1
     assert unsure_places(foreground, labels, painted)[0].position == (63.5, 319.5)
+
+
+def test_the_command_is_one_that_the_program_understands(dock, annotated):
+    from napari_utile.cli import make_parser
+
+    dock.form.complete.setCurrentIndex(2)
+    dock.form.background.setValue(99)
+    dock.form.copy_command.click()
+    words = shlex.split(QGuiApplication.clipboard().text())
+    assert words[:4] == ["utile", "fine-tune", "--model", "nuclei"]
+    parsed = make_parser().parse_args(words[1:])
+    assert (parsed.minutes, parsed.background, parsed.recipe) == (0.02, 99, "fine-tune")
+
+
+def test_a_new_network_is_as_small_as_that_of_the_command_line(viewer, dock, annotated):
+    dock.form.start.setCurrentIndex(1)
+    request = dock.request()
+    assert request.params.recipe == "default"
+    config = base_model(session_of(viewer), request).network.config
+    assert (config.width, config.depth, config.batch_norm) == (24, 3, True)
+    dock.form.start.setCurrentIndex(4)
+    assert base_model(session_of(viewer), dock.request()).card.family == "fcn8s"
 
 
 def test_the_dock_is_narrow(dock):

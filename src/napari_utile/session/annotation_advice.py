@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.session.fine_tuning import FineTuneRequest
+from napari_utile.session.fine_tuning import FineTuneRequest, base_model
 
 if TYPE_CHECKING:
     from napari_utile.engine.axes import ImagePlane
@@ -87,10 +87,9 @@ def network_view_job(
 ) -> Generator[None, None, NetworkView]:
     """Draw one sample exactly as training would; another `number` gives another one."""
     yield
-    from napari_utile.engine.fine_tune import FineTuning, new_model
+    from napari_utile.engine.fine_tune import FineTuning
 
-    base = new_model("new", request.family) if request.family else session.load_model(request.base)
-    tuning = FineTuning(request.images, base, request.params)
+    tuning = FineTuning(request.images, base_model(session, request), request.params)
     sample = tuning.run.sampler.sample(number, 0, tuning.run.progress.size)
     return NetworkView(sample, tuning.run.geometry.halo, tuning.scale)
 

@@ -1,5 +1,6 @@
 """Fine-tuning as the dock asks for it: a frozen request, and the job that trains, previews and compares."""
 
+import shlex
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,12 +28,16 @@ __all__ = [
     "Prediction",
     "StopAndKeep",
     "Trained",
+    "base_model",
+    "command_of",
     "fine_tune_job",
     "keep",
     "model_name_problem",
 ]
 
 Float32 = np.ndarray[Any, np.dtype[np.float32]]
+# New networks are as large as two CPU cores can train in hours; see ``utile train``.
+_UNET_WIDTH, _UNET_DEPTH, _FCN_WIDTH = 24, 3, 16
 # Held-out tiles shown before and after.
 _MOST_COMPARED = 4
 
@@ -109,10 +114,9 @@ def fine_tune_job(
     session: "Session", request: FineTuneRequest
 ) -> Generator[Trained | Prediction, LookAt | StopAndKeep | None, FineTuneResult]:
     """Train; between two steps look at what is in view, or stop and keep the best, when asked to."""
-    from napari_utile.engine.fine_tune import FineTuning, new_model
+    from napari_utile.engine.fine_tune import FineTuning
 
-    base = new_model("new", request.family) if request.family else session.load_model(request.base)
-    tuning = FineTuning(request.images, base, request.params)
+    tuning = FineTuning(request.images, base_model(session, request), request.params)
     steps = tuning.steps()
     try:
         while True:
@@ -129,6 +133,38 @@ def fine_tune_job(
     finally:
         steps.close()
     return FineTuneResult(tuned, _comparisons(tuning, tuned), tuning.scale)
+
+
+def base_model(session: "Session", request: FineTuneRequest) -> "Model":
+    """Load the model to start from, or make a new one as ``utile train`` does by default."""
+    from napari_utile.engine.fine_tune import new_model
+
+    if not request.family:
+        return session.load_model(request.base)
+    import torch
+
+    config = {"in_channels": 1, "batch_norm": True, "dropout": 0.0, "width": _FCN_WIDTH}
+    if request.family == "unet":
+        config |= {"width": _UNET_WIDTH, "depth": _UNET_DEPTH}
+    with torch.random.fork_rng():
+        torch.manual_seed(request.params.seed)
+        return new_model("new", request.family, **config)
+
+
+def command_of(request: FineTuneRequest) -> str:
+    """Return the command that trains in the same way on files; IMAGES and LABELS stand for their folders."""
+    from napari_utile.engine.command import command_options
+
+    start = (
+        ["train", "--family", request.family] if request.family else ["fine-tune", "--model", request.base]
+    )
+    words = ["utile", *start, "--images", "IMAGES", "--labels", "LABELS", "-o", "my-model.safetensors"]
+    usual = FineTuneParams(recipe="default" if request.family else "fine-tune")
+    words += command_options(FineTuneParams, request.params, reference=usual)
+    annotation = request.images[0].annotation if request.images else None
+    if annotation is not None and annotation.kind == "sparse":
+        words += ["--annotation", "sparse", "--background", str(annotation.background)]
+    return shlex.join(words)
 
 
 def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Prediction:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_utile.engine.annotation import Annotation
@@ -18,6 +19,7 @@ from napari_utile.session.fine_tuning import (
     Prediction,
     StopAndKeep,
     Trained,
+    command_of,
     fine_tune_job,
     keep,
     model_name_problem,
@@ -86,6 +88,8 @@ class FineTuneDock(QWidget):
         form.keep.clicked.connect(self.keep)
         form.discard.clicked.connect(self.discard)
         form.compare.clicked.connect(self._compare)
+        form.start.currentIndexChanged.connect(self._start_chosen)
+        form.copy_command.clicked.connect(self.copy_command)
         form.next_place.clicked.connect(self._go_to_next_place)
         form.network_view.clicked.connect(self._show_network_view)
         self._advisor = AnnotationAdvisor(self._viewer, self._session, form.status, self)
@@ -320,7 +324,28 @@ class FineTuneDock(QWidget):
     def _go_to_next_place(self) -> None:
         self._advisor.go_to_next_place(*self.form.pairs.pairs()[0])
 
+    def copy_command(self) -> None:
+        """Copy the command line that trains in the same way to the clipboard."""
+        try:
+            request = self.request()
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self._show_error(error)
+            return
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(command_of(request))
+        boxes = " It cannot name boxes." if request.images[0].annotation.kind == "boxes" else ""
+        self.form.status.say(
+            f"The command is on the clipboard. Put your folders in place of IMAGES and LABELS.{boxes}", "good"
+        )
+
     # Choices.
+
+    def _start_chosen(self) -> None:
+        """Choose the recipe that goes with it: a new network needs the one that starts from nothing."""
+        more: FineTuneParams = self.form.more_params.value()
+        recipe = "default" if self.form.start.currentData() else "fine-tune"
+        self.form.more_params.set_value(replace(more, recipe=recipe))
 
     def _list_models(self) -> None:
         run_job(choices_job(), on_done=self._show_choices, on_error=self._show_error, owner=self)
