@@ -165,7 +165,7 @@ class FineTuneForm(QWidget):
         advice.addWidget(self.next_place)
         advice.addWidget(self.network_view)
         layout.addLayout(advice)
-        for part in (self.run_bar, self._busy, self.plot, self.progress, self.result, self.status):
+        for part in (self.run_bar, self._busy, self.plot, self.progress, self.result):
             layout.addWidget(part)
         layout.addStretch(1)
         align_labels(top, where, self.params.layout())

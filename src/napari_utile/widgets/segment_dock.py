@@ -68,6 +68,8 @@ class SegmentDock(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
+        self.form.status.setContentsMargins(8, 4, 8, 8)
+        layout.addWidget(self.form.status)  # in sight however small the window is
         self.setMinimumWidth(_WIDTH - 20)
         self._estimate_timer = QTimer(self)
         self._estimate_timer.setSingleShot(True)

@@ -150,7 +150,6 @@ class SegmentForm(QWidget):
         layout.addWidget(self._adjust)
         layout.addWidget(more)
         layout.addLayout(buttons)
-        layout.addWidget(self.status)
         layout.addStretch(1)
         align_labels(top, self.source.layout(), self.instances.layout())
         align_labels(self.more_instances.layout(), self.compute.layout())

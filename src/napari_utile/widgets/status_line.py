@@ -5,7 +5,8 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 __all__ = ["StatusLine"]
 
-_COLOURS = {"info": "", "good": "#7bc97b", "problem": "#ff9d5c"}
+# Readable in napari's dark and light theme.
+_COLOURS = {"info": "", "good": "#2f9e5f", "problem": "#e0662a"}
 
 
 class StatusLine(QLabel):
