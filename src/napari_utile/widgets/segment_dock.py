@@ -378,7 +378,9 @@ class SegmentDock(QWidget):
 def _progress_text(tile: TileShown) -> str:
     from napari_utile.engine.estimate import duration
 
+    if tile.done == tile.total:
+        return "finding the cells…"
     text = f"{tile.done} of {tile.total} tiles"
-    if tile.seconds_left is None or tile.done == tile.total:
+    if tile.seconds_left is None:
         return text
     return f"{text}, {duration(tile.seconds_left)} left"
