@@ -1,3 +1,4 @@
+import gc
 import threading
 import time
 
@@ -100,6 +101,24 @@ def test_a_result_that_is_on_its_way_when_cancel_is_pressed_is_not_delivered(qtb
     job.cancel()
     qtbot.waitUntil(lambda: not job.running)
     assert heard.kinds == ["cancelled"]
+
+
+def test_the_answer_comes_though_nobody_kept_the_handle(qtbot):
+    heard = Heard()
+    may_end = threading.Event()
+
+    def waiting():
+        yield 0
+        may_end.wait(5)
+        return 7
+
+    thread = run_job(waiting(), **heard.callbacks())._thread
+    may_end.set()
+    thread.join(5)  # the thread, which held the handle too, is gone before anything is delivered
+    del thread
+    gc.collect()
+    qtbot.waitUntil(lambda: heard.kinds[-1:] == ["done"])
+    assert heard.calls == [("progress", 0), ("done", 7)]
 
 
 def test_a_dropped_job_calls_nothing(qtbot):

@@ -25,6 +25,8 @@ __all__ = ["JobHandle", "LatestJob", "as_job", "cancel_all_jobs", "run_job", "se
 _logger = logging.getLogger("napari_utile")
 _Result = TypeVar("_Result")
 _running: "weakref.WeakSet[JobHandle]" = weakref.WeakSet()
+_awaited: "set[JobHandle]" = set()
+"""Jobs whose last callback is still due: kept alive here, as callers need not keep their handles."""
 
 # Callbacks run for at most this long before the event loop gets its turn, so that a job which
 # reports faster than the window draws cannot freeze it. Seconds.
@@ -102,6 +104,7 @@ class JobHandle:
         """Stop at the next yield and call nothing any more: nobody waits for the answer."""
         self._dropped = True
         self._finished = True
+        _awaited.discard(self)
         self._letters.clear()
         self._callbacks = dict.fromkeys(self._callbacks)
         self.cancel()
@@ -187,6 +190,7 @@ class JobHandle:
         callback = self._callbacks[kind]
         if kind != "progress":
             self._finished = True
+            _awaited.discard(self)
             self._callbacks = dict.fromkeys(self._callbacks)
         if callback is not None:
             callback(*args)
@@ -233,6 +237,7 @@ def run_job(
 
         owner.destroyed.connect(drop_it)
     _running.add(handle)
+    _awaited.add(handle)
     handle._thread.start()
     return handle
 
