@@ -12,7 +12,7 @@ from napari_utile.widgets.click_form import ClickForm
 from napari_utile.widgets.click_mouse import ClickMouse
 from napari_utile.widgets.click_tool import ClickTool
 from napari_utile.widgets.click_unsure import UnsureWalk
-from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.viewer_layers import plain_viewer, session_of
 from napari_utile.widgets.worker import run_job, sentence_of
 
@@ -89,7 +89,7 @@ class ClickDock(QWidget):
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         self._session.on_close(self._close_down)
         mouse, outline, viewer = self.mouse, self.tool.outline, self._viewer
-        self.destroyed.connect(lambda: _let_go(viewer, mouse, outline))
+        when_deleted(self, lambda: _let_go(viewer, mouse, outline))
 
     # On and off.
 

@@ -1,12 +1,44 @@
-"""One list of a widget's connections to the viewer, undone when Qt deletes the widget."""
+"""What ends with a widget: its connections to the viewer, and whatever else waits for Qt to delete it."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Qt, Slot
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "when_deleted"]
+
+
+class _Farewell(QObject):
+    """Calls a function by a slot that Qt itself knows."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        super().__init__()
+        self._function = function
+
+    @Slot()
+    def say(self) -> None:
+        """Call the function."""
+        _waiting.discard(self)
+        _said.append(self)  # an object must outlive its own slot
+        self._function()
+
+
+_waiting: set[_Farewell] = set()
+_said: list[_Farewell] = []
+
+
+def when_deleted(owner: QObject, function: Callable[[], object]) -> None:
+    """Call a function once, when Qt deletes `owner`.
+
+    Qt deletes a closed widget at its next turn, and Python's collector may find what is left of the widget
+    before that, even in the thread of a job. A plain function connected to ``destroyed`` is then lost, or
+    called after the collector has emptied it, which crashes.
+    """
+    _said.clear()
+    farewell = _Farewell(function)
+    _waiting.add(farewell)
+    owner.destroyed.connect(farewell.say, Qt.ConnectionType.DirectConnection)  # type: ignore[call-arg]
 
 
 class Connections:

@@ -17,7 +17,7 @@ from napari_utile.session.evaluation import (
     evaluation_job,
 )
 from napari_utile.widgets.compared_layers import ComparedLayers, compared_planes
-from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.error_view import go_to_error, show_error_layer
 from napari_utile.widgets.evaluate_export import evaluate_command, report_of, score_columns
 from napari_utile.widgets.evaluate_form import EvaluateForm
@@ -85,7 +85,7 @@ class EvaluateDock(QWidget):
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         self._viewer.bind_key(".", self._next_error, overwrite=True)
         self._viewer.bind_key(",", self._previous_error, overwrite=True)
-        self.destroyed.connect(_unbind(self._viewer))
+        when_deleted(self, _unbind(self._viewer))
         self._session.on_close(self._drop_jobs)
 
     # Running.
@@ -298,7 +298,7 @@ def _two(value: float) -> str:
 
 
 def _unbind(viewer: Any) -> Any:
-    def unbind(_: object = None) -> None:
+    def unbind() -> None:
         for key in (".", ","):
             viewer.bind_key(key, None)
 

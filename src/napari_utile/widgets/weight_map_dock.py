@@ -11,7 +11,7 @@ from napari_utile.engine.annotation_check import Finding, check_annotation
 from napari_utile.engine.loss_budget import LossBudget, loss_budget
 from napari_utile.engine.pixel_weight import profile_along
 from napari_utile.engine.weight_map_file import weight_map_command, write_weight_map
-from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.viewer_layers import pixel_size_of, place_of, plain_viewer, plane_data
 from napari_utile.widgets.viewer_regions import camera_of, go_to
 from napari_utile.widgets.weight_map_follower import WeightMapFollower
@@ -92,12 +92,12 @@ class WeightMapDock(QWidget):
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         overlay, lines = self.follower.overlay, self.hover.lines
 
-        def leave_nothing(_: object = None) -> None:
+        def leave_nothing() -> None:
             with suppress(Exception):  # the viewer may be half gone already
                 lines.remove()
                 overlay.remove()
 
-        self.destroyed.connect(leave_nothing)
+        when_deleted(self, leave_nothing)
 
     # Choices.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_utile.engine.pixel_weight import NearCell, nearest_cells_at
-from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.viewer_layers import plain_viewer
 from napari_utile.widgets.weight_map_follower import WeightMapFollower
 from napari_utile.widgets.weight_map_overlay import NearestLines
@@ -85,11 +85,11 @@ class WeightMapHover(QObject):
         callbacks, moved = self._viewer.mouse_move_callbacks, self._make_callback()
         callbacks.append(moved)
 
-        def stop(_: object = None) -> None:
+        def stop() -> None:
             with suppress(ValueError):
                 callbacks.remove(moved)
 
-        self.destroyed.connect(stop)
+        when_deleted(self, stop)
 
     def _make_callback(self) -> Callable[[Any, Any], None]:
         def moved(_viewer: Any, event: Any) -> None:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.widgets.connections import when_deleted
 
 __all__ = ["JobHandle", "LatestJob", "as_job", "cancel_all_jobs", "run_job", "sentence_of"]
 
@@ -230,12 +231,12 @@ def run_job(
     if owner is not None:
         reference = weakref.ref(handle)
 
-        def drop_it(*_: object) -> None:
+        def drop_it() -> None:
             job = reference()
             if job is not None:
                 job.drop()
 
-        owner.destroyed.connect(drop_it)
+        when_deleted(owner, drop_it)
     _running.add(handle)
     _awaited.add(handle)
     handle._thread.start()
