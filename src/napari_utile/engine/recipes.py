@@ -135,6 +135,7 @@ RONNEBERGER2015 = Recipe(
 
 FINE_TUNE = Recipe(
     name="fine-tune",
+    batch=2,  # annotation is scarce: more steps are worth more than larger ones
     rate=1e-3,
     warm_up=20,
     average=0.98,

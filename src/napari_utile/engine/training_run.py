@@ -278,10 +278,11 @@ class TrainingRun:
 
     def _keep_if_best(self, validation: Validation) -> bool:
         progress = self.progress
-        if not validation.loss < progress.best_loss:
+        # by the plain loss: the weighted one hangs on a few border pixels, and stopped improving long before cells did
+        if not validation.plain < progress.best_loss:
             progress.stale += 1
             return False
-        progress.best_loss, progress.best_step, progress.stale = validation.loss, progress.step, 0
+        progress.best_loss, progress.best_step, progress.stale = validation.plain, progress.step, 0
         self.best = self.present()
         return True
 

@@ -37,7 +37,7 @@ class Progress:
     best_step : int
         When the best validation was; -1 before the first.
     best_loss : float
-        Its loss.
+        Its plain (unweighted) loss.
     stale : int
         Validations since then.
     history : list of [step, loss, plain loss, validation loss or None, validation overlap or None]
