@@ -69,6 +69,9 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
+    if not args.data.is_dir():
+        print(f"skipped: there are no annotated images in {args.data}")
+        return
 
     fields, judged = read(args.data, "train"), read(args.data, "val")
     if args.fields == 3:
