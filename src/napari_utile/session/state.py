@@ -1,5 +1,6 @@
 """What the docks of one viewer share: the chosen model and device, tiles already computed, results."""
 
+import sys
 import weakref
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
@@ -179,3 +180,9 @@ class Session:
         self._results.clear()
         self._loaded = None
         self._tile_cache = None
+        if (
+            "napari_utile.engine.warm" in sys.modules
+        ):  # else no network was ever made, and torch need not load
+            from napari_utile.engine.warm import forget_networks
+
+            forget_networks()
