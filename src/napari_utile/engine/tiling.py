@@ -36,11 +36,6 @@ class Tile:
     inner: Window
 
     @property
-    def output_shape(self) -> tuple[int, int]:
-        """Rows and columns of the kept part."""
-        return _extent(self.inner)
-
-    @property
     def key(self) -> tuple[int, int, int, int]:
         """The tile as four numbers: what a cache needs."""
         (y, x), (y_out, x_out) = self.inner, self.outer

@@ -186,14 +186,6 @@ def pixel_aspect(pixel_size: Sequence[float] | None) -> tuple[float, float]:
     return (height / shorter, width / shorter)
 
 
-def balance_classes(cells: Labels, params: WeightMapParams) -> Float32:
-    """Give every pixel the weight of its class, background or cell."""
-    outside, inside = class_weights(int(np.count_nonzero(cells)), cells.size, params)
-    weights = np.full(cells.shape, outside, np.float32)
-    np.copyto(weights, inside, where=cells != 0)
-    return weights
-
-
 def class_weights(inside: int, pixels: int, params: WeightMapParams) -> Float32:
     """Weights of background and cells, where `inside` of all `pixels` belong to cells."""
     if not params.balance or inside in (0, pixels):

@@ -223,13 +223,6 @@ class Form(QWidget):
         """Return the widget of a field."""
         return self._fields[name].widget
 
-    def set_row_visible(self, name: str, visible: bool) -> None:
-        """Show or hide a row."""
-        field = self._fields[name]
-        field.widget.setVisible(visible)
-        if field.label is not None:
-            field.label.setVisible(visible)
-
     def _make(self, parameter: Parameter, slide: tuple[float, float] | None, none_text: str) -> _Field:
         field = _make_field(parameter, slide, none_text, self.changed.emit)
         field.widget.setObjectName(parameter.name)

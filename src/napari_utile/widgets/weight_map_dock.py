@@ -17,7 +17,7 @@ from napari_utile.widgets.viewer_regions import camera_of, go_to
 from napari_utile.widgets.weight_map_follower import WeightMapFollower
 from napari_utile.widgets.weight_map_form import WeightMapForm
 from napari_utile.widgets.weight_map_hover import WeightMapHover
-from napari_utile.widgets.worker import JobHandle, LatestJob, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import LatestJob, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -47,7 +47,6 @@ class WeightMapDock(QWidget):
         self.follower = WeightMapFollower(self._viewer, self)
         self.hover = WeightMapHover(self._viewer, self.follower, self)
         self._tables = LatestJob(owner=self)
-        self._saving: JobHandle | None = None
         self._stale = {"budget", "check"}
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -284,7 +283,7 @@ class WeightMapDock(QWidget):
             write_weight_map(target, weights, params, "YX", pixel_size, unit, term)
 
         part = "" if watched.whole else " (the part in view)"
-        self._saving = run_job(
+        run_job(
             as_job(write),
             on_done=lambda _: self.form.status.say(f"Saved {target}{part}.", "good"),
             on_error=self._show_error,

@@ -180,10 +180,6 @@ class WeightMapFollower(QObject):
         """Whether a map is being made."""
         return self._jobs.running
 
-    def drop_jobs(self) -> None:
-        """Wait for nothing any more."""
-        self._jobs.drop()
-
     @property
     def _needs_distances(self) -> bool:
         return self.term in ("d1", "d2")
