@@ -19,17 +19,17 @@ from scipy import ndimage
 from torch import nn
 from torch.nn import functional
 
-from napari_utile.engine.axes import plane_from_array
-from napari_utile.engine.markers import Marker, cells_from_markers
-from napari_utile.engine.models import load_model
-from napari_utile.engine.probability_field import ProbabilityField
+from napari_utile.engine.clicks.markers import Marker, cells_from_markers
+from napari_utile.engine.inference.probability_field import ProbabilityField
+from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.inference.warm import warm_network
+from napari_utile.engine.models.library import load_model
+from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import suggested_instances
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.simulate import simulate
-from napari_utile.engine.tile_cache import TileCache
-from napari_utile.engine.warm import warm_network
-from napari_utile.session.click_actions import Clicks, Outcome
-from napari_utile.session.label_plane import LabelPlane
+from napari_utile.engine.simulation.simulate import simulate
+from napari_utile.session.clicks.actions import Clicks, Outcome
+from napari_utile.session.clicks.label_plane import LabelPlane
 
 SIZE, BLOCK = 16384, 1024
 

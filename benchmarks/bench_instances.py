@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.segmentation import expand_labels, watershed
 
-from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 
 PARAMS = InstanceParams()
 

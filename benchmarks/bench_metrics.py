@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_utile.engine.measure import measure
+from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.metrics.boundaries import boundary_scores
 from napari_utile.engine.metrics.cell_kinds import cell_errors, cell_kinds
 from napari_utile.engine.metrics.cells import cell_scores, table_scores

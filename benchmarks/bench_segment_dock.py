@@ -10,10 +10,10 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtTest import QTest
 
-from napari_utile.engine.simulate import simulate
+from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.session.results import adjusted, specs_of
-from napari_utile.widgets.segment_dock import SegmentDock
-from napari_utile.widgets.viewer_layers import session_of
+from napari_utile.widgets.segment.dock import SegmentDock
+from napari_utile.widgets.viewer.layers import session_of
 
 SIZE, CELLS = 1024, 600
 

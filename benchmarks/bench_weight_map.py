@@ -5,9 +5,9 @@ import time
 import numpy as np
 from scipy import ndimage
 
-from napari_utile.engine.live_weight_map import LiveWeightMap
-from napari_utile.engine.touching import separate_touching
-from napari_utile.engine.weight_map import weight_map
+from napari_utile.engine.weights.live_weight_map import LiveWeightMap
+from napari_utile.engine.weights.touching import separate_touching
+from napari_utile.engine.weights.weight_map import weight_map
 
 CELL_RADIUS = 25
 NAIVE_CELLS = 12

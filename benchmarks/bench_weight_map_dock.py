@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from napari_utile.widgets.offscreen import has_display
+from napari_utile.widgets.viewer.offscreen import has_display
 
 if not has_display():
     print("needs a display; run it with xvfb-run -a -s '-screen 0 1600x1000x24 +extension GLX'")
@@ -17,7 +17,7 @@ import napari
 from bench_weight_map import touching_discs
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.widgets.weight_map_dock import WeightMapDock
+from napari_utile.widgets.weight_map.dock import WeightMapDock
 
 STROKES = 40
 

@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_utile.engine.axes import plane_from_array
-from napari_utile.engine.fine_tune import FineTuneParams, FineTuning
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
-from napari_utile.engine.models import Model, load_model, save_model
+from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.parameters import from_json, to_json
-from napari_utile.engine.recipes import RECIPES, Recipe
+from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
-from napari_utile.engine.training_data import AnnotatedImage
+from napari_utile.engine.training.data import AnnotatedImage
+from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning
+from napari_utile.engine.training.recipes import RECIPES, Recipe
 
 
 def read(data: Path, split: str) -> list[tuple[str, np.ndarray, np.ndarray]]:

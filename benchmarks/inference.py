@@ -20,13 +20,13 @@ import torch
 from monai.inferers import sliding_window_inference
 from torch import nn
 
-from napari_utile.engine.device import Compute, choose_compute, has_amx
-from napari_utile.engine.model_card import ModelCard
-from napari_utile.engine.models import Model, fingerprint_of
+from napari_utile.engine.inference.device import Compute, choose_compute, has_amx
+from napari_utile.engine.inference.predict import predict_tiles
+from napari_utile.engine.inference.tiling import plan_tiles
+from napari_utile.engine.inference.warm import warm_network
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model, fingerprint_of
 from napari_utile.engine.networks.unet import UNet, UNetConfig
-from napari_utile.engine.predict import predict_tiles
-from napari_utile.engine.tiling import plan_tiles
-from napari_utile.engine.warm import warm_network
 
 SIDE = 2048
 

@@ -17,11 +17,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_utile.engine.device import choose_compute
+from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.networks.unet import UNet, UNetConfig
-from napari_utile.engine.recipes import DEFAULT, Budget
-from napari_utile.engine.samples import TrainingPlane, training_plane
-from napari_utile.engine.training_run import TrainingRun
+from napari_utile.engine.training.recipes import DEFAULT, Budget
+from napari_utile.engine.training.run import TrainingRun
+from napari_utile.engine.training.samples import TrainingPlane, training_plane
 
 
 def discs(side: int, seed: int) -> TrainingPlane:

@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
-from napari_utile.widgets.click_dock import ClickDock
+from napari_utile.widgets.click.dock import ClickDock
 
 PATH = Path(__file__).parent / "images" / "click.gif"
 SAMPLES = Path(__file__).parents[1] / "sample_data"

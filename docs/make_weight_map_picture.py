@@ -73,8 +73,8 @@ def spiral(cell: np.ndarray, brush: float) -> np.ndarray:
 
 def neighbours(truth: np.ndarray) -> tuple[int, int, tuple[float, float]]:
     """Choose two large cells near the centre of the image that touch, and a place between them."""
-    from napari_utile.engine.loss_budget import loss_budget
-    from napari_utile.engine.weight_map import weight_map
+    from napari_utile.engine.weights.loss_budget import loss_budget
+    from napari_utile.engine.weights.weight_map import weight_map
 
     area = np.bincount(truth.ravel())
     middle = np.array(truth.shape) / 2

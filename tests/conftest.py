@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
 
-from napari_utile.widgets.offscreen import has_display, use_offscreen
+from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -1,15 +1,16 @@
 """Make the simulated images of `sample_data/`: ``python training/make_sample_data.py``.
 
-The images are drawn by `napari_utile.engine.simulate`; the same versions of NumPy and SciPy give the same files.
+The images are drawn by `napari_utile.engine.simulation.simulate`; the same versions of NumPy and SciPy give the same
+files.
 """
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from napari_utile.engine.io import write_image, write_labels
-from napari_utile.engine.simulate import PRESETS, simulate
-from napari_utile.engine.simulate_film import simulate_film
+from napari_utile.engine.files.images import write_image, write_labels
+from napari_utile.engine.simulation.film import simulate_film
+from napari_utile.engine.simulation.simulate import PRESETS, simulate
 
 FOLDER = Path(__file__).parents[1] / "sample_data"
 PIXEL_SIZE = (0.5, 0.5)

@@ -16,7 +16,7 @@ import tifffile
 
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
-from napari_utile.engine.models import load_model
+from napari_utile.engine.models.library import load_model
 from napari_utile.engine.segment import segment
 
 OVERLAPS = (0.5, 0.75)

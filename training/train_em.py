@@ -17,13 +17,13 @@ import tifffile
 import torch
 from scipy import ndimage
 
-from napari_utile.engine.axes import plane_from_array
-from napari_utile.engine.fine_tune import FineTuneParams, FineTuning, new_model
 from napari_utile.engine.metrics.boundaries import boundary_sweep
-from napari_utile.engine.models import Model, save_model
-from napari_utile.engine.recipes import RECIPES
+from napari_utile.engine.models.library import Model, save_model
+from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
-from napari_utile.engine.training_data import AnnotatedImage
+from napari_utile.engine.training.data import AnnotatedImage
+from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning, new_model
+from napari_utile.engine.training.recipes import RECIPES
 
 
 def read(data: Path, split: str) -> list[tuple[str, np.ndarray, np.ndarray]]:

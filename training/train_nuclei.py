@@ -16,16 +16,16 @@ import numpy as np
 import tifffile
 import torch
 
-from napari_utile.engine.augment_params import AugmentParams
-from napari_utile.engine.axes import plane_from_array
-from napari_utile.engine.model_card import ModelCard, ModelClass
-from napari_utile.engine.models import load_model, save_model
+from napari_utile.engine.models.card import ModelCard, ModelClass
+from napari_utile.engine.models.library import load_model, save_model
 from napari_utile.engine.networks.unet import UNet, UNetConfig
-from napari_utile.engine.normalize import measure_limits
 from napari_utile.engine.parameters import to_json
-from napari_utile.engine.recipes import Budget, Recipe
-from napari_utile.engine.samples import TrainingPlane, training_plane
-from napari_utile.engine.train import train
+from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.planes.normalize import measure_limits
+from napari_utile.engine.training.augment_params import AugmentParams
+from napari_utile.engine.training.recipes import Budget, Recipe
+from napari_utile.engine.training.samples import TrainingPlane, training_plane
+from napari_utile.engine.training.train import train
 
 # data set, start of the names, how often samples come from one image (a large one counts more)
 SETS = (

@@ -15,9 +15,9 @@ import numpy as np
 import tifffile
 from safetensors import safe_open
 
-from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.metrics.cells import average_precision
-from napari_utile.engine.models import load_model, save_model
+from napari_utile.engine.models.library import load_model, save_model
 from napari_utile.engine.segment import segment
 
 Pairs = list[tuple[np.ndarray, np.ndarray]]

@@ -11,34 +11,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fine_tune import fine_tune
-    from napari_utile.engine.instances import InstanceParams
-    from napari_utile.engine.io import read_image
-    from napari_utile.engine.measure import measure
+    from napari_utile.engine.cells.instances import InstanceParams
+    from napari_utile.engine.cells.measure import measure
+    from napari_utile.engine.files.images import read_image
     from napari_utile.engine.metrics.cells import average_precision, cell_scores
     from napari_utile.engine.metrics.evaluation import Evaluation, evaluate
-    from napari_utile.engine.models import list_models, load_model, save_model
+    from napari_utile.engine.models.library import list_models, load_model, save_model
     from napari_utile.engine.segment import Segmentation, segment
-    from napari_utile.engine.weight_map import WeightMapParams, weight_map
+    from napari_utile.engine.training.fine_tune import fine_tune
+    from napari_utile.engine.weights.weight_map import WeightMapParams, weight_map
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "Evaluation": "engine.metrics.evaluation",
-    "InstanceParams": "engine.instances",
+    "InstanceParams": "engine.cells.instances",
     "Segmentation": "engine.segment",
-    "WeightMapParams": "engine.weight_map",
+    "WeightMapParams": "engine.weights.weight_map",
     "average_precision": "engine.metrics.cells",
     "cell_scores": "engine.metrics.cells",
     "evaluate": "engine.metrics.evaluation",
-    "fine_tune": "engine.fine_tune",
-    "list_models": "engine.models",
-    "load_model": "engine.models",
-    "measure": "engine.measure",
-    "read_image": "engine.io",
-    "save_model": "engine.models",
+    "fine_tune": "engine.training.fine_tune",
+    "list_models": "engine.models.library",
+    "load_model": "engine.models.library",
+    "measure": "engine.cells.measure",
+    "read_image": "engine.files.images",
+    "save_model": "engine.models.library",
     "segment": "engine.segment",
-    "weight_map": "engine.weight_map",
+    "weight_map": "engine.weights.weight_map",
 }
 """Public name -> the module below this package that defines it."""
 

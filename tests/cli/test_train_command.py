@@ -8,8 +8,8 @@ import pytest
 import tifffile
 
 from napari_utile.cli import main
-from napari_utile.engine.model_card import read_card
-from napari_utile.engine.models import load_model
+from napari_utile.engine.models.card import read_card
+from napari_utile.engine.models.library import load_model
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_network_is_trained_from_scratch_and_then_tuned_further(pairs: Path, c
 
 def test_a_model_that_is_not_better_is_not_written(pairs: Path, capsys, monkeypatch) -> None:
     utile("train", pairs, *small(pairs))
-    from napari_utile.engine.fine_tune import FineTuned
+    from napari_utile.engine.training.fine_tune import FineTuned
 
     monkeypatch.setattr(FineTuned, "improved", False)
     tuned = pairs / "tuned.safetensors"

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from napari_utile.engine.model_card import ModelCard
-from napari_utile.engine.models import Model, fingerprint_of
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model, fingerprint_of
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_utile.engine.annotation_check import AnnotationCheckParams, apply_fix, check_annotation
+from napari_utile.engine.weights.annotation_check import AnnotationCheckParams, apply_fix, check_annotation
 
 
 def kinds(labels, **params):

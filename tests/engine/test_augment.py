@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.augment import draw_deformation, draw_grey_change, warp
-from napari_utile.engine.augment_params import NO_AUGMENTATION, AugmentParams
+from napari_utile.engine.training.augment import draw_deformation, draw_grey_change, warp
+from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 
 ONLY = {"rotation": 0, "flip": False, "scale": 1, "shift": 0, "elastic": 0, "contrast": 0, "brightness": 0}
 ONLY |= {"gamma": 1, "noise": 0}

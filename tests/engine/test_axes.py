@@ -7,8 +7,8 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.axes import ImagePlane, guess_axes, plane_from_array
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.axes import ImagePlane, guess_axes, plane_from_array
 
 SIZES = {"T": 2, "Z": 3, "C": 2, "Y": 5, "X": 7, "S": 3}
 

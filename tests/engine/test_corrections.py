@@ -4,7 +4,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine.corrections import (
+from napari_utile.engine.clicks.corrections import (
     deepest_points,
     grow,
     merge_masks,

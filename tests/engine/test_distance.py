@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine.distance import distance_to_background
+from napari_utile.engine.cells.distance import distance_to_background
 
 shares = st.sampled_from([0.3, 0.9, 0.99, 0.999])
 

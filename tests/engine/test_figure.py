@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_utile.engine.figure import LARGEST_PANEL, OUTLINE, as_colours, overview
+from napari_utile.engine.reports.figure import LARGEST_PANEL, OUTLINE, as_colours, overview
 
 
 def arrays(height: int, width: int):

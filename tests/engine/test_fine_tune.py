@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 import torch
 
-from napari_utile.engine.annotation import Annotation
-from napari_utile.engine.augment_params import AugmentParams
-from napari_utile.engine.axes import plane_from_array
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.fine_tune import FineTuned, FineTuneParams, FineTuning, fine_tune, new_model
-from napari_utile.engine.loss import IGNORE
-from napari_utile.engine.model_card import ModelCard, ModelClass
-from napari_utile.engine.models import Model, load_model, save_model
-from napari_utile.engine.recipes import Recipe
+from napari_utile.engine.models.card import ModelCard, ModelClass
+from napari_utile.engine.models.library import Model, load_model, save_model
+from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
-from napari_utile.engine.training_data import (
+from napari_utile.engine.training.augment_params import AugmentParams
+from napari_utile.engine.training.data import (
     AnnotatedImage,
     hold_out,
     matching_scale,
     training_planes,
     typical_diameter,
 )
+from napari_utile.engine.training.fine_tune import FineTuned, FineTuneParams, FineTuning, fine_tune, new_model
+from napari_utile.engine.training.loss import IGNORE
+from napari_utile.engine.training.recipes import Recipe
+from napari_utile.engine.weights.annotation import Annotation
 
 RECIPE = Recipe("test", tile=20, batch=2, rate=1e-2, warm_up=0, validate_every=10, average=0.8)
 RECIPE = dataclasses.replace(RECIPE, augment=AugmentParams(elastic=2, scale=1.1))

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine.instances import (
+from napari_utile.engine.cells.instances import (
     InstanceParams,
     close_gaps,
     foreground_mask,

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.io import (
+from napari_utile.engine.files.images import (
     ImageFile,
     atomic_path,
     find_images,
@@ -28,8 +28,8 @@ from napari_utile.engine.io import (
     write_image,
     write_labels,
 )
-from napari_utile.engine.tiff import read_tiff
-from napari_utile.engine.units import canonical_unit, micrometres
+from napari_utile.engine.files.tiff import read_tiff
+from napari_utile.engine.planes.units import canonical_unit, micrometres
 
 RAMP = np.arange(12, dtype=np.uint16).reshape(3, 4)
 
@@ -65,7 +65,7 @@ def test_a_killed_write_leaves_the_old_file_readable(tmp_path: Path) -> None:
     script = textwrap.dedent(
         f"""
         import sys, time
-        from napari_utile.engine.atomic import atomic_path
+        from napari_utile.engine.files.atomic import atomic_path
         with atomic_path({str(target)!r}) as temporary, temporary.open("wb") as file:
             file.write(b"II*\\0 half of a file")
             file.flush()

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.live_weight_map import LiveWeightMap
-from napari_utile.engine.weight_map import WeightMapParams, weight_map
+from napari_utile.engine.weights.live_weight_map import LiveWeightMap
+from napari_utile.engine.weights.weight_map import WeightMapParams, weight_map
 
 
 def grid_of_cells(side=96, pitch=12, size=9):

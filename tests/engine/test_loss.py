@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from napari_utile.engine.loss import IGNORE, weighted_cross_entropy
+from napari_utile.engine.training.loss import IGNORE, weighted_cross_entropy
 
 
 def case(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_utile.engine.loss_budget import loss_budget
-from napari_utile.engine.nearest_cells import nearest_ids_within
-from napari_utile.engine.pixel_weight import nearest_cells_at, profile_along
-from napari_utile.engine.touching import separate_touching
-from napari_utile.engine.weight_map import weight_map
+from napari_utile.engine.weights.loss_budget import loss_budget
+from napari_utile.engine.weights.nearest_cells import nearest_ids_within
+from napari_utile.engine.weights.pixel_weight import nearest_cells_at, profile_along
+from napari_utile.engine.weights.touching import separate_touching
+from napari_utile.engine.weights.weight_map import weight_map
 
 
 def three_cells():

@@ -3,9 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine.instances import InstanceParams
-from napari_utile.engine.markers import Marker, cells_from_markers
-from napari_utile.engine.prompts import cell_at
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.clicks.markers import Marker, cells_from_markers
+from napari_utile.engine.clicks.prompts import cell_at
 
 PARAMS = InstanceParams(minimum_size=5)
 

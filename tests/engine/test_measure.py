@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.measure import regionprops_table
 
+from napari_utile.engine.cells.measure import measure, unit_suffix, write_csv
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.measure import measure, unit_suffix, write_csv
 
 label_images = hnp.arrays(np.int32, (9, 8), elements=st.sampled_from([0, 0, 1, 2, 5]))
 

@@ -9,8 +9,14 @@ import torch
 from safetensors.torch import save_file
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.model_card import CARD_KEY, ModelCard, ModelClass, read_card
-from napari_utile.engine.models import find_model, list_models, load_model, save_model, user_model_folder
+from napari_utile.engine.models.card import CARD_KEY, ModelCard, ModelClass, read_card
+from napari_utile.engine.models.library import (
+    find_model,
+    list_models,
+    load_model,
+    save_model,
+    user_model_folder,
+)
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
 CONFIG = UNetConfig(width=2, depth=1)
@@ -124,7 +130,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 
 def test_models_are_found_by_name_and_the_users_go_before_bundled_ones(tmp_path, monkeypatch):
     bundled, own = tmp_path / "bundled", user_model_folder()
-    monkeypatch.setattr("napari_utile.engine.models.BUNDLED_FOLDER", bundled)
+    monkeypatch.setattr("napari_utile.engine.models.library.BUNDLED_FOLDER", bundled)
     save_model(card(), UNet(CONFIG), bundled / "tiny.safetensors")
     assert find_model("tiny") == bundled / "tiny.safetensors"
     save_model(card(), UNet(CONFIG), own / "mine.safetensors")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from napari_utile.engine.normalize import IntensityLimits, Normalization, measure_limits
+from napari_utile.engine.planes.normalize import IntensityLimits, Normalization, measure_limits
 
 
 @settings(max_examples=80, deadline=None)

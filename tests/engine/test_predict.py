@@ -6,12 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine import predict
-from napari_utile.engine.device import Compute
-from napari_utile.engine.predict import predict_tiles
+from napari_utile.engine.inference import predict
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.predict import predict_tiles
+from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.segment import segment
-from napari_utile.engine.tile_cache import TileCache
-from napari_utile.engine.tiling import plan_tiles
 
 FLOAT32 = Compute("cpu", "float32", 1 << 30, 100.0)
 KINDS = [(1, 3, False), (2, 4, True), (3, 2, True)]

@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine import probability_field
-from napari_utile.engine.axes import plane_from_array
-from napari_utile.engine.probability_field import ProbabilityField
-from napari_utile.engine.prompts import cell_at
+from napari_utile.engine.clicks.prompts import cell_at
+from napari_utile.engine.inference import probability_field
+from napari_utile.engine.inference.probability_field import ProbabilityField
+from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.tile_cache import TileCache
 
 FLOAT32 = SegmentParams(device="cpu", precision="float32")
 

@@ -4,10 +4,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine import prompts
+from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.clicks import prompts
+from napari_utile.engine.clicks.prompts import Cell, cell_at, cell_from_mask
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
-from napari_utile.engine.prompts import Cell, cell_at, cell_from_mask
 
 
 class Reader:

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from napari_utile.cli import main
-from napari_utile.engine.axes import plane_from_array
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.instances import InstanceParams
-from napari_utile.engine.io import ImageFile, read_image, write_image, write_labels
-from napari_utile.engine.models import Model, save_model
-from napari_utile.engine.recipe import Recipe, load_recipe, recipe_of, save_recipe, sha256_of
-from napari_utile.engine.replay import Replay, find_source, replay_steps
+from napari_utile.engine.files.images import ImageFile, read_image, write_image, write_labels
+from napari_utile.engine.models.library import Model, save_model
+from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of, save_recipe, sha256_of
+from napari_utile.engine.provenance.replay import Replay, find_source, replay_steps
 from napari_utile.engine.segment import Segmentation, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.simulate import simulate
+from napari_utile.engine.simulation.simulate import simulate
 
 INSTANCES = InstanceParams(minimum_size=5)
 
@@ -173,7 +173,7 @@ def test_hashes_depend_on_values_shape_and_type() -> None:
 def test_hashes_of_large_images_are_those_of_their_strips_together(monkeypatch) -> None:
     pixels = np.random.default_rng(0).random((2, 40, 30))
     expected = sha256_of(pixels)
-    monkeypatch.setattr("napari_utile.engine.recipe._STRIP_BYTES", 1000)
+    monkeypatch.setattr("napari_utile.engine.provenance.recipe._STRIP_BYTES", 1000)
     assert sha256_of(pixels) == expected
 
 

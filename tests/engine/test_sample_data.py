@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_utile.engine.io import read_image
+from napari_utile.engine.files.images import read_image
 
 FOLDER = Path(__file__).parents[2] / "sample_data"
 IMAGES = sorted(path for path in FOLDER.glob("*.tif") if not path.stem.endswith("_truth"))

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_utile.engine.annotation import Annotation
-from napari_utile.engine.augment import draw_deformation
-from napari_utile.engine.augment_params import NO_AUGMENTATION, AugmentParams
-from napari_utile.engine.loss import IGNORE
-from napari_utile.engine.samples import Sampler, cut_sample, training_plane
-from napari_utile.engine.validation import held_out_samples
+from napari_utile.engine.training.augment import draw_deformation
+from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
+from napari_utile.engine.training.loss import IGNORE
+from napari_utile.engine.training.samples import Sampler, cut_sample, training_plane
+from napari_utile.engine.training.validation import held_out_samples
+from napari_utile.engine.weights.annotation import Annotation
 
 LABELS = np.zeros((40, 60), np.uint16)
 LABELS[5:15, 5:20] = 1

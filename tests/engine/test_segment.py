@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_utile.engine.axes import ImagePlane
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.estimate import duration, estimate
-from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.inference.estimate import duration, estimate
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment import scale_factors, segment, segment_steps, suggested_instances
 from napari_utile.engine.segment_params import SegmentParams
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_utile.engine.inference.tiling import halve, mirror_indices, mirror_window, plan_tiles
 from napari_utile.engine.networks.unet import UNet, UNetConfig
-from napari_utile.engine.tiling import halve, mirror_indices, mirror_window, plan_tiles
 
 networks = {depth: UNet(UNetConfig(width=1, depth=depth)) for depth in (1, 2, 3)}
 sizes = st.integers(1, 150)

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from napari_utile.engine import training_run
-from napari_utile.engine.annotation import Annotation
-from napari_utile.engine.augment_params import AugmentParams
-from napari_utile.engine.device import choose_compute
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.networks.unet import UNet, UNetConfig
-from napari_utile.engine.recipes import DEFAULT, RECIPES, RONNEBERGER2015, Budget, Recipe
-from napari_utile.engine.samples import TrainingPlane, training_plane
-from napari_utile.engine.train import TrainResult, TrainStep, train
-from napari_utile.engine.validation import Validation
+from napari_utile.engine.training import run as training_run
+from napari_utile.engine.training.augment_params import AugmentParams
+from napari_utile.engine.training.recipes import DEFAULT, RECIPES, RONNEBERGER2015, Budget, Recipe
+from napari_utile.engine.training.samples import TrainingPlane, training_plane
+from napari_utile.engine.training.train import TrainResult, TrainStep, train
+from napari_utile.engine.training.validation import Validation
+from napari_utile.engine.weights.annotation import Annotation
 
 FAST = Recipe(
     tile=20, batch=2, rate=1e-2, warm_up=0, validate_every=4, average=0.9, augment=AugmentParams(elastic=2)

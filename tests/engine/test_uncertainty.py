@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.uncertainty import confidences
+from napari_utile.engine.cells.uncertainty import confidences
 
 
 def test_a_certain_cell_on_certain_background_has_confidence_one():

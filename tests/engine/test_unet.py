@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from napari_utile.engine.inference.warm import folded
 from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.networks.unet import UNet, UNetConfig
-from napari_utile.engine.warm import folded
 
 
 @pytest.fixture(scope="module")

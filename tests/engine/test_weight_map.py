@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from napari_utile.engine.touching import contacts, separate_touching
-from napari_utile.engine.weight_map import WeightMapParams, weight_map
+from napari_utile.engine.weights.touching import contacts, separate_touching
+from napari_utile.engine.weights.weight_map import WeightMapParams, weight_map
 
 
 def naive(cells, w0=10.0, sigma=5.0, aspect=(1.0, 1.0), everywhere=False):

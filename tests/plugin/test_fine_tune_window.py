@@ -5,9 +5,9 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_utile.engine.simulate import simulate
-from napari_utile.widgets.fine_tune_dock import FineTuneDock
-from napari_utile.widgets.segment_dock import SegmentDock
+from napari_utile.engine.simulation.simulate import simulate
+from napari_utile.widgets.fine_tune.dock import FineTuneDock
+from napari_utile.widgets.segment.dock import SegmentDock
 
 pytestmark = pytest.mark.real_window
 

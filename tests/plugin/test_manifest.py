@@ -39,9 +39,9 @@ def test_every_command_has_a_place_where_a_user_finds_it(manifest):
 
 
 def test_every_dock_of_the_package_is_in_the_manifest(manifest):
-    modules = {path.stem for path in (TOP / "src/napari_utile/widgets").glob("*_dock.py")}
+    folders = {path.parent.name for path in (TOP / "src/napari_utile/widgets").glob("*/dock.py")}
     named = {command.python_name or "" for command in manifest.contributions.commands or ()}
-    assert {f"napari_utile.widgets.{module}" for module in modules} == {
+    assert {f"napari_utile.widgets.{folder}.dock" for folder in folders} == {
         name.partition(":")[0] for name in named if name.endswith("Dock")
     }
 

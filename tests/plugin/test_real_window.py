@@ -6,8 +6,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.engine.simulate import simulate
-from napari_utile.widgets.segment_dock import SegmentDock
+from napari_utile.engine.simulation.simulate import simulate
+from napari_utile.widgets.segment.dock import SegmentDock
 
 pytestmark = pytest.mark.real_window
 

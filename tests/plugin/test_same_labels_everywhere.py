@@ -12,10 +12,10 @@ from qtpy.QtGui import QGuiApplication
 
 import napari_utile
 from napari_utile.cli import main
-from napari_utile.engine.io import read_image
-from napari_utile.engine.simulate import simulate
-from napari_utile.widgets.result_layers import METADATA_KEY
-from napari_utile.widgets.segment_dock import SegmentDock
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.simulation.simulate import simulate
+from napari_utile.widgets.segment.dock import SegmentDock
+from napari_utile.widgets.viewer.result_layers import METADATA_KEY
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def test_the_channels_of_a_film_are_layers_of_their_own_in_micrometres():
 
 
 def test_colours_stay_together(tmp_path):
-    from napari_utile.engine.io import read_image
+    from napari_utile.engine.files.images import read_image
 
     path = tmp_path / "stained.tif"
     pixels = np.arange(6 * 5 * 3, dtype=np.uint8).reshape(6, 5, 3)

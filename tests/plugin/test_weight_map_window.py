@@ -4,7 +4,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.engine.weight_map import weight_map
+from napari_utile.engine.weights.weight_map import weight_map
 
 pytestmark = pytest.mark.real_window
 

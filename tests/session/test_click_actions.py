@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
-from napari_utile.engine.markers import Marker
-from napari_utile.session.click_actions import Clicks
-from napari_utile.session.click_view import accept_all, rate_cells
-from napari_utile.session.label_plane import Edit, LabelPlane, joined_edits
+from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.clicks.markers import Marker
+from napari_utile.session.clicks.actions import Clicks
+from napari_utile.session.clicks.label_plane import Edit, LabelPlane, joined_edits
+from napari_utile.session.clicks.view import accept_all, rate_cells
 
 PARAMS = InstanceParams(minimum_size=5)
 

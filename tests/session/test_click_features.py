@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from napari_utile.engine.axes import ImagePlane
-from napari_utile.session.click_features import CellTable
-from napari_utile.session.label_plane import LabelPlane
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.session.clicks.features import CellTable
+from napari_utile.session.clicks.label_plane import LabelPlane
 
 
 class Known:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.metrics.cell_kinds import CellKind
 from napari_utile.session.evaluation import (
     EvaluationRequest,

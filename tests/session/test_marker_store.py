@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from napari_utile.engine.markers import Marker
-from napari_utile.session.click_actions import NewMarker
-from napari_utile.session.marker_store import MarkerStore
+from napari_utile.engine.clicks.markers import Marker
+from napari_utile.session.clicks.actions import NewMarker
+from napari_utile.session.clicks.marker_store import MarkerStore
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import dataclasses
 import gc
 import weakref
 
-from napari_utile.engine.device import choose_compute
-from napari_utile.engine.model_card import ModelCard
-from napari_utile.engine.models import Model, fingerprint_of
+from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.inference.warm import warm_network
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model, fingerprint_of
 from napari_utile.engine.networks.unet import UNet, UNetConfig
-from napari_utile.engine.warm import warm_network
 from napari_utile.session.state import Session
 
 

@@ -9,8 +9,8 @@ def save_bright_model(path: Path, **card):
     """Save a U-Net whose foreground probability rises with the pixel's own brightness."""
     import torch
 
-    from napari_utile.engine.model_card import ModelCard
-    from napari_utile.engine.models import save_model
+    from napari_utile.engine.models.card import ModelCard
+    from napari_utile.engine.models.library import save_model
     from napari_utile.engine.networks.families import build_network
 
     config = {"in_channels": 1, "classes": 2, "width": 2, "depth": 1, "dropout": 0.0}
@@ -37,6 +37,6 @@ def make_bright_model():
 @pytest.fixture
 def bright_nuclei(own_model_folder):
     """Put that model in the place of the bundled ``nuclei``."""
-    from napari_utile.engine.models import user_model_folder
+    from napari_utile.engine.models.library import user_model_folder
 
     return save_bright_model(user_model_folder() / "nuclei.safetensors", object_diameter=20.0)

@@ -4,8 +4,8 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
-from napari_utile.widgets.click_dock import ClickDock
-from napari_utile.widgets.viewer_layers import session_of
+from napari_utile.widgets.click.dock import ClickDock
+from napari_utile.widgets.viewer.layers import session_of
 
 WAIT = 30_000
 CELLS = ((20, 22), (20, 60), (50, 25), (52, 70), (52, 84))
@@ -351,8 +351,8 @@ def test_changed_pixels_are_looked_at_again(clicker):
 
 
 def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch):
-    from napari_utile.engine import probability_field
-    from napari_utile.widgets.segment_dock import SegmentDock
+    from napari_utile.engine.inference import probability_field
+    from napari_utile.widgets.segment.dock import SegmentDock
 
     clicker = Clicker(qtbot)
     segment = SegmentDock(clicker.viewer)

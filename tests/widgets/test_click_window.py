@@ -7,8 +7,8 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.widgets.click_dock import ClickDock
-from napari_utile.widgets.viewer_regions import camera_of
+from napari_utile.widgets.click.dock import ClickDock
+from napari_utile.widgets.viewer.regions import camera_of
 
 pytestmark = pytest.mark.real_window
 

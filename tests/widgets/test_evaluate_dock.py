@@ -11,10 +11,10 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.session.evaluation import FoundError
-from napari_utile.widgets.evaluate_dock import EvaluateDock
-from napari_utile.widgets.viewer_layers import session_of
+from napari_utile.widgets.evaluate.dock import EvaluateDock
+from napari_utile.widgets.viewer.layers import session_of
 
 TRUTH = np.zeros((60, 80), np.int32)
 TRUTH[5:15, 5:15] = 1

@@ -5,12 +5,12 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtGui import QGuiApplication
 
-from napari_utile.engine.models import load_model, user_model_folder
-from napari_utile.engine.simulate import simulate
+from napari_utile.engine.models.library import load_model, user_model_folder
+from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
-from napari_utile.widgets.fine_tune_dock import FineTuneDock
-from napari_utile.widgets.viewer_layers import session_of
+from napari_utile.widgets.fine_tune.dock import FineTuneDock
+from napari_utile.widgets.viewer.layers import session_of
 
 WAIT = 60_000
 
@@ -116,7 +116,7 @@ def test_discard_leaves_nothing(viewer, dock, qtbot, annotated):
 
 
 def test_a_model_that_is_not_better_is_kept_only_on_purpose(dock, qtbot, annotated, monkeypatch):
-    monkeypatch.setattr("napari_utile.engine.fine_tune.FineTuned.improved", False)
+    monkeypatch.setattr("napari_utile.engine.training.fine_tune.FineTuned.improved", False)
     dock.run()
     finish(qtbot, dock)
     assert "not better" in dock.form.verdict.text()

@@ -4,10 +4,10 @@ from typing import Annotated
 import pytest
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit
 
-from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.widgets.forms import Form
+from napari_utile.widgets.parts.forms import Form
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_utile.widgets.layer_combo import LayerCombo
+from napari_utile.widgets.parts.layer_combo import LayerCombo
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.widgets.measure_layer import measure_active_labels
+from napari_utile.widgets.segment.measure_layer import measure_active_labels
 
 
 def finish(job: Any) -> None:

@@ -8,10 +8,10 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
-from napari_utile.engine.simulate import simulate
-from napari_utile.widgets.result_layers import METADATA_KEY
-from napari_utile.widgets.segment_dock import SegmentDock
-from napari_utile.widgets.viewer_layers import session_of
+from napari_utile.engine.simulation.simulate import simulate
+from napari_utile.widgets.segment.dock import SegmentDock
+from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.viewer.result_layers import METADATA_KEY
 
 WAIT = 30_000
 
@@ -153,7 +153,7 @@ def test_sliders_change_mask_and_instances_without_the_network(viewer, dock, qtb
     run(qtbot, dock)
     probability = layer_of(viewer, "probability").data.copy()
     before = np.count_nonzero(layer_of(viewer, "mask").data)
-    monkeypatch.setattr("napari_utile.engine.predict.run_tile", None)
+    monkeypatch.setattr("napari_utile.engine.inference.predict.run_tile", None)
     drag(dock, "threshold", 0.95)
     settle(qtbot, dock)
     assert 0 < np.count_nonzero(layer_of(viewer, "mask").data) < before
@@ -189,7 +189,7 @@ def test_cancel_leaves_the_viewer_as_it_was(viewer, dock, qtbot, image):
 
 
 def test_finished_tiles_of_a_cancelled_run_are_not_computed_again(viewer, dock, qtbot, image, monkeypatch):
-    import napari_utile.engine.predict as predict
+    import napari_utile.engine.inference.predict as predict
 
     viewer.add_image(np.tile(image, (2, 2)), name="cells")
     dock.form.compute.field("tile").set_value(64)
@@ -413,7 +413,7 @@ def test_a_failure_inside_torch_is_said_and_the_dock_is_free_again(viewer, dock,
     def failing(*args):
         raise RuntimeError("shape '[1, 2]' is invalid\nfor input")
 
-    monkeypatch.setattr("napari_utile.engine.predict.run_tile", failing)
+    monkeypatch.setattr("napari_utile.engine.inference.predict.run_tile", failing)
     viewer.add_image(image, name="cells")
     dock.run()
     finish(qtbot, dock)

@@ -6,7 +6,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.widgets.viewer_layers import (
+from napari_utile.widgets.viewer.layers import (
     pixel_size_of,
     place_of,
     plane_of,

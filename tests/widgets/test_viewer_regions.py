@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_utile.widgets.viewer_layers import place_of
-from napari_utile.widgets.viewer_regions import (
+from napari_utile.widgets.viewer.layers import place_of
+from napari_utile.widgets.viewer.regions import (
     camera_of,
     go_to,
     inside_shapes,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_utile.engine.io import read_image
-from napari_utile.engine.loss_budget import loss_budget
-from napari_utile.engine.weight_map import weight_map
-from napari_utile.widgets.viewer_regions import camera_of
-from napari_utile.widgets.weight_map_dock import WeightMapDock
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.weights.loss_budget import loss_budget
+from napari_utile.engine.weights.weight_map import weight_map
+from napari_utile.widgets.viewer.regions import camera_of
+from napari_utile.widgets.weight_map.dock import WeightMapDock
 
 
 def two_cells(shape=(80, 90)):
@@ -204,7 +204,7 @@ def test_lazy_and_pyramid_labels_are_shown(viewer, make_dock, qtbot):
 
 
 def test_of_large_labels_what_is_in_view_is_weighed(viewer, make_dock, qtbot, monkeypatch):
-    from napari_utile.widgets import watched_labels
+    from napari_utile.widgets.weight_map import watched_labels
 
     labels = np.zeros((900, 1000), np.int32)
     labels[500:580, 600:700] = two_cells()[:80, :1].max() or 0
@@ -229,7 +229,7 @@ def test_of_large_labels_what_is_in_view_is_weighed(viewer, make_dock, qtbot, mo
 
 
 def test_labels_too_large_for_the_view_say_to_zoom_in(viewer, make_dock, monkeypatch):
-    from napari_utile.widgets import watched_labels
+    from napari_utile.widgets.weight_map import watched_labels
 
     layer = viewer.add_labels(two_cells())
     monkeypatch.setattr(watched_labels, "_WHOLE_BELOW", 100)

@@ -32,7 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare; return 1 where something failed."""
-    from napari_utile.engine.label_files import pair_files
+    from napari_utile.engine.files.label_files import pair_files
 
     if len(arguments.predictions) < 2:
         raise UtileError("a comparison needs at least two predictions.")

@@ -139,7 +139,7 @@ def qt() -> Iterator[Finding]:
 
 def compute() -> Iterator[Finding]:
     """Say which device and precision `auto` chooses."""
-    from napari_utile.engine.device import choose_compute
+    from napari_utile.engine.inference.device import choose_compute
 
     chosen = choose_compute()
     gigabytes = chosen.memory_bytes / 1e9
@@ -154,7 +154,7 @@ def compute() -> Iterator[Finding]:
 
 def models() -> Iterator[Finding]:
     """Say which models there are, and whether new ones can be kept."""
-    from napari_utile.engine.models import list_models, user_model_folder
+    from napari_utile.engine.models.library import list_models, user_model_folder
 
     listed = list_models()
     for model in listed:

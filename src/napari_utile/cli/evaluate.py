@@ -11,7 +11,7 @@ from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
 
 if TYPE_CHECKING:
-    from napari_utile.engine.label_files import FilePair, Pairing
+    from napari_utile.engine.files.label_files import FilePair, Pairing
 
 SHOWN = ("seg", "ap50", "ap75", "f1", "rand_error", "warping_error", "pixel_error")
 COUNTED = ("truth_cells", "predicted_cells", "splits", "merges", "missed", "false")
@@ -65,8 +65,8 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, print and write; see the description of the command for the status."""
-    from napari_utile.engine.label_files import pair_files
-    from napari_utile.engine.measure import write_csv
+    from napari_utile.engine.cells.measure import write_csv
+    from napari_utile.engine.files.label_files import pair_files
     from napari_utile.engine.metrics.evaluation import mean_scores
 
     pairing = pair_files(arguments.prediction, arguments.truth)
@@ -118,7 +118,7 @@ def score_pairs(
 def _score(
     pair: "FilePair", mask: Path | None, arguments: argparse.Namespace
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    from napari_utile.engine.label_files import label_planes
+    from napari_utile.engine.files.label_files import label_planes
     from napari_utile.engine.metrics.evaluation import evaluate
 
     predicted = label_planes(pair.first, arguments.volume)
@@ -138,7 +138,7 @@ def _score(
 def _masks(pairing: "Pairing", ignore: Path | None) -> dict[str, Path]:
     if ignore is None:
         return {}
-    from napari_utile.engine.label_files import pair_files
+    from napari_utile.engine.files.label_files import pair_files
 
     if len(pairing.pairs) == 1 and ignore.is_file():
         return {pairing.pairs[0].name: ignore}

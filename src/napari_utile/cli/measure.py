@@ -31,9 +31,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; return 1 where a file failed."""
-    from napari_utile.engine.io import find_images
-    from napari_utile.engine.label_files import pair_files
-    from napari_utile.engine.measure import write_csv
+    from napari_utile.engine.cells.measure import write_csv
+    from napari_utile.engine.files.images import find_images
+    from napari_utile.engine.files.label_files import pair_files
 
     failed = 0
     if arguments.images is None:
@@ -73,10 +73,10 @@ def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:
 def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     import numpy as np
 
-    from napari_utile.engine.axes import plane_from_array
-    from napari_utile.engine.io import read_image
-    from napari_utile.engine.label_files import labels_of
-    from napari_utile.engine.measure import measure
+    from napari_utile.engine.cells.measure import measure
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.label_files import labels_of
+    from napari_utile.engine.planes.axes import plane_from_array
 
     file = read_image(path)
     image = read_image(image_path) if image_path else None

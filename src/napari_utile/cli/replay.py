@@ -8,8 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from napari_utile.engine.recipe import Recipe
-    from napari_utile.engine.replay import Replay
+    from napari_utile.engine.provenance.recipe import Recipe
+    from napari_utile.engine.provenance.replay import Replay
 
 SUFFIX = "_recipe.json"
 """What `utile segment` appends to the name of an image for its recipe."""
@@ -32,10 +32,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay; return 0 if the labels are identical, else 1."""
-    from napari_utile.engine.io import read_image
-    from napari_utile.engine.models import load_model
-    from napari_utile.engine.recipe import load_recipe
-    from napari_utile.engine.replay import find_source, replay_steps
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.models.library import load_model
+    from napari_utile.engine.provenance.recipe import load_recipe
+    from napari_utile.engine.provenance.replay import find_source, replay_steps
 
     recipe = load_recipe(arguments.recipe)
     image = read_image(arguments.image or find_source(recipe, arguments.recipe))
@@ -68,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _first_pixel(path: Path, recipe: "Recipe", result: "Replay") -> str | None:
     """Compare with the label file that was written beside the recipe, where it still is one."""
-    from napari_utile.engine.io import read_image
-    from napari_utile.engine.recipe import sha256_of
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.provenance.recipe import sha256_of
 
     if not result.segmentations or not path.name.endswith(SUFFIX):
         return None

@@ -11,13 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_utile.cli.options import add_options, given
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.image_file import ImageFile
-    from napari_utile.engine.models import Model
+    from napari_utile.engine.files.image_file import ImageFile
+    from napari_utile.engine.models.library import Model
     from napari_utile.engine.segment import Segmentation
 
 
@@ -46,8 +46,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image; return 0, or 1 where some failed."""
-    from napari_utile.engine.io import find_images, read_image
-    from napari_utile.engine.models import load_model
+    from napari_utile.engine.files.images import find_images, read_image
+    from napari_utile.engine.models.library import load_model
     from napari_utile.engine.segment import suggested_instances
 
     paths = find_images(arguments.images, skip_results=True)
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_same_names(paths: list[Path]) -> None:
-    from napari_utile.engine.image_file import ImageFile
+    from napari_utile.engine.files.image_file import ImageFile
 
     counts = Counter(ImageFile.name_of(path) for path in paths)
     if repeated := [name for name, count in counts.items() if count > 1]:
@@ -95,10 +95,10 @@ def _make_folder(folder: Path) -> None:
 def _segment_file(
     image: "ImageFile", model: "Model", params: "SegmentParams", arguments: argparse.Namespace
 ) -> None:
-    from napari_utile.engine.axes import plane_from_array
-    from napari_utile.engine.command import segment_command
-    from napari_utile.engine.io import write_image, write_labels
-    from napari_utile.engine.recipe import recipe_of, save_recipe
+    from napari_utile.engine.files.images import write_image, write_labels
+    from napari_utile.engine.planes.axes import plane_from_array
+    from napari_utile.engine.provenance.command import segment_command
+    from napari_utile.engine.provenance.recipe import recipe_of, save_recipe
     from napari_utile.engine.segment import segment_steps, suggested_instances
 
     stacked, sizes = _stack_axes(image)
@@ -123,7 +123,7 @@ def _segment_file(
                 bar.total = step.total
                 bar.update(step.done - bar.n)
         if arguments.measurements:
-            from napari_utile.engine.measure import measure
+            from napari_utile.engine.cells.measure import measure
 
             table = measure(
                 results[-1].labels, np.asarray(plane.data), pixel_size=plane.pixel_size, unit=plane.unit
@@ -148,7 +148,7 @@ def _segment_file(
     if arguments.mask:
         write_image(f"{start}_mask.tif", stack([each.mask for each in results]), *space)
     if arguments.measurements:
-        from napari_utile.engine.measure import write_csv
+        from napari_utile.engine.cells.measure import write_csv
 
         write_csv(
             f"{start}_cells.csv", {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
@@ -168,8 +168,8 @@ def _stack_axes(image: "ImageFile") -> tuple[str, list[int]]:
 
 
 def _print_estimate(image: "ImageFile", model: "Model", params: "SegmentParams") -> None:
-    from napari_utile.engine.axes import plane_from_array
-    from napari_utile.engine.estimate import estimate
+    from napari_utile.engine.inference.estimate import estimate
+    from napari_utile.engine.planes.axes import plane_from_array
 
     planes = int(np.prod(_stack_axes(image)[1], dtype=int))
     plane = plane_from_array(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_utile.engine.atomic import atomic_path
+from napari_utile.engine.files.atomic import atomic_path
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -12,14 +12,14 @@ from tqdm import tqdm
 
 from napari_utile.cli.options import add_options, given
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.fine_tune_params import FineTuneParams
-from napari_utile.engine.recipes import RECIPES
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.engine.training.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fine_tune import FineTuned, FineTuning
-    from napari_utile.engine.models import Model
-    from napari_utile.engine.train import TrainStep
-    from napari_utile.engine.training_data import AnnotatedImage
+    from napari_utile.engine.models.library import Model
+    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
+    from napari_utile.engine.training.train import TrainStep
 
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {postfix}"
 FAMILIES = ("unet", "fcn32s", "fcn16s", "fcn8s")
@@ -97,7 +97,7 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, judge and write; 1 where the model is not better than its base and so was not written."""
-    from napari_utile.engine.fine_tune import FineTuning
+    from napari_utile.engine.training.fine_tune import FineTuning
 
     if arguments.output.suffix != ".safetensors":
         raise UtileError(f"A model's file ends with .safetensors; got {arguments.output.name}.")
@@ -122,9 +122,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _base(arguments: argparse.Namespace, seed: int) -> "Model":
     import torch
 
-    from napari_utile.engine.fine_tune import new_model
-    from napari_utile.engine.models import load_model
+    from napari_utile.engine.models.library import load_model
     from napari_utile.engine.networks.fcn import FCN
+    from napari_utile.engine.training.fine_tune import new_model
 
     if arguments.family is None:
         return load_model(arguments.model)
@@ -151,11 +151,11 @@ def _base(arguments: argparse.Namespace, seed: int) -> "Model":
 
 def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
     """Read all pairs; say which files found no partner."""
-    from napari_utile.engine.annotation import Annotation
-    from napari_utile.engine.axes import plane_from_array
-    from napari_utile.engine.io import read_image
-    from napari_utile.engine.label_files import label_planes, pair_files
-    from napari_utile.engine.training_data import AnnotatedImage
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.label_files import label_planes, pair_files
+    from napari_utile.engine.planes.axes import plane_from_array
+    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.engine.weights.annotation import Annotation
 
     pairing = pair_files(images, labels)
     for path in pairing.first_alone:
@@ -218,7 +218,7 @@ def _line(step: "TrainStep") -> dict[str, Any]:
 
 
 def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models import save_model
+    from napari_utile.engine.models.library import save_model
 
     if result.before is not None and result.after is not None:
         print(
@@ -235,8 +235,8 @@ def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
 
 
 def _print_plan(tuning: "FineTuning", images: "list[AnnotatedImage]") -> None:
-    from napari_utile.engine.annotation_check import check_annotation
-    from napari_utile.engine.loss import IGNORE
+    from napari_utile.engine.training.loss import IGNORE
+    from napari_utile.engine.weights.annotation_check import check_annotation
 
     for image in images:
         objects, annotated = image.annotation.split(image.labels)

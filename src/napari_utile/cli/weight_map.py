@@ -5,7 +5,7 @@ from pathlib import Path
 
 from napari_utile.cli.options import add_options, given
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.weight_map import WeightMapParams
+from napari_utile.engine.weights.weight_map import WeightMapParams
 
 TERM_CHOICES = ("total", "class-balance", "border", "d1", "d2")
 
@@ -31,8 +31,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the weight map and say what is in it."""
-    from napari_utile.engine.io import read_image
-    from napari_utile.engine.weight_map_file import weigh_planes, write_weight_map
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.weight_map_file import weigh_planes, write_weight_map
 
     image = read_image(arguments.labels)
     if image.axes[-2:] != "YX":

@@ -8,19 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.axes import ImagePlane, plane_from_array
-from napari_utile.engine.device import Compute, choose_compute
+from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
-from napari_utile.engine.model_card import ModelCard
-from napari_utile.engine.models import Model, load_model
-from napari_utile.engine.normalize import IntensityLimits, measure_limits
-from napari_utile.engine.predict import Probabilities, TileDone, predict_tiles
-from napari_utile.engine.resample import NormalizedPlane, ScaledPlane, interpolation_weights, scaled_shape
+from napari_utile.engine.inference.device import Compute, choose_compute
+from napari_utile.engine.inference.predict import Probabilities, TileDone, predict_tiles
+from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.inference.tiling import TilePlan, Window, plan_tiles
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model, load_model
+from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.planes.resample import (
+    NormalizedPlane,
+    ScaledPlane,
+    interpolation_weights,
+    scaled_shape,
+)
+from napari_utile.engine.planes.units import micrometres
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.tile_cache import TileCache
-from napari_utile.engine.tiling import TilePlan, Window, plan_tiles
-from napari_utile.engine.units import micrometres
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 from napari_utile.session.fine_tuning import FineTuneRequest, base_model
 
 if TYPE_CHECKING:
-    from napari_utile.engine.axes import ImagePlane
-    from napari_utile.engine.samples import Sample
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.training.samples import Sample
     from napari_utile.session.state import Session
 
 __all__ = ["NetworkView", "Unsure", "annotation_warning", "network_view_job", "unsure_places_job"]
@@ -67,7 +67,7 @@ class Unsure:
 
 def annotation_warning(request: FineTuneRequest) -> str:
     """Say in one sentence what is likely wrong in the painted cells; empty where nothing is."""
-    from napari_utile.engine.annotation_check import check_annotation
+    from napari_utile.engine.weights.annotation_check import check_annotation
 
     found: Counter[str] = Counter()
     for image in request.images:
@@ -87,7 +87,7 @@ def network_view_job(
 ) -> Generator[None, None, NetworkView]:
     """Draw one sample exactly as training would; another `number` gives another one."""
     yield
-    from napari_utile.engine.fine_tune import FineTuning
+    from napari_utile.engine.training.fine_tune import FineTuning
 
     tuning = FineTuning(request.images, base_model(session, request), request.params)
     sample = tuning.run.sampler.sample(number, 0, tuning.run.progress.size)
@@ -135,7 +135,7 @@ def unsure_places(
     labels : (Y, X) integer array
     painted : (Y, X) integer array, optional
     """
-    from napari_utile.engine.uncertainty import confidences
+    from napari_utile.engine.cells.uncertainty import confidences
 
     doubt = 1 - np.abs(2 * foreground - 1)
     ids, sure = confidences(labels, foreground)

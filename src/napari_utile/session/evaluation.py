@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_utile.engine.instances import InstanceParams, foreground_mask, label_instances
-from napari_utile.engine.label_runs import label_runs, moments
+from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.label_runs import label_runs, moments
 from napari_utile.engine.metrics.bootstrap import Difference, paired_bootstrap
 from napari_utile.engine.metrics.cell_kinds import CellError, CellKind, cell_errors, cell_kinds, error_map
 from napari_utile.engine.metrics.cells import average_precision, cell_jaccards

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.fine_tune_params import FineTuneParams
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.layer_specs import Window
 
 if TYPE_CHECKING:
-    from napari_utile.engine.axes import ImagePlane
-    from napari_utile.engine.fine_tune import FineTuned, FineTuning
-    from napari_utile.engine.models import Model
-    from napari_utile.engine.train import TrainStep
-    from napari_utile.engine.training_data import AnnotatedImage
+    from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
+    from napari_utile.engine.training.train import TrainStep
     from napari_utile.session.state import Session
 
 __all__ = [
@@ -114,7 +114,7 @@ def fine_tune_job(
     session: "Session", request: FineTuneRequest
 ) -> Generator[Trained | Prediction, LookAt | StopAndKeep | None, FineTuneResult]:
     """Train; between two steps look at what is in view, or stop and keep the best, when asked to."""
-    from napari_utile.engine.fine_tune import FineTuning
+    from napari_utile.engine.training.fine_tune import FineTuning
 
     tuning = FineTuning(request.images, base_model(session, request), request.params)
     steps = tuning.steps()
@@ -137,7 +137,7 @@ def fine_tune_job(
 
 def base_model(session: "Session", request: FineTuneRequest) -> "Model":
     """Load the model to start from, or make a new one as ``utile train`` does by default."""
-    from napari_utile.engine.fine_tune import new_model
+    from napari_utile.engine.training.fine_tune import new_model
 
     if not request.family:
         return session.load_model(request.base)
@@ -153,7 +153,7 @@ def base_model(session: "Session", request: FineTuneRequest) -> "Model":
 
 def command_of(request: FineTuneRequest) -> str:
     """Return the command that trains in the same way on files; IMAGES and LABELS stand for their folders."""
-    from napari_utile.engine.command import command_options
+    from napari_utile.engine.provenance.command import command_options
 
     start = (
         ["train", "--family", request.family] if request.family else ["fine-tune", "--model", request.base]
@@ -181,8 +181,8 @@ def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Predicti
 
 
 def _comparisons(tuning: "FineTuning", tuned: "FineTuned") -> tuple[Comparison, ...]:
-    from napari_utile.engine.learned import foregrounds
-    from napari_utile.engine.loss import IGNORE
+    from napari_utile.engine.training.learned import foregrounds
+    from napari_utile.engine.training.loss import IGNORE
 
     planes = tuned.held_out[:_MOST_COMPARED]
     before = foregrounds(tuned.base, planes, tuning.compute)
@@ -201,7 +201,7 @@ def _bounding_box(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> Window:
 
 def model_name_problem(name: str) -> str:
     """Say in one sentence why a new model cannot have this name; empty if it can."""
-    from napari_utile.engine.models import BUNDLED_FOLDER, SUFFIX, user_model_folder
+    from napari_utile.engine.models.library import BUNDLED_FOLDER, SUFFIX, user_model_folder
 
     if not name or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         return "Give the model a name of letters, digits, '-', '_' and '.'."
@@ -218,7 +218,7 @@ def keep(session: "Session", result: FineTuneResult, name: str) -> Path:
     UtileError
         If the name is taken or cannot be used.
     """
-    from napari_utile.engine.models import SUFFIX, save_model, user_model_folder
+    from napari_utile.engine.models.library import SUFFIX, save_model, user_model_folder
 
     if problem := model_name_problem(name):
         raise UtileError(problem)

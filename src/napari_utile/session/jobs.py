@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.session.layer_specs import LayerSpec, Window
 from napari_utile.session.results import SegmentRequest, SegmentResult, adjusted, finished, window_of
 
 if TYPE_CHECKING:
-    from napari_utile.engine.estimate import Estimate
-    from napari_utile.engine.models import ListedModel, Model
+    from napari_utile.engine.inference.estimate import Estimate
+    from napari_utile.engine.models.library import ListedModel, Model
     from napari_utile.engine.segment import Segmentation
     from napari_utile.session.state import Session
 
@@ -63,8 +63,8 @@ class Choices:
 def choices_job() -> Generator[None, None, Choices]:
     """Look for models and devices."""
     yield
-    from napari_utile.engine.device import available_devices
-    from napari_utile.engine.models import list_models
+    from napari_utile.engine.inference.device import available_devices
+    from napari_utile.engine.models.library import list_models
 
     return Choices(tuple(list_models()), available_devices())
 
@@ -74,7 +74,7 @@ def estimate_job(
 ) -> "Generator[None, None, tuple[Model, Estimate]]":
     """Load the model and estimate the cost; the first time it times one small tile."""
     yield
-    from napari_utile.engine.estimate import estimate
+    from napari_utile.engine.inference.estimate import estimate
 
     model = session.load_model(request.params.model)
     yield
@@ -125,7 +125,7 @@ def relabel_job(result: SegmentResult, instances: InstanceParams) -> Generator[N
 def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
     """Compute the weight map of the instances, with the default parameters."""
     yield
-    from napari_utile.engine.weight_map import weight_map
+    from napari_utile.engine.weights.weight_map import weight_map
 
     segmentation = result.segmentation
     weights = weight_map(segmentation.labels).total

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.engine.instances import InstanceParams
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.layer_specs import LayerSpec, Window
 
 if TYPE_CHECKING:
-    from napari_utile.engine.axes import ImagePlane
-    from napari_utile.engine.recipe import Recipe
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.segment import Segmentation
 
 __all__ = ["SegmentRequest", "SegmentResult", "adjusted", "finished", "measured", "specs_of", "window_of"]
@@ -81,7 +81,7 @@ class SegmentResult:
 
 def finished(request: SegmentRequest, segmentation: "Segmentation") -> SegmentResult:
     """Measure a segmentation and record how it was made; reads every pixel."""
-    from napari_utile.engine.recipe import recipe_of
+    from napari_utile.engine.provenance.recipe import recipe_of
 
     source = request.path or request.plane.name
     recipe = recipe_of({request.index: segmentation}, source, _command(request, segmentation))
@@ -90,7 +90,7 @@ def finished(request: SegmentRequest, segmentation: "Segmentation") -> SegmentRe
 
 def adjusted(result: SegmentResult, instances: InstanceParams) -> SegmentResult:
     """Make mask and instances anew from the same probabilities."""
-    from napari_utile.engine.recipe import sha256_of
+    from napari_utile.engine.provenance.recipe import sha256_of
 
     segmentation = result.segmentation.relabelled(instances)
     request = replace(result.request, params=replace(result.request.params, instances=instances))
@@ -104,7 +104,7 @@ def adjusted(result: SegmentResult, instances: InstanceParams) -> SegmentResult:
 
 
 def _command(request: SegmentRequest, segmentation: "Segmentation") -> str:
-    from napari_utile.engine.command import segment_command
+    from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.segment import suggested_instances
 
     suggested = suggested_instances(segmentation.model.card)
@@ -113,7 +113,7 @@ def _command(request: SegmentRequest, segmentation: "Segmentation") -> str:
 
 def measured(request: SegmentRequest, segmentation: "Segmentation") -> dict[str, np.ndarray[Any, Any]]:
     """Measure area, position in the plane, and intensities in all channels, of the instances."""
-    from napari_utile.engine.measure import measure
+    from napari_utile.engine.cells.measure import measure
 
     plane, (rows, columns) = request.plane, segmentation.region
     features = measure(

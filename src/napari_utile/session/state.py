@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal, SignalGroup
 
 if TYPE_CHECKING:
-    from napari_utile.engine.models import Model
+    from napari_utile.engine.models.library import Model
 
 __all__ = ["Session", "SessionEvents"]
 
@@ -111,9 +111,9 @@ class Session:
 
     @property
     def tile_cache(self) -> Any:
-        """The `napari_utile.engine.tile_cache.TileCache` of this viewer, made on first use."""
+        """The `napari_utile.engine.inference.tile_cache.TileCache` of this viewer, made on first use."""
         if self._tile_cache is None:
-            from napari_utile.engine.tile_cache import TileCache
+            from napari_utile.engine.inference.tile_cache import TileCache
 
             self._tile_cache = TileCache()
         return self._tile_cache
@@ -126,7 +126,7 @@ class Session:
         UtileError
             If there is no such model, or it cannot be used.
         """
-        from napari_utile.engine.models import find_model, load_model
+        from napari_utile.engine.models.library import find_model, load_model
 
         path = find_model(name)
         key = (str(path), path.stat().st_mtime_ns)
@@ -181,8 +181,8 @@ class Session:
         self._loaded = None
         self._tile_cache = None
         if (
-            "napari_utile.engine.warm" in sys.modules
+            "napari_utile.engine.inference.warm" in sys.modules
         ):  # else no network was ever made, and torch need not load
-            from napari_utile.engine.warm import forget_networks
+            from napari_utile.engine.inference.warm import forget_networks
 
             forget_networks()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.widgets.offscreen import has_display, use_offscreen
+from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
 
 if TYPE_CHECKING:
     import napari
 
     from napari_utile.session.jobs import SegmentResult
-    from napari_utile.widgets.segment_dock import SegmentDock
+    from napari_utile.widgets.segment.dock import SegmentDock
 
 SAMPLE = "nuclei"
 
@@ -73,7 +73,7 @@ def without_display(image: Path | None, output: Path) -> None:
     use_offscreen()
     import napari
 
-    from napari_utile.widgets.viewer_layers import session_of
+    from napari_utile.widgets.viewer.layers import session_of
 
     viewer = napari.Viewer(show=False)
     try:
@@ -95,7 +95,7 @@ def without_display(image: Path | None, output: Path) -> None:
 
 def open_with_dock(viewer: "napari.Viewer", image: Path | None) -> "SegmentDock":
     """Show an image, or the sample, and the Segment dock beside it, as napari's menus would."""
-    from napari_utile.engine.io import read_image
+    from napari_utile.engine.files.images import read_image
     from napari_utile.widgets.sample_images import image_layers
 
     if image is None:
@@ -120,10 +120,10 @@ def wait_while(busy: Callable[[], bool]) -> None:
 
 def write_results(result: "SegmentResult", output: Path) -> list[Path]:
     """Write labels, measurements and a figure; return their paths."""
-    from napari_utile.engine.figure import overview
-    from napari_utile.engine.io import atomic_path, write_labels
-    from napari_utile.engine.measure import measure, write_csv
-    from napari_utile.engine.weight_map import weight_map
+    from napari_utile.engine.cells.measure import measure, write_csv
+    from napari_utile.engine.files.images import atomic_path, write_labels
+    from napari_utile.engine.reports.figure import overview
+    from napari_utile.engine.weights.weight_map import weight_map
 
     made = result.segmentation
     plane = made.plane

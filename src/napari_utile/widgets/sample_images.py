@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_utile.engine.image_file import ImageFile
-from napari_utile.engine.io import read_image
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.images import read_image
 
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari makes a layer of: the data, the arguments, the type of layer."""

@@ -1,0 +1,1 @@
+"""From probability to cells, and what is measured of them."""

@@ -1,0 +1,174 @@
+"""Measurements of instances: one row for each, in physical units where the pixel size is known."""
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_utile.engine.cells.label_runs import (
+    LabelRuns,
+    convex_pixels,
+    intensity_limits,
+    intensity_sums,
+    label_runs,
+    moments,
+)
+from napari_utile.engine.cells.outlines import perimeters, touching
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.engine.planes.units import canonical_unit
+
+Columns = dict[str, NDArray[Any]]
+
+
+def measure(
+    labels: ArrayLike,
+    intensity: ArrayLike | None = None,
+    pixel_size: tuple[float, float] | None = None,
+    unit: str | None = None,
+    *,
+    basic: bool = False,
+    channel_names: Sequence[str] | None = None,
+) -> Columns:
+    """Measure each instance of a label image.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) integer labels, 0 = background.
+    intensity
+        (Y, X) image or (C, Y, X) channels; NaN spreads to the sums of the instances that hold it.
+    pixel_size
+        Height and width of a pixel. Without it lengths and areas are in pixels.
+    unit
+        Of the pixel size, for example ``"µm"``; without one, columns end in ``_unit``.
+    basic
+        Only index, area, centroid and mean intensities: fast enough to follow a slider.
+    channel_names
+        One for each channel; numbers by default.
+
+    Returns
+    -------
+    dict of str to (N,) array
+        - ``index``: label id; rows are sorted by it.
+        - ``area_px``, and ``area_<unit>2`` where the pixel size is known.
+        - ``centroid_y``, ``centroid_x``: mean position of the pixel centres, in pixels.
+        - ``perimeter_<unit>``: see `outlines.perimeters`.
+        - ``major_axis_<unit>``, ``minor_axis_<unit>``, ``eccentricity``: of the ellipse with the same
+          second moments as the pixel centres, as in scikit-image.
+        - ``solidity``: area divided by the pixels of the convex hull, 0 to 1.
+        - ``neighbours``: other instances with at most one pixel of background between.
+        - ``touching_fraction``: share of the outline that other instances lie behind.
+        - ``intensity_mean``, ``_min``, ``_max``, ``_sum``: for each channel, with its name appended where
+          there is more than one.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not 2-D and whole numbers of at least 0, or shapes do not fit.
+    """
+    plane = as_labels(labels)
+    if plane.ndim != 2:
+        raise ValueError(f"labels must be (Y, X), got shape {plane.shape}")
+    if pixel_size is not None and not (len(pixel_size) == 2 and min(pixel_size) > 0):
+        raise ValueError(f"the pixel size must be two lengths above 0, got {pixel_size}")
+    runs = label_runs(plane)
+    area, centroid, covariance = moments(runs)
+    columns: Columns = {"index": runs.ids, "area_px": area.astype(np.int64)}
+    size = pixel_size or (1.0, 1.0)
+    in_pixels = pixel_size is None or (canonical_unit(unit) is None and tuple(size) == (1.0, 1.0))
+    suffix = "px" if in_pixels else unit_suffix(unit)
+    if not in_pixels:
+        columns[f"area_{suffix}2"] = area * (size[0] * size[1])
+    columns |= {"centroid_y": centroid[:, 0], "centroid_x": centroid[:, 1]}
+    if not basic:
+        columns |= _shape_columns(plane, runs, area, covariance, size, suffix)
+    return columns | _intensity_columns(plane, runs, area, intensity, channel_names, basic)
+
+
+def write_csv(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> None:
+    """Write columns of equal length as a CSV file with a header row; the file appears whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length.
+    UtileError
+        If the file cannot be written.
+    """
+    lists = {name: np.asarray(values).tolist() for name, values in columns.items()}
+    lengths = {len(values) for values in lists.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"the columns of a table must have one length, got {sorted(lengths)}")
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(lists)
+        writer.writerows(zip(*lists.values(), strict=True))
+
+
+def unit_suffix(unit: str | None) -> str:
+    """Return a unit of length as plain ASCII for a column name: ``um`` for micrometres."""
+    name = (canonical_unit(unit) or "unit").replace("µ", "u").replace("Å", "angstrom")
+    return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name)
+
+
+def _shape_columns(
+    plane: NDArray[np.integer],
+    runs: LabelRuns,
+    area: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    size: tuple[float, float],
+    suffix: str,
+) -> Columns:
+    scaled = covariance * np.outer(size, size)
+    # Eigenvalues of a symmetric 2x2 matrix; rounding must not make the smaller one negative.
+    mean = (scaled[:, 0, 0] + scaled[:, 1, 1]) / 2
+    spread = np.hypot((scaled[:, 0, 0] - scaled[:, 1, 1]) / 2, scaled[:, 0, 1])
+    major, minor = mean + spread, np.maximum(mean - spread, 0)
+    ratio = np.divide(minor, major, out=np.ones_like(major), where=major > 0)
+    neighbours, fraction = touching(plane, runs.ids)
+    return {
+        f"perimeter_{suffix}": perimeters(plane, runs.ids, size),
+        f"major_axis_{suffix}": 4 * np.sqrt(major),
+        f"minor_axis_{suffix}": 4 * np.sqrt(minor),
+        "eccentricity": np.sqrt(1 - ratio),
+        "solidity": area / convex_pixels(runs),
+        "neighbours": neighbours,
+        "touching_fraction": fraction,
+    }
+
+
+def _intensity_columns(
+    plane: NDArray[np.integer],
+    runs: LabelRuns,
+    area: NDArray[np.float64],
+    intensity: ArrayLike | None,
+    names: Sequence[str] | None,
+    basic: bool,
+) -> Columns:
+    if intensity is None:
+        return {}
+    channels = np.asarray(intensity)
+    if channels.ndim == 2:
+        channels = channels[np.newaxis]
+    if channels.ndim != 3 or channels.shape[1:] != plane.shape:
+        raise ValueError(f"intensity must be (Y, X) or (C, Y, X) on {plane.shape}, got {channels.shape}")
+    if names is not None and len(names) != len(channels):
+        raise ValueError(f"{len(channels)} channels were given but {len(names)} names")
+    columns: Columns = {}
+    for number, channel in enumerate(channels):
+        end = "" if len(channels) == 1 else f"_{names[number] if names else number}"
+        pixels = np.ascontiguousarray(channel)
+        total = intensity_sums(runs, pixels)
+        columns[f"intensity_mean{end}"] = total / area
+        if not basic:
+            lowest, highest = intensity_limits(runs, pixels)
+            columns |= {
+                f"intensity_min{end}": lowest,
+                f"intensity_max{end}": highest,
+                f"intensity_sum{end}": total,
+            }
+    return columns

@@ -1,0 +1,1 @@
+"""Clicks to cells, and corrections of them, as pure functions."""

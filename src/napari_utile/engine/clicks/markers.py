@@ -1,0 +1,180 @@
+"""Clicks as lasting constraints: markers that say which cells there are, and the cells they make.
+
+The cells follow from the markers and the probability alone, in whatever order the markers were set. So
+markers can be moved, saved, and applied again to a new prediction or with another model.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.clicks.corrections import merge_masks, push_back, split_between
+from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Window, cell_from_mask, cell_steps
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Marker:
+    """One click that stays.
+
+    Attributes
+    ----------
+    point : (int, int)
+        Row and column in the plane.
+    cell : int
+        Label of the cell it belongs to. Markers of one cell that lie in different objects merge them;
+        markers of different cells in one object split it.
+    positive : bool
+        True: this pixel is inside the cell. False: it is background.
+    threshold : float, optional
+        The probability threshold at which the cell was outlined; the parameters' by default.
+    """
+
+    point: tuple[int, int]
+    cell: int
+    positive: bool = True
+    threshold: float | None = None
+
+
+def cells_from_markers(
+    shape: tuple[int, int],
+    markers: Sequence[Marker],
+    params: InstanceParams,
+    radius: int = SMALLEST_RADIUS,
+) -> Generator[Window, FloatArray, dict[int, Cell]]:
+    """Make the cells that the markers ask for.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the plane.
+    markers : sequence of Marker
+        Their order does not matter.
+    params : InstanceParams
+    radius : int
+        See `prompts.cell_at`.
+
+    Yields
+    ------
+    Window
+        Whose foreground probability is to be sent.
+
+    Returns
+    -------
+    dict of int to Cell
+        By label. Labels whose markers lie where the model sees nothing are missing. No two cells share a
+        pixel.
+    """
+    objects = yield from _objects_under(shape, markers, params, radius)
+    parts: dict[int, list[Cell]] = {}
+    background = [marker.point for marker in markers if not marker.positive]
+    for cell, inside in objects:
+        split = yield from _parted(cell, inside, [point for point in background if point in cell])
+        for label, part in split:
+            parts.setdefault(label, []).append(part)
+    taken: list[Cell] = []
+    made = {}
+    for label in sorted(parts):
+        others = [part for other, cells in parts.items() if other != label for part in cells]
+        joined = _joined(parts[label], taken, others, background, shape)
+        if joined is not None:
+            made[label] = joined
+            taken.append(joined)
+    return made
+
+
+def _objects_under(
+    shape: tuple[int, int], markers: Sequence[Marker], params: InstanceParams, radius: int
+) -> Generator[Window, FloatArray, list[tuple[Cell, list[Marker]]]]:
+    """Find the model's object under each positive marker, each object once with all of its markers."""
+    objects: list[tuple[Cell, list[Marker]]] = []
+    for marker in sorted((m for m in markers if m.positive), key=lambda m: (m.point, m.cell)):
+        level = params if marker.threshold is None else replace(params, threshold=marker.threshold)
+        cell = yield from cell_steps(shape, marker.point, level, radius)
+        if cell is None:
+            continue
+        for known, inside in objects:
+            if known.same_pixels(cell):
+                inside.append(marker)
+                break
+        else:
+            objects.append((cell, [marker]))
+    return objects
+
+
+def _parted(
+    cell: Cell, inside: list[Marker], background: list[tuple[int, int]]
+) -> Generator[Window, FloatArray, list[tuple[int, Cell]]]:
+    """Split an object between the cells that its markers belong to, and push back its background markers."""
+    labels = sorted({marker.cell for marker in inside})
+    top, left = cell.window[0].start, cell.window[1].start
+    groups = {
+        label: [(m.point[0] - top, m.point[1] - left) for m in inside if m.cell == label] for label in labels
+    }
+    claimed = {point for points in groups.values() for point in points}
+    outside = sorted({(y - top, x - left) for y, x in background} - claimed)
+    if len(labels) == 1 and not outside:
+        return [(labels[0], cell)]
+    probability = yield cell.window
+    mask = push_back(cell.mask, probability, [p for points in groups.values() for p in points], outside)
+    parts = split_between(mask, probability, list(groups.values()))
+    found = []
+    for number, label in enumerate(labels, start=1):
+        part = cell_from_mask(parts == number, (top, left), cell.threshold)
+        if part is not None:
+            found.append((label, part))
+    return found
+
+
+def _joined(
+    parts: list[Cell],
+    taken: list[Cell],
+    others: list[Cell],
+    background: list[tuple[int, int]],
+    shape: tuple[int, int],
+) -> Cell | None:
+    """Join the parts of one cell; leave out what another cell took, and build bridges around all others."""
+    window = bounding([part.window for part in parts], shape)
+    free = np.ones([part.stop - part.start for part in window], dtype=bool)
+    for other in taken:
+        _paint(free, window, other, False)
+    masks = []
+    for part in parts:
+        mask = np.zeros(free.shape, dtype=bool)
+        _paint(mask, window, part, True)
+        masks.append(mask & free)
+    masks = [mask for mask in masks if mask.any()]
+    if not masks:
+        return None
+    for other in others:
+        _paint(free, window, other, False)
+    for y, x in background:
+        if window[0].start <= y < window[0].stop and window[1].start <= x < window[1].stop:
+            free[y - window[0].start, x - window[1].start] = False
+    merged = merge_masks(masks, free) if len(masks) > 1 else masks[0]
+    return cell_from_mask(merged, (window[0].start, window[1].start), min(part.threshold for part in parts))
+
+
+def bounding(windows: Sequence[Window], shape: tuple[int, int], margin: int = 0) -> Window:
+    """Return the smallest window that holds several, with a margin, inside of a plane."""
+    (top, bottom), (left, right) = (
+        (
+            max(min(window[axis].start for window in windows) - margin, 0),
+            min(max(window[axis].stop for window in windows) + margin, shape[axis]),
+        )
+        for axis in (0, 1)
+    )
+    return slice(top, bottom), slice(left, right)
+
+
+def _paint(mask: BoolArray, window: Window, cell: Cell, value: bool) -> None:
+    """Set the pixels of a cell in an array that covers a window of the plane."""
+    rows, columns = cell.indices()
+    rows, columns = rows - window[0].start, columns - window[1].start
+    inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
+    mask[rows[inside], columns[inside]] = value

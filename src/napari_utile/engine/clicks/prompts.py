@@ -1,0 +1,262 @@
+"""One click, one cell: find the instance at a point without segmenting the rest.
+
+The probability is read in a window around the point. The window grows until the cell it holds is the one that
+a segmentation of the whole plane with the same parameters would give.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_utile.engine.cells.instances import CutSides, InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.errors import UtileError
+
+Window = tuple[slice, slice]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float32]
+ReadProbability = Callable[[Window], FloatArray]
+"""Gives the foreground probability (y, x) of a window inside the plane."""
+
+SMALLEST_RADIUS = 48
+LARGEST_RADIUS = 2048
+# Where the model is unsure, a click takes what is at least half as probable as the clicked pixel ...
+SHARE_OF_CLICKED = 0.5
+# ... but a click on a pixel that is less probable than this finds nothing.
+LEAST_PROBABILITY = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One instance: its bounding box in the plane, and which of the box's pixels belong to it.
+
+    Attributes
+    ----------
+    window : Window
+        Rows and columns of the plane.
+    mask : (y, x) bool array
+        As large as the window.
+    threshold : float
+        The probability threshold it was found at: the parameters' own, or a lower one where the model is
+        unsure.
+    """
+
+    window: Window
+    mask: BoolArray
+    threshold: float = 0.5
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return int(np.count_nonzero(self.mask))
+
+    def __contains__(self, point: tuple[int, int]) -> bool:
+        (rows, columns), (y, x) = self.window, point
+        inside = rows.start <= y < rows.stop and columns.start <= x < columns.stop
+        return inside and bool(self.mask[y - rows.start, x - columns.start])
+
+    def same_pixels(self, other: "Cell") -> bool:
+        """Whether both cover exactly the same pixels of the plane."""
+        return self.window == other.window and np.array_equal(self.mask, other.mask)
+
+    def indices(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Rows and columns of its pixels in the plane."""
+        rows, columns = np.nonzero(self.mask)
+        return rows + self.window[0].start, columns + self.window[1].start
+
+
+def cell_from_mask(mask: BoolArray, corner: tuple[int, int] = (0, 0), threshold: float = 0.5) -> Cell | None:
+    """Crop a mask, whose first pixel lies at `corner` of the plane, to a cell; None where it is empty."""
+    found = ndimage.find_objects(mask.astype(np.uint8))
+    if not found or found[0] is None:
+        return None
+    rows, columns = found[0]
+    window = (
+        slice(int(rows.start) + corner[0], int(rows.stop) + corner[0]),
+        slice(int(columns.start) + corner[1], int(columns.stop) + corner[1]),
+    )
+    return Cell(window, np.ascontiguousarray(mask[rows, columns]), threshold)
+
+
+def cell_at(
+    read: ReadProbability,
+    shape: tuple[int, int],
+    point: tuple[int, int],
+    params: InstanceParams,
+    radius: int = SMALLEST_RADIUS,
+) -> Cell | None:
+    """Find the cell that a click takes.
+
+    On a pixel that a segmentation of the whole plane would give to a cell, it is that cell. On another one
+    where the model sees something less certain, the threshold is lowered until the pixel is inside; just
+    outside of a cell that extends the cell, but never into another.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the foreground probability of a window; called with ever larger windows until the cell fits.
+    shape : (int, int)
+        Rows and columns of the plane.
+    point : (int, int)
+        Row and column of the click.
+    params : InstanceParams
+        As for `label_instances`.
+    radius : int
+        Half the width of the first window, in pixels. It changes the time, not the cell.
+
+    Returns
+    -------
+    Cell or None
+        It contains the point. None where the model sees nothing at the point.
+
+    Raises
+    ------
+    ValueError
+        If the point lies outside the plane.
+    UtileError
+        If the cell is larger than `LARGEST_RADIUS` in every direction.
+    """
+    steps = cell_steps(shape, point, params, radius)
+    window = next(steps)
+    while True:
+        try:
+            window = steps.send(read(window))
+        except StopIteration as end:
+            cell: Cell | None = end.value
+            return cell
+
+
+def cell_steps(
+    shape: tuple[int, int], point: tuple[int, int], params: InstanceParams, radius: int = SMALLEST_RADIUS
+) -> Generator[Window, FloatArray, Cell | None]:
+    """Find the cell at a point as `cell_at`, asking for one window after the other.
+
+    Yields
+    ------
+    Window
+        Whose foreground probability is to be sent.
+
+    Returns
+    -------
+    Cell or None
+    """
+    y, x = point
+    if not (0 <= y < shape[0] and 0 <= x < shape[1]):
+        raise ValueError(f"The point ({y}, {x}) lies outside the image of {shape[0]} x {shape[1]} pixels.")
+    previous: Cell | None = None
+    for window in windows_around(shape, point, max(radius, _reach(params) + 1)):
+        probability = yield window
+        corner = (window[0].start, window[1].start)
+        local = (point[0] - corner[0], point[1] - corner[1])
+        cut = cut_sides(window, shape)
+        mask, threshold, complete = _cell_in(probability, local, params, cut)
+        cell = cell_from_mask(mask, corner, threshold)
+        if complete:
+            return cell
+        # In tissue where everything hangs together no window holds the whole component; there a cell is taken
+        # when a window of twice the size does not change it.
+        if previous is not None and cell is not None and previous.same_pixels(cell):
+            return cell
+        previous = None if (_near(mask, _reach(params)) & cut.rim(mask.shape)).any() else cell
+    raise UtileError(
+        f"The cell at this point is wider than {2 * LARGEST_RADIUS} pixels; "
+        "raise the threshold or the split strength."
+    )
+
+
+def windows_around(
+    shape: tuple[int, int], point: tuple[int, int], radius: int = SMALLEST_RADIUS
+) -> Iterator[Window]:
+    """Windows around a point, each twice as wide as the one before, clipped to the plane."""
+    last = None
+    while radius <= LARGEST_RADIUS:
+        rows, columns = (
+            slice(max(place - radius, 0), min(place + radius + 1, size))
+            for place, size in zip(point, shape, strict=True)
+        )
+        if (rows, columns) == last:
+            return
+        last = (rows, columns)
+        yield last
+        radius *= 2
+
+
+def cut_sides(window: Window, shape: tuple[int, int]) -> CutSides:
+    """At which sides a window ends while the plane goes on."""
+    rows, columns = window
+    return CutSides(rows.start > 0, rows.stop < shape[0], columns.start > 0, columns.stop < shape[1])
+
+
+def _cell_in(
+    probability: FloatArray, local: tuple[int, int], params: InstanceParams, cut: CutSides
+) -> tuple[BoolArray, float, bool]:
+    """Find the cell at a point of a window, its threshold, and whether the plane is sure to give the same."""
+    standing = foreground_mask(probability, params, cut)
+    labels = label_instances(probability, standing, params)
+    if labels[local]:
+        cell = labels == labels[local]
+        return cell, params.threshold, _is_complete(probability, standing, cell, params, cut)
+    clicked = float(probability[local])
+    at_rim = _near(cut.rim(labels.shape), _reach(params))
+    if not clicked >= LEAST_PROBABILITY:
+        return labels < 0, params.threshold, not at_rim[local]
+    lower = replace(params, threshold=min(params.threshold, SHARE_OF_CLICKED * clicked), minimum_size=0)
+    around = label_instances(probability, foreground_mask(probability, lower, cut), lower)
+    cell = around == around[local]
+    complete = not at_rim[local] and not (cell & at_rim).any()
+    neighbours = np.unique(labels[cell & (labels > 0)])
+    if neighbours.size > 1:  # beside several cells: extend the nearest
+        rows, columns = np.nonzero(cell & (labels > 0))
+        nearest = np.argmin(np.hypot(rows - local[0], columns - local[1]))
+        cell &= (labels == 0) | (labels == labels[rows[nearest], columns[nearest]])
+        pieces, _ = ndimage.label(cell)
+        cell = pieces == pieces[local]
+    return cell, lower.threshold, complete
+
+
+def _is_complete(
+    probability: FloatArray, standing: BoolArray, cell: BoolArray, params: InstanceParams, cut: CutSides
+) -> bool:
+    """Whether nothing beyond the cut sides can change the cell."""
+    rim = cut.rim(cell.shape)
+    if not rim.any():
+        return True
+    components, count = ndimage.label(standing)
+    own = np.unique(components[cell & standing])
+    area = np.bincount(components.ravel(), minlength=count + 1)
+    at_rim = np.zeros(count + 1, dtype=bool)
+    at_rim[components[rim]] = True
+    if at_rim[own].any():
+        return False
+    # Objects and holes at the rim whose visible part is small: what they are is decided outside.
+    doubtful = at_rim & (area < params.minimum_size)
+    doubtful[0] = False
+    unclear = doubtful[components]
+    if params.fill_holes:
+        gaps, gap_count = ndimage.label(~(probability > params.threshold), np.ones((3, 3), dtype=bool))
+        gap_area = np.bincount(gaps.ravel(), minlength=gap_count + 1)
+        open_gap = np.zeros(gap_count + 1, dtype=bool)
+        open_gap[gaps[rim]] = True
+        open_gap &= gap_area <= params.fill_holes
+        open_gap[0] = False
+        unclear |= open_gap[gaps]
+    reach = _reach(params)
+    rows, columns = ndimage.find_objects(np.isin(components, own).astype(np.uint8))[0]
+    top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
+    around = (slice(top, rows.stop + reach), slice(left, columns.stop + reach))
+    if params.grow and (rim[around] & _near(np.isin(components, own), reach)[around]).any():
+        return False
+    return not unclear[around].any()
+
+
+def _reach(params: InstanceParams) -> int:
+    """How far a cell's outline depends on what lies around its component, in pixels."""
+    return 3 * params.grow + 2
+
+
+def _near(mask: BoolArray, reach: int) -> BoolArray:
+    near: npt.NDArray[Any] = ndimage.maximum_filter(mask, size=2 * reach + 1)
+    return near.astype(bool)

@@ -1,0 +1,1 @@
+"""Images, labels and weight maps in files."""

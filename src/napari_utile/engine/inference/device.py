@@ -1,0 +1,125 @@
+"""Where and how precisely to compute, and how much memory a job may take."""
+
+import gc
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.compute_params import DEVICES, PRECISIONS
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device, a precision and a memory budget; what `choose_compute` decided.
+
+    Attributes
+    ----------
+    device : {"cuda", "mps", "cpu"}
+    precision : {"float32", "bfloat16"}
+    memory_bytes : int
+        What the network's features of one tile may take.
+    most_gflop : float
+        The arithmetic of one tile, at the most: a bound on how long a cancel waits.
+    """
+
+    device: str
+    precision: str
+    memory_bytes: int
+    most_gflop: float
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The torch type of this precision."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What results depend on: device and precision."""
+        return self.device, self.precision
+
+
+def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
+    """Choose the device and the precision, and measure the memory at hand.
+
+    Parameters
+    ----------
+    device : {"auto", "cuda", "mps", "cpu"}
+    precision : {"auto", "float32", "bfloat16"}
+        ``auto`` is bfloat16 on CPUs with AMX tiles and on CUDA devices from Ampere on. AVX512-BF16 without AMX ran
+        convolutions at half the speed of float32 when measured, so it does not count.
+
+    Raises
+    ------
+    UtileError
+        If this computer has no such device.
+    ValueError
+        If the names are unknown.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}; got {device!r}.")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
+    there = available_devices()
+    if device == "auto":
+        device = there[0]
+    elif device not in there:
+        raise UtileError(
+            f"This computer has no usable {device} device; choose one of {', '.join(there)}, or auto."
+        )
+    if precision == "auto":
+        precision = "bfloat16" if _fast_bfloat16(device) else "float32"
+    return Compute(device, precision, _memory_budget(device), 500.0 if device == "cpu" else 20_000.0)
+
+
+def available_devices() -> tuple[str, ...]:
+    """Return the devices of this computer, the fastest first."""
+    found = []
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return (*found, "cpu")
+
+
+def _fast_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.get_device_capability()[0] >= 8
+    return device == "cpu" and has_amx()
+
+
+def has_amx() -> bool:
+    """Say whether the CPU multiplies bfloat16 matrices in hardware tiles (Intel AMX)."""
+    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(probe and probe())
+
+
+def _memory_budget(device: str) -> int:
+    if device == "cuda":
+        free, _ = torch.cuda.mem_get_info()
+        return int(0.7 * free)
+    available = psutil.virtual_memory().available
+    if device == "mps":
+        return int(0.4 * available)
+    # More buys a CPU nothing: the halo is a small part of the tile by then.
+    return min(int(0.4 * available), 768 << 20)
+
+
+def release_memory(device: str) -> None:
+    """Give memory that no tensor uses any more back to the device; a CPU's is given back by the heap itself."""
+    if device == "cpu":
+        return
+    gc.collect()  # tensors in reference cycles, such as those of a traceback
+    if device == "cuda":
+        torch.cuda.empty_cache()
+    elif device == "mps":
+        torch.mps.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception of torch or NumPy means that memory ran out."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

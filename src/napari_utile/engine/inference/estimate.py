@@ -1,0 +1,112 @@
+"""What a segmentation will cost, said before it runs."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_utile.engine.inference.device import Compute, choose_compute
+from napari_utile.engine.inference.predict import run_tile
+from napari_utile.engine.inference.tiling import TilePlan, Window, plan_tiles
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.segment import prepare
+from napari_utile.engine.segment_params import SegmentParams
+
+PROBE = 196
+"""Output pixels a side of the tile that is timed: large enough for the rate of real tiles."""
+
+_rates: dict[tuple[str, ...], float] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of a segmentation.
+
+    Attributes
+    ----------
+    tiles : int
+    gflop : float
+        10^9 floating point operations in all.
+    bytes : int
+        Peak memory: the features of one tile, and the probability map.
+    seconds : float
+    device, precision : str
+    """
+
+    tiles: int
+    gflop: float
+    bytes: int
+    seconds: float
+    device: str
+    precision: str
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        memory = f"{self.bytes / 2**30:.1f} GB" if self.bytes >= 2**30 else f"{max(1, self.bytes >> 20)} MB"
+        tiles = "1 tile" if self.tiles == 1 else f"{self.tiles} tiles"
+        return f"{tiles}, {memory}, about {duration(self.seconds)} ({self.device}, {self.precision})"
+
+
+def duration(seconds: float) -> str:
+    """Say a time span in words, as precisely as an estimate deserves."""
+    if seconds < 1:
+        return "1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def estimate(
+    plane: ImagePlane, model: Model, params: SegmentParams | None = None, region: Window | None = None
+) -> Estimate:
+    """Estimate tiles, arithmetic, memory and time of a segmentation without running it.
+
+    One small tile is timed the first time a model meets a device; nothing of the image is read.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+    model : Model
+    params : SegmentParams, optional
+    region : Window, optional
+        In pixels of the plane.
+    """
+    params = params or SegmentParams()
+    compute = choose_compute(params.device, params.precision)
+    channels = model.network.config.in_channels
+    no_limits = IntensityLimits((0.0,) * channels, (1.0,) * channels)
+    plane = plane.for_network(channels, params.channels)
+    ready = prepare(plane, model, params, compute, no_limits, region)
+    plan, classes = ready.plan, model.network.config.classes
+    (y, x) = ready.region
+    map_bytes = 4 * classes * (y.stop - y.start) * (x.stop - x.start)
+    seconds = plan.gflop / rate(model, compute)
+    return Estimate(len(plan), plan.gflop, plan.bytes + map_bytes, seconds, compute.device, compute.precision)
+
+
+def rate(model: Model, compute: Compute) -> float:
+    """Return how many GFLOP a second the model's network does on a device, timed once."""
+    key = (model.fingerprint, *compute.key)
+    with _lock:
+        if key not in _rates:
+            plan = _probe(model, compute)
+            plane = np.zeros((model.network.config.in_channels, *plan.shape), np.float32)
+            seconds = []
+            for _ in range(2):  # the first run also loads the network
+                start = time.perf_counter()
+                run_tile(model, plane, plan.tiles[0], compute)
+                seconds.append(time.perf_counter() - start)
+            _rates[key] = plan.gflop / seconds[-1]
+        return _rates[key]
+
+
+def _probe(model: Model, compute: Compute) -> TilePlan:
+    geometry = model.network.geometry
+    side = geometry.output_at_least(PROBE)
+    return plan_tiles((side, side), model.network, compute.memory_bytes, most_gflop=compute.most_gflop)

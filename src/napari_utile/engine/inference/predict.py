@@ -1,0 +1,149 @@
+"""Tiled inference as a generator: each tile as it is done, the whole probability map at the end."""
+
+import contextlib
+from collections import deque
+from collections.abc import Generator, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_utile.engine.inference.device import Compute, is_out_of_memory, release_memory
+from napari_utile.engine.inference.heap import kept_heap
+from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.inference.tiling import Tile, TilePlan, Window, halve, mirror_window
+from napari_utile.engine.inference.warm import warm_network
+from napari_utile.engine.models.library import Model
+
+Probabilities = NDArray[np.float32]
+LARGE_TILE = 64 << 20
+"""Bytes of features from which on it pays to keep the heap."""
+
+
+@dataclass(frozen=True)
+class TileDone:
+    """One finished tile.
+
+    Attributes
+    ----------
+    done, total : int
+        Tiles finished, and in all.
+    window : Window
+        Where it lies in the plane.
+    probabilities : (K, y, x) float32 array
+        They sum to 1 over K.
+    """
+
+    done: int
+    total: int
+    window: Window
+    probabilities: Probabilities
+
+
+def predict_tiles(
+    model: Model,
+    plane: Any,
+    plan: TilePlan,
+    compute: Compute,
+    *,
+    cache: TileCache | None = None,
+    image_key: Hashable = None,
+) -> Generator[TileDone, None, Probabilities]:
+    """Run a network over a plane, tile by tile.
+
+    Where memory runs out, the tile is run again as tiles of half its size, and all the following with it. Every
+    yield is a point to cancel at.
+
+    Parameters
+    ----------
+    model : Model
+    plane : (C, Y, X) float32 array-like
+        Normalised; read window by window.
+    plan : TilePlan
+        For this plane and the model's network.
+    compute : Compute
+    cache : TileCache, optional
+        Tiles found there are not computed again; new ones are put there.
+    image_key : hashable
+        Stands for the pixels of the plane in the cache.
+
+    Yields
+    ------
+    TileDone
+
+    Returns
+    -------
+    (K, y, x) float32 array
+        Probabilities of the plan's region.
+
+    Raises
+    ------
+    MemoryError
+        If not even the smallest tile fits.
+    """
+    y0, x0 = (part.start for part in plan.region)
+    shape = tuple(part.stop - part.start for part in plan.region)
+    result = np.empty((model.network.config.classes, *shape), np.float32)
+    todo, done = deque((tile, plan) for tile in plan), 0
+    is_large = compute.device == "cpu" and plan.bytes >= LARGE_TILE
+    with kept_heap() if is_large else contextlib.nullcontext(), _memory_released(compute):
+        while todo:
+            tile, its_plan = todo.popleft()
+            key = (image_key, model.fingerprint, *compute.key, tile.key)
+            probabilities = cache.get(key) if cache is not None else None
+            if probabilities is None:
+                probabilities = _run_if_it_fits(model, plane, tile, compute)
+                if probabilities is None:
+                    todo = _halved(model, [(tile, its_plan), *todo])
+                    continue
+                if cache is not None:
+                    cache.put(key, probabilities)
+            done += 1
+            window, kept = _overlap(tile.inner, plan.region)
+            (y, x), kept_part = window, probabilities[(slice(None), *kept)]
+            result[:, y.start - y0 : y.stop - y0, x.start - x0 : x.stop - x0] = kept_part
+            yield TileDone(done, done + len(todo), window, kept_part)
+    return result
+
+
+@contextlib.contextmanager
+def _memory_released(compute: Compute) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        release_memory(compute.device)
+
+
+def _run_if_it_fits(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabilities | None:
+    """Run one tile; return None, with the memory given back, where it ran out."""
+    try:
+        return run_tile(model, plane, tile, compute)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    release_memory(compute.device)  # not in the handler: there its traceback still holds the tile's tensors
+    return None
+
+
+def _halved(model: Model, tiles: list[tuple[Tile, TilePlan]]) -> deque[tuple[Tile, TilePlan]]:
+    plans = [halve(plan, model.network, tile) for tile, plan in tiles]
+    return deque((smaller, plan) for plan in plans for smaller in plan)
+
+
+def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabilities:
+    """Run the network on one tile and return the probabilities (K, y, x) of its inner part."""
+    image = torch.from_numpy(np.ascontiguousarray(mirror_window(plane, tile.outer)))[None]
+    image = image.to(device=compute.device, dtype=compute.dtype).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        logits = warm_network(model, compute)(image)[0]
+        probabilities: Probabilities = logits[(slice(None), *tile.local)].float().softmax(dim=0).cpu().numpy()
+    return probabilities
+
+
+def _overlap(window: Window, region: Window) -> tuple[Window, Window]:
+    """Return the part of a window inside of a region, in plane coordinates and in the window's own."""
+    parts = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(window, region, strict=True)]
+    local = [slice(part.start - a.start, part.stop - a.start) for part, a in zip(parts, window, strict=True)]
+    return (parts[0], parts[1]), (local[0], local[1])

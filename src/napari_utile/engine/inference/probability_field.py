@@ -1,0 +1,216 @@
+"""The cell probability of a plane, computed where it is read and nowhere else.
+
+Reading goes through the same normalisation, scale and exact tiling as a segmentation of the whole plane,
+with small tiles on one lattice of the plane, so that neighbouring reads share them in a cache.
+"""
+
+from collections.abc import Generator, Hashable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_utile.engine.clicks.markers import bounding
+from napari_utile.engine.inference.device import choose_compute, is_out_of_memory
+from napari_utile.engine.inference.predict import predict_tiles, run_tile
+from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.inference.tiling import TilePlan, Window, plan_tiles
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.segment import Prediction, foreground_of, prepare, scale_factors
+from napari_utile.engine.segment_params import SegmentParams
+
+FloatArray = npt.NDArray[np.float32]
+
+# The plane is cached in blocks of about this side; what is missing of a window is computed in one run. A
+# small block means that little more than the window is computed. Pixels.
+_BLOCK = 32
+
+
+class ProbabilityField:
+    """Foreground probability of a plane, tile by tile on demand.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+        All channels; `params.channels` picks.
+    model : Model
+    params : SegmentParams
+        Channels, diameter, device and precision are used.
+    cache : TileCache
+        Where tiles are kept and found.
+    image_key : hashable
+        Stands for the pixels of the plane in the cache.
+    limits : IntensityLimits, optional
+        Measured on the plane by default.
+
+    Raises
+    ------
+    UtileError
+        If channels or device do not fit.
+    """
+
+    def __init__(
+        self,
+        plane: ImagePlane,
+        model: Model,
+        params: SegmentParams,
+        cache: TileCache,
+        image_key: Hashable = None,
+        limits: IntensityLimits | None = None,
+    ) -> None:
+        self.model = model
+        self.compute = choose_compute(params.device, params.precision)
+        self.plane = plane.for_network(model.network.config.in_channels, params.channels)
+        self.limits = limits or measure_limits(self.plane.data, model.card.normalization)
+        self._params = replace(params, tile=256)  # any: blocks and runs are planned here
+        self._block = -(-_BLOCK // model.network.geometry.grid) * model.network.geometry.grid
+        self._cache = cache
+        self._image_key = (image_key, self.limits)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the plane."""
+        return self.plane.shape
+
+    @property
+    def object_diameter(self) -> float | None:
+        """Typical diameter of the model's objects in pixels of the plane, where the model knows it."""
+        expected = self.model.card.object_diameter
+        if expected is None:
+            return None
+        return expected / max(scale_factors(self.plane, self.model.card, self._params.diameter))
+
+    def read(self, window: Window) -> FloatArray:
+        """Return the foreground probability (y, x) of a window inside the plane."""
+        steps = self.read_steps(window)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                probability: FloatArray = end.value
+                return probability
+
+    def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
+        """Read a window; every yield, before something is computed, is a point to stop at."""
+        ready = self._prepare(window)
+        region, shape = ready.plan.region, ready.plan.shape
+        found = np.empty((self.model.network.config.classes, *_extent(region)), np.float32)
+        missing = []
+        for block in self._blocks(region, shape):
+            known = self._cache.get(self._key(block))
+            if known is None:
+                missing.append(block)
+            else:
+                _paste(found, known, block, region)
+        if missing:
+            around = bounding(missing, shape)
+            computed = yield from self._compute(ready, around)
+            for block in self._blocks(around, shape):
+                self._cache.put(self._key(block), _cut(computed, block, around))
+            _paste(found, computed, around, region)
+        return foreground_of(ready.to_source(found), self.model.card)
+
+    def seed(self, probabilities: FloatArray, region: Window) -> None:
+        """Take over what a segmentation of the same plane computed.
+
+        Parameters
+        ----------
+        probabilities : (K, y, x) float32 array
+            Made with the same model, limits, device and precision, at the plane's own scale.
+        region : Window
+            Where they lie.
+        """
+        if self._prepare(region).is_scaled:
+            return  # what the network saw is no longer there
+        for block in self._blocks(region, self.shape):
+            whole = all(
+                part.start >= wanted.start and part.stop <= wanted.stop
+                for part, wanted in zip(block, region, strict=True)
+            )
+            if whole:
+                self._cache.put(self._key(block), _cut(probabilities, block, region))
+
+    def is_known(self, window: Window) -> bool:
+        """Whether reading this window computes nothing."""
+        plan = self._prepare(window).plan
+        return all(
+            self._cache.get(self._key(block)) is not None for block in self._blocks(plan.region, plan.shape)
+        )
+
+    def _compute(self, ready: Prediction, region: Window) -> Generator[None, None, FloatArray]:
+        """Compute the classes' probabilities (K, y, x) of a region of the rescaled plane."""
+        number_bytes = 2 if self.compute.precision == "bfloat16" else 4
+        plan = plan_tiles(
+            ready.plan.shape,
+            self.model.network,
+            self.compute.memory_bytes,
+            region=region,
+            number_bytes=number_bytes,
+            most_gflop=self.compute.most_gflop,
+        )
+        computed = np.empty((self.model.network.config.classes, *_extent(region)), np.float32)
+        for tile in plan:
+            yield
+            try:
+                probabilities = run_tile(self.model, ready.plane, tile, self.compute)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                probabilities = None
+            if probabilities is None:  # out of the handler, whose traceback held the memory
+                return (yield from self._halved(ready, plan))
+            _paste(computed, probabilities, tile.inner, region)
+        return computed
+
+    def _blocks(self, region: Window, shape: tuple[int, int]) -> list[Window]:
+        """List the blocks of the lattice that a region touches, ended by the plane's border."""
+        rows, columns = (
+            [
+                slice(start, min(start + self._block, size))
+                for start in range(part.start // self._block * self._block, part.stop, self._block)
+            ]
+            for part, size in zip(region, shape, strict=True)
+        )
+        return [(row, column) for row in rows for column in columns]
+
+    def _prepare(self, window: Window) -> Prediction:
+        return prepare(self.plane, self.model, self._params, self.compute, self.limits, window)
+
+    def _key(self, block: Window) -> Hashable:
+        corner = block[0].start, block[1].start
+        return (self._image_key, self.model.fingerprint, *self.compute.key, self._block, corner)
+
+    def _halved(self, ready: Prediction, plan: TilePlan) -> Generator[None, None, FloatArray]:
+        """Compute with ever smaller tiles, where memory is short."""
+        steps = predict_tiles(self.model, ready.plane, plan, self.compute)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                probabilities: FloatArray = end.value
+                return probabilities
+            yield
+
+
+def _extent(window: Window) -> tuple[int, int]:
+    return window[0].stop - window[0].start, window[1].stop - window[1].start
+
+
+def _cut(computed: FloatArray, block: Window, region: Window) -> FloatArray:
+    rows, columns = (
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(block, region, strict=True)
+    )
+    return computed[:, rows, columns]
+
+
+def _paste(found: FloatArray, part: FloatArray, lies: Window, region: Window) -> None:
+    """Copy what `part`, which lies in a window, has of a region into the region's array."""
+    into, cut = [], []
+    for there, wanted in zip(lies, region, strict=True):
+        start, stop = max(there.start, wanted.start), min(there.stop, wanted.stop)
+        into.append(slice(start - wanted.start, stop - wanted.start))
+        cut.append(slice(start - there.start, stop - there.start))
+    found[:, into[0], into[1]] = part[:, cut[0], cut[1]]

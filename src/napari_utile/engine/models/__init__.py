@@ -1,0 +1,1 @@
+"""Models: a network with its card, in files and in the library."""

@@ -1,0 +1,183 @@
+"""Models: a network with its card, loaded, saved and listed. One model is one safetensors file.
+
+Bundled models live in the package, the user's in the platform's data folder, and any file can be picked.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.models.card import ModelCard, read_card
+from napari_utile.engine.networks.families import FAMILIES, build_network
+from napari_utile.engine.networks.network import Network
+
+BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "models"
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network and its card.
+
+    Attributes
+    ----------
+    card : ModelCard
+    network : Network
+        In evaluation mode, float32, on the CPU; not to be changed.
+    fingerprint : str
+        SHA-256 of card family, configuration and weights: equal fingerprints give equal results.
+    path : Path or None
+        The file it came from.
+    """
+
+    card: ModelCard
+    network: Network
+    fingerprint: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """A model file that was found: `problem` says why it cannot be used, None where it can."""
+
+    path: Path
+    bundled: bool
+    card: ModelCard | None
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name to ask for it by."""
+        return self.card.name if self.card else self.path.stem
+
+
+def user_model_folder() -> Path:
+    """Return where the user's models live; the environment variable UTILE_MODELS overrides the platform's place."""
+    if chosen := os.environ.get("UTILE_MODELS"):
+        return Path(chosen)
+    return platformdirs.user_data_path("napari-utile", appauthor=False) / "models"
+
+
+def list_models() -> list[ListedModel]:
+    """List the bundled models, then the user's, each by name; broken files are listed with their problem."""
+    return [*_listed(BUNDLED_FOLDER, bundled=True), *_listed(user_model_folder(), bundled=False)]
+
+
+def _listed(folder: Path, *, bundled: bool) -> Iterator[ListedModel]:
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            yield ListedModel(path, bundled, read_card(path))
+        except UtileError as error:
+            yield ListedModel(path, bundled, None, str(error))
+
+
+def find_model(name: str | Path) -> Path:
+    """Find a model's file by name or path; a user's model goes before a bundled one of the same name.
+
+    Raises
+    ------
+    UtileError
+        If there is none, naming those there are.
+    """
+    path = Path(name).expanduser()
+    if path.suffix == SUFFIX or len(path.parts) > 1:
+        if not path.is_file():
+            raise UtileError(f"There is no model file {path}.")
+        return path
+    listed = [each for each in reversed(list_models()) if each.card]
+    for each in listed:
+        if each.name == str(name):
+            return each.path
+    known = ", ".join(sorted({each.name for each in listed})) or "none"
+    raise UtileError(
+        f"There is no model named {str(name)!r}; there is {known}. A file needs its ending, {SUFFIX}."
+    )
+
+
+def load_model(name: str | Path = "nuclei") -> Model:
+    """Load a model by name, or from a file.
+
+    Raises
+    ------
+    UtileError
+        If there is no such model, or its file is truncated, of another kind, or its weights do not fit its card.
+    """
+    path = find_model(name)
+    card = read_card(path)
+    try:
+        with torch.device("meta"):  # shapes only: a lying card must not fill the memory
+            network = build_network(card.family, card.config)
+    except (ValueError, TypeError) as error:
+        raise UtileError(f"The card of {path.name} cannot be used: {error}") from error
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UtileError(f"{path.name} is no readable model file ({error}).") from error
+    _check_weights(network, weights, card, path)
+    weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+    network.load_state_dict(weights, assign=True)
+    network.requires_grad_(False)
+    network.eval()
+    return Model(card, network, fingerprint_of(card, network), path)
+
+
+def _check_weights(network: Network, weights: dict[str, Tensor], card: ModelCard, path: Path) -> None:
+    wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    wrong = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+    if wrong:
+        raise UtileError(
+            f"The weights in {path.name} do not fit its card, first at {wrong[0]!r}: the file is damaged."
+        )
+    if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+        raise UtileError(f"{path.name} holds weights that are not finite: the file is damaged.")
+    if len(card.classes) != card.config.get("classes", 2):
+        raise UtileError(
+            f"The card of {path.name} names {len(card.classes)} classes, the network has another number."
+        )
+
+
+def save_model(card: ModelCard, network: Network, path: Path, dtype: torch.dtype = torch.float32) -> Model:
+    """Write a model's file, beside and renamed into place, and return the model as `load_model` would.
+
+    Parameters
+    ----------
+    card : ModelCard
+    network : Network
+        Of the card's family and configuration.
+    path : Path
+        With the ending ``.safetensors``.
+    dtype : torch.dtype
+        What the weights are stored as; float16 halves the file.
+    """
+    if path.suffix != SUFFIX:
+        raise ValueError(f"A model's file ends with {SUFFIX}; got {path.name}.")
+    if card.family not in FAMILIES:
+        raise ValueError(f"There is no network family {card.family!r}.")
+    weights = {
+        key: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        save_file(weights, temporary, metadata=card.to_header())
+    return load_model(path)
+
+
+def fingerprint_of(card: ModelCard, network: Network) -> str:
+    """Return the SHA-256 of family, configuration, normalisation and weights."""
+    digest = hashlib.sha256(repr((card.family, sorted(card.config.items()), card.normalization)).encode())
+    for key, value in sorted(network.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""How a result was made: its recipe, its command, its replay."""

@@ -1,0 +1,58 @@
+"""The command line that does what was done by hand: made from the same parameters."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.parameters import describe
+from napari_utile.engine.segment_params import SegmentParams
+
+
+def segment_command(
+    image: str | Path, params: SegmentParams, suggested: InstanceParams, output: str | Path = "segmented"
+) -> str:
+    """Return the command that segments an image file as these parameters do.
+
+    Parameters
+    ----------
+    image : str or Path
+        The image's file; a placeholder such as ``IMAGE.tif`` where it is not known.
+    params : SegmentParams
+    suggested : InstanceParams
+        What the model's card suggests: equal parameters need not be named.
+    output : str or Path
+        Folder of the results.
+    """
+    words = ["utile", "segment", str(image), "-o", str(output), "--model", params.model]
+    words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
+    if params.instances is not None:
+        words += command_options(InstanceParams, params.instances, reference=suggested)
+    return shlex.join(words)
+
+
+def command_options(cls: type, params: Any, *, reference: Any = None) -> list[str]:
+    """Return the command line words that give these parameters, leaving out those equal to the reference's.
+
+    Parameters
+    ----------
+    cls : type
+        The parameter dataclass.
+    params : object
+        An instance of it.
+    reference : object, optional
+        What the command would use by itself; the dataclass's defaults otherwise.
+    """
+    words = []
+    for parameter in describe(cls):
+        value = getattr(params, parameter.name)
+        usual = getattr(reference, parameter.name) if reference is not None else parameter.default
+        if value is None or value == usual:
+            continue
+        if parameter.kind is bool:
+            words.append(parameter.option if value else parameter.option.replace("--", "--no-", 1))
+        elif parameter.kind is tuple:
+            words += [parameter.option, ",".join(str(item) for item in value)]
+        else:
+            words += [parameter.option, str(value)]
+    return words

@@ -1,0 +1,251 @@
+"""How a result was made, as JSON: hashes of what went in and came out, every parameter, the command."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.segment import Segmentation
+from napari_utile.engine.segment_params import SegmentParams
+
+FORMAT = "napari-utile recipe 1"
+_STRIP_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class PlaneRecord:
+    """What went into one plane and what came out.
+
+    Attributes
+    ----------
+    index : dict
+        Which entry of each stacked axis, for example ``{"T": 3}``.
+    region : ((int, int), (int, int))
+        Rows and columns that were segmented: start and stop.
+    pixels : str
+        SHA-256 of the channels that the network read.
+    low, high : tuple of float
+        Grey values that became 0 and 1, one pair per channel.
+    probabilities, labels : str
+        SHA-256 of the results.
+    cells : int
+        How many there are.
+    """
+
+    index: dict[str, int]
+    region: tuple[tuple[int, int], tuple[int, int]]
+    pixels: str
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    probabilities: str
+    labels: str
+    cells: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a result was made.
+
+    Attributes
+    ----------
+    source : str
+        The image's file, or the name of the layer where there was none.
+    command : str
+        The command line that makes the same labels.
+    model : str
+        Name or file of the model.
+    fingerprint : str
+        SHA-256 of the model's weights.
+    params : SegmentParams
+        Complete: nothing is left to the model's suggestion.
+    compute : Compute
+        Device, precision and memory budget, as they were chosen.
+    planes : tuple of PlaneRecord
+    versions : dict
+        Of the packages and the machine that the numbers depend on.
+    """
+
+    source: str
+    command: str
+    model: str
+    fingerprint: str
+    params: SegmentParams
+    compute: Compute
+    planes: tuple[PlaneRecord, ...]
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what JSON can hold."""
+        return {
+            "format": FORMAT,
+            "source": self.source,
+            "command": self.command,
+            "model": {"name": self.model, "sha256": self.fingerprint},
+            "parameters": to_json(self.params),
+            "compute": asdict(self.compute),
+            "planes": [asdict(plane) for plane in self.planes],
+            "versions": self.versions,
+        }
+
+
+def recipe_of(
+    segmentations: Mapping[tuple[tuple[str, int], ...], Segmentation] | Segmentation,
+    source: str | os.PathLike[str],
+    command: str = "",
+) -> Recipe:
+    """Say how segmentations of one image were made.
+
+    Parameters
+    ----------
+    segmentations : Segmentation, or mapping of index to Segmentation
+        One for each plane; the keys are like ``(("T", 0), ("Z", 2))``. All made with the same parameters.
+    source : str or path-like
+        The image's file; a layer's name where it has none.
+    command : str
+        The command line that makes the same labels.
+
+    Raises
+    ------
+    ValueError
+        If there is no segmentation.
+    """
+    if isinstance(segmentations, Segmentation):
+        segmentations = {(): segmentations}
+    if not segmentations:
+        raise ValueError("A recipe needs at least one segmentation.")
+    first = next(iter(segmentations.values()))
+    planes = tuple(record_plane(made, dict(index)) for index, made in segmentations.items())
+    path = Path(source)
+    return Recipe(
+        source=str(path.resolve()) if path.exists() else str(source),
+        command=command,
+        model=first.params.model,
+        fingerprint=first.model.fingerprint,
+        params=first.params,
+        compute=first.compute,
+        planes=planes,
+        versions=versions(),
+    )
+
+
+def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneRecord:
+    """Record what went into a segmentation and what came out; reads every pixel."""
+    rows, columns = segmentation.region
+    return PlaneRecord(
+        index=index,
+        region=((rows.start, rows.stop), (columns.start, columns.stop)),
+        pixels=sha256_of(segmentation.plane.data),
+        low=tuple(segmentation.limits.low),
+        high=tuple(segmentation.limits.high),
+        probabilities=sha256_of(segmentation.probabilities),
+        labels=sha256_of(segmentation.labels),
+        cells=int(segmentation.labels.max(initial=0)),
+    )
+
+
+def sha256_of(data: Any) -> str:
+    """Give the SHA-256 of an array's type, shape and values.
+
+    Parameters
+    ----------
+    data : array-like
+        NumPy, dask or zarr; 2-D or 3-D. Read in strips of rows; byte order and memory layout do not matter.
+    """
+    shape = tuple(int(size) for size in data.shape)
+    dtype = np.dtype(data.dtype).newbyteorder("<")
+    digest = hashlib.sha256(f"{dtype.str} {shape}".encode())
+    rows = max(1, _STRIP_BYTES // max(1, shape[-1] * dtype.itemsize))
+    for channel in range(shape[0]) if len(shape) == 3 else [None]:
+        for start in range(0, shape[-2], rows):
+            window = (slice(start, start + rows), slice(None))
+            strip = data[window] if channel is None else data[(channel, *window)]
+            digest.update(np.ascontiguousarray(np.asarray(strip), dtype=dtype).data)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Name the packages and the machine that a result's numbers depend on."""
+    packages = ("napari-utile", "numpy", "scipy", "scikit-image", "torch")
+    return {
+        **{name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
+    """Write a recipe as JSON.
+
+    Raises
+    ------
+    UtileError
+        If the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(
+            json.dumps(recipe.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def load_recipe(path: str | os.PathLike[str]) -> Recipe:
+    """Read a recipe.
+
+    Raises
+    ------
+    UtileError
+        If the file is missing, or is no recipe.
+    """
+    path = Path(path)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UtileError(f"Cannot read {path}: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UtileError(f"{path.name} is no recipe: it is not JSON.") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise UtileError(f"{path.name} is no recipe of this version (its format is not {FORMAT!r}).")
+    try:
+        return Recipe(
+            source=str(values["source"]),
+            command=str(values["command"]),
+            model=str(values["model"]["name"]),
+            fingerprint=str(values["model"]["sha256"]),
+            params=from_json(SegmentParams, values["parameters"]),
+            compute=Compute(**values["compute"]),
+            planes=tuple(_plane_from_json(plane) for plane in values["planes"]),
+            versions={str(name): str(value) for name, value in values["versions"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UtileError(f"{path.name} is no usable recipe: {_reason(error)}.") from error
+
+
+def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:
+    (top, bottom), (left, right) = values["region"]
+    return PlaneRecord(
+        index={str(axis): int(number) for axis, number in values["index"].items()},
+        region=((int(top), int(bottom)), (int(left), int(right))),
+        pixels=str(values["pixels"]),
+        low=tuple(float(value) for value in values["low"]),
+        high=tuple(float(value) for value in values["high"]),
+        probabilities=str(values["probabilities"]),
+        labels=str(values["labels"]),
+        cells=int(values["cells"]),
+    )
+
+
+def _reason(error: Exception) -> str:
+    return f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")

@@ -1,0 +1,169 @@
+"""Make a result again from its recipe, and say where the two first differ."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, sha256_of, versions
+from napari_utile.engine.segment import Progress, Segmentation, segment_steps
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """What a replay found.
+
+    Attributes
+    ----------
+    difference : str or None
+        One sentence on the first difference; None where all labels are identical.
+    rounding : tuple of str
+        Planes whose labels are identical while their probabilities differ in the last digits.
+    segmentations : tuple of Segmentation
+        The results made again, up to the first difference.
+    changed : tuple of str
+        Versions that are not those of the recipe, for example ``"torch 2.13.0, was 2.6.0"``.
+    """
+
+    difference: str | None
+    rounding: tuple[str, ...]
+    segmentations: tuple[Segmentation, ...]
+    changed: tuple[str, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Whether labels and probabilities are the same to the last bit."""
+        return self.difference is None and not self.rounding
+
+
+def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Progress, None, Replay]:
+    """Make a result again, stopping at the first difference; every yield is a point to cancel at.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    image : ImageFile
+        Where the recipe's image is now.
+    model : Model
+        The recipe's model.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Replay
+
+    Raises
+    ------
+    UtileError
+        If this computer has no such device.
+    """
+    rounding: list[str] = []
+    made: list[Segmentation] = []
+    difference = None
+    if model.fingerprint != recipe.fingerprint:
+        difference = (
+            f"The weights of {model.card.name} are not those of the recipe "
+            f"(SHA-256 {model.fingerprint[:12]}, was {recipe.fingerprint[:12]})."
+        )
+    for record in recipe.planes if difference is None else ():
+        plane = plane_of(image, record, recipe, model)
+        where = plane_name(image, record)
+        if sha256_of(plane.data) != record.pixels:
+            difference = f"The pixels of {where} are not those of the recipe."
+            break
+        segmentation = yield from _segment_again(plane, record, recipe, model)
+        made.append(segmentation)
+        again = record_plane(segmentation, record.index)
+        difference = first_difference(record, again, where)
+        if difference is not None:
+            break
+        if again.probabilities != record.probabilities:
+            rounding.append(where)
+    return Replay(difference, tuple(rounding), tuple(made), changed_versions(recipe))
+
+
+def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, model: Model) -> ImagePlane:
+    """Take the plane, with the channels that the network reads, out of the image.
+
+    Raises
+    ------
+    UtileError
+        If the image has no such plane.
+    """
+    sizes = dict(zip(image.axes, image.data.shape, strict=True))
+    for axis, number in record.index.items():
+        if not 0 <= number < sizes.get(axis, 1):  # files leave out axes of one entry
+            raise UtileError(f"{image.path.name} has no plane {axis} = {number}.")
+    plane = plane_from_array(
+        image.data,
+        image.axes,
+        index=record.index,
+        name=image.name,
+        pixel_size=image.pixel_size,
+        unit=image.unit,
+    )
+    return plane.for_network(model.network.config.in_channels, recipe.params.channels)
+
+
+def plane_name(image: ImageFile, record: PlaneRecord) -> str:
+    """Name a plane of an image: ``film.tif (T 3)``."""
+    index = ", ".join(f"{axis} {number}" for axis, number in record.index.items())
+    return f"{image.path.name} ({index})" if index else image.path.name
+
+
+def _segment_again(
+    plane: ImagePlane, record: PlaneRecord, recipe: Recipe, model: Model
+) -> Generator[Progress, None, Segmentation]:
+    (top, bottom), (left, right) = record.region
+    if not (0 <= top < bottom <= plane.shape[0] and 0 <= left < right <= plane.shape[1]):
+        raise UtileError(f"The recipe's region lies outside of {plane.name}.")
+    choose_compute(recipe.compute.device, recipe.compute.precision)  # says so where the device is missing
+    params = replace(recipe.params, channels=None)  # the plane holds the chosen ones only
+    region = (slice(top, bottom), slice(left, right))
+    return (yield from segment_steps(plane, params, model=model, region=region, compute=recipe.compute))
+
+
+def first_difference(record: PlaneRecord, again: PlaneRecord, where: str) -> str | None:
+    """Say where two runs first part: in the grey values' limits or in the labels; None where neither differs."""
+    if (again.low, again.high) != (record.low, record.high):
+        return (
+            f"The intensity limits of {where} are {again.low} to {again.high}, "
+            f"they were {record.low} to {record.high}."
+        )
+    if again.labels != record.labels:
+        if again.cells != record.cells:
+            return f"The labels of {where} differ: {again.cells} cells, there were {record.cells}."
+        return f"The labels of {where} differ, with {again.cells} cells in both."
+    return None
+
+
+def changed_versions(recipe: Recipe) -> tuple[str, ...]:
+    """List the versions that are not those of the recipe."""
+    now = versions()
+    return tuple(
+        f"{name} {now.get(name, 'missing')}, was {then}"
+        for name, then in recipe.versions.items()
+        if now.get(name) != then
+    )
+
+
+def find_source(recipe: Recipe, recipe_path: Path) -> Path:
+    """Find the recipe's image: where it was, else beside the recipe.
+
+    Raises
+    ------
+    UtileError
+        If it is in neither place.
+    """
+    source = Path(recipe.source)
+    for candidate in (source, recipe_path.parent / source.name):
+        if candidate.exists():
+            return candidate
+    raise UtileError(f"The recipe's image, {source}, is not there: say where it is with --image.")

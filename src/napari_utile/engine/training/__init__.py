@@ -1,0 +1,1 @@
+"""Training: samples, loss, recipes and the loop."""

@@ -1,0 +1,188 @@
+"""From annotated images to planes at the scale of a model, some of their annotation held out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import measure_limits
+from napari_utile.engine.planes.resample import NormalizedPlane, ScaledPlane, scaled_shape
+from napari_utile.engine.training.loss import IGNORE
+from napari_utile.engine.training.recipes import Recipe
+from napari_utile.engine.training.samples import TrainingPlane, training_plane
+from napari_utile.engine.weights.annotation import DENSE, Annotation
+
+LARGER_THAN_LEARNT = 1.5
+"""Objects are shown to a model that much larger than those it was trained on: other cells have finer parts."""
+SCALES_LEFT_ALONE = (0.7, 1.5)
+"""Images whose objects are about of the right size are not rescaled."""
+HELD_OUT_TILE = 96
+"""Side of the tiles that are held out (pixels at the scale of the model)."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedImage:
+    """An image and its labels: `annotation` says where they are complete."""
+
+    plane: ImagePlane
+    labels: NDArray[Any]
+    annotation: Annotation = DENSE
+
+    def __post_init__(self) -> None:
+        if np.shape(self.labels) != self.plane.shape:
+            raise UtileError(
+                f"{self.plane.name} has {self.plane.shape[0]} x {self.plane.shape[1]} pixels, its labels "
+                f"{' x '.join(map(str, np.shape(self.labels)))}."
+            )
+
+
+def typical_diameter(images: Sequence[AnnotatedImage]) -> float | None:
+    """Return the median diameter of the annotated objects (pixels): of the disc of the same area; None without any."""
+    areas = [np.bincount(image.annotation.split(image.labels)[0].ravel())[1:] for image in images]
+    present = np.concatenate([each[each > 0] for each in areas]) if areas else np.zeros(0)
+    return float(np.median(2 * np.sqrt(present / np.pi))) if present.size else None
+
+
+def matching_scale(images: Sequence[AnnotatedImage], card: ModelCard) -> float:
+    """Return how much larger images are made for the model, so that objects have a size that it knows."""
+    diameter = typical_diameter(images)
+    if diameter is None or card.object_diameter is None:
+        return card.scale
+    factor = LARGER_THAN_LEARNT * card.object_diameter / diameter
+    low, high = SCALES_LEFT_ALONE
+    return 1.0 if low <= factor <= high else round(min(max(factor, 0.1), 4.0), 3)
+
+
+def training_planes(
+    images: Sequence[AnnotatedImage],
+    card: ModelCard,
+    recipe: Recipe,
+    scale: float,
+    channels: Sequence[int] | None = None,
+) -> list[TrainingPlane]:
+    """Normalise and rescale annotated images as the model will see them, with targets and weights.
+
+    Parameters
+    ----------
+    images : sequence of AnnotatedImage
+    card : ModelCard
+        Its configuration says how many channels are read, its normalisation how grey values are scaled.
+    recipe : Recipe
+        Its border weight.
+    scale : float
+        How much larger the images are made.
+    channels : sequence of int, optional
+
+    Raises
+    ------
+    UtileError
+        If there are no images, or one has nothing annotated or not the channels that the model reads.
+    """
+    if not images:
+        raise UtileError("There are no annotated images to learn from.")
+    planes = []
+    for number, image in enumerate(images):
+        name = f"{number + 1}: {image.plane.name}"
+        plane = image.plane.for_network(int(card.config.get("in_channels", 1)), channels)
+        data: Any = NormalizedPlane(plane.data, measure_limits(plane.data, card.normalization))
+        labels, annotation = np.asarray(image.labels), image.annotation
+        if scale != 1:
+            shape = scaled_shape(plane.shape, scale)
+            data = ScaledPlane(data, shape)
+            labels, annotation = _nearest(labels, shape), _rescaled(annotation, plane.shape, shape)
+        try:
+            made = training_plane(name, data[:, :, :], labels, annotation, w0=recipe.w0, sigma=recipe.sigma)
+        except ValueError as error:
+            raise UtileError(str(error)) from error
+        planes.append(replace(made, share=float(np.sqrt((made.target != IGNORE).sum()))))
+    return planes
+
+
+def _nearest(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Take the nearest pixel; the corners of the image stay its corners."""
+    rows, columns = (
+        np.minimum(((np.arange(size) + 0.5) * source / size).astype(np.intp), source - 1)
+        for size, source in zip(shape, image.shape, strict=True)
+    )
+    taken: NDArray[Any] = image[rows[:, None], columns]
+    return taken
+
+
+def _rescaled(annotation: Annotation, old: tuple[int, int], new: tuple[int, int]) -> Annotation:
+    y, x = (b / a for a, b in zip(old, new, strict=True))
+    boxes = [
+        (
+            round(y0 * y),
+            round(x0 * x),
+            max(round(y1 * y), round(y0 * y) + 1),
+            max(round(x1 * x), round(x0 * x) + 1),
+        )
+        for y0, x0, y1, x1 in annotation.boxes
+    ]
+    mask = annotation.background_mask
+    return replace(
+        annotation, boxes=boxes, background_mask=None if mask is None else _nearest(np.asarray(mask), new)
+    )
+
+
+def hold_out(
+    planes: Sequence[TrainingPlane], share: float, seed: int = 0
+) -> tuple[list[TrainingPlane], list[TrainingPlane]]:
+    """Set some annotated tiles apart, never to be trained on.
+
+    Parameters
+    ----------
+    planes : sequence of TrainingPlane
+    share : float
+        Of the annotated tiles that show an object; at least one is held out, and one kept, where there are two.
+    seed : int
+        Decides which.
+
+    Returns
+    -------
+    kept, held_out : list of TrainingPlane
+        The same planes with the held-out tiles unlabelled, and those with held-out tiles with all else unlabelled.
+    """
+    tiles = [
+        (number, slice(y, y + side), slice(x, x + side))
+        for number, plane in enumerate(planes)
+        for side in [_tile_side(plane)]
+        for y in range(0, plane.size[0], side)
+        for x in range(0, plane.size[1], side)
+        if (plane.target[y : y + side, x : x + side] == 1).any()
+    ]
+    count = min(max(1, round(share * len(tiles))), len(tiles) - 1) if share > 0 else 0
+    if count < 1:
+        return list(planes), []
+    chosen = np.random.default_rng(seed).permutation(len(tiles))[:count]
+    apart = [np.zeros(plane.size, bool) for plane in planes]
+    for index in chosen:
+        number, rows, columns = tiles[index]
+        apart[number][rows, columns] = True
+    pairs = list(zip(planes, apart, strict=True))
+    kept = [_without(plane, mask) for plane, mask in pairs]
+    return (
+        [plane for plane in kept if (plane.target != IGNORE).any()],
+        [_without(plane, ~mask) for plane, mask in pairs if mask.any()],
+    )
+
+
+def _tile_side(plane: TrainingPlane) -> int:
+    """Small annotations are divided into at least four tiles."""
+    annotated = int((plane.target != IGNORE).sum())
+    return max(8, min(HELD_OUT_TILE, int(np.sqrt(annotated) / 2)))
+
+
+def _without(plane: TrainingPlane, mask: NDArray[np.bool_]) -> TrainingPlane:
+    if not mask.any():
+        return plane
+    return replace(
+        plane,
+        target=np.where(mask, np.uint8(IGNORE), plane.target),
+        weight=np.where(mask, np.float32(0), plane.weight),
+    )

@@ -1,0 +1,288 @@
+"""Fine-tuning: a model, some annotated images, a few minutes; a better model, and the proof that it is better."""
+
+import copy
+import hashlib
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model, fingerprint_of, load_model
+from napari_utile.engine.networks.families import FAMILIES, build_network
+from napari_utile.engine.parameters import to_json
+from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.training.data import (
+    AnnotatedImage,
+    hold_out,
+    matching_scale,
+    training_planes,
+    typical_diameter,
+)
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.engine.training.learned import Scores, best_instances, foregrounds, score
+from napari_utile.engine.training.recipes import RECIPES, Recipe
+from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
+from napari_utile.engine.training.samples import TrainingPlane
+
+MOST_CALIBRATED = 8
+"""The threshold is chosen on so many planes."""
+CURVE_POINTS = 200
+"""Points of the loss curve kept in a card."""
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuned:
+    """What fine-tuning gives.
+
+    Attributes
+    ----------
+    model : Model
+        The best state; not saved yet (see `napari_utile.engine.models.library.save_model`).
+    base : Model
+        What it started from.
+    before, after : Scores or None
+        Of base and model on the held-out tiles; None where nothing was held out.
+    held_out : tuple of TrainingPlane
+        Those tiles, at the scale of the model.
+    result : TrainResult
+    """
+
+    model: Model
+    base: Model
+    before: Scores | None
+    after: Scores | None
+    held_out: tuple[TrainingPlane, ...]
+    result: TrainResult
+
+    @property
+    def improved(self) -> bool | None:
+        """Whether the model is better than its base on the held-out tiles; None where nobody can tell."""
+        if self.before is None or self.after is None:
+            return None
+        return (self.after.ap50, self.after.overlap) > (self.before.ap50, self.before.overlap)
+
+
+def new_model(name: str, family: str = "unet", **config: Any) -> Model:
+    """Make a model with random weights, to be trained from scratch.
+
+    Raises
+    ------
+    ValueError
+        If there is no such family, or the configuration does not fit it.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"There is no network family {family!r}; the known ones are {', '.join(FAMILIES)}.")
+    network = build_network(family, config).eval().requires_grad_(False)
+    card = ModelCard(name, family, to_json(network.config))
+    return Model(card, network, fingerprint_of(card, network))
+
+
+class FineTuning:
+    """One fine-tuning: `steps` is its generator; between two steps `present` gives the model as it is.
+
+    Parameters
+    ----------
+    images : sequence of AnnotatedImage
+    base : Model
+        From a file, or `new_model`.
+    params : FineTuneParams
+    recipe : Recipe, optional
+        Instead of the one that `params` names.
+    held_out : sequence of AnnotatedImage
+        Images to judge by; without them, tiles of `images` are held out.
+    name : str
+        Of the model that is made.
+
+    Raises
+    ------
+    UtileError
+        If the images cannot be used, or the base has other classes than background and one kind of object.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[AnnotatedImage],
+        base: Model,
+        params: FineTuneParams | None = None,
+        *,
+        recipe: Recipe | None = None,
+        held_out: Sequence[AnnotatedImage] = (),
+        name: str = "my-model",
+    ) -> None:
+        if [each.role for each in base.card.classes] != ["background", "foreground"]:
+            raise UtileError(
+                f"{base.card.name} tells more than cells from background: it cannot be trained further."
+            )
+        params = params or FineTuneParams()
+        self.base, self.params, self.name = base, params, name
+        self.recipe = recipe or RECIPES[params.recipe]
+        self.compute = choose_compute(params.device, params.precision)
+        self.scale = params.scale or matching_scale(images, base.card)
+        self.diameter = typical_diameter([*images, *held_out])
+        self.data = [_fingerprint(image) for image in images]
+        planes = training_planes(images, base.card, self.recipe, self.scale, params.channels)
+        if held_out:
+            apart = training_planes(held_out, base.card, self.recipe, self.scale, params.channels)
+        else:
+            planes, apart = hold_out(planes, params.held_out, params.seed)
+        self.planes, self.held_out = tuple(planes), tuple(apart)
+        self.run = TrainingRun(
+            copy.deepcopy(base.network),
+            self.planes,
+            self.held_out,
+            self.recipe,
+            params.budget,
+            params.seed,
+            self.compute,
+        )
+
+    def steps(
+        self, checkpoint: Path | None = None, *, resume: bool = False
+    ) -> Generator[TrainStep, None, FineTuned]:
+        """Train; yield each step, return the model and its scores. Closing it cancels."""
+        before = self._score(self.base, self._suggested())
+        result = yield from self.run.steps(checkpoint, resume=resume)
+        unscored = Model(self._card(self.base.card.instances, {}), result.network, "training")
+        some = self.planes[:MOST_CALIBRATED]
+        suggested = self._suggested()
+        instances = best_instances(foregrounds(unscored, some, self.compute), some, suggested)
+        after = self._score(unscored, instances)
+        metrics = {}
+        if before is not None and after is not None:
+            metrics = {"held-out tiles": {"before": to_json(before), "after": to_json(after)}}
+        training = {
+            "steps": result.steps,
+            "minutes": round(result.seconds / 60, 2),
+            "best step": result.best_step,
+            "curve": _thinned(result.history),
+        }
+        card = replace(self._card(_native(instances, self.scale), training), metrics=metrics)
+        model = Model(card, result.network, fingerprint_of(card, result.network))
+        return FineTuned(model, self.base, before, after, self.held_out, result)
+
+    def present(self) -> Model:
+        """Return a copy of the model as it is now; to be called between two steps."""
+        network = copy.deepcopy(self.base.network)
+        network.load_state_dict(self.run.present())
+        network.requires_grad_(False).eval()
+        card = self._card(self.base.card.instances, {})
+        return Model(card, network, fingerprint_of(card, network))
+
+    def _score(self, model: Model, instances: InstanceParams) -> Scores | None:
+        if not self.held_out:
+            return None
+        maps = foregrounds(model, self.held_out, self.compute)
+        return score(maps, self.held_out, instances)
+
+    def _suggested(self) -> InstanceParams:
+        """Return the base's instance parameters in pixels of the model's scale."""
+        params, area = InstanceParams(**self.base.card.instances), self.base.card.scale**2
+        return replace(
+            params, fill_holes=round(params.fill_holes * area), minimum_size=round(params.minimum_size * area)
+        )
+
+    def _card(self, instances: dict[str, Any], training: dict[str, Any]) -> ModelCard:
+        base = self.base.card
+        return replace(
+            base,
+            name=self.name,
+            title=f"{base.title or base.name}, fine-tuned" if self.base.path else self.name,
+            description=f"{base.name} trained further on {len(self.data)} image(s)."
+            if self.base.path
+            else "",
+            object_diameter=round(self.diameter * self.scale, 1) if self.diameter else base.object_diameter,
+            pixel_size=None,
+            scale=self.scale,
+            instances=instances,
+            training={
+                "base": {"name": base.name, "fingerprint": self.base.fingerprint} if self.base.path else None,
+                "data": self.data,
+                "recipe": to_json(self.recipe),
+                "seed": self.params.seed,
+                **training,
+            },
+            licence=f"Weights derived from {base.name}: {base.licence}" if base.licence else "",
+            metrics={},
+        )
+
+
+def _native(params: InstanceParams, scale: float) -> dict[str, Any]:
+    """Return instance parameters in pixels of the image, as a card holds them."""
+    values = to_json(params)
+    for name in ("fill_holes", "minimum_size"):
+        values[name] = round(values[name] / scale**2)
+    values["grow"] = max(1, round(params.grow / scale))  # ridges become that much wider
+    return values
+
+
+def _fingerprint(image: AnnotatedImage) -> dict[str, str]:
+    """Name an image and its labels by their content."""
+    sums = [
+        hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest()[:16]
+        for data in (np.asarray(image.plane.data[:, :, :]), np.asarray(image.labels))
+    ]
+    return {"name": image.plane.name, "image": sums[0], "labels": sums[1]}
+
+
+def _thinned(history: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Keep every validation and some of the other steps."""
+    every = max(1, len(history) // CURVE_POINTS)
+    return [list(each) for index, each in enumerate(history) if index % every == 0 or each[3] is not None]
+
+
+def fine_tune(
+    images: Sequence[Any],
+    labels: Sequence[NDArray[Any]],
+    model: str | Path | Model = "nuclei",
+    *,
+    recipe: Recipe | None = None,
+    name: str = "my-model",
+    **params: Any,
+) -> FineTuned:
+    """Train a model further on annotated images.
+
+    Parameters
+    ----------
+    images : sequence of array-like or ImagePlane
+        (Y, X), (C, Y, X) or (Y, X, RGB).
+    labels : sequence of (Y, X) integer arrays
+        Instances, 0 = background.
+    model : str, Path or Model
+        What to start from.
+    recipe : Recipe, optional
+    name : str
+        Of the new model.
+    **params
+        Fields of `FineTuneParams`: ``minutes`` or ``steps``, ``held_out``, ``seed`` ...
+
+    Returns
+    -------
+    FineTuned
+        ``.model`` segments like any other and is written by `save_model`.
+
+    Raises
+    ------
+    UtileError
+        If the images, the labels or the model cannot be used.
+    """
+    if len(images) != len(labels):
+        raise UtileError(f"There are {len(images)} images and {len(labels)} label images.")
+    pairs = [
+        AnnotatedImage(image if isinstance(image, ImagePlane) else plane_from_array(image), np.asarray(truth))
+        for image, truth in zip(images, labels, strict=True)
+    ]
+    base = model if isinstance(model, Model) else load_model(model)
+    steps = FineTuning(pairs, base, FineTuneParams(**params), recipe=recipe, name=name).steps()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: FineTuned = end.value
+            return result

@@ -1,0 +1,105 @@
+"""What a model has learnt: its scores on planes with known objects, and the threshold that suits it best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.predict import predict_tiles
+from napari_utile.engine.inference.tiling import plan_tiles
+from napari_utile.engine.metrics.contingency import contingency
+from napari_utile.engine.metrics.matching import match
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.segment import foreground_of
+from napari_utile.engine.training.loss import IGNORE
+from napari_utile.engine.training.samples import TrainingPlane
+
+THRESHOLDS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9)
+OVERLAPS = (0.5, 0.6, 0.7)
+"""Overlaps (intersection over union) whose mean average precision decides the threshold."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores on planes with known objects, all planes pooled.
+
+    Attributes
+    ----------
+    ap50 : float
+        TP / (TP + FP + FN) of objects at an overlap of 0.5.
+    overlap : float
+        Intersection over union of foreground pixels.
+    objects : int
+        Annotated objects judged.
+    """
+
+    ap50: float
+    overlap: float
+    objects: int
+
+
+def foregrounds(model: Model, planes: Sequence[TrainingPlane], compute: Compute) -> list[NDArray[np.float32]]:
+    """Predict the foreground probability of planes that are already normalised and at the model's scale."""
+    maps = []
+    for plane in planes:
+        plan = plan_tiles(plane.size, model.network, compute.memory_bytes, most_gflop=compute.most_gflop)
+        steps = predict_tiles(model, plane.image, plan, compute)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                maps.append(foreground_of(end.value, model.card))
+                break
+    return maps
+
+
+def score(
+    maps: Sequence[NDArray[np.float32]], planes: Sequence[TrainingPlane], params: InstanceParams
+) -> Scores:
+    """Score foreground maps against the annotated pixels of their planes; the others are not looked at."""
+    right, wrong = _counts(maps, planes, params, (0.5,))[0]
+    both = either = objects = 0
+    for foreground, plane in zip(maps, planes, strict=True):
+        annotated = plane.target != IGNORE
+        found, wanted = (foreground > params.threshold) & annotated, (plane.objects > 0) & annotated
+        both, either = both + int((found & wanted).sum()), either + int((found | wanted).sum())
+        objects += np.unique(plane.objects[wanted]).size
+    return Scores(right / max(right + wrong, 1), both / max(either, 1), objects)
+
+
+def best_instances(
+    maps: Sequence[NDArray[np.float32]], planes: Sequence[TrainingPlane], params: InstanceParams
+) -> InstanceParams:
+    """Return the parameters with the threshold and the smallest size that suit planes best (not the held-out ones)."""
+    areas = [np.bincount(plane.objects[plane.target != IGNORE].ravel())[1:] for plane in planes]
+    present = np.concatenate([each[each > 0] for each in areas]) if areas else np.zeros(0)
+    smallest = int(0.5 * np.percentile(present, 5)) if present.size >= 5 else params.minimum_size
+    made = [replace(params, threshold=threshold, minimum_size=smallest) for threshold in THRESHOLDS]
+
+    def precision(each: InstanceParams) -> float:
+        return float(
+            np.mean([right / max(right + wrong, 1) for right, wrong in _counts(maps, planes, each, OVERLAPS)])
+        )
+
+    return max(made, key=precision)
+
+
+def _counts(
+    maps: Sequence[NDArray[np.float32]],
+    planes: Sequence[TrainingPlane],
+    params: InstanceParams,
+    overlaps: Sequence[float],
+) -> list[tuple[int, int]]:
+    """Count matched objects, and false and missed ones, for each overlap."""
+    totals = [(0, 0)] * len(overlaps)
+    for foreground, plane in zip(maps, planes, strict=True):
+        labels = label_instances(foreground, foreground_mask(foreground, params), params)
+        table = contingency(labels, plane.objects, plane.target == IGNORE)
+        for index, overlap in enumerate(overlaps):
+            found = match(table, overlap)
+            right, wrong = totals[index]
+            totals[index] = (right + found.true_positives, wrong + found.false.size + found.missed.size)
+    return totals

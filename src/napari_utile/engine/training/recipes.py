@@ -1,0 +1,170 @@
+"""Recipes: everything that decides how a network is trained, but its data, its budget and its seed.
+
+References
+----------
+.. [1] O. Ronneberger, P. Fischer, T. Brox. U-Net: Convolutional networks for biomedical image segmentation.
+       MICCAI 2015, section 3.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.training.augment_params import AugmentParams
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; the defaults are what gave the best model in a given time on two CPU cores."""
+
+    name: Annotated[str, Bounds(label="Recipe", help="What this recipe is called.")] = "default"
+    tile: Annotated[
+        int,
+        Bounds(
+            4,
+            4096,
+            unit="px",
+            label="Tile",
+            help="Output pixels a side of a sample, made legal for the network.",
+        ),
+    ] = 196
+    batch: Annotated[int, Bounds(1, 256, label="Batch", help="Samples per step.")] = 4
+    optimizer: Annotated[
+        str,
+        Bounds(
+            choices=("adamw", "sgd"), label="Optimiser", help="SGD with momentum, or Adam with weight decay."
+        ),
+    ] = "adamw"
+    rate: Annotated[
+        float, Bounds(1e-7, 10, label="Learning rate", help="The highest learning rate of the schedule.")
+    ] = 2e-3
+    momentum: Annotated[
+        float, Bounds(0, 0.9999, label="Momentum", help="Of SGD; the first moment of Adam is 0.9.")
+    ] = 0.9
+    weight_decay: Annotated[
+        float, Bounds(0, 1, label="Weight decay", help="Pull of the weights towards 0.")
+    ] = 1e-4
+    warm_up: Annotated[
+        int,
+        Bounds(0, 100_000, label="Warm-up", help="Steps over which the learning rate rises to its highest."),
+    ] = 50
+    schedule: Annotated[
+        str,
+        Bounds(
+            choices=("cosine", "constant"), label="Schedule", help="Whether the rate falls over the budget."
+        ),
+    ] = "cosine"
+    average: Annotated[
+        float,
+        Bounds(
+            0,
+            0.9999,
+            label="Averaging",
+            help="Decay of the running mean of the weights; 0 keeps the last ones.",
+        ),
+    ] = 0.99
+    clip: Annotated[
+        float,
+        Bounds(0, 1e6, label="Clip", help="Largest norm of a gradient, longer ones are shortened; 0: never."),
+    ] = 1.0
+    w0: Annotated[
+        float, Bounds(0, 1000, label="Border weight", help="Extra weight of the gap between touching cells.")
+    ] = 10.0
+    sigma: Annotated[
+        float, Bounds(0.1, 100, unit="px", label="Border width", help="How far that weight reaches.")
+    ] = 5.0
+    focus: Annotated[
+        float,
+        Bounds(
+            0, 1, step=0.1, label="Focus", help="Share of samples placed upon a random object, however rare."
+        ),
+    ] = 0.3
+    density: Annotated[
+        float,
+        Bounds(
+            0.001,
+            1,
+            label="Density",
+            help="Share of a sample's pixels that count: below 1 is patchwise training.",
+        ),
+    ] = 1.0
+    validate_every: Annotated[
+        int, Bounds(1, 1_000_000, label="Validate every", help="Steps between validations.")
+    ] = 50
+    patience: Annotated[
+        int,
+        Bounds(
+            0,
+            10_000,
+            label="Patience",
+            help="Validations without improvement before stopping; 0: never stop.",
+        ),
+    ] = 0
+    precision: Annotated[
+        str,
+        Bounds(
+            choices=("float32", "bfloat16", "auto"),
+            label="Precision",
+            help="Auto: bfloat16 where it is fast.",
+        ),
+    ] = "auto"
+    augment: AugmentParams = field(default_factory=AugmentParams)
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+DEFAULT = Recipe()
+
+RONNEBERGER2015 = Recipe(
+    name="ronneberger2015",
+    tile=388,  # "we favor large input tiles over a large batch size and hence reduce the batch to a single image"
+    batch=1,
+    optimizer="sgd",
+    rate=1e-3,  # not in the paper; with momentum 0.99 a step counts hundredfold
+    momentum=0.99,
+    weight_decay=0.0,
+    warm_up=0,
+    schedule="constant",
+    average=0.0,
+    clip=0.0,
+    focus=0.0,
+    precision="float32",
+    augment=AugmentParams(scale=1.0, gamma=1.0, noise=0.0),
+)
+
+FINE_TUNE = Recipe(
+    name="fine-tune",
+    batch=2,  # annotation is scarce: more steps are worth more than larger ones
+    rate=1e-3,
+    warm_up=20,
+    average=0.98,
+    focus=0.5,
+    validate_every=25,
+)
+
+RECIPES: dict[str, Recipe] = {each.name: each for each in (DEFAULT, FINE_TUNE, RONNEBERGER2015)}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When training ends: after so many steps, or so many minutes, whichever comes first."""
+
+    steps: Annotated[int | None, Bounds(1, 100_000_000, label="Steps", help="Steps to train.")] = None
+    minutes: Annotated[
+        float | None, Bounds(0.01, 100_000, unit="min", label="Minutes", help="Time to train.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if self.steps is None and self.minutes is None:
+            raise ValueError("A budget needs steps or minutes.")
+
+    def spent(self, steps: int, seconds: float) -> float:
+        """Return the share of the budget that is used up, 0 to 1."""
+        shares = [0.0]
+        if self.steps is not None:
+            shares.append(steps / self.steps)
+        if self.minutes is not None:
+            shares.append(seconds / (60 * self.minutes))
+        return min(1.0, max(shares))

@@ -1,0 +1,344 @@
+"""One training run: network, running mean of its weights, optimiser, progress; and the steps that it takes."""
+
+import contextlib
+import math
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.device import Compute, choose_compute, is_out_of_memory, release_memory
+from napari_utile.engine.inference.heap import kept_heap
+from napari_utile.engine.networks.network import Network
+from napari_utile.engine.parameters import to_json
+from napari_utile.engine.training.loss import weighted_cross_entropy
+from napari_utile.engine.training.recipes import Budget, Recipe
+from napari_utile.engine.training.samples import Batch, Sampler, TrainingPlane
+from napari_utile.engine.training.state import (
+    Progress,
+    Weights,
+    copy_weights,
+    follow,
+    read_checkpoint,
+    write_checkpoint,
+)
+from napari_utile.engine.training.validation import Validation, held_out_samples, validate
+
+SKIPS_BEFORE_LOWERING = 3
+"""Steps in a row without a finite loss and gradient, before the learning rate is lowered."""
+LOWERINGS_BEFORE_STOP = 5
+LOWERING = 0.3
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """One step of a run.
+
+    Attributes
+    ----------
+    step : int
+        Steps done, this one included.
+    loss, plain : float
+        The batch's weighted and unweighted cross-entropy; not a number where the step was skipped.
+    rate : float
+        Learning rate.
+    seconds : float
+        Time spent training so far, all sittings together.
+    spent : float
+        Share of the budget used, 0 to 1.
+    validation : Validation or None
+        Where this step ended with one.
+    best : bool
+        Whether that was the best so far.
+    skipped : bool
+        Whether the step changed nothing, because loss or gradient were not finite.
+    """
+
+    step: int
+    loss: float
+    plain: float
+    rate: float
+    seconds: float
+    spent: float
+    validation: Validation | None = None
+    best: bool = False
+    skipped: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """What a run gives: the network with its best weights loaded, in evaluation mode, and how it went."""
+
+    network: Network
+    steps: int
+    seconds: float
+    best_step: int
+    best_loss: float
+    history: tuple[tuple[Any, ...], ...]
+    reason: str
+
+
+class TrainingRun:
+    """One run: network, running mean, optimiser and progress. See `train` for the parameters."""
+
+    def __init__(
+        self,
+        network: Network,
+        planes: Sequence[TrainingPlane],
+        held_out: Sequence[TrainingPlane],
+        recipe: Recipe,
+        budget: Budget,
+        seed: int,
+        compute: Compute | None,
+    ) -> None:
+        self.compute = compute or choose_compute("auto", recipe.precision)
+        self.device = torch.device(self.compute.device)
+        self.recipe, self.budget, self.seed = recipe, budget, seed
+        network.requires_grad_(True)
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.geometry = geometry = network.geometry
+        self.optimizer = _optimizer(self.network, recipe)
+        self.average = copy_weights(self.network) if recipe.average else None
+        self.best: Weights | None = None
+        self.progress = Progress(size=geometry.output_at_least(recipe.tile))
+        self.sampler = Sampler(
+            planes,
+            geometry.halo,
+            recipe.augment,
+            focus=recipe.focus,
+            density=recipe.density,
+            seed=seed,
+            device=self.device,
+        )
+        self.held_out = held_out_samples(held_out, self.progress.size, geometry.halo)
+        names = sorted((plane.name, list(plane.size)) for plane in (*planes, *held_out))
+        # not the budget: a run may be given more time
+        self.identity = {"recipe": to_json(recipe), "seed": seed, "data": names}
+        self.reason = ""
+
+    def steps(
+        self, checkpoint: Path | None = None, *, checkpoint_every: float = 60.0, resume: bool = False
+    ) -> Generator[TrainStep, None, TrainResult]:
+        """Train to the end of the budget; see `train`."""
+        if resume and checkpoint is not None and checkpoint.is_file():
+            self.load(checkpoint)
+        saved = time.monotonic()
+        on_cpu = self.device.type == "cpu"
+        try:
+            with kept_heap() if on_cpu else contextlib.nullcontext():
+                while not self.reason:
+                    yield self.step()
+                    if checkpoint is not None and time.monotonic() - saved >= checkpoint_every:
+                        self.save(checkpoint)
+                        saved = time.monotonic()
+            if checkpoint is not None:
+                self.save(checkpoint)
+            return self.finish()
+        except GeneratorExit:
+            if checkpoint is not None:
+                self.save(checkpoint)
+            raise
+        finally:
+            self.close()
+
+    def step(self) -> TrainStep:
+        """Take one step, and validate where it is time for it."""
+        started = time.perf_counter()
+        progress = self.progress
+        rate = self._rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss, plain, finite = self._update()
+        progress.step += 1
+        if finite:
+            progress.skipped = 0
+            if self.average is not None:
+                warming = (1 + progress.step) / (10 + progress.step)
+                follow(self.average, self.network, min(self.recipe.average, warming))
+        else:
+            self._recover()
+        validation = None
+        progress.seconds += time.perf_counter() - started
+        spent = self.budget.spent(progress.step, progress.seconds)
+        if self.held_out and (progress.step % self.recipe.validate_every == 0 or spent >= 1):
+            started = time.perf_counter()
+            validation = self._validate()
+            progress.seconds += time.perf_counter() - started
+        best = validation is not None and self._keep_if_best(validation)
+        progress.history.append(
+            [
+                progress.step,
+                loss,
+                plain,
+                *((validation.loss, validation.overlap) if validation else (None, None)),
+            ]
+        )
+        spent = self.budget.spent(progress.step, progress.seconds)
+        if spent >= 1:
+            self.reason = "budget"
+        elif self.recipe.patience and progress.stale >= self.recipe.patience:
+            self.reason = "no improvement"
+        return TrainStep(
+            progress.step, loss, plain, rate, progress.seconds, spent, validation, best, not finite
+        )
+
+    def _update(self) -> tuple[float, float, bool]:
+        """Take one step; give the loss, the plain loss and whether both loss and gradient were finite."""
+        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        while True:
+            try:
+                loss, plain = self._gradient()
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._halve_tile()  # outside of the except block, whose traceback holds on to the memory
+        parameters = [each for each in self.network.parameters() if each.grad is not None]
+        clip = self.recipe.clip or math.inf
+        norm = nn.utils.clip_grad_norm_(parameters, clip)
+        finite = math.isfinite(loss) and bool(torch.isfinite(norm))
+        if finite:
+            self.optimizer.step()
+        else:  # batch normalisation has already taken in the broken batch
+            for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss, plain, finite
+
+    def _gradient(self) -> tuple[float, float]:
+        progress = self.progress
+        batch = self.sampler.batch(progress.step, self.recipe.batch, progress.size)
+        cuda = [torch.cuda.current_device()] if self.device.type == "cuda" else []
+        self.network.train()
+        with torch.random.fork_rng(cuda):  # dropout, without touching anybody else's random numbers
+            torch.manual_seed(hash((self.seed, progress.step)) & 0x7FFF_FFFF_FFFF_FFFF)
+            logits = self._forward(batch)
+        loss = weighted_cross_entropy(logits, batch.target, batch.weight)
+        loss.weighted.backward()  # type: ignore[no-untyped-call]
+        return float(loss.weighted.detach()), float(loss.plain)
+
+    def _forward(self, batch: Batch) -> Tensor:
+        image = batch.image.to(memory_format=torch.channels_last)
+        mixed = self.compute.precision == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=mixed):
+            logits: Tensor = self.network(image)
+        return logits
+
+    def _rate(self) -> float:
+        recipe, progress = self.recipe, self.progress
+        rate = recipe.rate * progress.rate_factor
+        if progress.step < recipe.warm_up:
+            rate *= (progress.step + 1) / recipe.warm_up
+        if recipe.schedule == "cosine":
+            spent = self.budget.spent(progress.step, progress.seconds)
+            rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * spent))
+        return rate
+
+    def _recover(self) -> None:
+        """After a step without a finite gradient: skip it, then lower the rate, then stop."""
+        progress = self.progress
+        progress.skipped += 1
+        if progress.skipped < SKIPS_BEFORE_LOWERING:
+            return
+        progress.skipped = 0
+        progress.lowered += 1
+        if progress.lowered > LOWERINGS_BEFORE_STOP:
+            raise UtileError(
+                "Training diverged: the loss is not a number although the learning rate was lowered "
+                f"{LOWERINGS_BEFORE_STOP} times. Choose a lower learning rate, and look for broken pixels in the "
+                "images."
+            )
+        progress.rate_factor *= LOWERING
+        self.optimizer.state.clear()
+        if good := self.best or self.average:
+            self.network.load_state_dict(good)
+
+    def _halve_tile(self) -> None:
+        progress = self.progress
+        self.optimizer.zero_grad(set_to_none=True)
+        release_memory(self.device.type)
+        smaller = self.geometry.output_at_least(progress.size // 2)
+        if smaller >= progress.size:
+            raise UtileError("There is not enough memory to train this network, even with its smallest tile.")
+        progress.size = smaller
+
+    def _validate(self) -> Validation:
+        """Validate the running mean of the weights, or the weights where there is none."""
+        present = copy_weights(self.network)
+        if self.average is not None:
+            self.network.load_state_dict(self.average)
+        result = validate(self.network, self.held_out, self.device, self.compute.precision == "bfloat16")
+        self.network.load_state_dict(present)
+        return result
+
+    def _keep_if_best(self, validation: Validation) -> bool:
+        progress = self.progress
+        # by the plain loss: the weighted one hangs on a few border pixels, and stopped improving long before cells did
+        if not validation.plain < progress.best_loss:
+            progress.stale += 1
+            return False
+        progress.best_loss, progress.best_step, progress.stale = validation.plain, progress.step, 0
+        self.best = self.present()
+        return True
+
+    def present(self) -> Weights:
+        """Return copies of the weights as they are now: their running mean, where there is one."""
+        if self.average is not None:
+            return {key: value.clone() for key, value in self.average.items()}
+        return copy_weights(self.network)
+
+    def finish(self) -> TrainResult:
+        """Load the best weights and return the result."""
+        progress = self.progress
+        self.network.load_state_dict(self.best if self.best is not None else self.present())
+        history = tuple(tuple(each) for each in progress.history)
+        return TrainResult(
+            self.network,
+            progress.step,
+            progress.seconds,
+            progress.best_step,
+            progress.best_loss,
+            history,
+            self.reason,
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        weights = {"network": copy_weights(self.network)}
+        if self.average is not None:
+            weights["average"] = self.average
+        if self.best is not None:
+            weights["best"] = self.best
+        write_checkpoint(path, self.progress, weights, self.optimizer, self.identity)
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint of the same run."""
+        self.progress, weights = read_checkpoint(path, self.identity, self.optimizer, self.device)
+        self.network.load_state_dict(weights["network"])
+        self.average, self.best = weights.get("average"), weights.get("best")
+        if self.budget.spent(self.progress.step, self.progress.seconds) >= 1:
+            self.reason = "budget"
+
+    def close(self) -> None:
+        """Leave the network ready for use, on the CPU, and give memory back."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.network.requires_grad_(False).eval().to("cpu")
+        release_memory(self.device.type)
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Weight decay pulls on the convolutions alone, not on biases and normalisation."""
+    decayed = [each for each in network.parameters() if each.ndim > 1]
+    others = [each for each in network.parameters() if each.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum)
+    return torch.optim.AdamW(groups, lr=recipe.rate)

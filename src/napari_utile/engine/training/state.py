@@ -1,0 +1,141 @@
+"""The state of a training run, and its checkpoint: one safetensors file with JSON in its header, no pickle."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+
+KEY = "utile_training"
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Progress:
+    """The numbers of a run that a checkpoint holds; random numbers follow from the seed and the step.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    seconds : float
+        Time spent training, all sittings together.
+    size : int
+        Output pixels a side of a sample: smaller than the recipe's where memory ran out.
+    rate_factor : float
+        Below 1 after the rate had to be lowered.
+    skipped, lowered : int
+        Steps skipped one after another, and how often the rate was lowered.
+    best_step : int
+        When the best validation was; -1 before the first.
+    best_loss : float
+        Its plain (unweighted) loss.
+    stale : int
+        Validations since then.
+    history : list of [step, loss, plain loss, validation loss or None, validation overlap or None]
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    size: int = 0
+    rate_factor: float = 1.0
+    skipped: int = 0
+    lowered: int = 0
+    best_step: int = -1
+    best_loss: float = float("inf")
+    stale: int = 0
+    history: list[list[Any]] = field(default_factory=list)
+
+
+def copy_weights(network: nn.Module) -> Weights:
+    """Return copies of a network's weights and buffers."""
+    return {key: value.detach().clone() for key, value in network.state_dict().items()}
+
+
+@torch.no_grad()
+def follow(average: Weights, network: nn.Module, decay: float) -> None:
+    """Move the running mean of the weights towards the network's present ones."""
+    for key, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[key].lerp_(value, 1.0 - decay)
+        else:
+            average[key].copy_(value)
+
+
+def write_checkpoint(
+    path: Path,
+    progress: Progress,
+    weights: Mapping[str, Weights],
+    optimizer: torch.optim.Optimizer,
+    identity: Mapping[str, Any],
+) -> None:
+    """Write a checkpoint beside its place and rename it into it.
+
+    Parameters
+    ----------
+    path : Path
+    progress : Progress
+    weights : mapping of name to weights
+        The network's, the average's, the best.
+    optimizer : torch.optim.Optimizer
+    identity : mapping
+        What a run must share to be continued from here (recipe, seed, data); JSON.
+    """
+    tensors = {f"{name}/{key}": value for name, each in weights.items() for key, value in each.items()}
+    numbers: dict[str, Any] = {}
+    for index, state in optimizer.state_dict()["state"].items():
+        for key, value in state.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{index}/{key}"] = value
+            else:
+                numbers[f"{index}/{key}"] = value
+    header = {"progress": asdict(progress), "identity": dict(identity), "optimizer": numbers}
+    with atomic_path(path) as temporary:
+        plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        save_file(plain, temporary, metadata={KEY: json.dumps(header)})
+
+
+def read_checkpoint(
+    path: Path, identity: Mapping[str, Any], optimizer: torch.optim.Optimizer, device: torch.device
+) -> tuple[Progress, dict[str, Weights]]:
+    """Read a checkpoint into the optimiser; return the progress and the weights by name.
+
+    Raises
+    ------
+    UtileError
+        If the file is damaged, or belongs to another run: other data, recipe, seed or network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[KEY])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise UtileError(f"{path.name} is no readable checkpoint ({error}).") from error
+    wanted = json.loads(json.dumps(dict(identity)))
+    if different := sorted(key for key in wanted if header["identity"].get(key) != wanted[key]):
+        raise UtileError(
+            f"{path.name} belongs to a run with other {', '.join(different)}: it cannot be continued."
+        )
+    weights: dict[str, Weights] = {}
+    states: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        group, key = name.split("/", 1)
+        if group == "optimizer":
+            index, key = key.split("/", 1)
+            states.setdefault(int(index), {})[key] = value
+        else:
+            weights.setdefault(group, {})[key] = value.to(device)
+    for name, value in header["optimizer"].items():
+        index, key = name.split("/", 1)
+        states.setdefault(int(index), {})[key] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": states, "param_groups": groups})
+    return Progress(**header["progress"]), weights

@@ -1,0 +1,1 @@
+"""The loss weight map: made, explained, kept up to date while painting."""

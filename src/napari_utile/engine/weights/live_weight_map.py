@@ -1,0 +1,308 @@
+"""A weight map that follows its label image while somebody paints."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_utile.engine.weights.nearest_cells import nearest_two_within
+from napari_utile.engine.weights.touching import CellSizes, Labels, as_cells, centre_distances, part_cells
+from napari_utile.engine.weights.weight_map import (
+    Float32,
+    WeightMap,
+    WeightMapParams,
+    class_weights,
+    pixel_aspect,
+    weigh_distances,
+)
+
+Window = tuple[slice, slice]
+
+_MOST_WINDOWS = 40
+"""More places to look at than this are looked at as one."""
+
+
+class LiveWeightMap:
+    """The weight map of a label image that changes in places.
+
+    Parameters
+    ----------
+    labels : (Y, X) integer array
+        Kept by reference; after a change to it call `update`.
+    params : WeightMapParams
+    pixel_size : (height, width), optional
+    distances : bool
+        Keep d1 and d2 wherever they are within reach, not only where their sum is.
+
+    Attributes
+    ----------
+    labels : (Y, X) integer array
+        The label image itself, not a copy.
+    cells : (Y, X) integer array
+        The label image with touching cells parted.
+    border : (Y, X) float32 array
+        The border term; written in place.
+    d1, d2 : (Y, X) float32 arrays
+        Infinite beyond reach; written in place.
+    version : int
+        Grows with every update that found other labels, even if no weight has changed.
+
+    Raises
+    ------
+    ValueError
+        As `weight_map`.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        params: WeightMapParams | None = None,
+        pixel_size: Sequence[float] | None = None,
+        distances: bool = False,
+    ) -> None:
+        self.params = params or WeightMapParams()
+        self.aspect = pixel_aspect(pixel_size)
+        self.distances = distances
+        self.labels = labels
+        self._seen = as_cells(labels).copy()
+        self._sizes = _KnownSizes(self._seen)
+        self.cells: Labels = part_cells(self._seen, self._sizes).copy()
+        self._inside = int(np.count_nonzero(self.cells))
+        self.version = 0
+        self._measure()
+
+    def _measure(self) -> None:
+        self._reach = self.params.reach
+        self.d1, self.d2 = nearest_two_within(self.cells, self._reach, self.aspect, each=self.distances)
+        self.border: Float32 = weigh_distances(self.d1, self.d2, self.params, self.cells)
+
+    def adjust(self, params: WeightMapParams, distances: bool = False) -> None:
+        """Take other parameters; distances are measured again only where they now reach farther."""
+        measured = params.reach <= self._reach and (self.distances or not distances)
+        self.params = params
+        if measured:
+            self.border[...] = weigh_distances(self.d1, self.d2, params, self.cells)
+        else:
+            self.distances = distances
+            self._measure()
+
+    def update(self, region: Window | None = None) -> Window | None:
+        """Bring the map up to date after the labels changed within `region`.
+
+        The work depends on the size of the change and of the cells it belongs to,
+        not on the image. The result equals a new map bit for bit.
+
+        Parameters
+        ----------
+        region : (slice, slice), optional
+            Rows and columns that hold every change; the whole image if left out.
+
+        Returns
+        -------
+        (slice, slice) or None
+            The rows and columns in which the border term may have changed, None
+            where no weight has. Class balance changes everywhere.
+        """
+        windows = self._take_changes(_clip(region or (slice(None), slice(None)), self._seen.shape))
+        parted = [box for box in map(self._part, windows) if box is not None]
+        if not parted:
+            return None
+        grown = int(np.ceil(self._reach / self.aspect[0])), int(np.ceil(self._reach / self.aspect[1]))
+        touched = [_grow(box, grown, self._seen.shape) for box in parted]
+        for window in _joined(touched):
+            self.d1[window], self.d2[window] = nearest_two_within(
+                self.cells, self._reach, self.aspect, *window, each=self.distances
+            )
+            self.border[window] = weigh_distances(
+                self.d1[window], self.d2[window], self.params, self.cells[window]
+            )
+        return _union(touched)
+
+    def _part(self, window: Window) -> Window | None:
+        """Part the cells of a window anew and give the box in which that changed anything."""
+        around = _grow(window, (1, 1), self._seen.shape)
+        crop = tuple(
+            slice(inner.start - outer.start, inner.stop - outer.start)
+            for inner, outer in zip(window, around, strict=True)
+        )
+        parted = part_cells(self._seen[around], self._sizes)[crop]
+        differs = _box(parted != self.cells[window])
+        if differs is None:
+            return None
+        self._inside += int(np.count_nonzero(parted)) - int(np.count_nonzero(self.cells[window]))
+        self.cells[window] = parted
+        return _shift(differs, window)
+
+    def _take_changes(self, region: Window) -> list[Window]:
+        """Copy the changed labels and give the windows in which cells may now be parted otherwise."""
+        new = as_cells(self.labels[region])
+        old = self._seen[region]
+        differs = new != old
+        box = _box(differs)
+        if box is None:
+            return []
+        y, x = np.nonzero(differs)
+        rows, columns = y + region[0].start, x + region[1].start
+        windows = self._sizes.change(old[y, x], new[y, x], rows, columns)
+        self._seen[region] = new
+        self.version += 1
+        windows = [_shift(box, region), *windows]
+        if len(windows) > _MOST_WINDOWS:
+            windows = [_union(windows)]
+        return [_grow(window, (1, 1), self._seen.shape) for window in windows]
+
+    @property
+    def measured_reach(self) -> float:
+        """How far distances were measured; parameters of a smaller reach cost next to nothing."""
+        return self._reach
+
+    @property
+    def class_weights(self) -> Float32:
+        """Weights of background and cells, (2,)."""
+        return class_weights(self._inside, self.cells.size, self.params)
+
+    def class_balance(self, window: Window = (slice(None), slice(None))) -> Float32:
+        """Give the class term of a window, a new array."""
+        outside, inside = self.class_weights
+        cells = self.cells[window]
+        weights = np.full(cells.shape, outside, np.float32)
+        np.copyto(weights, inside, where=cells != 0)
+        return weights
+
+    def total(self, window: Window = (slice(None), slice(None))) -> Float32:
+        """Give the weights of a window, a new array."""
+        weights = self.class_balance(window)
+        weights += self.border[window]
+        return weights
+
+    def snapshot(self) -> WeightMap:
+        """Copy the map as it is now."""
+        return WeightMap(
+            self.total(),
+            self.class_balance(),
+            self.border.copy(),
+            self.cells.copy(),
+            self.params,
+            self.aspect,
+        )
+
+
+class _KnownSizes(CellSizes):
+    """Areas and boxes of all cells, kept up to date instead of measured again.
+
+    A box never shrinks; it holds at least its cell.
+    """
+
+    def __init__(self, cells: Labels) -> None:
+        super().__init__(cells)
+        largest = int(cells.max(initial=0))
+        if largest <= cells.size:
+            ids, numbers = np.arange(largest + 1), cells.astype(np.intp)
+        else:  # a table with a place for every id would not fit
+            ids, numbers = np.unique(cells, return_inverse=True)
+            numbers = numbers.reshape(cells.shape)  # NumPy before 2 gives them in one row
+        counts = np.bincount(numbers.ravel(), minlength=len(ids))
+        boxes = ndimage.find_objects(numbers + 1, len(ids))
+        self._area: dict[int, int] = {}
+        self._boxes: dict[int, Window] = {}
+        for i, count, box in zip(ids, counts, boxes, strict=True):
+            if i != 0 and box is not None:
+                self._area[int(i)], self._boxes[int(i)] = int(count), box
+
+    def change(
+        self, old: Labels, new: Labels, rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> list[Window]:
+        """Move pixels from the cells `old` to the cells `new`.
+
+        Returns
+        -------
+        list of (slice, slice)
+            Where the boxes of two cells meet, of which the other one may now be the larger.
+        """
+        before: dict[int, int] = {}
+        for ids, sign in ((old, -1), (new, 1)):
+            for i in np.unique(ids[ids != 0]):
+                mine, key = ids == i, int(i)
+                before.setdefault(key, self._area.get(key, 0))
+                self._area[key] = self._area.get(key, 0) + sign * int(np.count_nonzero(mine))
+                y, x = rows[mine], columns[mine]
+                box = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
+                known = self._boxes.get(key)
+                self._boxes[key] = box if known is None else _union([known, box])
+        windows = []
+        for key, was in before.items():
+            here, now = _grow(self._boxes[key], (1, 1), self._cells.shape), self._area[key]
+            for other, area in self._area.items():
+                if other == key or (was - before.get(other, area)) * (now - area) > 0:
+                    continue
+                meeting = _intersection(here, self._boxes[other])
+                if meeting is not None:
+                    windows.append(meeting)
+        return windows
+
+    def areas(self, ids: Labels) -> NDArray[np.int64]:
+        return np.array([self._area[int(i)] for i in ids], np.int64)
+
+    def spreads(self, ids: Labels) -> NDArray[np.int64]:
+        spreads = []
+        for i in ids:
+            box = self._boxes[int(i)]
+            y, x = np.nonzero(self._cells[box] == i)
+            spreads.append(centre_distances(y + box[0].start, x + box[1].start, self._cells.shape).sum())
+        return np.array(spreads, np.int64)
+
+
+def _box(mask: NDArray[np.bool_]) -> Window | None:
+    """Smallest window that holds every True."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return None
+    columns = np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _shift(box: Window, origin: Window) -> Window:
+    rows, columns = box
+    top, left = origin[0].start, origin[1].start
+    return slice(rows.start + top, rows.stop + top), slice(columns.start + left, columns.stop + left)
+
+
+def _grow(box: Window, by: tuple[int, int], shape: tuple[int, ...]) -> Window:
+    rows, columns = box
+    return (
+        slice(max(rows.start - by[0], 0), min(rows.stop + by[0], shape[0])),
+        slice(max(columns.start - by[1], 0), min(columns.stop + by[1], shape[1])),
+    )
+
+
+def _clip(region: Window, shape: tuple[int, ...]) -> Window:
+    (top, bottom, _), (left, right, _) = (
+        part.indices(size) for part, size in zip(region, shape, strict=True)
+    )
+    return slice(top, max(bottom, top)), slice(left, max(right, left))
+
+
+def _intersection(one: Window, other: Window) -> Window | None:
+    rows, columns = (
+        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return None if rows.start >= rows.stop or columns.start >= columns.stop else (rows, columns)
+
+
+def _joined(boxes: list[Window]) -> list[Window]:
+    """Make one of boxes that lie close together."""
+
+    def pixels(box: Window) -> int:
+        return int((box[0].stop - box[0].start) * (box[1].stop - box[1].start))
+
+    whole = _union(boxes)
+    return [whole] if pixels(whole) <= 2 * sum(map(pixels, boxes)) else boxes
+
+
+def _union(boxes: list[Window]) -> Window:
+    rows, columns = zip(*boxes, strict=True)
+    return (
+        slice(min(r.start for r in rows), max(r.stop for r in rows)),
+        slice(min(c.start for c in columns), max(c.stop for c in columns)),
+    )

@@ -1,0 +1,222 @@
+"""The pixel weights of the U-Net's loss: class balance, and a ridge where cells come close."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.weights.nearest_cells import nearest_two, nearest_two_within
+from napari_utile.engine.weights.touching import Labels, as_cells, separate_touching
+
+_NEGLIGIBLE = 5e-6
+"""Border weights below this are left out, which bounds how far cells matter."""
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class WeightMapParams:
+    """How much the loss counts each pixel."""
+
+    w0: Annotated[
+        float,
+        Bounds(
+            0,
+            1000,
+            0.5,
+            label="Weight w0",
+            help="Weight of the border term in the narrowest gaps between cells.",
+        ),
+    ] = 10.0
+    sigma: Annotated[
+        float,
+        Bounds(0.1, 100, 0.5, "px", "Width sigma", help="How wide a gap still counts as a border."),
+    ] = 5.0
+    balance: Annotated[
+        bool,
+        Bounds(
+            label="Balance classes",
+            help="Let cells and background count the same in total, however few the cells are.",
+        ),
+    ] = True
+    balance_limit: Annotated[
+        float,
+        Bounds(
+            1,
+            1e6,
+            1,
+            help="Never weight a class more, so that a lonely cell does not drown all else.",
+            advanced=True,
+        ),
+    ] = 10.0
+    everywhere: Annotated[
+        bool,
+        Bounds(help="Add the border term inside cells as well, not only to the background.", advanced=True),
+    ] = False
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+    @property
+    def reach(self) -> float:
+        """Sum of the two distances, in pixels, beyond which the border term is negligible."""
+        if self.w0 <= _NEGLIGIBLE:
+            return 0.0
+        return float(self.sigma * math.sqrt(2 * math.log(self.w0 / _NEGLIGIBLE)))
+
+
+@dataclass(frozen=True)
+class WeightMap:
+    """The weight of every pixel and what it is made of, all (Y, X) float32.
+
+    Attributes
+    ----------
+    total : array
+        ``class_balance + border``.
+    class_balance, border : array
+        The two terms.
+    cells : (Y, X) integer array
+        The label image the map belongs to, touching cells parted.
+    params : WeightMapParams
+    aspect : (float, float)
+        Height and width of a pixel, the shorter being 1.
+    """
+
+    total: Float32 = field(repr=False)
+    class_balance: Float32 = field(repr=False)
+    border: Float32 = field(repr=False)
+    cells: Labels = field(repr=False)
+    params: WeightMapParams
+    aspect: tuple[float, float]
+
+    @cached_property
+    def _nearest(self) -> tuple[Float32, Float32]:
+        return nearest_two(self.cells, self.aspect)
+
+    @property
+    def d1(self) -> Float32:
+        """Distance to the nearest cell, 0 inside; measured when first asked for."""
+        return self._nearest[0]
+
+    @property
+    def d2(self) -> Float32:
+        """Distance to the second nearest cell; infinite where there is none."""
+        return self._nearest[1]
+
+
+def weight_map(
+    labels: Any,
+    w0: float = 10.0,
+    sigma: float = 5.0,
+    balance: bool = True,
+    everywhere: bool = False,
+    pixel_size: Sequence[float] | None = None,
+    balance_limit: float = 10.0,
+) -> WeightMap:
+    """Weight every pixel of a label image as the U-Net's training does [1]_.
+
+    ``w(x) = w_c(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2))`` with d1 and d2 the
+    distances from x to the nearest and second nearest cell. Cells that touch are
+    parted by `separate_touching` first.
+
+    Parameters
+    ----------
+    labels : (Y, X) array
+        0 is background, every other value one cell.
+    w0 : float
+        Weight in the narrowest gaps.
+    sigma : float
+        Width of a border in pixels, of the shorter side where pixels are not square.
+    balance : bool
+        Weight classes by ``w_c = N / (2 N_c)``, of N pixels N_c being of the class,
+        so that both count the same and the mean of w_c is 1. Otherwise w_c is 1.
+    everywhere : bool
+        Add the border term to the pixels of cells too.
+    pixel_size : (height, width), optional
+        Only their ratio matters.
+    balance_limit : float
+        The largest w_c.
+
+    Returns
+    -------
+    WeightMap
+        Within 1e-5 of the formula with one distance transform per cell.
+
+    Raises
+    ------
+    ValueError
+        Unless `labels` is two-dimensional and holds whole numbers from 0 up, and
+        every parameter is within its bounds.
+
+    References
+    ----------
+    .. [1] Ronneberger, Fischer, Brox: U-Net: Convolutional Networks for Biomedical
+       Image Segmentation. MICCAI 2015.
+    """
+    params = WeightMapParams(w0, sigma, balance, balance_limit, everywhere)
+    aspect = pixel_aspect(pixel_size)
+    cells = separate_touching(as_cells(labels))
+    border = weigh_borders(cells, params, aspect)
+    class_balance = class_weights(int(np.count_nonzero(cells)), cells.size, params)[
+        (cells != 0).astype(np.intp)
+    ]
+    return WeightMap(class_balance + border, class_balance, border, cells, params, aspect)
+
+
+def pixel_aspect(pixel_size: Sequence[float] | None) -> tuple[float, float]:
+    """Give height and width of a pixel in units of the shorter one.
+
+    Raises
+    ------
+    ValueError
+        Unless `pixel_size` is None or two positive numbers.
+    """
+    if pixel_size is None:
+        return (1.0, 1.0)
+    sides = tuple(float(side) for side in pixel_size)
+    if len(sides) != 2 or not all(math.isfinite(side) and side > 0 for side in sides):
+        raise ValueError(f"pixel_size must be two positive numbers, height and width; got {pixel_size}.")
+    height, width = sides
+    shorter = min(sides)
+    return (height / shorter, width / shorter)
+
+
+def class_weights(inside: int, pixels: int, params: WeightMapParams) -> Float32:
+    """Weights of background and cells, where `inside` of all `pixels` belong to cells."""
+    if not params.balance or inside in (0, pixels):
+        return np.ones(2, np.float32)
+    counts = np.array([pixels - inside, inside])
+    return np.minimum(pixels / (2 * counts), params.balance_limit).astype(np.float32)
+
+
+def weigh_borders(
+    cells: Labels,
+    params: WeightMapParams,
+    aspect: tuple[float, float] = (1.0, 1.0),
+    rows: slice | None = None,
+    columns: slice | None = None,
+) -> Float32:
+    """Weight the pixels between cells, or those of the window `rows`, `columns`.
+
+    The window's values equal those of the whole image bit for bit.
+    """
+    d1, d2 = nearest_two_within(cells, params.reach, aspect, rows, columns)
+    return weigh_distances(d1, d2, params, cells[rows or slice(None), columns or slice(None)])
+
+
+def weigh_distances(d1: Float32, d2: Float32, params: WeightMapParams, cells: Labels) -> Float32:
+    """Evaluate ``w0 exp(-(d1 + d2)^2 / (2 sigma^2))``; 0 where negligible, and inside `cells` if so asked."""
+    weight = np.add(d1, d2, dtype=np.float32)
+    weight[weight > np.float32(params.reach)] = np.inf
+    np.multiply(weight, weight, out=weight)
+    weight *= np.float32(-0.5 / params.sigma**2)
+    np.exp(weight, out=weight)
+    weight *= np.float32(params.w0)
+    if not params.everywhere:
+        weight[cells != 0] = 0
+    return weight

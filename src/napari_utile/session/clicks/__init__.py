@@ -1,0 +1,1 @@
+"""What clicks do to labels, without Qt and napari."""

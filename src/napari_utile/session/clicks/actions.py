@@ -1,0 +1,360 @@
+"""What a click does, without Qt and napari: actions that look at labels and probability and give one edit each.
+
+An action is a generator. It runs where the labels live, on the GUI thread, and yields the slow part,
+reading the probability, as another generator to be run elsewhere; the answer is sent back to it. The
+labels are looked at after the answer is there, so painting in between is never lost.
+"""
+
+import dataclasses
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.clicks import corrections
+from napari_utile.engine.clicks.markers import Marker, bounding
+from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell
+from napari_utile.session.clicks.label_plane import Edit, LabelPlane, edit_of, joined_edits
+from napari_utile.session.clicks.work import (
+    Field,
+    Work,
+    corner,
+    crop,
+    find_cell,
+    find_marked,
+    in_plane,
+    local,
+    read_window,
+)
+
+__all__ = ["Action", "Clicks", "NewMarker", "Outcome"]
+
+Point = tuple[int, int]
+Window = tuple[slice, slice]
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+# A cell of which less than this share is free is one that was labelled before.
+_FREE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class NewMarker:
+    """A marker that an action sets: `kind` is "cell", "split" or "background"."""
+
+    kind: str
+    point: Point
+    cell: int
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What an action did.
+
+    Attributes
+    ----------
+    message : str
+        One sentence for the user.
+    edit : Edit, optional
+        What changes; None where nothing does.
+    selected : int, optional
+        The cell that is selected now; 0 for none, None for no change.
+    markers : tuple of NewMarker
+    threshold : float, optional
+        The contour at which the selected cell is outlined now.
+    cells : tuple of int
+        Labels that came, changed or went.
+    """
+
+    message: str = ""
+    edit: Edit | None = None
+    selected: int | None = None
+    markers: tuple[NewMarker, ...] = ()
+    threshold: float | None = None
+    cells: tuple[int, ...] = ()
+
+
+Action = Generator[Work, Any, Outcome]
+
+
+@dataclass
+class Clicks:
+    """The actions on one plane.
+
+    Attributes
+    ----------
+    labels : LabelPlane
+    field : Field
+        The probability on the same pixels.
+    params : InstanceParams
+    next_label : int
+        The next free one; counts up.
+    markers : list of Marker
+        Those that stand, to split between and to keep inside.
+    overwrite : bool
+        Whether a new cell takes pixels of others.
+    radius : int
+        Half the width of the first window that is read.
+    windows : mapping of int to Window
+        Where cells that were clicked before lie.
+    """
+
+    labels: LabelPlane
+    field: Field
+    params: InstanceParams
+    next_label: int = 1
+    markers: list[Marker] = dataclasses.field(default_factory=list)
+    overwrite: bool = False
+    radius: int = SMALLEST_RADIUS
+    windows: Mapping[int, Window] = dataclasses.field(default_factory=dict)
+
+    def take(self, point: Point) -> Action:
+        """Take the cell at a point under the next free label; select it where it is labelled already."""
+        if not self.labels.holds(point):
+            return _outside()
+        return self._take(point)
+
+    def _take(self, point: Point) -> Action:
+        if label := self.labels.at(point):
+            return Outcome(f"Cell {label} is selected.", selected=label)
+        cell = yield find_cell(self.field, point, self.params, self.radius)
+        if label := self.labels.at(point):  # taken or painted meanwhile
+            return Outcome(f"Cell {label} is selected.", selected=label)
+        if cell is None:
+            return Outcome("The model sees no cell here. Lower the threshold, or paint it.", selected=0)
+        found = self.room_for(cell, point)
+        if isinstance(found, int):
+            return Outcome(f"Cell {found} is selected; the rest of it was not added.", selected=found)
+        label = self._new_label()
+        edit = edit_of(found, corner(cell.window), label)
+        marker = NewMarker("cell", point, label)
+        return Outcome(f"Cell {label}: {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
+
+    def room_for(self, cell: Cell, point: Point) -> BoolArray | int:
+        """Return what a new cell may take of its window, or the label that most of it has already."""
+        present = self.labels.read(cell.window)
+        free = cell.mask & (present == 0)
+        if np.count_nonzero(free) < _FREE_SHARE * cell.area:
+            return int(np.bincount(present[cell.mask & (present != 0)]).argmax())
+        if self.overwrite:
+            return cell.mask
+        pieces, _ = ndimage.label(free)
+        top, left = corner(cell.window)
+        here = pieces[point[0] - top, point[1] - left]
+        return np.asarray(pieces == here)
+
+    def split(self, point: Point) -> Action:
+        """Split the cell at a point between its markers and this one."""
+        if not self.labels.holds(point):
+            return _outside()
+        label = self.labels.at(point)
+        if not label:
+            return self._take(point)
+        return self._split(point, label)
+
+    def _split(self, point: Point, label: int) -> Action:
+        probability, window = yield self._around_object(point)
+        if self.labels.at(point) != label:
+            return _gone(label)
+        box, mask = self.labels.object_at(point)
+        here, others = local(point, box), self._markers_in(box, mask)
+        others = [each for each in others if each != here] or corrections.deepest_points(mask, [here])
+        if not others:
+            return Outcome(f"Cell {label} is too small to split.", selected=label)
+        groups = [others, [here]]
+        parts = corrections.split_between(mask, crop(probability, window, box), groups)
+        new = self._new_label()
+        edit = edit_of(parts == 2, corner(box), new)
+        markers = [NewMarker("split", point, new)]
+        if not any(marker.positive and marker.cell == label for marker in self.markers):
+            top, left = corner(box)
+            markers.insert(0, NewMarker("cell", (others[0][0] + top, others[0][1] + left), label))
+        message = f"Split into cells {label} and {new}."
+        return Outcome(message, edit, new, tuple(markers), cells=(label, new))
+
+    def push_back(self, point: Point) -> Action:
+        """Say that a pixel is background: the cell at it loses that part."""
+        if not self.labels.holds(point):
+            return _outside()
+        return self._push_back(point, self.labels.at(point))
+
+    def _push_back(self, point: Point, label: int) -> Action:
+        if not label:
+            return Outcome("This is background already.")
+        probability, window = yield self._around_object(point)
+        if self.labels.at(point) != label:
+            return _gone(label)
+        box, mask = self.labels.object_at(point)
+        here = local(point, box)
+        inside = [each for each in self._markers_in(box, mask) if each != here]
+        kept = corrections.push_back(mask, crop(probability, window, box), inside, [here])
+        edit = edit_of(mask & ~kept, corner(box), 0)
+        marker = NewMarker("background", point, label)
+        return Outcome(f"Cell {label} gave back {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
+
+    def merge(self, points: list[Point]) -> Action:
+        """Merge the cells along a way into the first one; at an end without a label, what the model sees there."""
+        seen: dict[int, Point] = {}
+        for point in points:
+            if self.labels.holds(point) and (label := self.labels.at(point)):
+                seen.setdefault(label, point)
+        end = points[-1] if points and self.labels.holds(points[-1]) else None
+        if len(seen) == 1 and end is not None and not self.labels.at(end):
+            return self._add(end, *seen.items())
+        return self._merge(seen)
+
+    def _merge(self, seen: dict[int, Point]) -> Action:
+        yield from ()
+        if len(seen) < 2:
+            return Outcome("Drag from one cell into another to merge them.")
+        objects = {label: self.labels.object_at(point) for label, point in seen.items()}
+        window = bounding([box for box, _ in objects.values()], self.labels.shape, margin=1)
+        present = self.labels.read(window)
+        masks = [present == label for label in objects]
+        merged = corrections.merge_masks(masks, present == 0)
+        first, *others = objects
+        edit = edit_of(merged & ~masks[0], corner(window), first)
+        names = ", ".join(str(label) for label in others)
+        return Outcome(f"Cell {names} is now part of cell {first}.", edit, first, cells=(first, *others))
+
+    def _add(self, end: Point, cell: tuple[int, Point]) -> Action:
+        label, point = cell
+        found = yield find_cell(self.field, end, self.params, self.radius)
+        if self.labels.at(point) != label or self.labels.at(end):
+            return _gone(label)
+        if found is None:
+            return Outcome(f"The model sees nothing there to add to cell {label}.", selected=label)
+        box, _ = self.labels.object_at(point)
+        window = bounding([box, found.window], self.labels.shape, margin=1)
+        present = self.labels.read(window)
+        own, free = present == label, present == 0
+        added = np.zeros_like(own)
+        top, left = local(corner(found.window), window)
+        added[top : top + found.mask.shape[0], left : left + found.mask.shape[1]] = found.mask
+        merged = corrections.merge_masks([own, added & free], free)
+        edit = edit_of(merged & ~own, corner(window), label)
+        marker = NewMarker("cell", end, label)
+        return Outcome(
+            f"{len(edit)} pixels were added to cell {label}.", edit, label, (marker,), cells=(label,)
+        )
+
+    def remove(self, point: Point) -> Action:
+        """Remove the cell at a point."""
+        if not self.labels.holds(point):
+            return _outside()
+        return self._remove(point)
+
+    def _remove(self, point: Point) -> Action:
+        yield from ()
+        label = self.labels.at(point)
+        if not label:
+            return Outcome("There is no cell here to remove.")
+        box, mask = self.labels.object_at(point)
+        return Outcome(f"Cell {label} is removed.", edit_of(mask, corner(box), 0), 0, cells=(label,))
+
+    def resize(self, point: Point, steps: int) -> Action:
+        """Grow (`steps` above 0) or shrink the cell at a point along the probability contour."""
+        if not self.labels.holds(point):
+            return _outside()
+        return self._resize(point, steps, self.labels.at(point))
+
+    def _resize(self, point: Point, steps: int, label: int) -> Action:
+        if not label:
+            return Outcome("Click on a cell first, then make it larger or smaller.")
+        probability, window = yield self._around_object(point, margin=abs(steps) + 1)
+        if self.labels.at(point) != label:
+            return _gone(label)
+        box, own = self.labels.object_at(point)
+        wide = self.labels.around(box, abs(steps) + 1)
+        present = self.labels.read(wide)
+        before = present == label
+        likely, mask = crop(probability, window, wide), before
+        inside = [local(in_plane(each, box), wide) for each in self._markers_in(box, own)]
+        for _ in range(abs(steps)):
+            if steps > 0:
+                mask = corrections.grow(mask, likely, present == 0)
+            else:
+                mask = corrections.shrink(mask, likely, inside)
+        edits = [edit_of(mask & ~before, corner(wide), label), edit_of(before & ~mask, corner(wide), 0)]
+        area = int(np.count_nonzero(mask))
+        threshold = _contour_of(mask, likely)
+        edit = joined_edits(edits)
+        if not len(edit):
+            return Outcome(f"Cell {label} cannot change further here.", selected=label)
+        return Outcome(f"Cell {label}: {area} pixels.", edit, label, threshold=threshold, cells=(label,))
+
+    def apply_markers(self) -> Action:
+        """Make all cells with markers anew from the probability; everything else stays."""
+        standing = list(self.markers)
+        if not any(marker.positive for marker in standing):
+            return _nothing("There are no markers yet: click on cells first.")
+        return self._apply(standing)
+
+    def _apply(self, standing: list[Marker]) -> Action:
+        cells = yield find_marked(self.field, standing, self.params, self.radius)
+        labels = {marker.cell for marker in standing if marker.positive}
+        edits = []
+        for label in cells:  # also where a marker was moved away from
+            window = self.windows.get(label)
+            points = [marker.point for marker in standing if marker.cell == label and marker.positive]
+            if window is not None:
+                edits.append(edit_of(self.labels.read(window) == label, corner(window), 0))
+            for point in points:
+                if self.labels.at(point) == label:
+                    box, mask = self.labels.object_at(point)
+                    edits.append(edit_of(mask, corner(box), 0))
+        for label, cell in cells.items():
+            present = self.labels.read(cell.window)
+            free = (present == 0) | np.isin(present, list(labels)) | self.overwrite
+            edits.append(edit_of(cell.mask & free, corner(cell.window), label))
+        missing = len(labels) - len(cells)
+        note = f" {missing} had nothing under their markers and stay." if missing else ""
+        if not edits:
+            return Outcome(f"Nothing was found under the markers.{note}")
+        edit = self.labels.changed(joined_edits(edits))
+        self.next_label = max(self.next_label, max(labels) + 1)
+        changed = tuple(sorted(labels))
+        return Outcome(f"{len(cells)} cells made anew.{note}", edit if len(edit) else None, cells=changed)
+
+    def _new_label(self) -> int:
+        label = self.next_label
+        self.next_label += 1
+        return label
+
+    def _around_object(self, point: Point, margin: int = 1) -> Work:
+        box, _ = self.labels.object_at(point)
+        return read_window(self.field, self.labels.around(box, margin))
+
+    def _markers_in(self, box: Window, mask: BoolArray) -> list[Point]:
+        """Return the positive markers inside a mask, in its own coordinates."""
+        found = []
+        for marker in self.markers:
+            y, x = local(marker.point, box)
+            if marker.positive and 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]:
+                found.append((y, x))
+        return sorted(set(found))
+
+
+def _contour_of(mask: BoolArray, probability: FloatArray) -> float:
+    """Return the probability threshold that an outline stands for: between what lies just inside and outside."""
+    inner = mask & ~ndimage.binary_erosion(mask)
+    outer = ndimage.binary_dilation(mask) & ~mask
+    sides = [float(np.median(probability[side])) for side in (inner, outer) if side.any()]
+    return float(np.clip(np.mean(sides), 0.02, 0.98)) if sides else 0.5
+
+
+def _outside() -> Action:
+    return _nothing("That is outside of the image.")
+
+
+def _nothing(message: str) -> Action:
+    yield from ()
+    return Outcome(message)
+
+
+def _gone(label: int) -> Outcome:
+    return Outcome(f"Cell {label} changed meanwhile; click again.")

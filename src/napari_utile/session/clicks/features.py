@@ -1,0 +1,126 @@
+"""The feature table of a label layer that is edited by clicks: area, position, intensity and confidence."""
+
+import zlib
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.clicks.markers import bounding
+from napari_utile.session.clicks.label_plane import LabelPlane
+from napari_utile.session.layer_specs import merged_features
+
+if TYPE_CHECKING:
+    from napari_utile.engine.planes.axes import ImagePlane
+
+__all__ = ["CellTable"]
+
+Window = tuple[slice, slice]
+Columns = dict[str, npt.NDArray[Any]]
+# Cells that lie together in a window of at most this many pixels are measured in one go.
+_TOGETHER = 1 << 22
+
+
+class KnownField(Protocol):
+    """What the table needs of a probability field."""
+
+    def is_known(self, window: Window) -> bool:
+        """Whether reading computes nothing."""
+
+    def read(self, window: Window) -> npt.NDArray[np.float32]:
+        """Read a window."""
+
+
+class CellTable:
+    """Keeps the rows of clicked cells up to date as they come, change, go, and come back by undo.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+        All channels, on the pixels of the labels.
+    """
+
+    def __init__(self, plane: "ImagePlane") -> None:
+        self._plane = plane
+        self._windows: dict[int, Window] = {}
+        self._sums: dict[int, int] = {}
+
+    def note(self, cells: dict[int, Window]) -> None:
+        """Remember where cells are, to look there after undo."""
+        for label, window in cells.items():
+            known = self._windows.get(label)
+            self._windows[label] = window if known is None else bounding([known, window], self._plane.shape)
+
+    @property
+    def windows(self) -> dict[int, Window]:
+        """Where the known cells lie, or lay."""
+        return dict(self._windows)
+
+    def changed(self, labels: LabelPlane) -> tuple[list[int], list[int]]:
+        """Look at the known cells; returns the labels whose pixels changed, and those that are gone."""
+        changed: list[int] = []
+        gone: list[int] = []
+        for label, window in self._windows.items():
+            mask = labels.read(window) == label
+            total = zlib.crc32(np.packbits(mask).data) if mask.any() else 0
+            if total != self._sums.get(label, 0):
+                self._sums[label] = total
+                (changed if total else gone).append(label)
+        return changed, gone
+
+    def update(self, labels: LabelPlane, features: Columns, field: KnownField | None) -> Columns | None:
+        """Measure the cells that changed; returns the new table, None where nothing did.
+
+        Parameters
+        ----------
+        labels : LabelPlane
+        features : dict of str to (N,) arrays
+            The table so far; rows of other cells stay.
+        field : ProbabilityField, optional
+            For the confidence, where the probability is there already.
+        """
+        changed, gone = self.changed(labels)
+        if not changed and not gone:
+            return None
+        out = np.array(changed + gone)
+        table: Columns = {name: np.asarray(column) for name, column in features.items()}
+        for group in self._groups(changed):
+            table = merged_features(table, self._measured(labels, group, field), 0, out)
+        if not changed and "index" in table:
+            stays = ~np.isin(table["index"], out)
+            table = {name: column[stays] for name, column in table.items()}
+        return table
+
+    def _groups(self, cells: list[int]) -> list[list[int]]:
+        """Measure cells together where one window that is not too large holds them."""
+        if not cells:
+            return []
+        rows, columns = bounding([self._windows[label] for label in cells], self._plane.shape)
+        together = (rows.stop - rows.start) * (columns.stop - columns.start) <= _TOGETHER
+        return [cells] if together else [[label] for label in cells]
+
+    def _measured(self, labels: LabelPlane, cells: list[int], field: KnownField | None) -> Columns:
+        from napari_utile.engine.cells.measure import measure
+
+        window = bounding([self._windows[label] for label in cells], self._plane.shape, margin=2)
+        present = labels.read(window)
+        own = np.where(np.isin(present, cells), present, 0)
+        intensity = np.asarray(self._plane.data[:, window[0], window[1]])
+        columns = measure(
+            own,
+            intensity,
+            pixel_size=self._plane.pixel_size,
+            unit=self._plane.unit,
+            basic=True,
+            channel_names=("red", "green", "blue") if self._plane.rgb else None,
+        )
+        found: Columns = {name: np.asarray(column) for name, column in columns.items()}
+        found["centroid_y"] = found["centroid_y"] + window[0].start
+        found["centroid_x"] = found["centroid_x"] + window[1].start
+        found["confidence"] = np.full(len(found["index"]), np.nan)
+        if field is not None and field.is_known(window):
+            ids, sure = confidences(present, field.read(window))
+            rated = dict(zip(ids.tolist(), sure.tolist(), strict=True))
+            found["confidence"] = np.array([rated[int(label)] for label in found["index"]])
+        return found

@@ -1,0 +1,156 @@
+"""One plane of a label array, read by windows, and edits of it as lists of pixels."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_utile.engine.clicks.markers import bounding
+from napari_utile.engine.clicks.prompts import windows_around
+
+__all__ = ["Edit", "LabelPlane", "joined_edits"]
+
+IntArray = npt.NDArray[np.integer[Any]]
+BoolArray = npt.NDArray[np.bool_]
+Window = tuple[slice, slice]
+Point = tuple[int, int]
+
+# Planes up to this size are searched whole for the pieces of a label. Pixels.
+_SEARCHED_BELOW = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """Pixels of a plane and the labels they get: one step to undo.
+
+    Attributes
+    ----------
+    rows, columns : (N,) int arrays
+        Each pixel at most once.
+    values : (N,) int64 array
+    """
+
+    rows: npt.NDArray[np.intp]
+    columns: npt.NDArray[np.intp]
+    values: npt.NDArray[np.int64]
+
+    @property
+    def window(self) -> Window:
+        """Bounding box in the plane."""
+        return (
+            slice(int(self.rows.min()), int(self.rows.max()) + 1),
+            slice(int(self.columns.min()), int(self.columns.max()) + 1),
+        )
+
+    def __len__(self) -> int:
+        return int(self.rows.size)
+
+
+def edit_of(mask: BoolArray, corner: Point, value: int) -> Edit:
+    """Make the edit that gives one label to the pixels of a mask whose first pixel lies at `corner`."""
+    rows, columns = np.nonzero(mask)
+    return Edit(rows + corner[0], columns + corner[1], np.full(rows.size, value, dtype=np.int64))
+
+
+def joined_edits(edits: list[Edit]) -> Edit:
+    """Join edits to one; where several set a pixel, the last one counts."""
+    rows = np.concatenate([edit.rows for edit in edits])
+    columns = np.concatenate([edit.columns for edit in edits])
+    values = np.concatenate([edit.values for edit in edits])
+    backwards = slice(None, None, -1)
+    key = rows.astype(np.int64) << 32 | columns
+    _, last = np.unique(key[backwards], return_index=True)
+    last = rows.size - 1 - last
+    return Edit(rows[last], columns[last], values[last])
+
+
+class LabelPlane:
+    """The plane of a label array that is being edited; reads go to the array itself.
+
+    Parameters
+    ----------
+    data : array-like
+        NumPy or zarr, any number of axes.
+    index : tuple of int or slice
+        One entry per axis; ``slice(None)`` for the two axes of the plane.
+    """
+
+    def __init__(self, data: Any, index: tuple[int | slice, ...]) -> None:
+        self.data = data
+        self.index = index
+        self.axes = tuple(axis for axis, entry in enumerate(index) if isinstance(entry, slice))
+        if len(self.axes) != 2:
+            raise ValueError(f"A plane has two axes; the index {index} leaves {len(self.axes)}.")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(self.data.shape[self.axes[0]]), int(self.data.shape[self.axes[1]])
+
+    @property
+    def whole(self) -> Window:
+        """The window of the whole plane."""
+        return slice(0, self.shape[0]), slice(0, self.shape[1])
+
+    def holds(self, point: Point) -> bool:
+        """Whether a pixel lies inside the plane."""
+        return 0 <= point[0] < self.shape[0] and 0 <= point[1] < self.shape[1]
+
+    def read(self, window: Window) -> IntArray:
+        """Return the labels (y, x) of a window; not to be written to."""
+        index = list(self.index)
+        index[self.axes[0]], index[self.axes[1]] = window
+        return np.asarray(self.data[tuple(index)])
+
+    def at(self, point: Point) -> int:
+        """Return the label of a pixel."""
+        y, x = point
+        return int(self.read((slice(y, y + 1), slice(x, x + 1)))[0, 0])
+
+    def object_at(self, point: Point) -> tuple[Window, BoolArray]:
+        """Return the bounding box of the label at a point, and which of its pixels have that label.
+
+        On planes of more than four million pixels only what hangs together with the point within a window is
+        searched; pieces far away are left out.
+        """
+        label = self.at(point)
+        if self.shape[0] * self.shape[1] <= _SEARCHED_BELOW:
+            mask, corner = self.read(self.whole) == label, (0, 0)
+        else:
+            for window in windows_around(self.shape, point):
+                mask, corner = self.read(window) == label, (window[0].start, window[1].start)
+                sides = ((mask[0], window[0].start > 0), (mask[-1], window[0].stop < self.shape[0]))
+                more = ((mask[:, 0], window[1].start > 0), (mask[:, -1], window[1].stop < self.shape[1]))
+                if not any(cut and side.any() for side, cut in (*sides, *more)):
+                    break
+        rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
+        box = (
+            slice(rows.start + corner[0], rows.stop + corner[0]),
+            slice(columns.start + corner[1], columns.stop + corner[1]),
+        )
+        return box, np.ascontiguousarray(mask[rows, columns])
+
+    def around(self, window: Window, margin: int) -> Window:
+        """Return a window with a margin, inside of the plane."""
+        return bounding([window], self.shape, margin)
+
+    def full_index(self, edit: Edit) -> tuple[npt.NDArray[np.intp], ...]:
+        """Return the pixels of an edit as one index array per axis of the array."""
+        full = []
+        for axis, entry in enumerate(self.index):
+            if axis == self.axes[0]:
+                full.append(edit.rows)
+            elif axis == self.axes[1]:
+                full.append(edit.columns)
+            else:
+                full.append(np.full(len(edit), entry, dtype=np.intp))
+        return tuple(full)
+
+    def changed(self, edit: Edit) -> Edit:
+        """Return the part of an edit that changes something."""
+        window = edit.window
+        now = self.read(window)[edit.rows - window[0].start, edit.columns - window[1].start]
+        differs = now != edit.values
+        return Edit(edit.rows[differs], edit.columns[differs], edit.values[differs])

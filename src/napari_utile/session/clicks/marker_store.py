@@ -1,0 +1,140 @@
+"""The markers of a label layer, and which of them stand after undo and redo."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_utile.engine.clicks.markers import Marker
+from napari_utile.session.clicks.actions import NewMarker
+
+__all__ = ["KINDS", "MarkerStore", "StoredMarker"]
+
+KINDS = ("cell", "split", "background")
+Position = tuple[int, ...]
+
+
+@dataclass
+class StoredMarker:
+    """A marker and where it lies in the label array.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`; markers of "cell" and "split" lie inside their cell.
+    position : tuple of int
+        Index of a pixel, one entry per axis of the array.
+    cell : int
+    order : int
+        Counts up; stands for the marker.
+    threshold : float, optional
+        The contour the cell was grown or shrunk to.
+    stands : bool
+        False while the click that set it is undone.
+    moved : bool
+        True from when a user moves or loads it until it is applied.
+    """
+
+    kind: str
+    position: Position
+    cell: int
+    order: int
+    threshold: float | None = None
+    stands: bool = True
+    moved: bool = False
+
+
+@dataclass
+class MarkerStore:
+    """All markers that were set on a label array.
+
+    A marker stands while the labels agree with it: the pixel of a positive one is labelled, that of a
+    background one is not. So markers follow undo and redo of the labels, and get the id of the cell they
+    lie in.
+    """
+
+    markers: list[StoredMarker] = field(default_factory=list)
+
+    def add(self, new: NewMarker, position: Position) -> StoredMarker:
+        """Keep a marker; one of the same kind at the same place is replaced."""
+        self.markers = [each for each in self.markers if (each.kind, each.position) != (new.kind, position)]
+        order = max((each.order for each in self.markers), default=0) + 1
+        marker = StoredMarker(new.kind, position, new.cell, order)
+        self.markers.append(marker)
+        return marker
+
+    def follow(self, label_at: Callable[[Position], int]) -> bool:
+        """Look at the labels again; returns whether anything changed."""
+        changed = False
+        for marker in self.markers:
+            label = label_at(marker.position)
+            if marker.moved:
+                marker.moved = label != marker.cell if marker.kind != "background" else label != 0
+                continue
+            stands = label == 0 if marker.kind == "background" else label != 0
+            cell = label if label and marker.kind != "background" else marker.cell
+            if (stands, cell) != (marker.stands, marker.cell):
+                marker.stands, marker.cell = stands, cell
+                changed = True
+        return changed
+
+    def set_threshold(self, cell: int, threshold: float) -> None:
+        """Remember at which contour a cell is outlined."""
+        for marker in self.markers:
+            if marker.cell == cell and marker.stands and marker.kind != "background":
+                marker.threshold = threshold
+
+    def on_plane(self, index: Sequence[int | slice], *, standing: bool = True) -> list[Marker]:
+        """Return the markers of one plane, as the engine takes them."""
+        axes = [axis for axis, entry in enumerate(index) if isinstance(entry, slice)]
+        found = []
+        for marker in self.markers:
+            elsewhere = any(
+                not isinstance(entry, slice) and entry != place
+                for entry, place in zip(index, marker.position, strict=True)
+            )
+            if not elsewhere and (marker.stands or not standing):
+                point = marker.position[axes[0]], marker.position[axes[1]]
+                found.append(Marker(point, marker.cell, marker.kind != "background", marker.threshold))
+        return found
+
+    def table(self) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[Any]]]:
+        """Return positions (N, D) and columns of the markers that stand, for a layer of points."""
+        standing = [marker for marker in self.markers if marker.stands]
+        positions = np.array([marker.position for marker in standing], dtype=float)
+        columns: dict[str, npt.NDArray[Any]] = {
+            "kind": np.array([marker.kind for marker in standing], dtype=object),
+            "cell": np.array([marker.cell for marker in standing], dtype=int),
+            "order": np.array([marker.order for marker in standing], dtype=int),
+            "threshold": np.array(
+                [np.nan if marker.threshold is None else marker.threshold for marker in standing]
+            ),
+        }
+        return positions, columns
+
+    def read_table(self, positions: npt.NDArray[Any], columns: dict[str, Any]) -> None:
+        """Take over what a user changed in a layer of points: moved, removed and loaded markers.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing.
+        """
+        missing = [name for name in ("kind", "cell", "order") if name not in columns]
+        if missing:
+            raise ValueError(f"These points are no markers: they have no column {', '.join(missing)}.")
+        known = {marker.order: marker.position for marker in self.markers if not marker.moved}
+        undone = [marker for marker in self.markers if not marker.stands]
+        thresholds = columns.get("threshold", np.full(len(positions), np.nan))
+        self.markers = undone
+        rows = zip(positions, columns["kind"], columns["cell"], columns["order"], thresholds, strict=True)
+        for position, kind, cell, order, threshold in rows:
+            if kind not in KINDS or not np.isfinite([cell, order]).all():
+                continue  # a point that was added by hand in napari says nothing
+            place = tuple(int(np.floor(float(part) + 0.5)) for part in position)
+            level = float(threshold) if np.isfinite(threshold) else None
+            moved = known.get(int(order)) != place
+            self.markers.append(StoredMarker(str(kind), place, int(cell), int(order), level, moved=moved))
+        self.markers.sort(key=lambda marker: marker.order)

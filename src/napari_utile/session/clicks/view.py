@@ -1,0 +1,188 @@
+"""Actions on many cells at once: accept all certain ones in view, and find the unsure ones."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.clicks.markers import bounding
+from napari_utile.engine.clicks.prompts import cut_sides
+from napari_utile.session.clicks.actions import Action, Clicks, NewMarker, Outcome
+from napari_utile.session.clicks.label_plane import Edit, joined_edits
+from napari_utile.session.clicks.work import Field, Work
+
+__all__ = ["RatedCell", "accept_all", "rate_cells"]
+
+Window = tuple[slice, slice]
+LabelArray = npt.NDArray[np.integer[Any]]
+
+# More than this in view is too much to do at once. Pixels.
+MOST_IN_VIEW = 1 << 24
+# Cells whose centre is in view may reach this far out of it. Pixels.
+_MARGIN = 64
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class RatedCell:
+    """A labelled cell, how sure the model is of it (0 to 1), and its middle (row, column)."""
+
+    label: int
+    confidence: float
+    centre: tuple[float, float]
+
+
+def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
+    """Take every instance whose centre is in view and of which the model is sure enough, as one edit.
+
+    Parameters
+    ----------
+    clicks : Clicks
+    view : Window
+        Rows and columns in view.
+    confidence : float
+        The least confidence, 0..1.
+    """
+    height, width = (part.stop - part.start for part in view)
+    if height <= 0 or width <= 0:
+        return _nothing("The image is not in view.")
+    if height * width > MOST_IN_VIEW:
+        return _nothing("Zoom in first: there is too much in view to accept at once.")
+    return _accept_all(clicks, view, confidence)
+
+
+def _accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
+    window = bounding([view], clicks.labels.shape, _MARGIN)
+    found, rated = yield instances_in(clicks.field, window, clicks.params)
+    top, left = window[0].start, window[1].start
+    present = clicks.labels.read(window)
+    edits: list[Edit] = []
+    markers: list[NewMarker] = []
+    cells: list[int] = []
+    unsure = taken = 0
+    for cell, (rows, columns) in rated:
+        mask = found[rows, columns] == cell.label
+        y, x = top + cell.centre[0], left + cell.centre[1]
+        if not (view[0].start <= y < view[0].stop and view[1].start <= x < view[1].stop):
+            continue
+        free = mask & (present[rows, columns] == 0)
+        if np.count_nonzero(free) < 0.5 * np.count_nonzero(mask):
+            taken += 1
+            continue
+        if cell.confidence < confidence:
+            unsure += 1
+            continue
+        label = clicks.next_label + len(cells)
+        inside_rows, inside_columns = np.nonzero(free)
+        edits.append(
+            Edit(
+                inside_rows + rows.start + top,
+                inside_columns + columns.start + left,
+                np.full(inside_rows.size, label, dtype=np.int64),
+            )
+        )
+        middle = np.argmin(
+            (inside_rows - cell.centre[0] + rows.start) ** 2
+            + (inside_columns - cell.centre[1] + columns.start) ** 2
+        )
+        point = int(edits[-1].rows[middle]), int(edits[-1].columns[middle])
+        markers.append(NewMarker("cell", point, label))
+        cells.append(label)
+    left_out = f"; {unsure} less certain ones were left" if unsure else ""
+    if not edits:
+        known = " All others are labelled." if taken else ""
+        return Outcome(f"No new cell in view is certain enough{left_out}.{known}")
+    clicks.next_label += len(cells)
+    message = f"{len(cells)} cells accepted{left_out}."
+    return Outcome(message, joined_edits(edits), markers=tuple(markers), cells=tuple(cells))
+
+
+def instances_in(field: Field, window: Window, params: InstanceParams) -> Work:
+    """Segment a window; returns its labels and [(RatedCell, box)] of the cells that it does not cut."""
+    probability = yield from field.read_steps(window)
+    cut = cut_sides(window, field.shape)
+    mask = foreground_mask(probability, params, cut)
+    labels = label_instances(probability, mask, params)
+    whole = np.ones(int(labels.max()) + 1, dtype=bool)
+    whole[labels[cut.rim(labels.shape)]] = False
+    ids, confidence = confidences(labels, probability)
+    boxes = ndimage.find_objects(labels)
+    rated = []
+    for label, sure in zip(ids.tolist(), confidence.tolist(), strict=True):
+        if whole[label]:
+            rows, columns = boxes[label - 1]
+            y, x = (float(part.mean()) for part in np.nonzero(labels[rows, columns] == label))
+            rated.append((RatedCell(label, sure, (y + rows.start, x + columns.start)), (rows, columns)))
+    return labels, rated
+
+
+def rate_cells(
+    field: Field, labels: LabelArray, window: Window
+) -> Generator[tuple[int, int], None, list[RatedCell]]:
+    """Rate the labelled cells of a window by how sure the model is, the least sure first.
+
+    Parameters
+    ----------
+    field : Field
+    labels : (y, x) integer array
+        A copy of the labels in the window.
+    window : Window
+
+    Yields
+    ------
+    (int, int)
+        Blocks done, and in all.
+    """
+    blocks = _blocks_with_cells(labels)
+    probability = np.zeros(labels.shape, dtype=np.float32)
+    for done, (rows, columns) in enumerate(blocks):
+        yield done, len(blocks)
+        in_plane = (
+            slice(rows.start + window[0].start, rows.stop + window[0].start),
+            slice(columns.start + window[1].start, columns.stop + window[1].start),
+        )
+        steps = field.read_steps(in_plane)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                probability[rows, columns] = end.value
+                break
+            yield done, len(blocks)
+    ids, confidence = confidences(labels, probability)
+    numbers = np.searchsorted(ids, labels) + 1
+    numbers[labels == 0] = 0
+    centres = ndimage.center_of_mass(numbers > 0, numbers, np.arange(1, ids.size + 1)) if ids.size else []
+    rated = [
+        RatedCell(int(label), float(sure), (float(y) + window[0].start, float(x) + window[1].start))
+        for label, sure, (y, x) in zip(ids, confidence, centres, strict=True)
+    ]
+    return sorted(rated, key=lambda cell: (cell.confidence, cell.label))
+
+
+def _blocks_with_cells(labels: LabelArray) -> list[Window]:
+    """Cut an array into blocks, and crop each to the cells in it; blocks without cells are left out."""
+    blocks = []
+    for top in range(0, labels.shape[0], _BLOCK):
+        for left in range(0, labels.shape[1], _BLOCK):
+            found = ndimage.find_objects(
+                (labels[top : top + _BLOCK, left : left + _BLOCK] != 0).astype(np.uint8)
+            )
+            if found and found[0] is not None:
+                rows, columns = found[0]
+                around = (
+                    slice(rows.start + top, rows.stop + top),
+                    slice(columns.start + left, columns.stop + left),
+                )
+                blocks.append(bounding([around], (labels.shape[0], labels.shape[1]), margin=2))
+    return blocks
+
+
+def _nothing(message: str) -> Action:
+    yield from ()
+    return Outcome(message)

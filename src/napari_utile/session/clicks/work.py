@@ -1,0 +1,88 @@
+"""The slow part of clicks: reading the probability, as generators to be run off the GUI thread."""
+
+from collections.abc import Generator
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.clicks.markers import Marker, cells_from_markers
+from napari_utile.engine.clicks.prompts import cell_steps
+
+__all__ = ["Field", "Work", "corner", "crop", "find_cell", "find_marked", "in_plane", "local", "read_window"]
+
+Point = tuple[int, int]
+Window = tuple[slice, slice]
+FloatArray = npt.NDArray[np.float32]
+Work = Generator[None, None, Any]
+"""Something slow; every yield is a point to stop at."""
+
+
+class Field(Protocol):
+    """What actions need of a `napari_utile.engine.inference.probability_field.ProbabilityField`."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the plane."""
+
+    def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
+        """Read a window; every yield is a point to stop at."""
+
+
+def find_cell(field: Field, point: Point, params: InstanceParams, radius: int) -> Work:
+    """Find the cell at a point, reading the probability where it is needed."""
+    steps = cell_steps(field.shape, point, params, radius)
+    return _answered(field, steps)
+
+
+def find_marked(field: Field, markers: list[Marker], params: InstanceParams, radius: int) -> Work:
+    """Make the cells that markers ask for."""
+    return _answered(field, cells_from_markers(field.shape, markers, params, radius))
+
+
+def _answered(field: Field, steps: Generator[Window, FloatArray, Any]) -> Work:
+    """Answer every window that a generator asks for."""
+    try:
+        window = next(steps)
+        while True:
+            probability = yield from field.read_steps(window)
+            window = steps.send(probability)
+    except StopIteration as end:
+        return end.value
+
+
+def read_window(field: Field, window: Window) -> Work:
+    """Read a window; returns its probability and where it lies."""
+    probability = yield from field.read_steps(window)
+    return probability, window
+
+
+def corner(window: Window) -> Point:
+    """Return the first pixel of a window."""
+    return window[0].start, window[1].start
+
+
+def local(point: Point, window: Window) -> Point:
+    """Express a pixel of the plane in coordinates of a window."""
+    return point[0] - window[0].start, point[1] - window[1].start
+
+
+def in_plane(point: Point, window: Window) -> Point:
+    """Express a pixel of a window in coordinates of the plane."""
+    return point[0] + window[0].start, point[1] + window[1].start
+
+
+def crop(probability: FloatArray, window: Window, box: Window) -> FloatArray:
+    """Cut a box out of a window that was read; what was not read counts as probability 0."""
+    shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+    cut = np.zeros(shape, dtype=np.float32)
+    (y0, y1), (x0, x1) = (
+        (max(read.start, wanted.start), min(read.stop, wanted.stop))
+        for read, wanted in zip(window, box, strict=True)
+    )
+    if y0 < y1 and x0 < x1:
+        cut[y0 - box[0].start : y1 - box[0].start, x0 - box[1].start : x1 - box[1].start] = probability[
+            y0 - window[0].start : y1 - window[0].start, x0 - window[1].start : x1 - window[1].start
+        ]
+    return cut

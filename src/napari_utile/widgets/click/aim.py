@@ -1,0 +1,205 @@
+"""Where clicks go: a plane of an image and of a label layer on the same grid."""
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.session.clicks.features import CellTable
+from napari_utile.session.clicks.field import FieldRequest, pixels_key
+from napari_utile.session.clicks.label_plane import LabelPlane
+from napari_utile.session.clicks.marker_store import MarkerStore
+from napari_utile.widgets.click.layers import MarkerLayer, grid_problem, new_labels
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.source_picker import Source
+from napari_utile.widgets.viewer.layers import plain_viewer
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["Aim", "Aims", "ClickSettings", "Target", "position_on"]
+
+Point = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ClickSettings:
+    """What the dock says.
+
+    Attributes
+    ----------
+    params : SegmentParams
+        Model, channels, diameter, device and precision.
+    instances : InstanceParams, optional
+        None takes what the model suggests.
+    overwrite : bool
+        Whether new cells take pixels of others.
+    """
+
+    params: SegmentParams = field(default_factory=SegmentParams)
+    instances: InstanceParams | None = None
+    overwrite: bool = False
+
+
+@dataclass(eq=False)
+class Target:
+    """A label layer that is being edited, with all that belongs to it."""
+
+    store: MarkerStore
+    markers: MarkerLayer
+    next_label: int | None = None
+    tables: dict[tuple[Any, ...], CellTable] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Aim:
+    """Where clicks go now: a plane of an image and of a label layer. Captured by each click."""
+
+    source: Source
+    labels: Any
+    plane: LabelPlane
+    request: FieldRequest
+    settings: ClickSettings
+    target: Target
+
+    @property
+    def table(self) -> CellTable:
+        """The feature rows of this plane's cells."""
+        key = self.source.place.key
+        if key not in self.target.tables:
+            self.target.tables[key] = CellTable(self.source.plane)
+        return self.target.tables[key]
+
+
+class Aims(QObject):
+    """Finds where clicks go, and looks again when image, plane, label layer or settings change.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    read_source : callable
+        Reads the chosen image; raises one clear sentence where there is none.
+    settings : callable
+    target : callable
+        The chosen label layer, None for a new one.
+
+    Attributes
+    ----------
+    target_made : Signal(object)
+        A label layer that was made.
+    labels_changed : Signal
+        The pixels of a label layer changed, by painting, undo or redo.
+    forgotten : Signal
+        Something else changed.
+    """
+
+    target_made = Signal(object)
+    labels_changed = Signal()
+    forgotten = Signal()
+
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        read_source: Callable[[], Source],
+        settings: Callable[[], ClickSettings],
+        target: Callable[[], Any],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._read_source, self._settings, self._chosen_target = read_source, settings, target
+        self._targets: weakref.WeakKeyDictionary[Any, Target] = weakref.WeakKeyDictionary()
+        self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.current: Aim | None = None
+        self._connections = Connections(self)
+        self._connections.connect(self._viewer.dims.events.current_step, self.forget)
+        self._connections.connect(self._viewer.dims.events.order, self.forget)
+        self._connections.connect(self._viewer.layers.events.removed, self.forget)
+
+    def forget(self, _: object = None) -> None:
+        """Look again at the choices before the next click; clicks that wait keep theirs."""
+        if self.current is not None:
+            self.current = None
+            self.forgotten.emit()
+
+    def aim(self, *, make: bool = False) -> Aim | None:
+        """Return where clicks go now; with `make`, a label layer is made where there is none yet.
+
+        Raises
+        ------
+        ValueError, UtileError
+            In one sentence, where clicks can go nowhere.
+        """
+        labels = self._chosen_target()
+        if self.current is not None and (labels is not None or not make):
+            return self.current
+        source = self._read_source()
+        if labels is None:
+            if not make:
+                return None
+            labels = new_labels(self._viewer, source.layer, source.place)
+            self._targets[labels] = self._new_target(next_label=1)
+            self.target_made.emit(labels)
+        if problem := grid_problem(labels, source.layer, source.place):
+            raise ValueError(problem)
+        if labels not in self._targets:
+            self._targets[labels] = self._new_target()
+        self._watch(labels, source.layer)
+        settings = self._settings()
+        told = (source.layer.unique_id, id(source.layer.data), source.place.index, source.place.channel_axis)
+        params = replace(settings.params, channels=source.channels)
+        request = FieldRequest(source.plane, params, pixels_key(source.plane, repr(told)))
+        plane = LabelPlane(labels.data, source.place.result_index)
+        self.current = Aim(source, labels, plane, request, settings, self._targets[labels])
+        return self.current
+
+    def _new_target(self, next_label: int | None = None) -> Target:
+        store = MarkerStore()
+        return Target(store, MarkerLayer(self._viewer, store), next_label)
+
+    def _watch(self, labels: Any, image: Any) -> None:
+        if labels not in self._watched:
+            self._watched.add(labels)
+            self._connections.connect(labels.events.paint, self._changed)
+            self._connections.connect(labels.events.set_data, self._changed)
+            self._connections.connect(labels.events.data, self.forget)
+        if image not in self._watched:
+            self._watched.add(image)
+            self._connections.connect(image.events.data, self.forget)
+            self._connections.connect(image.events.set_data, self.forget)
+
+    def pixel_at(self, position: Any) -> Point | None:
+        """Return the pixel of the image's plane at a world position, None outside of the image."""
+        try:
+            source = self.current.source if self.current is not None else self._read_source()
+        except Exception:  # noqa: BLE001  there is no image: every click is outside
+            return None
+        spare = len(position) - source.layer.ndim
+        data = np.asarray(source.layer.world_to_data(tuple(position)[max(spare, 0) :]), dtype=float)
+        y, x = (int(np.floor(data[axis] + 0.5)) for axis in source.place.axes)
+        height, width = source.place.plane_shape
+        return (y, x) if 0 <= y < height and 0 <= x < width else None
+
+    def is_cell(self, pixel: Point) -> bool:
+        """Whether a pixel is labelled."""
+        try:
+            aim = self.aim()
+        except Exception:  # noqa: BLE001  said when clicked
+            return False
+        return aim is not None and aim.plane.at(pixel) != 0
+
+    def _changed(self, _: object = None) -> None:
+        self.labels_changed.emit()
+
+
+def position_on(plane: LabelPlane, point: Point) -> tuple[int, ...]:
+    """Return the index, on every axis of a label array, of a pixel of one of its planes."""
+    return tuple(
+        point[plane.axes.index(axis)] if isinstance(entry, slice) else entry
+        for axis, entry in enumerate(plane.index)
+    )

@@ -1,0 +1,253 @@
+"""The Click dock: one click, one cell; further clicks correct it."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from napari_utile.session.clicks.field import ReadyField
+from napari_utile.session.jobs import Choices, choices_job
+from napari_utile.widgets.click.aim import Aims, ClickSettings
+from napari_utile.widgets.click.form import ClickForm
+from napari_utile.widgets.click.mouse import ClickMouse
+from napari_utile.widgets.click.tool import ClickTool
+from napari_utile.widgets.click.unsure import UnsureWalk
+from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.worker import run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["ClickDock"]
+
+_UNSURE_KEY = "U"
+
+
+class ClickDock(QWidget):
+    """Click on cells to outline and label them.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose canvas is clicked.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session_of(viewer)
+        self._suggested_by = ""
+        self.form = ClickForm(self._viewer, self._session)
+        self.aims = Aims(
+            self._viewer, self.form.source.read, self._settings, lambda: self.form.target.layer, self
+        )
+        self.tool = ClickTool(self._viewer, self._session, self.aims, self)
+        self.unsure = UnsureWalk(self._viewer, self.aims, self.tool)
+        self.mouse = ClickMouse(self._viewer, self.aims.pixel_at, self.aims.is_cell, self._listens, self)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(self.form)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        self.setMinimumWidth(300)
+        self._connect()
+        run_job(choices_job(), on_done=self._show_choices, on_error=self._say_error, owner=self)
+        self._image_changed()
+        self.form.set_on(False)
+
+    def _connect(self) -> None:
+        form, tool = self.form, self.tool
+        form.toggle.clicked.connect(self.set_on)
+        form.smaller.clicked.connect(lambda: tool.resize(-1))
+        form.larger.clicked.connect(lambda: tool.resize(1))
+        form.undo.clicked.connect(lambda: self._history("undo"))
+        form.redo.clicked.connect(lambda: self._history("redo"))
+        form.accept.clicked.connect(lambda: tool.accept_all(form.confidence.value() / 100))
+        form.unsure.clicked.connect(self.unsure.next)
+        form.apply_again.clicked.connect(tool.apply_markers)
+        form.source.changed.connect(self._image_changed)
+        form.target.layer_changed.connect(self.aims.forget)
+        form.instances.changed.connect(self._instances_changed)
+        form.diameter.changed.connect(self.aims.forget)
+        form.compute.changed.connect(self.aims.forget)
+        form.overwrite.clicked.connect(self.aims.forget)
+        self.aims.target_made.connect(form.target.set_layer)
+        tool.said.connect(form.status.say)
+        tool.failed.connect(self._say_error)
+        tool.selected_changed.connect(self._describe)
+        tool.model_ready.connect(self._model_ready)
+        tool.queue.busy_changed.connect(self._busy)
+        self.mouse.clicked.connect(self._clicked)
+        self.mouse.dragged.connect(tool.merge)
+        self.mouse.moved.connect(tool.hover)
+        self.mouse.scrolled.connect(lambda _, steps: tool.resize(steps))
+        self._connections = Connections(self)
+        self._connections.connect(self._session.events.model, self._model_changed)
+        self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
+        self._session.on_close(self._close_down)
+        mouse, outline, viewer = self.mouse, self.tool.outline, self._viewer
+        when_deleted(self, lambda: _let_go(viewer, mouse, outline))
+
+    # On and off.
+
+    @property
+    def on(self) -> bool:
+        """Whether clicks are for cells."""
+        return self.form.toggle.isChecked()
+
+    def set_on(self, on: bool) -> None:
+        """Begin or stop listening to the mouse."""
+        if on:
+            try:
+                aim = self.aims.aim(make=True)
+                assert aim is not None
+            except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+                self.form.set_on(False)
+                self._say_error(error)
+                return
+            self._viewer.layers.selection.active = aim.labels
+            aim.labels.mode = "pan_zoom"
+            self.mouse.install()
+            self._bind_key()
+            self.form.status.say("Move over the image and click on a cell.")
+            self.tool.make_ready()
+        else:
+            self.mouse.remove()
+            _unbind_key(self._viewer)
+            self.tool.stop()
+            self.form.status.say("")
+        self.form.set_on(on)
+
+    def _listens(self) -> bool:
+        """Whether a click is meant for cells: not while another tool of napari is in use."""
+        if not self.on or self._viewer.dims.ndisplay != 2:
+            return False
+        active = self._viewer.layers.selection.active
+        return active is None or str(getattr(active, "mode", "pan_zoom")).lower().endswith("pan_zoom")
+
+    def _bind_key(self) -> None:
+        if _bound_to_key(self._viewer) is None:
+            self._viewer.bind_key(_UNSURE_KEY, _next_unsure_of(self))
+
+    # What the mouse and the buttons ask for.
+
+    def _clicked(self, pixel: Any, gesture: str) -> None:
+        if pixel is None:
+            self.form.status.say("That is outside of the image.")
+            return
+        wanted = {"shift": "split", "control": "remove", "background": "background"}
+        name = wanted.get(gesture, self.form.gesture)
+        act = {
+            "take": self.tool.take,
+            "split": self.tool.split,
+            "merge": self.tool.merge_with_selected,
+            "background": self.tool.push_back,
+            "remove": self.tool.remove,
+        }[name]
+        act(pixel)
+
+    def _history(self, name: str) -> None:
+        layer = self.form.target.layer
+        if layer is not None:
+            getattr(layer, name)()
+
+    def _settings(self) -> ClickSettings:
+        params = replace(
+            self.form.compute.value(), model=self._session.model, diameter=self.form.diameter.value()
+        )
+        own = self.form.instances.value() if self._suggested_by == self._session.model else None
+        return ClickSettings(params, own, self.form.overwrite.isChecked())
+
+    def _instances_changed(self) -> None:
+        self._suggested_by = self._session.model  # the user's values count from now on
+        self.aims.forget()
+
+    def _model_changed(self, _: object = None) -> None:
+        self.aims.forget()
+        if self.on:
+            self.tool.make_ready()
+
+    def _image_changed(self) -> None:
+        self.form.set_has_image(self.form.source.layer is not None)
+        self.aims.forget()
+
+    def _layer_removed(self, event: Any) -> None:
+        if self.on and (self.form.source.layer is None or self.form.target.layer is None):
+            self.set_on(False)
+            self.form.status.say("Off: the layer was removed.")
+
+    # What the user sees.
+
+    def _show_choices(self, choices: Choices) -> None:
+        self.form.model.set_choices(choices)
+
+    def _model_ready(self, ready: ReadyField) -> None:
+        self.form.source.set_model_channels(ready.channels)
+        if self._suggested_by != self._session.model:
+            self.form.instances.set_value(ready.suggested)
+        if self.form.status.text().startswith("Loading"):
+            self.form.status.say("Ready: click on a cell.")
+
+    def _describe(self, label: int) -> None:
+        layer = self.form.target.layer
+        self.form.show_cell("" if not label or layer is None else _described(label, layer.features))
+
+    def _busy(self, count: int) -> None:
+        self.form.toggle.setText(
+            f"Clicking cells: {count} waiting"
+            if count > 1
+            else "Clicking cells: on"
+            if self.on
+            else "Click cells"
+        )
+
+    def _say_error(self, error: Exception) -> None:
+        self.form.status.problem(sentence_of(error))
+
+    def _close_down(self) -> None:
+        self.mouse.remove()
+        self.tool.queue.drop()
+
+
+def _next_unsure_of(dock: ClickDock) -> Any:
+    walk = dock.unsure
+
+    def next_unsure_cell(_: Any) -> None:
+        """Go to the next cell by how unsure the model is of it."""
+        walk.next()
+
+    return next_unsure_cell
+
+
+def _bound_to_key(viewer: "napari.viewer.Viewer") -> Any:
+    return next((function for key, function in viewer.keymap.items() if str(key) == _UNSURE_KEY), None)
+
+
+def _unbind_key(viewer: "napari.viewer.Viewer") -> None:
+    if getattr(_bound_to_key(viewer), "__name__", "") == "next_unsure_cell":
+        viewer.bind_key(_UNSURE_KEY, None)
+
+
+def _let_go(viewer: "napari.viewer.Viewer", mouse: ClickMouse, outline: Any) -> None:
+    """Give mouse and key back when Qt deletes the dock."""
+    mouse.remove()
+    _unbind_key(viewer)
+    outline.remove()
+
+
+def _described(label: int, features: Any) -> str:
+    """Describe a cell by its row of features."""
+    text = f"Cell {label} is selected"
+    if "index" not in features or "area_px" not in features:
+        return f"{text}."
+    row = features[features["index"] == label]
+    if len(row) == 0:
+        return f"{text}."
+    first = row.iloc[0]
+    parts = [f"{first['area_px']:.0f} px"]
+    if "confidence" in row and first["confidence"] == first["confidence"]:
+        parts.append(f"{first['confidence']:.0%} sure")
+    return f"{text}: {', '.join(parts)}."

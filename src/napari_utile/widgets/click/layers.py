@@ -1,0 +1,273 @@
+"""The layers that clicks work with: the label layer they edit, the markers, and the outline under the mouse."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_utile.session.clicks.marker_store import MarkerStore
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
+from napari_utile.widgets.viewer.result_layers import empty_data
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+__all__ = ["MarkerLayer", "OutlineLayer", "grid_problem", "new_labels"]
+
+Window = tuple[slice, slice]
+BoolArray = npt.NDArray[np.bool_]
+
+_COLOURS = {"cell": "#4cc9f0", "split": "#f9c74f", "background": "#f94144"}
+_HOVER, _SELECTED = 1, 2
+_OUTLINES = {_HOVER: "#ffffff", _SELECTED: "#ffe14d", None: "transparent"}
+# Hovered and selected cell are shown together where one picture of at most this many pixels holds both.
+_LARGEST_OUTLINE = 1 << 20
+
+
+def new_labels(
+    viewer: "napari.viewer.Viewer", source: "napari.layers.Layer", place: Place
+) -> "napari.layers.Labels":
+    """Add an empty label layer on the grid of an image, with all of its axes but channels."""
+    from napari.layers import Labels
+
+    viewer = plain_viewer(viewer)
+    layer = Labels(
+        empty_data(place, np.dtype(np.int32)),
+        name=f"{source.name} cells",
+        opacity=0.5,
+        **space_of(source, place.result_axes),
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
+def grid_problem(labels: "napari.layers.Labels", source: "napari.layers.Layer", place: Place) -> str | None:
+    """Say in one sentence why clicks on an image cannot go into a label layer; None where they can."""
+    if labels.multiscale:
+        return f"napari cannot edit the multiscale layer {labels.name}; choose another one, or a new layer."
+    if tuple(labels.data.shape) != place.result_shape:
+        return (
+            f"{labels.name} has the shape {_by(labels.data.shape)}, the image {_by(place.result_shape)}; "
+            "choose another layer, or a new one."
+        )
+    if not isinstance(labels.data, np.ndarray) and hasattr(labels.data, "dask"):
+        return f"{labels.name} is computed on demand (dask) and cannot be edited; choose a new layer."
+    corners = [np.zeros(labels.ndim), np.asarray(labels.data.shape, dtype=float) - 1]
+    on_image = [_in_source(corner, source, place) for corner in corners]
+    here = [np.asarray(labels.data_to_world(corner), dtype=float) for corner in corners]
+    size = max(float(np.abs(on_image[1] - on_image[0]).max()), 1e-12) / max(max(labels.data.shape), 1)
+    if any(np.abs(a - b).max() > 0.5 * size for a, b in zip(here, on_image, strict=True)):
+        return f"{labels.name} lies elsewhere than the image, or has other units; choose a new layer."
+    return None
+
+
+def _in_source(corner: npt.NDArray[Any], source: "napari.layers.Layer", place: Place) -> npt.NDArray[Any]:
+    """Return the world position, along the axes of a result, of a pixel given on those axes."""
+    full = np.zeros(source.ndim)
+    axes = list(place.result_axes)
+    full[axes] = corner
+    return np.asarray(source.data_to_world(full), dtype=float)[axes]
+
+
+def _by(shape: Sequence[int]) -> str:
+    return " x ".join(str(int(size)) for size in shape)
+
+
+class OutlineLayer:
+    """A small label layer that shows outlines of the hovered and the selected cell; it holds no data."""
+
+    NAME = "U-Tile outline"
+
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        self._viewer = plain_viewer(viewer)
+        self._layer: Any = None
+        self._space: dict[str, Any] = {}
+
+    def show(
+        self,
+        labels: "napari.layers.Labels",
+        index: tuple[int | slice, ...],
+        hover: tuple[Window, BoolArray] | None,
+        selected: tuple[Window, BoolArray] | None,
+    ) -> None:
+        """Outline up to two masks, each given with its window in the plane at `index` of a label layer."""
+        parts = [
+            (part, value) for part, value in ((selected, _SELECTED), (hover, _HOVER)) if part is not None
+        ]
+        if not parts:
+            self.clear()
+            return
+        window = _around([part[0] for part, _ in parts])
+        if (
+            len(parts) > 1
+            and (window[0].stop - window[0].start) * (window[1].stop - window[1].start) > _LARGEST_OUTLINE
+        ):
+            parts = parts[1:]
+            window = _around([parts[0][0][0]])
+        picture = np.zeros([part.stop - part.start for part in window], dtype=np.uint8)
+        for (where, mask), value in parts:
+            rows, columns = (
+                slice(part.start - whole.start, part.stop - whole.start)
+                for part, whole in zip(where, window, strict=True)
+            )
+            picture[rows, columns][mask] = value
+        self._draw(labels, index, window, picture)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        if self._layer is not None and self._layer in self._viewer.layers and self._layer.visible:
+            self._layer.visible = False
+
+    def remove(self) -> None:
+        """Take the layer away."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._viewer.layers.remove(self._layer)
+        self._layer = None
+
+    def _draw(
+        self,
+        labels: "napari.layers.Labels",
+        index: tuple[int | slice, ...],
+        window: Window,
+        picture: npt.NDArray[np.uint8],
+    ) -> None:
+        offset, shape, parts = np.zeros(labels.ndim), [], iter(window)
+        for axis, entry in enumerate(index):
+            if isinstance(entry, slice):
+                part = next(parts)
+                offset[axis] = part.start
+                shape.append(part.stop - part.start)
+            else:
+                offset[axis] = entry
+                shape.append(1)
+        data = picture.reshape(shape)
+        space = space_of(labels, range(labels.ndim))
+        linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
+        space["translate"] = space["translate"] + linear @ offset
+        if self._layer is None or self._layer not in self._viewer.layers or self._layer.ndim != labels.ndim:
+            self.remove()
+            self._make(data, space)
+            return
+        # Every assignment draws the layer again, so only what changed is assigned.
+        for name, value in space.items():
+            if name not in ("units", "axis_labels") and not np.array_equal(value, self._space[name]):
+                setattr(self._layer, name, value)
+        self._space = space
+        if not np.array_equal(data, self._layer.data):
+            self._layer.data = data
+        if not self._layer.visible:
+            self._layer.visible = True
+
+    def _make(self, data: npt.NDArray[np.uint8], space: dict[str, Any]) -> None:
+        from napari.layers import Labels
+        from napari.utils.colormaps import DirectLabelColormap
+
+        active = self._viewer.layers.selection.active
+        self._space = space
+        self._layer = Labels(
+            data, name=self.NAME, opacity=1.0, colormap=DirectLabelColormap(color_dict=_OUTLINES), **space
+        )
+        self._layer.contour = 1
+        self._viewer.add_layer(self._layer)
+        self._viewer.layers.selection.active = active
+
+
+class MarkerLayer:
+    """A layer of points that shows the markers; what a user moves or deletes there counts."""
+
+    def __init__(self, viewer: "napari.viewer.Viewer", store: MarkerStore) -> None:
+        self._viewer = plain_viewer(viewer)
+        self._store = store
+        self._writing = False
+        self.layer: Any = None
+
+    def show(self, labels: "napari.layers.Labels") -> None:
+        """Show the markers that stand."""
+        positions, columns = self._store.table()
+        if self.layer is None or self.layer not in self._viewer.layers:
+            if len(positions) == 0:
+                return
+            self._make(labels)
+        if self._shows(positions, columns):
+            return
+        self._writing = True
+        try:
+            layer = self.layer
+            if len(positions) == 0:
+                layer.data = np.empty((0, labels.ndim))
+                return
+            layer.data = positions
+            layer.features = columns
+            layer.face_color = np.array([_rgba(kind) for kind in columns["kind"]])
+            layer.selected_data = set()
+            layer.refresh()
+        finally:
+            self._writing = False
+
+    def _shows(self, positions: npt.NDArray[Any], columns: dict[str, npt.NDArray[Any]]) -> bool:
+        """Whether the layer shows these markers already; drawing points anew is slow."""
+        shown = self.layer.features
+        return np.array_equal(np.asarray(self.layer.data).reshape(-1), positions.reshape(-1)) and all(
+            name in shown and list(shown[name]) == list(column)
+            for name, column in columns.items()
+            if name != "threshold"
+        )
+
+    def _make(self, labels: "napari.layers.Labels") -> None:
+        from napari.layers import Points
+
+        active = self._viewer.layers.selection.active
+        self.layer = Points(
+            np.empty((0, labels.ndim)),
+            ndim=labels.ndim,
+            name=f"{labels.name} markers",
+            size=5,
+            border_color="black",
+            border_width=0.15,
+            **space_of(labels, range(labels.ndim)),
+        )
+        self.layer.events.data.connect(self._changed)
+        self._viewer.add_layer(self.layer)
+        self._viewer.layers.selection.active = active
+
+    def adopt_opened(self, labels: "napari.layers.Labels") -> None:
+        """Take over the topmost layer of points that holds markers, for example one that was saved."""
+        for layer in reversed(self._viewer.layers):
+            columns = dict(getattr(layer, "features", {}))
+            is_points = type(layer).__name__ == "Points" and layer.ndim == labels.ndim
+            if is_points and {"kind", "cell", "order"} <= set(columns):
+                self._store.read_table(np.asarray(layer.data), columns)
+                self.layer = layer
+                layer.events.data.connect(self._changed)
+                return
+
+    def remove(self) -> None:
+        """Take the layer away."""
+        if self.layer is not None and self.layer in self._viewer.layers:
+            self._viewer.layers.remove(self.layer)
+        self.layer = None
+
+    def _changed(self, event: Any = None) -> None:
+        if self._writing or self.layer is None or str(getattr(event, "action", "")).endswith("ing"):
+            return
+        self._store.read_table(np.asarray(self.layer.data), dict(self.layer.features))
+
+
+def _rgba(kind: str) -> npt.NDArray[Any]:
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    return np.asarray(transform_color(_COLOURS[kind])[0])
+
+
+def _around(windows: Sequence[Window]) -> Window:
+    """Return a window with a margin of a pixel: outlines are not drawn at the border of a picture."""
+    rows, columns = (
+        slice(
+            min(window[axis].start for window in windows) - 1,
+            max(window[axis].stop for window in windows) + 1,
+        )
+        for axis in (0, 1)
+    )
+    return rows, columns

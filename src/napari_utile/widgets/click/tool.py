@@ -1,0 +1,351 @@
+"""Clicks on the canvas become cells in a label layer: what the Click dock does, without its looks."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_utile.session.clicks.actions import Action, Clicks, Outcome
+from napari_utile.session.clicks.field import FieldStore, ReadyField
+from napari_utile.session.clicks.label_plane import LabelPlane
+from napari_utile.session.clicks.view import accept_all
+from napari_utile.session.clicks.work import find_cell
+from napari_utile.widgets.click.aim import Aim, Aims, position_on
+from napari_utile.widgets.click.layers import OutlineLayer
+from napari_utile.widgets.click.queue import ClickQueue
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.regions import region_in_view
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.session.state import Session
+
+__all__ = ["ClickTool"]
+
+Point = tuple[int, int]
+
+
+class ClickTool(QObject):
+    """Turns intents into actions, carries them out in order, and shows what came of them.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    aims : Aims
+        Says where clicks go.
+
+    Attributes
+    ----------
+    said : Signal(str, str)
+        A sentence and its kind: "info", "good" or "problem".
+    failed : Signal(object)
+        An exception to be said in one sentence.
+    selected_changed : Signal(int)
+        0 for none.
+    model_ready : Signal(object)
+        The `ReadyField` in use.
+    """
+
+    said = Signal(str, str)
+    failed = Signal(object)
+    selected_changed = Signal(int)
+    model_ready = Signal(object)
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: "Session", aims: Aims, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session
+        self._fields = FieldStore(session)
+        self._aims = aims
+        self._selected: tuple[int, Point] | None = None
+        self._hover: Any = None
+        self.outline = OutlineLayer(self._viewer)
+        self.queue = ClickQueue(self)
+        self.queue.failed.connect(self.failed)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._follow_labels)
+        aims.labels_changed.connect(self._later.start)
+        aims.forgotten.connect(self._forget_hover)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.result, self._segmented)
+
+    @property
+    def selected(self) -> int:
+        """Label of the selected cell, 0 for none."""
+        return self._selected[0] if self._selected else 0
+
+    # What the user asks for.
+
+    def take(self, pixel: Point) -> None:
+        """Take or select the cell at a pixel."""
+        self._do(lambda clicks: clicks.take(pixel), pixel)
+
+    def split(self, pixel: Point) -> None:
+        """Split the cell at a pixel."""
+        self._do(lambda clicks: clicks.split(pixel), pixel)
+
+    def push_back(self, pixel: Point) -> None:
+        """Say that a pixel is background."""
+        self._do(lambda clicks: clicks.push_back(pixel), pixel)
+
+    def remove(self, pixel: Point) -> None:
+        """Remove the cell at a pixel."""
+        self._do(lambda clicks: clicks.remove(pixel), pixel)
+
+    def merge(self, pixels: list[Point]) -> None:
+        """Merge the cells along a way."""
+        self._do(lambda clicks: clicks.merge(pixels), pixels[0] if pixels else None)
+
+    def merge_with_selected(self, pixel: Point) -> None:
+        """Merge the cell at a pixel into the selected one."""
+        start = self._selected[1] if self._selected else pixel
+        self.merge([start, pixel])
+
+    def resize(self, steps: int) -> None:
+        """Grow or shrink the selected cell, as it is when its turn comes."""
+
+        def action(clicks: Clicks) -> Action:
+            if self._selected is None:
+                return clicks.merge([])
+            return clicks.resize(self._selected[1], steps)
+
+        if self._selected is None:
+            self.said.emit("Click on a cell first, then make it larger or smaller.", "info")
+            return
+        self._do(action, self._selected[1])
+
+    def apply_markers(self) -> None:
+        """Make the cells with markers anew; where none were set, those of a layer of points that was opened."""
+        try:
+            aim = self._aims.aim(make=True)
+            if aim is not None and not aim.target.store.markers:
+                aim.target.markers.adopt_opened(aim.labels)
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self.failed.emit(error)
+            return
+        self._do(lambda clicks: clicks.apply_markers(), None)
+
+    def accept_all(self, confidence: float) -> None:
+        """Take all certain cells in view."""
+        try:
+            aim = self._aims.aim(make=True)
+            assert aim is not None
+            view = region_in_view(self._viewer, aim.source.layer, aim.source.place)
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self.failed.emit(error)
+            return
+        self.said.emit("Looking at what is in view…", "info")
+        self._do(lambda clicks: accept_all(clicks, view, confidence), None)
+
+    def make_ready(self) -> None:
+        """Load the model before the first click, so that it is answered at once."""
+        try:
+            aim = self._aims.aim()
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self.failed.emit(error)
+            return
+        if aim is not None and self._fields.known(aim.request) is None:
+            self.queue.add(lambda: self.ready(aim), lambda _: None)
+
+    def _do(self, action: Callable[[Clicks], Action], pixel: Point | None) -> None:
+        try:
+            aim = self._aims.aim(make=True)
+            assert aim is not None
+            if not aim.labels.visible:
+                raise ValueError(f"{aim.labels.name} is hidden; show it to click on its cells.")
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self.failed.emit(error)
+            return
+        self.queue.add(lambda: self._steps(aim, action), lambda outcome: self._done(aim, outcome, pixel))
+
+    def ready(self, aim: Aim) -> Any:
+        """Load what an aim needs, if it is not there yet: the first step of an action."""
+        ready = self._fields.known(aim.request)
+        if ready is None:
+            self.said.emit("Loading the model…", "info")
+            segmented = self._session.result_of(aim.source.layer, aim.source.place.key)
+            ready = yield self._fields.get_ready(aim.request, segmented)
+            self.model_ready.emit(ready)
+        return ready
+
+    def _steps(self, aim: Aim, action: Callable[[Clicks], Action]) -> Any:
+        ready: ReadyField = yield from self.ready(aim)
+        target = aim.target
+        if target.next_label is None:
+            target.next_label = (yield _highest(aim.labels.data)) + 1
+        plane = LabelPlane(aim.labels.data, aim.plane.index)  # a user may have replaced the data meanwhile
+        target.store.follow(_reader(aim.labels.data))
+        clicks = Clicks(
+            plane,
+            ready.field,
+            aim.settings.instances or ready.suggested,
+            target.next_label,
+            [marker for marker in target.store.on_plane(plane.index) if plane.holds(marker.point)],
+            aim.settings.overwrite,
+            ready.radius,
+            aim.table.windows,
+        )
+        outcome: Outcome = yield from action(clicks)
+        if clicks.next_label - 1 > np.iinfo(aim.labels.data.dtype).max:
+            raise ValueError(
+                f"{aim.labels.name} ({aim.labels.data.dtype}) has no label left; use a new layer."
+            )
+        target.next_label = clicks.next_label
+        return outcome
+
+    # What came of it.
+
+    def _done(self, aim: Aim, outcome: Outcome, pixel: Point | None) -> None:
+        labels, target = aim.labels, aim.target
+        if labels not in self._viewer.layers:
+            self.said.emit("The label layer was removed; the click changed nothing.", "problem")
+            return
+        edit = outcome.edit
+        if edit is not None and len(edit):
+            with labels.block_history():
+                labels.data_setitem(aim.plane.full_index(edit), edit.values)
+            for label in outcome.cells:
+                target.store.follow(_reader(labels.data))
+                aim.table.note({label: edit.window})
+        for marker in outcome.markers:
+            target.store.add(marker, position_on(aim.plane, marker.point))
+        if outcome.threshold is not None and outcome.selected:
+            target.store.set_threshold(outcome.selected, outcome.threshold)
+        if outcome.selected is not None:
+            self.select(outcome.selected, _point_in(aim.plane, outcome, pixel))
+        self._hover = None
+        self._follow_labels()
+        self.said.emit(outcome.message, "good" if edit is not None else "info")
+
+    def select(self, label: int, point: Point | None) -> None:
+        """Select the cell with a label, of which `point` is a pixel."""
+        self._selected = (label, point) if label and point is not None else None
+        if self._selected and self._aims.current is not None:
+            self._aims.current.labels.selected_label = label
+        self.selected_changed.emit(label if self._selected else 0)
+        self._later.start()
+
+    def _follow_labels(self) -> None:
+        """Bring markers, table and outline up to date after an edit, undo or redo, at once for all of them."""
+        self._later.stop()
+        aim = self._aims.current
+        if aim is None or aim.labels not in self._viewer.layers:
+            return
+        target, labels = aim.target, aim.labels
+        if target.next_label is not None:
+            target.next_label = max(target.next_label, int(labels.selected_label) + 1)
+        target.store.follow(_reader(labels.data))
+        target.markers.show(labels)
+        ready = self._fields.known(aim.request)
+        table = aim.table.update(aim.plane, dict(labels.features), ready.field if ready is not None else None)
+        if table is not None:
+            labels.features = table
+            self.selected_changed.emit(self.selected)
+        self._draw()
+
+    # Under the mouse.
+
+    def _segmented(self, _: object = None) -> None:
+        self._fields.forget()  # to take over what was computed
+
+    def _forget_hover(self) -> None:
+        self._hover = None
+
+    def hover(self, pixel: Point | None) -> None:
+        """Outline the cell that a click on a pixel would take."""
+        if pixel is None:
+            self._hover = None
+            self._draw()
+            return
+        if self._hover is not None and _holds(self._hover, pixel):
+            return
+        try:
+            aim = self._aims.aim()
+        except Exception:  # noqa: BLE001  said when clicked
+            return
+        if aim is None:
+            return
+        if aim.plane.at(pixel):
+            self._hover = aim.plane.object_at(pixel)
+            self._draw()
+            return
+        self.queue.preview(lambda: self._find(aim, pixel), lambda cell: self._found(aim, pixel, cell))
+
+    def _find(self, aim: Aim, pixel: Point) -> Any:
+        ready = yield from self.ready(aim)
+        instances = aim.settings.instances or ready.suggested
+        return (yield find_cell(ready.field, pixel, instances, ready.radius))
+
+    def _found(self, aim: Aim, pixel: Point, cell: Any) -> None:
+        if aim is not self._aims.current:
+            return
+        self._hover = None
+        if cell is not None:
+            free = cell.mask & (aim.plane.read(cell.window) == 0)
+            if np.count_nonzero(free) >= 0.5 * cell.area or aim.settings.overwrite:
+                self._hover = cell.window, cell.mask if aim.settings.overwrite else free
+        self._draw()
+
+    def _draw(self) -> None:
+        aim, selected = self._aims.current, None
+        if aim is None or aim.labels not in self._viewer.layers:
+            self.outline.clear()
+            return
+        if self._selected is not None:
+            label, point = self._selected
+            if aim.plane.holds(point) and aim.plane.at(point) == label:
+                selected = aim.plane.object_at(point)
+        self.outline.show(aim.labels, aim.plane.index, self._hover, selected)
+
+    def stop(self) -> None:
+        """Forget what waits and clear the outline; labels and markers stay."""
+        self.queue.drop()
+        self._hover = None
+        self._aims.forget()
+        self.outline.remove()
+
+
+def _highest(data: Any) -> Any:
+    """Find the largest label of an array, block by block along its first axis."""
+    highest = 0
+    step = max(1, (1 << 24) // max(1, int(np.prod(data.shape[1:], dtype=np.int64))))
+    for start in range(0, data.shape[0], step):
+        yield
+        highest = max(highest, int(np.asarray(data[start : start + step]).max(initial=0)))
+    return highest
+
+
+def _reader(data: Any) -> Callable[[tuple[int, ...]], int]:
+    """Return a function that reads a label; 0 where a marker was moved out of the array."""
+
+    def read(position: tuple[int, ...]) -> int:
+        inside = all(0 <= place < size for place, size in zip(position, data.shape, strict=True))
+        return int(data[position]) if inside else 0
+
+    return read
+
+
+def _point_in(plane: LabelPlane, outcome: Outcome, pixel: Point | None) -> Point | None:
+    """Return a pixel of the selected cell: the clicked one, else one that was just labelled."""
+    if pixel is not None and plane.holds(pixel) and plane.at(pixel) == outcome.selected:
+        return pixel
+    if outcome.edit is not None:
+        own = np.flatnonzero(outcome.edit.values == outcome.selected)
+        if own.size:
+            middle = own[own.size // 2]
+            return int(outcome.edit.rows[middle]), int(outcome.edit.columns[middle])
+    return None
+
+
+def _holds(part: Any, pixel: Point) -> bool:
+    (rows, columns), mask = part
+    y, x = pixel[0] - rows.start, pixel[1] - columns.start
+    return 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and bool(mask[y, x])

@@ -1,0 +1,115 @@
+"""From the viewer's layers to the planes that are compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.session.evaluation import PlaneLabels
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_data
+from napari_utile.widgets.viewer.regions import inside_shapes
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["ComparedLayers", "compared_planes"]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedLayers:
+    """The layers that the user chose.
+
+    Attributes
+    ----------
+    predictions : tuple of Labels layers
+    truth : Labels layer
+    ignore : Labels or Shapes layer, optional
+        Labels above 0, or the inside of the shapes, are not looked at.
+    """
+
+    predictions: tuple[Any, ...]
+    truth: Any
+    ignore: Any = None
+
+
+class _Planes(Sequence[PlaneLabels]):
+    """Planes that are read when they are asked for."""
+
+    def __init__(self, layers: ComparedLayers, places: list[Place], shapes_mask: Any) -> None:
+        self._layers, self._places, self._shapes_mask = layers, places, shapes_mask
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: Any) -> Any:
+        place, layers = self._places[number], self._layers
+        ignore = self._shapes_mask
+        if ignore is None and layers.ignore is not None:
+            ignore = _labels(layers.ignore, _fitting(place, layers.ignore)) > 0
+        return PlaneLabels(
+            tuple(entry for entry in place.index if not isinstance(entry, slice)),
+            tuple(_labels(layer, _fitting(place, layer)) for layer in layers.predictions),
+            _labels(layers.truth, place),
+            ignore,
+        )
+
+
+def compared_planes(
+    viewer: "napari.viewer.Viewer", layers: ComparedLayers, every_plane: bool
+) -> tuple[list[Place], Sequence[PlaneLabels]]:
+    """Find the planes to compare: the current one, or all of a stack.
+
+    Returns
+    -------
+    list of Place
+        In the reference layer.
+    sequence of PlaneLabels
+        The current plane is read at once, those of a stack when they are asked for.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, where the layers do not fit each other.
+    """
+    place = place_of(layers.truth, viewer)
+    labels = [
+        *layers.predictions,
+        *([layers.ignore] if layers.ignore is not None and _is_labels(layers) else []),
+    ]
+    for layer in labels:
+        if tuple(layer.data.shape) not in (place.shape, place.plane_shape):
+            sizes = " x ".join(map(str, layer.data.shape)), " x ".join(map(str, place.shape))
+            raise ValueError(f"{layer.name} is {sizes[0]} pixels, but {layers.truth.name} is {sizes[1]}.")
+    mask = None
+    if layers.ignore is not None and not _is_labels(layers):
+        height, width = place.plane_shape
+        whole = (slice(0, height), slice(0, width))
+        mask = inside_shapes(layers.ignore, layers.truth, viewer, whole, place)
+    if not every_plane:
+        return [place], [_Planes(layers, [place], mask)[0]]
+    sliders = [axis for axis, entry in enumerate(place.index) if not isinstance(entry, slice)]
+    places = []
+    for position in np.ndindex(*(place.shape[axis] for axis in sliders)):
+        index = list(place.index)
+        for axis, entry in zip(sliders, position, strict=True):
+            index[axis] = int(entry)
+        places.append(replace(place, index=tuple(index)))
+    return places, _Planes(layers, places, mask)
+
+
+def _is_labels(layers: ComparedLayers) -> bool:
+    return str(layers.ignore._type_string) == "labels"
+
+
+def _fitting(place: Place, layer: Any) -> Place:
+    """Return the plane of a layer that has all axes of the reference, or only the plane's two."""
+    if tuple(layer.data.shape) == place.shape:
+        return place
+    return Place((slice(None), slice(None)), place.plane_shape, (0, 1))
+
+
+def _labels(layer: Any, place: Place) -> np.ndarray[Any, np.dtype[np.integer[Any]]]:
+    # A copy: the job runs in a thread while the user may paint.
+    return as_labels(np.array(plane_data(layer, place)[0]), layer.name)

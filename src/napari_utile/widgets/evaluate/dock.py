@@ -1,0 +1,305 @@
+"""The Evaluate dock: how good a segmentation is, and where it is wrong."""
+
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QSize, QTimer
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.session.evaluation import (
+    EvaluationRequest,
+    EvaluationResult,
+    FoundError,
+    PlaneLabels,
+    evaluation_job,
+)
+from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.evaluate.compared_layers import ComparedLayers, compared_planes
+from napari_utile.widgets.evaluate.error_view import go_to_error, show_error_layer
+from napari_utile.widgets.evaluate.export import evaluate_command, report_of, score_columns
+from napari_utile.widgets.evaluate.form import EvaluateForm
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
+from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["EvaluateDock"]
+
+# An edit is over when nothing changed for this long. Milliseconds.
+_FOLLOW_AFTER = 300
+_WIDTH = 340
+
+
+class EvaluateDock(QWidget):
+    """Compare labels with a reference.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose layers are compared.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session_of(viewer)
+        self._job: JobHandle | None = None
+        self._follow_job = LatestJob(owner=self)
+        self._layers: ComparedLayers | None = None
+        self._places: list[Place] = []
+        self._seen: tuple[int, ...] = ()
+        self.result: EvaluationResult | None = None
+        self.form = EvaluateForm(self._viewer)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.form)
+        self.setMinimumWidth(_WIDTH - 30)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_FOLLOW_AFTER)
+        self._timer.timeout.connect(self._follow)
+        self._connect()
+        self.form.follow_stack()
+
+    def sizeHint(self) -> QSize:
+        """Be narrow, so that the image keeps its room."""
+        return QSize(_WIDTH, max(super().sizeHint().height(), 700))
+
+    def _connect(self) -> None:
+        form = self.form
+        form.run_bar.run.connect(self.run)
+        form.run_bar.cancel.connect(self.cancel)
+        form.truth.layer_changed.connect(lambda _: form.follow_stack())
+        form.errors.chosen.connect(self.go_to_error)
+        form.sweep.run_asked.connect(self._start_sweep)
+        form.sweep.offered.connect(self._offer)
+        form.export_csv.clicked.connect(lambda _: self.export_csv())
+        form.export_report.clicked.connect(lambda _: self.export_report())
+        form.copy_command.clicked.connect(lambda _: self.copy_command())
+        self._connections = Connections(self)
+        self._watched = Connections(self)
+        self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
+        self._viewer.bind_key(".", self._next_error, overwrite=True)
+        self._viewer.bind_key(",", self._previous_error, overwrite=True)
+        when_deleted(self, _unbind(self._viewer))
+        self._session.on_close(self._drop_jobs)
+
+    # Running.
+
+    @property
+    def running(self) -> bool:
+        """Whether an evaluation is under way."""
+        return self._job is not None and self._job.running
+
+    def run(self) -> None:
+        """Score the chosen layers; numbers and errors appear when all planes are done."""
+        if self.running:
+            return
+        try:
+            layers = self.form.layers
+            every = self.form.every_plane.isVisibleTo(self.form) and self.form.every_plane.isChecked()
+            places, planes = compared_planes(self._viewer, layers, every)
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self._show_error(error)
+            return
+        self._follow_job.drop()
+        self._layers, self._places = layers, places
+        self._seen = () if every else _checksums(planes[0])
+        self.form.run_bar.set_busy("comparing…")
+        self.form.status.say("")
+        names = tuple(layer.name for layer in layers.predictions)
+        self._job = run_job(
+            evaluation_job(EvaluationRequest(names, planes)),
+            on_progress=self._show_progress,
+            on_done=self._finish,
+            on_error=self._fail,
+            on_cancelled=self._cancelled,
+            owner=self,
+        )
+        self._watch(layers)
+
+    def cancel(self) -> None:
+        """Stop after the plane that is being scored."""
+        if self._job is not None and self._job.running:
+            self.form.run_bar.set_cancelling()
+            self._job.cancel()
+
+    def _show_progress(self, progress: tuple[int, int]) -> None:
+        done, total = progress
+        if total > 1:
+            self.form.run_bar.set_progress(done, total, f"{done} of {total} planes")
+
+    def _finish(self, result: EvaluationResult) -> None:
+        self.form.run_bar.set_idle()
+        self._show(result)
+        first = result.scores(0)
+        self.form.status.say(
+            f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
+            f"{len(result.errors)} errors.",
+            "good",
+        )
+
+    def _fail(self, error: Exception) -> None:
+        self.form.run_bar.set_idle()
+        self._show_error(error)
+
+    def _cancelled(self) -> None:
+        self.form.run_bar.set_idle()
+        self.form.status.say("Cancelled.")
+
+    def _show(self, result: EvaluationResult) -> None:
+        self.result = result
+        self.form.show_result(result)
+        if self._layers is not None and self._layers.truth in self._viewer.layers:
+            show_error_layer(self._viewer, self._layers, self._places, result)
+            self.form.list_layers_again()
+
+    # Following edits.
+
+    def _watch(self, layers: ComparedLayers) -> None:
+        self._watched.disconnect_all()
+        for layer in (*layers.predictions, layers.truth):
+            for emitter in (layer.events.data, layer.events.set_data, layer.events.paint):
+                self._watched.connect(emitter, self._changed)
+
+    def _changed(self, _: object = None) -> None:
+        if self.result is not None and not self.running:
+            self._timer.start()
+
+    def _follow(self) -> None:
+        """Score again what the user changed, or the plane that the sliders went to."""
+        layers = self._layers
+        if layers is None or len(self._places) != 1 or self.running or self.result is None:
+            return
+        if any(layer not in self._viewer.layers for layer in (*layers.predictions, layers.truth)):
+            return
+        try:
+            places, planes = compared_planes(self._viewer, layers, False)
+        except ValueError:
+            return
+        seen = _checksums(planes[0])
+        if seen == self._seen and places[0].key == self._places[0].key:
+            return
+        self._seen = seen
+
+        def show(result: EvaluationResult) -> None:
+            self._places = places
+            self._show(result)
+
+        self._follow_job.run(
+            evaluation_job(EvaluationRequest(self.result.names, planes)),
+            on_done=show,
+            on_error=self._show_error,
+        )
+
+    # Errors.
+
+    def go_to_error(self, found: FoundError) -> None:
+        """Move the camera to an error and choose its cells in the layers."""
+        layers = self._layers
+        if layers is not None and layers.truth in self._viewer.layers:
+            self.form.status.say(go_to_error(self._viewer, layers, found))
+
+    def _next_error(self, _: object = None) -> None:
+        self.form.tabs.setCurrentWidget(self.form.errors)
+        self.form.errors.step(1)
+
+    def _previous_error(self, _: object = None) -> None:
+        self.form.tabs.setCurrentWidget(self.form.errors)
+        self.form.errors.step(-1)
+
+    # The best threshold.
+
+    def _start_sweep(self) -> None:
+        try:
+            truth = self.form.truth.layer
+            if truth is None:
+                raise ValueError("Open a labels layer with the reference first.")
+            layers = ComparedLayers((), truth, self.form.ignore.layer)
+            places, planes = compared_planes(self._viewer, layers, False)
+            self.form.sweep.start(places[0], planes[0])
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self._show_error(error)
+
+    def _offer(self, params: InstanceParams) -> None:
+        self._session.events.instances_offered.emit(params)
+        self.form.status.say(
+            f"Threshold {params.threshold:g} and minimum size {params.minimum_size} px are set in the Segment dock.",
+            "good",
+        )
+
+    # Taking it away.
+
+    def export_csv(self, path: str = "") -> None:
+        """Save the scores, one prediction and plane a row."""
+        from napari_utile.engine.cells.measure import write_csv
+
+        path = path or self._ask_path("scores.csv", "Tables (*.csv)")
+        if path and self.result is not None:
+            self._save(path, lambda: write_csv(path, score_columns(self.result)))
+
+    def export_report(self, path: str = "") -> None:
+        """Save one page with everything."""
+        path = path or self._ask_path("evaluation.html", "Web pages (*.html)")
+        if path and self.result is not None and self._layers is not None:
+            self._save(
+                path, lambda: report_of(self._viewer, self._layers, self._places, self.result).write(path)
+            )
+
+    def copy_command(self) -> None:
+        """Copy the command line that gives the same numbers."""
+        from qtpy.QtGui import QGuiApplication
+
+        command, is_complete = evaluate_command(self.form.prediction.layer, self.form.truth.layer)
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(command)
+        hint = "" if is_complete else " Put your files' names into it."
+        self.form.status.say(f"The command is on the clipboard.{hint}", "good")
+
+    def _ask_path(self, name: str, kinds: str) -> str:
+        path, _ = QFileDialog.getSaveFileName(self, "Save", str(Path.home() / name), kinds)
+        return str(path)
+
+    def _save(self, path: str, write: Any) -> None:
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self._show_error(error)
+        else:
+            self.form.status.say(f"Saved {Path(path).name}.", "good")
+
+    def _layer_removed(self, event: Any) -> None:
+        layers = self._layers
+        if layers is not None and any(event.value is one for one in (*layers.predictions, layers.truth)):
+            self.cancel()
+            self._watched.disconnect_all()
+
+    def _drop_jobs(self) -> None:
+        self._follow_job.drop()
+        self.form.sweep.drop()
+        if self._job is not None:
+            self._job.drop()
+
+    def _show_error(self, error: Exception) -> None:
+        self.form.status.problem(sentence_of(error))
+
+
+def _checksums(plane: PlaneLabels) -> tuple[int, ...]:
+    return tuple(zlib.crc32(np.ascontiguousarray(one).data) for one in (*plane.predictions, plane.truth))
+
+
+def _two(value: float) -> str:
+    return "–" if value != value else f"{value:.2f}"
+
+
+def _unbind(viewer: Any) -> Any:
+    def unbind() -> None:
+        for key in (".", ","):
+            viewer.bind_key(key, None)
+
+    return unbind

@@ -1,0 +1,95 @@
+"""A list of the viewer's layers of some type with a box to tick before each."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.viewer.layers import plain_viewer
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["LayerChecklist"]
+
+_HEIGHT = 84
+
+
+class LayerChecklist(QListWidget):
+    """Tick any number of the viewer's layers.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose layers are listed, the topmost first.
+    accept : callable
+        Says of a layer whether it is listed.
+
+    Attributes
+    ----------
+    layers_changed : Signal
+        Emitted when other layers are ticked.
+    """
+
+    layers_changed = Signal()
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", accept: Callable[[Any], bool], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._accept = accept
+        self._listed: list[Any] = []
+        self._ticked: list[Any] = []
+        self.setMaximumHeight(_HEIGHT)
+        self._connections = Connections(self)
+        events = self._viewer.layers.events
+        for emitter in (events.inserted, events.removed, events.reordered):
+            self._connections.connect(emitter, self.list_again)
+        self.itemChanged.connect(self._item_changed)
+        self.list_again()
+
+    def sizeHint(self) -> QSize:
+        """Be low: there are few layers."""
+        return QSize(super().sizeHint().width(), _HEIGHT)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The ticked layers, in the order of the list."""
+        return [layer for layer in self._listed if layer in self._ticked]
+
+    def tick(self, layer: Any, on: bool = True) -> None:
+        """Tick a layer of the list, or take the tick away."""
+        if layer in self._listed:
+            state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+            item = self.item(self._listed.index(layer))
+            if item is not None:
+                item.setCheckState(state)
+
+    def list_again(self, event: Any = None) -> None:
+        """Ask `accept` again for every layer."""
+        del event
+        self._listed = [layer for layer in reversed(self._viewer.layers) if self._accept(layer)]
+        before = list(self._ticked)
+        self._ticked = [layer for layer in self._ticked if layer in self._listed]
+        with QSignalBlocker(self):
+            self.clear()
+            for layer in self._listed:
+                item = QListWidgetItem(layer.name)
+                item.setToolTip(layer.name)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+                ticked = layer in self._ticked
+                item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+                self.addItem(item)
+        if before != self._ticked:
+            self.layers_changed.emit()
+
+    def _item_changed(self, item: QListWidgetItem) -> None:
+        layer = self._listed[self.row(item)]
+        if item.checkState() == Qt.CheckState.Checked:
+            self._ticked.append(layer)
+        else:
+            self._ticked = [each for each in self._ticked if each is not layer]
+        self.layers_changed.emit()

@@ -1,0 +1,107 @@
+"""Choose where to work: the whole plane, what is in view, or what the user draws."""
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.regions import Window, inside_shapes, region_in_view, region_of_shapes
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.widgets.parts.source_picker import Source
+
+__all__ = ["RegionPicker"]
+
+WHOLE, VIEW, SHAPES = "whole", "view", "shapes"
+
+
+class RegionPicker(QWidget):
+    """Whole image, what is in view, or drawn shapes.
+
+    Attributes
+    ----------
+    changed : Signal
+        Emitted when the user chooses another kind of region or another shapes layer.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self.kind = narrow(QComboBox())
+        self.kind.addItem("Whole image", WHOLE)
+        self.kind.addItem("What is in view", VIEW)
+        self.kind.addItem("Drawn shapes", SHAPES)
+        self.kind.setToolTip("Large images: try a small part first.")
+        self.shapes = LayerCombo(viewer, ("Shapes",), empty_text="no shapes yet")
+        self.draw = QPushButton("Draw")
+        self.draw.setToolTip("Add a shapes layer and draw a rectangle on the image.")
+        self._row = QWidget()
+        row = QHBoxLayout(self._row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.shapes, 1)
+        row.addWidget(self.draw)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.kind)
+        layout.addWidget(self._row)
+        self._source_layer: Any = None
+        self.kind.activated.connect(self._kind_changed)
+        self.shapes.layer_changed.connect(lambda _: self.changed.emit())
+        self.draw.clicked.connect(self.start_drawing)
+        self._row.setVisible(False)
+
+    def set_source_layer(self, layer: Any) -> None:
+        """Name the layer on which shapes are drawn."""
+        self._source_layer = layer
+
+    def read(self, source: "Source") -> tuple[Window | None, Any]:
+        """Return the region in pixels of the plane, and which of its pixels count; None stands for all.
+
+        Raises
+        ------
+        ValueError
+            In one sentence, if nothing was drawn or nothing is in view.
+        """
+        kind = self.kind.currentData()
+        if kind == WHOLE:
+            return None, None
+        if kind == VIEW:
+            region = region_in_view(self._viewer, source.layer, source.place)
+            return (None if _is_whole(region, source) else region), None
+        if self.shapes.layer is None:
+            raise ValueError("Draw a shape on the image first: press Draw.")
+        region = region_of_shapes(self.shapes.layer, source.layer, self._viewer, source.place)
+        inside = inside_shapes(self.shapes.layer, source.layer, self._viewer, region, source.place)
+        return region, None if inside.all() else inside
+
+    def start_drawing(self) -> None:
+        """Add a shapes layer in the space of the image, ready to draw rectangles."""
+        layer = self.shapes.layer
+        if layer is None:
+            space = space_of(self._source_layer) if self._source_layer is not None else {}
+            layer = self._viewer.add_shapes(
+                name="region", ndim=2, face_color="#ffffff20", edge_color="#f5d020", edge_width=2, **space
+            )
+            self.shapes.set_layer(layer)
+        layer.visible = True
+        self._viewer.layers.selection.active = layer
+        layer.mode = "add_rectangle"
+
+    def _kind_changed(self) -> None:
+        self._row.setVisible(self.kind.currentData() == SHAPES)
+        self.changed.emit()
+
+
+def _is_whole(region: Window, source: "Source") -> bool:
+    return all(
+        part.start == 0 and part.stop == size
+        for part, size in zip(region, source.place.plane_shape, strict=True)
+    )

@@ -1,0 +1,386 @@
+"""The Segment dock: pick an image, press Run, get probabilities, a mask and cell instances."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSize, QTimer
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.session.jobs import (
+    Choices,
+    TileShown,
+    choices_job,
+    estimate_job,
+    relabel_job,
+    segment_job,
+)
+from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.source_picker import Source
+from napari_utile.widgets.segment.diameter_tool import DiameterTool
+from napari_utile.widgets.segment.form import SegmentForm
+from napari_utile.widgets.segment.instances_weight_map import InstancesWeightMap
+from napari_utile.widgets.segment.preview_layer import PreviewLayer
+from napari_utile.widgets.segment.request import capture
+from napari_utile.widgets.viewer.layers import place_of, plain_viewer, session_of
+from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
+from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["SegmentDock"]
+
+# The user is done choosing when nothing changed for this long. Milliseconds.
+_ESTIMATE_AFTER = 250
+_WIDTH = 330
+
+
+class SegmentDock(QWidget):
+    """Segment the cells of an image layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose layers are segmented.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session_of(viewer)
+        self._job: JobHandle | None = None
+        self._running_on: Source | None = None
+        self._preview: PreviewLayer | None = None
+        self._estimates = LatestJob(owner=self)
+        self._adjustments = LatestJob(owner=self)
+        self._suggested = InstanceParams()
+        self._suggested_by = ""
+        self.form = SegmentForm(self._viewer, self._session)
+        self._diameter_tool = DiameterTool(self._viewer, self)
+        self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(self.form)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        self.form.status.setContentsMargins(8, 4, 8, 8)
+        layout.addWidget(self.form.status)  # in sight however small the window is
+        self.setMinimumWidth(_WIDTH - 20)
+        self._estimate_timer = QTimer(self)
+        self._estimate_timer.setSingleShot(True)
+        self._estimate_timer.setInterval(_ESTIMATE_AFTER)
+        self._estimate_timer.timeout.connect(self._estimate)
+        self._connect()
+        run_job(choices_job(), on_done=self._show_choices, on_error=self._show_error, owner=self)
+        self._source_changed()
+
+    def sizeHint(self) -> QSize:
+        """Be narrow, so that the image keeps its room."""
+        return QSize(_WIDTH, max(super().sizeHint().height(), 600))
+
+    def _connect(self) -> None:
+        form, session = self.form, self._session
+        form.run_bar.run.connect(self.run)
+        form.run_bar.cancel.connect(self.cancel)
+        form.source.changed.connect(self._source_changed)
+        form.region.changed.connect(self._choice_changed)
+        form.diameter.changed.connect(self._choice_changed)
+        form.compute.changed.connect(self._compute_changed)
+        form.instances.changed.connect(self._adjust)
+        form.more_instances.changed.connect(self._adjust)
+        form.weight_map.toggled.connect(self._weight_map_toggled)
+        form.measure_diameter.clicked.connect(self._measure_diameter)
+        form.copy_command.clicked.connect(self.copy_command)
+        form.show_table.clicked.connect(self.show_table)
+        self._diameter_tool.measured.connect(self._diameter_measured)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.model, self._choice_changed)
+        self._connections.connect(session.events.models_changed, self._list_models)
+        self._connections.connect(session.events.instances_offered, self._take_instances)
+        self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
+        self._connections.connect(self._viewer.dims.events.current_step, self._choice_changed)
+        session.on_close(self._drop_jobs)
+
+    # What is to be done, captured now.
+
+    def request(self) -> tuple[Source, SegmentRequest]:
+        """Capture what Run would do now.
+
+        Raises
+        ------
+        ValueError, UtileError
+            In one sentence, if something is missing.
+        """
+        return capture(self.form, self._session.model, self._instances())
+
+    def _instances(self) -> InstanceParams:
+        """Return what the form says; what the model suggests, where the form still shows another model's."""
+        if self._suggested_by != self._session.model:
+            return self._suggestion_of(self._session.model)
+        main: InstanceParams = self.form.instances.value()
+        more: InstanceParams = self.form.more_instances.value()
+        return replace(main, fill_holes=more.fill_holes, grow=more.grow)
+
+    # Running.
+
+    def run(self) -> None:
+        """Segment the chosen plane; results appear tile by tile."""
+        if self._job is not None and self._job.running:
+            return
+        try:
+            source, request = self.request()
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self._show_error(error)
+            return
+        self._estimates.drop()
+        self._adjustments.drop()  # its answer would come after the new one
+        self._running_on = source
+        self._session.job_started()
+        self.form.run_bar.set_busy("preparing…")
+        self.form.status.say("")
+        self._job = run_job(
+            segment_job(self._session, request),
+            on_progress=self._show_tile,
+            on_done=self._finish,
+            on_error=self._fail,
+            on_cancelled=self._cancelled,
+            owner=self,
+        )
+
+    def cancel(self) -> None:
+        """Stop after the tile that is being computed and leave the layers as they were."""
+        if self._job is not None and self._job.running:
+            self.form.run_bar.set_cancelling()
+            self._job.cancel()
+
+    @property
+    def running(self) -> bool:
+        """Whether a segmentation is under way."""
+        return self._job is not None and self._job.running
+
+    def _show_tile(self, tile: TileShown) -> None:
+        source = self._running_on
+        if source is None or self._job is None:
+            return
+        if self._preview is None:
+            name = f"{source.plane.name} probability (running)"
+            self._preview = PreviewLayer(self._viewer, source.layer, source.place, tile.region, name)
+        self._preview.paint(tile.window, tile.foreground)
+        self.form.run_bar.set_progress(tile.done, tile.total, _progress_text(tile))
+
+    def _finish(self, result: SegmentResult) -> None:
+        source = self._running_on
+        self._end_job()
+        if source is None:
+            return
+        self._model_known(result.segmentation.model)
+        self._session.remember(source.layer, source.place.key, result)
+        first = own_layer(self._viewer, "instances", source.layer, source.place) is None
+        layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
+        if first:
+            self._viewer.layers.selection.active = layers[-1]
+        self._show_result(result)
+        self._weight_map.follow(source, result)
+
+    def _fail(self, error: Exception) -> None:
+        self._end_job()
+        self._show_error(error)
+
+    def _cancelled(self) -> None:
+        self._end_job()
+        self.form.status.say("Cancelled. Tiles that were finished are kept for the next run.")
+
+    def _end_job(self) -> None:
+        self._running_on = None
+        self._session.job_ended()
+        self.form.run_bar.set_idle()
+        if self._preview is not None:
+            self._preview.remove()
+            self._preview = None
+
+    def _layer_removed(self, event: Any) -> None:
+        running = self._running_on
+        if running is not None and event.value is running.layer:
+            self.cancel()
+
+    def _drop_jobs(self) -> None:
+        for job in (self._job, self._estimates, self._adjustments, self._weight_map):
+            if job is not None:
+                job.drop()
+
+    # Following the sliders.
+
+    def _adjust(self) -> None:
+        self._suggested_by = self._session.model  # the user's values count from now on
+        try:
+            source, instances = self.form.source.read(), self._instances()
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self._show_error(error)
+            return
+        result = self._session.result_of(source.layer, source.place.key)
+        if result is None or self.running:
+            return
+        self._adjustments.run(
+            relabel_job(result, instances),
+            on_done=lambda adjusted: self._show_adjusted(source, adjusted),
+            on_error=self._show_error,
+        )
+
+    def _take_instances(self, params: InstanceParams) -> None:
+        self._suggested_by = self._session.model
+        self.form.show_instances(params)
+        self._adjust()
+
+    def _show_adjusted(self, source: Source, result: SegmentResult) -> None:
+        if source.layer not in self._viewer.layers:
+            return
+        self._session.remember(source.layer, source.place.key, result)
+        show_layers(self._viewer, specs_of(result, probability=False), source.layer, source.place)
+        self._show_result(self._current_result())
+        self._weight_map.follow(source, result)
+
+    def _weight_map_toggled(self, on: bool) -> None:
+        self._weight_map.shown = on
+        try:
+            source = self.form.source.read()
+        except Exception:  # noqa: BLE001  nothing to show it of
+            return
+        self._weight_map.show(source, self._session.result_of(source.layer, source.place.key))
+
+    # Choices.
+
+    def _list_models(self) -> None:
+        run_job(choices_job(), on_done=self._show_choices, on_error=self._show_error, owner=self)
+
+    def _show_choices(self, choices: Choices) -> None:
+        self.form.set_choices(choices)
+        self._choice_changed()
+
+    def _source_changed(self) -> None:
+        layer = self.form.source.layer
+        self.form.region.set_source_layer(layer)
+        self.form.set_has_image(layer is not None)
+        self._choice_changed()
+
+    def _compute_changed(self) -> None:
+        compute = self.form.compute.value()
+        self._session.device, self._session.precision = compute.device, compute.precision
+        self._choice_changed()
+
+    def _choice_changed(self, _: object = None) -> None:
+        self.form.run_bar.run_button.setEnabled(self.form.source.layer is not None)
+        self._show_result(self._current_result())
+        self._estimate_timer.start()
+
+    def _current_result(self) -> SegmentResult | None:
+        """Return the result of the plane that is on screen, if there is one."""
+        layer = self.form.source.layer
+        if layer is None:
+            return None
+        try:
+            key = place_of(layer, self._viewer, self.form.source.channel_axis).key
+        except ValueError:
+            return None
+        result: SegmentResult | None = self._session.result_of(layer, key)
+        return result
+
+    def _estimate(self) -> None:
+        if self.form.source.layer is None or self.running:
+            self.form.estimate.setText("")
+            return
+        try:
+            _, request = self.request()
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self.form.estimate.setText(sentence_of(error))
+            return
+        self._estimates.run(
+            estimate_job(self._session, request), on_done=self._show_estimate, on_error=self._estimate_failed
+        )
+
+    def _show_estimate(self, answer: Any) -> None:
+        model, cost = answer
+        self._model_known(model)
+        self.form.estimate.setText(f"This will take {cost}.")
+
+    def _estimate_failed(self, error: Exception) -> None:
+        self.form.estimate.setText(sentence_of(error))
+
+    def _model_known(self, model: Any) -> None:
+        """Show what a model suggests once, when it is chosen."""
+        self.form.source.set_model_channels(tuple(model.card.channels))
+        if self._suggested_by != self._session.model:
+            self._suggested_by = self._session.model
+            self._suggested = InstanceParams(**model.card.instances)
+            self.form.show_instances(self._suggested)
+            self.form.show_model_diameter(model.card.object_diameter)
+
+    def _suggestion_of(self, name: str) -> InstanceParams:
+        from napari_utile.engine.segment import suggested_instances
+
+        return suggested_instances(self._session.load_model(name).card)
+
+    # What the user sees.
+
+    def _show_result(self, result: SegmentResult | None) -> None:
+        if result is None:
+            self.form.clear_result()
+        else:
+            self.form.show_result(result)
+
+    def _show_error(self, error: Exception) -> None:
+        self.form.status.problem(sentence_of(error))
+
+    def _measure_diameter(self) -> None:
+        layer = self.form.source.layer
+        if layer is not None:
+            self.form.status.say("Draw a line across a typical cell.")
+            self._diameter_tool.start(layer)
+
+    def _diameter_measured(self, pixels: float) -> None:
+        params = replace(SegmentParams(), diameter=round(max(1.0, pixels), 1))
+        self.form.diameter.set_value(params.diameter)
+        self.form.status.say(f"Cell diameter: {params.diameter:g} pixels.", "good")
+        self._choice_changed()
+
+    def copy_command(self) -> None:
+        """Copy the command line that does the same to the clipboard."""
+        from qtpy.QtGui import QGuiApplication
+
+        from napari_utile.engine.provenance.command import segment_command
+
+        try:
+            source, request = self.request()
+            suggested = self._suggestion_of(self._session.model)
+        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
+            self._show_error(error)
+            return
+        path = source.layer.source.path or "IMAGE.tif"
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(segment_command(path, request.params, suggested))
+        whole = "" if request.region is None else " It segments the whole image, not only the region."
+        known = "" if source.layer.source.path else " Put your file's name in place of IMAGE.tif."
+        self.form.status.say(f"The command is on the clipboard.{known}{whole}", "good")
+
+    def show_table(self) -> None:
+        """Open napari's table of the instances' measurements."""
+        layer = own_layer(self._viewer, "instances", self.form.source.layer)
+        if layer is not None:
+            self._viewer.layers.selection.active = layer
+        self._viewer.window.add_plugin_dock_widget("napari", "Features table widget")
+
+
+def _progress_text(tile: TileShown) -> str:
+    from napari_utile.engine.inference.estimate import duration
+
+    if tile.done == tile.total:
+        return "finding the cells…"
+    text = f"{tile.done} of {tile.total} tiles"
+    if tile.seconds_left is None:
+        return text
+    return f"{text}, {duration(tile.seconds_left)} left"

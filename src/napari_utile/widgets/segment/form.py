@@ -1,0 +1,247 @@
+"""What the Segment dock looks like: its rows, groups and words. It shows state; the dock acts."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QFrame,
+    QGraphicsOpacityEffect,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.parameters import describe
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.session.jobs import Choices
+from napari_utile.session.results import SegmentResult
+from napari_utile.session.state import Session
+from napari_utile.widgets.parts.forms import Form, NumberField, align_labels
+from napari_utile.widgets.parts.model_picker import ModelPicker
+from napari_utile.widgets.parts.region_picker import RegionPicker
+from napari_utile.widgets.parts.run_bar import RunBar
+from napari_utile.widgets.parts.source_picker import SourcePicker
+from napari_utile.widgets.parts.status_line import StatusLine
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["SegmentForm"]
+
+_NO_IMAGE = (
+    "Open an image to start: drop a file on the window, or choose File ▸ Open Sample ▸ U-Tile for one to try."
+)
+# Most specks are smaller; the box beside the slider takes larger sizes. Pixels.
+_SLIDE_SIZE = (0, 500)
+
+
+class SegmentForm(QWidget):
+    """The widgets of the Segment dock.
+
+    Attributes
+    ----------
+    source, model, region : pickers
+    diameter : NumberField
+    compute : Form
+        Of `SegmentParams`: device, precision and tile size.
+    instances, more_instances : Form
+        Of `InstanceParams`: what people change often, and the rest.
+    run_bar : RunBar
+    estimate, summary : QLabel
+    status : StatusLine
+    """
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.source = SourcePicker(viewer)
+        self.model = ModelPicker(session)
+        self.region = RegionPicker(viewer)
+        self.empty = QLabel(_NO_IMAGE)
+        self.empty.setWordWrap(True)
+        self._make_diameter()
+        self.estimate = _quiet_label()
+        self.run_bar = RunBar("Segment", "Find the cells of this image.")
+        self.instances = Form(
+            InstanceParams(), ("threshold", "minimum_size", "split"), slide={"minimum_size": _SLIDE_SIZE}
+        )
+        self.more_instances = Form(InstanceParams(), ("fill_holes", "grow"), sliders=False)
+        self.compute = Form(SegmentParams(), ("device", "precision", "tile"))
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.summary.setTextFormat(Qt.TextFormat.PlainText)
+        self.summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.weight_map = QCheckBox("Show the weight map of the cells")
+        self.weight_map.setToolTip(
+            "The pixels that training on these cells would weigh most: the narrow gaps between neighbours."
+        )
+        self.show_table = QPushButton("Table")
+        self.show_table.setToolTip("Open the table of areas, positions and intensities.")
+        self.copy_command = QPushButton("Copy command")
+        self.copy_command.setToolTip(
+            "Copy the command line that does the same, for many images or for your notes."
+        )
+        self.status = StatusLine()
+        self._adjust = QWidget()
+        self._arrange()
+        self.status.say("")
+        self.clear_result()
+
+    def _make_diameter(self) -> None:
+        parameter = next(each for each in describe(SegmentParams) if each.name == "diameter")
+        self.diameter = NumberField(parameter, none_text="as in the image")
+        self.diameter.setObjectName("diameter")
+        self.measure_diameter = QPushButton("Draw")
+        self.measure_diameter.setToolTip("Draw a line across a typical cell to measure its diameter.")
+        for widget in (self.diameter, self.diameter.box):
+            widget.setToolTip(parameter.bounds.help)
+
+    def _arrange(self) -> None:
+        top = QFormLayout()
+        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        top.addRow("Model", self.model)
+        top.addRow("Where", self.region)
+        diameter = QHBoxLayout()
+        diameter.addWidget(self.diameter, 1)
+        diameter.addWidget(self.measure_diameter)
+        top.addRow("Cell diameter", diameter)
+
+        adjust = QVBoxLayout(self._adjust)
+        adjust.setContentsMargins(0, 0, 0, 0)
+        adjust.addWidget(_heading("Adjust the result"))
+        adjust.addWidget(self.instances)
+        adjust.addWidget(self.summary)
+
+        more = QCollapsible("More options")
+        more.setObjectName("more")
+        more.setDuration(0)
+        inside = QWidget()
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.weight_map)
+        rows.addWidget(self.more_instances)
+        rows.addWidget(self.compute)
+        more.setContent(inside)
+        more.collapse(animate=False)
+        self.more = more
+
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.show_table)
+        buttons.addWidget(self.copy_command)
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        for part in (self.empty, self.source):
+            layout.addWidget(part)
+        layout.addLayout(top)
+        layout.addWidget(self.estimate)
+        layout.addWidget(self.run_bar)
+        layout.addWidget(_line())
+        layout.addWidget(self._adjust)
+        layout.addWidget(more)
+        layout.addLayout(buttons)
+        layout.addStretch(1)
+        align_labels(top, self.source.layout(), self.instances.layout())
+        align_labels(self.more_instances.layout(), self.compute.layout())
+
+    def set_has_image(self, has_image: bool) -> None:
+        """Say what to do while no image is open."""
+        self.empty.setVisible(not has_image)
+        self.source.setVisible(has_image)
+        for widget in (self.run_bar.run_button, self.measure_diameter, self.copy_command):
+            widget.setEnabled(has_image)
+        if not has_image:
+            self.estimate.setText("")
+
+    def set_choices(self, choices: Choices) -> None:
+        """List models, and only the devices that this computer has."""
+        self.model.set_choices(choices)
+        combo: Any = self.compute.field("device")
+        items = combo.model()
+        for index in range(combo.count()):
+            items.item(index).setEnabled(combo.itemText(index) in ("auto", *choices.devices))
+
+    def show_instances(self, params: InstanceParams) -> None:
+        """Show instance parameters, for example those that a model suggests."""
+        self.instances.set_value(params)
+        self.more_instances.set_value(params)
+
+    def show_model_diameter(self, diameter: float | None) -> None:
+        """Say which cell diameter the model expects."""
+        self.diameter.setEnabled(diameter is not None)
+        self.measure_diameter.setEnabled(diameter is not None)
+        expects = "" if diameter is None else f" This model was trained on cells of about {diameter:g} px."
+        self.diameter.box.setToolTip(
+            "Typical diameter of your cells; the image is rescaled to what the model expects. "
+            f"Leave it at its lowest to use the image as it is.{expects}"
+        )
+
+    def clear_result(self) -> None:
+        """Show that there is nothing to adjust yet."""
+        self.summary.setText("Press Segment; then these work at once, without computing again.")
+        self.show_table.setEnabled(False)
+
+    def show_result(self, result: SegmentResult) -> None:
+        """Say how many cells there are and how large."""
+        self.summary.setText(summary_of(result))
+        self.show_table.setEnabled(result.count > 0)
+
+
+def summary_of(result: SegmentResult) -> str:
+    """Say in one sentence what was found.
+
+    Parameters
+    ----------
+    result : SegmentResult
+
+    Returns
+    -------
+    str
+        For example ``"132 cells, median area 41.2 µm², median diameter 7.2 µm."``
+    """
+    if result.count == 0:
+        return "No cells were found; lower the threshold or the minimum size, or try another model."
+    plane = result.segmentation.plane
+    area = float(np.median(result.features["area_px"]))
+    unit = "px"
+    if plane.pixel_size is not None and plane.unit is not None:
+        area, unit = area * plane.pixel_size[0] * plane.pixel_size[1], plane.unit
+    diameter = 2 * np.sqrt(area / np.pi)
+    cells = "1 cell" if result.count == 1 else f"{result.count} cells"
+    return f"{cells}, median area {area:.3g} {unit}², median diameter {diameter:.3g} {unit}."
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    return label
+
+
+def _quiet_label() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    faint = QGraphicsOpacityEffect(label)
+    faint.setOpacity(0.7)
+    label.setGraphicsEffect(faint)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    line.setObjectName("line")
+    return line

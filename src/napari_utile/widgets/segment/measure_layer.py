@@ -1,0 +1,78 @@
+"""Measure the cells of the chosen Labels layer into its feature table."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.engine.cells.measure import measure
+from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.session.layer_specs import merged_features
+from napari_utile.widgets.viewer.image_behind import image_behind
+from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data
+from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["measure_active_labels"]
+
+
+def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
+    """Measure the cells of the active Labels layer, on the plane on screen, and open their table.
+
+    Area, shape and neighbours come from the labels, intensities from the topmost image of the same size.
+    Columns go into the layer's features, in physical units where its scale has a unit.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose active layer is measured; the topmost Labels layer where another kind is active.
+
+    Returns
+    -------
+    JobHandle, optional
+        The job under way; None where there is nothing to measure.
+    """
+    from napari.utils.notifications import show_warning
+
+    viewer = plain_viewer(viewer)
+    layer = _labels_layer(viewer)
+    if layer is None:
+        show_warning("Open a labels layer first: there are no cells to measure.")
+        return None
+    try:
+        place = place_of(layer, viewer)
+        labels = as_labels(np.array(plane_data(layer, place)[0]), layer.name)
+        size, unit = pixel_size_of(layer, place.axes)
+        intensity = image_behind(viewer, place)
+    except ValueError as error:
+        show_warning(sentence_of(error))
+        return None
+
+    def show(columns: dict[str, Any]) -> None:
+        if layer not in viewer.layers:
+            return
+        old = dict(layer.features.items())
+        rows = len(columns["index"])
+        # In a stack, rows of cells on other planes stay.
+        gone = old.get("index", []) if layer.ndim == 2 else columns["index"]
+        for axis, entry in enumerate(place.index):
+            if not isinstance(entry, slice):
+                columns[f"axis {axis}"] = np.full(rows, entry)
+        layer.features = merged_features(old, columns, 0, np.asarray(gone, dtype=int))
+        viewer.layers.selection.active = layer
+        window = getattr(viewer, "window", None)
+        if window is not None:
+            window.add_plugin_dock_widget("napari", "Features table widget")
+
+    return run_job(
+        as_job(measure, labels, intensity, size, unit),
+        on_done=show,
+        on_error=lambda error: show_warning(sentence_of(error)),
+    )
+
+
+def _labels_layer(viewer: "napari.viewer.Viewer") -> Any:
+    active = viewer.layers.selection.active
+    candidates = [active, *reversed(viewer.layers)]
+    return next((layer for layer in candidates if getattr(layer, "_type_string", "") == "labels"), None)

@@ -1,0 +1,1 @@
+"""napari's viewer and layers, as the docks use them."""

@@ -1,0 +1,283 @@
+"""napari layers and the viewer's current step to arrays, and their place in space.
+
+A *plane* is what the viewer shows of a layer in two dimensions: its two displayed axes at the current
+step of the others. With the viewer in 3D it is the last two of them.
+"""
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from napari_utile.session.state import Session
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+    from napari_utile.engine.planes.axes import ImagePlane
+
+__all__ = [
+    "Place",
+    "pixel_size_of",
+    "place_of",
+    "plain_viewer",
+    "plane_data",
+    "plane_of",
+    "session_of",
+    "space_of",
+]
+
+_sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
+
+
+def plain_viewer(viewer: "napari.viewer.Viewer") -> "napari.viewer.Viewer":
+    """Return the viewer itself: docks get a proxy, whose layers are proxies as well, new ones each time."""
+    return cast("napari.viewer.Viewer", getattr(viewer, "__wrapped__", viewer))
+
+
+def session_of(viewer: "napari.viewer.Viewer") -> Session:
+    """Return the session that the docks of this viewer share; it closes with the viewer's window."""
+    model = plain_viewer(viewer)
+    session = _sessions.get(model)
+    if session is None:
+        session = _sessions[model] = Session()
+        window = getattr(getattr(model, "window", None), "_qt_window", None)
+        if window is not None:
+            window.destroyed.connect(session.close)
+    return session
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the current plane of a layer lies in the layer's array.
+
+    Attributes
+    ----------
+    index : tuple of int or slice
+        One entry per data axis of the layer (colour axis of RGB left out); ``slice(None)`` for the two
+        axes of the plane and for the channel axis.
+    shape : tuple of int
+        Shape of the layer, likewise.
+    axes : tuple of int
+        The two axes of the plane.
+    channel_axis : int, optional
+        The axis that holds channels.
+    """
+
+    index: tuple[int | slice, ...]
+    shape: tuple[int, ...]
+    axes: tuple[int, int]
+    channel_axis: int | None = None
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """The positions of the sliders and the axes of the plane, to tell planes of a layer apart."""
+        return (*(entry for entry in self.index if not isinstance(entry, slice)), *self.axes)
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Height and width of the plane, pixels."""
+        return self.shape[self.axes[0]], self.shape[self.axes[1]]
+
+    @property
+    def result_axes(self) -> tuple[int, ...]:
+        """The layer's axes that a result has: all but a leading channel axis."""
+        return tuple(axis for axis in range(len(self.shape)) if axis or self.channel_axis != 0)
+
+    @property
+    def result_shape(self) -> tuple[int, ...]:
+        """Shape of a result layer that holds this plane."""
+        return tuple(self.shape[axis] for axis in self.result_axes)
+
+    @property
+    def result_index(self) -> tuple[int | slice, ...]:
+        """Index of this plane in a result layer."""
+        return tuple(self.index[axis] for axis in self.result_axes)
+
+
+def place_of(
+    layer: "napari.layers.Layer", viewer: "napari.viewer.Viewer", channel_axis: int | None = None
+) -> Place:
+    """Find the plane of a layer that the viewer shows.
+
+    Parameters
+    ----------
+    layer : Image or Labels layer
+        Multiscale layers count at full resolution.
+    viewer : napari.viewer.Viewer
+        Its displayed axes and current step decide.
+    channel_axis : int, optional
+        Axis of the layer whose entries are channels of one image.
+
+    Returns
+    -------
+    Place
+        Where the plane lies.
+
+    Raises
+    ------
+    ValueError
+        If the layer is empty, the current step lies outside of it, or the channel axis is shown.
+    """
+    shape = _shape_of(layer)
+    if 0 in shape:
+        raise ValueError(f"{layer.name} is empty.")
+    ndim = len(shape)
+    missing = viewer.dims.ndim - ndim
+    shown = [axis - missing for axis in viewer.dims.displayed if axis >= missing]
+    if channel_axis is not None:
+        channel_axis = range(ndim)[channel_axis]
+    if len(shown) < 2:
+        shown = [axis for axis in range(ndim) if axis != channel_axis][-2:]
+    if len(shown) < 2:
+        raise ValueError(f"{layer.name} has no two axes left beside its channel axis.")
+    first, second = sorted(shown[-2:])
+    if channel_axis in (first, second):
+        raise ValueError(f"Axis {channel_axis} of {layer.name} is on screen, so it cannot hold channels.")
+    point = np.asarray(layer.world_to_data(viewer.dims.point), dtype=float)
+    index: list[int | slice] = []
+    for axis, size in enumerate(shape):
+        if axis in (first, second, channel_axis):
+            index.append(slice(None))
+            continue
+        # A layer of one plane along an axis is seen from anywhere on it.
+        step = 0 if size == 1 else int(np.floor(point[axis] + 0.5))
+        if not 0 <= step < size:
+            raise ValueError(f"{layer.name} has nothing at the current position of the sliders.")
+        index.append(step)
+    return Place(tuple(index), shape, (first, second), channel_axis)
+
+
+def plane_of(
+    layer: "napari.layers.Layer",
+    viewer: "napari.viewer.Viewer",
+    channels: Sequence[int] | None = None,
+    channel_axis: int | None = None,
+) -> "ImagePlane":
+    """Read the current plane of a layer, lazily where the layer is lazy.
+
+    Parameters
+    ----------
+    layer : Image or Labels layer
+        nD, RGB, multiscale (its full resolution is taken), NumPy, dask, zarr.
+    viewer : napari.viewer.Viewer
+        Its displayed axes and current step decide.
+    channels : sequence of int, optional
+        Which colours of an RGB layer, or which entries of `channel_axis`; all by default (of RGBA
+        without the transparency).
+    channel_axis : int, optional
+        Axis of the layer whose entries are channels of one image.
+
+    Returns
+    -------
+    ImagePlane
+        ``data`` (C, Y, X) of the layer's dtype, NumPy or dask; a view where that is possible.
+
+    Raises
+    ------
+    ValueError
+        If the layer is empty or the current step lies outside of it.
+    UtileError
+        If a channel does not exist, or the layer holds no real numbers.
+    """
+    from napari_utile.engine.planes.axes import ImagePlane
+
+    place = place_of(layer, viewer, channel_axis)
+    pixel_size, unit = pixel_size_of(layer, place.axes)
+    rgb = bool(getattr(layer, "rgb", False))
+    plane = ImagePlane(plane_data(layer, place), layer.name, rgb, pixel_size, unit)
+    return plane if channels is None else plane.with_channels(channels)
+
+
+def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:
+    """Read the plane at `place` as a (C, Y, X) array, lazily where the layer is lazy."""
+    data = _full_resolution(layer)
+    if not isinstance(data, np.ndarray) and not hasattr(data, "dask"):
+        import dask.array
+
+        data = dask.array.from_array(data, chunks=getattr(data, "chunks", None) or "auto")
+    plane = data[place.index]
+    if getattr(layer, "rgb", False):
+        return np.moveaxis(plane, -1, 0)[:3]
+    if place.channel_axis is None:
+        return plane[np.newaxis]
+    before = sum(isinstance(entry, slice) for entry in place.index[: place.channel_axis])
+    return np.moveaxis(plane, before, 0)
+
+
+def space_of(layer: "napari.layers.Layer", axes: Sequence[int] | None = None) -> dict[str, Any]:
+    """Copy where a layer lies in space, as arguments for a new layer.
+
+    Parameters
+    ----------
+    layer : napari layer
+        The source.
+    axes : sequence of int, optional
+        The source's axes that the new layer has; the last two by default.
+
+    Returns
+    -------
+    dict
+        scale, translate, rotate, shear, affine, units and axis_labels.
+    """
+    kept = list(range(layer.ndim - 2, layer.ndim) if axes is None else axes)
+    block = np.ix_(kept, kept)
+    shear = np.asarray(layer.shear, dtype=float)
+    if shear.ndim == 1:
+        upper = np.eye(layer.ndim)
+        upper[np.triu_indices(layer.ndim, k=1)] = shear
+        shear = upper
+    affine = np.asarray(layer.affine.affine_matrix, dtype=float)
+    with_offset = [*kept, layer.ndim]
+    return {
+        "scale": np.asarray(layer.scale, dtype=float)[kept],
+        "translate": np.asarray(layer.translate, dtype=float)[kept],
+        "rotate": np.asarray(layer.rotate, dtype=float)[block],
+        "shear": shear[block],
+        "affine": affine[np.ix_(with_offset, with_offset)],
+        "units": tuple(str(layer.units[axis]) for axis in kept),
+        "axis_labels": tuple(layer.axis_labels[axis] for axis in kept),
+    }
+
+
+def pixel_size_of(
+    layer: "napari.layers.Layer", axes: Sequence[int] | None = None
+) -> tuple[tuple[float, float] | None, str | None]:
+    """Say how large a pixel of a layer's plane is.
+
+    Parameters
+    ----------
+    layer : napari layer
+        The source.
+    axes : sequence of int, optional
+        The two axes of the plane; the last two by default.
+
+    Returns
+    -------
+    pixel_size : (y, x), optional
+        World units per pixel; None where the layer has no unit of length.
+    unit : str, optional
+        The unit as people write it, for example ``"µm"``.
+    """
+    first, second = range(layer.ndim - 2, layer.ndim) if axes is None else axes
+    units = layer.units[first], layer.units[second]
+    if not all(unit.is_compatible_with("meter") for unit in units):
+        return None, None
+    zero = np.asarray(layer.data_to_world(np.zeros(layer.ndim)), dtype=float)
+    unit_steps = np.eye(layer.ndim)[[first, second]]
+    lengths = [float(np.linalg.norm(np.asarray(layer.data_to_world(step)) - zero)) for step in unit_steps]
+    if units[0] != units[1]:
+        lengths[1] *= float((1 * units[1]).to(units[0]).magnitude)
+    return (lengths[0], lengths[1]), f"{units[0]:~}"
+
+
+def _shape_of(layer: "napari.layers.Layer") -> tuple[int, ...]:
+    shape = tuple(int(size) for size in _full_resolution(layer).shape)
+    return shape[:-1] if getattr(layer, "rgb", False) else shape
+
+
+def _full_resolution(layer: "napari.layers.Layer") -> Any:
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data

@@ -1,0 +1,226 @@
+"""Parts of a layer's plane: what is in view, what a shape encloses; and moving the camera to a place."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.widgets.viewer.layers import Place, place_of
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+__all__ = [
+    "Window",
+    "boxes_of_shapes",
+    "camera_of",
+    "go_to",
+    "inside_shapes",
+    "region_in_view",
+    "region_of_shapes",
+]
+
+Window = tuple[slice, slice]
+
+
+def region_in_view(
+    viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", place: Place | None = None
+) -> Window:
+    """Find the part of a layer's plane that is on the canvas.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its camera decides.
+    layer : Image or Labels layer
+        Multiscale layers count at full resolution.
+    place : Place, optional
+        The plane; the current one by default.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns, in pixels of the plane.
+
+    Raises
+    ------
+    ValueError
+        If nothing of the layer is in view.
+    """
+    place = place or place_of(layer, viewer)
+    corners = np.asarray(layer.corner_pixels, dtype=float)[:, list(place.axes)]
+    if not corners.any():  # not drawn yet
+        return _window((0, 0), place.plane_shape, place, "")
+    factors = np.ones(2)
+    if getattr(layer, "multiscale", False):
+        factors = np.asarray(layer.downsample_factors, dtype=float)[layer.data_level][list(place.axes)]
+    # Corner pixels are the indices of the first and the last pixel of the level on screen.
+    last = np.ceil((corners[1] + 1) * factors)
+    return _window(corners[0] * factors, last, place, f"{layer.name} is not in view.")
+
+
+def region_of_shapes(
+    shapes: "napari.layers.Shapes",
+    layer: "napari.layers.Layer",
+    viewer: "napari.viewer.Viewer",
+    place: Place | None = None,
+) -> Window:
+    """Find the smallest window of a layer's plane that holds the drawn shapes.
+
+    The selected shapes count, or all of them where none is selected.
+
+    Parameters
+    ----------
+    shapes : Shapes layer
+        Rectangles, ellipses and polygons in any space.
+    layer : Image or Labels layer
+        The layer whose pixels are meant.
+    viewer : napari.viewer.Viewer
+        Its current step decides on the plane.
+    place : Place, optional
+        The plane; the current one by default.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns, in pixels of the plane.
+
+    Raises
+    ------
+    ValueError
+        If there is no shape, or none on the layer.
+    """
+    place = place or place_of(layer, viewer)
+    outlines = _outlines(shapes, layer, place)
+    if not outlines:
+        raise ValueError(f"{shapes.name} holds no shape yet; draw one on the image first.")
+    points = np.concatenate(outlines)
+    low, high = points.min(axis=0), points.max(axis=0)
+    # Pixel i covers i - 0.5 to i + 0.5.
+    return _window(
+        np.floor(low + 0.5),
+        np.ceil(high + 0.5),
+        place,
+        f"The shapes of {shapes.name} lie outside of {layer.name}.",
+    )
+
+
+def boxes_of_shapes(
+    shapes: "napari.layers.Shapes", layer: "napari.layers.Layer", viewer: "napari.viewer.Viewer"
+) -> list[Window]:
+    """Return the window of each shape that lies on the layer's current plane.
+
+    Raises
+    ------
+    ValueError
+        If no shape lies on it.
+    """
+    place, boxes = place_of(layer, viewer), []
+    for outline in _outlines(shapes, layer, place):
+        low, high = np.floor(outline.min(axis=0) + 0.5), np.ceil(outline.max(axis=0) + 0.5)
+        with suppress(ValueError):
+            boxes.append(_window(low, high, place, "outside"))
+    if not boxes:
+        raise ValueError(
+            f"{shapes.name} has no box on {layer.name} yet; draw one where all cells are painted."
+        )
+    return boxes
+
+
+def inside_shapes(
+    shapes: "napari.layers.Shapes",
+    layer: "napari.layers.Layer",
+    viewer: "napari.viewer.Viewer",
+    window: Window,
+    place: Place | None = None,
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Say which pixels of a window have their centre inside a drawn shape.
+
+    Returns
+    -------
+    (h, w) bool array
+        True inside.
+    """
+    from skimage.draw import polygon2mask
+
+    place = place or place_of(layer, viewer)
+    rows, columns = window
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    inside = np.zeros(shape, dtype=bool)
+    for outline in _outlines(shapes, layer, place):
+        inside |= polygon2mask(shape, outline - (rows.start, columns.start))
+    return inside
+
+
+def go_to(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", position: Sequence[float]) -> None:
+    """Move the camera, and the sliders of nD viewers, to a position in a layer; the zoom stays.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer to move.
+    layer : napari layer
+        The layer to which the position refers.
+    position : sequence of float
+        Data coordinates in pixels, for every axis of the layer or its last ones (the others stay).
+    """
+    given = np.asarray(position, dtype=float)
+    current = np.asarray(layer.world_to_data(viewer.dims.point), dtype=float)
+    if len(given) < layer.ndim:
+        given = np.concatenate([current[: layer.ndim - len(given)], given])
+    world = np.asarray(layer.data_to_world(given), dtype=float)
+    missing = viewer.dims.ndim - layer.ndim
+    for axis, value in enumerate(world):
+        if axis + missing not in viewer.dims.displayed:
+            viewer.dims.set_point(axis + missing, value)
+    camera = camera_of(viewer)
+    center = list(camera.center)
+    shown = [axis - missing for axis in viewer.dims.displayed]
+    for slot, axis in zip(range(3 - len(shown), 3), shown, strict=True):
+        if axis >= 0:
+            center[slot] = float(world[axis])
+    camera.center = tuple(center)
+
+
+def camera_of(viewer: "napari.viewer.Viewer") -> Any:
+    """Return the viewer's camera, which napari 0.9 moved into its scene."""
+    scene = getattr(viewer, "scene", None)
+    return scene.camera if scene is not None else viewer.camera
+
+
+def _outlines(
+    shapes: "napari.layers.Shapes", layer: "napari.layers.Layer", place: Place
+) -> list[np.ndarray[Any, Any]]:
+    """Return each shape's outline as (N, 2) points, in pixels of the plane."""
+    chosen = sorted(shapes.selected_data) or range(len(shapes.data))
+    outlines = []
+    for which in chosen:
+        vertices = np.asarray(shapes.data[which], dtype=float)
+        if str(shapes.shape_type[which]) == "ellipse":
+            vertices = _ellipse_outline(vertices)
+        world = np.array([shapes.data_to_world(vertex) for vertex in vertices])
+        spare = layer.ndim - world.shape[1]
+        if spare > 0:
+            world = np.pad(world, ((0, 0), (spare, 0)))
+        data = np.array([layer.world_to_data(point) for point in world])
+        outlines.append(data[:, list(place.axes)])
+    return outlines
+
+
+def _ellipse_outline(corners: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return points on the ellipse inscribed in a (possibly turned) box of four corners."""
+    center = corners.mean(axis=0)
+    half_a, half_b = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, np.newaxis]
+    return np.asarray(center + np.cos(angle) * half_a + np.sin(angle) * half_b)
+
+
+def _window(low: Any, high: Any, place: Place, complaint: str) -> Window:
+    height, width = place.plane_shape
+    top, left = max(0, int(low[0])), max(0, int(low[1]))
+    bottom, right = min(height, int(high[0])), min(width, int(high[1]))
+    if bottom <= top or right <= left:
+        raise ValueError(complaint)
+    return slice(top, bottom), slice(left, right)

@@ -1,0 +1,253 @@
+"""Show results as layers: replace the plugin's own unedited ones, never what a user made or changed.
+
+A result has all the axes of its source and holds zeros where nothing was computed yet, so running on
+the next plane of a stack, or on another region, adds to the same layer.
+"""
+
+import weakref
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+__all__ = ["METADATA_KEY", "empty_data", "is_own", "own_layer", "show_layers"]
+
+METADATA_KEY = "napari-utile"
+
+# Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
+_CHUNKED_ABOVE = 2 * 2**30
+# Planes up to this size are compared with what was shown, larger ones are watched for edits. Bytes.
+_COMPARED_BELOW = 128 * 2**20
+
+PlaneKey = tuple[int, ...]
+
+
+@dataclass
+class _Shown:
+    """What the plugin knows of a layer that it made."""
+
+    name: str
+    role: str
+    source: "weakref.ref[Any] | None"
+    checksums: dict[PlaneKey, int] = field(default_factory=dict)
+    ids: dict[PlaneKey, np.ndarray[Any, Any]] = field(default_factory=dict)
+    features: Any = None
+    writing: bool = False
+    touched: bool = False
+
+
+_shown: "weakref.WeakKeyDictionary[Any, _Shown]" = weakref.WeakKeyDictionary()
+
+
+def is_own(layer: "napari.layers.Layer") -> bool:
+    """Say whether the plugin made this layer (edited since or not)."""
+    return layer in _shown
+
+
+def own_layer(
+    viewer: "napari.viewer.Viewer",
+    role: str,
+    source: "napari.layers.Layer | None" = None,
+    place: Place | None = None,
+) -> "napari.layers.Layer | None":
+    """Find the plugin's own layer of a role that may be written to.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where to look; the topmost layer wins.
+    role : str
+        As in `LayerSpec.role`.
+    source : napari layer, optional
+        The layer that the result was made from.
+    place : Place, optional
+        Plane of the source; a layer that is edited there, or of another shape, does not count.
+
+    Returns
+    -------
+    napari layer, optional
+        None where there is none, or the user has renamed or edited it.
+    """
+    for layer in reversed(plain_viewer(viewer).layers):
+        shown = _shown.get(layer)
+        if shown is None or shown.role != role or layer.name != shown.name:
+            continue
+        if (shown.source() if shown.source else None) is not source:
+            continue
+        if place is not None and tuple(layer.data.shape) != place.result_shape:
+            continue
+        if not _is_edited(layer, shown, place):
+            return cast("napari.layers.Layer", layer)
+    return None
+
+
+def show_layers(
+    viewer: "napari.viewer.Viewer",
+    specs: Sequence[LayerSpec],
+    source: "napari.layers.Layer | None" = None,
+    place: Place | None = None,
+) -> "list[napari.layers.Layer]":
+    """Show each description as a layer at its source's place in space.
+
+    A layer that this function made before, for the same role and source, and that the user neither
+    edited nor renamed, gets the new data; otherwise a new layer is made.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where to show them.
+    specs : sequence of LayerSpec
+        From bottom to top.
+    source : napari layer, optional
+        Its scale, translate, rotate, shear, affine, units and axis labels are copied.
+    place : Place, optional
+        The plane of `source` that the data belong to; the whole array of a 2-D layer by default.
+
+    Returns
+    -------
+    list of napari layer
+        In the order of `specs`.
+    """
+    viewer = plain_viewer(viewer)
+    if place is None:
+        shapes = {spec.data.shape for spec in specs if spec.window is None}
+        place = Place((slice(None), slice(None)), next(iter(shapes)), (0, 1))
+    layers = []
+    for spec in specs:
+        layer = own_layer(viewer, spec.role, source, place)
+        if layer is None:
+            layer = _new_layer(viewer, spec, source, place)
+        _write(layer, spec, place)
+        layers.append(layer)
+    return layers
+
+
+def _new_layer(
+    viewer: "napari.viewer.Viewer", spec: LayerSpec, source: "napari.layers.Layer | None", place: Place
+) -> "napari.layers.Layer":
+    from napari.layers import Image, Labels
+
+    space = space_of(source, place.result_axes) if source is not None else {}
+    data = empty_data(place, spec.data.dtype)
+    make = Labels if spec.kind == "labels" else Image
+    layer = make(data, name=spec.name, **{**space, **spec.options})
+    viewer.add_layer(layer)
+    shown = _Shown(layer.name, spec.role, weakref.ref(source) if source is not None else None)
+    _shown[layer] = shown
+
+    def touch(*_: object) -> None:
+        if not shown.writing:
+            shown.touched = True
+
+    layer.events.data.connect(touch)
+    if spec.kind == "labels":
+        layer.events.paint.connect(touch)
+    return cast("napari.layers.Layer", layer)
+
+
+def empty_data(place: Place, dtype: np.dtype[Any]) -> Any:
+    """Make the array of an empty result: zeros, in chunks where it is large, so that memory follows what is written."""
+    shape = place.result_shape
+    if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize <= _CHUNKED_ABOVE:
+        return np.zeros(shape, dtype=dtype)
+    import zarr
+
+    chunks = tuple(
+        min(size, 512) if source_axis in place.axes else 1
+        for size, source_axis in zip(shape, place.result_axes, strict=True)
+    )
+    return zarr.create_array(
+        zarr.storage.MemoryStore(), shape=shape, chunks=chunks, dtype=dtype, fill_value=0
+    )
+
+
+def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
+    shown, key = _shown[layer], place.key
+    data = spec.data
+    shown.writing = True
+    try:
+        if spec.features is not None:
+            plane = np.asarray(layer.data[place.result_index])
+            above = max((int(ids.max(initial=0)) for k, ids in shown.ids.items() if k != key), default=0)
+            data, first, kept = merged_labels(_one_plane(plane, place), spec.data, spec.window, above)
+            new = {**_slider_columns(layer, place), **spec.features}
+            gone = np.setdiff1d(shown.ids.get(key, np.zeros(0, dtype=int)), kept)
+            layer.features = merged_features(dict(layer.features.items()), new, first, gone)
+            shown.features = layer.features.copy()
+            shown.ids[key] = np.union1d(kept, np.asarray(spec.features["index"], dtype=int) + first)
+        layer.data[_window_index(place, spec.window)] = _with_channel_axis(data, place)
+        if spec.kind == "labels":
+            if _plane_bytes(layer, place) <= _COMPARED_BELOW:
+                shown.checksums[key] = _checksum(layer, place)
+            if hasattr(layer, "_reset_history"):
+                layer._reset_history()  # its steps hold pixels of the labels that were here before
+        layer.metadata = {**layer.metadata, METADATA_KEY: {"role": spec.role, **spec.metadata}}
+        layer.refresh()
+    finally:
+        shown.writing = False
+
+
+def _is_edited(layer: "napari.layers.Layer", shown: _Shown, place: Place | None) -> bool:
+    if shown.features is not None and not shown.features.equals(layer.features):
+        return True
+    if place is None or not hasattr(layer, "paint") or _plane_bytes(layer, place) > _COMPARED_BELOW:
+        return shown.touched
+    expected = shown.checksums.get(place.key)
+    if expected is None:  # never written: untouched as long as it is empty
+        return bool(np.any(layer.data[place.result_index]))
+    return _checksum(layer, place) != expected
+
+
+def _checksum(layer: "napari.layers.Layer", place: Place) -> int:
+    return zlib.crc32(np.ascontiguousarray(layer.data[place.result_index]).data)
+
+
+def _plane_bytes(layer: "napari.layers.Layer", place: Place) -> int:
+    height, width = place.plane_shape
+    return height * width * int(layer.data.dtype.itemsize)
+
+
+def _inner_channel_axis(place: Place) -> int | None:
+    """Position of the channel axis in a result's plane; None where the result has no such axis."""
+    if place.channel_axis is None or place.channel_axis == 0:
+        return None
+    return sum(isinstance(entry, slice) for entry in place.index[: place.channel_axis])
+
+
+def _one_plane(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[Any, Any]:
+    axis = _inner_channel_axis(place)
+    return data if axis is None else data.take(0, axis=axis)
+
+
+def _with_channel_axis(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[Any, Any]:
+    axis = _inner_channel_axis(place)
+    if axis is None:
+        return data
+    repeats = place.shape[cast("int", place.channel_axis)]
+    return np.repeat(np.expand_dims(data, axis), repeats, axis=axis)
+
+
+def _window_index(place: Place, window: tuple[slice, slice] | None) -> tuple[int | slice, ...]:
+    index = list(place.result_index)
+    if window is not None:
+        for axis, part in zip(place.axes, window, strict=True):
+            index[place.result_axes.index(axis)] = part
+    return tuple(index)
+
+
+def _slider_columns(layer: "napari.layers.Layer", place: Place) -> dict[str, int]:
+    """Name the plane of a stack that rows of the feature table belong to."""
+    return {
+        label if not label.lstrip("-").isdigit() else f"axis {axis}": entry
+        for axis, (label, entry) in enumerate(zip(layer.axis_labels, place.result_index, strict=True))
+        if not isinstance(entry, slice)
+    }

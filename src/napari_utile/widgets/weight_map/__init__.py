@@ -1,0 +1,1 @@
+"""The Weight map dock."""

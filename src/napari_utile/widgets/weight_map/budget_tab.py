@@ -1,0 +1,119 @@
+"""Where the loss would push: shares of borders, background and cells, and the gaps that carry most."""
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_utile.engine.weights.loss_budget import LossBudget
+from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.parts.place_table import PlaceTable
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from qtpy.QtGui import QPaintEvent
+
+__all__ = ["LossBudgetTab"]
+
+_COLOURS = {"borders": "#f98c0a", "background": "#6b6f76", "cells": "#5aa5d6"}
+
+
+class _ShareBar(QWidget):
+    """One bar, divided."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.shares = dict.fromkeys(_COLOURS, 0.0)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(120, 14)
+
+    def paintEvent(self, event: "QPaintEvent | None") -> None:
+        del event
+        painter = QPainter(self)
+        left = 0.0
+        for name, share in self.shares.items():
+            width = share * self.width()
+            painter.fillRect(QRectF(left, 0, width, self.height()), QColor(_COLOURS[name]))
+            left += width
+        painter.end()
+
+
+class LossBudgetTab(QWidget):
+    """Shows a `LossBudget`.
+
+    Attributes
+    ----------
+    probability : LayerCombo
+        With a layer chosen, the budget is that of the weighted cross-entropy.
+    place_chosen : Signal
+        Emitted with row and column, in pixels of the window.
+    """
+
+    place_chosen = Signal(float, float)
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.probability = LayerCombo(
+            viewer, ("Image",), none_text="none: weights only", accept=_is_probability
+        )
+        self.bar = _ShareBar()
+        self.text = QLabel()
+        self.text.setTextFormat(Qt.TextFormat.RichText)
+        self.text.setWordWrap(True)
+        self.table = PlaceTable(("Gap between", "Share", "Peak"))
+        self.table.setToolTip("The gaps between cells that carry most of the loss. Click one to go there.")
+        self.table.chosen.connect(self._go)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Prediction", self.probability)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 6, 4, 4)
+        layout.addLayout(form)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.text)
+        layout.addWidget(self.table, 1)
+        self._budget: LossBudget | None = None
+        self.clear()
+
+    def show_budget(self, budget: LossBudget) -> None:
+        """Show the shares and the gaps."""
+        self._budget = budget
+        shares = {"borders": budget.borders, "background": budget.background, "cells": budget.cells}
+        self.bar.shares = shares
+        self.bar.update()
+        words = " ".join(
+            f'<span style="color:{_COLOURS[name]}">■</span>&nbsp;{name}&nbsp;{100 * share:.0f}%'
+            for name, share in shares.items()
+        )
+        what = "weight" if budget.loss is None else "weighted cross-entropy"
+        self.text.setText(f"{words}<br>Mean {what} of a pixel: {budget.mean:.3g}")
+        self.table.set_rows(
+            [
+                (f"{gap.cells[0]} and {gap.cells[1]}", f"{100 * gap.share:.2g} %", f"{gap.peak:.1f}")
+                for gap in budget.gaps
+            ]
+        )
+
+    def clear(self) -> None:
+        """Show that there is nothing yet."""
+        self._budget = None
+        self.bar.shares = dict.fromkeys(_COLOURS, 0.0)
+        self.bar.update()
+        self.text.setText("Choose labels to see where their loss lies.")
+        self.table.set_rows([])
+
+    def _go(self, row: int) -> None:
+        if self._budget is not None and row < len(self._budget.gaps):
+            self.place_chosen.emit(*self._budget.gaps[row].position)
+
+
+def _is_probability(layer: object) -> bool:
+    """Leave out pictures and the plugin's own weight maps."""
+    data = getattr(layer, "data", None)
+    if getattr(layer, "multiscale", False) or getattr(layer, "rgb", False):
+        return False
+    name = str(getattr(layer, "name", ""))
+    return getattr(getattr(data, "dtype", None), "kind", "") == "f" and "weight map" not in name

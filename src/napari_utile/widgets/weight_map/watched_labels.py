@@ -1,0 +1,146 @@
+"""The part of a Labels layer whose weight map is shown: its current plane, or of large planes what is in view."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.engine.weights.live_weight_map import LiveWeightMap
+from napari_utile.engine.weights.weight_map import WeightMapParams
+from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_data
+from napari_utile.widgets.viewer.regions import Window, region_in_view
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+__all__ = ["WatchedLabels", "watch_labels"]
+
+# Larger planes are weighed where they are in view. Pixels.
+_WHOLE_BELOW = 2**24
+# Lazy planes are read from disk, perhaps from afar. Pixels.
+_WHOLE_LAZY_BELOW = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class WatchedLabels:
+    """Captured on the GUI thread.
+
+    Attributes
+    ----------
+    layer : Labels layer
+    place : Place
+        Its plane on screen.
+    window : (slice, slice)
+        Rows and columns of the plane.
+    whole : bool
+        Whether the window is the plane.
+    plane : (Y, X) array-like
+        The whole plane; a view of the layer's array where that is a NumPy array.
+    """
+
+    layer: "napari.layers.Labels"
+    place: Place
+    window: Window
+    whole: bool
+    plane: Any
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether painting changes the array that `read` returned."""
+        return isinstance(self.plane, np.ndarray)
+
+    @property
+    def pixel_size(self) -> tuple[float, float]:
+        """Height and width of a pixel; only their ratio counts."""
+        size, _ = pixel_size_of(self.layer, self.place.axes)
+        height, width = size or (float(abs(self.layer.scale[axis])) for axis in self.place.axes)
+        return height, width
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Row and column of the window's first pixel in the plane."""
+        return self.window[0].start, self.window[1].start
+
+    def is_current(self, viewer: "napari.viewer.Viewer") -> bool:
+        """Whether the layer still shows this plane, in the same array."""
+        if self.layer not in viewer.layers:
+            return False
+        try:
+            place = place_of(self.layer, viewer)
+        except ValueError:
+            return False
+        if (place.index, place.shape, place.axes) != (self.place.index, self.place.shape, self.place.axes):
+            return False
+        return not self.shares_memory or np.may_share_memory(plane_data(self.layer, place)[0], self.plane)
+
+    def read(self, region: Window | None = None) -> np.ndarray[Any, Any]:
+        """Read the window, or a region of it given in pixels of the window."""
+        rows, columns = self.window
+        if region is not None:
+            rows, columns = (
+                slice(start + part.start, start + part.stop)
+                for start, part in zip(self.origin, region, strict=True)
+            )
+        return np.asarray(self.plane[rows, columns])
+
+    def weigh(self, params: WeightMapParams, distances: bool = False) -> LiveWeightMap:
+        """Compute the weight map of the window; works in any thread."""
+        return LiveWeightMap(self.read(), params, self.pixel_size, distances)
+
+    def point_in_plane(self, row: float, column: float) -> list[float]:
+        """Turn a pixel of the window into data coordinates of the layer, an entry for each axis."""
+        point = [0.0 if isinstance(entry, slice) else float(entry) for entry in self.place.index]
+        for axis, value, start in zip(self.place.axes, (row, column), self.origin, strict=True):
+            point[axis] = float(value) + start
+        return point
+
+    def pixel_at(self, world: Any) -> tuple[int, int] | None:
+        """Find the pixel of the window under a position in the viewer's world, None outside of it."""
+        data = np.asarray(self.layer.world_to_data(world), dtype=float)
+        row, column = (
+            int(np.floor(data[axis] + 0.5)) - start
+            for axis, start in zip(self.place.axes, self.origin, strict=True)
+        )
+        rows, columns = self.window
+        if 0 <= row < rows.stop - rows.start and 0 <= column < columns.stop - columns.start:
+            return row, column
+        return None
+
+    def indices(self, rows: Any, columns: Any) -> tuple[np.ndarray[Any, Any], ...]:
+        """Turn pixels of the window into an index of the layer's array."""
+        full = [
+            np.zeros(len(rows), np.intp) if isinstance(entry, slice) else np.full(len(rows), entry, np.intp)
+            for entry in self.place.index
+        ]
+        for axis, values, start in zip(self.place.axes, (rows, columns), self.origin, strict=True):
+            full[axis] = np.asarray(values, np.intp) + start
+        return tuple(full)
+
+
+def watch_labels(
+    viewer: "napari.viewer.Viewer", layer: "napari.layers.Labels", reach: float
+) -> WatchedLabels:
+    """Choose what of a Labels layer is weighed: all of its plane, or what is in view and `reach` pixels around.
+
+    Raises
+    ------
+    ValueError
+        If nothing of the layer is in view, or too much at once.
+    """
+    place = place_of(layer, viewer)
+    plane = plane_data(layer, place)[0]
+    height, width = place.plane_shape
+    lazy = not isinstance(plane, np.ndarray) or bool(layer.multiscale)
+    if height * width <= (_WHOLE_LAZY_BELOW if lazy else _WHOLE_BELOW):
+        return WatchedLabels(layer, place, (slice(0, height), slice(0, width)), True, plane)
+    rows, columns = region_in_view(viewer, layer, place)
+    margin = int(np.ceil(reach))
+    window = (
+        slice(max(rows.start - margin, 0), min(rows.stop + margin, height)),
+        slice(max(columns.start - margin, 0), min(columns.stop + margin, width)),
+    )
+    pixels = (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
+    if pixels > _WHOLE_BELOW:
+        raise ValueError("These labels are large: zoom in to see the weights of what is in view.")
+    return WatchedLabels(layer, place, window, False, plane)
