@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/accuracy.py`: images, training, scores, intervals, tables."""

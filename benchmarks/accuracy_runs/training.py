@@ -1,0 +1,176 @@
+"""Networks trained alike: the same images, recipe, seed and CPU time; only what is compared differs.
+
+A budget is a number of steps: the CPU time that each network is given, over the CPU time that one of its steps takes
+when it is first measured here. Unlike a clock it does not mind being paused or resumed, and it makes a run
+repeatable.
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from accuracy_runs.images import Annotated
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model, load_model, save_model
+from napari_utile.engine.networks.families import build_network
+from napari_utile.engine.networks.network import Network
+from napari_utile.engine.parameters import to_json
+from napari_utile.engine.training.data import AnnotatedImage, training_planes
+from napari_utile.engine.training.learned import best_instances, foregrounds
+from napari_utile.engine.training.recipes import DEFAULT, Budget, Recipe
+from napari_utile.engine.training.train import train
+
+# A sample costs each of them the same: 3.5 to 3.6 GFLOP forwards.
+CONFIGURATIONS = {
+    "unet": {"width": 16, "depth": 3, "batch_norm": True, "dropout": 0.0},
+    "fcn32s": {"width": 8, "batch_norm": True, "dropout": 0.0},
+    "fcn16s": {"width": 8, "batch_norm": True, "dropout": 0.0},
+    "fcn8s": {"width": 8, "batch_norm": True, "dropout": 0.0},
+}
+EVERY = 5
+"""The threshold is chosen on every so manieth of the training images."""
+WARM_UP, MEASURED = 3, 8
+"""Steps before the clock starts, and steps whose median is taken."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to be trained."""
+
+    family: str
+    w0: float = 10.0
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"{self.family}-w{self.w0:g}-seed{self.seed}"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network with the instance parameters that suit it, chosen on training images.
+
+    Attributes
+    ----------
+    model : Model
+    split : InstanceParams
+        Touching cells are separated at their neck, as the product does.
+    plain : InstanceParams
+        Connected components alone, as in the U-Net paper.
+    """
+
+    run: Run
+    model: Model
+    split: InstanceParams
+    plain: InstanceParams
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(each.numel() for each in self.model.network.parameters())
+
+
+class Lane:
+    """Trains networks one after another, and keeps them in a folder, so that a killed run goes on where it was."""
+
+    def __init__(self, images: Sequence[Annotated], work: Path, minutes: float, steps: int | None) -> None:
+        self.images, self.work, self.minutes, self.fixed_steps = images, work, minutes, steps
+        work.mkdir(parents=True, exist_ok=True)
+
+    def trained(self, run: Run) -> Trained:
+        """Train a network, or load it where that was done before."""
+        steps = self._steps(run.family)
+        path = self.work / f"{run.name}-{steps}steps.safetensors"
+        if not path.is_file():
+            self._train(run, steps, path)
+        model = load_model(path)
+        chosen = model.card.training["chosen"]
+        return Trained(run, model, InstanceParams(**chosen["split"]), InstanceParams(**chosen["plain"]))
+
+    def _train(self, run: Run, steps: int, path: Path) -> None:
+        recipe = replace(DEFAULT, w0=run.w0)
+        card = ModelCard(name=run.name, family=run.family, config=_config(run.family))
+        planes = self._planes(card, recipe)
+        cpu, wall, seen = time.process_time(), time.monotonic(), 0
+        generator = train(
+            _network(run),
+            planes,
+            recipe=recipe,
+            budget=Budget(steps=steps),
+            seed=run.seed,
+            checkpoint=path.with_suffix(".checkpoint"),
+            resume=True,
+        )
+        while True:
+            try:
+                step = next(generator)
+            except StopIteration as end:
+                result = end.value
+                break
+            seen += 1
+            if step.step % 50 == 0:
+                print(f"  {run.name}: step {step.step} of {steps}, loss {step.plain:.3f}", flush=True)
+        taken = (time.process_time() - cpu) / max(seen, 1)
+        about = {
+            "data": [each.name for each in self.images],
+            "recipe": to_json(recipe),
+            "seed": run.seed,
+            "steps": steps,
+            "CPU minutes": round(taken * steps / 60, 2),
+            "wall minutes of the last sitting": round((time.monotonic() - wall) / 60, 2),
+        }
+        unsuited = Model(card, result.network, "training")
+        some = planes[::EVERY]
+        maps = foregrounds(unsuited, some, choose_compute())
+        about["chosen"] = {
+            name: to_json(best_instances(maps, some, params))
+            for name, params in (("split", InstanceParams()), ("plain", InstanceParams(split=0.0)))
+        }
+        instances = about["chosen"]["split"]
+        save_model(replace(card, training=about, instances=instances), result.network, path)
+        path.with_suffix(".checkpoint").unlink(missing_ok=True)
+
+    def _planes(self, card: ModelCard, recipe: Recipe) -> list:
+        pairs = [AnnotatedImage(each.plane, each.labels) for each in self.images]
+        return training_planes(pairs, card, recipe, scale=1.0)
+
+    def _steps(self, family: str) -> int:
+        """Return how many steps the time is worth."""
+        if self.fixed_steps is not None:
+            return self.fixed_steps
+        path = self.work / "seconds_per_step.json"
+        known = json.loads(path.read_text()) if path.is_file() else {}
+        if family not in known:
+            known[family] = self._seconds(family)
+            with atomic_path(path) as temporary:
+                temporary.write_text(json.dumps(known))
+        return max(1, round(60 * self.minutes / known[family]))
+
+    def _seconds(self, family: str) -> float:
+        """Measure the CPU time of a step, all threads together."""
+        card = ModelCard(name=family, family=family, config=_config(family))
+        planes = self._planes(card, DEFAULT)
+        clock, taken = time.process_time(), []
+        for _ in train(_network(Run(family)), planes, budget=Budget(steps=WARM_UP + MEASURED)):
+            now = time.process_time()
+            taken.append(now - clock)
+            clock = now
+        return statistics.median(taken[WARM_UP:])
+
+
+def _config(family: str) -> dict:
+    return {"in_channels": 1, "classes": 2, **CONFIGURATIONS[family]}
+
+
+def _network(run: Run) -> Network:
+    torch.manual_seed(run.seed)
+    return build_network(run.family, _config(run.family))
