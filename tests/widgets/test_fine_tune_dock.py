@@ -10,7 +10,8 @@ from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
 from napari_utile.widgets.fine_tune.dock import FineTuneDock
-from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.segment.preview_layer import PreviewLayer
+from napari_utile.widgets.viewer.layers import place_of, session_of
 
 WAIT = 60_000
 
@@ -162,20 +163,34 @@ def test_a_paused_training_stands_still_and_goes_on(dock, qtbot, annotated):
 
 def test_the_prediction_in_view_is_shown_while_it_learns_and_taken_away(viewer, dock, qtbot, annotated):
     dock.form.params.field("minutes").set_value(60)
-    dock._look_timer.setInterval(50)
+    dock.learning.timer.setInterval(50)
     dock.run()
     qtbot.waitUntil(lambda: "learning" in [layer.name for layer in viewer.layers], timeout=WAIT)
     layer = viewer.layers["learning"]
     np.testing.assert_allclose(layer.scale, annotated[0].scale)
     assert layer.data.max() > 0
+    shown = []
+    layer.events.set_data.connect(lambda event: shown.append(event))
+    qtbot.waitUntil(lambda: len(shown) > 0, timeout=WAIT)
+    assert viewer.layers["learning"] is layer, "a new layer each time would hold the window up"
     dock.cancel()
     finish(qtbot, dock)
     assert "learning" not in [layer.name for layer in viewer.layers]
 
 
+def test_the_preview_follows_to_another_part_of_the_image_in_the_same_layer(viewer, annotated):
+    image, _ = annotated
+    preview = PreviewLayer(viewer, image, place_of(image, viewer), (slice(0, 10), slice(0, 20)), "learning")
+    preview.show((slice(30, 50), slice(40, 70)), np.full((20, 30), 0.5, np.float32))
+    assert preview.layer.data.shape == (20, 30)
+    assert (preview.layer.data == 0.5).all()
+    np.testing.assert_allclose(preview.layer.translate, (15, 20))
+    np.testing.assert_allclose(preview.layer.scale, image.scale)
+
+
 def test_layers_may_go_and_models_may_change_while_it_trains(viewer, dock, qtbot, annotated):
     dock.form.params.field("minutes").set_value(0.05)
-    dock._look_timer.setInterval(50)
+    dock.learning.timer.setInterval(50)
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
     viewer.layers.clear()

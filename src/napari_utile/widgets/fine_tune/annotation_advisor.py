@@ -8,14 +8,17 @@ from qtpy.QtCore import QObject
 from napari_utile.session.annotation_advice import NetworkView, Unsure, network_view_job, unsure_places_job
 from napari_utile.session.fine_tuning import FineTuneRequest
 from napari_utile.session.state import Session
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.fine_tune.network_view_layers import show_network_view
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.viewer.layers import place_of, plane_of
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_of
 from napari_utile.widgets.viewer.regions import go_to
 from napari_utile.widgets.worker import LatestJob, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
+
+    from napari_utile.engine.planes.axes import ImagePlane
 
 __all__ = ["AnnotationAdvisor"]
 
@@ -72,13 +75,15 @@ class AnnotationAdvisor:
         if source is None:
             self._status.problem("Open an image first.")
             return
-        try:
+        with failures_to(self._say_error):
             place = place_of(source, self._viewer)
             plane = plane_of(source, self._viewer)
             painted = None if labels is None else np.array(plane_of(labels, self._viewer).data[0])
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._say_error(error)
-            return
+            self._go_on(source, place, plane, painted)
+
+    def _go_on(
+        self, source: Any, place: Place, plane: "ImagePlane", painted: np.ndarray[Any, Any] | None
+    ) -> None:
         key = (source.unique_id, place.key, self._session.model)
         if self._places and self._places_of == key:
             self._visit(source)

@@ -4,18 +4,15 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session.annotation_advice import annotation_warning
 from napari_utile.session.fine_tuning import (
     FineTuneRequest,
     FineTuneResult,
-    LookAt,
     Prediction,
     StopAndKeep,
     Trained,
@@ -26,12 +23,13 @@ from napari_utile.session.fine_tuning import (
 )
 from napari_utile.session.jobs import Choices, choices_job
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.fine_tune.annotation_advisor import AnnotationAdvisor
 from napari_utile.widgets.fine_tune.comparison_layers import show_comparisons
-from napari_utile.widgets.fine_tune.form import BOXES, SPARSE, FineTuneForm
-from napari_utile.widgets.segment.preview_layer import PreviewLayer
-from napari_utile.widgets.viewer.layers import place_of, plain_viewer, plane_of, session_of
-from napari_utile.widgets.viewer.regions import Window, boxes_of_shapes, region_in_view
+from napari_utile.widgets.fine_tune.form import FineTuneForm
+from napari_utile.widgets.fine_tune.learning_view import LearningView
+from napari_utile.widgets.fine_tune.request import capture
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -40,10 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["FineTuneDock"]
 
 _WIDTH = 330
-# The prediction in view is refreshed at most so often, and of at most so many pixels a side. Milliseconds.
-_LOOK_EVERY = 5000
-_MOST_LOOKED_AT = 512
-# Curves are drawn at most so often. Seconds.
+# Curves and progress are drawn at most so often: every change makes Qt put the whole window together anew. Seconds.
 _DRAW_EVERY = 0.3
 
 
@@ -63,10 +58,8 @@ class FineTuneDock(QWidget):
         self._job: JobHandle | None = None
         self._result: FineTuneResult | None = None
         self._source: Any = None
-        self._preview: PreviewLayer | None = None
         self._compared: list[Any] = []
         self._drawn = 0.0
-        self._looking = False
         self.form = FineTuneForm(self._viewer, self._session)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -79,9 +72,7 @@ class FineTuneDock(QWidget):
         self.form.status.setContentsMargins(8, 4, 8, 8)
         layout.addWidget(self.form.status)  # in sight however small the window is
         self.setMinimumWidth(_WIDTH - 20)
-        self._look_timer = QTimer(self)
-        self._look_timer.setInterval(_LOOK_EVERY)
-        self._look_timer.timeout.connect(self._look)
+        self.learning = LearningView(self._viewer, self.form.watch, self)
         form = self.form
         form.run_bar.run.connect(self.run)
         form.run_bar.cancel.connect(self.cancel)
@@ -110,44 +101,8 @@ class FineTuneDock(QWidget):
         return self._job is not None and self._job.running
 
     def request(self) -> FineTuneRequest:
-        """Capture what the button would do now.
-
-        Raises
-        ------
-        ValueError, UtileError
-            In one sentence, if something is missing.
-        """
-        from napari_utile.engine.training.data import AnnotatedImage
-
-        images = []
-        for image, labels in self.form.pairs.pairs():
-            if image is None:
-                raise ValueError("Open an image first.")
-            if labels is None:
-                raise ValueError("Paint some cells first: press New labels.")
-            plane = plane_of(image, self._viewer)
-            painted = np.array(plane_of(labels, self._viewer).data[0])
-            if not painted.any():
-                raise ValueError(f"{labels.name} is empty on this plane; paint some cells first.")
-            pixels = np.array(plane.data)  # the user may close the image while it trains
-            images.append(AnnotatedImage(replace(plane, data=pixels), painted, self._annotation(labels)))
-        few: FineTuneParams = self.form.params.value()
-        more: FineTuneParams = self.form.more_params.value()
-        params = replace(more, minutes=few.minutes, held_out=few.held_out)
-        return FineTuneRequest(tuple(images), self._session.model, self.form.start.currentData(), params)
-
-    def _annotation(self, labels: Any) -> Annotation:
-        kind = self.form.complete.currentData()
-        if kind == SPARSE:
-            return Annotation("sparse", background=self.form.background.value())
-        if kind == BOXES:
-            if self.form.boxes.layer is None:
-                raise ValueError(
-                    "Draw boxes in a Shapes layer first, around parts where all cells are painted."
-                )
-            boxes = boxes_of_shapes(self.form.boxes.layer, labels, self._viewer)
-            return Annotation("boxes", boxes=[(y.start, x.start, y.stop, x.stop) for y, x in boxes])
-        return Annotation()
+        """Capture what the button would do now; raises one sentence if something is missing."""
+        return capture(self.form, self._viewer, self._session.model)
 
     # Training.
 
@@ -156,18 +111,16 @@ class FineTuneDock(QWidget):
         if self.running:
             return
         self.discard()
-        try:
-            request = self.request()
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self.form.status.problem(sentence_of(error))
-            return
-        self._source = self.form.pairs.pairs()[0][0]
+        with failures_to(self._show_error):
+            self._start(self.request(), self.form.pairs.pairs()[0][0])
+
+    def _start(self, request: FineTuneRequest, source: Any) -> None:
+        self._source = source
         self._session.job_started()
         self.form.status.say(annotation_warning(request))
         self.form.set_running(True)
         self.form.run_bar.set_busy("preparing…")
         self.form.progress.setText("Scoring the model as it is…")
-        self._looking = False
         self._job = run_job(
             fine_tune_job(self._session, request),
             on_progress=self._show_progress,
@@ -176,7 +129,7 @@ class FineTuneDock(QWidget):
             on_cancelled=self._cancelled,
             owner=self,
         )
-        self._look_timer.start()
+        self.learning.start(self._job, self._source)
 
     def cancel(self) -> None:
         """Stop within one step and forget what was learnt."""
@@ -199,49 +152,23 @@ class FineTuneDock(QWidget):
             self._job.pause()
         self.form.pause.setText("Go on" if self._job.paused else "Pause")
 
-    def _look(self) -> None:
-        """Ask the job for the prediction in view; it answers between two steps."""
-        if self._job is None or self._looking or not self.form.watch.isChecked() or self._job.paused:
-            return
-        try:
-            place = place_of(self._source, self._viewer)
-            region = _central(region_in_view(self._viewer, self._source, place))
-            plane = plane_of(self._source, self._viewer)
-        except ValueError:
-            return
-        self._looking = True
-        self._job.send(LookAt(plane, region))
-
     def _show_progress(self, progress: Trained | Prediction) -> None:
         if isinstance(progress, Prediction):
-            self._looking = False
-            self._show_prediction(progress)
+            self.learning.show(progress)
             return
         step = progress.step
         self.form.plot.add(step)
-        self.form.run_bar.set_progress(round(step.spent * 1000), 1000, f"step {step.step}, {_left(step)}")
         now = time.perf_counter()
         if now - self._drawn > _DRAW_EVERY or step.validation is not None:
             self._drawn = now
             self.form.plot.draw()
+            self.form.run_bar.set_progress(round(step.spent * 1000), 1000, f"step {step.step}, {_left(step)}")
         if step.validation is not None:
             best = max(self.form.plot.overlaps)
             rate = step.step / max(step.seconds, 1e-9)
             self.form.progress.setText(
                 f"Overlap on held-out tiles {step.validation.overlap:.2f}, best {best:.2f}; {rate:.1f} steps/s."
             )
-
-    def _show_prediction(self, prediction: Prediction) -> None:
-        if self._source not in self._viewer.layers:
-            return
-        self._remove_preview()
-        try:
-            place = place_of(self._source, self._viewer)
-        except ValueError:
-            return
-        self._preview = PreviewLayer(self._viewer, self._source, place, prediction.region, "learning")
-        self._preview.paint(prediction.region, prediction.foreground)
-        self._preview.layer.refresh()
 
     def _finish(self, result: FineTuneResult) -> None:
         self._end()
@@ -254,7 +181,7 @@ class FineTuneDock(QWidget):
     def _fail(self, error: Exception) -> None:
         self._end()
         self.form.progress.setText("")
-        self.form.status.problem(sentence_of(error))
+        self._show_error(error)
 
     def _cancelled(self) -> None:
         self._end()
@@ -262,18 +189,12 @@ class FineTuneDock(QWidget):
         self.form.status.say("Cancelled; nothing was kept.")
 
     def _end(self) -> None:
-        self._look_timer.stop()
+        self.learning.stop()
         self._session.job_ended()
         self.form.set_running(False)
-        self._remove_preview()
-
-    def _remove_preview(self) -> None:
-        if self._preview is not None:
-            self._preview.remove()
-            self._preview = None
 
     def _drop(self) -> None:
-        self._look_timer.stop()
+        self.learning.timer.stop()
         self._advisor.drop()
         if self._job is not None:
             self._job.drop()
@@ -284,13 +205,10 @@ class FineTuneDock(QWidget):
         """Save the model to the user's library; all docks of the viewer use it from now on."""
         if self._result is None:
             return
-        try:
+        with failures_to(self._show_error):
             path = keep(self._session, self._result, self.form.name.text().strip())
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self.form.status.problem(sentence_of(error))
-            return
-        self._forget()
-        self.form.status.say(f"Kept as {path.stem}; the other docks use it now.", "good")
+            self._forget()
+            self.form.status.say(f"Kept as {path.stem}; the other docks use it now.", "good")
 
     def discard(self) -> None:
         """Forget the model and take its layers away."""
@@ -316,30 +234,24 @@ class FineTuneDock(QWidget):
     # Advice.
 
     def _show_network_view(self) -> None:
-        try:
-            request = self.request()
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-            return
-        self._advisor.show_sample(request, self.form.pairs.pairs()[0][0])
+        with failures_to(self._show_error):
+            self._advisor.show_sample(self.request(), self.form.pairs.pairs()[0][0])
 
     def _go_to_next_place(self) -> None:
         self._advisor.go_to_next_place(*self.form.pairs.pairs()[0])
 
     def copy_command(self) -> None:
         """Copy the command line that trains in the same way to the clipboard."""
-        try:
+        with failures_to(self._show_error):
             request = self.request()
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-            return
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(command_of(request))
-        boxes = " It cannot name boxes." if request.images[0].annotation.kind == "boxes" else ""
-        self.form.status.say(
-            f"The command is on the clipboard. Put your folders in place of IMAGES and LABELS.{boxes}", "good"
-        )
+            clipboard = QGuiApplication.clipboard()
+            if clipboard is not None:
+                clipboard.setText(command_of(request))
+            boxes = " It cannot name boxes." if request.images[0].annotation.kind == "boxes" else ""
+            self.form.status.say(
+                f"The command is on the clipboard. Put your folders in place of IMAGES and LABELS.{boxes}",
+                "good",
+            )
 
     # Choices.
 
@@ -365,15 +277,6 @@ def _left(step: Any) -> str:
     if step.spent <= 0:
         return ""
     return f"{duration(step.seconds / step.spent - step.seconds)} left"
-
-
-def _central(region: Window) -> Window:
-    """Cut a large region down to its middle."""
-    parts = []
-    for part in region:
-        spare = max(0, part.stop - part.start - _MOST_LOOKED_AT)
-        parts.append(slice(part.start + spare // 2, part.stop - (spare - spare // 2)))
-    return parts[0], parts[1]
 
 
 def _free_name(base: str) -> str:

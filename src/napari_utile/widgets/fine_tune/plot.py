@@ -75,7 +75,7 @@ class TrainingPlot(QWidget):
         self._loss.setData(self.steps[::every], self.losses[::every])
         self._mean.setData(self.steps[::every], self.means[::every])
         self._overlap.setData(self.validated, self.overlaps)
-        self._follow()
+        self.plot.scene().prepareForPaint()  # else it finds its ranges while it paints, and so paints twice
 
     def _follow(self) -> None:
         item = self.plot.getPlotItem()

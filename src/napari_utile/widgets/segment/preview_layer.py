@@ -45,20 +45,11 @@ class PreviewLayer:
 
         self._viewer = plain_viewer(viewer)
         height, width = place.plane_shape
-        self._region = region or (slice(0, height), slice(0, width))
-        rows, columns = self._region
-        self._data = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
-        array, space = self._data, space_of(source, place.result_axes)
-        offset = []
-        for axis in place.result_axes:
-            if axis in place.axes:
-                offset.append(float(self._region[place.axes.index(axis)].start))
-            else:
-                entry = place.index[axis]
-                offset.append(0.0 if isinstance(entry, slice) else float(entry))
-                array = np.expand_dims(array, len(offset) - 1)
-        linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
-        space["translate"] = space["translate"] + linear @ np.array(offset)
+        self._place, self._space = place, space_of(source, place.result_axes)
+        space = self._space
+        self._linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
+        array, translate = self._over(region or (slice(0, height), slice(0, width)))
+        space = {**space, "translate": translate}
         active = self._viewer.layers.selection.active
         self.layer = Image(
             array, name=name, colormap="magma", blending="additive", contrast_limits=(0.0, 1.0), **space
@@ -66,6 +57,27 @@ class PreviewLayer:
         self._viewer.add_layer(self.layer)
         self._viewer.layers.selection.active = active
         self._refreshed = time.perf_counter()
+
+    def _over(self, region: Window) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Make room for a region; return its pixels as the layer has them, and where they begin in the world."""
+        rows, columns = self._region = region
+        self._data = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+        array, offset, place = self._data, [], self._place
+        for axis in place.result_axes:
+            if axis in place.axes:
+                offset.append(float(region[place.axes.index(axis)].start))
+            else:
+                entry = place.index[axis]
+                offset.append(0.0 if isinstance(entry, slice) else float(entry))
+                array = np.expand_dims(array, len(offset) - 1)
+        return array, self._space["translate"] + self._linear @ np.array(offset)
+
+    def show(self, region: Window, foreground: np.ndarray[Any, Any]) -> None:
+        """Show the probability of another region of the plane, in the same layer: a new one takes napari 100 ms."""
+        if region != self._region:
+            self.layer.data, self.layer.translate = self._over(region)
+        self._data[...] = foreground
+        self.layer.refresh()
 
     def paint(self, window: Window, foreground: np.ndarray[Any, Any]) -> None:
         """Show the probability of a finished tile; `window` is in pixels of the plane."""
