@@ -42,6 +42,16 @@ except SystemExit as end:
     assert "torch" not in modules_after(program)
 
 
+def test_loading_a_model_does_not_load_the_compiler_of_torch():
+    program = """
+import sys
+from napari_utile.engine.models.library import load_model
+assert load_model("nuclei").network.has_values
+assert "torch._dynamo" not in sys.modules
+"""
+    assert "torch" in modules_after(program)
+
+
 @pytest.mark.parametrize("name", sorted(set(napari_utile.__all__)))
 def test_every_public_name_is_there_and_keeps_its_name(name):
     value = getattr(napari_utile, name)

@@ -25,6 +25,11 @@ class Network(nn.Module):
     config: Any
     geometry: Geometry
 
+    @property
+    def has_values(self) -> bool:
+        """False on torch's meta device, where random weights cannot be drawn without loading its compiler (1.7 s)."""
+        return not any(parameter.is_meta for parameter in self.parameters())
+
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits of an image."""

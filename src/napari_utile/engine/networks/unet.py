@@ -84,7 +84,8 @@ class UNet(Network):
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Conv2d(widths[0], config.classes, 1)
         self.geometry, self.crops = unet_geometry(config.depth)
-        initialise(self)
+        if self.has_values:
+            initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits (N, K, Y, X) of an image (N, C, Y + 2 halo, X + 2 halo)."""
