@@ -24,17 +24,25 @@ _HOVER, _SELECTED = 1, 2
 _OUTLINES = {_HOVER: "#ffffff", _SELECTED: "#ffe14d", None: "transparent"}
 # Hovered and selected cell are shown together where one picture of at most this many pixels holds both.
 _LARGEST_OUTLINE = 1 << 20
+# Planes up to this many pixels get labels of 32 bits.
+_LARGEST_WIDE = 1 << 22
 
 
 def new_labels(
     viewer: "napari.viewer.Viewer", source: "napari.layers.Layer", place: Place
 ) -> "napari.layers.Labels":
-    """Add an empty label layer on the grid of an image, with all of its axes but channels."""
+    """Add an empty label layer on the grid of an image, with all of its axes but channels.
+
+    On large planes it holds 65,535 labels: napari draws 16-bit labels as they are, and maps wider ones to colours
+    first, all pixels of the plane at every undo (3 s instead of 0.01 s at 16384 x 16384).
+    """
     from napari.layers import Labels
 
     viewer = plain_viewer(viewer)
+    height, width = place.plane_shape
+    dtype = np.dtype(np.int32 if height * width <= _LARGEST_WIDE else np.uint16)
     layer = Labels(
-        empty_data(place, np.dtype(np.int32)),
+        empty_data(place, dtype),
         name=f"{source.name} cells",
         opacity=0.5,
         **space_of(source, place.result_axes),

@@ -212,9 +212,8 @@ class ClickTool(QObject):
         if edit is not None and len(edit):
             with labels.block_history():
                 labels.data_setitem(aim.plane.full_index(edit), edit.values)
-            for label in outcome.cells:
-                target.store.follow(_reader(labels.data))
-                aim.table.note({label: edit.window})
+            target.store.follow(_reader(labels.data))
+            aim.table.note(dict.fromkeys(outcome.cells, edit.window))
         for marker in outcome.markers:
             target.store.add(marker, position_on(aim.plane, marker.point))
         if outcome.threshold is not None and outcome.selected:
@@ -222,7 +221,7 @@ class ClickTool(QObject):
         if outcome.selected is not None:
             self.select(outcome.selected, _point_in(aim.plane, outcome, pixel))
         self._hover = None
-        self._follow_labels()
+        self._later.start()  # once the cell is on screen
         self.said.emit(outcome.message, "good" if edit is not None else "info")
 
     def select(self, label: int, point: Point | None) -> None:
