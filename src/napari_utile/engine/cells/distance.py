@@ -17,7 +17,7 @@ def distance_to_background(mask: npt.NDArray[np.bool_], limit: int = 64) -> npt.
     ----------
     mask : (Y, X) bool array
     limit : int
-        1 to 180 pixels: twice its square fits 16 bits.
+        1 to 127 pixels: twice the limit fits 8 bits, twice its square 16.
 
     Returns
     -------
@@ -25,38 +25,40 @@ def distance_to_background(mask: npt.NDArray[np.bool_], limit: int = 64) -> npt.
         0 on the background.
     """
     along_columns = _distance_along_columns(mask, limit)
-    squared = along_columns * along_columns
+    distance = np.empty(mask.shape, dtype=np.float32)
     for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
-        _sweep_rows(squared[top : top + _ROWS_AT_ONCE], limit)
-    distance: npt.NDArray[np.float32] = np.sqrt(squared, dtype=np.float32)
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        np.sqrt(_nearest_along_rows(along_columns[rows], limit), out=distance[rows])
     return distance
 
 
-def _distance_along_columns(mask: npt.NDArray[np.bool_], limit: int) -> npt.NDArray[np.uint16]:
+def _distance_along_columns(mask: npt.NDArray[np.bool_], limit: int) -> npt.NDArray[np.uint8]:
     """Distance to the nearest background pixel in the same column."""
-    distance = np.empty(mask.shape, dtype=np.uint16)
-    row = np.full(mask.shape[1], limit, dtype=np.uint16)
-    for y in range(mask.shape[0]):
-        row = np.minimum(row + np.uint16(1), np.uint16(limit)) * mask[y]
-        distance[y] = row
-    row = np.full(mask.shape[1], limit, dtype=np.uint16)
-    for y in reversed(range(mask.shape[0])):
-        row = np.minimum(row + np.uint16(1), distance[y])
-        distance[y] = row
+    distance = mask * np.uint8(limit)
+    step = 1
+    while step < limit:  # exact below 2 * step after each round
+        farther = distance + np.uint8(step)
+        np.minimum(distance[step:], farther[:-step], out=distance[step:])
+        np.minimum(distance[:-step], farther[step:], out=distance[:-step])
+        step *= 2
     return distance
 
 
-def _sweep_rows(squared: npt.NDArray[np.uint16], limit: int) -> None:
-    """Lower squared distances along columns to the smallest over all columns, in place."""
-    if squared.size == 0:
-        return
-    columns = squared.copy()
-    trial = np.empty_like(columns)
-    for offset in range(1, min(columns.shape[1], limit)):
-        step = np.uint16(offset**2)
-        if squared.max() <= step:
-            return
-        there, here = trial[:, offset:], squared[:, offset:]
-        np.minimum(here, np.add(columns[:, :-offset], step, out=there), out=here)
-        there, here = trial[:, :-offset], squared[:, :-offset]
-        np.minimum(here, np.add(columns[:, offset:], step, out=there), out=here)
+def _nearest_along_rows(along_columns: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.uint16]:
+    """Squared distances, the smallest over all columns, from the distances along each column."""
+    squared = np.square(along_columns, dtype=np.uint16)
+    width = squared.shape[1]
+    columns = np.full((squared.shape[0], width + 2 * limit), limit**2, dtype=np.uint16)
+    columns[:, limit : limit + width] = squared
+    trial = np.empty_like(squared)
+    farthest = int(squared.max(initial=0))
+    for offset in range(1, limit):
+        if offset**2 >= farthest:
+            break
+        left, right = limit - offset, limit + offset
+        np.minimum(columns[:, left : left + width], columns[:, right : right + width], out=trial)
+        trial += np.uint16(offset**2)
+        np.minimum(squared, trial, out=squared)
+        if offset % 4 == 0:
+            farthest = int(squared.max())
+    return squared

@@ -20,20 +20,15 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from napari_utile.engine.cells.watershed import split_components
+from napari_utile.engine.cells.gaps import gap_pixels
+from napari_utile.engine.cells.runs import Runs, connected_runs, runs_of, sums
+from napari_utile.engine.cells.watershed import Landscape, landscape_of
 from napari_utile.engine.parameters import Bounds, check_bounds
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 LabelArray = npt.NDArray[np.int32]
-
-# Foreground is 4-connected, so a one-pixel diagonal border separates two cells; background is then
-# 8-connected.
-_BACKGROUND_NEIGHBOURS = np.ones((3, 3), dtype=bool)
-# A strip of rows stays in the processor's cache.
-_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -119,8 +114,20 @@ class CutSides:
         rim[:, shape[1] - 1 :] |= self.right
         return rim
 
+    def touch(self, runs: Runs) -> BoolArray:
+        """Say of each run (R,) of a window whether it reaches a cut side."""
+        height, width = runs.shape
+        row, first = np.divmod(runs.starts, max(width, 1))
+        touches = np.zeros(row.size, dtype=bool)
+        touches |= self.top & (row == 0)
+        touches |= self.bottom & (row == height - 1)
+        touches |= self.left & (first == 0)
+        touches |= self.right & (first + runs.lengths == width)
+        return touches
+
 
 NOT_CUT = CutSides()
+_EVERY_SIDE = CutSides(True, True, True, True)
 
 
 def foreground_mask(
@@ -147,16 +154,13 @@ def foreground_mask(
     ValueError
         If the probability is not two-dimensional.
     """
-    probability = _plane(foreground_probability)
-    mask: BoolArray = probability > params.threshold
-    if params.fill_holes:
-        mask = _fill_holes(mask, params.fill_holes)
-    if params.minimum_size > 1:
-        components, count = ndimage.label(mask)
-        keep = np.bincount(components.ravel(), minlength=count + 1) >= params.minimum_size
-        keep[components[cut.rim(mask.shape)]] = True
-        keep[0] = False
-        mask = keep[components]
+    objects = _filled(_plane(foreground_probability), params)
+    count, component = connected_runs(objects, objects.values)
+    keep = sums(component, objects.lengths[objects.values], count) >= params.minimum_size
+    keep[component[cut.touch(objects)[objects.values]]] = True
+    kept = np.zeros_like(objects.values)
+    kept[objects.values] = keep[component]
+    mask: BoolArray = objects.paint(kept)
     return mask
 
 
@@ -189,61 +193,69 @@ def label_instances(
     mask = np.asarray(mask, dtype=bool)
     if mask.shape != probability.shape:
         raise ValueError(f"The mask has shape {mask.shape}, the probability map {probability.shape}.")
-    labels, count = ndimage.label(mask)
-    if params.split > 0 and count:
-        labels = split_components(labels, probability, params.split, params.minimum_size)
-    if params.grow:
-        labels = close_gaps(labels, params.grow)
-    return in_raster_order(labels)
+    landscape = landscape_of(runs_of(mask), probability)
+    return _labels(landscape, landscape.cells(params.split, params.minimum_size) + 1, params.grow)
 
 
-def close_gaps(labels: npt.NDArray[np.integer[Any]], reach: int) -> LabelArray:
-    """Grow cells by up to `reach` pixels into the background that lies between two different cells.
-
-    The outer outline of a cell that has no neighbour within the gap stays where it is. A pixel that several
-    cells reach in the same step goes to the one above it, else below, left, right.
+def cell_landscape(foreground_probability: FloatArray, params: InstanceParams) -> Landscape:
+    """Find all that the cells depend on and that `minimum_size`, `split` and `grow` leave as it is.
 
     Parameters
     ----------
-    labels : (Y, X) integer array
-        0 is background.
-    reach : int
-        Pixels that each cell may grow.
+    foreground_probability : (Y, X) float array
+        Probability that a pixel belongs to a cell, 0..1. NaN counts as background.
+    params : InstanceParams
+        `threshold` and `fill_holes` are used.
+
+    Raises
+    ------
+    ValueError
+        If the probability is not two-dimensional.
+    """
+    probability = _plane(foreground_probability)
+    return landscape_of(_filled(probability, params), probability)
+
+
+def label_cells(landscape: Landscape, params: InstanceParams) -> LabelArray:
+    """Label the cells of a landscape.
+
+    The labels are those of `label_instances` on the mask of `foreground_mask`. That small objects are dropped
+    here, after their basins were found, changes nothing for the others: all pixels that are nearer than the
+    nearest background belong to the same component.
+
+    Parameters
+    ----------
+    landscape : Landscape
+        From `cell_landscape`, with the same `threshold` and `fill_holes`.
+    params : InstanceParams
+        `minimum_size`, `split` and `grow` are used.
 
     Returns
     -------
     (Y, X) int32 array
     """
-    grown = np.array(labels, dtype=np.int32)
-    between = _between_cells(grown, 2 * reach)  # a gap of twice the reach is closed from both sides
-    for _ in range(reach):
-        rows, columns = np.nonzero(between)
-        if rows.size == 0:
-            break
-        padded = np.pad(grown, 1)
-        taken = np.zeros(rows.size, dtype=np.int32)
-        for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
-            neighbour = padded[rows + down, columns + right]
-            np.copyto(taken, neighbour, where=taken == 0)
-        grown[rows, columns] = taken
-        between[rows, columns] = taken == 0
-    return grown
+    large = landscape.component_area >= params.minimum_size
+    cell = landscape.cells(params.split, params.minimum_size) + 1
+    return _labels(landscape, np.where(large[landscape.component], cell, 0), params.grow)
 
 
-def in_raster_order(labels: npt.NDArray[np.integer[Any]]) -> LabelArray:
-    """Renumber labels 1..N by the raster order of each label's first pixel; 0 stays 0."""
-    flat = np.asarray(labels).ravel()
-    pixels = np.flatnonzero(flat)
-    if pixels.size == 0:
-        return np.zeros(np.shape(labels), dtype=np.int32)
-    found = flat[pixels]
-    first = np.full(int(found.max()) + 1, -1, dtype=np.int64)
-    first[found[::-1]] = pixels[::-1]  # the last write, the first pixel, stays
-    present = np.flatnonzero(first >= 0)
+def _labels(landscape: Landscape, cell: npt.NDArray[np.int64], grow: int) -> LabelArray:
+    """Paint the cell that each basin (B,) belongs to, 0 for none, close gaps and number by raster order."""
+    runs = landscape.runs
+    of_run = np.append(cell, 0)[runs.values]  # -1, outside, is the last
+    pixels, owners = gap_pixels(runs.paint(of_run.astype(np.int32)), grow)
+    nowhere = runs.shape[0] * runs.shape[1]
+    first = np.full(cell.size + 1, nowhere)
+    first[of_run[::-1]] = runs.starts[::-1]  # the last write, the first pixel, stays
+    np.minimum.at(first, owners, pixels)
+    first[0] = nowhere
+    order = np.argsort(first)
     number = np.zeros(first.size, dtype=np.int32)
-    number[present[np.argsort(first[present])]] = np.arange(1, present.size + 1, dtype=np.int32)
-    ordered: LabelArray = number[labels]
-    return ordered
+    number[order] = np.arange(1, first.size + 1)
+    number[0] = 0
+    labels: LabelArray = runs.paint(number[of_run])
+    labels.ravel()[pixels] = number[owners]
+    return labels
 
 
 def _plane(probability: FloatArray) -> npt.NDArray[np.float32]:
@@ -253,42 +265,16 @@ def _plane(probability: FloatArray) -> npt.NDArray[np.float32]:
     return plane
 
 
-def _fill_holes(mask: BoolArray, largest: int) -> BoolArray:
-    """Fill background components of at most `largest` pixels that do not reach the border of the array."""
-    holes, count = ndimage.label(~mask, _BACKGROUND_NEIGHBOURS)
-    if count == 0:
-        return mask
-    fill = np.bincount(holes.ravel(), minlength=count + 1) <= largest
-    for edge in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
-        fill[edge] = False
-    fill[0] = False
-    filled: BoolArray = mask | fill[holes]
-    return filled
-
-
-def _between_cells(labels: LabelArray, reach: int) -> BoolArray:
-    """Mark background pixels that have two different cells within `reach` pixels along both axes."""
-    between = np.zeros(labels.shape, dtype=bool)
-    none = np.iinfo(np.int32).max
-    for top in range(0, labels.shape[0], _ROWS_AT_ONCE):
-        above, below = max(top - reach, 0), top + _ROWS_AT_ONCE + reach
-        highest = labels[above:below].copy()
-        lowest = np.where(highest > 0, highest, none)
-        for _ in range(reach):
-            _over_box(np.maximum, highest)
-            _over_box(np.minimum, lowest)
-        inner = slice(top - above, top - above + _ROWS_AT_ONCE)
-        rows = slice(top, top + _ROWS_AT_ONCE)
-        np.not_equal(highest[inner], lowest[inner], out=between[rows])
-        between[rows] &= (labels[rows] == 0) & (highest[inner] > 0)
-    return between
-
-
-def _over_box(reduce: np.ufunc, values: LabelArray) -> None:
-    """Reduce over each pixel's 3x3 neighbourhood, in place; outside the array does not count."""
-    rows = values.copy()
-    reduce(rows[1:], values[:-1], out=rows[1:])
-    reduce(rows[:-1], values[1:], out=rows[:-1])
-    values[:] = rows
-    reduce(values[:, 1:], rows[:, :-1], out=values[:, 1:])
-    reduce(values[:, :-1], rows[:, 1:], out=values[:, :-1])
+def _filled(probability: npt.NDArray[np.float32], params: InstanceParams) -> Runs:
+    """Return the runs of the pixels above the threshold and of the small holes between them."""
+    runs = runs_of(probability > params.threshold)
+    if not params.fill_holes:
+        return runs
+    # Foreground is 4-connected, so a one-pixel diagonal border separates two cells; background is then 8-connected.
+    background = ~runs.values
+    count, hole = connected_runs(runs, background, diagonally=True)
+    fill = sums(hole, runs.lengths[background], count) <= params.fill_holes
+    fill[hole[_EVERY_SIDE.touch(runs)[background]]] = False
+    values = runs.values.copy()
+    values[background] = fill[hole]
+    return runs.with_values(values)

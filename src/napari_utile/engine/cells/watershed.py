@@ -12,143 +12,254 @@ References
        IEEE TPAMI 18(12), 1996.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_utile.engine.cells.distance import distance_to_background
+from napari_utile.engine.cells.runs import Runs, connected_runs, runs_of, sums
 
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int32]
 IndexArray = npt.NDArray[np.integer[Any]]
 
 # How much a dip of the probability counts beside a narrow outline; chosen on training images.
 PROBABILITY_POWER = 2.0
+# A strip of rows stays in the processor's cache.
+_ROWS_AT_ONCE = 32
+# The neighbours in raster order; a pixel is its own third.
+_ABOVE, _LEFT, _ITSELF, _RIGHT, _BELOW = range(5)
 
 
-def split_components(
-    components: npt.NDArray[np.integer[Any]], probability: FloatArray, strength: float, minimum_size: int = 0
-) -> LabelArray:
-    """Cut connected components into cells at their necks.
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """The basins of a mask and the passes between them: all that a cut at any strength depends on.
+
+    Attributes
+    ----------
+    runs : Runs
+        Of equal basin, 0 to B - 1; -1 outside the mask.
+    component : (B,) integer array
+        The connected component that each basin is a part of.
+    component_area : (K,) integer array
+        Pixels of each component.
+    area : (B,) integer array
+        Pixels of each basin.
+    summit : (B,) float32 array
+        Height of each basin's highest pixel.
+    low, high : (P,) integer arrays
+        The two basins at each pass, ``low < high``.
+    height : (P,) float32 array
+        Of each pass, the highest between its basins; highest pass first.
+    """
+
+    runs: Runs
+    component: IndexArray
+    component_area: IndexArray
+    area: IndexArray
+    summit: FloatArray
+    low: IndexArray
+    high: IndexArray
+    height: FloatArray
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it keeps in memory."""
+        arrays = (
+            self.component,
+            self.component_area,
+            self.area,
+            self.summit,
+            self.low,
+            self.high,
+            self.height,
+        )
+        return self.runs.nbytes + sum(array.nbytes for array in arrays)
+
+    def paint(self, per_basin: npt.NDArray[np.integer[Any]]) -> LabelArray:
+        """Return the plane (Y, X) whose pixels have their basin's value (B,); 0 outside the mask."""
+        values = np.append(per_basin, 0).astype(np.int32)  # -1, outside, is the last
+        painted: LabelArray = self.runs.paint(values[self.runs.values])
+        return painted
+
+    def cells(self, strength: float, minimum_size: int = 0) -> npt.NDArray[np.int64]:
+        """Join the basins that are one cell.
+
+        Parameters
+        ----------
+        strength : float
+            Two parts are cut apart where the relief at the pass between them is below this share of the lower
+            summit: 0 never cuts, 1 cuts at every dip.
+        minimum_size : int
+            Parts of fewer pixels are not cut off.
+
+        Returns
+        -------
+        (B,) int64 array
+            The basin that stands for each basin's cell.
+        """
+        parent = list(range(self.summit.size))
+        summit = self.summit.tolist()
+        size = self.area.tolist()
+
+        def find(basin: int) -> int:
+            while parent[basin] != basin:
+                parent[basin] = parent[parent[basin]]
+                basin = parent[basin]
+            return basin
+
+        for a, b, level in zip(self.low.tolist(), self.high.tolist(), self.height.tolist(), strict=True):
+            a, b = find(a), find(b)
+            if a == b:
+                continue
+            lower = min(summit[a], summit[b])
+            if level >= strength * lower or min(size[a], size[b]) < minimum_size:
+                keep, gone = (a, b) if summit[a] >= summit[b] else (b, a)
+                parent[gone] = keep
+                size[keep] += size[gone]
+        return np.array([find(basin) for basin in range(len(parent))], dtype=np.int64)
+
+
+def landscape_of(mask: Runs, probability: FloatArray) -> Landscape:
+    """Find the basins of a mask and the passes between them.
 
     Parameters
     ----------
-    components : (Y, X) integer array
-        4-connected components, 0 is background.
+    mask : Runs
+        With the values True and False.
     probability : (Y, X) float32 array
         Cell probability, 0..1.
-    strength : float
-        Two parts are cut apart where the relief at the pass between them is below this share of the lower
-        summit: 0 never cuts, 1 cuts at every dip.
-    minimum_size : int
-        Parts of fewer pixels are not cut off.
+    """
+    inside = mask.paint(mask.values)
+    relief = climbing_relief(inside, probability)
+    relief -= ~inside  # below whatever is inside, also where the network sees nothing
+    summits, basins = _climb(relief, inside)
+    runs = runs_of(basins)
+    low, high, height = _passes(relief, inside, basins, runs)
+    summit = relief.ravel()[summits]
+    # Several passes may share their lowest pixel: the highest summits go first, then raster order.
+    one, other = summit[low], summit[high]
+    order = np.lexsort((-np.minimum(one, other), -np.maximum(one, other), -height))
+    count, component = connected_runs(mask, mask.values)
+    of_run = np.zeros(mask.values.size, dtype=np.int32)
+    of_run[mask.values] = component
+    part = runs.values >= 0
+    return Landscape(
+        runs,
+        of_run[mask.holding(summits)],
+        sums(component, mask.lengths[mask.values], count),
+        sums(runs.values[part], runs.lengths[part], summits.size),
+        summit,
+        low[order],
+        high[order],
+        height[order],
+    )
+
+
+def split_components(
+    mask: BoolArray, probability: FloatArray, strength: float, minimum_size: int = 0
+) -> LabelArray:
+    """Cut the connected components of a mask into cells at their necks.
+
+    Parameters
+    ----------
+    mask : (Y, X) bool array
+    probability : (Y, X) float32 array
+        Cell probability, 0..1.
+    strength, minimum_size
+        As for `Landscape.cells`.
 
     Returns
     -------
     (Y, X) int32 array
         0 is background; the parts' ids are distinct and in no particular order.
     """
-    mask = components > 0
-    labels = np.zeros(mask.shape, dtype=np.int32)
-    pixels = np.flatnonzero(mask)
-    if pixels.size == 0:
-        return labels
-    # The mask's pixels in an array with a border of background, so that every pixel has four neighbours.
-    width = mask.shape[1] + 2
-    places = pixels + width + 1 + 2 * (pixels // mask.shape[1])
-    relief = np.full((mask.shape[0] + 2) * width, -1, dtype=np.float32)
-    relief[places] = climbing_relief(mask, probability)[mask]
-    summit = _climb(relief, places, width)
-    is_summit = summit == np.arange(places.size)
-    basin = (np.cumsum(is_summit) - 1)[summit]
-    height = relief[places[is_summit]]
-    area = np.bincount(basin)
-    passes = _passes(relief, places, basin, height, width)
-    root = _merge(*passes, height, area, strength, minimum_size)
-    labels.ravel()[pixels] = root[basin] + 1
-    return labels
+    landscape = landscape_of(runs_of(mask), probability)
+    return landscape.paint(landscape.cells(strength, minimum_size) + 1)
 
 
-def climbing_relief(mask: npt.NDArray[np.bool_], probability: FloatArray) -> FloatArray:
+def climbing_relief(mask: BoolArray, probability: FloatArray) -> FloatArray:
     """Distance to the background in pixels, lowered where cell probability is low; 0 on the background."""
     relief = distance_to_background(mask)
-    likely = np.clip(np.nan_to_num(probability[mask]), 0, 1)
-    relief[mask] *= likely**PROBABILITY_POWER
+    likely = np.minimum(np.fmax(probability, 0), 1)  # NaN is 0
+    relief *= likely**PROBABILITY_POWER
     return relief
 
 
-def _climb(relief: FloatArray, places: IndexArray, width: int) -> IndexArray:
-    """Let every pixel climb to its summit; both are numbers into `places`."""
-    number = np.zeros(relief.size, dtype=np.int32)
-    number[places] = np.arange(places.size, dtype=np.int32)
-    # From the lowest to the highest index, so that of equal heights the last in raster order wins.
-    best, highest = places - width, relief[places - width]
-    for step in (-1, 0, 1, width):
-        neighbour = relief[places + step]
-        better = neighbour >= highest
-        np.copyto(highest, neighbour, where=better)
-        np.copyto(best, places + step, where=better)
-    above = number[best]
+def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArray]:
+    """Let every pixel climb to its summit.
+
+    Returns
+    -------
+    summits : (B,) integer array
+        Flat index of each summit, in raster order.
+    basins : (Y, X) int32 array
+        The summit that each pixel climbs to, by number; -1 outside.
+    """
+    width = relief.shape[1]
+    pixels = np.flatnonzero(inside)
+    way = _highest_neighbours(relief).ravel()[pixels]
+    step = np.array([-width, -1, 0, 1, width])
+    number = np.empty(relief.size, dtype=np.int32)
+    number[pixels] = np.arange(pixels.size, dtype=np.int32)
+    above = number[pixels + step[way]].astype(np.intp)
     while True:
         higher = above[above]
         if np.array_equal(higher, above):
-            return above.astype(np.int64)
+            break
         above = higher
+    summits = np.flatnonzero(way == _ITSELF)
+    basin = np.empty(pixels.size, dtype=np.int32)
+    basin[summits] = np.arange(summits.size, dtype=np.int32)
+    basins = np.full(relief.shape, -1, dtype=np.int32)
+    basins.ravel()[pixels] = basin[above]
+    return pixels[summits], basins
+
+
+def _highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
+    """Say which of its four neighbours and itself is highest; of equal ones the last in raster order."""
+    highest_ways = np.empty(relief.shape, dtype=np.uint8)
+    padded = np.pad(relief, 1, constant_values=-1)
+    for top in range(0, relief.shape[0], _ROWS_AT_ONCE):
+        rows = padded[top : top + _ROWS_AT_ONCE + 2]
+        around = {
+            _ABOVE: rows[:-2, 1:-1],
+            _LEFT: rows[1:-1, :-2],
+            _ITSELF: rows[1:-1, 1:-1],
+            _RIGHT: rows[1:-1, 2:],
+            _BELOW: rows[2:, 1:-1],
+        }
+        highest = np.maximum(around[_ABOVE], around[_LEFT])
+        for way in (_ITSELF, _RIGHT, _BELOW):
+            np.maximum(highest, around[way], out=highest)
+        last = highest_ways[top : top + _ROWS_AT_ONCE]
+        last[...] = _ABOVE
+        for way in (_LEFT, _ITSELF, _RIGHT, _BELOW):
+            np.maximum(last, np.equal(around[way], highest) * np.uint8(way), out=last)
+    return highest_ways
 
 
 def _passes(
-    relief: FloatArray, places: IndexArray, basin: IndexArray, summit: FloatArray, width: int
+    relief: FloatArray, inside: BoolArray, basins: LabelArray, runs: Runs
 ) -> tuple[IndexArray, IndexArray, FloatArray]:
-    """List neighbouring basins and the height of the highest pass between them, highest pass first."""
-    basins = np.full(relief.size, -1, dtype=np.int32)
-    basins[places] = basin
-    firsts, seconds, heights = [], [], []
-    for step in (1, width):
-        other = basins[places + step]
-        border = np.flatnonzero((other != basin) & (other >= 0))
-        firsts.append(basin[border])
-        seconds.append(other[border])
-        heights.append(np.minimum(relief[places[border]], relief[places[border] + step]))
-    a, b, height = np.concatenate(firsts), np.concatenate(seconds), np.concatenate(heights)
+    """List neighbouring basins and the height of the highest pass between them."""
+    width = relief.shape[1]
+    heights, flat = relief.ravel(), basins.ravel()
+    begins = runs.starts[1:][(runs.values[1:] >= 0) & (runs.values[:-1] >= 0)]
+    right = begins[begins % width > 0] - 1
+    meets = basins[1:] != basins[:-1]
+    meets &= inside[1:]
+    meets &= inside[:-1]
+    here = np.concatenate([right, np.flatnonzero(meets)])
+    there = np.concatenate([right + 1, here[right.size :] + width])
+    a, b = flat[here], flat[there]
     pair = np.minimum(a, b).astype(np.int64) << 32 | np.maximum(a, b)
-    by_height = np.argsort(-height, kind="stable")
-    _, first = np.unique(pair[by_height], return_index=True)
-    pair, height = pair[by_height[first]], height[by_height[first]]
-    low, high = pair >> 32, pair & 0xFFFFFFFF
-    # Several passes may share their lowest pixel: the highest summits go first, then raster order.
-    one, other_summit = summit[low], summit[high]
-    order = np.lexsort((-np.minimum(one, other_summit), -np.maximum(one, other_summit), -height))
-    return low[order], high[order], height[order]
-
-
-def _merge(
-    low: IndexArray,
-    high: IndexArray,
-    passes: FloatArray,
-    height: FloatArray,
-    area: IndexArray,
-    strength: float,
-    minimum_size: int,
-) -> npt.NDArray[np.int64]:
-    """Join basins across passes, highest first, unless the pass lies too deep below the lower summit."""
-    parent = list(range(len(height)))
-    summit = height.tolist()
-    size = area.tolist()
-
-    def find(basin: int) -> int:
-        while parent[basin] != basin:
-            parent[basin] = parent[parent[basin]]
-            basin = parent[basin]
-        return basin
-
-    for a, b, level in zip(low.tolist(), high.tolist(), passes.tolist(), strict=True):
-        a, b = find(a), find(b)
-        if a == b:
-            continue
-        lower = min(summit[a], summit[b])
-        if level >= strength * lower or min(size[a], size[b]) < minimum_size:
-            keep, gone = (a, b) if summit[a] >= summit[b] else (b, a)
-            parent[gone] = keep
-            size[keep] += size[gone]
-    return np.array([find(basin) for basin in range(len(parent))], dtype=np.int64)
+    order = np.argsort(pair)
+    pair, height = pair[order], np.minimum(heights[here], heights[there])[order]
+    first = np.flatnonzero(np.diff(pair, prepend=-1))
+    pair = pair[first]
+    highest = np.maximum.reduceat(height, first) if first.size else height
+    return pair >> 32, pair & 0xFFFFFFFF, highest

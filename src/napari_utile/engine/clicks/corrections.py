@@ -51,7 +51,7 @@ def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Seq
         If a marker lies outside the mask, or a pixel carries markers of two groups.
     """
     owner = _check_markers(mask, groups)
-    hills = split_components(mask.astype(np.int32), probability, NOTABLE_DIP)
+    hills = split_components(mask, probability, NOTABLE_DIP)
     on_hill: dict[int, list[Point]] = {}
     for point in sorted(owner):
         on_hill.setdefault(int(hills[point]), []).append(point)
@@ -105,7 +105,7 @@ def push_back(
     if not inside:
         return np.zeros_like(mask)
     kept = mask.copy()
-    hills = split_components(mask.astype(np.int32), probability, NOTABLE_DIP)
+    hills = split_components(mask, probability, NOTABLE_DIP)
     own = {int(hills[point]) for point in inside}
     elsewhere = [point for point in outside if int(hills[point]) not in own]
     if elsewhere:

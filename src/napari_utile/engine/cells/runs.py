@@ -1,0 +1,110 @@
+"""A plane as runs of equal pixels along its rows: what counts objects then costs runs instead of pixels."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+IndexArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """The runs of a plane, in raster order; none goes on in the next row.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Rows and columns of the plane.
+    starts : (R,) integer array
+        Flat index of the first pixel of each run.
+    values : (R,) array
+        What the pixels of each run have in common.
+    """
+
+    shape: tuple[int, int]
+    starts: IndexArray
+    values: npt.NDArray[Any]
+
+    @cached_property
+    def lengths(self) -> IndexArray:
+        """Pixels of each run (R,)."""
+        return np.diff(self.starts, append=self.shape[0] * self.shape[1])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it keeps in memory."""
+        return int(2 * self.starts.nbytes + self.values.nbytes)
+
+    def paint(self, per_run: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the plane (Y, X) whose pixels have their run's value (R,)."""
+        return np.repeat(per_run, self.lengths).reshape(self.shape)
+
+    def with_values(self, values: npt.NDArray[Any]) -> "Runs":
+        """Give the runs other values (R,); neighbours in a row that are equal now become one run."""
+        differs = self.starts % max(self.shape[1], 1) == 0
+        differs[1:] |= values[1:] != values[:-1]
+        return Runs(self.shape, self.starts[differs], values[differs])
+
+    def holding(self, pixels: npt.NDArray[np.integer[Any]]) -> IndexArray:
+        """Return which run holds each pixel, both by index; pixels are flat indices."""
+        return np.searchsorted(self.starts, pixels, side="right") - 1
+
+
+def runs_of(plane: npt.NDArray[Any]) -> Runs:
+    """Find the runs of a (Y, X) array."""
+    height, width = plane.shape
+    changes = np.empty((height, width), dtype=bool)
+    changes[:, :1] = True
+    np.not_equal(plane[:, 1:], plane[:, :-1], out=changes[:, 1:])
+    starts = np.flatnonzero(changes)
+    return Runs((height, width), starts, plane.reshape(-1)[starts])
+
+
+def connected_runs(
+    runs: Runs, wanted: npt.NDArray[np.bool_], *, diagonally: bool = False
+) -> tuple[int, npt.NDArray[np.int32]]:
+    """Find the connected components that some of the runs form.
+
+    Parameters
+    ----------
+    runs : Runs
+    wanted : (R,) bool array
+        The runs of the foreground; two that follow each other in a row count as apart, so they must not touch.
+    diagonally : bool
+        Whether pixels that only share a corner are connected.
+
+    Returns
+    -------
+    count : int
+    component : (F,) int32 array
+        Of each wanted run, 0 to ``count - 1``.
+    """
+    width = runs.shape[1]
+    first = runs.starts[wanted]
+    if first.size == 0:
+        return 0, np.zeros(0, dtype=np.int32)
+    # Rows as if one pixel apart: the end of a row then touches the beginning of the next in no direction.
+    row_ends = first // width
+    first = first + row_ends
+    after = first + runs.lengths[wanted]
+    corner = int(diagonally)
+    lowest = np.searchsorted(after, first + (width + 1 - corner), side="right")
+    highest = np.searchsorted(first, after + (width + 1 + corner), side="left")
+    below = np.maximum(highest - lowest, 0)  # how many runs of the next row each run touches
+    ends = np.cumsum(below)
+    touched = np.arange(ends[-1]) + np.repeat(lowest - (ends - below), below)
+    graph = csr_matrix(
+        (np.ones(touched.size, dtype=np.int8), touched, np.append(0, ends)), shape=(first.size, first.size)
+    )
+    count, component = connected_components(graph, directed=False)
+    return int(count), component
+
+
+def sums(groups: npt.NDArray[np.integer[Any]], values: IndexArray, count: int) -> IndexArray:
+    """Sum whole numbers (R,) over the runs of each of `count` groups."""
+    return np.bincount(groups, values, minlength=count).astype(np.intp)
