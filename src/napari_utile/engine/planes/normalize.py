@@ -93,12 +93,12 @@ def _sample(data: Any, channel: int) -> NDArray[Any]:
     _, height, width = data.shape
     if height * width <= EXACT_PIXELS:
         return np.asarray(data[channel]).ravel()
-    blocks = [
-        np.asarray(data[channel, y : y + BLOCK, x : x + BLOCK]).ravel()
-        for y in _lattice(height)
-        for x in _lattice(width)
-    ]
-    return np.concatenate(blocks)
+    blocks = [data[channel, y : y + BLOCK, x : x + BLOCK] for y in _lattice(height) for x in _lattice(width)]
+    if hasattr(data, "dask"):
+        import dask
+
+        blocks = dask.compute(*blocks)  # planning one at a time takes longer than reading
+    return np.concatenate([np.asarray(block).ravel() for block in blocks])
 
 
 def _lattice(size: int) -> list[int]:
