@@ -10,7 +10,7 @@ from napari_utile.engine.inference import predict
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import predict_tiles
 from napari_utile.engine.inference.tile_cache import TileCache
-from napari_utile.engine.inference.tiling import plan_tiles
+from napari_utile.engine.inference.tiling import TileBudget, plan_tiles
 from napari_utile.engine.segment import segment
 
 FLOAT32 = Compute("cpu", "float32", 1 << 30, 100.0)
@@ -26,7 +26,7 @@ def finish(steps):
 
 
 def probabilities(model, plane, memory=1 << 30, **plan):
-    planned = plan_tiles(plane.shape[1:], model.network, memory, **plan)
+    planned = plan_tiles(plane.shape[1:], model.network, TileBudget(memory), **plan)
     return finish(predict_tiles(model, plane, planned, FLOAT32))
 
 
@@ -117,7 +117,7 @@ def test_other_errors_of_torch_are_not_taken_for_a_lack_of_memory(small_model, m
 
 def test_progress_counts_every_tile_and_gives_its_pixels(small_model):
     plane = np.random.default_rng(1).random((1, 50, 70), np.float32)
-    plan = plan_tiles((50, 70), small_model.network, 1 << 30, tile=24)
+    plan = plan_tiles((50, 70), small_model.network, TileBudget(1 << 30), tile=24)
     steps = predict_tiles(small_model, plane, plan, FLOAT32)
     seen = np.full((2, 50, 70), np.nan, np.float32)
     done = []
@@ -135,7 +135,7 @@ def test_progress_counts_every_tile_and_gives_its_pixels(small_model):
 
 def test_a_cancelled_prediction_computes_no_further_tile(small_model, monkeypatch):
     ran = run_out_of_memory_above(1 << 30, monkeypatch, MemoryError())
-    plan = plan_tiles((50, 70), small_model.network, 1 << 30, tile=24)
+    plan = plan_tiles((50, 70), small_model.network, TileBudget(1 << 30), tile=24)
     steps = predict_tiles(small_model, np.zeros((1, 50, 70), np.float32), plan, FLOAT32)
     next(steps)
     steps.close()
@@ -149,8 +149,10 @@ def test_cached_tiles_are_not_computed_again_and_pixels_of_another_image_are_not
     cache = TileCache()
     rng = np.random.default_rng(2)
     first, second = rng.random((2, 1, 50, 70), np.float32)
-    whole = plan_tiles((50, 70), small_model.network, 1 << 30, tile=24)
-    part = plan_tiles((50, 70), small_model.network, 1 << 30, tile=24, region=(slice(5, 30), slice(40, 60)))
+    whole = plan_tiles((50, 70), small_model.network, TileBudget(1 << 30), tile=24)
+    part = plan_tiles(
+        (50, 70), small_model.network, TileBudget(1 << 30), tile=24, region=(slice(5, 30), slice(40, 60))
+    )
     expected = finish(predict_tiles(small_model, first, whole, FLOAT32, cache=cache, image_key="first"))
     count = len(ran)
     again = finish(predict_tiles(small_model, first, part, FLOAT32, cache=cache, image_key="first"))
@@ -181,7 +183,7 @@ def test_the_cache_keeps_the_tiles_used_last_within_its_bytes():
 
 def test_bfloat16_differs_from_float32_by_rounding_only(small_model):
     plane = np.random.default_rng(3).random((1, 60, 60), np.float32)
-    plan = plan_tiles((60, 60), small_model.network, 1 << 30)
+    plan = plan_tiles((60, 60), small_model.network, TileBudget(1 << 30))
     exact = finish(predict_tiles(small_model, plane, plan, FLOAT32))
     rounded = finish(predict_tiles(small_model, plane, plan, Compute("cpu", "bfloat16", 1 << 30, 100.0)))
     assert 0 < np.abs(exact - rounded).max() < 0.1

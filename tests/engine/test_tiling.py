@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.inference.tiling import halve, mirror_indices, mirror_window, plan_tiles
+from napari_utile.engine.inference.tiling import (
+    LARGE_TILE,
+    TileBudget,
+    halve,
+    mirror_indices,
+    mirror_window,
+    plan_tiles,
+)
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
 networks = {depth: UNet(UNetConfig(width=1, depth=depth)) for depth in (1, 2, 3)}
@@ -26,7 +33,7 @@ def regions(draw):
 def test_planned_tiles_cover_the_region_exactly_once_and_lie_on_the_grid(shape_region, depth, memory):
     shape, region = shape_region
     network = networks[depth]
-    plan = plan_tiles(shape, network, int(memory), region=region)
+    plan = plan_tiles(shape, network, TileBudget(int(memory)), region=region)
     count = np.zeros(shape, int)
     for tile in plan:
         count[tile.inner] += 1
@@ -45,8 +52,8 @@ def test_planned_tiles_cover_the_region_exactly_once_and_lie_on_the_grid(shape_r
 def test_tiles_of_a_given_size_are_shared_by_all_regions(shape_region, depth, side):
     shape, region = shape_region
     network = networks[depth]
-    whole = {tile.key: tile for tile in plan_tiles(shape, network, 1 << 40, tile=side)}
-    part = plan_tiles(shape, network, 1 << 40, region=region, tile=side)
+    whole = {tile.key: tile for tile in plan_tiles(shape, network, TileBudget(1 << 40), tile=side)}
+    part = plan_tiles(shape, network, TileBudget(1 << 40), region=region, tile=side)
     assert all(whole[tile.key] == tile for tile in part)
     count = np.zeros(shape, int)
     for tile in part:
@@ -59,20 +66,23 @@ def test_tiles_of_a_given_size_are_shared_by_all_regions(shape_region, depth, si
 @settings(max_examples=40, deadline=None)
 def test_enough_memory_means_one_tile_and_less_memory_never_less_arithmetic(height, width):
     network = networks[2]
-    generous = plan_tiles((height, width), network, 1 << 40)
+    generous = plan_tiles((height, width), network, TileBudget(1 << 40))
     assert len(generous) == 1
-    tight = plan_tiles((height, width), network, 40_000)
+    tight = plan_tiles((height, width), network, TileBudget(40_000))
     assert tight.gflop >= generous.gflop
-    assert tight.bytes <= max(40_000, plan_tiles((1, 1), network, 1).bytes * 4)
+    assert tight.bytes <= max(40_000, plan_tiles((1, 1), network, TileBudget(1)).bytes * 4)
 
 
 def test_the_plan_keeps_the_bounds_it_is_given():
     network = UNet(UNetConfig(width=8, depth=3))
     for megabytes in (8, 32, 128):
-        plan = plan_tiles((3000, 2000), network, megabytes << 20, most_gflop=5.0)
+        plan = plan_tiles((3000, 2000), network, TileBudget(megabytes << 20, most_gflop=5.0))
         assert plan.bytes <= megabytes << 20
         assert plan.gflop / len(plan) <= 5.0
-    assert plan_tiles((300, 200), network, 1).output == (8 + 4, 8 + 4)  # nothing fits: the smallest tile
+    assert plan_tiles((300, 200), network, TileBudget(1)).output == (
+        8 + 4,
+        8 + 4,
+    )  # nothing fits: the smallest tile
 
 
 @pytest.mark.parametrize(
@@ -80,7 +90,7 @@ def test_the_plan_keeps_the_bounds_it_is_given():
 )
 def test_no_grid_of_tiles_within_the_memory_is_cheaper(shape, memory):
     network = networks[3]
-    plan = plan_tiles(shape, network, memory)
+    plan = plan_tiles(shape, network, TileBudget(memory))
     geometry = network.geometry
     legal = [geometry.smallest + n * geometry.grid for n in range(1, 60)]
 
@@ -97,9 +107,23 @@ def test_no_grid_of_tiles_within_the_memory_is_cheaper(shape, memory):
     assert plan.gflop == pytest.approx(cheapest, rel=0.01)
 
 
+@pytest.mark.parametrize("fetch", [0.02, 0.1, 1.0])
+def test_where_fresh_memory_costs_time_tiles_are_smaller_and_the_whole_is_done_sooner(fetch):
+    network = UNet(UNetConfig(width=8, depth=3))
+
+    def cost(plan):
+        return plan.gflop + fetch * max(0, plan.bytes - LARGE_TILE) / 1e6
+
+    least = plan_tiles((1000, 900), network, TileBudget(1 << 30))
+    plan = plan_tiles((1000, 900), network, TileBudget(1 << 30, fetch_gflop_per_mb=fetch))
+    assert plan.bytes < least.bytes
+    others = [plan_tiles((1000, 900), network, TileBudget(megabytes << 20)) for megabytes in range(4, 200, 4)]
+    assert cost(plan) <= 1.01 * min(cost(each) for each in others)
+
+
 def test_a_halved_tile_covers_the_same_pixels_until_it_cannot_be_halved():
     network = networks[2]
-    plan = plan_tiles((100, 120), network, 1 << 40)
+    plan = plan_tiles((100, 120), network, TileBudget(1 << 40))
     tile = plan.tiles[0]
     halvings = []
 
@@ -125,12 +149,12 @@ def test_a_halved_tile_covers_the_same_pixels_until_it_cannot_be_halved():
 )
 def test_regions_outside_of_the_plane_are_refused(region):
     with pytest.raises(ValueError, match="region"):
-        plan_tiles((10, 10), networks[1], 1 << 20, region=region)
+        plan_tiles((10, 10), networks[1], TileBudget(1 << 20), region=region)
 
 
 def test_an_empty_plane_is_refused():
     with pytest.raises(ValueError, match="empty"):
-        plan_tiles((0, 10), networks[1], 1 << 20)
+        plan_tiles((0, 10), networks[1], TileBudget(1 << 20))
 
 
 @given(sizes, st.integers(-400, 400), st.integers(0, 300))

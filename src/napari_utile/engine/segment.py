@@ -156,16 +156,7 @@ def prepare(
         data = ScaledPlane(data, shape)
         (_, y), (_, x) = _back(shape, plane.shape, region)
         scaled_region = (y, x)
-    number_bytes = 2 if compute.precision == "bfloat16" else 4
-    plan = plan_tiles(
-        shape,
-        model.network,
-        compute.memory_bytes,
-        region=scaled_region,
-        tile=params.tile,
-        number_bytes=number_bytes,
-        most_gflop=compute.most_gflop,
-    )
+    plan = plan_tiles(shape, model.network, compute.tile_budget, region=scaled_region, tile=params.tile)
     return Prediction(data, plan, region, plane.shape)
 
 

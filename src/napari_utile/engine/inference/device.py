@@ -8,6 +8,10 @@ import torch
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.compute_params import DEVICES, PRECISIONS
+from napari_utile.engine.inference.tiling import TileBudget
+
+CPU_FETCH_GFLOP_PER_MB = 0.1
+"""Measured: pages come at about 2.6 GB/s while convolutions run at about 260 GFLOP/s (`benchmarks/inference.py`)."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,26 @@ class Compute:
         What the network's features of one tile may take.
     most_gflop : float
         The arithmetic of one tile, at the most: a bound on how long a cancel waits.
+    fetch_gflop_per_mb : float
+        The arithmetic done in the time in which a fresh megabyte of memory is fetched, see `plan_tiles`.
     """
 
     device: str
     precision: str
     memory_bytes: int
     most_gflop: float
+    fetch_gflop_per_mb: float = 0.0
 
     @property
     def dtype(self) -> torch.dtype:
         """The torch type of this precision."""
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+    @property
+    def tile_budget(self) -> TileBudget:
+        """What one tile may cost here."""
+        number_bytes = 2 if self.precision == "bfloat16" else 4
+        return TileBudget(self.memory_bytes, number_bytes, self.most_gflop, self.fetch_gflop_per_mb)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -70,7 +83,10 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
         )
     if precision == "auto":
         precision = "bfloat16" if _fast_bfloat16(device) else "float32"
-    return Compute(device, precision, _memory_budget(device), 500.0 if device == "cpu" else 20_000.0)
+    budget = _memory_budget(device)
+    if device == "cpu":
+        return Compute(device, precision, budget, 500.0, CPU_FETCH_GFLOP_PER_MB)
+    return Compute(device, precision, budget, 20_000.0)
 
 
 def available_devices() -> tuple[str, ...]:

@@ -109,4 +109,4 @@ def rate(model: Model, compute: Compute) -> float:
 def _probe(model: Model, compute: Compute) -> TilePlan:
     geometry = model.network.geometry
     side = geometry.output_at_least(PROBE)
-    return plan_tiles((side, side), model.network, compute.memory_bytes, most_gflop=compute.most_gflop)
+    return plan_tiles((side, side), model.network, compute.tile_budget)

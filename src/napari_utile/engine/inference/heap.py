@@ -2,7 +2,8 @@
 
 By default glibc gives every large block back to the system and fetches it anew, page by page, for each layer of each
 tile; on the CPU that costs a fifth to a third of the time of a U-Net (`benchmarks/inference.py`). Within
-`kept_heap` freed blocks stay in the process; afterwards they are given back. Elsewhere than on glibc it does nothing.
+`kept_heap` freed blocks stay in the process; afterwards all but a little is given back. Elsewhere than on glibc it
+does nothing.
 """
 
 import contextlib
@@ -16,10 +17,20 @@ from collections.abc import Iterator
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
 _NEVER = (1 << 31) - 1
 _USUAL_MMAP_THRESHOLD = 32 << 20  # where glibc's own sliding threshold ends on 64-bit systems
-_USUAL_TRIM_THRESHOLD = 2 * _USUAL_MMAP_THRESHOLD
+KEPT_BYTES = 128 << 20
+"""What stays with the process afterwards, so that the next small image need not fetch it again."""
 
 _lock = threading.Lock()
 _users = 0
+
+
+class _Mallinfo2(ctypes.Structure):
+    """The heap in bytes, as glibc tells it; `fordblks` is free."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    )
 
 
 @functools.cache
@@ -27,12 +38,17 @@ def _glibc() -> ctypes.CDLL | None:
     if platform.libc_ver()[0] != "glibc":
         return None
     library = ctypes.CDLL(None)
-    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+    if not all(
+        hasattr(library, name) for name in ("mallopt", "malloc_trim", "mallinfo2")
+    ):  # before glibc 2.33
+        return None
+    library.mallinfo2.restype = _Mallinfo2
+    return library
 
 
 @contextlib.contextmanager
 def kept_heap() -> Iterator[None]:
-    """Keep freed memory in the process within the block, and give it back after the last block that runs."""
+    """Keep freed memory in the process within the block, and give most of it back after the last block that runs."""
     global _users
     library = _glibc()
     if library is None:
@@ -53,6 +69,7 @@ def kept_heap() -> Iterator[None]:
             _users -= 1
             if _users == 0:
                 library.mallopt(_MMAP_THRESHOLD, _USUAL_MMAP_THRESHOLD)
-                library.mallopt(_TRIM_THRESHOLD, _USUAL_TRIM_THRESHOLD)
+                library.mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
                 library.mallopt(_TOP_PAD, 0)
-                library.malloc_trim(0)
+                if library.mallinfo2().fordblks > KEPT_BYTES:
+                    library.malloc_trim(KEPT_BYTES)

@@ -18,8 +18,6 @@ from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.library import Model
 
 Probabilities = NDArray[np.float32]
-LARGE_TILE = 64 << 20
-"""Bytes of features from which on it pays to keep the heap."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,7 @@ def predict_tiles(
     shape = tuple(part.stop - part.start for part in plan.region)
     result = np.empty((model.network.config.classes, *shape), np.float32)
     todo, done = deque((tile, plan) for tile in plan), 0
-    is_large = compute.device == "cpu" and plan.bytes >= LARGE_TILE
-    with kept_heap() if is_large else contextlib.nullcontext(), _memory_released(compute):
+    with kept_heap() if compute.device == "cpu" else contextlib.nullcontext(), _memory_released(compute):
         while todo:
             tile, its_plan = todo.popleft()
             key = (image_key, model.fingerprint, *compute.key, tile.key)

@@ -141,15 +141,7 @@ class ProbabilityField:
 
     def _compute(self, ready: Prediction, region: Window) -> Generator[None, None, FloatArray]:
         """Compute the classes' probabilities (K, y, x) of a region of the rescaled plane."""
-        number_bytes = 2 if self.compute.precision == "bfloat16" else 4
-        plan = plan_tiles(
-            ready.plan.shape,
-            self.model.network,
-            self.compute.memory_bytes,
-            region=region,
-            number_bytes=number_bytes,
-            most_gflop=self.compute.most_gflop,
-        )
+        plan = plan_tiles(ready.plan.shape, self.model.network, self.compute.tile_budget, region=region)
         computed = np.empty((self.model.network.config.classes, *_extent(region)), np.float32)
         for tile in plan:
             yield

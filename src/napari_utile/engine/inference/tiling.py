@@ -4,9 +4,9 @@ Tiles are windows of the plane's own coordinates whose corners lie on the networ
 plane's corner whatever the region. So a pixel's value depends on the image alone, not on the plan.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,12 @@ from napari_utile.engine.networks.network import Network
 
 Window = tuple[slice, slice]
 """Rows and columns, with integer starts and stops."""
+
+LARGE_TILE = 64 << 20
+"""Bytes of features of which a process fetches fresh memory; smaller blocks are used again and again."""
+
+FETCHED_ONCE_IN = 4_000_000
+"""Pixels over which the fetching of memory is shared out: beyond, tiles and so memory do not grow with the image."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,38 @@ class TilePlan:
         return iter(self.tiles)
 
 
+@dataclass(frozen=True)
+class TileBudget:
+    """What one tile may cost.
+
+    Attributes
+    ----------
+    memory_bytes : int
+        For the features of one tile.
+    number_bytes : int
+        Bytes of one feature.
+    most_gflop : float
+        The arithmetic of one tile at the most, as long as the smallest tile allows.
+    fetch_gflop_per_mb : float
+        The arithmetic that the device does in the time in which it fetches a fresh megabyte of memory; 0 leaves the
+        least arithmetic.
+    """
+
+    memory_bytes: int
+    number_bytes: int = 4
+    most_gflop: float = float("inf")
+    fetch_gflop_per_mb: float = 0.0
+
+
 def plan_tiles(
     shape: tuple[int, int],
     network: Network,
-    memory_bytes: int,
+    budget: TileBudget,
     *,
     region: Window | None = None,
     tile: int | None = None,
-    number_bytes: int = 4,
-    most_gflop: float = float("inf"),
 ) -> TilePlan:
-    """Plan the tiles with the least arithmetic that fit the memory.
+    """Plan the tiles that are done first, among those that fit the memory.
 
     Parameters
     ----------
@@ -94,17 +121,12 @@ def plan_tiles(
         Rows and columns of the plane.
     network : Network
         Gives geometry and cost.
-    memory_bytes : int
-        Budget for the features of one tile.
+    budget : TileBudget
     region : Window, optional
         The part of the plane that is wanted; all of it by default.
     tile : int, optional
         Output pixels a side. Tiles of a given size lie on one lattice of the plane, so that plans for different
         regions share them; the size is rounded to a legal one.
-    number_bytes : int
-        Bytes of one feature.
-    most_gflop : float
-        The arithmetic of one tile at the most, as long as the smallest tile allows.
 
     Returns
     -------
@@ -119,9 +141,9 @@ def plan_tiles(
     _check_region(shape, region)
     if tile is not None:
         output = (_lattice_output(network, tile),) * 2
-        return _laid_out(shape, network, region, output, number_bytes, on_lattice=True)
-    output = _least_arithmetic(network, region, memory_bytes // number_bytes, most_gflop)
-    return _laid_out(shape, network, region, output, number_bytes, on_lattice=False)
+        return _laid_out(shape, network, region, output, budget.number_bytes, on_lattice=True)
+    output = _quickest(network, region, budget)
+    return _laid_out(shape, network, region, output, budget.number_bytes, on_lattice=False)
 
 
 def halve(plan: TilePlan, network: Network, tile: Tile, number_bytes: int = 4) -> TilePlan:
@@ -154,26 +176,59 @@ def _check_region(shape: tuple[int, int], region: Window) -> None:
             raise ValueError(f"The region {part.start}:{part.stop} does not lie inside of {size} pixels.")
 
 
-def _least_arithmetic(network: Network, region: Window, numbers: int, most_gflop: float) -> tuple[int, int]:
-    """Return the output size with the least arithmetic in all, among those that fit.
+class _Choice(NamedTuple):
+    gflop: float
+    tiles: int
+    output: tuple[int, int]
+
+
+def _quickest(network: Network, region: Window, budget: TileBudget) -> tuple[int, int]:
+    """Return the output size that is done first, among those that fit: arithmetic and fresh memory both take time."""
+    grid = network.geometry.grid
+    rows, columns = (_sizes(network, part.start % grid + part.stop - part.start) for part in region)
+    numbers = budget.memory_bytes // budget.number_bytes
+    area = (region[0].stop - region[0].start) * (region[1].stop - region[1].start)
+    share = min(1.0, FETCHED_ONCE_IN / area)
+    best, least = (0, 0), float("inf")
+    while True:
+        choice = _least_arithmetic(network, rows, columns, numbers, budget.most_gflop)
+        features = network.largest_features(choice.output)
+        fresh = max(0, features * budget.number_bytes - LARGE_TILE)
+        cost = share * choice.gflop + budget.fetch_gflop_per_mb * fresh / 1e6
+        if cost < least:
+            best, least = choice.output, cost
+        if budget.fetch_gflop_per_mb * fresh == 0 or share * choice.gflop >= least or features > numbers:
+            return best
+        numbers = min(numbers * 2 // 3, features - 1)
+
+
+def _least_arithmetic(
+    network: Network,
+    rows: Sequence[tuple[int, int]],
+    columns: Sequence[tuple[int, int]],
+    numbers: int,
+    most_gflop: float,
+) -> _Choice:
+    """Return the output size with the least arithmetic in all, among those that fit; else the smallest.
 
     More tiles on one axis leave room for fewer on the other, so one walk along the front of what just fits meets
     all sizes worth trying.
     """
-    grid = network.geometry.grid
-    rows, columns = (_sizes(network, part.start % grid + part.stop - part.start) for part in region)
-    best: tuple[float, int, tuple[int, int]] | None = None
+    best: _Choice | None = None
     first = len(columns) - 1
-    for count_y, size_y in rows:
-        while first > 0 and _fits(network, (size_y, columns[first - 1][1]), numbers, most_gflop):
+
+    def choice(row: tuple[int, int], column: tuple[int, int]) -> _Choice:
+        output, count = (row[1], column[1]), row[0] * column[0]
+        return _Choice(count * network.flops(output) / 1e9, count, output)
+
+    for row in rows:
+        while first > 0 and _fits(network, (row[1], columns[first - 1][1]), numbers, most_gflop):
             first -= 1
-        for count_x, size_x in columns[first : first + 12]:
-            output = (size_y, size_x)
-            if _fits(network, output, numbers, most_gflop):
-                count = count_y * count_x
-                cost = (float(count * network.flops(output)), count, output)
-                best = cost if best is None else min(best, cost)
-    return best[2] if best else (rows[-1][1], columns[-1][1])
+        for column in columns[first : first + 12]:
+            if _fits(network, (row[1], column[1]), numbers, most_gflop):
+                found = choice(row, column)
+                best = found if best is None else min(best, found)
+    return best or choice(rows[-1], columns[-1])
 
 
 def _sizes(network: Network, length: int) -> list[tuple[int, int]]:

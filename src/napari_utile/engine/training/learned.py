@@ -45,7 +45,7 @@ def foregrounds(model: Model, planes: Sequence[TrainingPlane], compute: Compute)
     """Predict the foreground probability of planes that are already normalised and at the model's scale."""
     maps = []
     for plane in planes:
-        plan = plan_tiles(plane.size, model.network, compute.memory_bytes, most_gflop=compute.most_gflop)
+        plan = plan_tiles(plane.size, model.network, compute.tile_budget)
         steps = predict_tiles(model, plane.image, plan, compute)
         while True:
             try:
