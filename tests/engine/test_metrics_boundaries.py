@@ -14,8 +14,8 @@ from napari_utile.engine.metrics.boundaries import (
     boundary_sweep,
     components,
     separate,
-    thin_borders,
 )
+from napari_utile.engine.metrics.thinning import thin_borders
 from napari_utile.engine.metrics.warping import warp, warping_error
 
 masks = hnp.arrays(bool, (8, 9))
@@ -194,3 +194,37 @@ def test_only_pixels_near_the_boundary_may_flip(source: np.ndarray, reach: int) 
 @given(label_images, hnp.arrays(bool, (6, 7)))
 def test_thinning_only_where_it_counts_gives_the_same_there(labels: np.ndarray, where: np.ndarray) -> None:
     assert (thin_borders(labels, where)[where] == thin_borders(labels)[where]).all()
+
+
+def thinned_by_scipy(labels: np.ndarray) -> np.ndarray:
+    """The same by SciPy's distance transform, which looks at every pixel of the image."""
+    if not labels.any():
+        return labels
+    rows, columns = ndimage.distance_transform_cdt(
+        labels == 0, "taxicab", return_distances=False, return_indices=True
+    )
+    grown = labels[rows, columns]
+    border = np.zeros(labels.shape, bool)
+    border[:-1] |= grown[:-1] != grown[1:]
+    border[:, :-1] |= grown[:, :-1] != grown[:, 1:]
+    return np.where((labels == 0) & border, 0, grown)
+
+
+@settings(max_examples=300)
+@given(
+    hnp.arrays(
+        np.int32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=14),
+        elements=st.integers(0, 9).map(lambda value: max(value - 5, 0)),
+        fill=st.just(0),
+    )
+)
+def test_thinning_is_that_of_a_distance_transform_ties_included(labels: np.ndarray) -> None:
+    assert (thin_borders(labels) == thinned_by_scipy(labels)).all()
+
+
+def test_thinning_of_many_blocks_of_pixels_is_that_of_a_distance_transform() -> None:
+    random = np.random.default_rng(0)
+    labels = np.where(random.random((300, 400)) < 0.001, random.integers(1, 99, (300, 400)), 0)
+    labels[:, 250:] = 0  # far from everything
+    assert (thin_borders(labels) == thinned_by_scipy(labels)).all()

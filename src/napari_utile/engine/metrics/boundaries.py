@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from napari_utile.engine.metrics.contingency import Contingency, as_labels, contingency
 from napari_utile.engine.metrics.regions import rand_error, v_info, v_rand
+from napari_utile.engine.metrics.thinning import thin_borders
 from napari_utile.engine.metrics.warping import warping_error
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -86,7 +87,7 @@ def boundary_scores(
     - Pixel error: share of pixels that are foreground (id > 0) in one image and not in the other.
     - Rand error: see `regions.rand_error`.
     - Warping error: see `warping.warping_error`; touching labels are first separated by a line of background.
-    - V-Rand and V-Info: see `regions.v_rand`; predicted borders are first thinned by `thin_borders`.
+    - V-Rand and V-Info: see `regions.v_rand`; predicted borders are first thinned by `thinning.thin_borders`.
     """
     predicted, reference = as_labels(prediction, "prediction"), as_labels(truth, "truth")
     if predicted.ndim < 2:
@@ -155,46 +156,11 @@ def components(foreground: ArrayLike) -> NDArray[np.integer]:
 
 def separate(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Return the foreground of (Y, X) labels with a line of background between labels that touch."""
-    foreground: NDArray[np.bool_] = labels > 0
-    foreground[:-1] &= ~((labels[:-1] != labels[1:]) & (labels[1:] > 0))
-    foreground[:, :-1] &= ~((labels[:, :-1] != labels[:, 1:]) & (labels[:, 1:] > 0))
+    background: NDArray[np.bool_] = labels == 0
+    foreground = ~background
+    foreground[:-1] &= (labels[:-1] == labels[1:]) | background[1:]
+    foreground[:, :-1] &= (labels[:, :-1] == labels[:, 1:]) | background[:, 1:]
     return foreground
-
-
-def thin_borders(labels: NDArray[np.integer], where: NDArray[np.bool_] | None = None) -> NDArray[np.integer]:
-    """Grow (Y, X) labels into the background until borders one pixel wide are left between them.
-
-    Each background pixel goes to the label that is fewest steps along pixel edges away, which is what a
-    watershed on a flat background does.
-
-    Parameters
-    ----------
-    labels
-        (Y, X) integer labels.
-    where
-        (Y, X) boolean: the pixels that matter; others may stay background.
-    """
-    wanted = labels == 0 if where is None else (labels == 0) & where
-    y, x = np.nonzero(wanted)
-    if not y.size or not labels.any():
-        return labels
-    nearest = ndimage.distance_transform_cdt(
-        labels == 0, "taxicab", return_distances=False, return_indices=True
-    )
-
-    width = labels.shape[1]
-    source = nearest[0] * np.int64(width) + nearest[1]
-
-    def grown(y: NDArray[np.intp], x: NDArray[np.intp]) -> NDArray[np.integer]:
-        return np.asarray(labels.reshape(-1)[source.reshape(-1)[y * width + x]])
-
-    values = grown(y, x)
-    border = values != grown(np.minimum(y + 1, labels.shape[0] - 1), x)
-    border |= values != grown(y, np.minimum(x + 1, width - 1))
-    values[border] = 0
-    thinned = labels.copy()
-    thinned[y, x] = values
-    return thinned
 
 
 def _warping_error_of_labels(
@@ -228,4 +194,6 @@ def _thinned_where_it_counts(
         thin_borders(one, other > 0)
         for one, other in zip(_planes(predicted), _planes(reference), strict=True)
     ]
+    if len(planes) == 1:
+        return planes[0].reshape(predicted.shape)  # without a copy
     return np.stack(planes).reshape(predicted.shape) if planes else predicted

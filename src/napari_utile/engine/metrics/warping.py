@@ -45,12 +45,15 @@ def warping_error(
     predicted, reference = _binary(prediction, "prediction"), _binary(truth, "truth")
     if predicted.shape != reference.shape:
         raise ValueError(f"prediction has shape {predicted.shape} but truth has shape {reference.shape}")
-    counted = np.ones(reference.shape, bool) if ignore is None else ~np.asarray(ignore, bool)
-    if not counted.any():
+    counted, target = reference.size, predicted
+    if ignore is not None:
+        hidden = np.asarray(ignore, bool)
+        counted -= int(np.count_nonzero(hidden))
+        target = np.where(hidden, reference, predicted)
+    if not counted:
         return float("nan")
-    target = np.where(counted, predicted, reference)
     warped = warp(reference, target, max_displacement)
-    return float((warped != target).sum() / counted.sum())
+    return float(np.count_nonzero(warped != target) / counted)
 
 
 def warp(source: BoolArray, target: BoolArray, max_displacement: int | None = 5) -> BoolArray:
@@ -89,11 +92,9 @@ def warp(source: BoolArray, target: BoolArray, max_displacement: int | None = 5)
             codes |= pixels[points + step] << np.uint8(bit)
         return codes
 
-    sub_grids = []
-    for oy in (0, 1):
-        for ox in (0, 1):
-            y, x = np.nonzero(differing[oy::2, ox::2])
-            sub_grids.append((2 * y + oy + 1) * stride + 2 * x + ox + 1)
+    y, x = np.divmod(np.flatnonzero(differing), columns)
+    places, which = (y + 1) * stride + x + 1, 2 * (y % 2) + x % 2
+    sub_grids = [places[which == index] for index in range(4)]
     changed = True
     while changed:
         changed = False
