@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
+from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.predict import Probabilities, TileDone, predict_tiles
@@ -49,6 +50,8 @@ class Segmentation:
     mask : (Y, X) bool array
     labels : (Y, X) int32 array
         0 = background, 1..N = instances.
+    landscape : Landscape
+        What the labels were cut from: it depends on threshold and filled holes only.
     region : Window
         The rows and columns of the plane that the arrays cover.
     plane : ImagePlane
@@ -64,6 +67,7 @@ class Segmentation:
     probabilities: Probabilities
     mask: NDArray[np.bool_]
     labels: NDArray[np.int32]
+    landscape: Landscape = field(repr=False)
     region: Window
     plane: ImagePlane = field(repr=False)
     model: Model = field(repr=False)
@@ -78,8 +82,23 @@ class Segmentation:
 
     def relabelled(self, instances: InstanceParams) -> "Segmentation":
         """Return the same probabilities with mask and labels made by other parameters; no network runs."""
-        mask, labels = mask_and_labels(self.foreground, instances)
-        return replace(self, mask=mask, labels=labels, params=replace(self.params, instances=instances))
+        before, landscape = self.params.instances, self.landscape
+        if before is None or before.landscape_key != instances.landscape_key:
+            landscape = cell_landscape(self.foreground, instances)
+        labels = label_cells(landscape, instances)
+        params = replace(self.params, instances=instances)
+        return replace(self, mask=labels > 0, labels=labels, landscape=landscape, params=params)
+
+    def only_inside(self, inside: NDArray[np.bool_]) -> "Segmentation":
+        """Return the same with background outside of (Y, X), also in the probabilities."""
+        card, instances = self.model.card, self.params.instances
+        assert instances is not None
+        probabilities = self.probabilities * inside
+        background = next((i for i, each in enumerate(card.classes) if each.role == "background"), None)
+        if background is not None:
+            probabilities[background][~inside] = 1.0
+        landscape = cell_landscape(foreground_of(probabilities, card), instances)
+        return replace(self, probabilities=probabilities, landscape=landscape).relabelled(instances)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,9 +269,12 @@ def segment_steps(
         window, preview = ready.preview(tile)
         yield Progress(tile.done, tile.total, window, preview)
     instances = params.instances or suggested_instances(model.card)
-    mask, labels = mask_and_labels(foreground_of(probabilities, model.card), instances)
+    landscape = cell_landscape(foreground_of(probabilities, model.card), instances)
+    labels = label_cells(landscape, instances)
     params = replace(params, instances=instances)
-    return Segmentation(probabilities, mask, labels, ready.region, plane, model, params, compute, limits)
+    return Segmentation(
+        probabilities, labels > 0, labels, landscape, ready.region, plane, model, params, compute, limits
+    )
 
 
 def segment(
@@ -335,12 +357,3 @@ def foreground_of(probabilities: Probabilities, card: ModelCard) -> NDArray[np.f
         return only
     total: NDArray[np.float32] = probabilities[list(card.foreground)].sum(axis=0, dtype=np.float32)
     return total
-
-
-def mask_and_labels(
-    foreground: NDArray[np.float32], instances: InstanceParams
-) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
-    """Return the mask and the instance labels of a foreground probability (Y, X)."""
-    mask = foreground_mask(foreground, instances)
-    labels = label_instances(foreground, mask, instances)
-    return labels > 0, labels

@@ -6,7 +6,7 @@ Nothing heavy is imported before a job runs, so that a dock opens without waitin
 import time
 import zlib
 from collections.abc import Generator, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from napari_utile.session.results import SegmentRequest, SegmentResult, adjusted
 if TYPE_CHECKING:
     from napari_utile.engine.inference.estimate import Estimate
     from napari_utile.engine.models.library import ListedModel, Model
-    from napari_utile.engine.segment import Segmentation
     from napari_utile.session.state import Session
 
 __all__ = [
@@ -112,7 +111,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileSh
             foreground = foreground * request.inside[_within(tile.window, request.region)]
         yield TileShown(tile.done, tile.total, tile.window, foreground, request.region, left)
     if request.inside is not None:
-        segmentation = _only_inside(segmentation, request.inside)
+        segmentation = segmentation.only_inside(request.inside)
     return finished(request, segmentation)
 
 
@@ -137,17 +136,6 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
         {"colormap": "inferno", "blending": "additive", "opacity": 0.8, "contrast_limits": (0.0, 12.0)},
         window=window_of(segmentation),
     )
-
-
-def _only_inside(segmentation: "Segmentation", inside: np.ndarray[Any, np.dtype[np.bool_]]) -> "Segmentation":
-    """Make everything outside background, so that later changes of the parameters keep to the shapes too."""
-    card = segmentation.model.card
-    background = next((i for i, each in enumerate(card.classes) if each.role == "background"), None)
-    probabilities = segmentation.probabilities * inside
-    if background is not None:
-        probabilities[background][~inside] = 1.0
-    assert segmentation.params.instances is not None
-    return replace(segmentation, probabilities=probabilities).relabelled(segmentation.params.instances)
 
 
 def _within(window: Window, region: Window) -> Window:

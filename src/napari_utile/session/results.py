@@ -71,7 +71,8 @@ class SegmentResult:
     @property
     def nbytes(self) -> int:
         """Bytes that it keeps in memory."""
-        return int(self.segmentation.probabilities.nbytes + self.segmentation.labels.nbytes)
+        made = self.segmentation
+        return int(made.probabilities.nbytes + made.labels.nbytes + made.landscape.nbytes)
 
     @property
     def count(self) -> int:

@@ -95,6 +95,11 @@ class InstanceParams:
     def __post_init__(self) -> None:
         check_bounds(self)
 
+    @property
+    def landscape_key(self) -> tuple[float, int]:
+        """What `cell_landscape` uses of the parameters: where it is equal, so is the landscape."""
+        return self.threshold, self.fill_holes
+
 
 @dataclass(frozen=True)
 class CutSides:
