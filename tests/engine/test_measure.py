@@ -155,6 +155,17 @@ def test_neighbours_and_touching_fraction() -> None:
     assert table["touching_fraction"].tolist() == pytest.approx([2 / 8, 2 / 8, 0, 0])
 
 
+def test_ids_far_apart_are_measured_as_near_ones_are() -> None:
+    near, image = blobs().astype(np.int64), np.random.default_rng(0).random((90, 96))
+    far = np.where(near > 0, near + 2**40 * (near % 5), 0)
+    ids = np.unique(far[far > 0])
+    there, here = measure(far, image), measure(near, image)
+    order = np.argsort(there["index"] % 2**40)
+    assert there["index"].tolist() == ids.tolist()
+    for name in set(there) - {"index"}:
+        assert there[name][order] == pytest.approx(here[name]), name
+
+
 @settings(max_examples=50)
 @given(label_images)
 def test_columns_are_those_of_the_transposed_image(labels: np.ndarray) -> None:

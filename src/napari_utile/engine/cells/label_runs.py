@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.cells.runs import runs_of
+
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
@@ -42,18 +44,25 @@ class LabelRuns:
 
 def label_runs(labels: NDArray[np.integer]) -> LabelRuns:
     """Find the runs of a (Y, X) label image."""
-    width = max(labels.shape[1], 1)
-    changed = np.ones(labels.shape, bool)
-    np.not_equal(labels[:, 1:], labels[:, :-1], out=changed[:, 1:])
-    starts = np.flatnonzero(changed)
-    values = labels.reshape(-1)[starts]
-    of_object = values != 0
-    lengths = np.diff(starts, append=labels.size)[of_object]
-    ids, objects = np.unique(values[of_object], return_inverse=True)
-    y, first = np.divmod(starts[of_object], width)
-    return LabelRuns(
-        ids.astype(np.int64), starts, of_object, objects.astype(np.int64), y, first, first + lengths - 1
-    )
+    runs = runs_of(labels)
+    of_object = runs.values != 0
+    ids, objects = _numbered(runs.values[of_object])
+    y, first = np.divmod(runs.starts[of_object], max(labels.shape[1], 1))
+    last = first + runs.lengths[of_object] - 1
+    return LabelRuns(ids, runs.starts, of_object, objects, y, first, last)
+
+
+def _numbered(values: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
+    """Return the sorted distinct values, and the index of each value in them."""
+    largest = int(values.max(initial=0))
+    if largest > 4 * values.size + 65536:  # ids far apart: a table of all would be mostly empty
+        ids, objects = np.unique(values, return_inverse=True)
+        return ids.astype(np.int64), objects.astype(np.int64)
+    index = np.zeros(largest + 1, dtype=np.int64)
+    index[values] = 1
+    ids = np.flatnonzero(index)
+    index[ids] = np.arange(ids.size)
+    return ids, index[values]
 
 
 def moments(runs: LabelRuns) -> tuple[FloatArray, FloatArray, FloatArray]:
