@@ -1,3 +1,4 @@
+import re
 import shlex
 
 import numpy as np
@@ -50,6 +51,31 @@ def finish(qtbot, dock):
     qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
 
 
+def unfinished():
+    return sorted((user_model_folder() / "unfinished").glob("*"))
+
+
+@pytest.fixture
+def interrupted(qtbot, viewer, dock, annotated):
+    """A training whose viewer was closed under way; gives how many steps it took."""
+    dock.form.params.field("minutes").set_value(60)
+    dock.run()
+    qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 1, timeout=WAIT)
+    job, steps = dock._job, dock.form.plot.steps
+    session_of(viewer).close()
+    assert job.wait(30)
+    return steps[-1]
+
+
+@pytest.fixture
+def dock_again(qtbot, interrupted):
+    """The dock in a viewer that was opened after that."""
+    dock = FineTuneDock(ViewerModel())
+    qtbot.addWidget(dock)
+    qtbot.waitUntil(lambda: len(dock.form.unfinished._found) == 1, timeout=WAIT)
+    return dock
+
+
 def models():
     return sorted(path.stem for path in user_model_folder().glob("*.safetensors"))
 
@@ -93,6 +119,7 @@ def test_keep_saves_the_model_and_the_docks_use_it(viewer, dock, qtbot, annotate
     card = load_model("mine").card
     assert card.training["data"][0]["name"] == "cells"
     assert card.training["curve"]
+    assert not unfinished()
     assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
 
 
@@ -112,6 +139,7 @@ def test_discard_leaves_nothing(viewer, dock, qtbot, annotated):
     dock.form.compare.click()
     dock.form.discard.click()
     assert models() == ["nuclei"]
+    assert not unfinished()
     assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
     assert dock.form.result.isHidden()
 
@@ -133,6 +161,7 @@ def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
     assert "Cancelled" in dock.form.status.text()
     assert dock.form.result.isHidden()
     assert session_of(viewer).jobs == 0
+    assert not unfinished()
     assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
 
 
@@ -205,6 +234,48 @@ def test_closing_the_session_ends_the_training(viewer, dock, qtbot, annotated):
     job = dock._job
     session_of(viewer).close()
     assert job.wait(30)
+
+
+def test_an_interrupted_training_goes_on_where_it_was_with_its_painted_cells(
+    dock_again, qtbot, interrupted, cells
+):
+    dock, viewer = dock_again, dock_again._viewer
+    panel = dock.form.unfinished
+    assert panel.isHidden(), "its image is not open yet"
+    image = viewer.add_image(cells.image, name="cells", scale=(0.5, 0.5))
+    assert re.fullmatch(r"A training from \d\d:\d\d was interrupted after \d+ steps\.", panel.text.text())
+    assert not panel.isHidden()
+    panel.go_on.click()
+    qtbot.waitUntil(lambda: len(dock.form.plot.steps) > 0, timeout=WAIT)
+    assert dock.form.plot.steps[0] > interrupted, dock.form.status.text()
+    assert panel.isHidden()
+    painted = viewer.layers["cells painted"]
+    np.testing.assert_array_equal(painted.data, cells.labels)
+    np.testing.assert_allclose(painted.scale, image.scale)
+    dock.cancel()
+    finish(qtbot, dock)
+    assert not unfinished()
+
+
+def test_an_interrupted_training_can_be_forgotten(dock_again, cells):
+    dock_again._viewer.add_image(cells.image, name="cells")
+    assert unfinished()
+    dock_again.form.unfinished.discard.click()
+    assert not unfinished()
+    assert dock_again.form.unfinished.isHidden()
+
+
+def test_only_the_very_image_goes_on_with_its_training(dock_again, qtbot, cells):
+    viewer, panel = dock_again._viewer, dock_again.form.unfinished
+    viewer.add_image(cells.image[:100], name="cells")
+    assert panel.isHidden(), "another size"
+    viewer.layers.clear()
+    viewer.add_image(cells.image[::-1], name="cells")
+    panel.go_on.click()
+    finish(qtbot, dock_again)
+    assert "not the one of that training" in dock_again.form.status.text()
+    qtbot.waitUntil(lambda: not panel.isHidden(), timeout=WAIT)
+    assert unfinished()
 
 
 def test_only_boxes_or_only_what_is_painted_can_be_trained_on(viewer, dock, qtbot, annotated):

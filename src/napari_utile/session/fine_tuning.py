@@ -11,6 +11,7 @@ import numpy as np
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.layer_specs import Window
+from napari_utile.session.unfinished import checkpoint_of, hold
 
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
@@ -111,13 +112,22 @@ class FineTuneResult:
 
 
 def fine_tune_job(
-    session: "Session", request: FineTuneRequest
+    session: "Session", request: FineTuneRequest, folder: Path | None = None
 ) -> Generator[Trained | Prediction, LookAt | StopAndKeep | None, FineTuneResult]:
-    """Train; between two steps look at what is in view, or stop and keep the best, when asked to."""
+    """Train; between two steps look at what is in view, or stop and keep the best, when asked to.
+
+    With a `folder` (see `napari_utile.session.unfinished`) the training is kept there, and continued if it is
+    there already; closing the job leaves it there.
+    """
     from napari_utile.engine.training.fine_tune import FineTuning
 
-    tuning = FineTuning(request.images, base_model(session, request), request.params)
-    steps = tuning.steps()
+    base = base_model(session, request)
+    tuning = FineTuning(request.images, base, request.params)
+    checkpoint = None
+    if folder is not None:
+        hold(folder, request, {"data": tuning.data, "base": base.fingerprint})
+        checkpoint = checkpoint_of(folder)
+    steps = tuning.steps(checkpoint, resume=True)
     try:
         while True:
             try:

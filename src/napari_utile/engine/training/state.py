@@ -103,6 +103,21 @@ def write_checkpoint(
         save_file(plain, temporary, metadata={KEY: json.dumps(header)})
 
 
+def steps_of(path: Path) -> int:
+    """Return how many steps a checkpoint holds, without reading its weights.
+
+    Raises
+    ------
+    UtileError
+        If the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int(json.loads((file.metadata() or {})[KEY])["progress"]["step"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise UtileError(f"{path.name} is no readable checkpoint ({error}).") from error
+
+
 def read_checkpoint(
     path: Path, identity: Mapping[str, Any], optimizer: torch.optim.Optimizer, device: torch.device
 ) -> tuple[Progress, dict[str, Weights]]:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt
@@ -22,6 +23,7 @@ from napari_utile.session.fine_tuning import (
     model_name_problem,
 )
 from napari_utile.session.jobs import Choices, choices_job
+from napari_utile.session.unfinished import Unfinished, new_folder, release, remove, request_of
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.fine_tune.annotation_advisor import AnnotationAdvisor
@@ -29,7 +31,8 @@ from napari_utile.widgets.fine_tune.comparison_layers import show_comparisons
 from napari_utile.widgets.fine_tune.form import FineTuneForm
 from napari_utile.widgets.fine_tune.learning_view import LearningView
 from napari_utile.widgets.fine_tune.request import capture
-from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.fine_tune.unfinished_panel import images_of, show_painted
+from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of
 from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class FineTuneDock(QWidget):
         self._job: JobHandle | None = None
         self._result: FineTuneResult | None = None
         self._source: Any = None
+        self._folder: Path | None = None
         self._compared: list[Any] = []
         self._drawn = 0.0
         self.form = FineTuneForm(self._viewer, self._session)
@@ -81,6 +85,7 @@ class FineTuneDock(QWidget):
         form.keep.clicked.connect(self.keep)
         form.discard.clicked.connect(self.discard)
         form.compare.clicked.connect(self._compare)
+        form.unfinished.chosen.connect(self._continue)
         form.start.currentIndexChanged.connect(self._start_chosen)
         form.copy_command.clicked.connect(self.copy_command)
         form.next_place.clicked.connect(self._go_to_next_place)
@@ -90,6 +95,7 @@ class FineTuneDock(QWidget):
         self._connections.connect(self._session.events.models_changed, self._list_models)
         self._session.on_close(self._drop)
         self._list_models()
+        form.unfinished.look()
 
     def sizeHint(self) -> QSize:
         """Be narrow, so that the image keeps its room."""
@@ -112,17 +118,29 @@ class FineTuneDock(QWidget):
             return
         self.discard()
         with failures_to(self._show_error):
-            self._start(self.request(), self.form.pairs.pairs()[0][0])
+            self._start(self.request(), self.form.pairs.pairs()[0][0], new_folder())
 
-    def _start(self, request: FineTuneRequest, source: Any) -> None:
-        self._source = source
+    def _continue(self, unfinished: Unfinished) -> None:
+        """Go on with a training that was interrupted."""
+        layers = images_of(unfinished, self._viewer)
+        if self.running or layers is None:
+            return
+        self.discard()
+        with failures_to(self._show_error):
+            request = request_of(unfinished, [plane_of(layer, self._viewer) for layer in layers])
+            show_painted(request, layers, self._viewer)
+            self._start(request, layers[0], unfinished.folder)
+
+    def _start(self, request: FineTuneRequest, source: Any, folder: Path) -> None:
+        self._source, self._folder = source, folder
+        self.form.unfinished.clear()
         self._session.job_started()
         self.form.status.say(annotation_warning(request))
         self.form.set_running(True)
         self.form.run_bar.set_busy("preparing…")
         self.form.progress.setText("Scoring the model as it is…")
         self._job = run_job(
-            fine_tune_job(self._session, request),
+            fine_tune_job(self._session, request, folder),
             on_progress=self._show_progress,
             on_done=self._finish,
             on_error=self._fail,
@@ -182,9 +200,12 @@ class FineTuneDock(QWidget):
         self._end()
         self.form.progress.setText("")
         self._show_error(error)
+        release(self._folder)
+        self.form.unfinished.look()
 
     def _cancelled(self) -> None:
         self._end()
+        remove(self._folder)
         self.form.progress.setText("")
         self.form.status.say("Cancelled; nothing was kept.")
 
@@ -198,6 +219,7 @@ class FineTuneDock(QWidget):
         self._advisor.drop()
         if self._job is not None:
             self._job.drop()
+        release(self._folder)
 
     # The decision.
 
@@ -218,6 +240,7 @@ class FineTuneDock(QWidget):
 
     def _forget(self) -> None:
         self._result = None
+        remove(self._folder)
         self.form.result.hide()
         for layer in self._compared:
             if layer in self._viewer.layers:

@@ -21,6 +21,7 @@ from napari_utile.session.fine_tuning import FineTuneResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.fine_tune.pair_list import PairList
 from napari_utile.widgets.fine_tune.plot import TrainingPlot
+from napari_utile.widgets.fine_tune.unfinished_panel import UnfinishedPanel
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.model_picker import ModelPicker
@@ -58,6 +59,7 @@ class FineTuneForm(QWidget):
         self.start.setToolTip(
             "Starting from a model needs minutes and a few cells; from nothing, hours and many."
         )
+        self.unfinished = UnfinishedPanel(viewer)
         self.pairs = PairList(viewer)
         self._make_annotation(viewer)
         self.params = Form(FineTuneParams(minutes=5.0), ("minutes", "held_out"))
@@ -155,6 +157,7 @@ class FineTuneForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
+        layout.addWidget(self.unfinished)
         layout.addLayout(top)
         layout.addWidget(self.pairs)
         layout.addLayout(where)

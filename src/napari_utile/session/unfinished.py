@@ -1,0 +1,226 @@
+"""Trainings kept on disk while they are under way, so that a crash or a closed window loses a minute at most.
+
+Each has a folder in the user's library: what was asked for, painted labels included, and the training's checkpoint.
+The images stay where they are: to go on, they have to be open again.
+"""
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.engine.weights.annotation import Annotation
+
+if TYPE_CHECKING:
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.session.fine_tuning import FineTuneRequest
+
+__all__ = [
+    "Unfinished",
+    "checkpoint_of",
+    "hold",
+    "new_folder",
+    "release",
+    "remove",
+    "request_of",
+    "unfinished_job",
+]
+
+_FOLDER, _REQUEST, _CHECKPOINT, _KEY = "unfinished", "request.safetensors", "training.checkpoint", "utile"
+# Nobody goes on with a training from before that. Days.
+_FORGOTTEN_AFTER = 30
+# Folders in the hands of a dock of this process.
+_held: set[Path] = set()
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A training that neither ended nor was cancelled.
+
+    Attributes
+    ----------
+    folder : Path
+    started : float
+        When; seconds since 1970.
+    steps : int
+        Steps that its checkpoint holds.
+    images : tuple of (name, (height, width))
+        The planes it learns from.
+    """
+
+    folder: Path
+    started: float
+    steps: int
+    images: tuple[tuple[str, tuple[int, int]], ...]
+
+
+def new_folder() -> Path:
+    """Name a folder for a new training; nothing is written yet."""
+    from napari_utile.engine.models.library import user_model_folder
+
+    return user_model_folder() / _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """Return the place of a training's checkpoint."""
+    return folder / _CHECKPOINT
+
+
+def hold(folder: Path, request: "FineTuneRequest", identity: dict[str, Any]) -> None:
+    """Write down what is being trained, and that this process does it.
+
+    Parameters
+    ----------
+    folder : Path
+        From `new_folder`, or of a training that is continued.
+    request : FineTuneRequest
+    identity : dict
+        What must be the same to continue, as JSON: fingerprints of data and base.
+
+    Raises
+    ------
+    UtileError
+        If the folder holds a training with another identity, or cannot be written.
+    """
+    path, started = folder / _REQUEST, time.time()
+    if path.is_file():
+        header, _ = _read(path)
+        if header["identity"] != json.loads(json.dumps(identity)):
+            raise UtileError(
+                "The image on screen, or the model it started from, is not the one of that training."
+            )
+        started = header["started"]
+    _held.add(folder)
+    tensors, images = {}, []
+    for number, image in enumerate(request.images):
+        annotation = image.annotation
+        tensors[f"labels{number}"] = np.ascontiguousarray(image.labels)
+        if annotation.background_mask is not None:
+            tensors[f"mask{number}"] = np.ascontiguousarray(annotation.background_mask)
+        images.append(
+            {
+                "name": image.plane.name,
+                "shape": list(image.plane.shape),
+                "kind": annotation.kind,
+                "background": annotation.background,
+                "boxes": [list(box) for box in annotation.boxes],
+            }
+        )
+    process = psutil.Process()
+    header = {
+        "started": started,
+        "process": [process.pid, process.create_time()],
+        "base": request.base,
+        "family": request.family,
+        "params": to_json(request.params),
+        "images": images,
+        "identity": identity,
+    }
+    from safetensors.numpy import save_file
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UtileError(f"Cannot keep the training in {folder}: {error.strerror}.") from error
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={_KEY: json.dumps(header)})
+
+
+def release(folder: Path | None) -> None:
+    """Leave a training to whoever goes on with it."""
+    if folder is not None:
+        _held.discard(folder)
+
+
+def remove(folder: Path | None) -> None:
+    """Forget a training for good."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        _held.discard(folder)
+
+
+def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
+    """List the trainings that nobody works on, the newest first; forget those of long ago."""
+    yield
+    from napari_utile.engine.models.library import user_model_folder
+    from napari_utile.engine.training.state import steps_of
+
+    found = []
+    for path in sorted((user_model_folder() / _FOLDER).glob(f"*/{_REQUEST}"), reverse=True):
+        folder = path.parent
+        if folder in _held:
+            continue
+        if path.stat().st_mtime < time.time() - _FORGOTTEN_AFTER * 86400:
+            remove(folder)
+            continue
+        try:
+            header, _ = _read(path)
+            steps = steps_of(folder / _CHECKPOINT) if (folder / _CHECKPOINT).is_file() else 0
+        except UtileError:
+            remove(folder)
+            continue
+        if not _alive(*header["process"]):
+            images = tuple((each["name"], tuple(each["shape"])) for each in header["images"])
+            found.append(Unfinished(folder, header["started"], steps, images))
+    return tuple(found)
+
+
+def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> "FineTuneRequest":
+    """Make the request of an unfinished training anew.
+
+    Parameters
+    ----------
+    unfinished : Unfinished
+    planes : sequence of ImagePlane
+        The images it learns from, one for each of ``unfinished.images``.
+
+    Raises
+    ------
+    UtileError
+        If its folder is damaged, or an image has another size.
+    """
+    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.session.fine_tuning import FineTuneRequest
+
+    header, tensors = _read(unfinished.folder / _REQUEST)
+    images = []
+    for number, (plane, kept) in enumerate(zip(planes, header["images"], strict=True)):
+        boxes = [(y0, x0, y1, x1) for y0, x0, y1, x1 in kept["boxes"]]
+        mask = tensors.get(f"mask{number}")
+        annotation = Annotation(kept["kind"], kept["background"], mask, boxes)
+        images.append(AnnotatedImage(plane, tensors[f"labels{number}"], annotation))
+    params = from_json(FineTuneParams, header["params"])
+    return FineTuneRequest(tuple(images), header["base"], header["family"], params)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            header = json.loads((file.metadata() or {})[_KEY])
+            return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise UtileError(f"The unfinished training in {path.parent} is damaged ({error}).") from error
+
+
+def _alive(pid: int, created: float) -> bool:
+    """Whether another process than this one still works on it."""
+    if pid == os.getpid():
+        return False
+    try:
+        return bool(abs(psutil.Process(pid).create_time() - created) < 1)
+    except psutil.Error:
+        return False

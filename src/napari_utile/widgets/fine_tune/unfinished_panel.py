@@ -1,0 +1,126 @@
+"""Offers to go on with a training that a crash or a closed window interrupted."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_utile.session.fine_tuning import FineTuneRequest
+from napari_utile.session.unfinished import Unfinished, remove, unfinished_job
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
+from napari_utile.widgets.worker import run_job
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["UnfinishedPanel", "images_of", "show_painted"]
+
+
+class UnfinishedPanel(QWidget):
+    """One sentence, *Continue* and *Discard*; hidden unless the images of such a training are open.
+
+    Attributes
+    ----------
+    chosen : Signal(Unfinished)
+        Emitted when the user wants to go on.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._found: tuple[Unfinished, ...] = ()
+        self._offered: Unfinished | None = None
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.go_on = QPushButton("Continue")
+        self.go_on.setToolTip("Train on from where it was interrupted.")
+        self.discard = QPushButton("Discard")
+        self.discard.setToolTip("Forget that training for good.")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.go_on)
+        buttons.addWidget(self.discard)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 8)
+        layout.addWidget(self.text)
+        layout.addLayout(buttons)
+        self.go_on.clicked.connect(self._choose)
+        self.discard.clicked.connect(self._discard)
+        self._connections = Connections(self)
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed):
+            self._connections.connect(event, self._offer)
+        self.hide()
+
+    def look(self) -> None:
+        """Look for interrupted trainings, and offer one whose images are open."""
+        run_job(unfinished_job(), on_done=self._show_found, owner=self)
+
+    def clear(self) -> None:
+        """Offer nothing, until the next look."""
+        self._found = ()
+        self._offer()
+
+    def _show_found(self, found: tuple[Unfinished, ...]) -> None:
+        self._found = found
+        self._offer()
+
+    def _offer(self, event: Any = None) -> None:
+        open_ones = (each for each in self._found if images_of(each, self._viewer) is not None)
+        self._offered = next(open_ones, None)
+        if self._offered is not None:
+            self.text.setText(_sentence(self._offered))
+        self.setVisible(self._offered is not None)
+
+    def _choose(self) -> None:
+        if self._offered is not None:
+            self.chosen.emit(self._offered)
+
+    def _discard(self) -> None:
+        if self._offered is not None:
+            remove(self._offered.folder)
+            self._found = tuple(each for each in self._found if each is not self._offered)
+            self._offer()
+
+
+def images_of(unfinished: Unfinished, viewer: "napari.viewer.Viewer") -> list[Any] | None:
+    """Find the open image layers that a training learns from, by name and size; None unless all are there."""
+    layers = []
+    for name, shape in unfinished.images:
+        for layer in viewer.layers:
+            if layer.name == name and layer._type_string == "image" and _plane_shape(layer, viewer) == shape:
+                layers.append(layer)
+                break
+        else:
+            return None
+    return layers
+
+
+def _plane_shape(layer: Any, viewer: "napari.viewer.Viewer") -> tuple[int, int] | None:
+    try:
+        return place_of(layer, viewer).plane_shape
+    except ValueError:  # nothing of it at the sliders' position
+        return None
+
+
+def show_painted(request: FineTuneRequest, layers: list[Any], viewer: "napari.viewer.Viewer") -> None:
+    """Give the painted cells of an interrupted training back, if no Labels layer is open."""
+    if any(layer._type_string == "labels" for layer in viewer.layers):
+        return
+    for image, layer in zip(request.images, layers, strict=True):
+        place = place_of(layer, viewer)
+        data = np.zeros(place.result_shape, image.labels.dtype)
+        data[place.result_index] = image.labels
+        viewer.add_labels(data, name=f"{layer.name} painted", **space_of(layer, place.result_axes))
+
+
+def _sentence(unfinished: Unfinished) -> str:
+    began = time.localtime(unfinished.started)
+    today = began[:3] == time.localtime()[:3]
+    when = time.strftime("%H:%M" if today else "%d %B, %H:%M", began)
+    after = f"after {unfinished.steps} steps" if unfinished.steps else "before its first steps were kept"
+    return f"A training from {when} was interrupted {after}."

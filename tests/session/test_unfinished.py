@@ -1,0 +1,109 @@
+"""Trainings kept on disk while they are under way."""
+
+import json
+import os
+import time
+
+import numpy as np
+import psutil
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.training.data import AnnotatedImage
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.engine.weights.annotation import Annotation
+from napari_utile.session import unfinished
+from napari_utile.session.fine_tuning import FineTuneRequest
+
+IDENTITY = {"data": [{"name": "field", "image": "1", "labels": "2"}], "base": "3"}
+
+
+@pytest.fixture
+def request_of_two():
+    """A request with both kinds of partial annotation."""
+    first, second = np.zeros((6, 8), np.uint16), np.arange(20, dtype=np.int32).reshape(4, 5)
+    first[1:3, 2:4] = 7
+    images = (
+        AnnotatedImage(
+            plane_from_array(np.ones((6, 8)), name="a"), first, Annotation("boxes", boxes=[(0, 1, 5, 6)])
+        ),
+        AnnotatedImage(
+            plane_from_array(np.ones((4, 5)), name="b"),
+            second,
+            Annotation("sparse", background=3, background_mask=second > 10),
+        ),
+    )
+    return FineTuneRequest(images, "nuclei", "", FineTuneParams(minutes=2.0, channels=(0,), seed=5))
+
+
+def listed():
+    job = unfinished.unfinished_job()
+    next(job)
+    with pytest.raises(StopIteration) as end:
+        next(job)
+    return end.value.value
+
+
+@pytest.fixture
+def folder(request_of_two):
+    folder = unfinished.new_folder()
+    unfinished.hold(folder, request_of_two, IDENTITY)
+    yield folder
+    unfinished.remove(folder)
+
+
+def claim(folder, pid, created):
+    """Let the training belong to another process."""
+    path = folder / "request.safetensors"
+    with safe_open(path, framework="np") as file:
+        header = json.loads(file.metadata()["utile"]) | {"process": [pid, created]}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, metadata={"utile": json.dumps(header)})
+
+
+def test_what_was_asked_for_comes_back_as_it_was(folder, request_of_two):
+    unfinished.release(folder)
+    (found,) = listed()
+    assert (found.folder, found.steps, found.images) == (folder, 0, (("a", (6, 8)), ("b", (4, 5))))
+    again = unfinished.request_of(found, [image.plane for image in request_of_two.images])
+    assert (again.base, again.family, again.params) == ("nuclei", "", request_of_two.params)
+    for new, old in zip(again.images, request_of_two.images, strict=True):
+        for got, wanted in zip(
+            new.annotation.split(new.labels), old.annotation.split(old.labels), strict=True
+        ):
+            np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_training_that_a_dock_has_in_hand_is_not_offered(folder):
+    assert listed() == ()
+
+
+def test_a_training_of_another_living_process_is_not_offered_but_that_of_a_dead_one_is(folder):
+    unfinished.release(folder)
+    parent = psutil.Process(os.getppid())
+    claim(folder, parent.pid, parent.create_time())
+    assert listed() == ()
+    claim(folder, parent.pid, parent.create_time() - 1000)  # the number was given out anew
+    assert [each.folder for each in listed()] == [folder]
+
+
+def test_other_data_cannot_continue_a_training(folder, request_of_two):
+    with pytest.raises(UtileError, match="not the one of that training"):
+        unfinished.hold(folder, request_of_two, IDENTITY | {"base": "4"})
+    unfinished.hold(folder, request_of_two, IDENTITY)
+
+
+def test_damaged_and_long_forgotten_trainings_go(folder, request_of_two):
+    old = unfinished.new_folder()
+    unfinished.hold(old, request_of_two, IDENTITY)
+    month_ago = time.time() - 31 * 86400
+    os.utime(old / "request.safetensors", (month_ago, month_ago))
+    (folder / "request.safetensors").write_bytes(b"half a file")
+    unfinished.release(folder)
+    unfinished.release(old)
+    assert listed() == ()
+    assert not folder.exists()
+    assert not old.exists()
