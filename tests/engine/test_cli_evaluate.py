@@ -148,6 +148,66 @@ def test_files_with_the_same_name_are_refused(folders: tuple[Path, Path]) -> Non
         pair_files(predictions, truths)
 
 
+@pytest.fixture
+def results_and_data(tmp_path: Path) -> tuple[Path, Path]:
+    """What `utile segment data -o results --mask --probability` leaves, and a folder of images and references."""
+    results, data = tmp_path / "results", tmp_path / "data"
+    results.mkdir()
+    data.mkdir()
+    for name in "ab":
+        write_labels(results / f"{name}_labels.tif", cells(count=3))
+        write_labels(results / f"{name}_mask.tif", (cells() > 0).astype(np.uint8))
+        write_image(results / f"{name}_probability.tif", np.full((40, 60), 0.5, np.float32))
+        (results / f"{name}_recipe.json").write_text("{}")
+        write_image(data / f"{name}.tif", np.full((40, 60), 9, np.uint8))
+        write_labels(data / f"{name}_truth.tif", cells())
+    return results, data
+
+
+def test_results_of_segment_are_scored_by_their_labels(
+    results_and_data: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, data = results_and_data
+    assert main(["evaluate", str(results), str(data)]) == 0
+    captured = capsys.readouterr()
+    assert [line.split()[:3] for line in captured.out.splitlines()[1:3]] == [
+        ["a", "0.750", "0.750"],
+        ["b", "0.750", "0.750"],
+    ]
+    said = "not looked at: a_mask.tif, a_probability.tif, b_mask.tif and 3 more"
+    assert captured.err.splitlines() == [said]
+
+
+def test_results_of_one_image_are_scored_by_their_labels(
+    results_and_data: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, data = results_and_data
+    assert main(["evaluate", str(results), str(data / "b_truth.tif")]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["b", "0.750"]
+    for path in [*results.glob("a_*"), results / "b_labels.tif"]:
+        path.unlink()
+    assert main(["evaluate", str(results), str(data / "b_truth.tif")]) == 0, "a mask is better than nothing"
+
+
+def test_images_and_labels_in_one_folder_are_told_apart(
+    results_and_data: tuple[Path, Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    results, data = results_and_data
+    for name in "ab":
+        (results / f"{name}_labels.tif").rename(data / f"{name}_labels.tif")
+    assert main(["evaluate", str(data), str(data)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["a", "0.750", "0.750"]
+    pairing = pair_files(data, data, "image", "reference")
+    assert [(pair.first.name, pair.second.name) for pair in pairing.pairs] == [
+        ("a.tif", "a_truth.tif"),
+        ("b.tif", "b_truth.tif"),
+    ]
+    assert main(["measure", str(data), str(data), "-o", str(tmp_path / "cells.csv")]) == 0
+    assert "6 cells of 2 images" in capsys.readouterr().out
+    assert main(["measure", str(data), "-o", str(tmp_path / "cells.csv")]) == 0
+    assert "6 cells of 2 images" in capsys.readouterr().out
+
+
 def test_a_comparison_says_where_the_difference_is_clear(
     folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

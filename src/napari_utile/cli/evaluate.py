@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "evaluate",
         help="score label images against a reference",
         description="Score label images against their references, as files or as folders whose files are paired by "
-        "name (endings such as _labels and _masks do not matter). Every plane of a stack is scored by itself. The "
+        "name (endings such as _labels and _masks do not matter; masks, probabilities and images beside them are not "
+        "looked at). Every plane of a stack is scored by itself. The "
         "exit status is 1 where a file failed, a reference has no prediction, or a --minimum is not reached.",
     )
     parser.add_argument("prediction", metavar="PRED", help="label image, folder or pattern to be scored")
@@ -98,6 +99,7 @@ def score_pairs(
     names: list[str] = []
     scores: list[dict[str, float]] = []
     failed = len(pairing.second_alone)
+    report_ignored(pairing.ignored)
     for path in pairing.second_alone:
         print(f"{path}: there is no prediction for this reference", file=sys.stderr)
     for path in pairing.first_alone:
@@ -113,6 +115,14 @@ def score_pairs(
             names.append(f"{pair.name} {where}".rstrip())
             scores.append(one)
     return names, scores, failed
+
+
+def report_ignored(paths: Sequence[Path], shown: int = 3) -> None:
+    """Say which files were not looked at: masks, probabilities and images that lie beside the labels."""
+    if paths:
+        names = ", ".join(path.name for path in paths[:shown])
+        more = f" and {len(paths) - shown} more" if len(paths) > shown else ""
+        print(f"not looked at: {names}{more}", file=sys.stderr)
 
 
 def _score(

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from napari_utile.cli.evaluate import report_ignored
 from napari_utile.engine.errors import UtileError
 
 
@@ -32,18 +33,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Measure; return 1 where a file failed."""
     from napari_utile.engine.cells.measure import write_csv
-    from napari_utile.engine.files.images import find_images
-    from napari_utile.engine.files.label_files import pair_files
+    from napari_utile.engine.files.label_files import find_labels, pair_files
 
     failed = 0
     if arguments.images is None:
-        files: list[tuple[Path, Path | None]] = [(path, None) for path in find_images([arguments.labels])]
+        found, ignored = find_labels(arguments.labels)
+        files: list[tuple[Path, Path | None]] = [(path, None) for path in found]
     else:
-        pairing = pair_files(arguments.labels, arguments.images)
+        pairing = pair_files(arguments.labels, arguments.images, second_is="image")
         files = [(pair.first, pair.second) for pair in pairing.pairs]
-        failed = len(pairing.first_alone)
+        failed, ignored = len(pairing.first_alone), pairing.ignored
         for path in pairing.first_alone:
             print(f"{path}: there is no image of this name", file=sys.stderr)
+    report_ignored(ignored)
     tables = []
     for labels, image in files:
         try:

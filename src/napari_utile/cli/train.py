@@ -14,6 +14,7 @@ from napari_utile.cli.options import add_options, given
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES
+from napari_utile.engine.weights.annotation import KINDS
 
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
@@ -78,12 +79,18 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
     parser.add_argument("--validation-labels", metavar="DIR", help="their labels")
     parser.add_argument(
         "--annotation",
-        choices=("dense", "sparse"),
-        default="dense",
-        help="dense: 0 is background; sparse: 0 is unlabelled. Default: dense.",
+        choices=KINDS,
+        help="dense: 0 is background; sparse: 0 is unlabelled; boxes: 0 is background inside of --boxes and unlabelled "
+        "elsewhere. Default: dense, or boxes where --boxes is given.",
     )
     parser.add_argument(
         "--background", type=int, metavar="LABEL", help="with sparse: the label painted upon background"
+    )
+    parser.add_argument(
+        "--boxes",
+        metavar="DIR",
+        help="folder of boxes inside which every cell is painted: Shapes layers saved by napari as CSV, called as the "
+        "images, in pixels",
     )
     parser.add_argument("--resume", action="store_true", help="continue a run that was interrupted")
     parser.add_argument(
@@ -151,22 +158,29 @@ def _base(arguments: argparse.Namespace, seed: int) -> "Model":
 
 def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
     """Read all pairs; say which files found no partner."""
+    from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.files.label_files import label_planes, pair_files
     from napari_utile.engine.planes.axes import plane_from_array
     from napari_utile.engine.training.data import AnnotatedImage
     from napari_utile.engine.weights.annotation import Annotation
 
-    pairing = pair_files(images, labels)
+    pairing = pair_files(images, labels, first_is="image")
     for path in pairing.first_alone:
         print(f"{path}: there are no labels of this name; left out", file=sys.stderr)
     for path in pairing.second_alone:
         print(f"{path}: there is no image of this name; left out", file=sys.stderr)
     if not pairing.pairs:
         raise UtileError(f"No image in {images} has the name of a label image in {labels}.")
-    annotation = Annotation(arguments.annotation, background=arguments.background)
+    kind = arguments.annotation or ("boxes" if arguments.boxes else "dense")
+    if (kind == "boxes") != bool(arguments.boxes):
+        raise UtileError("--annotation boxes and --boxes belong together.")
+    boxes = find_boxes(arguments.boxes, [pair.name for pair in pairing.pairs]) if arguments.boxes else {}
     pairs = []
     for pair in pairing.pairs:
+        if kind == "boxes" and pair.name not in boxes:
+            print(f"{pair.first}: there are no boxes of this name; left out", file=sys.stderr)
+            continue
         image = read_image(pair.first)
         planes = list(label_planes(pair.second))
         if len(planes) != 1:
@@ -174,7 +188,11 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
         plane = plane_from_array(
             image.data, image.axes, name=pair.name, pixel_size=image.pixel_size, unit=image.unit
         )
+        drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
+        annotation = Annotation(kind, background=arguments.background, boxes=drawn)
         pairs.append(AnnotatedImage(plane, planes[0][1], annotation))
+    if not pairs:
+        raise UtileError(f"No image in {images} has the name of a file of boxes in {arguments.boxes}.")
     return pairs
 
 
@@ -242,7 +260,8 @@ def _print_plan(tuning: "FineTuning", images: "list[AnnotatedImage]") -> None:
         objects, annotated = image.annotation.split(image.labels)
         cells = len({*objects.ravel().tolist()} - {0})
         shape = " x ".join(map(str, image.plane.shape))
-        print(f"{image.plane.name}: {shape} pixels, {cells} cells, {annotated.mean():.0%} annotated")
+        boxes = f" in {len(image.annotation.boxes)} boxes" if image.annotation.boxes else ""
+        print(f"{image.plane.name}: {shape} pixels, {cells} cells, {annotated.mean():.0%} annotated{boxes}")
         for finding in check_annotation(objects):
             print(f"  {finding.text}")
     recipe, run = tuning.recipe, tuning.run

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.images import find_images, read_image
+from napari_utile.engine.files.images import RESULT_ENDINGS, find_images, read_image
 
 LABEL_ENDINGS = (
     "_labels",
     "_label",
     "_masks",
-    "_mask",
     "_cp_masks",
     "_pred",
     "_prediction",
@@ -24,6 +23,14 @@ LABEL_ENDINGS = (
     "_instances",
 )
 """What tools append to an image's name to name its labels."""
+_NO_LABELS = "_probability"
+_KNOWN_ENDINGS = sorted({*LABEL_ENDINGS, *RESULT_ENDINGS}, key=len, reverse=True)
+_PREFERRED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "prediction": (LABEL_ENDINGS, ("_mask",), ("",), ("_truth",)),
+    "reference": (("_truth",), LABEL_ENDINGS, ("_mask",), ("",)),
+    "image": (("",), (_NO_LABELS, "_mask", "_truth", *LABEL_ENDINGS)),
+}
+"""Which of several files of one name is meant, by the ending that follows the name."""
 
 
 @dataclass(frozen=True)
@@ -37,34 +44,66 @@ class FilePair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Files paired by name, and those of each side that found no partner."""
+    """Files paired by name, those of each side that found no partner, and those that lay beside what was meant."""
 
     pairs: tuple[FilePair, ...]
     first_alone: tuple[Path, ...]
     second_alone: tuple[Path, ...]
+    ignored: tuple[Path, ...] = ()
 
 
-def pair_files(first: str | Path, second: str | Path) -> Pairing:
+def pair_files(
+    first: str | Path, second: str | Path, first_is: str = "prediction", second_is: str = "reference"
+) -> Pairing:
     """Pair two files, or the files of two folders or patterns by their names.
 
     Two single files are paired whatever they are called. Else names must be equal, up to suffixes of the
-    file type and endings such as ``_labels`` or ``_masks``.
+    file type and endings such as ``_labels`` or ``_masks``. Where a folder holds several files of one name,
+    as `utile segment` writes them, the one that is meant is taken and the others are ignored: of a prediction
+    ``cells_labels.tif`` before ``cells_mask.tif`` before ``cells.tif``, of a reference ``cells_truth.tif``
+    before these, of an image ``cells.tif``. Probabilities are no labels.
+
+    Parameters
+    ----------
+    first, second
+        File, folder or pattern.
+    first_is, second_is : {"prediction", "reference", "image"}
+        What each side holds.
 
     Raises
     ------
     UtileError
-        If one side does not exist or holds no image, or two files of one side have the same name.
+        If one side does not exist or holds no image, or two files of one side are equally good.
     """
     ours, theirs = find_images([first]), find_images([second])
     if len(ours) == len(theirs) == 1:
-        return Pairing((FilePair(_stem(theirs[0]), ours[0], theirs[0]),), (), ())
-    one, other = _by_name(ours), _by_name(theirs)
+        return Pairing((FilePair(_name_and_ending(theirs[0])[0], ours[0], theirs[0]),), (), ())
+    (one, beside_one), (other, beside_other) = _by_name(ours, first_is), _by_name(theirs, second_is)
+    if len(one) == len(other) == 1:
+        (ours_left,), ((name, theirs_left),) = one.values(), other.items()
+        return Pairing((FilePair(name, ours_left, theirs_left),), (), (), beside_one + beside_other)
     names = [name for name in other if name in one]
     return Pairing(
         tuple(FilePair(name, one[name], other[name]) for name in names),
         tuple(path for name, path in one.items() if name not in other),
         tuple(path for name, path in other.items() if name not in one),
+        beside_one + beside_other,
     )
+
+
+def find_labels(labels: str | Path) -> tuple[list[Path], tuple[Path, ...]]:
+    """List the label images that a file, folder or pattern stands for, and what lies beside them and is none.
+
+    Raises
+    ------
+    UtileError
+        If there is none, or two files are equally good for one name.
+    """
+    found = find_images([labels])
+    if len(found) == 1:
+        return found, ()
+    named, ignored = _by_name(found, "prediction")
+    return list(named.values()), ignored
 
 
 def label_planes(path: str | Path, volume: bool = False) -> Iterator[tuple[str, NDArray[np.integer]]]:
@@ -138,21 +177,32 @@ def _at(axes: str, index: dict[str, int]) -> tuple[int | slice, ...]:
     return tuple(index.get(axis, slice(None)) for axis in axes)
 
 
-def _by_name(paths: Sequence[Path]) -> dict[str, Path]:
-    named: dict[str, Path] = {}
+def _by_name(paths: Sequence[Path], kind: str) -> tuple[dict[str, Path], tuple[Path, ...]]:
+    """Choose one file of each name; return them by name, and the others."""
+    groups: dict[str, list[tuple[int, Path]]] = {}
     for path in paths:
-        name = _stem(path)
-        if name in named:
+        name, ending = _name_and_ending(path)
+        ranks = [rank for rank, endings in enumerate(_PREFERRED[kind]) if ending in endings]
+        if ranks:
+            groups.setdefault(name, []).append((ranks[0], path))
+    named = {}
+    for name, group in groups.items():
+        best = min(rank for rank, _ in group)
+        chosen = [path for rank, path in group if rank == best]
+        if len(chosen) > 1:
+            what = "images called" if kind == "image" else "labels of"
             raise UtileError(
-                f"{named[name].name} and {path.name} are both labels of {name}: keep one of them."
+                f"{chosen[0].name} and {chosen[1].name} are both {what} {name}: keep one of them."
             )
-        named[name] = path
-    return named
+        named[name] = chosen[0]
+    kept = set(named.values())
+    return named, tuple(path for path in paths if path not in kept)
 
 
-def _stem(path: Path) -> str:
+def _name_and_ending(path: Path) -> tuple[str, str]:
+    """Divide ``cells_labels.ome.tif`` into ``cells`` and ``_labels``."""
     stem = path.stem.removesuffix(".ome")
-    for ending in sorted(LABEL_ENDINGS, key=len, reverse=True):
+    for ending in _KNOWN_ENDINGS:
         if stem.lower().endswith(ending) and len(stem) > len(ending):
-            return stem[: -len(ending)]
-    return stem
+            return stem[: -len(ending)], ending
+    return stem, ""
