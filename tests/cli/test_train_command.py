@@ -99,6 +99,22 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(pairs: Path, capsys
     assert sorted(path.name for path in pairs.rglob("*")) == before
 
 
+def test_annotation_counts_only_inside_the_boxes_of_each_image(pairs: Path, capsys) -> None:
+    (pairs / "boxes").mkdir()
+    corners = [(0, 0), (0, 31), (31, 31), (31, 0)]
+    rows = [f"0,rectangle,{number},{y},{x}" for number, (y, x) in enumerate(corners)]
+    header = "index,shape-type,vertex-index,axis-0,axis-1"
+    (pairs / "boxes" / "field1.csv").write_text("\n".join([header, *rows]))
+    given = small(pairs, "--boxes", str(pairs / "boxes"), "--dry-run")
+    assert utile("train", pairs, *given) == 0
+    written = capsys.readouterr()
+    assert "field1: 64 x 64 pixels, 4 cells, 25% annotated in 1 boxes" in written.out
+    assert "field0.tif: there are no boxes of this name; left out" in written.err
+    (pairs / "boxes" / "field1.csv").rename(pairs / "boxes" / "unknown.csv")
+    assert utile("train", pairs, *given) == 1
+    assert "has the name of a file of boxes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -106,6 +122,9 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(pairs: Path, capsys
         (["-o", "m.safetensors", "--labels", "nowhere"], "nowhere"),
         (["-o", "m.safetensors", "--validation-images", "somewhere"], "needs both"),
         (["-o", "m.safetensors", "--family", "fcn8s", "--depth", "3"], "Only a U-Net"),
+        (["-o", "m.safetensors", "--annotation", "boxes"], "belong together"),
+        (["-o", "m.safetensors", "--annotation", "sparse", "--boxes", "x"], "belong together"),
+        (["-o", "m.safetensors", "--boxes", "nowhere"], "no file or folder nowhere"),
         (["-o", "m.safetensors", "--width", "0"], "width must be at least 1"),
     ],
 )

@@ -371,6 +371,17 @@ def test_the_command_is_one_that_the_program_understands(dock, annotated):
     assert (parsed.minutes, parsed.background, parsed.recipe) == (0.02, 99, "fine-tune")
 
 
+def test_the_command_names_boxes_and_the_dock_says_how_to_save_them(viewer, dock, annotated):
+    from napari_utile.cli import make_parser
+
+    viewer.add_shapes([np.array([[5, 5], [5, 50], [50, 50], [50, 5]]) * 0.5], shape_type="rectangle")
+    dock.form.complete.setCurrentIndex(1)
+    dock.copy_command()
+    parsed = make_parser().parse_args(shlex.split(QGuiApplication.clipboard().text())[1:])
+    assert parsed.boxes == "BOXES"
+    assert "Shapes layer there as CSV" in dock.form.status.text()
+
+
 def test_a_new_network_is_as_small_as_that_of_the_command_line(viewer, dock, annotated):
     dock.form.start.setCurrentIndex(1)
     request = dock.request()

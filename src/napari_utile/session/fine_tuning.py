@@ -162,7 +162,7 @@ def base_model(session: "Session", request: FineTuneRequest) -> "Model":
 
 
 def command_of(request: FineTuneRequest) -> str:
-    """Return the command that trains in the same way on files; IMAGES and LABELS stand for their folders."""
+    """Return the command that trains in the same way on files; IMAGES, LABELS and BOXES stand for their folders."""
     from napari_utile.engine.provenance.command import command_options
 
     start = (
@@ -174,6 +174,8 @@ def command_of(request: FineTuneRequest) -> str:
     annotation = request.images[0].annotation if request.images else None
     if annotation is not None and annotation.kind == "sparse":
         words += ["--annotation", "sparse", "--background", str(annotation.background)]
+    if annotation is not None and annotation.kind == "boxes":
+        words += ["--boxes", "BOXES"]
     return shlex.join(words)
 
 

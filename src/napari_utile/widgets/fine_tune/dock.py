@@ -270,11 +270,12 @@ class FineTuneDock(QWidget):
             clipboard = QGuiApplication.clipboard()
             if clipboard is not None:
                 clipboard.setText(command_of(request))
-            boxes = " It cannot name boxes." if request.images[0].annotation.kind == "boxes" else ""
-            self.form.status.say(
-                f"The command is on the clipboard. Put your folders in place of IMAGES and LABELS.{boxes}",
-                "good",
-            )
+            text = "The command is on the clipboard. Put your folders in place of IMAGES and LABELS."
+            if request.images[0].annotation.kind == "boxes":
+                text += (
+                    " Save each Shapes layer there as CSV, named as its image, in a folder in place of BOXES."
+                )
+            self.form.status.say(text, "good")
 
     # Choices.
 
