@@ -37,7 +37,7 @@ def test_a_saved_model_is_loaded_with_the_same_card_and_output(tmp_path):
         title="Tiny", classes=(ModelClass("background", "background"), ModelClass("nucleus", "foreground")),
         object_diameter=24.5, instances={"threshold": 0.4}, training={"seed": 3}, metrics={"ap50": 0.8}, licence="BSD",
     )  # fmt: skip
-    save_model(full, network, tmp_path / "tiny.safetensors")
+    save_model(full, network, str(tmp_path / "tiny.safetensors"))
     loaded = load_model(tmp_path / "tiny.safetensors")
     assert loaded.card == full
     image = torch.rand(1, 1, 20, 20)

@@ -147,7 +147,9 @@ def _check_weights(network: Network, weights: dict[str, Tensor], card: ModelCard
         )
 
 
-def save_model(card: ModelCard, network: Network, path: Path, dtype: torch.dtype = torch.float32) -> Model:
+def save_model(
+    card: ModelCard, network: Network, path: str | Path, dtype: torch.dtype = torch.float32
+) -> Model:
     """Write a model's file, beside and renamed into place, and return the model as `load_model` would.
 
     Parameters
@@ -155,11 +157,12 @@ def save_model(card: ModelCard, network: Network, path: Path, dtype: torch.dtype
     card : ModelCard
     network : Network
         Of the card's family and configuration.
-    path : Path
+    path : str or Path
         With the ending ``.safetensors``.
     dtype : torch.dtype
         What the weights are stored as; float16 halves the file.
     """
+    path = Path(path)
     if path.suffix != SUFFIX:
         raise ValueError(f"A model's file ends with {SUFFIX}; got {path.name}.")
     if card.family not in FAMILIES:
