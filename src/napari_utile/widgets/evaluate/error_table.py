@@ -48,6 +48,8 @@ class ErrorTable(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._errors: tuple[FoundError, ...] = ()
+        self._went_to: FoundError | None = None
+        self._gone_before = 0  # row whose error took the place of the one last gone to
         self.counts = QLabel()
         self.counts.setWordWrap(True)
         self.counts.setTextFormat(Qt.TextFormat.RichText)
@@ -96,27 +98,32 @@ class ErrorTable(QWidget):
         return min(rows, default=-1)
 
     def show_errors(self, errors: Sequence[FoundError], kinds: dict[CellKind, int]) -> None:
-        """List mistakes in the order given; the place in the list is kept."""
-        row = self.row
+        """List mistakes in the order given; the one last gone to stays chosen while it is there."""
+        before = self.row if self.row >= 0 else self._gone_before
         self._errors = tuple(errors)[:_MOST_ROWS]
+        row = next((row for row, found in enumerate(self._errors) if _same(found, self._went_to)), -1)
+        self._gone_before = before if row < 0 else 0
         with QSignalBlocker(self.table):
             self.table.clearSelection()
             self.table.setRowCount(len(self._errors))
             for number, found in enumerate(self._errors):
                 self._fill(number, found)
-            if row >= 0 and self._errors:
-                self.table.selectRow(min(row, len(self._errors) - 1))
+            if row >= 0:
+                self.table.selectRow(row)
         self.counts.setText(_counts_text(kinds))
         for button in (self.previous_button, self.next_button):
             button.setEnabled(bool(self._errors))
         self._show_position(len(errors))
 
     def step(self, by: int) -> None:
-        """Go `by` rows on, round the ends."""
+        """Go `by` rows on, round the ends; after a fixed error on to the one that took its place."""
         if not self._errors:
             return
         row = self.row
-        following = (row + by) % len(self._errors) if row >= 0 else (0 if by > 0 else len(self._errors) - 1)
+        if row >= 0:
+            following = (row + by) % len(self._errors)
+        else:
+            following = (self._gone_before + (by - 1 if by > 0 else by)) % len(self._errors)
         if following == row:
             self._row_chosen()
         else:
@@ -145,6 +152,7 @@ class ErrorTable(QWidget):
         row = self.row
         self._show_position(len(self._errors))
         if 0 <= row < len(self._errors):
+            self._went_to = self._errors[row]
             self.chosen.emit(self._errors[row])
 
     def _show_position(self, total: int) -> None:
@@ -154,6 +162,21 @@ class ErrorTable(QWidget):
             self.position.setText(f"{total} error{'s' if total > 1 else ''}")
         else:
             self.position.setText(f"{self.row + 1} of {total}")
+
+
+def _same(one: FoundError, other: FoundError | None) -> bool:
+    """Whether two evaluations found the same mistake."""
+    return other is not None and (
+        one.index,
+        one.error.kind,
+        one.error.truth_ids,
+        one.error.prediction_ids,
+    ) == (
+        other.index,
+        other.error.kind,
+        other.error.truth_ids,
+        other.error.prediction_ids,
+    )
 
 
 def _counts_text(kinds: dict[CellKind, int]) -> str:
