@@ -1,6 +1,7 @@
 """The Evaluate dock: how good a segmentation is, and where it is wrong."""
 
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from napari_utile.widgets.evaluate.compared_layers import ComparedLayers, compar
 from napari_utile.widgets.evaluate.error_view import go_to_error, show_error_layer
 from napari_utile.widgets.evaluate.export import evaluate_command, report_of, score_columns
 from napari_utile.widgets.evaluate.form import EvaluateForm
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
 
@@ -99,16 +101,16 @@ class EvaluateDock(QWidget):
         """Score the chosen layers; numbers and errors appear when all planes are done."""
         if self.running:
             return
-        try:
+        with failures_to(self._show_error):
             layers = self.form.layers
             every = self.form.every_plane.isVisibleTo(self.form) and self.form.every_plane.isChecked()
             places, planes = compared_planes(self._viewer, layers, every)
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-            return
+            self._seen = () if every else _checksums(planes[0])
+            self._start(layers, places, planes)
+
+    def _start(self, layers: ComparedLayers, places: list[Place], planes: Sequence[PlaneLabels]) -> None:
         self._follow_job.drop()
         self._layers, self._places = layers, places
-        self._seen = () if every else _checksums(planes[0])
         self.form.run_bar.set_busy("comparing…")
         self.form.status.say("")
         names = tuple(layer.name for layer in layers.predictions)
@@ -215,15 +217,13 @@ class EvaluateDock(QWidget):
     # The best threshold.
 
     def _start_sweep(self) -> None:
-        try:
+        with failures_to(self._show_error):
             truth = self.form.truth.layer
             if truth is None:
                 raise ValueError("Open a labels layer with the reference first.")
             layers = ComparedLayers((), truth, self.form.ignore.layer)
             places, planes = compared_planes(self._viewer, layers, False)
             self.form.sweep.start(places[0], planes[0])
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
 
     def _offer(self, params: InstanceParams) -> None:
         self._session.events.instances_offered.emit(params)
@@ -266,11 +266,8 @@ class EvaluateDock(QWidget):
         return str(path)
 
     def _save(self, path: str, write: Any) -> None:
-        try:
+        with failures_to(self._show_error):
             write()
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-        else:
             self.form.status.say(f"Saved {Path(path).name}.", "good")
 
     def _layer_removed(self, event: Any) -> None:
