@@ -95,9 +95,10 @@ def _sample(data: Any, channel: int) -> NDArray[Any]:
         return np.asarray(data[channel]).ravel()
     blocks = [data[channel, y : y + BLOCK, x : x + BLOCK] for y in _lattice(height) for x in _lattice(width)]
     if hasattr(data, "dask"):
-        import dask
+        import dask.base
 
-        blocks = dask.compute(*blocks)  # planning one at a time takes longer than reading
+        compute: Any = dask.base.compute
+        blocks = compute(*blocks)  # planning one at a time takes longer than reading
     return np.concatenate([np.asarray(block).ravel() for block in blocks])
 
 
