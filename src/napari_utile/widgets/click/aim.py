@@ -16,6 +16,7 @@ from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.marker_store import MarkerStore
 from napari_utile.widgets.click.layers import MarkerLayer, grid_problem, new_labels
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.source_picker import Source
 from napari_utile.widgets.viewer.layers import plain_viewer
 
@@ -175,23 +176,23 @@ class Aims(QObject):
 
     def pixel_at(self, position: Any) -> Point | None:
         """Return the pixel of the image's plane at a world position, None outside of the image."""
-        try:
+        pixel = None
+        with failures_to():  # where there is no image, every click is outside
             source = self.current.source if self.current is not None else self._read_source()
-        except Exception:  # noqa: BLE001  there is no image: every click is outside
-            return None
-        spare = len(position) - source.layer.ndim
-        data = np.asarray(source.layer.world_to_data(tuple(position)[max(spare, 0) :]), dtype=float)
-        y, x = (int(np.floor(data[axis] + 0.5)) for axis in source.place.axes)
-        height, width = source.place.plane_shape
-        return (y, x) if 0 <= y < height and 0 <= x < width else None
+            spare = len(position) - source.layer.ndim
+            data = np.asarray(source.layer.world_to_data(tuple(position)[max(spare, 0) :]), dtype=float)
+            y, x = (int(np.floor(data[axis] + 0.5)) for axis in source.place.axes)
+            height, width = source.place.plane_shape
+            pixel = (y, x) if 0 <= y < height and 0 <= x < width else None
+        return pixel
 
     def is_cell(self, pixel: Point) -> bool:
         """Whether a pixel is labelled."""
-        try:
+        labelled = False
+        with failures_to():  # told when clicked
             aim = self.aim()
-        except Exception:  # noqa: BLE001  said when clicked
-            return False
-        return aim is not None and aim.plane.at(pixel) != 0
+            labelled = aim is not None and aim.plane.at(pixel) != 0
+        return labelled
 
     def _changed(self, _: object = None) -> None:
         self.labels_changed.emit()

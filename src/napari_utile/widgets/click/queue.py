@@ -10,6 +10,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.worker import JobHandle, run_job
 
 __all__ = ["ClickQueue"]
@@ -79,37 +80,33 @@ class ClickQueue(QObject):
             elif self._preview is not None:
                 (make, self._done), self._preview = self._preview, None
                 self._previewing = True
-            try:
+            with failures_to(self._fail):
                 self._steps = make()
-            except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-                self._fail(error)
-                continue
-            self._advance(None)
+                self._advance(None)
 
     def _advance(self, answer: Any) -> None:
         """Send an answer to the action and start the work it asks for next; quick work is done at once."""
         steps = self._steps
         while steps is not None and steps is self._steps:
-            try:
-                work = steps.send(answer)
-            except StopIteration as end:
-                self._finish(end.value)
+            with failures_to(self._fail):
+                try:
+                    work = steps.send(answer)
+                except StopIteration as end:
+                    self._finish(end.value)
+                    return
+                try:
+                    next(work)
+                except StopIteration as end:  # all tiles were there
+                    answer = end.value
+                    continue
+                self._job = run_job(
+                    work,
+                    on_done=self._answered,
+                    on_error=self._failed,
+                    on_cancelled=self._stopped,
+                    owner=self,
+                )
                 return
-            except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-                self._fail(error)
-                return
-            try:
-                next(work)
-            except StopIteration as end:  # all tiles were there
-                answer = end.value
-                continue
-            except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-                self._fail(error)
-                return
-            self._job = run_job(
-                work, on_done=self._answered, on_error=self._failed, on_cancelled=self._stopped, owner=self
-            )
-            return
 
     def _answered(self, answer: Any) -> None:
         self._job = None
@@ -128,10 +125,8 @@ class ClickQueue(QObject):
         done = self._done
         self._end()
         if done is not None:
-            try:
+            with failures_to(self.failed.emit):
                 done(outcome)
-            except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-                self.failed.emit(error)
 
     def _fail(self, error: Exception) -> None:
         quiet = self._previewing

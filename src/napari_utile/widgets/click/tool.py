@@ -15,6 +15,7 @@ from napari_utile.widgets.click.aim import Aim, Aims, position_on
 from napari_utile.widgets.click.layers import OutlineLayer
 from napari_utile.widgets.click.queue import ClickQueue
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.regions import region_in_view
 
@@ -124,47 +125,35 @@ class ClickTool(QObject):
 
     def apply_markers(self) -> None:
         """Make the cells with markers anew; where none were set, those of a layer of points that was opened."""
-        try:
+        with failures_to(self.failed.emit):
             aim = self._aims.aim(make=True)
             if aim is not None and not aim.target.store.markers:
                 aim.target.markers.adopt_opened(aim.labels)
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self.failed.emit(error)
-            return
-        self._do(lambda clicks: clicks.apply_markers(), None)
+            self._do(lambda clicks: clicks.apply_markers(), None)
 
     def accept_all(self, confidence: float) -> None:
         """Take all certain cells in view."""
-        try:
+        with failures_to(self.failed.emit):
             aim = self._aims.aim(make=True)
             assert aim is not None
             view = region_in_view(self._viewer, aim.source.layer, aim.source.place)
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self.failed.emit(error)
-            return
-        self.said.emit("Looking at what is in view…", "info")
-        self._do(lambda clicks: accept_all(clicks, view, confidence), None)
+            self.said.emit("Looking at what is in view…", "info")
+            self._do(lambda clicks: accept_all(clicks, view, confidence), None)
 
     def make_ready(self) -> None:
         """Load the model before the first click, so that it is answered at once."""
-        try:
+        with failures_to(self.failed.emit):
             aim = self._aims.aim()
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self.failed.emit(error)
-            return
-        if aim is not None and self._fields.known(aim.request) is None:
-            self.queue.add(lambda: self.ready(aim), lambda _: None)
+            if aim is not None and self._fields.known(aim.request) is None:
+                self.queue.add(lambda: self.ready(aim), lambda _: None)
 
     def _do(self, action: Callable[[Clicks], Action], pixel: Point | None) -> None:
-        try:
+        with failures_to(self.failed.emit):
             aim = self._aims.aim(make=True)
             assert aim is not None
             if not aim.labels.visible:
                 raise ValueError(f"{aim.labels.name} is hidden; show it to click on its cells.")
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self.failed.emit(error)
-            return
-        self.queue.add(lambda: self._steps(aim, action), lambda outcome: self._done(aim, outcome, pixel))
+            self.queue.add(lambda: self._steps(aim, action), lambda outcome: self._done(aim, outcome, pixel))
 
     def ready(self, aim: Aim) -> Any:
         """Load what an aim needs, if it is not there yet: the first step of an action."""
@@ -266,17 +255,15 @@ class ClickTool(QObject):
             return
         if self._hover is not None and _holds(self._hover, pixel):
             return
-        try:
+        with failures_to():  # told when clicked
             aim = self._aims.aim()
-        except Exception:  # noqa: BLE001  said when clicked
-            return
-        if aim is None:
-            return
-        if aim.plane.at(pixel):
-            self._hover = aim.plane.object_at(pixel)
-            self._draw()
-            return
-        self.queue.preview(lambda: self._find(aim, pixel), lambda cell: self._found(aim, pixel, cell))
+            if aim is None:
+                return
+            if aim.plane.at(pixel):
+                self._hover = aim.plane.object_at(pixel)
+                self._draw()
+                return
+            self.queue.preview(lambda: self._find(aim, pixel), lambda cell: self._found(aim, pixel, cell))
 
     def _find(self, aim: Aim, pixel: Point) -> Any:
         ready = yield from self.ready(aim)

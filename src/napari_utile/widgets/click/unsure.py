@@ -9,6 +9,7 @@ from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.view import RatedCell, rate_cells
 from napari_utile.widgets.click.aim import Aim, Aims, position_on
 from napari_utile.widgets.click.tool import ClickTool
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.regions import go_to, region_in_view
 
@@ -34,22 +35,22 @@ class UnsureWalk:
 
     def next(self) -> None:
         """Go to the next cell by how unsure the model is of it."""
-        try:
-            aim = self._aims.aim()
-            if aim is None:
-                raise ValueError("There are no cells yet: click on some first.")
-            if self._cells and self._is_on(aim):
-                self._show(aim)
-                return
-            window = aim.plane.whole
-            if aim.plane.shape[0] * aim.plane.shape[1] > _RATED_WHOLE:
-                window = region_in_view(self._viewer, aim.source.layer, aim.source.place)
-            labels = aim.plane.read(window).copy()
-            if not labels.any():
-                raise ValueError("There are no cells here yet: click on some first.")
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._tool.failed.emit(error)
+        with failures_to(self._tool.failed.emit):
+            self._next()
+
+    def _next(self) -> None:
+        aim = self._aims.aim()
+        if aim is None:
+            raise ValueError("There are no cells yet: click on some first.")
+        if self._cells and self._is_on(aim):
+            self._show(aim)
             return
+        window = aim.plane.whole
+        if aim.plane.shape[0] * aim.plane.shape[1] > _RATED_WHOLE:
+            window = region_in_view(self._viewer, aim.source.layer, aim.source.place)
+        labels = aim.plane.read(window).copy()
+        if not labels.any():
+            raise ValueError("There are no cells here yet: click on some first.")
         self._tool.said.emit("Rating the cells…", "info")
 
         def steps() -> Any:
