@@ -73,9 +73,11 @@ def latency(clicks: int) -> dict[str, float]:
         warm_network(model, field.compute)
         ready = time.perf_counter() - start
         labels = np.zeros((SIZE, SIZE), np.int32)
-        radius = 48 if field.object_diameter is None else int(np.clip(2 * field.object_diameter, 32, 256))
         actions = Clicks(
-            LabelPlane(labels, (slice(None),) * 2), field, suggested_instances(model.card), radius=radius
+            LabelPlane(labels, (slice(None),) * 2),
+            field,
+            suggested_instances(model.card),
+            radius=field.click_radius,
         )
         rng = np.random.default_rng(0)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -12,6 +12,7 @@ import napari_utile
 
 COMMANDS = (
     "segment",
+    "click",
     "models",
     "weight_map",
     "train",

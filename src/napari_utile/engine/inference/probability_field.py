@@ -82,6 +82,12 @@ class ProbabilityField:
             return None
         return expected / max(scale_factors(self.plane, self.model.card, self._params.diameter))
 
+    @property
+    def click_radius(self) -> int:
+        """Half the width of the first window to read around a click (pixels): a typical cell fits."""
+        diameter = self.object_diameter
+        return 48 if diameter is None else int(np.clip(2 * diameter, 32, 256))
+
     def read(self, window: Window) -> FloatArray:
         """Return the foreground probability (y, x) of a window inside the plane."""
         steps = self.read_steps(window)

@@ -31,6 +31,42 @@ def segment_command(
     return shlex.join(words)
 
 
+def click_command(
+    image: str | Path,
+    markers: str | Path,
+    params: SegmentParams,
+    suggested: InstanceParams,
+    output: str | Path = "clicked_labels.tif",
+) -> str:
+    """Return the command that makes the cells of saved markers as the Click dock does.
+
+    Parameters
+    ----------
+    image, markers : str or Path
+        The image's file and the markers' CSV file; placeholders where they are not known.
+    params : SegmentParams
+    suggested : InstanceParams
+        What the model's card suggests: equal parameters need not be named.
+    output : str or Path
+        The file of labels to write.
+    """
+    words = [
+        "utile",
+        "click",
+        str(image),
+        "--points",
+        str(markers),
+        "-o",
+        str(output),
+        "--model",
+        params.model,
+    ]
+    words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
+    if params.instances is not None:
+        words += command_options(InstanceParams, params.instances, reference=suggested)
+    return shlex.join(words)
+
+
 def command_options(cls: type, params: Any, *, reference: Any = None) -> list[str]:
     """Return the command line words that give these parameters, leaving out those equal to the reference's.
 

@@ -118,9 +118,8 @@ class FieldStore:
             field.seed(segmented.segmentation.probabilities, segmented.segmentation.region)
         yield
         warm_network(model, field.compute)
-        diameter = field.object_diameter
-        radius = 48 if diameter is None else int(np.clip(2 * diameter, 32, 256))
-        ready = ReadyField(field, suggested_instances(model.card), radius, tuple(model.card.channels))
+        suggested = suggested_instances(model.card)
+        ready = ReadyField(field, suggested, field.click_radius, tuple(model.card.channels))
         self._ready[request.key] = ready
         while len(self._ready) > _MOST_FIELDS:
             self._ready.popitem(last=False)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_utile.engine.clicks.marker_table import placed_markers
 from napari_utile.engine.clicks.markers import Marker
 from napari_utile.session.clicks.actions import NewMarker
 
-__all__ = ["KINDS", "MarkerStore", "StoredMarker"]
+__all__ = ["MarkerStore", "StoredMarker"]
 
-KINDS = ("cell", "split", "background")
 Position = tuple[int, ...]
 
 
@@ -23,7 +23,7 @@ class StoredMarker:
     Attributes
     ----------
     kind : str
-        One of `KINDS`; markers of "cell" and "split" lie inside their cell.
+        Of `KINDS`; markers of "cell" and "split" lie inside their cell.
     position : tuple of int
         Index of a pixel, one entry per axis of the array.
     cell : int
@@ -122,19 +122,12 @@ class MarkerStore:
         ValueError
             If a column is missing.
         """
-        missing = [name for name in ("kind", "cell", "order") if name not in columns]
-        if missing:
-            raise ValueError(f"These points are no markers: they have no column {', '.join(missing)}.")
         known = {marker.order: marker.position for marker in self.markers if not marker.moved}
-        undone = [marker for marker in self.markers if not marker.stands]
-        thresholds = columns.get("threshold", np.full(len(positions), np.nan))
-        self.markers = undone
-        rows = zip(positions, columns["kind"], columns["cell"], columns["order"], thresholds, strict=True)
-        for position, kind, cell, order, threshold in rows:
-            if kind not in KINDS or not np.isfinite([cell, order]).all():
-                continue  # a point that was added by hand in napari says nothing
-            place = tuple(int(np.floor(float(part) + 0.5)) for part in position)
-            level = float(threshold) if np.isfinite(threshold) else None
-            moved = known.get(int(order)) != place
-            self.markers.append(StoredMarker(str(kind), place, int(cell), int(order), level, moved=moved))
+        placed = placed_markers(positions, columns)
+        self.markers = [marker for marker in self.markers if not marker.stands]
+        for row in placed:
+            moved = known.get(row.order) != row.position
+            self.markers.append(
+                StoredMarker(row.kind, row.position, row.cell, row.order, row.threshold, moved=moved)
+            )
         self.markers.sort(key=lambda marker: marker.order)

@@ -13,6 +13,7 @@ from napari_utile.widgets.click.mouse import ClickMouse
 from napari_utile.widgets.click.tool import ClickTool
 from napari_utile.widgets.click.unsure import UnsureWalk
 from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.worker import run_job, sentence_of
 
@@ -68,6 +69,7 @@ class ClickDock(QWidget):
         form.accept.clicked.connect(lambda: tool.accept_all(form.confidence.value() / 100))
         form.unsure.clicked.connect(self.unsure.next)
         form.apply_again.clicked.connect(tool.apply_markers)
+        form.copy_command.clicked.connect(self.copy_command)
         form.source.changed.connect(self._image_changed)
         form.target.layer_changed.connect(self.aims.forget)
         form.instances.changed.connect(self._instances_changed)
@@ -100,26 +102,23 @@ class ClickDock(QWidget):
 
     def set_on(self, on: bool) -> None:
         """Begin or stop listening to the mouse."""
-        if on:
-            try:
-                aim = self.aims.aim(make=True)
-                assert aim is not None
-            except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-                self.form.set_on(False)
-                self._say_error(error)
-                return
+        self.form.set_on(False)
+        if not on:
+            self.mouse.remove()
+            _unbind_key(self._viewer)
+            self.tool.stop()
+            self.form.status.say("")
+            return
+        with failures_to(self._say_error):
+            aim = self.aims.aim(make=True)
+            assert aim is not None
             self._viewer.layers.selection.active = aim.labels
             aim.labels.mode = "pan_zoom"
             self.mouse.install()
             self._bind_key()
             self.form.status.say("Move over the image and click on a cell.")
+            self.form.set_on(True)
             self.tool.make_ready()
-        else:
-            self.mouse.remove()
-            _unbind_key(self._viewer)
-            self.tool.stop()
-            self.form.status.say("")
-        self.form.set_on(on)
 
     def _listens(self) -> bool:
         """Whether a click is meant for cells: not while another tool of napari is in use."""
@@ -148,6 +147,27 @@ class ClickDock(QWidget):
             "remove": self.tool.remove,
         }[name]
         act(pixel)
+
+    def copy_command(self) -> None:
+        """Copy the command line that makes the cells of the markers."""
+        from qtpy.QtGui import QGuiApplication
+
+        from napari_utile.engine.models.library import load_model
+        from napari_utile.engine.provenance.command import click_command
+        from napari_utile.engine.segment import suggested_instances
+
+        with failures_to(self._say_error):
+            source, settings = self.form.source.read(), self._settings()
+            params = replace(settings.params, channels=source.channels, instances=settings.instances)
+            suggested = suggested_instances(load_model(params.model).card)
+            image, clipboard = source.layer.source.path or "IMAGE.tif", QGuiApplication.clipboard()
+            if clipboard is not None:
+                clipboard.setText(click_command(image, "MARKERS.csv", params, suggested))
+            known = "" if source.layer.source.path else " Put your file's name in place of IMAGE.tif."
+            self.form.status.say(
+                f"The command is on the clipboard. Save the layer of markers as MARKERS.csv for it.{known}",
+                "good",
+            )
 
     def _history(self, name: str) -> None:
         layer = self.form.target.layer

@@ -106,6 +106,10 @@ class ClickForm(QWidget):
         self.apply_again.setToolTip(
             "Make all clicked cells anew from their markers: after moving a marker, or with another model."
         )
+        self.copy_command = _button("Copy command")
+        self.copy_command.setToolTip(
+            "Copy the command line that makes the cells of the saved markers, without a window."
+        )
         self.instances = Form(
             InstanceParams(), ("threshold", "split", "minimum_size"), slide={"minimum_size": (0, 500)}
         )
@@ -155,6 +159,7 @@ class ClickForm(QWidget):
         more.setContent(inside)
         more.collapse(animate=False)
         layout.addWidget(more)
+        layout.addWidget(self.copy_command)
         layout.addWidget(self.status)
         layout.addStretch(1)
 
@@ -190,6 +195,7 @@ class ClickForm(QWidget):
         self.empty.setVisible(not has_image)
         self.source.setVisible(has_image)
         self.toggle.setEnabled(has_image)
+        self.copy_command.setEnabled(has_image)
 
     def set_on(self, on: bool) -> None:
         """Show whether clicks are for cells, and offer what works then."""

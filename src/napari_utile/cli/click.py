@@ -1,0 +1,105 @@
+"""`utile click`: the cells of markers that were set in the Click dock, as a label image."""
+
+import argparse
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_utile.cli.options import add_options, given
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.segment_params import SegmentParams
+
+if TYPE_CHECKING:
+    from napari_utile.engine.clicks.marker_table import PlacedMarker
+    from napari_utile.engine.files.image_file import ImageFile
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "click",
+        help="make the cells of markers that were set with clicks",
+        description="Make the cells of an image that markers ask for, as 'Apply markers again' in the Click dock "
+        "does. Save the layer of markers in napari as a CSV file.",
+    )
+    parser.add_argument("image", metavar="IMAGE", help="the image (TIFF, PNG, OME-Zarr)")
+    parser.add_argument("--points", type=Path, required=True, metavar="CSV", help="the saved markers")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TIFF", help="labels to write")
+    add_options(parser, SegmentParams, skip=("tile",))
+    add_options(parser, InstanceParams)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the cells; return 0."""
+    from napari_utile.engine.clicks.marked_cells import label_marked_cells
+    from napari_utile.engine.clicks.marker_table import read_markers
+    from napari_utile.engine.files.images import read_image, write_labels
+    from napari_utile.engine.models.library import load_model
+    from napari_utile.engine.planes.axes import plane_from_array
+    from napari_utile.engine.segment import suggested_instances
+
+    image = read_image(arguments.image)
+    markers = read_markers(arguments.points)
+    stacked = _stacked_axes(image, markers)
+    chosen = given(arguments, SegmentParams)
+    model = load_model(chosen.get("model", SegmentParams().model))
+    instances = suggested_instances(model.card, **given(arguments, InstanceParams))
+    params = SegmentParams(**chosen, instances=instances)
+    sizes = [image.data.shape[image.axes.index(axis)] for axis in stacked]
+    planes = []
+    for position in itertools.product(*(range(size) for size in sizes)):
+        plane = plane_from_array(
+            image.data,
+            image.axes,
+            index=dict(zip(stacked, position, strict=True)),
+            name=image.name,
+            pixel_size=image.pixel_size,
+            unit=image.unit,
+        )
+        here = [marker.on_plane((*position, slice(None), slice(None))) for marker in markers]
+        inside = [marker for marker in here if marker is not None]
+        planes.append(np.zeros(plane.shape, np.int32))
+        if inside:
+            steps = label_marked_cells(plane, inside, model, params)
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    planes[-1] = end.value
+                    break
+    labels = np.stack(planes).reshape(*sizes, *planes[0].shape)
+    write_labels(arguments.output, labels, f"{stacked}YX", image.pixel_size, image.unit)
+    asked = {marker.cell for marker in markers if marker.kind != "background"}
+    found = asked & set(np.unique(labels).tolist())
+    print(f"{image.path.name}: {len(found)} cell{'' if len(found) == 1 else 's'}")
+    if len(found) < len(asked):
+        print(f"{len(asked) - len(found)} had nothing under their markers")
+    return 0
+
+
+def _stacked_axes(image: "ImageFile", markers: "Sequence[PlacedMarker]") -> str:
+    """Return the axes of the image that the markers have before Y and X.
+
+    Raises
+    ------
+    UtileError
+        If the markers were set on an image of other axes.
+    """
+    channel = "S" if "S" in image.axes else "C"
+    every = "".join(axis for axis in image.axes if axis not in ("Y", "X", channel))
+    longer = "".join(axis for axis in every if image.data.shape[image.axes.index(axis)] > 1)
+    if not markers:
+        raise UtileError("There are no markers in this file; set some with clicks first.")
+    count = len(markers[0].position)
+    for axes in (longer, every):
+        if len(axes) + 2 == count:
+            return axes
+    raise UtileError(
+        f"The markers have {count} coordinates, and {image.path.name} has {len(longer) + 2} axes "
+        f"({longer}YX): they belong to another image."
+    )

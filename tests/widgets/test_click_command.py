@@ -1,0 +1,133 @@
+"""`utile click`: saved markers make the same labels without a window."""
+
+import shlex
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from napari_builtins.io import napari_write_points
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+
+from napari_utile.cli import main
+from napari_utile.widgets.click.dock import ClickDock
+
+WAIT = 30_000
+CELLS = ((20, 22), (20, 60), (50, 25), (52, 70), (52, 84))
+
+
+@pytest.fixture(autouse=True)
+def _fast(bright_nuclei):
+    """Click with a model that takes no time."""
+
+
+def discs(centres=CELLS):
+    y, x = np.mgrid[:80, :110]
+    away = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
+    return (200 * np.clip((8.5 - away) / 2 + 0.5, 0, 1)).astype(np.uint8)
+
+
+class Clicked:
+    """An image file that was clicked on in a viewer."""
+
+    def __init__(self, qtbot, folder, image):
+        self.qtbot, self.folder = qtbot, folder
+        tifffile.imwrite(folder / "cells.tif", image, imagej=True, metadata={"axes": "TYX"[-image.ndim :]})
+        self.viewer = ViewerModel()
+        self.viewer.add_image(image, name="cells")
+        self.dock = ClickDock(self.viewer)
+        qtbot.addWidget(self.dock)
+        qtbot.mouseClick(self.dock.form.toggle, Qt.MouseButton.LeftButton)
+        self.finish()
+
+    @property
+    def labels(self):
+        return self.dock.form.target.layer.data
+
+    def finish(self):
+        self.qtbot.waitUntil(lambda: self.dock.tool.queue.busy == 0, timeout=WAIT)
+        self.qtbot.wait(20)
+
+    def click(self, pixel, gesture="click"):
+        self.dock.mouse.clicked.emit(pixel, gesture)
+        self.finish()
+
+    def run_copied_command(self):
+        """Save the markers as napari does, and run the copied command on the files; returns its labels."""
+        points = self.viewer.layers["cells cells markers"]
+        data, meta, _ = points.as_layer_data_tuple()
+        napari_write_points(str(self.folder / "markers.csv"), data, {"properties": points.properties, **meta})
+        self.dock.form.copy_command.click()
+        words = shlex.split(QGuiApplication.clipboard().text())
+        assert words[:2] == ["utile", "click"]
+        places = {"IMAGE.tif": "cells.tif", "MARKERS.csv": "markers.csv", "clicked_labels.tif": "out.tif"}
+        assert main([str(self.folder / places[word]) if word in places else word for word in words[1:]]) == 0
+        return tifffile.imread(self.folder / "out.tif")
+
+
+def test_the_copied_command_makes_what_the_dock_makes(qtbot, tmp_path, capsys):
+    clicked = Clicked(qtbot, tmp_path, discs())
+    for cell in CELLS[:4]:
+        clicked.click(cell)
+    clicked.click((47, 70), "shift")
+    clicked.click((20, 66), "background")
+    clicked.dock.form.apply_again.click()
+    clicked.finish()
+    made = clicked.run_copied_command()
+    assert set(np.unique(made)) == {0, 1, 2, 3, 4, 5}
+    assert made[20, 66] == 0
+    np.testing.assert_array_equal(made, clicked.labels)
+    assert "cells.tif: 5 cells" in capsys.readouterr().out
+
+
+def test_parameters_that_were_changed_are_in_the_command(qtbot, tmp_path):
+    clicked = Clicked(qtbot, tmp_path, discs())
+    clicked.dock.form.instances.set_value(clicked.dock.form.instances.value().__class__(threshold=0.9))
+    clicked.dock.form.instances.changed.emit()
+    clicked.click(CELLS[0])
+    made = clicked.run_copied_command()
+    assert "--threshold 0.9" in QGuiApplication.clipboard().text()
+    np.testing.assert_array_equal(made, clicked.labels)
+
+
+def test_markers_of_a_film_make_cells_on_their_planes(qtbot, tmp_path):
+    film = np.stack([discs(), discs(CELLS[:1]), discs(CELLS[2:])])
+    clicked = Clicked(qtbot, tmp_path, film)
+    for step, cell in ((0, CELLS[1]), (2, CELLS[2])):
+        clicked.viewer.dims.set_current_step(0, step)
+        clicked.click(cell)
+    made = clicked.run_copied_command()
+    assert made.shape == film.shape
+    np.testing.assert_array_equal(made, clicked.labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("index,axis-0,axis-1\n0,20,22\n", "no column kind, cell, order"),
+        ("a,b\n1,2\n", "holds no points"),
+        ("index,axis-0,axis-1,kind,cell,order\n0,x,22,cell,1,1\n", "cannot be read"),
+        ("index,axis-0,axis-1,axis-2,kind,cell,order\n0,0,20,22,cell,1,1\n", "3 coordinates"),
+        ("index,axis-0,axis-1,kind,cell,order\n0,20,22,,1,1\n", "no markers in this file"),
+    ],
+)
+def test_what_are_no_markers_of_the_image_is_refused_in_one_sentence(tmp_path, capsys, text, words):
+    tifffile.imwrite(tmp_path / "cells.tif", discs())
+    (tmp_path / "markers.csv").write_text(text)
+    options = ["--points", str(tmp_path / "markers.csv"), "-o", str(tmp_path / "out.tif")]
+    assert main(["click", str(tmp_path / "cells.tif"), *options]) == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_markers_outside_of_the_image_or_on_nothing_are_counted(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "cells.tif", discs())
+    rows = ["0,20,22,cell,1,1,", "1,500,3,cell,2,2,", "2,2,40,cell,3,3,0.5"]
+    (tmp_path / "markers.csv").write_text("\n".join(["index,axis-0,axis-1,kind,cell,order,threshold", *rows]))
+    options = ["--points", str(tmp_path / "markers.csv"), "-o", str(tmp_path / "out.tif")]
+    assert main(["click", str(tmp_path / "cells.tif"), *options]) == 0
+    assert "1 cell\n2 had nothing" in capsys.readouterr().out
+    assert set(np.unique(tifffile.imread(tmp_path / "out.tif"))) == {0, 1}
