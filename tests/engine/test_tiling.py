@@ -5,15 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.inference.tiling import (
-    LARGE_TILE,
-    TileBudget,
-    halve,
-    mirror_indices,
-    mirror_window,
-    plan_tiles,
-)
+from napari_utile.engine.inference.tiling import LARGE_TILE, TileBudget, halve, plan_tiles
 from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.planes.mirror import mirror_indices, mirror_window
 
 networks = {depth: UNet(UNetConfig(width=1, depth=depth)) for depth in (1, 2, 3)}
 sizes = st.integers(1, 150)

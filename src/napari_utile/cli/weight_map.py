@@ -32,7 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Write the weight map and say what is in it."""
     from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.files.weight_map_file import weigh_planes, write_weight_map
+    from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
 
     image = read_image(arguments.labels)
     if image.axes[-2:] != "YX":

@@ -82,7 +82,8 @@ def estimate_job(
 
 def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileShown, None, SegmentResult]:
     """Segment a plane or a region of it and measure the instances."""
-    from napari_utile.engine.segment import foreground_of, segment_steps
+    from napari_utile.engine.inference.prepare import foreground_of
+    from napari_utile.engine.segment import segment_steps
 
     model = session.load_model(request.params.model)
     steps = segment_steps(

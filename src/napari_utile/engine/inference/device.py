@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import psutil
 import torch
 
+from napari_utile.engine.compute_params import DEVICES, PRECISIONS
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.inference.compute_params import DEVICES, PRECISIONS
 from napari_utile.engine.inference.tiling import TileBudget
 
 CPU_FETCH_GFLOP_PER_MB = 0.1

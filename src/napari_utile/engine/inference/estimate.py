@@ -8,11 +8,12 @@ import numpy as np
 
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.predict import run_tile
-from napari_utile.engine.inference.tiling import TilePlan, Window, plan_tiles
+from napari_utile.engine.inference.prepare import prepare
+from napari_utile.engine.inference.tiling import TilePlan, plan_tiles
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.segment import prepare
 from napari_utile.engine.segment_params import SegmentParams
 
 PROBE = 196

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from napari_utile.engine.inference.device import Compute, is_out_of_memory, release_memory
 from napari_utile.engine.inference.heap import kept_heap
 from napari_utile.engine.inference.tile_cache import TileCache
-from napari_utile.engine.inference.tiling import Tile, TilePlan, Window, halve, mirror_window
+from napari_utile.engine.inference.tiling import Tile, TilePlan, halve
 from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.mirror import Window, mirror_window
 
 Probabilities = NDArray[np.float32]
 

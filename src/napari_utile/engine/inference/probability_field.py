@@ -13,12 +13,13 @@ import numpy.typing as npt
 from napari_utile.engine.clicks.markers import bounding
 from napari_utile.engine.inference.device import choose_compute, is_out_of_memory
 from napari_utile.engine.inference.predict import predict_tiles, run_tile
+from napari_utile.engine.inference.prepare import Prediction, foreground_of, prepare, scale_factors
 from napari_utile.engine.inference.tile_cache import TileCache
-from napari_utile.engine.inference.tiling import TilePlan, Window, plan_tiles
+from napari_utile.engine.inference.tiling import TilePlan, plan_tiles
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
-from napari_utile.engine.segment import Prediction, foreground_of, prepare, scale_factors
 from napari_utile.engine.segment_params import SegmentParams
 
 FloatArray = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from napari_utile.engine.inference.tiling import mirror_indices
+from napari_utile.engine.planes.mirror import mirror_indices
 from napari_utile.engine.planes.normalize import IntensityLimits
 
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import predict_tiles
+from napari_utile.engine.inference.prepare import foreground_of
 from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.segment import foreground_of
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.samples import TrainingPlane
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_utile.engine.inference.tiling import mirror_window
+from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.training.augment import Deformation, draw_deformation, draw_grey_change, warp
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.training.loss import IGNORE

@@ -7,10 +7,10 @@ import numpy as np
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
-from napari_utile.engine.files.weight_map_file import weight_map_command, write_weight_map
 from napari_utile.engine.weights.annotation_check import Finding, check_annotation
 from napari_utile.engine.weights.loss_budget import LossBudget, loss_budget
 from napari_utile.engine.weights.pixel_weight import profile_along
+from napari_utile.engine.weights.weight_map_file import weight_map_command, write_weight_map
 from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data
 from napari_utile.widgets.viewer.regions import camera_of, go_to
