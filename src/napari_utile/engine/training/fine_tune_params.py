@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from napari_utile.engine.inference.compute_params import Device, Precision
+from napari_utile.engine.compute_params import Device, Precision
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.training.recipes import RECIPES, Budget
 
