@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
-from napari_utile.engine.inference.probability_field import ProbabilityField
+from napari_utile.engine.clicks.probability_field import ProbabilityField
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.library import load_model

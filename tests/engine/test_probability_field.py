@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_utile.engine.clicks import probability_field
+from napari_utile.engine.clicks.probability_field import ProbabilityField
 from napari_utile.engine.clicks.prompts import cell_at
-from napari_utile.engine.inference import probability_field
-from napari_utile.engine.inference.probability_field import ProbabilityField
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment_steps

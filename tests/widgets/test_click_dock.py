@@ -351,7 +351,7 @@ def test_changed_pixels_are_looked_at_again(clicker):
 
 
 def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch):
-    from napari_utile.engine.inference import probability_field
+    from napari_utile.engine.clicks import probability_field
     from napari_utile.widgets.segment.dock import SegmentDock
 
     clicker = Clicker(qtbot)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
-from napari_utile.engine.inference.probability_field import ProbabilityField
+from napari_utile.engine.clicks.probability_field import ProbabilityField
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane

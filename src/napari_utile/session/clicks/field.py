@@ -12,7 +12,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.probability_field import ProbabilityField
+    from napari_utile.engine.clicks.probability_field import ProbabilityField
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.results import SegmentResult
     from napari_utile.session.state import Session
@@ -104,7 +104,7 @@ class FieldStore:
             same way.
         """
         yield
-        from napari_utile.engine.inference.probability_field import ProbabilityField
+        from napari_utile.engine.clicks.probability_field import ProbabilityField
         from napari_utile.engine.inference.warm import warm_network
         from napari_utile.engine.segment import suggested_instances
 
