@@ -176,23 +176,23 @@ class Aims(QObject):
 
     def pixel_at(self, position: Any) -> Point | None:
         """Return the pixel of the image's plane at a world position, None outside of the image."""
-        pixel = None
         with failures_to():  # where there is no image, every click is outside
             source = self.current.source if self.current is not None else self._read_source()
             spare = len(position) - source.layer.ndim
             data = np.asarray(source.layer.world_to_data(tuple(position)[max(spare, 0) :]), dtype=float)
             y, x = (int(np.floor(data[axis] + 0.5)) for axis in source.place.axes)
             height, width = source.place.plane_shape
-            pixel = (y, x) if 0 <= y < height and 0 <= x < width else None
-        return pixel
+            if 0 <= y < height and 0 <= x < width:
+                return y, x
+        return None
 
     def is_cell(self, pixel: Point) -> bool:
         """Whether a pixel is labelled."""
-        labelled = False
         with failures_to():  # told when clicked
             aim = self.aim()
-            labelled = aim is not None and aim.plane.at(pixel) != 0
-        return labelled
+            if aim is not None:
+                return aim.plane.at(pixel) != 0
+        return False
 
     def _changed(self, _: object = None) -> None:
         self.labels_changed.emit()
