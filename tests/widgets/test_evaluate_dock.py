@@ -257,3 +257,50 @@ def test_removing_a_compared_layer_does_no_harm(dock: EvaluateDock, viewer: View
     dock.form.errors.next_button.click()
     dock.run()
     assert dock.form.status.kind == "problem"
+
+
+def test_compared_labels_become_outlines_upon_the_error_layer_once(
+    dock: EvaluateDock, viewer: ViewerModel
+) -> None:
+    viewer.layers["truth"].contour = 3
+    evaluated(dock)
+    assert [viewer.layers[name].contour for name in ("predicted", "truth", "predicted errors")] == [1, 3, 0]
+    viewer.layers["predicted"].contour = 0
+    dock.form.run_bar.run_button.click()
+    until(lambda: not dock.running)
+    assert viewer.layers["predicted"].contour == 0, "the user wanted it filled"
+
+
+def test_numbers_have_room_beside_several_predictions(dock: EvaluateDock, viewer: ViewerModel) -> None:
+    better = viewer.add_labels(TRUTH.copy(), name="a prediction with a long name")
+    dock.form.others.tick(better)
+    dock.resize(330, 800)
+    dock.show()
+    evaluated(dock)
+    table = dock.form.scores
+    for column in (1, 2, 3):
+        texts = [table.item(row, column).text() for row in range(table.rowCount()) if table.item(row, column)]
+        assert table.columnWidth(column) >= max(map(table.fontMetrics().horizontalAdvance, texts))
+    assert table.horizontalScrollBar().maximum() == 0
+
+
+def test_the_error_that_took_the_place_of_a_fixed_one_comes_next(
+    dock: EvaluateDock, viewer: ViewerModel
+) -> None:
+    evaluated(dock)
+    errors = dock.form.errors
+    errors.next_button.click()
+    errors.next_button.click()  # the missed cell
+    viewer.layers["predicted"].data_setitem(np.nonzero(TRUTH == 4), 11)
+    until(lambda: errors.table.rowCount() == 2)
+    assert errors.row == -1
+    errors.next_button.click()
+    assert errors.table.item(errors.row, 0).text() == "false"
+    viewer.layers["predicted"].undo()
+    until(lambda: errors.table.rowCount() == 3)
+    assert errors.table.item(errors.row, 0).text() == "false", "the one last gone to stays chosen"
+    errors.previous_button.click()
+    viewer.layers["predicted"].data_setitem(np.nonzero(TRUTH == 4), 11)
+    until(lambda: errors.table.rowCount() == 2)
+    errors.previous_button.click()
+    assert errors.table.item(errors.row, 0).text() == "merged"

@@ -141,7 +141,7 @@ class EvaluateDock(QWidget):
         first = result.scores(0)
         self.form.status.say(
             f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
-            f"{len(result.errors)} errors.",
+            f"{len(result.errors)} error{'' if len(result.errors) == 1 else 's'}.",
             "good",
         )
 

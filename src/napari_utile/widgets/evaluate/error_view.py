@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.metrics.cell_kinds import CellKind
 from napari_utile.session.evaluation import EvaluationResult, FoundError, error_spec
 from napari_utile.widgets.evaluate.compared_layers import ComparedLayers
 from napari_utile.widgets.evaluate.error_colours import KIND_COLOURS, KIND_WORDS
@@ -20,12 +21,17 @@ __all__ = ["go_to_error", "show_error_layer"]
 # A cell that takes less than this share of the canvas's height is zoomed to.
 _SMALLEST_SHARE = 0.08
 _CANVAS_HEIGHT = 600
+# Opacity, in hexadecimal: what is right is tinted, so that what is wrong stands out.
+_FAINT = "50"
 
 
 def show_error_layer(
     viewer: "napari.viewer.Viewer", layers: ComparedLayers, places: Sequence[Place], result: EvaluationResult
 ) -> None:
-    """Show the kinds of cells as colours; the selection of layers stays as it is."""
+    """Show the kinds of cells as colours, and from the first time on the compared labels as outlines upon them.
+
+    The selection of layers stays as it is.
+    """
     active = viewer.layers.selection.active
     before = own_layer(viewer, "errors", layers.truth)
     shown: Any = before
@@ -33,6 +39,10 @@ def show_error_layer(
         [shown] = show_layers(viewer, [error_spec(plane, result.names[0])], layers.truth, place)
     if shown is not before:
         shown.colormap = _kind_colormap()
+        for layer in (*layers.predictions, layers.truth):
+            layer.contour = (
+                layer.contour or 1
+            )  # filled labels would mix their colours with those of the kinds
     if active is not None and active in viewer.layers:
         viewer.layers.selection.active = active
 
@@ -83,4 +93,5 @@ def _kind_colormap() -> Any:
     from napari.utils.colormaps import DirectLabelColormap
 
     colours: dict[int | None, Any] = {int(kind): colour for kind, colour in KIND_COLOURS.items()}
+    colours[int(CellKind.MATCHED)] += _FAINT
     return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})

@@ -10,6 +10,8 @@ from napari_utile.session.evaluation import EvaluationResult
 __all__ = ["ScoreTable"]
 
 _CONFIDENCE = "95 %"
+_NAMES, _NARROWEST = 125, 44
+"""Widths in pixels: of the scores' names beside several predictions, and of the narrowest column."""
 
 
 class ScoreTable(QTableWidget):
@@ -50,10 +52,21 @@ class ScoreTable(QTableWidget):
                 if score.group == group:
                     self._row(row, key, score, means, result)
                     row += 1
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """Let numbers be whole before names are; what is cut off is in the tips."""
         header = self.horizontalHeader()
-        if header is not None:
-            header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-            header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        if header is None:
+            return
+        header.setMinimumSectionSize(_NARROWEST)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+        widest = self.sizeHintForColumn(0)
+        self.setColumnWidth(0, widest if self.columnCount() == 2 else min(widest, _NAMES))
+        for column in range(3, self.columnCount(), 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
 
     def _group(self, row: int, name: str) -> None:
         item = QTableWidgetItem(name)
@@ -98,7 +111,7 @@ def _difference(score: Score, change: float, difference: Difference, over: str) 
     interval = f"{difference.low:+.{digits}f} to {difference.high:+.{digits}f}"
     sure = "The interval leaves out 0." if difference.is_clear else "It may well be chance."
     item = _number(
-        f"{text} *" if difference.is_clear else text,
+        f"{text}*" if difference.is_clear else text,
         f"{_CONFIDENCE} interval of the mean difference: {interval} "
         f"(paired bootstrap over {difference.pairs} {over}). {sure}",
     )
