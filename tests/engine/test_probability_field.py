@@ -78,6 +78,26 @@ def test_only_what_lies_around_the_window_is_computed_in_one_run_and_only_once(s
     assert len(computed) == 2
 
 
+@pytest.mark.parametrize("diameter", [None, 20.0])
+def test_what_a_segmentation_computed_is_read_as_long_as_it_is_kept(small_model, monkeypatch, diameter):
+    image = picture(4, (120, 140))
+    params = SegmentParams(device="cpu", precision="float32", diameter=diameter)
+    result = segmented(image, small_model, params)
+    field = ProbabilityField(plane_from_array(image), small_model, params, TileCache())
+    window = (slice(30, 90), slice(0, 140))
+    expected = field.read(window)
+    field = ProbabilityField(plane_from_array(image), small_model, params, TileCache())
+    assert not field.is_known(window)
+    field.lend(result.probabilities[:, 20:100].copy(), (slice(20, 100), slice(0, 140)))
+    assert not field.is_known(window)  # nobody kept the copy
+    field.lend(result.probabilities, result.region)
+    with monkeypatch.context() as patch:
+        patch.setattr(probability_field, "run_tile", lambda *_: pytest.fail("computed again"))
+        assert field.is_known(window)
+        assert np.abs(field.read(window) - expected).max() <= 1e-4
+        assert field._cache.nbytes == 0
+
+
 def test_pixels_of_another_key_or_model_are_not_taken(small_model, several_models):
     cache = TileCache()
     window = (slice(0, 40), slice(0, 40))

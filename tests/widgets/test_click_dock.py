@@ -1,6 +1,7 @@
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
@@ -350,13 +351,51 @@ def test_changed_pixels_are_looked_at_again(clicker):
     assert clicker.labels.data[65, 20] == 3
 
 
-def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch):
+@pytest.mark.parametrize("kind", ["zarr", "dask", "multiscale"])
+def test_lazy_pixels_changed_in_place_are_looked_at_again_after_a_refresh(qtbot, kind):
+    stored = zarr.create_array(zarr.storage.MemoryStore(), shape=(80, 110), chunks=(32, 32), dtype=np.uint8)
+    stored[:] = discs()
+    lazy = da.from_array(stored, chunks=32)
+    image = {"zarr": stored, "dask": lazy, "multiscale": [lazy, lazy[::2, ::2]]}[kind]
+    clicker = Clicker(qtbot, image, multiscale=kind == "multiscale", contrast_limits=(0, 255)).on()
+    clicker.click(CELLS[0])
+    stored[:] = discs(centres=((22, 40),))
+    clicker.image.refresh()
+    clicker.click((22, 40))
+    assert clicker.labels.data[22, 40] == 2, clicker.status
+    assert not clicker.labels.data[CELLS[1]]
+
+
+def test_after_new_pixels_the_last_segmentation_is_of_no_use(qtbot):
+    from napari_utile.widgets.segment.dock import SegmentDock
+
+    stored = zarr.create_array(zarr.storage.MemoryStore(), shape=(80, 110), chunks=(32, 32), dtype=np.uint8)
+    stored[:] = discs()
+    clicker = Clicker(qtbot, stored, contrast_limits=(0, 255))
+    segment = SegmentDock(clicker.viewer)
+    qtbot.addWidget(segment)
+    segment.run()
+    qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
+    stored[:] = discs(centres=((22, 40),))
+    clicker.image.refresh()
+    clicker.form.target.set_layer(None)
+    clicker.on().click((22, 40))
+    assert clicker.labels.data[22, 40] == 1, clicker.status
+
+
+@pytest.mark.parametrize("kind", ["plain", "rescaled", "dask", "multiscale"])
+def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch, kind):
     from napari_utile.engine.clicks import probability_field
     from napari_utile.widgets.segment.dock import SegmentDock
 
-    clicker = Clicker(qtbot)
+    lazy = da.from_array(discs(), chunks=32)
+    images = {"dask": lazy, "multiscale": [lazy, lazy[::2, ::2]]}
+    clicker = Clicker(qtbot, images.get(kind), multiscale=kind == "multiscale")
     segment = SegmentDock(clicker.viewer)
     qtbot.addWidget(segment)
+    if kind == "rescaled":
+        for form in (segment.form, clicker.form):
+            form.diameter.set_value(15.0)
     segment.run()
     qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
     monkeypatch.setattr(probability_field, "run_tile", lambda *_: pytest.fail("computed again"))

@@ -4,6 +4,7 @@ Reading goes through the same normalisation, scale and exact tiling as a segment
 with small tiles on one lattice of the plane, so that neighbouring reads share them in a cache.
 """
 
+import weakref
 from collections.abc import Generator, Hashable
 from dataclasses import replace
 
@@ -69,6 +70,7 @@ class ProbabilityField:
         self._block = -(-_BLOCK // model.network.geometry.grid) * model.network.geometry.grid
         self._cache = cache
         self._image_key = (image_key, self.limits)
+        self._lent: tuple[weakref.ref[FloatArray], Window] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -101,6 +103,9 @@ class ProbabilityField:
 
     def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
         """Read a window; every yield, before something is computed, is a point to stop at."""
+        lent = self._lent_in(window)
+        if lent is not None:
+            return lent
         ready = self._prepare(window)
         region, shape = ready.plan.region, ready.plan.shape
         found = np.empty((self.model.network.config.classes, *_extent(region)), np.float32)
@@ -119,28 +124,35 @@ class ProbabilityField:
             _paste(found, computed, around, region)
         return foreground_of(ready.to_source(found), self.model.card)
 
-    def seed(self, probabilities: FloatArray, region: Window) -> None:
-        """Take over what a segmentation of the same plane computed.
+    def lend(self, probabilities: FloatArray, region: Window) -> None:
+        """Read from what a segmentation of the same plane computed, as long as somebody keeps it.
 
         Parameters
         ----------
         probabilities : (K, y, x) float32 array
-            Made with the same model, limits, device and precision, at the plane's own scale.
+            Made with the same model, channels, diameter, limits, device and precision, at the plane's own scale.
         region : Window
             Where they lie.
         """
-        if self._prepare(region).is_scaled:
-            return  # what the network saw is no longer there
-        for block in self._blocks(region, self.shape):
-            whole = all(
-                part.start >= wanted.start and part.stop <= wanted.stop
-                for part, wanted in zip(block, region, strict=True)
-            )
-            if whole:
-                self._cache.put(self._key(block), _cut(probabilities, block, region))
+        self._lent = weakref.ref(probabilities), region
+
+    def _lent_in(self, window: Window) -> FloatArray | None:
+        """Return the probability of a window that lies in what was lent."""
+        if self._lent is None:
+            return None
+        (probabilities, region) = self._lent[0](), self._lent[1]
+        whole = all(
+            part.start >= there.start and part.stop <= there.stop
+            for part, there in zip(window, region, strict=True)
+        )
+        if probabilities is None or not whole:
+            return None
+        return foreground_of(_cut(probabilities, window, region), self.model.card)
 
     def is_known(self, window: Window) -> bool:
         """Whether reading this window computes nothing."""
+        if self._lent_in(window) is not None:
+            return True
         plan = self._prepare(window).plan
         return all(
             self._cache.get(self._key(block)) is not None for block in self._blocks(plan.region, plan.shape)

@@ -13,6 +13,7 @@ from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
     from napari_utile.engine.clicks.probability_field import ProbabilityField
+    from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.results import SegmentResult
     from napari_utile.session.state import Session
@@ -37,11 +38,14 @@ class FieldRequest:
         Model, channels, diameter, device and precision.
     pixels : hashable
         Stands for the pixels of the plane; see `pixels_key`.
+    told : hashable
+        The layer's word for its pixels, of which `pixels` is made where they are too many to be compared.
     """
 
     plane: "ImagePlane"
     params: SegmentParams
     pixels: Hashable
+    told: Hashable = None
 
     @property
     def key(self) -> Hashable:
@@ -72,7 +76,7 @@ class ReadyField:
 def pixels_key(plane: "ImagePlane", told: Hashable) -> Hashable:
     """Return what stands for the pixels of a plane: a checksum of small arrays, else what the caller tells."""
     data = plane.data
-    if isinstance(data, np.ndarray) and data.nbytes <= _HASHED_BELOW:
+    if _is_compared(data):
         return zlib.crc32(np.ascontiguousarray(data).data), str(data.dtype)
     return told
 
@@ -110,12 +114,20 @@ class FieldStore:
 
         model = self._session.load_model(request.params.model)
         yield
-        field = ProbabilityField(
-            request.plane, model, request.params, self._session.tile_cache, request.pixels
-        )
+        made = None
+        if segmented is not None and _made_alike(segmented, request, model):
+            made = segmented.segmentation
         yield
-        if segmented is not None and _made_alike(segmented, request, field):
-            field.seed(segmented.segmentation.probabilities, segmented.segmentation.region)
+        field = ProbabilityField(
+            request.plane,
+            model,
+            request.params,
+            self._session.tile_cache,
+            request.pixels,
+            made.limits if made is not None else None,
+        )
+        if made is not None:
+            field.lend(made.probabilities, made.region)
         yield
         warm_network(model, field.compute)
         suggested = suggested_instances(model.card)
@@ -130,14 +142,25 @@ class FieldStore:
         self._ready.clear()
 
 
-def _made_alike(segmented: "SegmentResult", request: FieldRequest, field: "ProbabilityField") -> bool:
-    """Whether a segmentation is of the same pixels, by the same network, at the same scale and grey values."""
+def _made_alike(segmented: "SegmentResult", request: FieldRequest, model: "Model") -> bool:
+    """Whether a segmentation is of the same pixels, by the same network, at the same scale."""
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.provenance.recipe import sha256_of
+
     made, params = segmented.segmentation, request.params
-    return (
+    alike = (
         segmented.request.inside is None
-        and pixels_key(segmented.request.plane, object()) == request.pixels
-        and made.model.fingerprint == field.model.fingerprint
-        and made.compute.key == field.compute.key
-        and made.limits == field.limits
+        and segmented.request.data_key == request.told
+        and made.model.fingerprint == model.fingerprint
+        and made.compute.key == choose_compute(params.device, params.precision).key
         and (made.params.channels, made.params.diameter) == (params.channels, params.diameter)
+        and (made.plane.pixel_size, made.plane.unit) == (request.plane.pixel_size, request.plane.unit)
     )
+    if alike and _is_compared(request.plane.data):
+        plane = request.plane.for_network(model.network.config.in_channels, params.channels)
+        return sha256_of(plane.data) == segmented.recipe.planes[0].pixels
+    return alike
+
+
+def _is_compared(data: object) -> bool:
+    return isinstance(data, np.ndarray) and data.nbytes <= _HASHED_BELOW

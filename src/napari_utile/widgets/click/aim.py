@@ -152,9 +152,10 @@ class Aims(QObject):
             self._targets[labels] = self._new_target()
         self._watch(labels, source.layer)
         settings = self._settings()
-        told = (source.layer.unique_id, id(source.layer.data), source.place.index, source.place.channel_axis)
         params = replace(settings.params, channels=source.channels)
-        request = FieldRequest(source.plane, params, pixels_key(source.plane, repr(told)))
+        request = FieldRequest(
+            source.plane, params, pixels_key(source.plane, source.data_key), source.data_key
+        )
         plane = LabelPlane(labels.data, source.place.result_index)
         self.current = Aim(source, labels, plane, request, settings, self._targets[labels])
         return self.current

@@ -1,5 +1,6 @@
 """Choose an image layer and which of its channels count."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_of
+from napari_utile.widgets.viewer.pixel_versions import version_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -36,12 +38,15 @@ class Source:
         All channels.
     channels : tuple of int, optional
         The chosen ones; None leaves it to the model.
+    data_key : hashable
+        The layer's word for the pixels of this plane: another one after new data and after ``refresh()``.
     """
 
     layer: "napari.layers.Layer"
     place: Place
     plane: "ImagePlane"
     channels: tuple[int, ...] | None
+    data_key: Hashable
 
 
 class SourcePicker(QWidget):
@@ -114,7 +119,9 @@ class SourcePicker(QWidget):
             raise ValueError("Open an image first.")
         place = place_of(layer, self._viewer, self.channel_axis)
         plane = plane_of(layer, self._viewer, channel_axis=self.channel_axis)
-        return Source(layer, place, plane, self.channels)
+        version = version_of(self._viewer, layer)
+        key = layer.unique_id, id(layer.data), place.key, place.channel_axis, version
+        return Source(layer, place, plane, self.channels, key)
 
     def _layer_changed(self, _: object = None) -> None:
         layer = self.layer

@@ -7,7 +7,7 @@ from napari_utile.session.results import SegmentRequest
 from napari_utile.widgets.parts.source_picker import Source
 from napari_utile.widgets.segment.form import SegmentForm
 
-__all__ = ["capture", "data_key_of", "index_of"]
+__all__ = ["capture", "index_of"]
 
 
 def capture(form: SegmentForm, model: str, instances: InstanceParams) -> tuple[Source, SegmentRequest]:
@@ -35,9 +35,7 @@ def capture(form: SegmentForm, model: str, instances: InstanceParams) -> tuple[S
         instances=instances,
     )
     path = source.layer.source.path or ""
-    request = SegmentRequest(
-        source.plane, params, region, inside, data_key_of(source), path, index_of(source)
-    )
+    request = SegmentRequest(source.plane, params, region, inside, source.data_key, path, index_of(source))
     return source, request
 
 
@@ -48,8 +46,3 @@ def index_of(source: Source) -> tuple[tuple[str, int], ...]:
         for label, entry in zip(source.layer.axis_labels, source.place.index, strict=True)
         if not isinstance(entry, slice)
     )
-
-
-def data_key_of(source: Source) -> tuple[object, ...]:
-    """Tell the pixels of this plane from others, without reading them."""
-    return source.layer.unique_id, id(source.layer.data), source.place.key, source.place.channel_axis
