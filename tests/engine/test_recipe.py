@@ -8,6 +8,8 @@ from pathlib import Path
 import dask.array
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
 
 from napari_utile.cli import main
 from napari_utile.engine.cells.instances import InstanceParams
@@ -15,6 +17,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import ImageFile, read_image, write_image, write_labels
 from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.provenance.pixel_runs import mask_of, runs_of
 from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of, save_recipe, sha256_of
 from napari_utile.engine.provenance.replay import Replay, find_source, replay_steps
 from napari_utile.engine.segment import Segmentation, segment_steps
@@ -109,6 +112,38 @@ def test_a_region_is_replayed_as_a_region(film, small_model) -> None:
     outside = replace(recipe, planes=(replace(recipe.planes[0], region=((0, 99), (0, 9))),))
     with pytest.raises(UtileError, match="outside"):
         replayed(outside, film, small_model)
+
+
+def test_what_was_cut_to_drawn_shapes_is_replayed_as_it_was_cut(film, small_model, tmp_path) -> None:
+    params = SegmentParams(precision="float32", device="cpu", instances=INSTANCES)
+    plane = plane_from_array(film.data, film.axes)
+    whole = finish(segment_steps(plane, params, model=small_model, region=(slice(7, 40), slice(3, 51))))
+    y, x = np.mgrid[:33, :48]
+    cut = whole.only_inside(np.hypot(y - 12, x - 20) < 11).relabelled(replace(INSTANCES, threshold=0.6))
+    save_recipe(recipe_of(cut, film.path), tmp_path / "film_recipe.json")
+    recipe = load_recipe(tmp_path / "film_recipe.json")
+    assert recipe.planes[0].labels != sha256_of(whole.labels)
+    result = replayed(recipe, film, small_model)
+    assert result.identical
+    assert (result.segmentations[0].labels == cut.labels).all()
+    lacking = replace(recipe, planes=(replace(recipe.planes[0], inside=(1, 2)),))
+    with pytest.raises(UtileError, match="runs of 3 pixels do not cover 33 x 48"):
+        replayed(lacking, film, small_model)
+
+
+def test_recipes_from_before_shapes_were_recorded_are_read(recipe, tmp_path) -> None:
+    values = recipe.to_json()
+    for plane in values["planes"]:
+        del plane["inside"]
+    (tmp_path / "old.json").write_text(json.dumps(values))
+    assert load_recipe(tmp_path / "old.json") == recipe
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)))
+def test_a_mask_comes_back_from_its_runs(mask: np.ndarray) -> None:
+    runs = runs_of(mask)
+    assert (mask_of(runs, mask.shape) == mask).all()
+    assert min(runs[1:], default=1) > 0, "only the first run may be empty"
 
 
 def test_chosen_channels_are_replayed(tmp_path, small_model) -> None:

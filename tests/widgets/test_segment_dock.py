@@ -1,4 +1,5 @@
 import gc
+import json
 import weakref
 
 import dask.array as da
@@ -8,6 +9,8 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_utile.cli import main
+from napari_utile.engine.files.images import write_image
 from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.layers import session_of
@@ -305,6 +308,25 @@ def test_a_drawn_shape_limits_the_result(viewer, dock, qtbot, image):
     settle(qtbot, dock)
     rows, columns = np.nonzero(labels_of(viewer))
     assert ((rows - 10) / 70 + (columns - 10) / 80 <= 1.1).all(), "sliders keep to the shape as well"
+
+
+def test_what_was_drawn_is_replayed_from_the_layers_recipe(viewer, dock, qtbot, image, tmp_path, capsys):
+    file = tmp_path / "cells.tif"
+    write_image(file, image)
+    viewer.add_image(image, name="cells")
+    triangle = np.array([[10, 10], [10, 90], [80, 10]])
+    viewer.add_shapes([triangle], shape_type="polygon")
+    dock.form.region.kind.setCurrentIndex(2)
+    run(qtbot, dock)
+    drag(dock, "threshold", 0.3)
+    settle(qtbot, dock)
+    recipe = layer_of(viewer, "instances").metadata[METADATA_KEY]["recipe"]
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    assert main(["replay", str(tmp_path / "recipe.json"), "--image", str(file)]) == 0
+    cells = np.unique(labels_of(viewer)).size - 1
+    said = capsys.readouterr().out
+    assert cells > 0
+    assert said == f"identical: {cells} cells in 1 plane(s), probabilities to the last bit\n"
 
 
 def test_what_is_in_view_equals_that_part_of_the_whole(viewer, dock, qtbot, image):

@@ -55,6 +55,8 @@ class Segmentation:
     compute : Compute
     limits : IntensityLimits
         Grey values that became 0 and 1.
+    inside : (Y, X) bool array or None
+        The pixels that count; all others were made background. None: all count.
     """
 
     probabilities: Probabilities
@@ -67,6 +69,7 @@ class Segmentation:
     params: SegmentParams
     compute: Compute
     limits: IntensityLimits
+    inside: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
     def foreground(self) -> NDArray[np.float32]:
@@ -91,7 +94,8 @@ class Segmentation:
         if background is not None:
             probabilities[background][~inside] = 1.0
         landscape = cell_landscape(foreground_of(probabilities, card), instances)
-        return replace(self, probabilities=probabilities, landscape=landscape).relabelled(instances)
+        cut = replace(self, probabilities=probabilities, landscape=landscape, inside=inside)
+        return cut.relabelled(instances)
 
 
 def segment_steps(

@@ -17,6 +17,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.provenance.pixel_runs import runs_of
 from napari_utile.engine.segment import Segmentation
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -42,6 +43,9 @@ class PlaneRecord:
         SHA-256 of the results.
     cells : int
         How many there are.
+    inside : tuple of int, optional
+        Where only part of the region counted, such as the inside of drawn shapes: the lengths of the runs of
+        pixels that did not and that did, in turn, row by row.
     """
 
     index: dict[str, int]
@@ -52,6 +56,7 @@ class PlaneRecord:
     probabilities: str
     labels: str
     cells: int
+    inside: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,7 @@ def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneReco
         probabilities=sha256_of(segmentation.probabilities),
         labels=sha256_of(segmentation.labels),
         cells=int(segmentation.labels.max(initial=0)),
+        inside=None if segmentation.inside is None else runs_of(segmentation.inside),
     )
 
 
@@ -235,6 +241,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
 
 def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:
     (top, bottom), (left, right) = values["region"]
+    inside = values.get("inside")  # older recipes have none
     return PlaneRecord(
         index={str(axis): int(number) for axis, number in values["index"].items()},
         region=((int(top), int(bottom)), (int(left), int(right))),
@@ -244,6 +251,7 @@ def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:
         probabilities=str(values["probabilities"]),
         labels=str(values["labels"]),
         cells=int(values["cells"]),
+        inside=None if inside is None else tuple(int(length) for length in inside),
     )
 
 

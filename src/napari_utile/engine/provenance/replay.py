@@ -9,6 +9,7 @@ from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.provenance.pixel_runs import mask_of
 from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, sha256_of, versions
 from napari_utile.engine.segment import Progress, Segmentation, segment_steps
 
@@ -127,7 +128,13 @@ def _segment_again(
     choose_compute(recipe.compute.device, recipe.compute.precision)  # says so where the device is missing
     params = replace(recipe.params, channels=None)  # the plane holds the chosen ones only
     region = (slice(top, bottom), slice(left, right))
-    return (yield from segment_steps(plane, params, model=model, region=region, compute=recipe.compute))
+    made = yield from segment_steps(plane, params, model=model, region=region, compute=recipe.compute)
+    if record.inside is None:
+        return made
+    try:
+        return made.only_inside(mask_of(record.inside, made.labels.shape))
+    except ValueError as error:
+        raise UtileError(f"The recipe of {plane.name} is damaged: {error}.") from error
 
 
 def first_difference(record: PlaneRecord, again: PlaneRecord, where: str) -> str | None:
