@@ -1,10 +1,12 @@
 """The U-Net is the paper's."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from napari_utile.engine.inference.warm import folded
+from napari_utile.engine.inference.warm import folded, rectify_at_once
 from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
@@ -74,6 +76,20 @@ def test_folding_batch_normalisation_leaves_the_output(depth):
         without = folded(network)
         assert not any(isinstance(m, nn.BatchNorm2d) for m in without.modules())
         torch.testing.assert_close(without(image), network(image), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")
+@pytest.mark.parametrize("family", ["unet", "fcn8s"])
+def test_joining_convolutions_with_their_relu_leaves_the_output(family):
+    torch.manual_seed(0)
+    network = build_network(family, {"width": 4, **({"depth": 2} if family == "unet" else {})}).eval()
+    side = network.geometry.input_size(network.geometry.output_at_least(16))
+    image = torch.randn(1, 1, side, side).contiguous(memory_format=torch.channels_last)
+    joined = copy.deepcopy(network)
+    rectify_at_once(joined)
+    assert not any(isinstance(module, nn.ReLU) for module in joined.modules())
+    with torch.inference_mode():
+        torch.testing.assert_close(joined(image), network(image), rtol=1e-4, atol=1e-4)
 
 
 def test_the_cost_is_what_torch_counts():
