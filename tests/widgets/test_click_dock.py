@@ -1,3 +1,5 @@
+import threading
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -349,6 +351,42 @@ def test_changed_pixels_are_looked_at_again(clicker):
     clicker.image.refresh()
     clicker.click((65, 20))
     assert clicker.labels.data[65, 20] == 3
+
+
+@pytest.mark.parametrize("same_image", [True, False])
+def test_clicks_are_answered_while_a_segmentation_runs(qtbot, monkeypatch, same_image):
+    from napari_utile.engine.inference import predict
+    from napari_utile.widgets.segment.dock import SegmentDock
+
+    clicker = Clicker(qtbot).on()
+    segment = SegmentDock(clicker.viewer)
+    qtbot.addWidget(segment)
+    if not same_image:
+        other = clicker.viewer.add_image(discs(centres=((40, 50),)), name="another")
+        segment.form.source.image.set_layer(other)
+    segmented = segment.form.source.layer
+    held, run = threading.Event(), predict.run_tile
+
+    def hold(*args):
+        assert held.wait(WAIT / 1000)
+        return run(*args)
+
+    monkeypatch.setattr(predict, "run_tile", hold)
+    segment.run()
+    for number, cell in enumerate(CELLS[:3], start=1):
+        clicker.dock.mouse.moved.emit(cell)
+        clicker.click(cell)
+        assert ids(clicker.labels) == [*range(number + 1)], clicker.status
+    clicker.form.undo.click()
+    assert segment.running
+    held.set()
+    qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
+    clicker.click(CELLS[2])
+    assert ids(clicker.labels) == [0, 1, 2, 4]
+    instances = clicker.viewer.layers[f"{segmented.name} instances"].data
+    assert instances.max() == (5 if same_image else 1)
+    if same_image:
+        assert np.array_equal(clicker.labels.data == 1, instances == instances[CELLS[0]])
 
 
 @pytest.mark.parametrize("kind", ["zarr", "dask", "multiscale"])
