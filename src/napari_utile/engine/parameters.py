@@ -11,6 +11,7 @@ A stage's parameters are a frozen dataclass whose fields are annotated with `Bou
 """
 
 import dataclasses
+import functools
 import math
 import types
 from collections.abc import Mapping
@@ -79,6 +80,11 @@ class Parameter:
 
 def describe(cls: type) -> tuple[Parameter, ...]:
     """Describe the annotated fields of a parameter dataclass, in order; nested dataclasses are left out."""
+    return _described(cls)
+
+
+@functools.cache
+def _described(cls: type) -> tuple[Parameter, ...]:
     hints = get_type_hints(cls, include_extras=True)
     described = []
     for field in dataclasses.fields(cls):
