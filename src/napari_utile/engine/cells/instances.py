@@ -244,7 +244,7 @@ def label_cells(landscape: Landscape, params: InstanceParams) -> LabelArray:
     return _labels(landscape, np.where(large[landscape.component], cell, 0), params.grow)
 
 
-def _labels(landscape: Landscape, cell: npt.NDArray[np.int64], grow: int) -> LabelArray:
+def _labels(landscape: Landscape, cell: npt.NDArray[np.integer[Any]], grow: int) -> LabelArray:
     """Paint the cell that each basin (B,) belongs to, 0 for none, close gaps and number by raster order."""
     runs = landscape.runs
     of_run = np.append(cell, 0)[runs.values]  # -1, outside, is the last

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 IndexArray = npt.NDArray[np.intp]
@@ -98,11 +98,17 @@ def connected_runs(
     below = np.maximum(highest - lowest, 0)  # how many runs of the next row each run touches
     ends = np.cumsum(below)
     touched = np.arange(ends[-1]) + np.repeat(lowest - (ends - below), below)
-    graph = csr_matrix(
-        (np.ones(touched.size, dtype=np.int8), touched, np.append(0, ends)), shape=(first.size, first.size)
-    )
-    count, component = connected_components(graph, directed=False)
-    return int(count), component
+    return connected(np.repeat(np.arange(first.size), below), touched, first.size)
+
+
+def connected(
+    one: npt.NDArray[np.integer[Any]], other: npt.NDArray[np.integer[Any]], count: int
+) -> tuple[int, npt.NDArray[np.int32]]:
+    """Find the connected components of `count` things, of which each pair (E,) touches; as `connected_runs`."""
+    touching = np.ones(one.size, dtype=np.int8)
+    graph = coo_matrix((touching, (one, other)), shape=(count, count))
+    components, component = connected_components(graph, directed=False)
+    return int(components), component
 
 
 def sums(groups: npt.NDArray[np.integer[Any]], values: IndexArray, count: int) -> IndexArray:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_utile.engine.cells.distance import distance_to_background
-from napari_utile.engine.cells.runs import Runs, connected_runs, runs_of, sums
+from napari_utile.engine.cells.runs import Runs, connected, runs_of, sums
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ IndexArray = npt.NDArray[np.integer[Any]]
 # How much a dip of the probability counts beside a narrow outline; chosen on training images.
 PROBABILITY_POWER = 2.0
 # A strip of rows stays in the processor's cache.
-_ROWS_AT_ONCE = 32
+_ROWS_AT_ONCE = 64
 # The neighbours in raster order; a pixel is its own third.
 _ABOVE, _LEFT, _ITSELF, _RIGHT, _BELOW = range(5)
 
@@ -85,7 +85,7 @@ class Landscape:
         painted: LabelArray = self.runs.paint(values[self.runs.values])
         return painted
 
-    def cells(self, strength: float, minimum_size: int = 0) -> npt.NDArray[np.int64]:
+    def cells(self, strength: float, minimum_size: int = 0) -> npt.NDArray[np.intp]:
         """Join the basins that are one cell.
 
         Parameters
@@ -98,7 +98,7 @@ class Landscape:
 
         Returns
         -------
-        (B,) int64 array
+        (B,) integer array
             The basin that stands for each basin's cell.
         """
         parent = list(range(self.summit.size))
@@ -120,7 +120,10 @@ class Landscape:
                 keep, gone = (a, b) if summit[a] >= summit[b] else (b, a)
                 parent[gone] = keep
                 size[keep] += size[gone]
-        return np.array([find(basin) for basin in range(len(parent))], dtype=np.int64)
+        cell = np.array(parent, dtype=np.intp)
+        while not np.array_equal(cell, cell[cell]):
+            cell = cell[cell]
+        return cell
 
 
 def landscape_of(mask: Runs, probability: FloatArray) -> Landscape:
@@ -134,8 +137,7 @@ def landscape_of(mask: Runs, probability: FloatArray) -> Landscape:
         Cell probability, 0..1.
     """
     inside = mask.paint(mask.values)
-    relief = climbing_relief(inside, probability)
-    relief -= ~inside  # below whatever is inside, also where the network sees nothing
+    relief = climbing_relief(inside, probability, outside=-1)
     summits, basins = _climb(relief, inside)
     runs = runs_of(basins)
     low, high, height = _passes(relief, inside, basins, runs)
@@ -143,19 +145,11 @@ def landscape_of(mask: Runs, probability: FloatArray) -> Landscape:
     # Several passes may share their lowest pixel: the highest summits go first, then raster order.
     one, other = summit[low], summit[high]
     order = np.lexsort((-np.minimum(one, other), -np.maximum(one, other), -height))
-    count, component = connected_runs(mask, mask.values)
-    of_run = np.zeros(mask.values.size, dtype=np.int32)
-    of_run[mask.values] = component
     part = runs.values >= 0
+    area = sums(runs.values[part], runs.lengths[part], summits.size)
+    count, component = connected(low, high, summits.size)
     return Landscape(
-        runs,
-        of_run[mask.holding(summits)],
-        sums(component, mask.lengths[mask.values], count),
-        sums(runs.values[part], runs.lengths[part], summits.size),
-        summit,
-        low[order],
-        high[order],
-        height[order],
+        runs, component, sums(component, area, count), area, summit, low[order], high[order], height[order]
     )
 
 
@@ -181,11 +175,15 @@ def split_components(
     return landscape.paint(landscape.cells(strength, minimum_size) + 1)
 
 
-def climbing_relief(mask: BoolArray, probability: FloatArray) -> FloatArray:
-    """Distance to the background in pixels, lowered where cell probability is low; 0 on the background."""
+def climbing_relief(mask: BoolArray, probability: FloatArray, outside: float = 0) -> FloatArray:
+    """Distance to the background in pixels, lowered where cell probability is low; `outside` on the background."""
     relief = distance_to_background(mask)
-    likely = np.minimum(np.fmax(probability, 0), 1)  # NaN is 0
-    relief *= likely**PROBABILITY_POWER
+    for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        likely = np.minimum(np.fmax(probability[rows], 0), 1)  # NaN is 0
+        relief[rows] *= likely**PROBABILITY_POWER
+        if outside:
+            relief[rows] += ~mask[rows] * np.float32(outside)
     return relief
 
 
@@ -202,15 +200,15 @@ def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArra
     width = relief.shape[1]
     pixels = np.flatnonzero(inside)
     way = _highest_neighbours(relief).ravel()[pixels]
-    step = np.array([-width, -1, 0, 1, width])
+    steps = np.array([-width, -1, 0, 1, width])
     number = np.empty(relief.size, dtype=np.int32)
     number[pixels] = np.arange(pixels.size, dtype=np.int32)
-    above = number[pixels + step[way]].astype(np.intp)
+    above = number[pixels + steps.take(way)].astype(np.intp)
     while True:
         higher = above[above]
+        above = higher[higher]
         if np.array_equal(higher, above):
             break
-        above = higher
     summits = np.flatnonzero(way == _ITSELF)
     basin = np.empty(pixels.size, dtype=np.int32)
     basin[summits] = np.arange(summits.size, dtype=np.int32)
@@ -232,13 +230,14 @@ def _highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
             _RIGHT: rows[1:-1, 2:],
             _BELOW: rows[2:, 1:-1],
         }
-        highest = np.maximum(around[_ABOVE], around[_LEFT])
-        for way in (_ITSELF, _RIGHT, _BELOW):
-            np.maximum(highest, around[way], out=highest)
+        highest = around[_ABOVE].copy()
         last = highest_ways[top : top + _ROWS_AT_ONCE]
         last[...] = _ABOVE
         for way in (_LEFT, _ITSELF, _RIGHT, _BELOW):
-            np.maximum(last, np.equal(around[way], highest) * np.uint8(way), out=last)
+            at_least = (around[way] >= highest).view(np.uint8)
+            at_least *= np.uint8(way)
+            np.maximum(last, at_least, out=last)
+            np.maximum(highest, around[way], out=highest)
     return highest_ways
 
 
