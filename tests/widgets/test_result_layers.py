@@ -260,3 +260,15 @@ def test_edits_of_planes_too_large_to_compare_are_noticed(viewer, source, monkey
 def test_results_without_a_source_are_shown_as_they_are(viewer):
     layer = show_layers(viewer, [instances(squares(1))])[0]
     np.testing.assert_array_equal(layer.data, squares(1))
+
+
+def test_the_thumbnail_follows_once_results_rest(viewer, source, qtbot):
+    layer = show(viewer, source, instances(squares(1, 2)))[0]
+    before = layer.thumbnail.copy()
+    drawn = []
+    layer.events.thumbnail.connect(drawn.append)
+    for ids in ((1,), (2,), (1, 2, 3)):
+        show(viewer, source, instances(squares(*ids)))
+    assert not drawn
+    qtbot.waitUntil(lambda: not np.array_equal(layer.thumbnail, before))
+    assert len(drawn) == 1

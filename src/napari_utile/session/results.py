@@ -139,7 +139,7 @@ def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSp
         LayerSpec(
             "labels",
             f"{name} mask",
-            segmentation.mask.astype(np.uint8),
+            segmentation.mask.view(np.uint8),
             "mask",
             {"visible": False, "opacity": 0.5},
             metadata,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
@@ -25,6 +26,8 @@ METADATA_KEY = "napari-utile"
 
 # Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
 _CHUNKED_ABOVE = 2 * 2**30
+# Thumbnails are drawn when no result came for this long. Milliseconds.
+_THUMBNAIL_AFTER = 250
 # Planes up to this size are compared with what was shown, larger ones are watched for edits. Bytes.
 _COMPARED_BELOW = 128 * 2**20
 
@@ -43,6 +46,7 @@ class _Shown:
     features: Any = None
     writing: bool = False
     touched: bool = False
+    version: int = 0
 
 
 _shown: "weakref.WeakKeyDictionary[Any, _Shown]" = weakref.WeakKeyDictionary()
@@ -191,9 +195,23 @@ def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
             if hasattr(layer, "_reset_history"):
                 layer._reset_history()  # its steps hold pixels of the labels that were here before
         layer.metadata = {**layer.metadata, METADATA_KEY: {"role": spec.role, **spec.metadata}}
-        layer.refresh()
+        layer.refresh(thumbnail=False, highlight=False, extent=False)
     finally:
         shown.writing = False
+    shown.version += 1
+    _thumbnail_later(layer, shown)
+
+
+def _thumbnail_later(layer: "napari.layers.Layer", shown: _Shown) -> None:
+    """Draw the thumbnail once results rest: for it Qt paints the window a second time at each move of a slider."""
+    version, reference = shown.version, weakref.ref(layer)
+
+    def draw() -> None:
+        resting = reference()
+        if resting is not None and shown.version == version:
+            resting.refresh(data_displayed=False, highlight=False, extent=False)
+
+    QTimer.singleShot(_THUMBNAIL_AFTER, draw)
 
 
 def _is_edited(layer: "napari.layers.Layer", shown: _Shown, place: Place | None) -> bool:
