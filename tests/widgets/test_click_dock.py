@@ -342,6 +342,20 @@ def test_a_model_changed_in_between_counts_from_the_next_click(clicker, tmp_path
     assert clicker.form.status.kind == "problem"
 
 
+def test_a_model_trained_further_under_the_same_name_counts_from_the_next_click(
+    clicker, tmp_path, make_bright_model
+):
+    session, ready = session_of(clicker.viewer), []
+    session.model = str(make_bright_model(tmp_path / "own.safetensors", object_diameter=20.0).path)
+    clicker.dock.tool.model_ready.connect(ready.append)
+    clicker.click(CELLS[0]).click(CELLS[1])
+    make_bright_model(tmp_path / "own.safetensors", object_diameter=22.0)
+    session.events.models_changed.emit()
+    clicker.click(CELLS[2])
+    assert [each.field.model.card.object_diameter for each in ready][-1] == 22.0
+    assert ids(clicker.labels) == [0, 1, 2, 3]
+
+
 def test_changed_pixels_are_looked_at_again(clicker):
     clicker.click(CELLS[0])
     clicker.image.data = discs(centres=((40, 50),))
@@ -365,6 +379,8 @@ def test_clicks_are_answered_while_a_segmentation_runs(qtbot, monkeypatch, same_
         other = clicker.viewer.add_image(discs(centres=((40, 50),)), name="another")
         segment.form.source.image.set_layer(other)
     segmented = segment.form.source.layer
+    ready = []
+    clicker.dock.tool.model_ready.connect(ready.append)
     held, run = threading.Event(), predict.run_tile
 
     def hold(*args):
@@ -382,6 +398,7 @@ def test_clicks_are_answered_while_a_segmentation_runs(qtbot, monkeypatch, same_
     held.set()
     qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
     clicker.click(CELLS[2])
+    assert len(ready) == same_image  # what was computed for another image does not concern this one
     assert ids(clicker.labels) == [0, 1, 2, 4]
     instances = clicker.viewer.layers[f"{segmented.name} instances"].data
     assert instances.max() == (5 if same_image else 1)

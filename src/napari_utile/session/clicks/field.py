@@ -86,14 +86,15 @@ class FieldStore:
 
     def __init__(self, session: "Session") -> None:
         self._session = session
-        self._ready: OrderedDict[Hashable, ReadyField] = OrderedDict()
+        self._ready: OrderedDict[Hashable, tuple[Hashable, ReadyField]] = OrderedDict()
 
     def known(self, request: FieldRequest) -> ReadyField | None:
         """Return the field of a request if it is ready."""
         ready = self._ready.get(request.key)
-        if ready is not None:
-            self._ready.move_to_end(request.key)
-        return ready
+        if ready is None:
+            return None
+        self._ready.move_to_end(request.key)
+        return ready[1]
 
     def get_ready(
         self, request: FieldRequest, segmented: "SegmentResult | None" = None
@@ -132,14 +133,16 @@ class FieldStore:
         warm_network(model, field.compute)
         suggested = suggested_instances(model.card)
         ready = ReadyField(field, suggested, field.click_radius, tuple(model.card.channels))
-        self._ready[request.key] = ready
+        self._ready[request.key] = request.told, ready
         while len(self._ready) > _MOST_FIELDS:
             self._ready.popitem(last=False)
         return ready
 
-    def forget(self) -> None:
-        """Drop all fields, for example because a model's file changed."""
-        self._ready.clear()
+    def forget(self, told: Hashable = None) -> None:
+        """Drop the fields of a plane, for example because it was segmented, which may be of use; all by default."""
+        for key, (known, _) in list(self._ready.items()):
+            if told is None or known == told:
+                self._ready.pop(key, None)
 
 
 def _made_alike(segmented: "SegmentResult", request: FieldRequest, model: "Model") -> bool:

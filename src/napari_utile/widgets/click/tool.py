@@ -22,6 +22,7 @@ from napari_utile.widgets.viewer.regions import region_in_view
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_utile.session.results import SegmentResult
     from napari_utile.session.state import Session
 
 __all__ = ["ClickTool"]
@@ -77,6 +78,7 @@ class ClickTool(QObject):
         aims.forgotten.connect(self._forget_hover)
         self._connections = Connections(self)
         self._connections.connect(session.events.result, self._segmented)
+        self._connections.connect(session.events.models_changed, self._models_changed)
 
     @property
     def selected(self) -> int:
@@ -241,8 +243,11 @@ class ClickTool(QObject):
 
     # Under the mouse.
 
-    def _segmented(self, _: object = None) -> None:
-        self._fields.forget()  # to take over what was computed
+    def _segmented(self, result: "SegmentResult") -> None:
+        self._fields.forget(result.request.data_key)  # to take over what was computed
+
+    def _models_changed(self) -> None:
+        self._fields.forget()  # one of the same name may have been trained further
 
     def _forget_hover(self) -> None:
         self._hover = None
