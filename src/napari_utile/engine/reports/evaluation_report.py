@@ -1,4 +1,4 @@
-"""An evaluation on one page: scores, precision over IoU, pictures and the worst errors, as one HTML file."""
+"""An evaluation on one page: scores, precision over IoU, pictures and the worst errors, as one file."""
 
 import base64
 import html
@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.metrics.bootstrap import Difference
-from napari_utile.engine.metrics.cells import IOU_THRESHOLDS
 from napari_utile.engine.metrics.glossary import GLOSSARY
+from napari_utile.engine.reports.evaluation_drawing import draw_precision, painted
 
 _STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1000px; color: #222; padding: 0
@@ -81,10 +82,34 @@ class EvaluationReport:
     footer: str = field(default="")
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the page; it needs no other file."""
-        page = self.html()
+        """Write the page, as PDF where the path ends so, else as HTML; it needs no other file."""
         with atomic_path(path) as temporary:
-            temporary.write_text(page, encoding="utf-8")
+            if Path(path).suffix.lower() == ".pdf":
+                from napari_utile.engine.reports.evaluation_pdf import write_pdf
+
+                write_pdf(self, temporary)
+            else:
+                temporary.write_text(self.html(), encoding="utf-8")
+
+    def change_text(self, score: str, which: int) -> str:
+        """Say in figures how a prediction differs from the first, with the interval where there is one.
+
+        Parameters
+        ----------
+        score
+            Its name.
+        which
+            Number of the prediction, 1 or more.
+        """
+        change = self.scores[which][score] - self.scores[0][score]
+        difference, _ = self.differences[which - 1][score]
+        digits = GLOSSARY[score].decimals
+        if change != change:
+            return "–"
+        if difference.low != difference.low:
+            return f"{change:+.{digits}f}"
+        mark = "*" if difference.is_clear else ""
+        return f"{change:+.{digits}f}{mark} [{difference.low:+.{digits}f}, {difference.high:+.{digits}f}]"
 
     def html(self) -> str:
         """Return the page."""
@@ -156,17 +181,12 @@ class EvaluationReport:
         return f"<h2>Worst errors</h2><table>{''.join(lines)}</table>"
 
     def _picture(self, picture: Picture) -> str:
-        from matplotlib.colors import to_rgb
         from matplotlib.figure import Figure
 
-        base = _grey(picture.image, picture.kinds.shape)
-        painted = base.copy()
-        for kind, (_, colour, _) in self.kinds.items():
-            inside = picture.kinds == kind
-            painted[inside] = 0.55 * painted[inside] + 0.45 * np.array(to_rgb(colour))
         height, width = picture.kinds.shape
         figure = Figure(figsize=(10, 5 * height / max(width, 1) + 0.2), layout="constrained")
-        for axes, pixels in zip(figure.subplots(1, 2), (base, painted), strict=True):
+        both = painted(picture.image, picture.kinds, self.kinds)
+        for axes, pixels in zip(figure.subplots(1, 2), both, strict=True):
             axes.imshow(pixels, interpolation="nearest")
             axes.set_axis_off()
         caption = html.escape(picture.caption)
@@ -176,13 +196,7 @@ class EvaluationReport:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6, 3), layout="constrained")
-        axes = figure.subplots()
-        for name, scores in zip(self.names, self.scores, strict=True):
-            values = [scores[f"ap{round(100 * threshold)}"] for threshold in IOU_THRESHOLDS]
-            axes.plot(IOU_THRESHOLDS, values, marker="o", markersize=3, label=name)
-        axes.set(xlabel="IoU", ylabel="average precision", ylim=(0, 1.02))
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        draw_precision(figure.subplots(), self.names, self.scores)
         return _embedded(figure)
 
 
@@ -190,13 +204,3 @@ def _embedded(figure: Any) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _grey(image: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return colours 0 to 1 of an image, stretched between its 1st and 99.8th percentile."""
-    if image is None:
-        return np.full((*shape, 3), 0.1)
-    pixels = np.nan_to_num(np.asarray(image, float))
-    low, high = np.percentile(pixels, (1, 99.8))
-    stretched = np.clip((pixels - low) / (high - low if high > low else 1), 0, 1)
-    return stretched if stretched.ndim == 3 else np.repeat(stretched[..., np.newaxis], 3, axis=2)
