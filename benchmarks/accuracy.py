@@ -31,9 +31,12 @@ from accuracy_runs.training import Lane, Run, Trained
 from napari_utile.engine.metrics.glossary import GLOSSARY
 from napari_utile.engine.models.library import list_models, load_model
 from napari_utile.engine.networks.families import FAMILIES
+from napari_utile.engine.parameters import to_json
 
 PARTS = ("models", "families", "borders")
 FOLDER, FLUORESCENCE = "dsb2018_stage1", "fl_"
+FEW = 8
+"""Of fewer images no interval is printed: resampling so few makes it far too narrow."""
 CELLS = ("seg", "ap50", "ap75", "f1", "pq", "aji")
 SEMANTIC = ("pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu")
 VALIDATION = {
@@ -77,7 +80,10 @@ def score_models(data: Path) -> dict[str, Any]:
                 continue
             scores = {key: interval(PerImage.mean(columns[key][chosen])) for key in CELLS}
             cells = int(columns["truth_cells"][chosen].sum())
-            rows.append([listed.name, title, chosen.sum(), cells, *map(score_text, scores.values())])
+            texts = [
+                score_text(each) if chosen.sum() >= FEW else f"{each.value:.3f}" for each in scores.values()
+            ]
+            rows.append([listed.name, title, chosen.sum(), cells, *texts])
             found[f"{listed.name}: {title}"] = {"images": int(chosen.sum()), "cells": cells} | _json(scores)
     print(table(["Model", "Images", "Number", "Cells", *(GLOSSARY[key].label for key in CELLS)], rows))
     return found
@@ -178,7 +184,7 @@ def _facts(trained: Trained) -> dict[str, Any]:
         "weights": trained.parameters,
         "steps": about["steps"],
         "CPU minutes": about["CPU minutes"],
-        "instances": about["chosen"]["split"],
+        "instances": to_json(trained.split),
     }
 
 

@@ -26,6 +26,7 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.training.data import AnnotatedImage, training_planes
 from napari_utile.engine.training.learned import best_instances, foregrounds
 from napari_utile.engine.training.recipes import DEFAULT, Budget, Recipe
+from napari_utile.engine.training.samples import TrainingPlane
 from napari_utile.engine.training.train import train
 
 # A sample costs each of them the same: 3.5 to 3.6 GFLOP forwards.
@@ -37,6 +38,7 @@ CONFIGURATIONS = {
 }
 EVERY = 5
 """The threshold is chosen on every so manieth of the training images."""
+THRESHOLDS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 WARM_UP, MEASURED = 3, 8
 """Steps before the clock starts, and steps whose median is taken."""
 
@@ -93,13 +95,13 @@ class Lane:
         if not path.is_file():
             self._train(run, steps, path)
         model = load_model(path)
-        chosen = model.card.training["chosen"]
-        return Trained(run, model, InstanceParams(**chosen["split"]), InstanceParams(**chosen["plain"]))
+        chosen = self._chosen(model, path.with_suffix(".json"))
+        return Trained(run, model, chosen["split"], chosen["plain"])
 
     def _train(self, run: Run, steps: int, path: Path) -> None:
         recipe = replace(DEFAULT, w0=run.w0)
         card = ModelCard(name=run.name, family=run.family, config=_config(run.family))
-        planes = self._planes(card, recipe)
+        planes = self._planes(card, recipe, self.images)
         cpu, wall, seen = time.process_time(), time.monotonic(), 0
         generator = train(
             _network(run),
@@ -128,19 +130,24 @@ class Lane:
             "CPU minutes": round(taken * steps / 60, 2),
             "wall minutes of the last sitting": round((time.monotonic() - wall) / 60, 2),
         }
-        unsuited = Model(card, result.network, "training")
-        some = planes[::EVERY]
-        maps = foregrounds(unsuited, some, choose_compute())
-        about["chosen"] = {
-            name: to_json(best_instances(maps, some, params))
-            for name, params in (("split", InstanceParams()), ("plain", InstanceParams(split=0.0)))
-        }
-        instances = about["chosen"]["split"]
-        save_model(replace(card, training=about, instances=instances), result.network, path)
+        save_model(replace(card, training=about), result.network, path)
         path.with_suffix(".checkpoint").unlink(missing_ok=True)
 
-    def _planes(self, card: ModelCard, recipe: Recipe) -> list:
-        pairs = [AnnotatedImage(each.plane, each.labels) for each in self.images]
+    def _chosen(self, model: Model, path: Path) -> dict[str, InstanceParams]:
+        """Choose instance parameters on some of the training images, once for each network."""
+        if not path.is_file():
+            planes = self._planes(model.card, DEFAULT, self.images[::EVERY])
+            maps = foregrounds(model, planes, choose_compute())
+            best = {
+                name: to_json(best_instances(maps, planes, params, THRESHOLDS))
+                for name, params in (("split", InstanceParams()), ("plain", InstanceParams(split=0.0)))
+            }
+            with atomic_path(path) as temporary:
+                temporary.write_text(json.dumps(best))
+        return {name: InstanceParams(**each) for name, each in json.loads(path.read_text()).items()}
+
+    def _planes(self, card: ModelCard, recipe: Recipe, images: Sequence[Annotated]) -> list[TrainingPlane]:
+        pairs = [AnnotatedImage(each.plane, each.labels) for each in images]
         return training_planes(pairs, card, recipe, scale=1.0)
 
     def _steps(self, family: str) -> int:
@@ -158,7 +165,7 @@ class Lane:
     def _seconds(self, family: str) -> float:
         """Measure the CPU time of a step, all threads together."""
         card = ModelCard(name=family, family=family, config=_config(family))
-        planes = self._planes(card, DEFAULT)
+        planes = self._planes(card, DEFAULT, self.images)
         clock, taken = time.process_time(), []
         for _ in train(_network(Run(family)), planes, budget=Budget(steps=WARM_UP + MEASURED)):
             now = time.process_time()

@@ -71,13 +71,16 @@ def score(
 
 
 def best_instances(
-    maps: Sequence[NDArray[np.float32]], planes: Sequence[TrainingPlane], params: InstanceParams
+    maps: Sequence[NDArray[np.float32]],
+    planes: Sequence[TrainingPlane],
+    params: InstanceParams,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> InstanceParams:
     """Return the parameters with the threshold and the smallest size that suit planes best (not the held-out ones)."""
     areas = [np.bincount(plane.objects[plane.target != IGNORE].ravel())[1:] for plane in planes]
     present = np.concatenate([each[each > 0] for each in areas]) if areas else np.zeros(0)
     smallest = int(0.5 * np.percentile(present, 5)) if present.size >= 5 else params.minimum_size
-    made = [replace(params, threshold=threshold, minimum_size=smallest) for threshold in THRESHOLDS]
+    made = [replace(params, threshold=threshold, minimum_size=smallest) for threshold in thresholds]
 
     def precision(each: InstanceParams) -> float:
         return float(
