@@ -278,8 +278,11 @@ def test_an_existing_layer_is_taken_and_its_cells_are_never_overwritten(qtbot):
 @pytest.mark.parametrize(
     ("data", "options", "words"),
     [
-        (np.zeros((9, 9), int), {}, "shape 9 x 9"),
-        (np.zeros((80, 110), int), {"scale": (2, 2)}, "lies elsewhere"),
+        (np.zeros((3, 80, 110), int), {}, "3 axes"),
+        (np.zeros((80, 110), int), {"scale": (2, 2)}, "another grid"),
+        (np.zeros((80, 110), int), {"translate": (0.5, 0)}, "another grid"),
+        (np.zeros((80, 110), int), {"rotate": 90}, "another grid"),
+        (np.zeros((9, 9), int), {"translate": (200, 0)}, "does not reach"),
         ([np.zeros((80, 110), int), np.zeros((40, 55), int)], {"multiscale": True}, "multiscale"),
     ],
 )
@@ -290,6 +293,71 @@ def test_a_label_layer_on_another_grid_is_refused_in_one_sentence(qtbot, data, o
     clicker.form.toggle.click()
     assert words in clicker.status
     assert not clicker.dock.on
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {},
+        {"scale": (0.5, 0.25), "translate": (3, 4), "rotate": 30, "units": ("um", "um")},
+    ],
+)
+def test_a_label_layer_on_a_part_of_the_image_gets_what_lies_on_it(qtbot, space):
+    whole = Clicker(qtbot, **space).on()
+    clicker = Clicker(qtbot, **space)
+    part = (slice(15, 80), slice(20, 75))
+    corner = np.array([15, 20])
+    translate = np.asarray(clicker.image.data_to_world(corner))
+    layer = clicker.viewer.add_labels(np.zeros((65, 55), int), **{**space, "translate": translate})
+    clicker.form.target.set_layer(layer)
+    clicker.on()
+    for each in (whole, clicker):
+        each.click(CELLS[0]).click(CELLS[3]).click((47, 70), "shift").click((20, 24), "background")
+    np.testing.assert_array_equal(layer.data, whole.labels.data[part])
+    points = clicker.viewer.layers[f"{layer.name} markers"]
+    theirs = whole.viewer.layers["cells of mine cells markers"]
+    np.testing.assert_allclose(
+        [points.data_to_world(each) for each in points.data],
+        [theirs.data_to_world(each) for each in theirs.data],
+    )
+    before = layer.data.copy()
+    layer.data_setitem(np.nonzero(layer.data == 2), 0)
+    clicker.qtbot.wait(20)
+    clicker.form.redo.click()
+    clicker.form.undo.click()
+    clicker.qtbot.wait(20)
+    clicker.form.apply_again.click()
+    clicker.finish()
+    np.testing.assert_array_equal(layer.data, before)
+    clicker.dock.mouse.moved.emit(CELLS[2])
+    clicker.finish()
+    outline = clicker.viewer.layers["U-Tile outline"]
+    shown = [
+        clicker.image.world_to_data(outline.data_to_world(each)) for each in np.argwhere(outline.data == 1)
+    ]
+    assert np.abs(np.mean(shown, axis=0) - CELLS[2]).max() < 1.1  # the layer ends in this cell
+    clicker.click(CELLS[4])  # lies beyond the layer
+    assert "outside of the layer" in clicker.status
+    assert clicker.form.status.kind == "info"
+    steps = len(layer._undo_history)
+    clicker.form.confidence.setValue(0)
+    clicker.form.accept.click()
+    clicker.finish()
+    assert len(layer._undo_history) == steps + 1
+    assert layer.data[50 - 15, 25 - 20] > 0
+
+
+def test_a_label_layer_on_some_planes_of_a_film_gets_their_cells(qtbot):
+    clicker = Clicker(qtbot, np.stack([discs()] * 4))
+    layer = clicker.viewer.add_labels(np.zeros((2, 80, 110), int), translate=(1, 0, 0))
+    clicker.form.target.set_layer(layer)
+    clicker.viewer.dims.set_current_step(0, 2)
+    clicker.on().click(CELLS[0])
+    assert [plane.max() for plane in layer.data] == [0, 1]
+    clicker.viewer.dims.set_current_step(0, 3)
+    clicker.click(CELLS[0])
+    assert "does not reach" in clicker.status
+    assert [plane.max() for plane in layer.data] == [0, 1]
 
 
 def test_a_full_label_layer_says_so(qtbot):

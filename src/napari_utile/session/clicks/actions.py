@@ -137,11 +137,12 @@ class Clicks:
     def room_for(self, cell: Cell, point: Point) -> BoolArray | int:
         """Return what a new cell may take of its window, or the label that most of it has already."""
         present = self.labels.read(cell.window)
-        free = cell.mask & (present == 0)
-        if np.count_nonzero(free) < _FREE_SHARE * cell.area:
-            return int(np.bincount(present[cell.mask & (present != 0)]).argmax())
+        mask = cell.mask & self.labels.reached(cell.window)
+        free = mask & (present == 0)
+        if np.count_nonzero(free) < _FREE_SHARE * np.count_nonzero(mask):
+            return int(np.bincount(present[mask & (present != 0)]).argmax())
         if self.overwrite:
-            return cell.mask
+            return mask
         pieces, _ = ndimage.label(free)
         top, left = corner(cell.window)
         here = pieces[point[0] - top, point[1] - left]
@@ -348,7 +349,7 @@ def _contour_of(mask: BoolArray, probability: FloatArray) -> float:
 
 
 def _outside() -> Action:
-    return _nothing("That is outside of the image.")
+    return _nothing("That is outside of the layer for the cells; choose a new layer.")
 
 
 def _nothing(message: str) -> Action:

@@ -75,34 +75,79 @@ class LabelPlane:
         NumPy or zarr, any number of axes.
     index : tuple of int or slice
         One entry per axis; ``slice(None)`` for the two axes of the plane.
+    offset : (int, int)
+        Where the array begins, for arrays that cover a part of the plane.
+    shape : (int, int), optional
+        Rows and columns of the plane; those of the array by default.
     """
 
-    def __init__(self, data: Any, index: tuple[int | slice, ...]) -> None:
+    def __init__(
+        self,
+        data: Any,
+        index: tuple[int | slice, ...],
+        offset: Point = (0, 0),
+        shape: tuple[int, int] | None = None,
+    ) -> None:
         self.data = data
         self.index = index
+        self.offset = offset
         self.axes = tuple(axis for axis, entry in enumerate(index) if isinstance(entry, slice))
         if len(self.axes) != 2:
             raise ValueError(f"A plane has two axes; the index {index} leaves {len(self.axes)}.")
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return int(self.data.shape[self.axes[0]]), int(self.data.shape[self.axes[1]])
+        self._extent = int(data.shape[self.axes[0]]), int(data.shape[self.axes[1]])
+        self.shape = shape or self._extent
 
     @property
-    def whole(self) -> Window:
-        """The window of the whole plane."""
-        return slice(0, self.shape[0]), slice(0, self.shape[1])
+    def covered(self) -> Window:
+        """The window of the plane that the array covers."""
+        rows, columns = (
+            slice(max(start, 0), max(min(start + length, size), 0))
+            for start, length, size in zip(self.offset, self._extent, self.shape, strict=True)
+        )
+        return rows, columns
 
     def holds(self, point: Point) -> bool:
-        """Whether a pixel lies inside the plane."""
-        return 0 <= point[0] < self.shape[0] and 0 <= point[1] < self.shape[1]
+        """Whether a pixel can be labelled."""
+        return all(part.start <= place < part.stop for part, place in zip(self.covered, point, strict=True))
 
     def read(self, window: Window) -> IntArray:
-        """Return the labels (y, x) of a window; not to be written to."""
+        """Return the labels (y, x) of a window, 0 where the array does not reach; not to be written to."""
+        rows, columns = (
+            slice(max(part.start, there.start), min(part.stop, there.stop))
+            for part, there in zip(window, self.covered, strict=True)
+        )
         index = list(self.index)
-        index[self.axes[0]], index[self.axes[1]] = window
-        return np.asarray(self.data[tuple(index)])
+        index[self.axes[0]], index[self.axes[1]] = self.in_array((rows, columns))
+        if (rows, columns) == window:
+            return np.asarray(self.data[tuple(index)])
+        found = np.zeros([part.stop - part.start for part in window], dtype=self.data.dtype)
+        if rows.start < rows.stop and columns.start < columns.stop:
+            top, left = rows.start - window[0].start, columns.start - window[1].start
+            known = np.asarray(self.data[tuple(index)])
+            found[top : top + known.shape[0], left : left + known.shape[1]] = known
+        return found
+
+    def reached(self, window: Window) -> BoolArray:
+        """Say which pixels (y, x) of a window can be labelled."""
+        rows, columns = [
+            (np.arange(part.start, part.stop) >= there.start)
+            & (np.arange(part.start, part.stop) < there.stop)
+            for part, there in zip(window, self.covered, strict=True)
+        ]
+        return np.asarray(rows[:, np.newaxis] & columns)
+
+    def in_array(self, window: Window) -> Window:
+        """Express a window of the plane in pixels of the array."""
+        rows, columns = (
+            slice(part.start - start, part.stop - start)
+            for part, start in zip(window, self.offset, strict=True)
+        )
+        return rows, columns
+
+    def of(self, data: Any) -> "LabelPlane":
+        """Return the same plane of another array of the same shape."""
+        return LabelPlane(data, self.index, self.offset, self.shape)
 
     def at(self, point: Point) -> int:
         """Return the label of a pixel."""
@@ -117,7 +162,8 @@ class LabelPlane:
         """
         label = self.at(point)
         if self.shape[0] * self.shape[1] <= _SEARCHED_BELOW:
-            mask, corner = self.read(self.whole) == label, (0, 0)
+            rows, columns = self.covered
+            mask, corner = self.read((rows, columns)) == label, (rows.start, columns.start)
         else:
             for window in windows_around(self.shape, point):
                 mask, corner = self.read(window) == label, (window[0].start, window[1].start)
@@ -137,19 +183,26 @@ class LabelPlane:
         return bounding([window], self.shape, margin)
 
     def full_index(self, edit: Edit) -> tuple[npt.NDArray[np.intp], ...]:
-        """Return the pixels of an edit as one index array per axis of the array."""
+        """Return the pixels of an edit, all of which can be labelled, as one index array per axis of the array."""
         full = []
         for axis, entry in enumerate(self.index):
             if axis == self.axes[0]:
-                full.append(edit.rows)
+                full.append(edit.rows - self.offset[0])
             elif axis == self.axes[1]:
-                full.append(edit.columns)
+                full.append(edit.columns - self.offset[1])
             else:
                 full.append(np.full(len(edit), entry, dtype=np.intp))
         return tuple(full)
 
     def changed(self, edit: Edit) -> Edit:
-        """Return the part of an edit that changes something."""
+        """Return the part of an edit that changes something and can be carried out."""
+        rows, columns = self.covered
+        inside = (edit.rows >= rows.start) & (edit.rows < rows.stop)
+        inside &= (edit.columns >= columns.start) & (edit.columns < columns.stop)
+        if not inside.all():
+            edit = Edit(edit.rows[inside], edit.columns[inside], edit.values[inside])
+        if not len(edit):
+            return edit
         window = edit.window
         now = self.read(window)[edit.rows - window[0].start, edit.columns - window[1].start]
         differs = now != edit.values

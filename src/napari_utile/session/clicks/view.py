@@ -70,7 +70,11 @@ def _accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
         y, x = top + cell.centre[0], left + cell.centre[1]
         if not (view[0].start <= y < view[0].stop and view[1].start <= x < view[1].stop):
             continue
+        there = slice(rows.start + top, rows.stop + top), slice(columns.start + left, columns.stop + left)
+        mask &= clicks.labels.reached(there)
         free = mask & (present[rows, columns] == 0)
+        if not mask.any():
+            continue
         if np.count_nonzero(free) < 0.5 * np.count_nonzero(mask):
             taken += 1
             continue

@@ -14,7 +14,8 @@ from napari_utile.session.clicks.features import CellTable
 from napari_utile.session.clicks.field import FieldRequest, pixels_key
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.marker_store import MarkerStore
-from napari_utile.widgets.click.layers import MarkerLayer, grid_problem, new_labels
+from napari_utile.widgets.click.grid import label_plane_on
+from napari_utile.widgets.click.layers import MarkerLayer, new_labels
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.source_picker import Source
@@ -146,8 +147,7 @@ class Aims(QObject):
             labels = new_labels(self._viewer, source.layer, source.place)
             self._targets[labels] = self._new_target(next_label=1)
             self.target_made.emit(labels)
-        if problem := grid_problem(labels, source.layer, source.place):
-            raise ValueError(problem)
+        plane = label_plane_on(labels, source.layer, source.place)
         if labels not in self._targets:
             self._targets[labels] = self._new_target()
         self._watch(labels, source.layer)
@@ -156,7 +156,6 @@ class Aims(QObject):
         request = FieldRequest(
             source.plane, params, pixels_key(source.plane, source.data_key), source.data_key
         )
-        plane = LabelPlane(labels.data, source.place.result_index)
         self.current = Aim(source, labels, plane, request, settings, self._targets[labels])
         return self.current
 
@@ -201,7 +200,5 @@ class Aims(QObject):
 
 def position_on(plane: LabelPlane, point: Point) -> tuple[int, ...]:
     """Return the index, on every axis of a label array, of a pixel of one of its planes."""
-    return tuple(
-        point[plane.axes.index(axis)] if isinstance(entry, slice) else entry
-        for axis, entry in enumerate(plane.index)
-    )
+    in_array = iter((point[0] - plane.offset[0], point[1] - plane.offset[1]))
+    return tuple(next(in_array) if isinstance(entry, slice) else entry for entry in plane.index)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["MarkerLayer", "OutlineLayer", "grid_problem", "new_labels"]
+__all__ = ["MarkerLayer", "OutlineLayer", "new_labels"]
 
 Window = tuple[slice, slice]
 BoolArray = npt.NDArray[np.bool_]
@@ -51,38 +51,6 @@ def new_labels(
     )
     viewer.add_layer(layer)
     return layer
-
-
-def grid_problem(labels: "napari.layers.Labels", source: "napari.layers.Layer", place: Place) -> str | None:
-    """Say in one sentence why clicks on an image cannot go into a label layer; None where they can."""
-    if labels.multiscale:
-        return f"napari cannot edit the multiscale layer {labels.name}; choose another one, or a new layer."
-    if tuple(labels.data.shape) != place.result_shape:
-        return (
-            f"{labels.name} has the shape {_by(labels.data.shape)}, the image {_by(place.result_shape)}; "
-            "choose another layer, or a new one."
-        )
-    if not isinstance(labels.data, np.ndarray) and hasattr(labels.data, "dask"):
-        return f"{labels.name} is computed on demand (dask) and cannot be edited; choose a new layer."
-    corners = [np.zeros(labels.ndim), np.asarray(labels.data.shape, dtype=float) - 1]
-    on_image = [_in_source(corner, source, place) for corner in corners]
-    here = [np.asarray(labels.data_to_world(corner), dtype=float) for corner in corners]
-    size = max(float(np.abs(on_image[1] - on_image[0]).max()), 1e-12) / max(max(labels.data.shape), 1)
-    if any(np.abs(a - b).max() > 0.5 * size for a, b in zip(here, on_image, strict=True)):
-        return f"{labels.name} lies elsewhere than the image, or has other units; choose a new layer."
-    return None
-
-
-def _in_source(corner: npt.NDArray[Any], source: "napari.layers.Layer", place: Place) -> npt.NDArray[Any]:
-    """Return the world position, along the axes of a result, of a pixel given on those axes."""
-    full = np.zeros(source.ndim)
-    axes = list(place.result_axes)
-    full[axes] = corner
-    return np.asarray(source.data_to_world(full), dtype=float)[axes]
-
-
-def _by(shape: Sequence[int]) -> str:
-    return " x ".join(str(int(size)) for size in shape)
 
 
 class OutlineLayer:
@@ -294,6 +262,7 @@ def _around(windows: Sequence[Window], plane: Sequence[int]) -> Window:
 
 
 def _widened(start: int, stop: int, size: int) -> slice:
-    length = min(-(-(stop - start + 2) // _SIDE) * _SIDE, size + 2)
-    first = min(start - 1, size + 1 - length)
+    needed = stop - start + 2
+    length = max(min(-(-needed // _SIDE) * _SIDE, size + 2), needed)
+    first = start - 1 if length == needed else min(start - 1, size + 1 - length)
     return slice(first, first + length)

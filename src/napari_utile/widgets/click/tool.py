@@ -1,14 +1,17 @@
 """Clicks on the canvas become cells in a label layer: what the Click dock does, without its looks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_utile.engine.clicks.markers import Marker
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.field import FieldStore, ReadyField
 from napari_utile.session.clicks.label_plane import LabelPlane
+from napari_utile.session.clicks.marker_store import MarkerStore
 from napari_utile.session.clicks.view import accept_all
 from napari_utile.session.clicks.work import find_cell
 from napari_utile.widgets.click.aim import Aim, Aims, position_on
@@ -172,14 +175,14 @@ class ClickTool(QObject):
         target = aim.target
         if target.next_label is None:
             target.next_label = (yield _highest(aim.labels.data)) + 1
-        plane = LabelPlane(aim.labels.data, aim.plane.index)  # a user may have replaced the data meanwhile
+        plane = aim.plane.of(aim.labels.data)  # a user may have replaced the data meanwhile
         target.store.follow(_reader(aim.labels.data))
         clicks = Clicks(
             plane,
             ready.field,
             aim.settings.instances or ready.suggested,
             target.next_label,
-            [marker for marker in target.store.on_plane(plane.index) if plane.holds(marker.point)],
+            [marker for marker in _markers_on(plane, target.store) if plane.holds(marker.point)],
             aim.settings.overwrite,
             ready.radius,
             aim.table.windows,
@@ -199,7 +202,7 @@ class ClickTool(QObject):
         if labels not in self._viewer.layers:
             self.said.emit("The label layer was removed; the click changed nothing.", "problem")
             return
-        edit = outcome.edit
+        edit = None if outcome.edit is None else aim.plane.of(labels.data).changed(outcome.edit)
         if edit is not None and len(edit):
             with labels.block_history():
                 labels.data_setitem(aim.plane.full_index(edit), edit.values)
@@ -264,8 +267,8 @@ class ClickTool(QObject):
             aim = self._aims.aim()
             if aim is None:
                 return
-            if aim.plane.at(pixel):
-                self._hover = aim.plane.object_at(pixel)
+            if aim.plane.at(pixel) or not aim.plane.holds(pixel):
+                self._hover = aim.plane.object_at(pixel) if aim.plane.holds(pixel) else None
                 self._draw()
                 return
             self.queue.preview(lambda: self._find(aim, pixel), lambda cell: self._found(aim, pixel, cell))
@@ -281,8 +284,9 @@ class ClickTool(QObject):
         self._hover = None
         if cell is not None:
             free = cell.mask & (aim.plane.read(cell.window) == 0)
+            reached = aim.plane.reached(cell.window)
             if np.count_nonzero(free) >= 0.5 * cell.area or aim.settings.overwrite:
-                self._hover = cell.window, cell.mask if aim.settings.overwrite else free
+                self._hover = cell.window, reached & (cell.mask if aim.settings.overwrite else free)
         self._draw()
 
     def _draw(self) -> None:
@@ -294,7 +298,11 @@ class ClickTool(QObject):
             label, point = self._selected
             if aim.plane.holds(point) and aim.plane.at(point) == label:
                 selected = aim.plane.object_at(point)
-        self.outline.show(aim.labels, aim.plane.index, self._hover, selected)
+        hovered, chosen = (
+            None if part is None else (aim.plane.in_array(part[0]), part[1])
+            for part in (self._hover, selected)
+        )
+        self.outline.show(aim.labels, aim.plane.index, hovered, chosen)
 
     def stop(self) -> None:
         """Forget what waits and clear the outline; labels and markers stay."""
@@ -322,6 +330,15 @@ def _reader(data: Any) -> Callable[[tuple[int, ...]], int]:
         return int(data[position]) if inside else 0
 
     return read
+
+
+def _markers_on(plane: LabelPlane, store: MarkerStore) -> list[Marker]:
+    """Return the markers of a plane in its own pixels."""
+    top, left = plane.offset
+    return [
+        replace(marker, point=(marker.point[0] + top, marker.point[1] + left))
+        for marker in store.on_plane(plane.index)
+    ]
 
 
 def _point_in(plane: LabelPlane, outcome: Outcome, pixel: Point | None) -> Point | None:

@@ -45,7 +45,7 @@ class UnsureWalk:
         if self._cells and self._is_on(aim):
             self._show(aim)
             return
-        window = aim.plane.whole
+        window = aim.plane.covered
         if aim.plane.shape[0] * aim.plane.shape[1] > _RATED_WHOLE:
             window = region_in_view(self._viewer, aim.source.layer, aim.source.place)
         labels = aim.plane.read(window).copy()
