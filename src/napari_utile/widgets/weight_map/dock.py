@@ -12,6 +12,7 @@ from napari_utile.engine.weights.loss_budget import LossBudget, loss_budget
 from napari_utile.engine.weights.pixel_weight import profile_along
 from napari_utile.engine.weights.weight_map_file import weight_map_command, write_weight_map
 from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data
 from napari_utile.widgets.viewer.regions import camera_of, go_to
 from napari_utile.widgets.weight_map.follower import WeightMapFollower
@@ -118,13 +119,9 @@ class WeightMapDock(QWidget):
             self.form.status.say("")
 
     def _params_changed(self) -> None:
-        try:
-            params = self.form.params()
-        except ValueError as error:
-            self.form.status.problem(sentence_of(error))
-            return
-        self.follower.set_params(params)
-        self._show_limits()
+        with failures_to(self._show_error):
+            self.follower.set_params(self.form.params())
+            self._show_limits()
 
     def _show_limits(self) -> None:
         self.form.legend.set_limits(*self.follower.limits)
@@ -160,16 +157,9 @@ class WeightMapDock(QWidget):
         tab = self.form.tabs.currentWidget()
         if (tab is self.form.budget or self.follower.term == "loss") and "budget" in self._stale:
             self._stale.discard("budget")
-            try:
-                probabilities = self._probabilities()
-            except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-                self.form.status.problem(sentence_of(error))
-                return
-            self._tables.run(
-                as_job(loss_budget, live.snapshot(), probabilities),
-                on_done=self._show_budget,
-                on_error=self._show_error,
-            )
+            with failures_to(self._show_error):
+                job = as_job(loss_budget, live.snapshot(), self._probabilities())
+                self._tables.run(job, on_done=self._show_budget, on_error=self._show_error)
         elif tab is self.form.check and "check" in self._stale:
             self._stale.discard("check")
             self._tables.run(
@@ -239,7 +229,7 @@ class WeightMapDock(QWidget):
         if watched is None or not findings:
             return
         layer = watched.layer
-        try:
+        with failures_to(self._show_error):
             if layer.multiscale or not layer.editable:
                 raise ValueError(f"{layer.name} cannot be edited; fix a copy of it.")
             largest = max(int(finding.values.max()) for finding in findings)
@@ -250,11 +240,8 @@ class WeightMapDock(QWidget):
                 for finding in findings:
                     indices = watched.indices(finding.rows, finding.columns)
                     layer.data_setitem(indices, np.asarray(finding.values).astype(dtype).tolist())
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-            return
-        count = "1 fix" if len(findings) == 1 else f"{len(findings)} fixes"
-        self.form.status.say(f"{count} made in {layer.name}. Ctrl+Z in that layer takes it back.", "good")
+            count = "1 fix" if len(findings) == 1 else f"{len(findings)} fixes"
+            self.form.status.say(f"{count} made in {layer.name}. Ctrl+Z in that layer takes it back.", "good")
 
     def _ask_and_save(self) -> None:
         watched = self.follower.watched

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.regions import Window, camera_of, region_in_view
 from napari_utile.widgets.weight_map.overlay import WeightMapOverlay
@@ -163,17 +164,13 @@ class WeightMapFollower(QObject):
         if self._layer is None or self._layer not in self._viewer.layers:
             self._forget()
             return
-        try:
+        with failures_to(self._fail):
             watched = watch_labels(self._viewer, self._layer, self.params.reach)
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._fail(error)
-            return
-        params, distances = self.params, self._needs_distances
-        self._jobs.run(
-            as_job(watched.weigh, params, distances),
-            on_done=lambda live: self._take(watched, live),
-            on_error=self._fail,
-        )
+            self._jobs.run(
+                as_job(watched.weigh, self.params, self._needs_distances),
+                on_done=lambda live: self._take(watched, live),
+                on_error=self._fail,
+            )
 
     @property
     def working(self) -> bool:
@@ -297,22 +294,19 @@ class WeightMapFollower(QObject):
             return
         start = time.perf_counter()
         region = None if None in pending else _around([each for each in pending if each is not None])
-        try:
+        with failures_to(self._fail):
             if not watched.shares_memory:
                 everything = region is None
                 live.labels[(slice(None), slice(None)) if everything else region] = watched.read(region)
             before = live.version
             touched = live.update(region)
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._fail(error)
-            return
-        if live.version == before:
-            return
-        if touched is not None:
-            self.region = touched
-            self._display(touched)
-        self.seconds = time.perf_counter() - start
-        self.changed.emit()
+            if live.version == before:
+                return
+            if touched is not None:
+                self.region = touched
+                self._display(touched)
+            self.seconds = time.perf_counter() - start
+            self.changed.emit()
 
     # Drawing.
 
