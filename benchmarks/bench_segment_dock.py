@@ -5,6 +5,7 @@ Each move of a slider waits until the one before is on screen, as a hand does.
 """
 
 import time
+from dataclasses import replace
 
 import heartbeat
 import napari
@@ -91,7 +92,7 @@ def in_worker(dock: SegmentDock, result, name: str) -> list[float]:
     """Return the seconds that mask, labels and table take by themselves, one for each move."""
     spent = []
     for value in MOVES[name]:
-        params = type(dock._instances())(**{**vars(dock._instances()), name: value})
+        params = replace(dock.request()[1].params.instances, **{name: value})
         start = time.perf_counter()
         result = adjusted(result, params)
         spent.append(time.perf_counter() - start)

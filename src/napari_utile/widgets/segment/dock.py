@@ -3,27 +3,25 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, QTimer
+from qtpy.QtCore import QSize
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.jobs import (
-    Choices,
-    TileShown,
-    choices_job,
-    estimate_job,
-    relabel_job,
-    segment_job,
-)
+from napari_utile.session.jobs import Choices, TileShown, choices_job, relabel_job, segment_job
 from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.source_picker import Source
 from napari_utile.widgets.segment.diameter_tool import DiameterTool
 from napari_utile.widgets.segment.form import SegmentForm
+from napari_utile.widgets.segment.instance_values import InstanceValues
 from napari_utile.widgets.segment.instances_weight_map import InstancesWeightMap
 from napari_utile.widgets.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.segment.request import capture
+from napari_utile.widgets.segment.run_estimate import RunEstimate, progress_text
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, session_of
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
@@ -31,10 +29,10 @@ from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_utile.engine.models.library import Model
+
 __all__ = ["SegmentDock"]
 
-# The user is done choosing when nothing changed for this long. Milliseconds.
-_ESTIMATE_AFTER = 250
 _WIDTH = 330
 
 
@@ -54,11 +52,12 @@ class SegmentDock(QWidget):
         self._job: JobHandle | None = None
         self._running_on: Source | None = None
         self._preview: PreviewLayer | None = None
-        self._estimates = LatestJob(owner=self)
         self._adjustments = LatestJob(owner=self)
-        self._suggested = InstanceParams()
-        self._suggested_by = ""
         self.form = SegmentForm(self._viewer, self._session)
+        self._values = InstanceValues(self.form, self._session)
+        self._estimate = RunEstimate(
+            self._session, self.form.estimate, self._request_to_estimate, self._model_known, self
+        )
         self._diameter_tool = DiameterTool(self._viewer, self)
         self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
         scroll = QScrollArea()
@@ -71,10 +70,6 @@ class SegmentDock(QWidget):
         self.form.status.setContentsMargins(8, 4, 8, 8)
         layout.addWidget(self.form.status)  # in sight however small the window is
         self.setMinimumWidth(_WIDTH - 20)
-        self._estimate_timer = QTimer(self)
-        self._estimate_timer.setSingleShot(True)
-        self._estimate_timer.setInterval(_ESTIMATE_AFTER)
-        self._estimate_timer.timeout.connect(self._estimate)
         self._connect()
         run_job(choices_job(), on_done=self._show_choices, on_error=self._show_error, owner=self)
         self._source_changed()
@@ -116,15 +111,10 @@ class SegmentDock(QWidget):
         ValueError, UtileError
             In one sentence, if something is missing.
         """
-        return capture(self.form, self._session.model, self._instances())
+        return capture(self.form, self._session.model, self._values.read())
 
-    def _instances(self) -> InstanceParams:
-        """Return what the form says; what the model suggests, where the form still shows another model's."""
-        if self._suggested_by != self._session.model:
-            return self._suggestion_of(self._session.model)
-        main: InstanceParams = self.form.instances.value()
-        more: InstanceParams = self.form.more_instances.value()
-        return replace(main, fill_holes=more.fill_holes, grow=more.grow)
+    def _request_to_estimate(self) -> SegmentRequest | None:
+        return None if self.form.source.layer is None or self.running else self.request()[1]
 
     # Running.
 
@@ -132,12 +122,11 @@ class SegmentDock(QWidget):
         """Segment the chosen plane; results appear tile by tile."""
         if self._job is not None and self._job.running:
             return
-        try:
-            source, request = self.request()
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-            return
-        self._estimates.drop()
+        with failures_to(self._show_error):
+            self._start(*self.request())
+
+    def _start(self, source: Source, request: SegmentRequest) -> None:
+        self._estimate.drop()
         self._adjustments.drop()  # its answer would come after the new one
         self._running_on = source
         self._session.job_started()
@@ -171,7 +160,7 @@ class SegmentDock(QWidget):
             name = f"{source.plane.name} probability (running)"
             self._preview = PreviewLayer(self._viewer, source.layer, source.place, tile.region, name)
         self._preview.paint(tile.window, tile.foreground)
-        self.form.run_bar.set_progress(tile.done, tile.total, _progress_text(tile))
+        self.form.run_bar.set_progress(tile.done, tile.total, progress_text(tile))
 
     def _finish(self, result: SegmentResult) -> None:
         source = self._running_on
@@ -184,7 +173,7 @@ class SegmentDock(QWidget):
         layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
         if first:
             self._viewer.layers.selection.active = layers[-1]
-        self._show_result(result)
+        self.form.show_result(result)
         self._weight_map.follow(source, result)
 
     def _fail(self, error: Exception) -> None:
@@ -209,30 +198,26 @@ class SegmentDock(QWidget):
             self.cancel()
 
     def _drop_jobs(self) -> None:
-        for job in (self._job, self._estimates, self._adjustments, self._weight_map):
+        for job in (self._job, self._estimate, self._adjustments, self._weight_map):
             if job is not None:
                 job.drop()
 
     # Following the sliders.
 
     def _adjust(self) -> None:
-        self._suggested_by = self._session.model  # the user's values count from now on
-        try:
-            source, instances = self.form.source.read(), self._instances()
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-            return
-        result = self._session.result_of(source.layer, source.place.key)
-        if result is None or self.running:
-            return
-        self._adjustments.run(
-            relabel_job(result, instances),
-            on_done=lambda adjusted: self._show_adjusted(source, adjusted),
-            on_error=self._show_error,
-        )
+        self._values.are_the_users()
+        with failures_to(self._show_error):
+            source, instances = self.form.source.read(), self._values.read()
+            result = self._session.result_of(source.layer, source.place.key)
+            if result is None or self.running:
+                return
+            self._adjustments.run(
+                relabel_job(result, instances),
+                on_done=lambda adjusted: self._show_adjusted(source, adjusted),
+                on_error=self._show_error,
+            )
 
     def _take_instances(self, params: InstanceParams) -> None:
-        self._suggested_by = self._session.model
         self.form.show_instances(params)
         self._adjust()
 
@@ -241,16 +226,14 @@ class SegmentDock(QWidget):
             return
         self._session.remember(source.layer, source.place.key, result)
         show_layers(self._viewer, specs_of(result, probability=False), source.layer, source.place)
-        self._show_result(self._current_result())
+        self.form.show_result(self._current_result())
         self._weight_map.follow(source, result)
 
     def _weight_map_toggled(self, on: bool) -> None:
         self._weight_map.shown = on
-        try:
+        with failures_to():  # where there is no image, there is nothing to show it of
             source = self.form.source.read()
-        except Exception:  # noqa: BLE001  nothing to show it of
-            return
-        self._weight_map.show(source, self._session.result_of(source.layer, source.place.key))
+            self._weight_map.show(source, self._session.result_of(source.layer, source.place.key))
 
     # Choices.
 
@@ -274,8 +257,8 @@ class SegmentDock(QWidget):
 
     def _choice_changed(self, _: object = None) -> None:
         self.form.run_bar.run_button.setEnabled(self.form.source.layer is not None)
-        self._show_result(self._current_result())
-        self._estimate_timer.start()
+        self.form.show_result(self._current_result())
+        self._estimate.follow()
 
     def _current_result(self) -> SegmentResult | None:
         """Return the result of the plane that is on screen, if there is one."""
@@ -289,48 +272,11 @@ class SegmentDock(QWidget):
         result: SegmentResult | None = self._session.result_of(layer, key)
         return result
 
-    def _estimate(self) -> None:
-        if self.form.source.layer is None or self.running:
-            self.form.estimate.setText("")
-            return
-        try:
-            _, request = self.request()
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self.form.estimate.setText(sentence_of(error))
-            return
-        self._estimates.run(
-            estimate_job(self._session, request), on_done=self._show_estimate, on_error=self._estimate_failed
-        )
-
-    def _show_estimate(self, answer: Any) -> None:
-        model, cost = answer
-        self._model_known(model)
-        self.form.estimate.setText(f"This will take {cost}.")
-
-    def _estimate_failed(self, error: Exception) -> None:
-        self.form.estimate.setText(sentence_of(error))
-
-    def _model_known(self, model: Any) -> None:
-        """Show what a model suggests once, when it is chosen."""
+    def _model_known(self, model: "Model") -> None:
         self.form.source.set_model_channels(tuple(model.card.channels))
-        if self._suggested_by != self._session.model:
-            self._suggested_by = self._session.model
-            self._suggested = InstanceParams(**model.card.instances)
-            self.form.show_instances(self._suggested)
-            self.form.show_model_diameter(model.card.object_diameter)
-
-    def _suggestion_of(self, name: str) -> InstanceParams:
-        from napari_utile.engine.segment import suggested_instances
-
-        return suggested_instances(self._session.load_model(name).card)
+        self._values.show_suggestion(model)
 
     # What the user sees.
-
-    def _show_result(self, result: SegmentResult | None) -> None:
-        if result is None:
-            self.form.clear_result()
-        else:
-            self.form.show_result(result)
 
     def _show_error(self, error: Exception) -> None:
         self.form.status.problem(sentence_of(error))
@@ -349,23 +295,16 @@ class SegmentDock(QWidget):
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""
-        from qtpy.QtGui import QGuiApplication
-
-        from napari_utile.engine.provenance.command import segment_command
-
-        try:
+        with failures_to(self._show_error):
             source, request = self.request()
-            suggested = self._suggestion_of(self._session.model)
-        except Exception as error:  # noqa: BLE001  shown as a sentence, whatever it is
-            self._show_error(error)
-            return
-        path = source.layer.source.path or "IMAGE.tif"
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(segment_command(path, request.params, suggested))
-        whole = "" if request.region is None else " It segments the whole image, not only the region."
-        known = "" if source.layer.source.path else " Put your file's name in place of IMAGE.tif."
-        self.form.status.say(f"The command is on the clipboard.{known}{whole}", "good")
+            suggested = self._values.suggestion()
+            path = source.layer.source.path or "IMAGE.tif"
+            clipboard = QGuiApplication.clipboard()
+            if clipboard is not None:
+                clipboard.setText(segment_command(path, request.params, suggested))
+            whole = "" if request.region is None else " It segments the whole image, not only the region."
+            known = "" if source.layer.source.path else " Put your file's name in place of IMAGE.tif."
+            self.form.status.say(f"The command is on the clipboard.{known}{whole}", "good")
 
     def show_table(self) -> None:
         """Open napari's table of the instances' measurements."""
@@ -373,14 +312,3 @@ class SegmentDock(QWidget):
         if layer is not None:
             self._viewer.layers.selection.active = layer
         self._viewer.window.add_plugin_dock_widget("napari", "Features table widget")
-
-
-def _progress_text(tile: TileShown) -> str:
-    from napari_utile.engine.inference.estimate import duration
-
-    if tile.done == tile.total:
-        return "finding the cells…"
-    text = f"{tile.done} of {tile.total} tiles"
-    if tile.seconds_left is None:
-        return text
-    return f"{text}, {duration(tile.seconds_left)} left"

@@ -94,7 +94,7 @@ class SegmentForm(QWidget):
         self._adjust = QWidget()
         self._arrange()
         self.status.say("")
-        self.clear_result()
+        self.show_result(None)
 
     def _make_diameter(self) -> None:
         parameter = next(each for each in describe(SegmentParams) if each.name == "diameter")
@@ -186,15 +186,13 @@ class SegmentForm(QWidget):
             f"Leave it at its lowest to use the image as it is.{expects}"
         )
 
-    def clear_result(self) -> None:
-        """Show that there is nothing to adjust yet."""
-        self.summary.setText("Press Segment; then these work at once, without computing again.")
-        self.show_table.setEnabled(False)
-
-    def show_result(self, result: SegmentResult) -> None:
-        """Say how many cells there are and how large."""
-        self.summary.setText(summary_of(result))
-        self.show_table.setEnabled(result.count > 0)
+    def show_result(self, result: SegmentResult | None) -> None:
+        """Say how many cells there are and how large; None says that there is nothing to adjust yet."""
+        if result is None:
+            self.summary.setText("Press Segment; then these work at once, without computing again.")
+        else:
+            self.summary.setText(summary_of(result))
+        self.show_table.setEnabled(result is not None and result.count > 0)
 
 
 def summary_of(result: SegmentResult) -> str:

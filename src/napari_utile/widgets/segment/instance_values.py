@@ -1,0 +1,67 @@
+"""Which instance parameters count: what the model suggests, until the user chooses values."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.session.state import Session
+from napari_utile.widgets.segment.form import SegmentForm
+
+if TYPE_CHECKING:
+    from napari_utile.engine.models.library import Model
+
+__all__ = ["InstanceValues"]
+
+
+class InstanceValues:
+    """The values of the sliders, or the model's where the sliders still show another model's.
+
+    Parameters
+    ----------
+    form : SegmentForm
+        Shows them.
+    session : Session
+        Knows the chosen model.
+    """
+
+    def __init__(self, form: SegmentForm, session: Session) -> None:
+        self._form = form
+        self._session = session
+        self._shown_for = ""
+
+    def read(self) -> InstanceParams:
+        """Return what counts now.
+
+        Raises
+        ------
+        UtileError
+            If the model cannot be loaded.
+        """
+        if self._shown_for != self._session.model:
+            return self.suggestion()
+        main: InstanceParams = self._form.instances.value()
+        more: InstanceParams = self._form.more_instances.value()
+        return replace(main, fill_holes=more.fill_holes, grow=more.grow)
+
+    def suggestion(self) -> InstanceParams:
+        """Return what the chosen model suggests.
+
+        Raises
+        ------
+        UtileError
+            If the model cannot be loaded.
+        """
+        from napari_utile.engine.segment import suggested_instances
+
+        return suggested_instances(self._session.load_model(self._session.model).card)
+
+    def are_the_users(self) -> None:
+        """Keep what the form shows from now on, until another model is chosen."""
+        self._shown_for = self._session.model
+
+    def show_suggestion(self, model: "Model") -> None:
+        """Show what the chosen model suggests, once."""
+        if self._shown_for != self._session.model:
+            self._shown_for = self._session.model
+            self._form.show_instances(InstanceParams(**model.card.instances))
+            self._form.show_model_diameter(model.card.object_diameter)

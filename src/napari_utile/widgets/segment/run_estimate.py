@@ -1,0 +1,93 @@
+"""How long a segmentation will take, said before it runs and while it runs."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QLabel
+
+from napari_utile.session.jobs import TileShown, estimate_job
+from napari_utile.session.results import SegmentRequest
+from napari_utile.session.state import Session
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.worker import LatestJob, sentence_of
+
+if TYPE_CHECKING:
+    from napari_utile.engine.inference.estimate import Estimate
+    from napari_utile.engine.models.library import Model
+
+__all__ = ["RunEstimate", "progress_text"]
+
+# The user is done choosing when nothing changed for this long. Milliseconds.
+_AFTER = 250
+
+
+class RunEstimate(QObject):
+    """Says under the choices what Run would cost, or why it cannot run, shortly after they change.
+
+    Parameters
+    ----------
+    session : Session
+    label : QLabel
+        Where it is said.
+    request : callable
+        Returns what Run would do now, None where there is nothing to estimate; raises where something is missing.
+    on_model : callable
+        Called with the model, which is loaded for the estimate.
+    parent : QObject
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        label: QLabel,
+        request: Callable[[], SegmentRequest | None],
+        on_model: "Callable[[Model], object]",
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._label = label
+        self._request = request
+        self._on_model = on_model
+        self._jobs = LatestJob(owner=self)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_AFTER)
+        self._timer.timeout.connect(self._estimate)
+
+    def follow(self) -> None:
+        """Estimate anew once nothing changes any more."""
+        self._timer.start()
+
+    def drop(self) -> None:
+        """Forget the estimate under way."""
+        self._jobs.drop()
+
+    def _estimate(self) -> None:
+        with failures_to(self._fail):
+            request = self._request()
+            if request is None:
+                self._label.setText("")
+                return
+            self._jobs.run(estimate_job(self._session, request), on_done=self._show, on_error=self._fail)
+
+    def _show(self, answer: "tuple[Model, Estimate]") -> None:
+        model, cost = answer
+        self._on_model(model)
+        self._label.setText(f"This will take {cost}.")
+
+    def _fail(self, error: Exception) -> None:
+        self._label.setText(sentence_of(error))
+
+
+def progress_text(tile: TileShown) -> str:
+    """Say how far a segmentation is, and how long the rest will take."""
+    from napari_utile.engine.inference.estimate import duration
+
+    if tile.done == tile.total:
+        return "finding the cells…"
+    text = f"{tile.done} of {tile.total} tiles"
+    if tile.seconds_left is None:
+        return text
+    return f"{text}, {duration(tile.seconds_left)} left"
