@@ -76,7 +76,7 @@ def annotation_warning(request: FineTuneRequest) -> str:
         found.update(each.kind for each in check_annotation(cells) if each.kind in _KINDS)
     if not found:
         return ""
-    parts = [f"{count} {_KINDS[kind]}" for kind, count in sorted(found.items())]
+    parts = [f"{count} {_KINDS[kind][count > 1]}" for kind, count in sorted(found.items())]
     return (
         f"Among the painted cells are {', '.join(parts)}; the Weight map dock's check shows and fixes them."
     )
