@@ -95,18 +95,31 @@ def without_display(image: Path | None, output: Path) -> None:
 
 def open_with_dock(viewer: "napari.Viewer", image: Path | None) -> "SegmentDock":
     """Show an image, or the sample, and the Segment dock beside it, as napari's menus would."""
-    from napari_utile.engine.files.images import read_image
-    from napari_utile.widgets.sample_images import image_layers
-
     if image is None:
         viewer.open_sample("napari-utile", SAMPLE)
     else:
-        for data, options, _ in image_layers(read_image(image)):
-            viewer.add_image(data, **options)
+        open_image(viewer, image)
     _, contents = viewer.window.add_plugin_dock_widget("napari-utile", "Segment")
     dock = cast("SegmentDock", contents)
     dock.form.source.image.set_layer(viewer.layers[0])  # of several channels the first
     return dock
+
+
+def open_image(viewer: "napari.Viewer", image: Path) -> None:
+    """Show an image file with its pixel size; its first layer knows the file, so that a copied command names it.
+
+    The others are further channels: the command would take the first one.
+    """
+    from napari.layers._source import layer_source
+
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.widgets.sample_images import image_layers
+
+    first, *others = image_layers(read_image(image))
+    with layer_source(path=str(image.resolve())):
+        viewer.add_image(first[0], **first[1])
+    for data, options, _ in others:
+        viewer.add_image(data, **options)
 
 
 def wait_while(busy: Callable[[], bool]) -> None:
