@@ -319,7 +319,7 @@ def test_mistakes_in_the_painting_are_pointed_out(dock, qtbot, annotated):
     labels = annotated[1]
     labels.data[0, 0], labels.data[127, 127] = 500, 500
     dock.run()
-    assert "Among the painted cells are 1 cell in several pieces, 1 speck; the" in dock.form.status.text()
+    assert "Among the painted cells are 2 specks; the" in dock.form.status.text()
     dock.cancel()
     finish(qtbot, dock)
 
