@@ -234,8 +234,9 @@ def quality(data: Path, most: int) -> None:
         "\nvalidation images                 cells   IoU >= 0.5: 1, 2, 3 clicks   IoU >= 0.75: 1, 2, 3 clicks"
     )
     for title, folder, prefix in (
-        ("DSB 2018, fluorescence", "dsb2018_stage1", "fl_"),
-        ("BBBC039, fluorescence", "bbbc039_fluo_nuclei", ""),
+        ("DSB 2018, fluorescence", "dsb2018_stage1", ("fl_",)),
+        ("BBBC039, fluorescence", "bbbc039_fluo_nuclei", ("",)),
+        ("DSB 2018, stained", "dsb2018_stage1", ("he_", "bf_")),
     ):
         with open(data / folder / "index.csv", newline="") as file:
             rows = [
