@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.segmentation import expand_labels, watershed
 
-from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 
 PARAMS = InstanceParams()
 
@@ -30,7 +30,7 @@ def probability_of(size: int, cells: int, seed: int = 0) -> np.ndarray:
 
 
 def instances(probability: np.ndarray) -> np.ndarray:
-    return label_instances(probability, foreground_mask(probability, PARAMS), PARAMS)
+    return label_cells(cell_landscape(probability, PARAMS), PARAMS)
 
 
 def textbook(probability: np.ndarray) -> np.ndarray:

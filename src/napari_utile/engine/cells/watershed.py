@@ -220,7 +220,8 @@ def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArra
 def _highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
     """Say which of its four neighbours and itself is highest; of equal ones the last in raster order."""
     highest_ways = np.empty(relief.shape, dtype=np.uint8)
-    padded = np.pad(relief, 1, constant_values=-1)
+    padded = np.full((relief.shape[0] + 2, relief.shape[1] + 2), -1, dtype=np.float32)
+    padded[1:-1, 1:-1] = relief
     for top in range(0, relief.shape[0], _ROWS_AT_ONCE):
         rows = padded[top : top + _ROWS_AT_ONCE + 2]
         around = {
