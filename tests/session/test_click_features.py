@@ -54,6 +54,31 @@ def test_rows_come_change_go_and_come_back_with_their_cells(labels):
     assert table.update(plane_of(labels), features, None)["area_px"].tolist() == [15]
 
 
+class Chunked:
+    """Counts how often it is read, as each read of an array in chunks unpacks a chunk."""
+
+    def __init__(self, pixels):
+        self.pixels, self.shape, self.dtype, self.reads = pixels, pixels.shape, pixels.dtype, 0
+
+    def __getitem__(self, index):
+        self.reads += 1
+        return self.pixels[index]
+
+
+def test_labels_in_chunks_are_read_once_however_many_cells_there_are(labels):
+    table, kept = table_of(labels), table_of(labels)
+    for number in range(1, 6):
+        labels[3 * number : 3 * number + 2, number : 4 * number] = number
+    boxes = {number: (slice(3 * number, 3 * number + 2), slice(number, 4 * number)) for number in range(1, 6)}
+    chunked = Chunked(labels)
+    for each in (table, kept):
+        each.note(boxes)
+    assert table.changed(plane_of(chunked)) == kept.changed(plane_of(labels)) == ([1, 2, 3, 4, 5], [])
+    assert chunked.reads == 1
+    labels[3:5] = 0
+    assert table.changed(plane_of(chunked)) == kept.changed(plane_of(labels)) == ([], [1])
+
+
 def test_rows_and_columns_of_other_cells_stay(labels):
     table = table_of(labels)
     labels[1, 1] = 9

@@ -22,7 +22,7 @@ def store():
 
 
 def follow(store, labels):
-    return store.follow(lambda position: int(labels[position]))
+    return store.follow(labels)
 
 
 def test_markers_stand_while_the_labels_agree_with_them(store, labels):

@@ -20,6 +20,8 @@ Window = tuple[slice, slice]
 Columns = dict[str, npt.NDArray[Any]]
 # Cells that lie together in a window of at most this many pixels are measured in one go.
 _TOGETHER = 1 << 22
+# Of arrays in chunks at most this many pixels are read at once.
+_AT_ONCE = 1 << 25
 
 
 class KnownField(Protocol):
@@ -61,13 +63,24 @@ class CellTable:
         """Look at the known cells; returns the labels whose pixels changed, and those that are gone."""
         changed: list[int] = []
         gone: list[int] = []
+        at_once = self._read_at_once(labels)
         for label, window in self._windows.items():
-            mask = labels.read(window) == label
+            mask = at_once.read(window) == label
             total = zlib.crc32(np.packbits(mask).data) if mask.any() else 0
             if total != self._sums.get(label, 0):
                 self._sums[label] = total
                 (changed if total else gone).append(label)
         return changed, gone
+
+    def _read_at_once(self, labels: LabelPlane) -> LabelPlane:
+        """Return the plane in memory, where all known cells are: one read of a chunked array, not one a cell."""
+        if not self._windows or isinstance(labels.data, np.ndarray):
+            return labels
+        rows, columns = bounding(list(self._windows.values()), self._plane.shape)
+        if (rows.stop - rows.start) * (columns.stop - columns.start) > _AT_ONCE:
+            return labels
+        every = (slice(None), slice(None))
+        return LabelPlane(labels.read((rows, columns)), every, (rows.start, columns.start), self._plane.shape)
 
     def update(self, labels: LabelPlane, features: Columns, field: KnownField | None) -> Columns | None:
         """Measure the cells that changed; returns the new table, None where nothing did.

@@ -1,6 +1,6 @@
 """The markers of a label layer, and which of them stand after undo and redo."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from napari_utile.engine.clicks.marker_table import placed_markers
 from napari_utile.engine.clicks.markers import Marker
 from napari_utile.session.clicks.actions import NewMarker
+from napari_utile.session.clicks.label_array import labels_at
 
 __all__ = ["MarkerStore", "StoredMarker"]
 
@@ -65,11 +66,11 @@ class MarkerStore:
         self.markers.append(marker)
         return marker
 
-    def follow(self, label_at: Callable[[Position], int]) -> bool:
-        """Look at the labels again; returns whether anything changed."""
+    def follow(self, labels: Any) -> bool:
+        """Look at the array of labels again; returns whether anything changed."""
         changed = False
-        for marker in self.markers:
-            label = label_at(marker.position)
+        found = labels_at(labels, [marker.position for marker in self.markers]).tolist()
+        for marker, label in zip(self.markers, found, strict=True):
             if marker.moved:
                 marker.moved = label != marker.cell if marker.kind != "background" else label != 0
                 continue
@@ -86,8 +87,10 @@ class MarkerStore:
             if marker.cell == cell and marker.stands and marker.kind != "background":
                 marker.threshold = threshold
 
-    def on_plane(self, index: Sequence[int | slice], *, standing: bool = True) -> list[Marker]:
-        """Return the markers of one plane, as the engine takes them."""
+    def on_plane(
+        self, index: Sequence[int | slice], offset: tuple[int, int] = (0, 0), *, standing: bool = True
+    ) -> list[Marker]:
+        """Return the markers of one plane, as the engine takes them; the array begins at `offset` in the plane."""
         axes = [axis for axis, entry in enumerate(index) if isinstance(entry, slice)]
         found = []
         for marker in self.markers:
@@ -96,7 +99,7 @@ class MarkerStore:
                 for entry, place in zip(index, marker.position, strict=True)
             )
             if not elsewhere and (marker.stands or not standing):
-                point = marker.position[axes[0]], marker.position[axes[1]]
+                point = marker.position[axes[0]] + offset[0], marker.position[axes[1]] + offset[1]
                 found.append(Marker(point, marker.cell, marker.kind != "background", marker.threshold))
         return found
 

@@ -1,17 +1,15 @@
 """Clicks on the canvas become cells in a label layer: what the Click dock does, without its looks."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_utile.engine.clicks.markers import Marker
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.field import FieldStore, ReadyField
+from napari_utile.session.clicks.label_array import highest_label
 from napari_utile.session.clicks.label_plane import LabelPlane
-from napari_utile.session.clicks.marker_store import MarkerStore
 from napari_utile.session.clicks.view import accept_all
 from napari_utile.session.clicks.work import find_cell
 from napari_utile.widgets.click.aim import Aim, Aims, position_on
@@ -174,15 +172,15 @@ class ClickTool(QObject):
         ready: ReadyField = yield from self.ready(aim)
         target = aim.target
         if target.next_label is None:
-            target.next_label = (yield _highest(aim.labels.data)) + 1
+            target.next_label = (yield highest_label(aim.labels.data)) + 1
         plane = aim.plane.of(aim.labels.data)  # a user may have replaced the data meanwhile
-        target.store.follow(_reader(aim.labels.data))
+        target.store.follow(aim.labels.data)
         clicks = Clicks(
             plane,
             ready.field,
             aim.settings.instances or ready.suggested,
             target.next_label,
-            [marker for marker in _markers_on(plane, target.store) if plane.holds(marker.point)],
+            [each for each in target.store.on_plane(plane.index, plane.offset) if plane.holds(each.point)],
             aim.settings.overwrite,
             ready.radius,
             aim.table.windows,
@@ -206,7 +204,7 @@ class ClickTool(QObject):
         if edit is not None and len(edit):
             with labels.block_history():
                 labels.data_setitem(aim.plane.full_index(edit), edit.values)
-            target.store.follow(_reader(labels.data))
+            target.store.follow(labels.data)
             aim.table.note(dict.fromkeys(outcome.cells, edit.window))
         for marker in outcome.markers:
             target.store.add(marker, position_on(aim.plane, marker.point))
@@ -235,7 +233,7 @@ class ClickTool(QObject):
         target, labels = aim.target, aim.labels
         if target.next_label is not None:
             target.next_label = max(target.next_label, int(labels.selected_label) + 1)
-        target.store.follow(_reader(labels.data))
+        target.store.follow(labels.data)
         target.markers.show(labels)
         ready = self._fields.known(aim.request)
         table = aim.table.update(aim.plane, dict(labels.features), ready.field if ready is not None else None)
@@ -310,35 +308,6 @@ class ClickTool(QObject):
         self._hover = None
         self._aims.forget()
         self.outline.remove()
-
-
-def _highest(data: Any) -> Any:
-    """Find the largest label of an array, block by block along its first axis."""
-    highest = 0
-    step = max(1, (1 << 24) // max(1, int(np.prod(data.shape[1:], dtype=np.int64))))
-    for start in range(0, data.shape[0], step):
-        yield
-        highest = max(highest, int(np.asarray(data[start : start + step]).max(initial=0)))
-    return highest
-
-
-def _reader(data: Any) -> Callable[[tuple[int, ...]], int]:
-    """Return a function that reads a label; 0 where a marker was moved out of the array."""
-
-    def read(position: tuple[int, ...]) -> int:
-        inside = all(0 <= place < size for place, size in zip(position, data.shape, strict=True))
-        return int(data[position]) if inside else 0
-
-    return read
-
-
-def _markers_on(plane: LabelPlane, store: MarkerStore) -> list[Marker]:
-    """Return the markers of a plane in its own pixels."""
-    top, left = plane.offset
-    return [
-        replace(marker, point=(marker.point[0] + top, marker.point[1] + left))
-        for marker in store.on_plane(plane.index)
-    ]
 
 
 def _point_in(plane: LabelPlane, outcome: Outcome, pixel: Point | None) -> Point | None:
