@@ -360,6 +360,17 @@ def test_a_label_layer_on_some_planes_of_a_film_gets_their_cells(qtbot):
     assert [plane.max() for plane in layer.data] == [0, 1]
 
 
+@pytest.mark.parametrize(("side", "dtype"), [(2048, np.int32), (2049, np.uint16)])
+def test_new_layers_of_large_planes_hold_labels_that_napari_draws_as_they_are(qtbot, side, dtype):
+    image = np.zeros((2048, side), np.uint8)
+    image[:80, :110] = discs()
+    clicker = Clicker(qtbot, image).on().click(CELLS[0])
+    assert clicker.labels.data.dtype == dtype
+    assert clicker.labels.data[CELLS[0]] == 1
+    clicker.form.undo.click()
+    assert not clicker.labels.data.any()
+
+
 def test_a_full_label_layer_says_so(qtbot):
     clicker = Clicker(qtbot)
     mine = np.zeros((80, 110), np.uint8)
