@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.label_runs import label_runs, moments
 from napari_utile.engine.metrics.bootstrap import Difference, paired_bootstrap
 from napari_utile.engine.metrics.cell_kinds import CellError, CellKind, cell_errors, cell_kinds, error_map
@@ -275,10 +275,10 @@ def sweep_job(request: SweepRequest) -> Generator[SweepPoint, None, tuple[SweepP
     points: list[SweepPoint] = []
     total = len(request.thresholds) * len(request.minimum_sizes)
     for threshold in request.thresholds:
+        landscape = cell_landscape(request.probability, replace(request.params, threshold=threshold))
         for size in request.minimum_sizes:
             params = replace(request.params, threshold=threshold, minimum_size=size)
-            mask = foreground_mask(request.probability, params)
-            labels = label_instances(request.probability, mask, params)
+            labels = label_cells(landscape, params)
             score = average_precision(labels, request.truth, request.iou, request.ignore)
             points.append(SweepPoint(params, score, len(points) + 1, total))
             yield points[-1]
