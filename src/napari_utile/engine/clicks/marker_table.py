@@ -40,15 +40,19 @@ class PlacedMarker:
     order: int
     threshold: float | None = None
 
-    def on_plane(self, index: Sequence[int | slice]) -> Marker | None:
-        """Return the marker as the engine takes it; None where it lies on another plane than that at `index`."""
+    def on_plane(self, index: Sequence[int | slice], offset: tuple[int, int] = (0, 0)) -> Marker | None:
+        """Return the marker as the engine takes it; None where it lies on another plane than that at `index`.
+
+        The array of labels begins at `offset` in the plane.
+        """
         point = []
-        for entry, place in zip(index, self.position, strict=True):
+        for entry, step in zip(index, self.position, strict=True):
             if isinstance(entry, slice):
-                point.append(place)
-            elif entry != place:
+                point.append(step)
+            elif entry != step:
                 return None
-        return Marker((point[0], point[1]), self.cell, self.kind != "background", self.threshold)
+        place = point[0] + offset[0], point[1] + offset[1]
+        return Marker(place, self.cell, self.kind != "background", self.threshold)
 
 
 def placed_markers(positions: npt.NDArray[Any], columns: Mapping[str, Any]) -> list[PlacedMarker]:

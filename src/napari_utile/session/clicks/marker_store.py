@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_utile.engine.clicks.marker_table import placed_markers
+from napari_utile.engine.clicks.marker_table import PlacedMarker, placed_markers
 from napari_utile.engine.clicks.markers import Marker
 from napari_utile.session.clicks.actions import NewMarker
 from napari_utile.session.clicks.label_array import labels_at
@@ -91,17 +91,13 @@ class MarkerStore:
         self, index: Sequence[int | slice], offset: tuple[int, int] = (0, 0), *, standing: bool = True
     ) -> list[Marker]:
         """Return the markers of one plane, as the engine takes them; the array begins at `offset` in the plane."""
-        axes = [axis for axis, entry in enumerate(index) if isinstance(entry, slice)]
-        found = []
-        for marker in self.markers:
-            elsewhere = any(
-                not isinstance(entry, slice) and entry != place
-                for entry, place in zip(index, marker.position, strict=True)
-            )
-            if not elsewhere and (marker.stands or not standing):
-                point = marker.position[axes[0]] + offset[0], marker.position[axes[1]] + offset[1]
-                found.append(Marker(point, marker.cell, marker.kind != "background", marker.threshold))
-        return found
+        placed = (
+            PlacedMarker(each.kind, each.position, each.cell, each.order, each.threshold)
+            for each in self.markers
+            if each.stands or not standing
+        )
+        found = (marker.on_plane(index, offset) for marker in placed)
+        return [marker for marker in found if marker is not None]
 
     def table(self) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[Any]]]:
         """Return positions (N, D) and columns of the markers that stand, for a layer of points."""
