@@ -139,7 +139,11 @@ class Lane:
             planes = self._planes(model.card, DEFAULT, self.images[::EVERY])
             maps = foregrounds(model, planes, choose_compute())
             best = {
-                name: to_json(best_instances(maps, planes, params, THRESHOLDS))
+                name: to_json(
+                    best_instances(
+                        maps, planes, params, thresholds=THRESHOLDS, sizes=(0.5,), splits=(params.split,)
+                    )
+                )
                 for name, params in (("split", InstanceParams()), ("plain", InstanceParams(split=0.0)))
             }
             with atomic_path(path) as temporary:

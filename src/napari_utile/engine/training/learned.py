@@ -1,12 +1,13 @@
-"""What a model has learnt: its scores on planes with known objects, and the threshold that suits it best."""
+"""What a model has learnt: its scores on planes with known objects, and the instance parameters that suit it best."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import predict_tiles
 from napari_utile.engine.inference.prepare import foreground_of
@@ -18,8 +19,10 @@ from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.samples import TrainingPlane
 
 THRESHOLDS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9)
+SIZES = (0.5, 1.0, 2.0)
+SPLITS = (0.3, 0.5, 0.7)
 OVERLAPS = (0.5, 0.6, 0.7)
-"""Overlaps (intersection over union) whose mean average precision decides the threshold."""
+"""Overlaps (intersection over union) whose mean average precision decides."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def score(
     maps: Sequence[NDArray[np.float32]], planes: Sequence[TrainingPlane], params: InstanceParams
 ) -> Scores:
     """Score foreground maps against the annotated pixels of their planes; the others are not looked at."""
-    right, wrong = _counts(maps, planes, params, (0.5,))[0]
+    labels = [label_cells(cell_landscape(each, params), params) for each in maps]
+    right, wrong = _counts(labels, planes, (0.5,))[0]
     both = either = objects = 0
     for foreground, plane in zip(maps, planes, strict=True):
         annotated = plane.target != IGNORE
@@ -74,33 +78,50 @@ def best_instances(
     maps: Sequence[NDArray[np.float32]],
     planes: Sequence[TrainingPlane],
     params: InstanceParams,
+    *,
     thresholds: Sequence[float] = THRESHOLDS,
+    sizes: Sequence[float] = SIZES,
+    splits: Sequence[float] = SPLITS,
 ) -> InstanceParams:
-    """Return the parameters with the threshold and the smallest size that suit planes best (not the held-out ones)."""
+    """Choose threshold, smallest size and split by their average precision on planes (not the held-out ones).
+
+    Parameters
+    ----------
+    maps : sequence of (Y, X) float32 array
+        Foreground probability of each plane.
+    planes : sequence of TrainingPlane
+    params : InstanceParams
+        What is not chosen stays; of equally good choices its own split wins.
+    thresholds, splits : sequence of float
+        Tried beside each other.
+    sizes : sequence of float
+        Smallest sizes tried, as shares of the area that 5 % of the annotated objects do not reach. With fewer than
+        5 objects the size of `params` stays.
+    """
     areas = [np.bincount(plane.objects[plane.target != IGNORE].ravel())[1:] for plane in planes]
     present = np.concatenate([each[each > 0] for each in areas]) if areas else np.zeros(0)
-    smallest = int(0.5 * np.percentile(present, 5)) if present.size >= 5 else params.minimum_size
-    made = [replace(params, threshold=threshold, minimum_size=smallest) for threshold in thresholds]
-
-    def precision(each: InstanceParams) -> float:
-        return float(
-            np.mean([right / max(right + wrong, 1) for right, wrong in _counts(maps, planes, each, OVERLAPS)])
-        )
-
-    return max(made, key=precision)
+    small = [params.minimum_size]
+    if present.size >= 5:
+        small = [int(share * np.percentile(present, 5)) for share in sizes]
+    best, highest = params, -1.0
+    for threshold in thresholds:
+        lands = [cell_landscape(each, replace(params, threshold=threshold)) for each in maps]
+        for minimum_size, split in itertools.product(small, dict.fromkeys((params.split, *splits))):
+            tried = replace(params, threshold=threshold, minimum_size=minimum_size, split=split)
+            counts = _counts([label_cells(land, tried) for land in lands], planes, OVERLAPS)
+            precision = float(np.mean([right / max(right + wrong, 1) for right, wrong in counts]))
+            if precision > highest:
+                best, highest = tried, precision
+    return best
 
 
 def _counts(
-    maps: Sequence[NDArray[np.float32]],
-    planes: Sequence[TrainingPlane],
-    params: InstanceParams,
-    overlaps: Sequence[float],
+    labels: Sequence[NDArray[np.int32]], planes: Sequence[TrainingPlane], overlaps: Sequence[float]
 ) -> list[tuple[int, int]]:
     """Count matched objects, and false and missed ones, for each overlap."""
     totals = [(0, 0)] * len(overlaps)
-    for foreground, plane in zip(maps, planes, strict=True):
-        labels = label_instances(foreground, foreground_mask(foreground, params), params)
-        table = contingency(labels, plane.objects, plane.target == IGNORE)
+    for found_labels, plane in zip(labels, planes, strict=True):
+        table = contingency(found_labels, plane.objects, plane.target == IGNORE)
         for index, overlap in enumerate(overlaps):
             found = match(table, overlap)
             right, wrong = totals[index]
