@@ -40,13 +40,12 @@ def test_a_threshold_that_parts_cells_is_found():
 
 
 def test_the_split_that_leaves_long_cells_whole_is_found():
-    bars = np.zeros((120, 120), int)
-    for number, top in enumerate(range(10, 110, 20), 1):
-        bars[top : top + 10, 10:110] = number
-        bars[top + 2 : top + 8, 50:70] = number
-        bars[top : top + 2, 50:70] = bars[top + 8 : top + 10, 50:70] = 0  # a waist of six rows of ten
-    plane = training_plane("bars", np.zeros((1, 120, 120), np.float32), bars, w0=10, sigma=5)
-    foreground = (bars > 0).astype(np.float32)
+    labels = discs([(112, 10 + 15 * number) for number in range(7)], 5)  # small cells, so that no size helps
+    for number, top in enumerate(range(5, 100, 20), 8):
+        labels[top : top + 10, 10:110] = number
+        labels[top : top + 2, 50:70] = labels[top + 8 : top + 10, 50:70] = 0  # a waist of six rows of ten
+    plane = training_plane("bars", np.zeros((1, 120, 120), np.float32), labels, w0=10, sigma=5)
+    foreground = (labels > 0).astype(np.float32)
     assert score([foreground], [plane], START).ap50 < 1
     chosen = best_instances([foreground], [plane], START)
     assert chosen.split < START.split
