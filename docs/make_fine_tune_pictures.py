@@ -1,6 +1,6 @@
 """Make docs/images/fine_tune.png and fine_tune_dock.png: a dozen cells teach a model in the real window.
 
-    python docs/make_fine_tune_pictures.py --data ../shared/data --minutes 2.5
+    python docs/make_fine_tune_pictures.py --data ../shared/data --minutes 2.3
 
 Opens a phase-contrast image (Usiigaci, (c) 2018 OIST, MIT; Tsai et al., SoftwareX 9:230, 2019), gives it a box with
 about a dozen painted cells (taken from its published labels), presses Fine-tune with the bundled model, waits, presses
@@ -171,7 +171,7 @@ def main() -> None:
     """Play both scenes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--minutes", type=float, default=2.5)
+    parser.add_argument("--minutes", type=float, default=2.3)
     args = parser.parse_args()
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         screen = "-screen 0 1600x1000x24 +extension GLX"
