@@ -464,6 +464,34 @@ def test_a_model_run_before_its_suggestions_are_shown_uses_them_all_the_same(
     assert recipe["parameters"]["instances"]["minimum_size"] == 5
 
 
+def test_a_late_answer_about_the_model_before_leaves_the_suggestions_alone(
+    viewer, dock, qtbot, image, model_file
+):
+    viewer.add_image(image)
+    session = session_of(viewer)
+    qtbot.waitUntil(lambda: "take" in dock.form.estimate.text(), timeout=WAIT)
+    before = session.load_model("nuclei")
+    assert before.card.instances.get("minimum_size") != 5
+    session.model = str(model_file)
+    dock._model_known("nuclei", before)
+    run(qtbot, dock)
+    recipe = layer_of(viewer, "instances").metadata[METADATA_KEY]["recipe"]
+    assert recipe["parameters"]["instances"]["minimum_size"] == 5
+    assert dock.form.instances.value().minimum_size == 5
+
+
+def test_a_model_file_made_anew_brings_its_new_suggestions(
+    viewer, dock, qtbot, image, model_file, make_bright_model
+):
+    viewer.add_image(image)
+    session = session_of(viewer)
+    session.model = str(model_file)
+    qtbot.waitUntil(lambda: dock.form.instances.value().minimum_size == 5, timeout=WAIT)
+    make_bright_model(model_file, instances={"minimum_size": 7})
+    session.events.models_changed.emit()
+    qtbot.waitUntil(lambda: dock.form.instances.value().minimum_size == 7, timeout=WAIT)
+
+
 def test_the_weight_map_of_the_instances_comes_with_one_tick(viewer, dock, qtbot, image):
     viewer.add_image(image, name="cells")
     run(qtbot, dock)

@@ -167,7 +167,7 @@ class SegmentDock(QWidget):
         self._end_job()
         if source is None:
             return
-        self._model_known(result.segmentation.model)
+        self._model_known(result.segmentation.params.model, result.segmentation.model)
         self._session.remember(source.layer, source.place.key, result)
         first = own_layer(self._viewer, "instances", source.layer, source.place) is None
         layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
@@ -272,9 +272,10 @@ class SegmentDock(QWidget):
         result: SegmentResult | None = self._session.result_of(layer, key)
         return result
 
-    def _model_known(self, model: "Model") -> None:
-        self.form.source.set_model_channels(tuple(model.card.channels))
-        self._values.show_suggestion(model)
+    def _model_known(self, name: str, model: "Model") -> None:
+        if name == self._session.model:
+            self.form.source.set_model_channels(tuple(model.card.channels))
+        self._values.show_suggestion(name, model)
 
     # What the user sees.
 

@@ -8,6 +8,7 @@ from napari_utile.session.state import Session
 from napari_utile.widgets.segment.form import SegmentForm
 
 if TYPE_CHECKING:
+    from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
 
 __all__ = ["InstanceValues"]
@@ -28,6 +29,7 @@ class InstanceValues:
         self._form = form
         self._session = session
         self._shown_for = ""
+        self._card: ModelCard | None = None  # whose suggestion is shown; none once the user chose
 
     def read(self) -> InstanceParams:
         """Return what counts now.
@@ -57,11 +59,13 @@ class InstanceValues:
 
     def are_the_users(self) -> None:
         """Keep what the form shows from now on, until another model is chosen."""
-        self._shown_for = self._session.model
+        self._shown_for, self._card = self._session.model, None
 
-    def show_suggestion(self, model: "Model") -> None:
-        """Show what the chosen model suggests, once."""
-        if self._shown_for != self._session.model:
-            self._shown_for = self._session.model
+    def show_suggestion(self, name: str, model: "Model") -> None:
+        """Show what a model suggests, once, if it is still the chosen one; and anew when its file was made anew."""
+        if name != self._session.model:
+            return
+        if self._shown_for != name or self._card not in (None, model.card):
+            self._shown_for, self._card = name, model.card
             self._form.show_instances(InstanceParams(**model.card.instances))
             self._form.show_model_diameter(model.card.object_diameter)

@@ -33,7 +33,7 @@ class RunEstimate(QObject):
     request : callable
         Returns what Run would do now, None where there is nothing to estimate; raises where something is missing.
     on_model : callable
-        Called with the model, which is loaded for the estimate.
+        Called with the name and the model, which is loaded for the estimate.
     parent : QObject
     """
 
@@ -42,7 +42,7 @@ class RunEstimate(QObject):
         session: Session,
         label: QLabel,
         request: Callable[[], SegmentRequest | None],
-        on_model: "Callable[[Model], object]",
+        on_model: "Callable[[str, Model], object]",
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -70,11 +70,15 @@ class RunEstimate(QObject):
             if request is None:
                 self._label.setText("")
                 return
-            self._jobs.run(estimate_job(self._session, request), on_done=self._show, on_error=self._fail)
+            name = request.params.model
+            self._jobs.run(
+                estimate_job(self._session, request),
+                on_done=lambda answer: self._show(name, *answer),
+                on_error=self._fail,
+            )
 
-    def _show(self, answer: "tuple[Model, Estimate]") -> None:
-        model, cost = answer
-        self._on_model(model)
+    def _show(self, name: str, model: "Model", cost: "Estimate") -> None:
+        self._on_model(name, model)
         self._label.setText(f"This will take {cost}.")
 
     def _fail(self, error: Exception) -> None:
