@@ -31,8 +31,8 @@ from napari_utile.engine.training.recipes import RECIPES, Recipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
 
-MOST_CALIBRATED = 8
-"""The threshold is chosen on so many planes."""
+MOST_CALIBRATED = 64
+"""The instance parameters are chosen on at most so many planes."""
 CURVE_POINTS = 200
 """Points of the loss curve kept in a card."""
 
