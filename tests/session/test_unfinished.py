@@ -16,7 +16,7 @@ from napari_utile.engine.training.data import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session import unfinished
-from napari_utile.session.fine_tuning import FineTuneRequest
+from napari_utile.session.fine_tune_request import FineTuneRequest
 
 IDENTITY = {"data": [{"name": "field", "image": "1", "labels": "2"}], "base": "3"}
 
@@ -96,7 +96,7 @@ def test_other_data_cannot_continue_a_training(folder, request_of_two):
     unfinished.hold(folder, request_of_two, IDENTITY)
 
 
-def test_damaged_and_long_forgotten_trainings_go(folder, request_of_two):
+def test_damaged_trainings_are_not_offered_but_kept_and_long_forgotten_ones_go(folder, request_of_two):
     old = unfinished.new_folder()
     unfinished.hold(old, request_of_two, IDENTITY)
     month_ago = time.time() - 31 * 86400
@@ -105,5 +105,5 @@ def test_damaged_and_long_forgotten_trainings_go(folder, request_of_two):
     unfinished.release(folder)
     unfinished.release(old)
     assert listed() == ()
-    assert not folder.exists()
+    assert (folder / "request.safetensors").read_bytes() == b"half a file"
     assert not old.exists()

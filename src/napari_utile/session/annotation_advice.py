@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.session.fine_tuning import FineTuneRequest, base_model
+from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.fine_tuning import base_model
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane

@@ -10,20 +10,19 @@ import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.layer_specs import Window
 from napari_utile.session.unfinished import checkpoint_of, hold
 
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.engine.training.data import AnnotatedImage
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
     from napari_utile.engine.training.train import TrainStep
     from napari_utile.session.state import Session
 
 __all__ = [
     "Comparison",
-    "FineTuneRequest",
     "FineTuneResult",
     "LookAt",
     "Prediction",
@@ -41,27 +40,6 @@ Float32 = np.ndarray[Any, np.dtype[np.float32]]
 _UNET_WIDTH, _UNET_DEPTH, _FCN_WIDTH = 24, 3, 16
 # Held-out tiles shown before and after.
 _MOST_COMPARED = 4
-
-
-@dataclass(frozen=True, eq=False)
-class FineTuneRequest:
-    """A fine-tuning as it was when the user pressed the button.
-
-    Attributes
-    ----------
-    images : tuple of AnnotatedImage
-        Copies: painting goes on meanwhile.
-    base : str
-        Name or path of the model to start from.
-    family : str
-        Instead of a base, the family of a network with random weights; empty to start from the base.
-    params : FineTuneParams
-    """
-
-    images: "tuple[AnnotatedImage, ...]"
-    base: str
-    family: str
-    params: FineTuneParams
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,10 +22,10 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
+from napari_utile.session.fine_tune_request import FineTuneRequest
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.session.fine_tuning import FineTuneRequest
 
 __all__ = [
     "Unfinished",
@@ -78,7 +78,7 @@ def checkpoint_of(folder: Path) -> Path:
     return folder / _CHECKPOINT
 
 
-def hold(folder: Path, request: "FineTuneRequest", identity: dict[str, Any]) -> None:
+def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> None:
     """Write down what is being trained, and that this process does it.
 
     Parameters
@@ -168,8 +168,7 @@ def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
         try:
             header, _ = _read(path)
             steps = steps_of(folder / _CHECKPOINT) if (folder / _CHECKPOINT).is_file() else 0
-        except UtileError:
-            remove(folder)
+        except UtileError:  # damaged, but whoever painted the labels in it may still want them
             continue
         if not _alive(*header["process"]):
             images = tuple((each["name"], tuple(each["shape"])) for each in header["images"])
@@ -177,7 +176,7 @@ def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
     return tuple(found)
 
 
-def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> "FineTuneRequest":
+def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTuneRequest:
     """Make the request of an unfinished training anew.
 
     Parameters
@@ -192,7 +191,6 @@ def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> "FineT
         If its folder is damaged, or an image has another size.
     """
     from napari_utile.engine.training.data import AnnotatedImage
-    from napari_utile.session.fine_tuning import FineTuneRequest
 
     header, tensors = _read(unfinished.folder / _REQUEST)
     images = []

@@ -6,7 +6,7 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_utile.session.annotation_advice import NetworkView, Unsure, network_view_job, unsure_places_job
-from napari_utile.session.fine_tuning import FineTuneRequest
+from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.fine_tune.network_view_layers import show_network_view

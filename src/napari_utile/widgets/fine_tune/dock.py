@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.annotation_advice import annotation_warning
+from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.fine_tuning import (
-    FineTuneRequest,
     FineTuneResult,
     Prediction,
     StopAndKeep,

@@ -7,7 +7,7 @@ import numpy as np
 
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
-from napari_utile.session.fine_tuning import FineTuneRequest
+from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.widgets.fine_tune.form import BOXES, SPARSE, FineTuneForm
 from napari_utile.widgets.viewer.layers import plane_of
 from napari_utile.widgets.viewer.regions import boxes_of_shapes

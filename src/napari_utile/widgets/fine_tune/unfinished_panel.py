@@ -7,7 +7,7 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_utile.session.fine_tuning import FineTuneRequest
+from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.unfinished import Unfinished, remove, unfinished_job
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of

@@ -1,0 +1,32 @@
+"""A fine-tuning as it was asked for: all that it depends on, captured."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
+
+if TYPE_CHECKING:
+    from napari_utile.engine.training.data import AnnotatedImage
+
+__all__ = ["FineTuneRequest"]
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuneRequest:
+    """A fine-tuning as it was when the user pressed the button.
+
+    Attributes
+    ----------
+    images : tuple of AnnotatedImage
+        Copies: painting goes on meanwhile.
+    base : str
+        Name or path of the model to start from.
+    family : str
+        Instead of a base, the family of a network with random weights; empty to start from the base.
+    params : FineTuneParams
+    """
+
+    images: "tuple[AnnotatedImage, ...]"
+    base: str
+    family: str
+    params: FineTuneParams
