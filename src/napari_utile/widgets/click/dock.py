@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.session.clicks.field import ReadyField
 from napari_utile.session.jobs import Choices, choices_job
@@ -14,6 +14,7 @@ from napari_utile.widgets.click.tool import ClickTool
 from napari_utile.widgets.click.unsure import UnsureWalk
 from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.narrow_dock import NarrowDock
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.worker import run_job, sentence_of
 
@@ -25,7 +26,7 @@ __all__ = ["ClickDock"]
 _UNSURE_KEY = "U"
 
 
-class ClickDock(QWidget):
+class ClickDock(NarrowDock):
     """Click on cells to outline and label them.
 
     Parameters
@@ -46,14 +47,7 @@ class ClickDock(QWidget):
         self.tool = ClickTool(self._viewer, self._session, self.aims, self)
         self.unsure = UnsureWalk(self._viewer, self.aims, self.tool)
         self.mouse = ClickMouse(self._viewer, self.aims.pixel_at, self.aims.is_cell, self._listens, self)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(self.form)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
-        self.setMinimumWidth(300)
+        self.show_form(self.form)
         self._connect()
         run_job(choices_job(), on_done=self._show_choices, on_error=self._say_error, owner=self)
         self._image_changed()

@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.annotation_advice import annotation_warning
@@ -32,6 +31,7 @@ from napari_utile.widgets.fine_tune.form import FineTuneForm
 from napari_utile.widgets.fine_tune.learning_view import LearningView
 from napari_utile.widgets.fine_tune.request import capture
 from napari_utile.widgets.fine_tune.unfinished_panel import images_of, show_painted
+from napari_utile.widgets.parts.narrow_dock import NarrowDock
 from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of
 from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
 
@@ -40,12 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FineTuneDock"]
 
-_WIDTH = 330
 # Curves and progress are drawn at most so often: every change makes Qt put the whole window together anew. Seconds.
 _DRAW_EVERY = 0.3
 
 
-class FineTuneDock(QWidget):
+class FineTuneDock(NarrowDock):
     """Fine-tune a model on the painted cells of open layers.
 
     Parameters
@@ -65,17 +64,7 @@ class FineTuneDock(QWidget):
         self._compared: list[Any] = []
         self._drawn = 0.0
         self.form = FineTuneForm(self._viewer, self._session)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.form)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
-        self.form.status.setContentsMargins(8, 4, 8, 8)
-        layout.addWidget(self.form.status)  # in sight however small the window is
-        self.setMinimumWidth(_WIDTH - 20)
+        self.show_form(self.form, self.form.status)
         self.learning = LearningView(self._viewer, self.form.watch, self)
         form = self.form
         form.run_bar.run.connect(self.run)
@@ -96,10 +85,6 @@ class FineTuneDock(QWidget):
         self._session.on_close(self._drop)
         self._list_models()
         form.unfinished.look()
-
-    def sizeHint(self) -> QSize:
-        """Be narrow, so that the image keeps its room."""
-        return QSize(_WIDTH, max(super().sizeHint().height(), 600))
 
     @property
     def running(self) -> bool:

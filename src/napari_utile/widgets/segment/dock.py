@@ -3,9 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.provenance.command import segment_command
@@ -14,6 +13,7 @@ from napari_utile.session.jobs import Choices, TileShown, choices_job, relabel_j
 from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.narrow_dock import NarrowDock
 from napari_utile.widgets.parts.source_picker import Source
 from napari_utile.widgets.segment.diameter_tool import DiameterTool
 from napari_utile.widgets.segment.form import SegmentForm
@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SegmentDock"]
 
-_WIDTH = 330
 
-
-class SegmentDock(QWidget):
+class SegmentDock(NarrowDock):
     """Segment the cells of an image layer.
 
     Parameters
@@ -60,23 +58,10 @@ class SegmentDock(QWidget):
         )
         self._diameter_tool = DiameterTool(self._viewer, self)
         self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(self.form)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
-        self.form.status.setContentsMargins(8, 4, 8, 8)
-        layout.addWidget(self.form.status)  # in sight however small the window is
-        self.setMinimumWidth(_WIDTH - 20)
+        self.show_form(self.form, self.form.status)
         self._connect()
         run_job(choices_job(), on_done=self._show_choices, on_error=self._show_error, owner=self)
         self._source_changed()
-
-    def sizeHint(self) -> QSize:
-        """Be narrow, so that the image keeps its room."""
-        return QSize(_WIDTH, max(super().sizeHint().height(), 600))
 
     def _connect(self) -> None:
         form, session = self.form, self._session

@@ -4,8 +4,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QSize, QTimer
-from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.weights.annotation_check import Finding, check_annotation
 from napari_utile.engine.weights.loss_budget import LossBudget, loss_budget
@@ -13,6 +13,7 @@ from napari_utile.engine.weights.pixel_weight import profile_along
 from napari_utile.engine.weights.weight_map_file import weight_map_command, write_weight_map
 from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.narrow_dock import NarrowDock
 from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data
 from napari_utile.widgets.viewer.regions import camera_of, go_to
 from napari_utile.widgets.weight_map.follower import WeightMapFollower
@@ -29,10 +30,9 @@ __all__ = ["WeightMapDock"]
 _TABLES_AFTER = 400
 # Going to a place zooms in until a pixel is at least so large on screen. Screen pixels.
 _LEGIBLE = 4.0
-_WIDTH = 330
 
 
-class WeightMapDock(QWidget):
+class WeightMapDock(NarrowDock):
     """Show the weight map of a Labels layer, live.
 
     Parameters
@@ -49,24 +49,13 @@ class WeightMapDock(QWidget):
         self.hover = WeightMapHover(self._viewer, self.follower, self)
         self._tables = LatestJob(owner=self)
         self._stale = {"budget", "check"}
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(self.form)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
-        self.setMinimumWidth(_WIDTH - 20)
+        self.show_form(self.form)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_TABLES_AFTER)
         self._timer.timeout.connect(self._fill_tables)
         self._connect()
         self._labels_chosen(self.form.labels.layer)
-
-    def sizeHint(self) -> QSize:
-        """Be narrow, so that the image keeps its room."""
-        return QSize(_WIDTH, max(super().sizeHint().height(), 600))
 
     def _connect(self) -> None:
         form = self.form
