@@ -12,17 +12,10 @@ from napari_utile.engine.inference.predict import predict_tiles
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.tiling import TileBudget, plan_tiles
 from napari_utile.engine.segment import segment
+from napari_utile.engine.steps import finish
 
 FLOAT32 = Compute("cpu", "float32", 1 << 30, 100.0)
 KINDS = [(1, 3, False), (2, 4, True), (3, 2, True)]
-
-
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def probabilities(model, plane, memory=1 << 30, **plan):

@@ -23,16 +23,9 @@ from napari_utile.engine.provenance.replay import Replay, find_source, replay_st
 from napari_utile.engine.segment import Segmentation, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.simulation.simulate import simulate
+from napari_utile.engine.steps import finish
 
 INSTANCES = InstanceParams(minimum_size=5)
-
-
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def segmented(image: ImageFile, model: Model, params: SegmentParams, **index: int) -> Segmentation:

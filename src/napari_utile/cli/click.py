@@ -12,6 +12,7 @@ from napari_utile.cli.options import add_options, given
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import finish
 
 if TYPE_CHECKING:
     from napari_utile.engine.clicks.marker_table import PlacedMarker
@@ -65,13 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         inside = [marker for marker in here if marker is not None]
         planes.append(np.zeros(plane.shape, np.int32))
         if inside:
-            steps = label_marked_cells(plane, inside, model, params)
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    planes[-1] = end.value
-                    break
+            planes[-1] = finish(label_marked_cells(plane, inside, model, params))
     labels = np.stack(planes).reshape(*sizes, *planes[0].shape)
     write_labels(arguments.output, labels, f"{stacked}YX", image.pixel_size, image.unit)
     asked = {marker.cell for marker in markers if marker.kind != "background"}

@@ -20,6 +20,7 @@ from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import finish
 
 
 @dataclass(frozen=True)
@@ -222,13 +223,7 @@ def segment(
         tile=tile,
         instances=suggested_instances(loaded.card, **instances),
     )
-    steps = segment_steps(plane, params, model=loaded, region=region)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: Segmentation = end.value
-            return result
+    return finish(segment_steps(plane, params, model=loaded, region=region))
 
 
 def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:

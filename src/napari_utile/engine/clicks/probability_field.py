@@ -22,6 +22,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import finish
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -93,13 +94,7 @@ class ProbabilityField:
 
     def read(self, window: Window) -> FloatArray:
         """Return the foreground probability (y, x) of a window inside the plane."""
-        steps = self.read_steps(window)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                probability: FloatArray = end.value
-                return probability
+        return finish(self.read_steps(window))
 
     def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
         """Read a window; every yield, before something is computed, is a point to stop at."""

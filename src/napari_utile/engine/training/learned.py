@@ -15,6 +15,7 @@ from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.steps import finish
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.samples import TrainingPlane
 
@@ -49,13 +50,8 @@ def foregrounds(model: Model, planes: Sequence[TrainingPlane], compute: Compute)
     maps = []
     for plane in planes:
         plan = plan_tiles(plane.size, model.network, compute.tile_budget)
-        steps = predict_tiles(model, plane.image, plan, compute)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                maps.append(foreground_of(end.value, model.card))
-                break
+        probabilities = finish(predict_tiles(model, plane.image, plan, compute))
+        maps.append(foreground_of(probabilities, model.card))
     return maps
 
 
