@@ -7,6 +7,7 @@ checkout, ``python benchmarks/bench_clicks.py --data ../shared/data`` for the qu
 import argparse
 import csv
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,9 +28,11 @@ from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import suggested_instances
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.session.clicks.actions import Clicks, Outcome
 from napari_utile.session.clicks.label_plane import LabelPlane
+
+sys.path.append(str(Path(__file__).parents[1] / "training"))
+from simulation.simulate import simulate
 
 SIZE, BLOCK = 16384, 1024
 

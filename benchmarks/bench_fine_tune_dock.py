@@ -5,14 +5,18 @@ The bundled model learns a simulated 512 x 512 image, whose prediction is shown 
 """
 
 import argparse
+import sys
 import time
+from pathlib import Path
 
 import napari
 from heartbeat import Heartbeat, summary
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.widgets.fine_tune.dock import FineTuneDock
+
+sys.path.append(str(Path(__file__).parents[1] / "training"))
+from simulation.simulate import simulate
 
 SIZE, CELLS = 512, 150
 

@@ -4,8 +4,10 @@ Run with ``xvfb-run -a python benchmarks/bench_segment_dock.py``, or without ``x
 Each move of a slider waits until the one before is on screen, as a hand does.
 """
 
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import heartbeat
 import napari
@@ -13,10 +15,12 @@ import numpy as np
 from qtpy.QtTest import QTest
 from vispy.gloo import gl
 
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.session.results import adjusted
 from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.layers import session_of
+
+sys.path.append(str(Path(__file__).parents[1] / "training"))
+from simulation.simulate import simulate
 
 SIZE, CELLS = 1024, 600
 WINDOW = 1200, 800

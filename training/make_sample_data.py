@@ -1,6 +1,6 @@
 """Make the simulated images of `sample_data/`: ``python training/make_sample_data.py``.
 
-The images are drawn by `napari_utile.engine.simulation.simulate`; the same versions of NumPy and SciPy give the same
+The images are drawn by the simulator beside this file; the same versions of NumPy and SciPy give the same
 files.
 """
 
@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_utile.engine.files.images import write_image, write_labels
-from napari_utile.engine.simulation.film import simulate_film
-from napari_utile.engine.simulation.simulate import PRESETS, simulate
+from simulation.film import simulate_film
+from simulation.simulate import PRESETS, simulate
 
 FOLDER = Path(__file__).parents[1] / "sample_data"
 PIXEL_SIZE = (0.5, 0.5)

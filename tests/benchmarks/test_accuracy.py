@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_utile.engine.simulation.simulate import simulate
+from simulation.simulate import simulate
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -22,8 +22,8 @@ from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of
 from napari_utile.engine.provenance.replay import Replay, find_source, replay_steps
 from napari_utile.engine.segment import Segmentation, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.engine.steps import finish
+from simulation.simulate import simulate
 
 INSTANCES = InstanceParams(minimum_size=5)
 

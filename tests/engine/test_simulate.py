@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine.simulation.cell_shapes import draw_labels, place_cells, random_cell
-from napari_utile.engine.simulation.film import simulate_film
-from napari_utile.engine.simulation.simulate import PRESETS, SimulationParams, edge_distance, simulate
+from simulation.cell_shapes import draw_labels, place_cells, random_cell
+from simulation.film import simulate_film
+from simulation.simulate import PRESETS, SimulationParams, edge_distance, simulate
 
 
 @st.composite

@@ -5,9 +5,9 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.widgets.fine_tune.dock import FineTuneDock
 from napari_utile.widgets.segment.dock import SegmentDock
+from simulation.simulate import simulate
 
 pytestmark = pytest.mark.real_window
 

@@ -6,8 +6,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.widgets.segment.dock import SegmentDock
+from simulation.simulate import simulate
 
 pytestmark = pytest.mark.real_window
 

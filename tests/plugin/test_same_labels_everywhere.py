@@ -13,9 +13,9 @@ from qtpy.QtGui import QGuiApplication
 import napari_utile
 from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.result_layers import METADATA_KEY
+from simulation.simulate import simulate
 
 
 @pytest.fixture(scope="module")

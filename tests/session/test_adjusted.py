@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.session.jobs import relabel_job, segment_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
+from simulation.simulate import simulate
 
 slider_values = st.builds(
     InstanceParams,

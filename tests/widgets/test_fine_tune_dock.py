@@ -7,12 +7,12 @@ from napari.components import ViewerModel
 from qtpy.QtGui import QGuiApplication
 
 from napari_utile.engine.models.library import load_model, user_model_folder
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
 from napari_utile.widgets.fine_tune.dock import FineTuneDock
 from napari_utile.widgets.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.viewer.layers import place_of, session_of
+from simulation.simulate import simulate
 
 WAIT = 60_000
 

@@ -11,10 +11,10 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
-from napari_utile.engine.simulation.simulate import simulate
 from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.result_layers import METADATA_KEY
+from simulation.simulate import simulate
 
 WAIT = 30_000
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_utile.engine.parameters import Bounds, check_bounds
-from napari_utile.engine.simulation.cell_shapes import (
+from simulation.cell_shapes import (
     CellShape,
     draw_labels,
     place_cells,

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_utile.engine.simulation.cell_shapes import CellShape, draw_labels, smooth_noise
-from napari_utile.engine.simulation.simulate import (
+from simulation.cell_shapes import CellShape, draw_labels, smooth_noise
+from simulation.simulate import (
     PRESETS,
     SimulationParams,
     dome,
