@@ -6,7 +6,6 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.metrics.bootstrap import Difference
+from napari_utile.engine.metrics.cells import IOU_THRESHOLDS
 from napari_utile.engine.metrics.glossary import GLOSSARY
-from napari_utile.engine.reports.evaluation_drawing import draw_precision, painted
 
 _STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1000px; color: #222; padding: 0
@@ -25,6 +24,11 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: 
 tr.group th { padding-top: 1em; border-bottom: 2px solid #888; }
 small { color: #666; } figure { margin: 1em 0; } img { max-width: 100%; }
 .chip { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 1em; }
+@page { size: A4; margin: 15mm; }
+@media print {
+  body { font-size: 9pt; margin: 0; padding: 0; max-width: none; print-color-adjust: exact; }
+  tr, figure { break-inside: avoid; } h1, h2, tr.group { break-after: avoid; } figure img { max-height: 200mm; }
+}
 """
 
 
@@ -82,34 +86,9 @@ class EvaluationReport:
     footer: str = field(default="")
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the page, as PDF where the path ends so, else as HTML; it needs no other file."""
+        """Write the page as HTML; it needs no other file, and a browser prints it on A4."""
         with atomic_path(path) as temporary:
-            if Path(path).suffix.lower() == ".pdf":
-                from napari_utile.engine.reports.evaluation_pdf import write_pdf
-
-                write_pdf(self, temporary)
-            else:
-                temporary.write_text(self.html(), encoding="utf-8")
-
-    def change_text(self, score: str, which: int) -> str:
-        """Say in figures how a prediction differs from the first, with the interval where there is one.
-
-        Parameters
-        ----------
-        score
-            Its name.
-        which
-            Number of the prediction, 1 or more.
-        """
-        change = self.scores[which][score] - self.scores[0][score]
-        difference, _ = self.differences[which - 1][score]
-        digits = GLOSSARY[score].decimals
-        if change != change:
-            return "–"
-        if difference.low != difference.low:
-            return f"{change:+.{digits}f}"
-        mark = "*" if difference.is_clear else ""
-        return f"{change:+.{digits}f}{mark} [{difference.low:+.{digits}f}, {difference.high:+.{digits}f}]"
+            temporary.write_text(self.html(), encoding="utf-8")
 
     def html(self) -> str:
         """Return the page."""
@@ -181,12 +160,21 @@ class EvaluationReport:
         return f"<h2>Worst errors</h2><table>{''.join(lines)}</table>"
 
     def _picture(self, picture: Picture) -> str:
+        """Show the image, and beside it the same with its cells tinted by kind."""
+        from matplotlib.colors import to_rgb
         from matplotlib.figure import Figure
 
+        from napari_utile.engine.reports.figure import as_colours
+
         height, width = picture.kinds.shape
+        dark = np.full((height, width, 3), 0.1)
+        image = dark if picture.image is None else as_colours(picture.image)
+        tinted = image.copy()
+        for kind, (_, colour, _) in self.kinds.items():
+            inside = picture.kinds == kind
+            tinted[inside] = 0.55 * tinted[inside] + 0.45 * np.array(to_rgb(colour))
         figure = Figure(figsize=(10, 5 * height / max(width, 1) + 0.2), layout="constrained")
-        both = painted(picture.image, picture.kinds, self.kinds)
-        for axes, pixels in zip(figure.subplots(1, 2), both, strict=True):
+        for axes, pixels in zip(figure.subplots(1, 2), (image, tinted), strict=True):
             axes.imshow(pixels, interpolation="nearest")
             axes.set_axis_off()
         caption = html.escape(picture.caption)
@@ -196,7 +184,13 @@ class EvaluationReport:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6, 3), layout="constrained")
-        draw_precision(figure.subplots(), self.names, self.scores)
+        axes = figure.subplots()
+        for name, scores in zip(self.names, self.scores, strict=True):
+            values = [scores[f"ap{round(100 * threshold)}"] for threshold in IOU_THRESHOLDS]
+            axes.plot(IOU_THRESHOLDS, values, marker="o", markersize=3, label=name)
+        axes.set(xlabel="IoU", ylabel="average precision", ylim=(0, 1.02))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
         return _embedded(figure)
 
 

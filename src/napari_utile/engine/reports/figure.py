@@ -27,7 +27,7 @@ def overview(
     Parameters
     ----------
     image : (Y, X) or (Y, X, 3) array
-        Grey values of any range, or colours (uint8, or float from 0 to 1).
+        Grey values of any range, or colours (integers over their whole range, or float from 0 to 1).
     labels : (Y, X) integer array
         0 = background.
     probability : (Y, X) array
@@ -90,7 +90,7 @@ def as_colours(image: NDArray[Any]) -> NDArray[np.float32]:
     """
     values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if image.ndim == 3:
-        scaled = values / 255 if image.dtype.kind in "ui" else values
+        scaled = values / np.iinfo(image.dtype).max if image.dtype.kind in "ui" else values
     else:
         low, high = np.percentile(values, (1.0, 99.8))
         scaled = np.repeat(((values - low) / max(high - low, 1e-6))[..., np.newaxis], 3, axis=2)

@@ -244,7 +244,7 @@ class EvaluateDock(QWidget):
 
     def export_report(self, path: str = "") -> None:
         """Save one page with everything."""
-        path = path or self._ask_path("evaluation.html", "Web pages (*.html);;PDF (*.pdf)")
+        path = path or self._ask_path("evaluation.html", "Web pages (*.html)")
         if path and self.result is not None and self._layers is not None:
             self._save(
                 path, lambda: report_of(self._viewer, self._layers, self._places, self.result).write(path)

@@ -76,7 +76,7 @@ class EvaluateForm(QWidget):
         self.export_csv.setToolTip("Save all scores, plane by plane, as a table.")
         self.export_report = QPushButton("Report…")
         self.export_report.setToolTip(
-            "Save one page with scores, plots, pictures and the worst errors (HTML or PDF)."
+            "Save one web page with scores, plots, pictures and the worst errors; a browser prints it."
         )
         self.copy_command = QPushButton("Copy command")
         self.copy_command.setToolTip(
