@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.card import ModelCard, ModelClass
+from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, load_model, save_model
+from napari_utile.engine.models.outputs import ModelClass
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 from napari_utile.engine.training.augment_params import AugmentParams
@@ -152,9 +153,9 @@ def test_one_painted_cell_is_trained_on_rather_than_held_out() -> None:
 
 def test_a_model_of_several_classes_is_refused() -> None:
     image, labels = pair(0)
-    classes = (*ModelCard("a", "unet", {}).classes, ModelClass("edge", "border"))
+    classes = (*ModelCard("a", "unet", {}).classes, ModelClass("edge", "background"))
     with pytest.raises(UtileError, match="tells more than cells"):
-        fine_tune([image], [labels], base(classes=classes), steps=1)
+        fine_tune([image], [labels], base(classes=classes, outputs=()), steps=1)
 
 
 def test_labels_of_another_size_are_refused() -> None:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.card import CARD_KEY, ModelCard, ModelClass, read_card
+from napari_utile.engine.models.card import CARD_KEY, ModelCard, read_card
 from napari_utile.engine.models.library import (
     find_model,
     list_models,
@@ -17,6 +17,7 @@ from napari_utile.engine.models.library import (
     save_model,
     user_model_folder,
 )
+from napari_utile.engine.models.outputs import ModelClass
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
 CONFIG = UNetConfig(width=2, depth=1)
@@ -98,7 +99,7 @@ def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path):
         ({"format": 99}, "format 99"),
         ({"surprise": 1}, "unknown entries: surprise"),
         ({"classes": [{"name": "x", "role": "boss"}]}, "role"),
-        ({"classes": "none"}, "classes is no list"),
+        ({"classes": "none"}, "classes is not a list"),
         ({"config": {"widht": 3}}, "no parameter widht"),
         ({"config": {"width": 9_999}}, "width must be at most"),
         ({"family": "resnet"}, "family 'resnet'"),

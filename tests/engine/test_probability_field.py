@@ -90,7 +90,7 @@ def test_what_a_segmentation_computed_is_read_as_long_as_it_is_kept(small_model,
     assert not field.is_known(window)
     field.lend(result.probabilities[:, 20:100].copy(), (slice(20, 100), slice(0, 140)))
     assert not field.is_known(window)  # nobody kept the copy
-    field.lend(result.probabilities, result.region)
+    field.lend(result.values, result.region)
     with monkeypatch.context() as patch:
         patch.setattr(probability_field, "run_tile", lambda *_: pytest.fail("computed again"))
         assert field.is_known(window)

@@ -128,7 +128,7 @@ def test_another_threshold_runs_no_network(small_model, image):
     result = segment(image, small_model, threshold=0.5)
     lower = InstanceParams(threshold=0.3)
     again = result.relabelled(lower)
-    assert again.probabilities is result.probabilities
+    assert again.values is result.values
     np.testing.assert_array_equal(
         again.labels, segment(image, small_model, **dataclasses.asdict(lower)).labels
     )

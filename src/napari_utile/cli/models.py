@@ -4,6 +4,7 @@ import argparse
 import json
 
 from napari_utile.engine.models.card import read_card
+from napari_utile.engine.models.outputs import Output
 from napari_utile.engine.parameters import to_json
 
 
@@ -50,18 +51,32 @@ def _show(arguments: argparse.Namespace) -> int:
         "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
         "network": f"{card.family} {card.config}",
         "classes": ", ".join(f"{each.name} ({each.role})" for each in card.classes),
-        "channels": ", ".join(card.channels),
+        "outputs": ", ".join(_output_words(each) for each in card.outputs),
+        "relief": card.relief,
+        "channels": ", ".join(
+            f"{each.name} (optional)" if each.optional else each.name for each in card.inputs
+        ),
         "object diameter": f"{card.object_diameter:g} px" if card.object_diameter else "not given",
         "pixel size": f"{card.pixel_size:g} µm" if card.pixel_size else "not given",
         "normalisation": f"percentiles {card.normalization.low:g} and {card.normalization.high:g}",
         "instances": card.instances or "defaults",
+        "confidence": f"at least {card.confidence:g}" if card.confidence is not None else "not measured",
         "licence": card.licence,
         "version": card.version,
     }
     for name, value in rows.items():
         print(f"{name:16} {value}")
+    if card.data:
+        print("data:")
+        for source in card.data:
+            print(f"  {source.name}: {source.images} images, {source.licence} {source.notice}".rstrip())
     for title, entries in (("scores", card.metrics), ("training", card.training)):
         print(f"{title}:")
         for name, value in entries.items():
             print(f"  {name}: {value}")
     return 0
+
+
+def _output_words(output: Output) -> str:
+    words = f"{output.name} ({output.activation}"
+    return f"{words}, {output.channels} channels)" if output.channels > 1 else f"{words})"

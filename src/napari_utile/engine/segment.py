@@ -16,6 +16,7 @@ from napari_utile.engine.inference.prepare import foreground_of, prepare
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, load_model
+from napari_utile.engine.models.outputs import by_name
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
@@ -39,8 +40,8 @@ class Segmentation:
 
     Attributes
     ----------
-    probabilities : (K, Y, X) float32 array
-        They sum to 1 over the classes K.
+    values : (C, Y, X) float32 array
+        All outputs of the model, channel by channel: see `probabilities` and `outputs`.
     mask : (Y, X) bool array
     labels : (Y, X) int32 array
         0 = background, 1..N = instances.
@@ -60,7 +61,7 @@ class Segmentation:
         The pixels that count; all others were made background. None: all count.
     """
 
-    probabilities: Probabilities
+    values: Probabilities = field(repr=False)
     mask: NDArray[np.bool_]
     labels: NDArray[np.int32]
     landscape: Landscape = field(repr=False)
@@ -73,9 +74,19 @@ class Segmentation:
     inside: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
+    def probabilities(self) -> Probabilities:
+        """The class probabilities (K, Y, X), which sum to 1 over the classes."""
+        return self.values[: len(self.model.card.classes)]
+
+    @property
+    def outputs(self) -> dict[str, Probabilities]:
+        """All outputs of the model by name: ``outputs["B"]`` is (Y, X), ``outputs["classes"]`` (K, Y, X)."""
+        return by_name(self.model.card.outputs, self.values)
+
+    @property
     def foreground(self) -> NDArray[np.float32]:
         """The probability (Y, X) that a pixel belongs to an object."""
-        return foreground_of(self.probabilities, self.model.card)
+        return foreground_of(self.values, self.model.card)
 
     def relabelled(self, instances: InstanceParams) -> "Segmentation":
         """Return the same probabilities with mask and labels made by other parameters; no network runs."""
@@ -87,15 +98,15 @@ class Segmentation:
         return replace(self, mask=labels > 0, labels=labels, landscape=landscape, params=params)
 
     def only_inside(self, inside: NDArray[np.bool_]) -> "Segmentation":
-        """Return the same with background outside of (Y, X), also in the probabilities."""
+        """Return the same with background outside of (Y, X), also in the outputs."""
         card, instances = self.model.card, self.params.instances
         assert instances is not None
-        probabilities = self.probabilities * inside
-        background = next((i for i, each in enumerate(card.classes) if each.role == "background"), None)
-        if background is not None:
-            probabilities[background][~inside] = 1.0
-        landscape = cell_landscape(foreground_of(probabilities, card), instances)
-        cut = replace(self, probabilities=probabilities, landscape=landscape, inside=inside)
+        values = self.values * inside
+        for channel, value in enumerate(card.on_background):
+            if value:
+                values[channel][~inside] = value
+        landscape = cell_landscape(foreground_of(values, card), instances)
+        cut = replace(self, values=values, landscape=landscape, inside=inside)
         return cut.relabelled(instances)
 
 

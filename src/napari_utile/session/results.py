@@ -72,7 +72,7 @@ class SegmentResult:
     def nbytes(self) -> int:
         """Bytes that it keeps in memory."""
         made = self.segmentation
-        return int(made.probabilities.nbytes + made.labels.nbytes + made.landscape.nbytes)
+        return int(made.values.nbytes + made.labels.nbytes + made.landscape.nbytes)
 
     @property
     def count(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_utile.engine.inference.activation import activate
 from napari_utile.engine.inference.device import Compute, is_out_of_memory, release_memory
 from napari_utile.engine.inference.heap import kept_heap
 from napari_utile.engine.inference.tile_cache import TileCache
@@ -31,8 +32,8 @@ class TileDone:
         Tiles finished, and in all.
     window : Window
         Where it lies in the plane.
-    probabilities : (K, y, x) float32 array
-        They sum to 1 over K.
+    probabilities : (C, y, x) float32 array
+        All outputs of the model, the class probabilities first.
     """
 
     done: int
@@ -74,8 +75,8 @@ def predict_tiles(
 
     Returns
     -------
-    (K, y, x) float32 array
-        Probabilities of the plan's region.
+    (C, y, x) float32 array
+        All outputs of the model in the plan's region, the class probabilities first.
 
     Raises
     ------
@@ -131,12 +132,13 @@ def _halved(model: Model, tiles: list[tuple[Tile, TilePlan]]) -> deque[tuple[Til
 
 
 def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabilities:
-    """Run the network on one tile and return the probabilities (K, y, x) of its inner part."""
+    """Run the network on one tile and return its outputs (C, y, x) on the inner part, the probabilities first."""
     image = torch.from_numpy(np.ascontiguousarray(mirror_window(plane, tile.outer)))[None]
     image = image.to(device=compute.device, dtype=compute.dtype).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         logits = warm_network(model, compute)(image)[0]
-        probabilities: Probabilities = logits[(slice(None), *tile.local)].float().softmax(dim=0).cpu().numpy()
+        values = activate(logits[(slice(None), *tile.local)].float(), model.card.outputs)
+        probabilities: Probabilities = values.cpu().numpy()
     return probabilities
 
 

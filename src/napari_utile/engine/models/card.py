@@ -12,22 +12,33 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.models.outputs import (
+    CENTRE_DISTANCE,
+    CLASSES,
+    EDGE_DISTANCE,
+    InputChannel,
+    ModelClass,
+    Output,
+    class_output,
+)
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.normalize import Normalization
 
 CARD_KEY = "utile"
-FORMAT = 1
+FORMAT = 2
 LARGEST_FILE = 4 << 30
 """Bytes; the largest network the families allow is far below."""
-ROLES = ("background", "foreground", "border")
+RELIEFS = ("probability", "distances")
 
 
 @dataclass(frozen=True)
-class ModelClass:
-    """One output class: its name, and the role it plays for instances (one of `ROLES`)."""
+class DataSource:
+    """Images that a model was trained on: how many, under which licence, and the notice that it asks for."""
 
     name: str
-    role: str
+    licence: str
+    images: int = 0
+    notice: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,9 +56,14 @@ class ModelCard:
     config : dict
         The family's configuration.
     classes : tuple of ModelClass
-        One for each output channel.
-    channels : tuple of str
-        What each input channel shows.
+        One for each channel of the class probabilities.
+    outputs : tuple of Output
+        What the network's channels are, in their order, the class probabilities first; nothing else by default.
+    relief : str
+        What cells that touch are parted by: ``"probability"`` (with the distance to the background), or
+        ``"distances"`` (the outputs B and C).
+    inputs : tuple of InputChannel
+        What each input channel shows; ``"any"`` by default.
     object_diameter : float or None
         Typical diameter of an object in the training images (pixels); images are rescaled to it on request.
     pixel_size : float or None
@@ -58,9 +74,14 @@ class ModelCard:
     normalization : Normalization
         How grey values are scaled.
     instances : dict
-        The instance parameters that suit this model (see `InstanceParams`); missing ones keep their defaults.
+        The instance parameters that suit this model (see `InstanceParams`) for cells of `object_diameter`;
+        missing ones keep their defaults.
+    confidence : float or None
+        Below this confidence an image does not look like those the model was trained on; None: not known.
+    data : tuple of DataSource
+        What it was trained on.
     training : dict
-        Data, recipe, seed, command, base model: how it was made.
+        Recipe, seed, command, base model: how it was made.
     licence : str
         Of the weights, with the notices of the data.
     metrics : dict
@@ -76,7 +97,9 @@ class ModelCard:
         ModelClass("background", "background"),
         ModelClass("cell", "foreground"),
     )
-    channels: tuple[str, ...] = ("any",)
+    outputs: tuple[Output, ...] = ()
+    relief: str = "probability"
+    inputs: tuple[InputChannel, ...] = ()
     title: str = ""
     description: str = ""
     object_diameter: float | None = None
@@ -84,6 +107,8 @@ class ModelCard:
     scale: float = 1.0
     normalization: Normalization = field(default_factory=Normalization)
     instances: dict[str, Any] = field(default_factory=dict)
+    confidence: float | None = None
+    data: tuple[DataSource, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -95,10 +120,18 @@ class ModelCard:
             raise ValueError(
                 f"A model's name is made of letters, digits, '-', '_' and '.'; got {self.name!r}."
             )
-        if unknown := [each.role for each in self.classes if each.role not in ROLES]:
-            raise ValueError(f"A class's role is one of {', '.join(ROLES)}; got {unknown[0]!r}.")
         if not any(each.role == "foreground" for each in self.classes):
             raise ValueError("A model needs a class with the role 'foreground'.")
+        if not self.outputs:
+            object.__setattr__(self, "outputs", (class_output(len(self.classes)),))
+        self._check_outputs()
+        count = self.config.get("in_channels", 1)
+        if not self.inputs:
+            object.__setattr__(self, "inputs", (InputChannel("any"),) * count)
+        if len(self.inputs) != count:
+            raise ValueError(f"The network reads {count} channel(s), but inputs names {len(self.inputs)}.")
+        if self.inputs[0].optional:
+            raise ValueError("The first input channel cannot be optional.")
         if self.object_diameter is not None and not 1 <= self.object_diameter <= 10_000:
             raise ValueError(
                 f"object_diameter must lie between 1 and 10000 pixels; got {self.object_diameter}."
@@ -106,18 +139,75 @@ class ModelCard:
         if not 0.01 <= self.scale <= 100:
             raise ValueError(f"scale must lie between 0.01 and 100; got {self.scale}.")
 
+    def _check_outputs(self) -> None:
+        names = [each.name for each in self.outputs]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Two outputs have the same name: {', '.join(names)}.")
+        first = self.outputs[0]
+        if first.name != CLASSES or first.activation != "softmax":
+            raise ValueError(f"The first output must be {CLASSES!r}, by softmax; got {first.name!r}.")
+        if first.channels != len(self.classes):
+            raise ValueError(
+                f"The output {CLASSES!r} has {first.channels} channels, "
+                f"but there are {len(self.classes)} classes."
+            )
+        if self.relief not in RELIEFS:
+            raise ValueError(f"relief is one of {', '.join(RELIEFS)}; got {self.relief!r}.")
+        if self.relief == "distances" and not self.has_distances:
+            raise ValueError(
+                f"The relief 'distances' needs the outputs {EDGE_DISTANCE} and {CENTRE_DISTANCE}."
+            )
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What each input channel shows."""
+        return tuple(each.name for each in self.inputs)
+
+    @property
+    def output_channels(self) -> int:
+        """How many channels the network computes."""
+        return sum(each.channels for each in self.outputs)
+
     @property
     def foreground(self) -> tuple[int, ...]:
         """Indices of the classes that are objects."""
         return tuple(index for index, each in enumerate(self.classes) if each.role == "foreground")
+
+    @property
+    def background(self) -> tuple[int, ...]:
+        """Indices of the classes that are not."""
+        return tuple(index for index, each in enumerate(self.classes) if each.role == "background")
+
+    @property
+    def on_background(self) -> tuple[float, ...]:
+        """What each output channel is on the background: all of it the first background class."""
+        first = self.background[0] if self.background else -1
+        classes = [float(index == first) for index in range(len(self.classes))]
+        return (*classes, *(each.background for each in self.outputs[1:] for _ in range(each.channels)))
+
+    @property
+    def has_distances(self) -> bool:
+        """Whether the network predicts B and C."""
+        single = {each.name for each in self.outputs if each.channels == 1}
+        return {EDGE_DISTANCE, CENTRE_DISTANCE} <= single
 
     def to_header(self) -> dict[str, str]:
         """Return the card as a safetensors header holds it."""
         return {CARD_KEY: json.dumps(to_json(self), sort_keys=True)}
 
 
+_TEXTS = ("name", "family", "title", "description", "licence", "version", "relief")
+_OBJECTS = ("config", "instances", "training", "metrics")
+_LISTS: dict[str, type] = {
+    "classes": ModelClass,
+    "outputs": Output,
+    "inputs": InputChannel,
+    "data": DataSource,
+}
+
+
 def card_from_json(values: Any) -> ModelCard:
-    """Make a card from parsed JSON.
+    """Make a card from parsed JSON, of this format or of format 1.
 
     Raises
     ------
@@ -125,37 +215,53 @@ def card_from_json(values: Any) -> ModelCard:
         If something is missing, unknown or of the wrong type.
     """
     if not isinstance(values, dict):
-        raise ValueError("the card is no JSON object")
+        raise ValueError("the card is not a JSON object")
+    if values.get("format") == 1:
+        values = _from_format_1(values)
     if values.get("format") != FORMAT:
-        raise ValueError(f"the card has format {values.get('format')!r}, this version reads format {FORMAT}")
-    known = {each.name: each for each in fields(ModelCard)}
-    if unknown := sorted(set(values) - set(known)):
+        raise ValueError(
+            f"the card has format {values.get('format')!r}, this version reads formats 1 to {FORMAT}"
+        )
+    known = {each.name for each in fields(ModelCard)}
+    if unknown := sorted(set(values) - known):
         raise ValueError(f"the card has unknown entries: {', '.join(unknown)}")
     if missing := sorted({"name", "family", "config", "classes"} - set(values)):
         raise ValueError(f"the card lacks {', '.join(missing)}")
-    for name, kind in {
-        "config": dict,
-        "instances": dict,
-        "training": dict,
-        "metrics": dict,
-        "classes": list,
-    }.items():
+    kinds = dict.fromkeys(_OBJECTS, dict) | dict.fromkeys(_LISTS, list) | dict.fromkeys(_TEXTS, str)
+    words = {dict: "a JSON object", list: "a list", str: "text"}
+    for name, kind in kinds.items():
         if name in values and not isinstance(values[name], kind):
-            raise ValueError(f"the card's {name} is no {kind.__name__}")
-    for name in ("name", "family", "title", "description", "licence", "version"):
-        if name in values and not isinstance(values[name], str):
-            raise ValueError(f"the card's {name} is no text")
+            raise ValueError(f"the card's {name} is not {words[kind]}")
     values = dict(values)
-    values["classes"] = tuple(from_json(ModelClass, _mapping(each)) for each in values["classes"])
-    values["channels"] = tuple(str(each) for each in values.get("channels", ("any",)))
+    for name, entry in _LISTS.items():
+        if name in values:
+            values[name] = tuple(from_json(entry, _mapping(name, each)) for each in values[name])
     if "normalization" in values:
-        values["normalization"] = from_json(Normalization, _mapping(values["normalization"]))
+        values["normalization"] = from_json(Normalization, _mapping("normalization", values["normalization"]))
     return ModelCard(**values)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _from_format_1(values: dict[str, Any]) -> dict[str, Any]:
+    """Say in format 2 what a card of format 1 says: classes alone, of which borders are background."""
+    values = {**values, "format": FORMAT}
+    if isinstance(classes := values.get("classes"), list):
+        values["classes"] = [
+            {**each, "role": "background"}
+            if isinstance(each, dict) and each.get("role") == "border"
+            else each
+            for each in classes
+        ]
+    names = values.pop("channels", [])
+    if isinstance(names, list) and len(names) == _mapping("config", values.get("config")).get(
+        "in_channels", 1
+    ):
+        values["inputs"] = [{"name": str(each)} for each in names]
+    return values
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError("the card's classes and normalization must be JSON objects")
+        raise ValueError(f"the card's {name} must be made of JSON objects")
     return value
 
 

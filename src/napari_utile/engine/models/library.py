@@ -141,9 +141,10 @@ def _check_weights(network: Network, weights: dict[str, Tensor], card: ModelCard
         )
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
         raise UtileError(f"{path.name} holds weights that are not finite: the file is damaged.")
-    if len(card.classes) != card.config.get("classes", 2):
+    if card.output_channels != network.config.classes:
         raise UtileError(
-            f"The card of {path.name} names {len(card.classes)} classes, the network has another number."
+            f"The card of {path.name} describes {card.output_channels} output channels, "
+            f"the network has {network.config.classes}."
         )
 
 
@@ -178,8 +179,10 @@ def save_model(
 
 
 def fingerprint_of(card: ModelCard, network: Network) -> str:
-    """Return the SHA-256 of family, configuration, normalisation and weights."""
+    """Return the SHA-256 of family, configuration, normalisation, outputs other than classes, and weights."""
     digest = hashlib.sha256(repr((card.family, sorted(card.config.items()), card.normalization)).encode())
+    if len(card.outputs) > 1:
+        digest.update(repr([(each.name, each.channels, each.activation) for each in card.outputs]).encode())
     for key, value in sorted(network.state_dict().items()):
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

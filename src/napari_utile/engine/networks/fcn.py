@@ -37,7 +37,8 @@ class FCNConfig:
         int, Bounds(1, 64, label="Input channels", help="Image channels the network reads.")
     ] = 1
     classes: Annotated[
-        int, Bounds(2, 64, label="Classes", help="Background and what is to be told from it.")
+        int,
+        Bounds(2, 64, label="Classes", help="Output channels: one a class, and those of further outputs."),
     ] = 2
     width: Annotated[
         int, Bounds(1, 256, label="Width", help="Channels of the first block; the head has 64 times as many.")

@@ -154,7 +154,7 @@ def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneReco
         pixels=sha256_of(segmentation.plane.data),
         low=tuple(segmentation.limits.low),
         high=tuple(segmentation.limits.high),
-        probabilities=sha256_of(segmentation.probabilities),
+        probabilities=sha256_of(segmentation.values),
         labels=sha256_of(segmentation.labels),
         cells=int(segmentation.labels.max(initial=0)),
         inside=None if segmentation.inside is None else runs_of(segmentation.inside),

@@ -117,7 +117,7 @@ class FineTuning:
         held_out: Sequence[AnnotatedImage] = (),
         name: str = "my-model",
     ) -> None:
-        if [each.role for each in base.card.classes] != ["background", "foreground"]:
+        if base.card.output_channels != 2 or base.card.foreground != (1,):
             raise UtileError(
                 f"{base.card.name} tells more than cells from background: it cannot be trained further."
             )

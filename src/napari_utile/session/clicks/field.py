@@ -128,7 +128,7 @@ class FieldStore:
             made.limits if made is not None else None,
         )
         if made is not None:
-            field.lend(made.probabilities, made.region)
+            field.lend(made.values, made.region)
         yield
         warm_network(model, field.compute)
         suggested = suggested_instances(model.card)
