@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.inference.activation import activate
 from napari_utile.engine.inference.device import Compute, is_out_of_memory, release_memory
+from napari_utile.engine.inference.exact import exact_float32
 from napari_utile.engine.inference.heap import kept_heap
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.tiling import Tile, TilePlan, halve
@@ -135,7 +136,7 @@ def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabil
     """Run the network on one tile and return its outputs (C, y, x) on the inner part, the probabilities first."""
     image = torch.from_numpy(np.ascontiguousarray(mirror_window(plane, tile.outer)))[None]
     image = image.to(device=compute.device, dtype=compute.dtype).contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode():
+    with torch.inference_mode(), exact_float32():
         logits = warm_network(model, compute)(image)[0]
         values = activate(logits[(slice(None), *tile.local)].float(), model.card.outputs)
         probabilities: Probabilities = values.cpu().numpy()

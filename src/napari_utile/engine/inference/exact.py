@@ -1,0 +1,45 @@
+"""float32 that is float32: no rounding to TF32 or bfloat16 in our own calls, and nobody's settings changed."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+_lock = threading.Lock()
+_users = 0
+_before: list[Any] = []
+
+
+def _switches() -> list[tuple[Any, str, Any]]:
+    """List torch's switches (owner, name, value for full precision); torch 2.9 renamed them and dislikes a mixture."""
+    backends: Any = torch.backends
+    if hasattr(backends.cuda.matmul, "fp32_precision"):
+        owners = backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul
+        return [(owner, "fp32_precision", "ieee") for owner in owners]
+    return [(owner, "allow_tf32", False) for owner in (backends.cudnn, backends.cuda.matmul)]
+
+
+@contextlib.contextmanager
+def exact_float32() -> Iterator[None]:
+    """Compute float32 in full precision within the block; afterwards torch is set as it was.
+
+    The switches belong to the process, so blocks that run at once share them: the first one in sets, the last one out
+    puts back. Hold it around single calls only, never across a yield.
+    """
+    global _users, _before
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _before = [getattr(owner, name) for owner, name, _ in _switches()]
+            for owner, name, value in _switches():
+                setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                for (owner, name, _), value in zip(_switches(), _before, strict=True):
+                    setattr(owner, name, value)
