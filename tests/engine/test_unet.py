@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_utile.engine.inference.warm import folded, rectify_at_once
+from napari_utile.engine.inference.fused import folded, rectify_at_once
 from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 

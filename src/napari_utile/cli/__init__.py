@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import napari_utile
 
@@ -49,9 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     What a user can put right (:class:`~napari_utile.engine.errors.UtileError`, a bad value) ends in one
     sentence on standard error and the status 1, an interruption in 130.
     """
-    from napari_utile.engine.errors import UtileError
+    from napari_utile.engine.errors import UtileError, UtileWarning
 
     parsed = make_parser().parse_args(arguments)
+    usual = warnings.formatwarning
+
+    def one_line(message: Any, category: Any, *where: Any, **more: Any) -> str:
+        if issubclass(category, UtileWarning):
+            return f"utile {parsed.command}: {message}\n"
+        return usual(message, category, *where, **more)
+
+    warnings.formatwarning = one_line
     try:
         return int(parsed.run(parsed))
     except (UtileError, ValueError) as error:
@@ -60,3 +70,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    finally:
+        warnings.formatwarning = usual

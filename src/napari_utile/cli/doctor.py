@@ -1,6 +1,7 @@
 """`utile doctor`: what works on this computer, what is missing, and the line that installs it."""
 
 import argparse
+import itertools
 import os
 import platform
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from napari_utile.cli.system_libraries import XVFB, find_missing, install_line
+from napari_utile.engine.errors import UtileError
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,25 @@ def qt() -> Iterator[Finding]:
 
 
 def compute() -> Iterator[Finding]:
-    """Say which device and precision `auto` chooses."""
-    from napari_utile.engine.inference.device import choose_compute
+    """Say which device and precision `auto` chooses, how fast each is, and whether it computes what the CPU does."""
+    from napari_utile.engine.inference.device import available_devices, choose_compute
+    from napari_utile.engine.inference.device_check import DTYPES, check_device
 
+    for device, precision in itertools.product(available_devices(), DTYPES):
+        name = f"{device} {precision}"
+        try:
+            check = check_device(device, precision, anew=True)
+        except UtileError as error:
+            yield Finding(name, str(error))
+            continue
+        detail = (
+            f"{check.gflops:.0f} GFLOP/s, probabilities within {check.difference:.1g} of the CPU's in float32"
+        )
+        remedy = None if check.agrees else "update torch and the driver; until then, --device cpu"
+        yield Finding(name, detail, remedy)
     chosen = choose_compute()
     gigabytes = chosen.memory_bytes / 1e9
-    yield Finding("compute", f"{chosen.device}, {chosen.precision}, {gigabytes:.1f} GB for tiles")
+    yield Finding("auto", f"{chosen.device}, {chosen.precision}, {gigabytes:.1f} GB for tiles")
     if chosen.device == "cpu" and shutil.which("nvidia-smi"):
         yield Finding(
             "graphics card",

@@ -17,6 +17,7 @@ from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
     from napari_utile.engine.files.image_file import ImageFile
+    from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.segment import Segmentation
 
@@ -47,6 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image; return 0, or 1 where some failed."""
     from napari_utile.engine.files.images import find_images, read_image
+    from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.segment import suggested_instances
 
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(chosen.get("model", SegmentParams().model))
     instances = suggested_instances(model.card, **given(arguments, InstanceParams))
     params = SegmentParams(**chosen, instances=instances)
+    compute = choose_compute(params.device, params.precision)
     if not arguments.estimate:
         _make_folder(arguments.output)
     failed = 0
@@ -65,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.estimate:
                 _print_estimate(image, model, params)
             else:
-                _segment_file(image, model, params, arguments)
+                _segment_file(image, model, params, compute, arguments)
         except (UtileError, ValueError, MemoryError, OSError) as error:
             failed += 1
             print(f"{path}: {error or 'the memory is not enough'}", file=sys.stderr)
@@ -93,7 +96,11 @@ def _make_folder(folder: Path) -> None:
 
 
 def _segment_file(
-    image: "ImageFile", model: "Model", params: "SegmentParams", arguments: argparse.Namespace
+    image: "ImageFile",
+    model: "Model",
+    params: "SegmentParams",
+    compute: "Compute",
+    arguments: argparse.Namespace,
 ) -> None:
     from napari_utile.engine.files.images import write_image, write_labels
     from napari_utile.engine.planes.axes import plane_from_array
@@ -110,7 +117,7 @@ def _segment_file(
         plane = plane_from_array(
             image.data, image.axes, index=index, name=image.name, pixel_size=image.pixel_size, unit=image.unit
         )
-        steps = segment_steps(plane, params, model=model)
+        steps = segment_steps(plane, params, model=model, compute=compute)
         where = " ".join([image.path.name, *(f"{axis}{number}" for axis, number in index.items())])
         with tqdm(desc=where, unit="tile", disable=True if arguments.quiet else None, leave=False) as bar:
             while True:

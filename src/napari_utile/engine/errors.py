@@ -1,4 +1,6 @@
-"""The one exception for what a user can put right."""
+"""What a user is told in one sentence: an error that can be put right, a warning."""
+
+import warnings
 
 
 class UtileError(Exception):
@@ -6,3 +8,12 @@ class UtileError(Exception):
 
     It is deliberately no ``RuntimeError``: generator workers of napari and superqt lose those.
     """
+
+
+class UtileWarning(UserWarning):
+    """Something about a result that the user should know; napari shows it as a notification."""
+
+
+def warn(sentence: str) -> None:
+    """Tell the user once; the command line prints it as a line, napari shows a notification."""
+    warnings.warn(sentence, UtileWarning, stacklevel=3)

@@ -1,13 +1,14 @@
 """Where and how precisely to compute, and how much memory a job may take."""
 
 import gc
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from napari_utile.engine.compute_params import DEVICES, PRECISIONS
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, warn
+from napari_utile.engine.inference.device_check import DTYPES, difference_from_cpu
 from napari_utile.engine.inference.tiling import TileBudget
 
 CPU_FETCH_GFLOP_PER_MB = 0.1
@@ -39,7 +40,7 @@ class Compute:
     @property
     def dtype(self) -> torch.dtype:
         """The torch type of this precision."""
-        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        return DTYPES[self.precision]
 
     @property
     def tile_budget(self) -> TileBudget:
@@ -56,6 +57,9 @@ class Compute:
 def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     """Choose the device and the precision, and measure the memory at hand.
 
+    A device other than the CPU is compared with the CPU on first use, see `check_device`. Where it cannot compute, or
+    computes something else, ``auto`` takes the next one and warns; a device asked for by name is used, with a warning.
+
     Parameters
     ----------
     device : {"auto", "cuda", "mps", "cpu"}
@@ -66,7 +70,7 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     Raises
     ------
     UtileError
-        If this computer has no such device.
+        If this computer has no such device, or it cannot compute in this precision.
     ValueError
         If the names are unknown.
     """
@@ -75,14 +79,46 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
     there = available_devices()
-    if device == "auto":
-        device = there[0]
-    elif device not in there:
+    if device != "auto" and device not in there:
         raise UtileError(
             f"This computer has no usable {device} device; choose one of {', '.join(there)}, or auto."
         )
-    if precision == "auto":
-        precision = "bfloat16" if _fast_bfloat16(device) else "float32"
+    problems: list[str] = []
+    doubtful: Compute | None = None
+    for candidate in _candidates(there if device == "auto" else (device,), precision):
+        try:
+            problem = difference_from_cpu(*candidate)
+        except UtileError as error:
+            problems.append(str(error))
+            continue
+        if problem is None:
+            if problems:
+                warn(f"{problems[0]} {_words(*candidate)} is used instead.")
+            return _budgeted(*candidate)
+        problems.append(problem)
+        doubtful = doubtful or _budgeted(*candidate)
+    if doubtful is None:
+        raise UtileError(problems[0])
+    warn(f"{problems[0]} Check the result, or choose cpu.")
+    return doubtful
+
+
+def _candidates(devices: Sequence[str], precision: str) -> Iterator[tuple[str, str]]:
+    """Yield devices with precisions, the fastest first."""
+    for device in devices:
+        if precision != "auto":
+            yield device, precision
+            continue
+        if _fast_bfloat16(device):
+            yield device, "bfloat16"
+        yield device, "float32"
+
+
+def _words(device: str, precision: str) -> str:
+    return f"{'The CPU' if device == 'cpu' else f'The device {device}'} in {precision}"
+
+
+def _budgeted(device: str, precision: str) -> Compute:
     budget = _memory_budget(device)
     if device == "cpu":
         return Compute(device, precision, budget, 500.0, CPU_FETCH_GFLOP_PER_MB)
@@ -115,6 +151,8 @@ def _memory_budget(device: str) -> int:
     if device == "cuda":
         free, _ = torch.cuda.mem_get_info()
         return int(0.7 * free)
+    import psutil
+
     available = psutil.virtual_memory().available
     if device == "mps":
         return int(0.4 * available)
