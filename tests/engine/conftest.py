@@ -8,6 +8,7 @@ from torch import nn
 
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, fingerprint_of
+from napari_utile.engine.models.outputs import DISTANCES, class_output
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
 
@@ -47,3 +48,10 @@ def several_models() -> dict[tuple[int, int, bool], Model]:
         kind: trained_like(UNetConfig(depth=kind[0], width=kind[1], batch_norm=kind[2]), seed=kind[0])
         for kind in kinds
     }
+
+
+@pytest.fixture(scope="session")
+def distances_model() -> Model:
+    """A U-Net that predicts two classes and the distances B and C."""
+    outputs = (class_output(2), *DISTANCES)
+    return trained_like(UNetConfig(width=4, depth=1, batch_norm=True, classes=4), outputs=outputs)

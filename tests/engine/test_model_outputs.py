@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from napari_utile.engine.inference.activation import activate
 from napari_utile.engine.models.card import CARD_KEY, ModelCard, card_from_json, read_card
-from napari_utile.engine.models.library import Model, fingerprint_of, load_model, save_model
+from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.models.outputs import (
     DISTANCES,
     InputChannel,
@@ -31,14 +31,6 @@ def card(config=CONFIG, outputs=WITH_DISTANCES, **changes):
         **{"name": "tiny", "family": "unet", "config": dataclasses.asdict(config), "outputs": outputs}
         | changes
     )
-
-
-@pytest.fixture(scope="module")
-def distances_model() -> Model:
-    torch.manual_seed(0)
-    network = UNet(CONFIG).eval().requires_grad_(False)
-    network.head.weight.data *= 3
-    return Model(card(), network, fingerprint_of(card(), network))
 
 
 def test_a_card_of_format_1_opens_as_classes_alone_and_its_borders_are_background(tmp_path) -> None:

@@ -12,7 +12,7 @@ from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, 
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.predict import Probabilities, predict_tiles
-from napari_utile.engine.inference.prepare import foreground_of, prepare
+from napari_utile.engine.inference.prepare import foreground_of, height_from, prepare
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, load_model
@@ -92,7 +92,7 @@ class Segmentation:
         """Return the same probabilities with mask and labels made by other parameters; no network runs."""
         before, landscape = self.params.instances, self.landscape
         if before is None or before.landscape_key != instances.landscape_key:
-            landscape = cell_landscape(self.foreground, instances)
+            landscape = _landscape(self.values, self.model.card, instances)
         labels = label_cells(landscape, instances)
         params = replace(self.params, instances=instances)
         return replace(self, mask=labels > 0, labels=labels, landscape=landscape, params=params)
@@ -105,7 +105,7 @@ class Segmentation:
         for channel, value in enumerate(card.on_background):
             if value:
                 values[channel][~inside] = value
-        landscape = cell_landscape(foreground_of(values, card), instances)
+        landscape = _landscape(values, card, instances)
         cut = replace(self, values=values, landscape=landscape, inside=inside)
         return cut.relabelled(instances)
 
@@ -167,7 +167,7 @@ def segment_steps(
         window, preview = ready.preview(tile)
         yield Progress(tile.done, tile.total, window, preview)
     instances = params.instances or suggested_instances(model.card)
-    landscape = cell_landscape(foreground_of(probabilities, model.card), instances)
+    landscape = _landscape(probabilities, model.card, instances)
     labels = label_cells(landscape, instances)
     params = replace(params, instances=instances)
     return Segmentation(
@@ -235,6 +235,10 @@ def segment(
         instances=suggested_instances(loaded.card, **instances),
     )
     return finish(segment_steps(plane, params, model=loaded, region=region))
+
+
+def _landscape(values: Probabilities, card: ModelCard, instances: InstanceParams) -> Landscape:
+    return cell_landscape(foreground_of(values, card), instances, height_from(values, card))
 
 
 def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:

@@ -170,7 +170,10 @@ def foreground_mask(
 
 
 def label_instances(
-    foreground_probability: FloatArray, mask: BoolArray, params: InstanceParams
+    foreground_probability: FloatArray,
+    mask: BoolArray,
+    params: InstanceParams,
+    height: npt.NDArray[np.float32] | None = None,
 ) -> LabelArray:
     """Label the cells of a mask.
 
@@ -182,6 +185,8 @@ def label_instances(
         As `foreground_mask` gives it; pixels outside are background.
     params : InstanceParams
         `minimum_size`, `split` and `grow` are used.
+    height : (Y, X) float32 array, optional
+        As for `climbing_relief`.
 
     Returns
     -------
@@ -198,11 +203,15 @@ def label_instances(
     mask = np.asarray(mask, dtype=bool)
     if mask.shape != probability.shape:
         raise ValueError(f"The mask has shape {mask.shape}, the probability map {probability.shape}.")
-    landscape = landscape_of(runs_of(mask), probability)
+    landscape = landscape_of(runs_of(mask), probability, height)
     return _labels(landscape, landscape.cells(params.split, params.minimum_size) + 1, params.grow)
 
 
-def cell_landscape(foreground_probability: FloatArray, params: InstanceParams) -> Landscape:
+def cell_landscape(
+    foreground_probability: FloatArray,
+    params: InstanceParams,
+    height: npt.NDArray[np.float32] | None = None,
+) -> Landscape:
     """Find all that the cells depend on and that `minimum_size`, `split` and `grow` leave as it is.
 
     Parameters
@@ -211,6 +220,8 @@ def cell_landscape(foreground_probability: FloatArray, params: InstanceParams) -
         Probability that a pixel belongs to a cell, 0..1. NaN counts as background.
     params : InstanceParams
         `threshold` and `fill_holes` are used.
+    height : (Y, X) float32 array, optional
+        As for `climbing_relief`.
 
     Raises
     ------
@@ -218,7 +229,7 @@ def cell_landscape(foreground_probability: FloatArray, params: InstanceParams) -
         If the probability is not two-dimensional.
     """
     probability = _plane(foreground_probability)
-    return landscape_of(_filled(probability, params), probability)
+    return landscape_of(_filled(probability, params), probability, height)
 
 
 def label_cells(landscape: Landscape, params: InstanceParams) -> LabelArray:

@@ -1,9 +1,9 @@
 """Separate cells that hang together: steepest-ascent watershed, basins merged by the depth of their valley.
 
-The relief is the distance to the background times the cell probability: it dips both where the outline is
-narrow and where the network is unsure. Each pixel climbs to its highest 4-neighbour until it stands on a
-summit; the pixels of one summit are a basin [1]_. Two basins are one cell unless the pass between them is low
-compared with the lower of their summits [2]_.
+The relief is the distance to the background times the cell probability, which dips both where the outline is
+narrow and where the network is unsure, or what the network itself says of heights (see `relief`). Each pixel climbs
+to its highest 4-neighbour until it stands on a summit; the pixels of one summit are a basin [1]_. Two basins are one
+cell unless the pass between them is low compared with the lower of their summits [2]_.
 
 References
 ----------
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_utile.engine.cells.distance import distance_to_background
+from napari_utile.engine.cells.relief import climbing_relief
 from napari_utile.engine.cells.runs import Runs, connected, runs_of, sums
 
 BoolArray = npt.NDArray[np.bool_]
@@ -26,8 +26,6 @@ FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int32]
 IndexArray = npt.NDArray[np.integer[Any]]
 
-# How much a dip of the probability counts beside a narrow outline; chosen on training images.
-PROBABILITY_POWER = 2.0
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
 # The neighbours in raster order; a pixel is its own third.
@@ -126,18 +124,18 @@ class Landscape:
         return cell
 
 
-def landscape_of(mask: Runs, probability: FloatArray) -> Landscape:
+def landscape_of(mask: Runs, probability: FloatArray, height: FloatArray | None = None) -> Landscape:
     """Find the basins of a mask and the passes between them.
 
     Parameters
     ----------
     mask : Runs
         With the values True and False.
-    probability : (Y, X) float32 array
-        Cell probability, 0..1.
+    probability, height
+        As for `climbing_relief`.
     """
     inside = mask.paint(mask.values)
-    relief = climbing_relief(inside, probability, outside=-1)
+    relief = climbing_relief(inside, probability, -1, height)
     summits, basins = _climb(relief, inside)
     runs = runs_of(basins)
     low, high, height = _passes(relief, inside, basins, runs)
@@ -154,7 +152,11 @@ def landscape_of(mask: Runs, probability: FloatArray) -> Landscape:
 
 
 def split_components(
-    mask: BoolArray, probability: FloatArray, strength: float, minimum_size: int = 0
+    mask: BoolArray,
+    probability: FloatArray,
+    strength: float,
+    minimum_size: int = 0,
+    height: FloatArray | None = None,
 ) -> LabelArray:
     """Cut the connected components of a mask into cells at their necks.
 
@@ -165,26 +167,16 @@ def split_components(
         Cell probability, 0..1.
     strength, minimum_size
         As for `Landscape.cells`.
+    height : (Y, X) float32 array, optional
+        As for `climbing_relief`.
 
     Returns
     -------
     (Y, X) int32 array
         0 is background; the parts' ids are distinct and in no particular order.
     """
-    landscape = landscape_of(runs_of(mask), probability)
+    landscape = landscape_of(runs_of(mask), probability, height)
     return landscape.paint(landscape.cells(strength, minimum_size) + 1)
-
-
-def climbing_relief(mask: BoolArray, probability: FloatArray, outside: float = 0) -> FloatArray:
-    """Distance to the background in pixels, lowered where cell probability is low; `outside` on the background."""
-    relief = distance_to_background(mask)
-    for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
-        rows = slice(top, top + _ROWS_AT_ONCE)
-        likely = np.minimum(np.fmax(probability[rows], 0), 1)  # NaN is 0
-        relief[rows] *= likely**PROBABILITY_POWER
-        if outside:
-            relief[rows] += ~mask[rows] * np.float32(outside)
-    return relief
 
 
 def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArray]:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_utile.engine.cells.watershed import climbing_relief, split_components
+from napari_utile.engine.cells.relief import climbing_relief
+from napari_utile.engine.cells.watershed import split_components
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.cells.relief import height_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import Probabilities, TileDone
 from napari_utile.engine.inference.tiling import TilePlan, plan_tiles
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits
@@ -135,6 +137,14 @@ def scale_factors(plane: ImagePlane, card: ModelCard, diameter: float | None) ->
             y, x = (size * unit / card.pixel_size for size in plane.pixel_size)
             return y, x
     return card.scale, card.scale
+
+
+def height_from(values: Probabilities, card: ModelCard) -> NDArray[np.float32] | None:
+    """Return the height (Y, X) by which cells are told apart, None where the card leaves it to the probability."""
+    if card.relief != "distances":
+        return None
+    named = by_name(card.outputs, values)
+    return height_of(named[EDGE_DISTANCE], named[CENTRE_DISTANCE])
 
 
 def foreground_of(probabilities: Probabilities, card: ModelCard) -> NDArray[np.float32]:
