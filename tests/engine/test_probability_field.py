@@ -10,6 +10,7 @@ from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.windows import Window
 
 FLOAT32 = SegmentParams(device="cpu", precision="float32")
 
@@ -64,7 +65,7 @@ def test_only_what_lies_around_the_window_is_computed_in_one_run_and_only_once(s
         probability_field, "run_tile", lambda *args: computed.append(args[2].inner) or run(*args)
     )
     field = ProbabilityField(plane_from_array(picture(0, (3000, 3000))), small_model, FLOAT32, TileCache())
-    window = (slice(1500, 1510), slice(1500, 1510))
+    window = Window(slice(1500, 1510), slice(1500, 1510))
     assert not field.is_known(window)
     first = field.read(window)
     assert len(computed) == 1
@@ -74,7 +75,7 @@ def test_only_what_lies_around_the_window_is_computed_in_one_run_and_only_once(s
     assert field.is_known(window)
     assert np.array_equal(field.read(window), first)
     assert len(computed) == 1
-    field.read((slice(1500, 1510), slice(1500, 1600)))
+    field.read(Window(slice(1500, 1510), slice(1500, 1600)))
     assert len(computed) == 2
 
 
@@ -84,11 +85,11 @@ def test_what_a_segmentation_computed_is_read_as_long_as_it_is_kept(small_model,
     params = SegmentParams(device="cpu", precision="float32", diameter=diameter)
     result = segmented(image, small_model, params)
     field = ProbabilityField(plane_from_array(image), small_model, params, TileCache())
-    window = (slice(30, 90), slice(0, 140))
+    window = Window(slice(30, 90), slice(0, 140))
     expected = field.read(window)
     field = ProbabilityField(plane_from_array(image), small_model, params, TileCache())
     assert not field.is_known(window)
-    field.lend(result.probabilities[:, 20:100].copy(), (slice(20, 100), slice(0, 140)))
+    field.lend(result.probabilities[:, 20:100].copy(), Window(slice(20, 100), slice(0, 140)))
     assert not field.is_known(window)  # nobody kept the copy
     field.lend(result.values, result.region)
     with monkeypatch.context() as patch:
@@ -100,7 +101,7 @@ def test_what_a_segmentation_computed_is_read_as_long_as_it_is_kept(small_model,
 
 def test_pixels_of_another_key_or_model_are_not_taken(small_model, several_models):
     cache = TileCache()
-    window = (slice(0, 40), slice(0, 40))
+    window = Window(slice(0, 40), slice(0, 40))
     one = ProbabilityField(plane_from_array(picture(1, (64, 64))), small_model, FLOAT32, cache, "one")
     one.read(window)
     other = ProbabilityField(plane_from_array(picture(2, (64, 64))), small_model, FLOAT32, cache, "other")
@@ -114,14 +115,14 @@ def test_pixels_of_another_key_or_model_are_not_taken(small_model, several_model
 def test_a_read_can_be_stopped_before_each_tile(small_model, monkeypatch):
     monkeypatch.setattr(probability_field, "run_tile", lambda *args: pytest.fail("a tile was computed"))
     field = ProbabilityField(plane_from_array(picture(0, (64, 64))), small_model, FLOAT32, TileCache())
-    steps = field.read_steps((slice(0, 9), slice(0, 9)))
+    steps = field.read_steps(Window(slice(0, 9), slice(0, 9)))
     next(steps)
     steps.close()
 
 
 def test_a_lack_of_memory_shrinks_the_tiles_and_not_the_answer(small_model, monkeypatch):
     plane = plane_from_array(picture(5, (90, 90)))
-    window = (slice(10, 80), slice(5, 60))
+    window = Window(slice(10, 80), slice(5, 60))
     expected = ProbabilityField(plane, small_model, FLOAT32, TileCache()).read(window)
 
     def too_large(*_):

@@ -8,6 +8,7 @@ from napari_utile.engine.cells.instances import InstanceParams, foreground_mask,
 from napari_utile.engine.clicks import prompts
 from napari_utile.engine.clicks.prompts import Cell, cell_at, cell_from_mask
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.windows import Window
 
 
 class Reader:
@@ -109,7 +110,7 @@ def test_a_small_cell_needs_one_small_window_of_a_large_image():
     probability[240:260, 230:250] = 0.9
     reader = Reader(probability)
     cell = cell_at(reader, (500, 500), (250, 240), InstanceParams())
-    assert cell.window == (slice(240, 260), slice(230, 250))
+    assert cell.window == Window(slice(240, 260), slice(230, 250))
     assert cell.mask.all()
     assert len(reader.windows) == 1
 
@@ -168,10 +169,10 @@ def test_a_cell_knows_its_pixels():
     mask = np.zeros((6, 7), dtype=bool)
     mask[2, 3:5] = True
     cell = cell_from_mask(mask, (10, 20))
-    assert cell.window == (slice(12, 13), slice(23, 25))
+    assert cell.window == Window(slice(12, 13), slice(23, 25))
     assert cell.area == 2
     assert (12, 24) in cell
     assert (12, 25) not in cell
     assert [index.tolist() for index in cell.indices()] == [[12, 12], [23, 24]]
-    assert cell.same_pixels(Cell((slice(12, 13), slice(23, 25)), np.ones((1, 2), dtype=bool)))
+    assert cell.same_pixels(Cell(Window(slice(12, 13), slice(23, 25)), np.ones((1, 2), dtype=bool)))
     assert cell_from_mask(np.zeros((3, 3), dtype=bool)) is None

@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.clicks.markers import Marker
+from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.actions import Clicks
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, joined_edits
 from napari_utile.session.clicks.view import accept_all, rate_cells
@@ -235,7 +236,7 @@ def test_markers_on_nothing_leave_their_cells_as_they_are(plane):
 def test_accepting_all_takes_every_certain_cell_in_view_as_one_edit(plane):
     plane.labels[20:30, 65:75] = 9
     plane.clicks.next_label = 10
-    outcome = plane.do(accept_all(plane.clicks, (slice(0, 50), slice(0, 90)), 0.3))
+    outcome = plane.do(accept_all(plane.clicks, Window(slice(0, 50), slice(0, 90)), 0.3))
     assert outcome.cells == (10, 11)
     assert len(plane.history) == 1
     assert set(np.unique(plane.labels)) == {0, 9, 10, 11}
@@ -246,24 +247,24 @@ def test_accepting_all_takes_every_certain_cell_in_view_as_one_edit(plane):
 
 def test_accepting_leaves_out_the_unsure_and_what_is_out_of_view(plane):
     plane.clicks.field = FixedField(plane.probability * np.where(np.arange(90) > 50, 0.7, 1))
-    outcome = plane.do(accept_all(plane.clicks, (slice(0, 50), slice(0, 90)), 0.6))
+    outcome = plane.do(accept_all(plane.clicks, Window(slice(0, 50), slice(0, 90)), 0.6))
     assert "1 less certain" in outcome.message
     assert plane.labels[25, 70] == 0
     fresh = Plane()
-    fresh.do(accept_all(fresh.clicks, (slice(0, 50), slice(60, 90)), 0.3))
+    fresh.do(accept_all(fresh.clicks, Window(slice(0, 50), slice(60, 90)), 0.3))
     assert np.unique(fresh.labels).tolist() == [0, 1]
     assert fresh.labels[25, 70] == 1
 
 
 def test_too_much_in_view_is_refused(plane):
-    message = finish(accept_all(plane.clicks, (slice(0, 5000), slice(0, 5000)), 0.5)).message
+    message = finish(accept_all(plane.clicks, Window(slice(0, 5000), slice(0, 5000)), 0.5)).message
     assert "Zoom in" in message
 
 
 def test_unsure_cells_come_first(plane):
-    plane.do(accept_all(plane.clicks, (slice(0, 50), slice(0, 90)), 0.3))
+    plane.do(accept_all(plane.clicks, Window(slice(0, 50), slice(0, 90)), 0.3))
     dim = FixedField(plane.probability * np.where(np.arange(90) > 50, 0.6, 1))
-    steps = rate_cells(dim, plane.labels, (slice(0, 50), slice(0, 90)))
+    steps = rate_cells(dim, plane.labels, Window(slice(0, 50), slice(0, 90)))
     try:
         while True:
             next(steps)
@@ -311,7 +312,7 @@ def test_a_plane_of_a_stack_is_read_and_indexed_in_place():
     assert stack[2, 5, 1, 7] == 9
     assert plane.at((5, 7)) == 9
     box, mask = plane.object_at((5, 7))
-    assert box == (slice(5, 6), slice(7, 8))
+    assert box == Window(slice(5, 6), slice(7, 8))
     assert mask.all()
     with pytest.raises(ValueError, match="two axes"):
         LabelPlane(stack, (slice(None),) * 4)
@@ -330,6 +331,6 @@ def test_on_a_large_plane_only_the_surroundings_of_a_cell_are_searched():
 
     data = Watched()
     box, mask = LabelPlane(data, (slice(None), slice(None))).object_at((50_010, 50_000))
-    assert box == (slice(49_901, 50_100), slice(49_981, 50_020))
+    assert box == Window(slice(49_901, 50_100), slice(49_981, 50_020))
     assert mask.all()
     assert data.largest < 1000

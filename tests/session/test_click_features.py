@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.features import CellTable
 from napari_utile.session.clicks.label_plane import LabelPlane
 
@@ -32,7 +33,7 @@ def plane_of(labels):
 
 def test_rows_come_change_go_and_come_back_with_their_cells(labels):
     table = table_of(labels)
-    window = (slice(2, 6), slice(3, 8))
+    window = Window(slice(2, 6), slice(3, 8))
     labels[window] = 4
     table.note({4: window})
     features = table.update(plane_of(labels), {}, Known(np.full((20, 30), 0.5)))
@@ -69,7 +70,9 @@ def test_labels_in_chunks_are_read_once_however_many_cells_there_are(labels):
     table, kept = table_of(labels), table_of(labels)
     for number in range(1, 6):
         labels[3 * number : 3 * number + 2, number : 4 * number] = number
-    boxes = {number: (slice(3 * number, 3 * number + 2), slice(number, 4 * number)) for number in range(1, 6)}
+    boxes = {
+        number: Window(slice(3 * number, 3 * number + 2), slice(number, 4 * number)) for number in range(1, 6)
+    }
     chunked = Chunked(labels)
     for each in (table, kept):
         each.note(boxes)
@@ -82,7 +85,7 @@ def test_labels_in_chunks_are_read_once_however_many_cells_there_are(labels):
 def test_rows_and_columns_of_other_cells_stay(labels):
     table = table_of(labels)
     labels[1, 1] = 9
-    table.note({9: (slice(1, 2), slice(1, 2))})
+    table.note({9: Window(slice(1, 2), slice(1, 2))})
     old = {"index": np.array([2, 9]), "mine": np.array([7.0, 8.0])}
     features = table.update(plane_of(labels), old, None)
     assert features["index"].tolist() == [2, 9]

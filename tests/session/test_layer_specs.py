@@ -1,5 +1,6 @@
 import numpy as np
 
+from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import merged_features, merged_labels
 
 
@@ -21,7 +22,7 @@ def test_ids_taken_on_other_planes_are_skipped():
 
 def test_instances_outside_of_the_window_stay_and_keep_their_ids_to_themselves():
     plane = np.array([[5, 5, 3, 0]], dtype=np.int32)
-    window = (slice(0, 1), slice(1, 4))
+    window = Window(slice(0, 1), slice(1, 4))
     merged, first, kept = merged_labels(plane, np.array([[0, 1, 2]], np.int32), window)
     np.testing.assert_array_equal(merged, [[0, 6, 7]])
     assert first == 5

@@ -18,10 +18,10 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import by_name
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
-from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import finish
+from napari_utile.engine.windows import Window
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def segment_steps(
     params: SegmentParams | None = None,
     *,
     model: Model | None = None,
-    region: Window | None = None,
+    region: Sequence[slice] | None = None,
     limits: IntensityLimits | None = None,
     compute: Compute | None = None,
     cache: TileCache | None = None,
@@ -129,7 +129,7 @@ def segment_steps(
     params : SegmentParams, optional
     model : Model, optional
         The loaded model; loaded from ``params.model`` by default.
-    region : Window, optional
+    region : Window or (slice, slice), optional
         The rows and columns to segment: the result is that part of the whole plane's probabilities.
     limits : IntensityLimits, optional
         Measured on the plane by default.
@@ -185,7 +185,7 @@ def segment(
     device: str = "auto",
     precision: str = "auto",
     tile: int | None = None,
-    region: Window | None = None,
+    region: Sequence[slice] | None = None,
     **instances: Any,
 ) -> Segmentation:
     """Segment the cells of an image.
@@ -205,7 +205,7 @@ def segment(
     precision : {"auto", "float32", "bfloat16"}
     tile : int, optional
         Side of a tile (pixels).
-    region : (slice, slice), optional
+    region : Window or (slice, slice), optional
         Rows and columns to segment.
     **instances
         Fields of `InstanceParams` that differ from what the model suggests: ``threshold``, ``minimum_size`` ...

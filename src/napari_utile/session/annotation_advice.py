@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.windows import Window
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.fine_tuning import base_model
 
@@ -142,16 +143,13 @@ def unsure_places(
     ids, sure = confidences(labels, foreground)
     certainty = dict(zip(ids.tolist(), sure.tolist(), strict=True))
     tiles = []
-    for top in range(0, foreground.shape[0], _TILE):
-        for left in range(0, foreground.shape[1], _TILE):
-            part = slice(top, top + _TILE), slice(left, left + _TILE)
-            if painted is None or not painted[part].any():
-                tiles.append((float(doubt[part].mean()), part))
+    for block in Window.whole(foreground.shape).blocks(_TILE):
+        part = block.clipped(foreground.shape)
+        if painted is None or not painted[part].any():
+            tiles.append((float(doubt[part].mean()), part))
     places = []
     for value, part in sorted(tiles, key=lambda tile: -tile[0])[:_MOST_PLACES]:
-        rows, columns = (
-            slice(each.start, min(each.stop, n)) for each, n in zip(part, foreground.shape, strict=True)
-        )
+        rows, columns = part
         middle = ((rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2)
         places.append(Unsure("tile", middle, float(_TILE), value))
         inside = np.unique(labels[part])

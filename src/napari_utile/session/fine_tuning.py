@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.engine.windows import Window
 from napari_utile.session.fine_tune_request import FineTuneRequest
-from napari_utile.session.layer_specs import Window
 from napari_utile.session.unfinished import checkpoint_of, hold
 
 if TYPE_CHECKING:
@@ -179,14 +179,10 @@ def _comparisons(tuning: "FineTuning", tuned: "FineTuned") -> tuple[Comparison, 
     after = foregrounds(tuned.model, planes, tuning.compute)
     compared = []
     for plane, old, new in zip(planes, before, after, strict=True):
-        part = _bounding_box(plane.target != IGNORE)
+        part = Window.of_mask(plane.target != IGNORE)
+        assert part is not None
         compared.append(Comparison(plane.name, plane.image[0][part], old[part], new[part]))
     return tuple(compared)
-
-
-def _bounding_box(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> Window:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def model_name_problem(name: str) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.session.layer_specs import LayerSpec, Window
+from napari_utile.engine.windows import Window
+from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.session.results import SegmentRequest, SegmentResult, adjusted, finished, window_of
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileSh
             left = rate * (tile.total - tile.done)
         foreground = foreground_of(tile.probabilities, model.card)
         if request.inside is not None and request.region is not None:
-            foreground = foreground * request.inside[_within(tile.window, request.region)]
+            foreground = foreground * request.inside[tile.window.relative_to(request.region)]
         yield TileShown(tile.done, tile.total, tile.window, foreground, request.region, left)
     if request.inside is not None:
         segmentation = segmentation.only_inside(request.inside)
@@ -137,15 +138,6 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
         {"colormap": "inferno", "blending": "additive", "opacity": 0.8, "contrast_limits": (0.0, 12.0)},
         window=window_of(segmentation),
     )
-
-
-def _within(window: Window, region: Window) -> Window:
-    """Express a window of the plane in coordinates of a region that holds it."""
-    rows, columns = (
-        slice(part.start - whole.start, part.stop - whole.start)
-        for part, whole in zip(window, region, strict=True)
-    )
-    return rows, columns
 
 
 def _image_key(request: SegmentRequest) -> Hashable:

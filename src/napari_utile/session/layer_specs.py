@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["LayerSpec", "Window", "merged_features", "merged_labels"]
+from napari_utile.engine.windows import Window
 
-Window = tuple[slice, slice]
+__all__ = ["LayerSpec", "merged_features", "merged_labels"]
+
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.layer_specs import LayerSpec, Window
+from napari_utile.engine.windows import Window
+from napari_utile.session.layer_specs import LayerSpec
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
@@ -170,7 +171,5 @@ def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSp
 
 def window_of(segmentation: "Segmentation") -> Window | None:
     """Return the rows and columns that a segmentation covers; None for the whole plane."""
-    whole = tuple((part.start, part.stop) for part in segmentation.region) == tuple(
-        (0, size) for size in segmentation.plane.shape
-    )
-    return None if whole else segmentation.region
+    whole = Window.whole(segmentation.plane.shape)
+    return None if segmentation.region == whole else segmentation.region

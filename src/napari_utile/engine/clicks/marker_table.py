@@ -40,7 +40,7 @@ class PlacedMarker:
     order: int
     threshold: float | None = None
 
-    def on_plane(self, index: Sequence[int | slice], offset: tuple[int, int] = (0, 0)) -> Marker | None:
+    def on_plane(self, index: Sequence[int | slice], offset: Sequence[int] = (0, 0)) -> Marker | None:
         """Return the marker as the engine takes it; None where it lies on another plane than that at `index`.
 
         The array of labels begins at `offset` in the plane.

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.corrections import merge_masks, push_back, split_between
-from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Window, cell_from_mask, cell_steps
+from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, cell_from_mask, cell_steps
+from napari_utile.engine.windows import Window
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -81,7 +82,7 @@ def cells_from_markers(
     made = {}
     for label in sorted(parts):
         others = [part for other, cells in parts.items() if other != label for part in cells]
-        joined = _joined(parts[label], taken, others, background, shape)
+        joined = _joined(parts[label], taken, others, background)
         if joined is not None:
             made[label] = joined
             taken.append(joined)
@@ -112,7 +113,7 @@ def _parted(
 ) -> Generator[Window, FloatArray, list[tuple[int, Cell]]]:
     """Split an object between the cells that its markers belong to, and push back its background markers."""
     labels = sorted({marker.cell for marker in inside})
-    top, left = cell.window[0].start, cell.window[1].start
+    top, left = cell.window.start
     groups = {
         label: [(m.point[0] - top, m.point[1] - left) for m in inside if m.cell == label] for label in labels
     }
@@ -136,11 +137,10 @@ def _joined(
     taken: list[Cell],
     others: list[Cell],
     background: list[tuple[int, int]],
-    shape: tuple[int, int],
 ) -> Cell | None:
     """Join the parts of one cell; leave out what another cell took, and build bridges around all others."""
-    window = bounding([part.window for part in parts], shape)
-    free = np.ones([part.stop - part.start for part in window], dtype=bool)
+    window = Window.around(part.window for part in parts)
+    free = np.ones(window.shape, dtype=bool)
     for other in taken:
         _paint(free, window, other, False)
     masks = []
@@ -154,27 +154,13 @@ def _joined(
     for other in others:
         _paint(free, window, other, False)
     for y, x in background:
-        if window[0].start <= y < window[0].stop and window[1].start <= x < window[1].stop:
+        if window.holds_point((y, x)):
             free[y - window[0].start, x - window[1].start] = False
     merged = merge_masks(masks, free) if len(masks) > 1 else masks[0]
-    return cell_from_mask(merged, (window[0].start, window[1].start), min(part.threshold for part in parts))
-
-
-def bounding(windows: Sequence[Window], shape: tuple[int, int], margin: int = 0) -> Window:
-    """Return the smallest window that holds several, with a margin, inside of a plane."""
-    (top, bottom), (left, right) = (
-        (
-            max(min(window[axis].start for window in windows) - margin, 0),
-            min(max(window[axis].stop for window in windows) + margin, shape[axis]),
-        )
-        for axis in (0, 1)
-    )
-    return slice(top, bottom), slice(left, right)
+    return cell_from_mask(merged, window.start, min(part.threshold for part in parts))
 
 
 def _paint(mask: BoolArray, window: Window, cell: Cell, value: bool) -> None:
     """Set the pixels of a cell in an array that covers a window of the plane."""
-    rows, columns = cell.indices()
-    rows, columns = rows - window[0].start, columns - window[1].start
-    inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
-    mask[rows[inside], columns[inside]] = value
+    both = cell.window & window
+    mask[both.relative_to(window)][cell.mask[both.relative_to(cell.window)]] = value

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_utile.engine.clicks.markers import bounding
 from napari_utile.engine.inference.device import choose_compute, is_out_of_memory
 from napari_utile.engine.inference.predict import predict_tiles, run_tile
 from napari_utile.engine.inference.prepare import Prediction, foreground_of, prepare, scale_factors
@@ -19,10 +18,10 @@ from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.tiling import TilePlan, plan_tiles
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import finish
+from napari_utile.engine.windows import Window
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -103,7 +102,7 @@ class ProbabilityField:
             return lent
         ready = self._prepare(window)
         region, shape = ready.plan.region, ready.plan.shape
-        found = np.empty((self.model.network.config.classes, *_extent(region)), np.float32)
+        found = np.empty((self.model.network.config.classes, *region.shape), np.float32)
         missing = []
         for block in self._blocks(region, shape):
             known = self._cache.get(self._key(block))
@@ -112,10 +111,10 @@ class ProbabilityField:
             else:
                 _paste(found, known, block, region)
         if missing:
-            around = bounding(missing, shape)
+            around = Window.around(missing)
             computed = yield from self._compute(ready, around)
             for block in self._blocks(around, shape):
-                self._cache.put(self._key(block), _cut(computed, block, around))
+                self._cache.put(self._key(block), computed[:, *block.relative_to(around)])
             _paste(found, computed, around, region)
         return foreground_of(ready.to_source(found), self.model.card)
 
@@ -136,13 +135,9 @@ class ProbabilityField:
         if self._lent is None:
             return None
         (probabilities, region) = self._lent[0](), self._lent[1]
-        whole = all(
-            part.start >= there.start and part.stop <= there.stop
-            for part, there in zip(window, region, strict=True)
-        )
-        if probabilities is None or not whole:
+        if probabilities is None or not region.holds(window):
             return None
-        return foreground_of(_cut(probabilities, window, region), self.model.card)
+        return foreground_of(probabilities[:, *window.relative_to(region)], self.model.card)
 
     def is_known(self, window: Window) -> bool:
         """Whether reading this window computes nothing."""
@@ -156,7 +151,7 @@ class ProbabilityField:
     def _compute(self, ready: Prediction, region: Window) -> Generator[None, None, FloatArray]:
         """Compute the classes' probabilities (K, y, x) of a region of the rescaled plane."""
         plan = plan_tiles(ready.plan.shape, self.model.network, self.compute.tile_budget, region=region)
-        computed = np.empty((self.model.network.config.classes, *_extent(region)), np.float32)
+        computed = np.empty((self.model.network.config.classes, *region.shape), np.float32)
         for tile in plan:
             yield
             try:
@@ -172,21 +167,13 @@ class ProbabilityField:
 
     def _blocks(self, region: Window, shape: tuple[int, int]) -> list[Window]:
         """List the blocks of the lattice that a region touches, ended by the plane's border."""
-        rows, columns = (
-            [
-                slice(start, min(start + self._block, size))
-                for start in range(part.start // self._block * self._block, part.stop, self._block)
-            ]
-            for part, size in zip(region, shape, strict=True)
-        )
-        return [(row, column) for row in rows for column in columns]
+        return [block.clipped(shape) for block in region.blocks(self._block)]
 
     def _prepare(self, window: Window) -> Prediction:
         return prepare(self.plane, self.model, self._params, self.compute, self.limits, window)
 
     def _key(self, block: Window) -> Hashable:
-        corner = block[0].start, block[1].start
-        return (self._image_key, self.model.fingerprint, *self.compute.key, self._block, corner)
+        return (self._image_key, self.model.fingerprint, *self.compute.key, self._block, block.start)
 
     def _halved(self, ready: Prediction, plan: TilePlan) -> Generator[None, None, FloatArray]:
         """Compute with ever smaller tiles, where memory is short."""
@@ -200,23 +187,7 @@ class ProbabilityField:
             yield
 
 
-def _extent(window: Window) -> tuple[int, int]:
-    return window[0].stop - window[0].start, window[1].stop - window[1].start
-
-
-def _cut(computed: FloatArray, block: Window, region: Window) -> FloatArray:
-    rows, columns = (
-        slice(part.start - whole.start, part.stop - whole.start)
-        for part, whole in zip(block, region, strict=True)
-    )
-    return computed[:, rows, columns]
-
-
 def _paste(found: FloatArray, part: FloatArray, lies: Window, region: Window) -> None:
     """Copy what `part`, which lies in a window, has of a region into the region's array."""
-    into, cut = [], []
-    for there, wanted in zip(lies, region, strict=True):
-        start, stop = max(there.start, wanted.start), min(there.stop, wanted.stop)
-        into.append(slice(start - wanted.start, stop - wanted.start))
-        cut.append(slice(start - there.start, stop - there.start))
-    found[:, into[0], into[1]] = part[:, cut[0], cut[1]]
+    both = lies & region
+    found[:, *both.relative_to(region)] = part[:, *both.relative_to(lies)]

@@ -4,7 +4,7 @@ The probability is read in a window around the point. The window grows until the
 a segmentation of the whole plane with the same parameters would give.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,8 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import CutSides, InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.windows import Window
 
-Window = tuple[slice, slice]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 ReadProbability = Callable[[Window], FloatArray]
@@ -54,9 +54,8 @@ class Cell:
         return int(np.count_nonzero(self.mask))
 
     def __contains__(self, point: tuple[int, int]) -> bool:
-        (rows, columns), (y, x) = self.window, point
-        inside = rows.start <= y < rows.stop and columns.start <= x < columns.stop
-        return inside and bool(self.mask[y - rows.start, x - columns.start])
+        y, x = (place - start for place, start in zip(point, self.window.start, strict=True))
+        return self.window.holds_point(point) and bool(self.mask[y, x])
 
     def same_pixels(self, other: "Cell") -> bool:
         """Whether both cover exactly the same pixels of the plane."""
@@ -68,17 +67,12 @@ class Cell:
         return rows + self.window[0].start, columns + self.window[1].start
 
 
-def cell_from_mask(mask: BoolArray, corner: tuple[int, int] = (0, 0), threshold: float = 0.5) -> Cell | None:
+def cell_from_mask(mask: BoolArray, corner: Sequence[int] = (0, 0), threshold: float = 0.5) -> Cell | None:
     """Crop a mask, whose first pixel lies at `corner` of the plane, to a cell; None where it is empty."""
-    found = ndimage.find_objects(mask.astype(np.uint8))
-    if not found or found[0] is None:
+    box = Window.of_mask(mask)
+    if box is None:
         return None
-    rows, columns = found[0]
-    window = (
-        slice(int(rows.start) + corner[0], int(rows.stop) + corner[0]),
-        slice(int(columns.start) + corner[1], int(columns.stop) + corner[1]),
-    )
-    return Cell(window, np.ascontiguousarray(mask[rows, columns]), threshold)
+    return Cell(box.moved(corner), np.ascontiguousarray(mask[box]), threshold)
 
 
 def cell_at(
@@ -149,7 +143,7 @@ def cell_steps(
     previous: Cell | None = None
     for window in windows_around(shape, point, max(radius, _reach(params) + 1)):
         probability = yield window
-        corner = (window[0].start, window[1].start)
+        corner = window.start
         local = (point[0] - corner[0], point[1] - corner[1])
         cut = cut_sides(window, shape)
         mask, threshold, complete = _cell_in(probability, local, params, cut)
@@ -173,14 +167,11 @@ def windows_around(
     """Windows around a point, each twice as wide as the one before, clipped to the plane."""
     last = None
     while radius <= LARGEST_RADIUS:
-        rows, columns = (
-            slice(max(place - radius, 0), min(place + radius + 1, size))
-            for place, size in zip(point, shape, strict=True)
-        )
-        if (rows, columns) == last:
+        window = Window.span(point, (place + 1 for place in point)).grown(radius).clipped(shape)
+        if window == last:
             return
-        last = (rows, columns)
-        yield last
+        last = window
+        yield window
         radius *= 2
 
 
@@ -244,10 +235,11 @@ def _is_complete(
         open_gap[0] = False
         unclear |= open_gap[gaps]
     reach = _reach(params)
-    rows, columns = ndimage.find_objects(np.isin(components, own).astype(np.uint8))[0]
-    top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
-    around = (slice(top, rows.stop + reach), slice(left, columns.stop + reach))
-    if params.grow and (rim[around] & _near(np.isin(components, own), reach)[around]).any():
+    mine = np.isin(components, own)
+    box = Window.of_mask(mine)
+    assert box is not None
+    around = box.grown(reach).clipped(mine.shape)
+    if params.grow and (rim[around] & _near(mine, reach)[around]).any():
         return False
     return not unclear[around].any()
 

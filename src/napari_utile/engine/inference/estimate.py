@@ -12,9 +12,9 @@ from napari_utile.engine.inference.prepare import prepare
 from napari_utile.engine.inference.tiling import TilePlan, plan_tiles
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.windows import Window
 
 PROBE = 196
 """Output pixels a side of the tile that is timed: large enough for the rate of real tiles."""
@@ -85,8 +85,7 @@ def estimate(
     plane = plane.for_network(channels, params.channels)
     ready = prepare(plane, model, params, compute, no_limits, region)
     plan, classes = ready.plan, model.network.config.classes
-    (y, x) = ready.region
-    map_bytes = 4 * classes * (y.stop - y.start) * (x.stop - x.start)
+    map_bytes = 4 * classes * ready.region.size
     seconds = plan.gflop / rate(model, compute)
     return Estimate(len(plan), plan.gflop, plan.bytes + map_bytes, seconds, compute.device, compute.precision)
 

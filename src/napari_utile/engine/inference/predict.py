@@ -18,7 +18,8 @@ from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.tiling import Tile, TilePlan, halve
 from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.planes.mirror import Window, mirror_window
+from napari_utile.engine.planes.mirror import mirror_window
+from napari_utile.engine.windows import Window
 
 Probabilities = NDArray[np.float32]
 
@@ -84,9 +85,7 @@ def predict_tiles(
     MemoryError
         If not even the smallest tile fits.
     """
-    y0, x0 = (part.start for part in plan.region)
-    shape = tuple(part.stop - part.start for part in plan.region)
-    result = np.empty((model.network.config.classes, *shape), np.float32)
+    result = np.empty((model.network.config.classes, *plan.region.shape), np.float32)
     todo, done = deque((tile, plan) for tile in plan), 0
     with kept_heap() if compute.device == "cpu" else contextlib.nullcontext(), _memory_released(compute):
         while todo:
@@ -101,10 +100,10 @@ def predict_tiles(
                 if cache is not None:
                     cache.put(key, probabilities)
             done += 1
-            window, kept = _overlap(tile.inner, plan.region)
-            (y, x), kept_part = window, probabilities[(slice(None), *kept)]
-            result[:, y.start - y0 : y.stop - y0, x.start - x0 : x.stop - x0] = kept_part
-            yield TileDone(done, done + len(todo), window, kept_part)
+            window = tile.inner & plan.region
+            kept = probabilities[:, *window.relative_to(tile.inner)]
+            result[:, *window.relative_to(plan.region)] = kept
+            yield TileDone(done, done + len(todo), window, kept)
     return result
 
 
@@ -138,13 +137,6 @@ def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabil
     image = image.to(device=compute.device, dtype=compute.dtype).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode(), exact_float32():
         logits = warm_network(model, compute)(image)[0]
-        values = activate(logits[(slice(None), *tile.local)].float(), model.card.outputs)
+        values = activate(logits[:, *tile.local].float(), model.card.outputs)
         probabilities: Probabilities = values.cpu().numpy()
     return probabilities
-
-
-def _overlap(window: Window, region: Window) -> tuple[Window, Window]:
-    """Return the part of a window inside of a region, in plane coordinates and in the window's own."""
-    parts = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(window, region, strict=True)]
-    local = [slice(part.start - a.start, part.stop - a.start) for part, a in zip(parts, window, strict=True)]
-    return (parts[0], parts[1]), (local[0], local[1])

@@ -16,7 +16,6 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.mirror import Window
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.resample import (
     NormalizedPlane,
@@ -26,6 +25,7 @@ from napari_utile.engine.planes.resample import (
 )
 from napari_utile.engine.planes.units import micrometres
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.windows import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,8 @@ class Prediction:
         for part, source, size, wanted in zip(tile.window, scaled, self.shape, self.region, strict=True):
             start = min(max(round(part.start * size / source), wanted.start), wanted.stop - 1)
             parts.append(slice(start, min(max(round(part.stop * size / source), start + 1), wanted.stop)))
-        shape = (parts[0].stop - parts[0].start, parts[1].stop - parts[1].start)
-        every = slice(None)
-        return (parts[0], parts[1]), ScaledPlane(tile.probabilities, shape)[every, every, every]
+        window, every = Window(*parts), slice(None)
+        return window, ScaledPlane(tile.probabilities, window.shape)[every, every, every]
 
 
 def prepare(
@@ -81,7 +80,7 @@ def prepare(
     params: SegmentParams,
     compute: Compute,
     limits: IntensityLimits,
-    region: Window | None = None,
+    region: Sequence[slice] | None = None,
 ) -> Prediction:
     """Normalise, rescale and plan; nothing is read but the plane's shape.
 
@@ -90,10 +89,10 @@ def prepare(
     plane : ImagePlane
         With the channels of the network.
     model, params, compute, limits
-    region : Window, optional
+    region : Window or (slice, slice), optional
         In pixels of the plane.
     """
-    region = region or (slice(0, plane.shape[0]), slice(0, plane.shape[1]))
+    region = Window.part_of(plane.shape, region)
     factors = scale_factors(plane, model.card, params.diameter)
     data: Any = NormalizedPlane(plane.data, limits)
     scaled_region = region
@@ -101,7 +100,7 @@ def prepare(
     if shape != plane.shape:
         data = ScaledPlane(data, shape)
         (_, y), (_, x) = _back(shape, plane.shape, region)
-        scaled_region = (y, x)
+        scaled_region = Window(y, x)
     plan = plan_tiles(shape, model.network, compute.tile_budget, region=scaled_region, tile=params.tile)
     return Prediction(data, plan, region, plane.shape)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from napari_utile.engine.networks.network import Network
-from napari_utile.engine.planes.mirror import Window
+from napari_utile.engine.windows import Window
 
 LARGE_TILE = 64 << 20
 """Bytes of features of which a process fetches fresh memory; smaller blocks are used again and again."""
@@ -37,10 +37,9 @@ class Tile:
     inner: Window
 
     @property
-    def key(self) -> tuple[int, int, int, int]:
+    def key(self) -> tuple[int, ...]:
         """The tile as four numbers: what a cache needs."""
-        (y, x), (y_out, x_out) = self.inner, self.outer
-        return y.start, x.start, y_out.stop - y_out.start, x_out.stop - x_out.start
+        return self.inner.start + self.outer.shape
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def plan_tiles(
     network: Network,
     budget: TileBudget,
     *,
-    region: Window | None = None,
+    region: Sequence[slice] | None = None,
     tile: int | None = None,
 ) -> TilePlan:
     """Plan the tiles that are done first, among those that fit the memory.
@@ -117,7 +116,7 @@ def plan_tiles(
     network : Network
         Gives geometry and cost.
     budget : TileBudget
-    region : Window, optional
+    region : Window or (slice, slice), optional
         The part of the plane that is wanted; all of it by default.
     tile : int, optional
         Output pixels a side. Tiles of a given size lie on one lattice of the plane, so that plans for different
@@ -132,7 +131,7 @@ def plan_tiles(
     ValueError
         If the plane is empty, the region is empty or not inside of the plane.
     """
-    region = region or (slice(0, shape[0]), slice(0, shape[1]))
+    region = Window.part_of(shape, region)
     _check_region(shape, region)
     if tile is not None:
         output = (_lattice_output(network, tile),) * 2
@@ -150,17 +149,12 @@ def halve(plan: TilePlan, network: Network, tile: Tile, number_bytes: int = 4) -
         If the tile cannot be halved.
     """
     geometry = network.geometry
-    halves = tuple(geometry.output_at_least(-(-(n - 2 * geometry.halo) // 2)) for n in _extent(tile.outer))
+    halves = tuple(geometry.output_at_least(-(-(n - 2 * geometry.halo) // 2)) for n in tile.outer.shape)
     if halves == plan.output:
         raise MemoryError(
             "The memory does not hold even the smallest tile of this model; close other programs."
         )
     return _laid_out(plan.shape, network, tile.inner, (halves[0], halves[1]), number_bytes, on_lattice=False)
-
-
-def _extent(window: Window) -> tuple[int, int]:
-    y, x = window
-    return y.stop - y.start, x.stop - x.start
 
 
 def _check_region(shape: tuple[int, int], region: Window) -> None:
@@ -180,10 +174,10 @@ class _Choice(NamedTuple):
 def _quickest(network: Network, region: Window, budget: TileBudget) -> tuple[int, int]:
     """Return the output size that is done first, among those that fit: arithmetic and fresh memory both take time."""
     grid = network.geometry.grid
-    rows, columns = (_sizes(network, part.start % grid + part.stop - part.start) for part in region)
+    starts_and_sizes = zip(region.start, region.shape, strict=True)
+    rows, columns = (_sizes(network, start % grid + size) for start, size in starts_and_sizes)
     numbers = budget.memory_bytes // budget.number_bytes
-    area = (region[0].stop - region[0].start) * (region[1].stop - region[1].start)
-    share = min(1.0, FETCHED_ONCE_IN / area)
+    share = min(1.0, FETCHED_ONCE_IN / region.size)
     best, least = (0, 0), float("inf")
     while True:
         choice = _least_arithmetic(network, rows, columns, numbers, budget.most_gflop)
@@ -267,7 +261,7 @@ def _laid_out(
         list(_along(size, part, extent, network.geometry.grid, network.geometry.halo, on_lattice))
         for size, part, extent in zip(shape, region, output, strict=True)
     ]
-    tiles = tuple(Tile((y[0], x[0]), (y[1], x[1]), (y[2], x[2])) for y in axes[0] for x in axes[1])
+    tiles = tuple(Tile(*map(Window, y, x)) for y in axes[0] for x in axes[1])
     gflop = len(tiles) * network.flops(output) / 1e9
     return TilePlan(shape, region, tiles, output, gflop, network.largest_features(output) * number_bytes)
 

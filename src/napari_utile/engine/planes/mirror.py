@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Window = tuple[slice, slice]
-"""Rows and columns, with integer starts and stops."""
+from napari_utile.engine.windows import Window
 
 
 def mirror_window(data: Any, window: Window) -> NDArray[Any]:

@@ -37,7 +37,7 @@ class ScaledPlane:
         Rows and columns at the new scale; the corners of the image stay its corners.
     """
 
-    def __init__(self, data: Any, shape: tuple[int, int]) -> None:
+    def __init__(self, data: Any, shape: tuple[int, ...]) -> None:
         self._data = data
         self.shape = (data.shape[0], *shape)
         self.dtype = np.dtype(np.float32)

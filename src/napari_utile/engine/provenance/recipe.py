@@ -49,7 +49,7 @@ class PlaneRecord:
     """
 
     index: dict[str, int]
-    region: tuple[tuple[int, int], tuple[int, int]]
+    region: tuple[tuple[int, int], ...]
     pixels: str
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -147,10 +147,9 @@ def recipe_of(
 
 def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneRecord:
     """Record what went into a segmentation and what came out; reads every pixel."""
-    rows, columns = segmentation.region
     return PlaneRecord(
         index=index,
-        region=((rows.start, rows.stop), (columns.start, columns.stop)),
+        region=segmentation.region.bounds,
         pixels=sha256_of(segmentation.plane.data),
         low=tuple(segmentation.limits.low),
         high=tuple(segmentation.limits.high),

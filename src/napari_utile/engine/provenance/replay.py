@@ -12,6 +12,7 @@ from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.provenance.pixel_runs import mask_of
 from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, sha256_of, versions
 from napari_utile.engine.segment import Progress, Segmentation, segment_steps
+from napari_utile.engine.windows import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +128,7 @@ def _segment_again(
         raise UtileError(f"The recipe's region lies outside of {plane.name}.")
     choose_compute(recipe.compute.device, recipe.compute.precision)  # says so where the device is missing
     params = replace(recipe.params, channels=None)  # the plane holds the chosen ones only
-    region = (slice(top, bottom), slice(left, right))
+    region = Window.span((top, left), (bottom, right))
     made = yield from segment_steps(plane, params, model=model, region=region, compute=recipe.compute)
     if record.inside is None:
         return made

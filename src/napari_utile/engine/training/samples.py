@@ -16,6 +16,7 @@ from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.weights.annotation import DENSE, Annotation
 from napari_utile.engine.weights.touching import separate_touching
 from napari_utile.engine.weights.weight_map import class_weights, weight_map
+from napari_utile.engine.windows import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +209,7 @@ def cut_sample(
     where = where - torch.as_tensor(first, dtype=torch.float32, device=where.device)
 
     def window(data: NDArray[Any]) -> Tensor:
-        cut = mirror_window(data, (slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1]))))
+        cut = mirror_window(data, Window.span(first, last))
         return torch.from_numpy(np.ascontiguousarray(cut)).to(device)
 
     image = warp(window(plane.image), where, "bilinear")

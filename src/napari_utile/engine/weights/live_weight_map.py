@@ -16,8 +16,7 @@ from napari_utile.engine.weights.weight_map import (
     pixel_aspect,
     weigh_distances,
 )
-
-Window = tuple[slice, slice]
+from napari_utile.engine.windows import Window
 
 _MOST_WINDOWS = 40
 """More places to look at than this are looked at as one."""
@@ -87,7 +86,7 @@ class LiveWeightMap:
             self.distances = distances
             self._measure()
 
-    def update(self, region: Window | None = None) -> Window | None:
+    def update(self, region: Sequence[slice] | None = None) -> Window | None:
         """Bring the map up to date after the labels changed within `region`.
 
         The work depends on the size of the change and of the cells it belongs to,
@@ -95,51 +94,48 @@ class LiveWeightMap:
 
         Parameters
         ----------
-        region : (slice, slice), optional
+        region : Window or (slice, slice), optional
             Rows and columns that hold every change; the whole image if left out.
 
         Returns
         -------
-        (slice, slice) or None
+        Window or None
             The rows and columns in which the border term may have changed, None
             where no weight has. Class balance changes everywhere.
         """
-        windows = self._take_changes(_clip(region or (slice(None), slice(None)), self._seen.shape))
+        region = Window.part_of(self._seen.shape, region).clipped(self._seen.shape)
+        windows = self._take_changes(region)
         parted = [box for box in map(self._part, windows) if box is not None]
         if not parted:
             return None
         grown = int(np.ceil(self._reach / self.aspect[0])), int(np.ceil(self._reach / self.aspect[1]))
-        touched = [_grow(box, grown, self._seen.shape) for box in parted]
+        touched = [box.grown(grown).clipped(self._seen.shape) for box in parted]
         for window in _joined(touched):
             self.d1[window], self.d2[window] = nearest_two_within(
-                self.cells, self._reach, self.aspect, *window, each=self.distances
+                self.cells, self._reach, self.aspect, window, each=self.distances
             )
             self.border[window] = weigh_distances(
                 self.d1[window], self.d2[window], self.params, self.cells[window]
             )
-        return _union(touched)
+        return Window.around(touched)
 
     def _part(self, window: Window) -> Window | None:
         """Part the cells of a window anew and give the box in which that changed anything."""
-        around = _grow(window, (1, 1), self._seen.shape)
-        crop = tuple(
-            slice(inner.start - outer.start, inner.stop - outer.start)
-            for inner, outer in zip(window, around, strict=True)
-        )
-        parted = part_cells(self._seen[around], self._sizes)[crop]
-        differs = _box(parted != self.cells[window])
+        around = window.grown(1).clipped(self._seen.shape)
+        parted = part_cells(self._seen[around], self._sizes)[window.relative_to(around)]
+        differs = Window.of_mask(parted != self.cells[window])
         if differs is None:
             return None
         self._inside += int(np.count_nonzero(parted)) - int(np.count_nonzero(self.cells[window]))
         self.cells[window] = parted
-        return _shift(differs, window)
+        return differs.moved(window.start)
 
     def _take_changes(self, region: Window) -> list[Window]:
         """Copy the changed labels and give the windows in which cells may now be parted otherwise."""
         new = as_cells(self.labels[region])
         old = self._seen[region]
         differs = new != old
-        box = _box(differs)
+        box = Window.of_mask(differs)
         if box is None:
             return []
         y, x = np.nonzero(differs)
@@ -147,10 +143,10 @@ class LiveWeightMap:
         windows = self._sizes.change(old[y, x], new[y, x], rows, columns)
         self._seen[region] = new
         self.version += 1
-        windows = [_shift(box, region), *windows]
+        windows = [box.moved(region.start), *windows]
         if len(windows) > _MOST_WINDOWS:
-            windows = [_union(windows)]
-        return [_grow(window, (1, 1), self._seen.shape) for window in windows]
+            windows = [Window.around(windows)]
+        return [window.grown(1).clipped(self._seen.shape) for window in windows]
 
     @property
     def measured_reach(self) -> float:
@@ -162,7 +158,7 @@ class LiveWeightMap:
         """Weights of background and cells, (2,)."""
         return class_weights(self._inside, self.cells.size, self.params)
 
-    def class_balance(self, window: Window = (slice(None), slice(None))) -> Float32:
+    def class_balance(self, window: tuple[slice, ...] = (slice(None), slice(None))) -> Float32:
         """Give the class term of a window, a new array."""
         outside, inside = self.class_weights
         cells = self.cells[window]
@@ -170,7 +166,7 @@ class LiveWeightMap:
         np.copyto(weights, inside, where=cells != 0)
         return weights
 
-    def total(self, window: Window = (slice(None), slice(None))) -> Float32:
+    def total(self, window: tuple[slice, ...] = (slice(None), slice(None))) -> Float32:
         """Give the weights of a window, a new array."""
         weights = self.class_balance(window)
         weights += self.border[window]
@@ -208,7 +204,7 @@ class _KnownSizes(CellSizes):
         self._boxes: dict[int, Window] = {}
         for i, count, box in zip(ids, counts, boxes, strict=True):
             if i != 0 and box is not None:
-                self._area[int(i)], self._boxes[int(i)] = int(count), box
+                self._area[int(i)], self._boxes[int(i)] = int(count), Window(*box)
 
     def change(
         self, old: Labels, new: Labels, rows: NDArray[np.intp], columns: NDArray[np.intp]
@@ -217,7 +213,7 @@ class _KnownSizes(CellSizes):
 
         Returns
         -------
-        list of (slice, slice)
+        list of Window
             Where the boxes of two cells meet, of which the other one may now be the larger.
         """
         before: dict[int, int] = {}
@@ -227,17 +223,16 @@ class _KnownSizes(CellSizes):
                 before.setdefault(key, self._area.get(key, 0))
                 self._area[key] = self._area.get(key, 0) + sign * int(np.count_nonzero(mine))
                 y, x = rows[mine], columns[mine]
-                box = slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1)
-                known = self._boxes.get(key)
-                self._boxes[key] = box if known is None else _union([known, box])
+                box = Window.span((y.min(), x.min()), (y.max() + 1, x.max() + 1))
+                self._boxes[key] = Window.around([box, self._boxes.get(key, box)])
         windows = []
         for key, was in before.items():
-            here, now = _grow(self._boxes[key], (1, 1), self._cells.shape), self._area[key]
+            here, now = self._boxes[key].grown(1).clipped(self._cells.shape), self._area[key]
             for other, area in self._area.items():
                 if other == key or (was - before.get(other, area)) * (now - area) > 0:
                     continue
-                meeting = _intersection(here, self._boxes[other])
-                if meeting is not None:
+                meeting = here & self._boxes[other]
+                if meeting.size:
                     windows.append(meeting)
         return windows
 
@@ -253,56 +248,7 @@ class _KnownSizes(CellSizes):
         return np.array(spreads, np.int64)
 
 
-def _box(mask: NDArray[np.bool_]) -> Window | None:
-    """Smallest window that holds every True."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
-        return None
-    columns = np.flatnonzero(mask.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _shift(box: Window, origin: Window) -> Window:
-    rows, columns = box
-    top, left = origin[0].start, origin[1].start
-    return slice(rows.start + top, rows.stop + top), slice(columns.start + left, columns.stop + left)
-
-
-def _grow(box: Window, by: tuple[int, int], shape: tuple[int, ...]) -> Window:
-    rows, columns = box
-    return (
-        slice(max(rows.start - by[0], 0), min(rows.stop + by[0], shape[0])),
-        slice(max(columns.start - by[1], 0), min(columns.stop + by[1], shape[1])),
-    )
-
-
-def _clip(region: Window, shape: tuple[int, ...]) -> Window:
-    (top, bottom, _), (left, right, _) = (
-        part.indices(size) for part, size in zip(region, shape, strict=True)
-    )
-    return slice(top, max(bottom, top)), slice(left, max(right, left))
-
-
-def _intersection(one: Window, other: Window) -> Window | None:
-    rows, columns = (
-        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
-    )
-    return None if rows.start >= rows.stop or columns.start >= columns.stop else (rows, columns)
-
-
 def _joined(boxes: list[Window]) -> list[Window]:
     """Make one of boxes that lie close together."""
-
-    def pixels(box: Window) -> int:
-        return int((box[0].stop - box[0].start) * (box[1].stop - box[1].start))
-
-    whole = _union(boxes)
-    return [whole] if pixels(whole) <= 2 * sum(map(pixels, boxes)) else boxes
-
-
-def _union(boxes: list[Window]) -> Window:
-    rows, columns = zip(*boxes, strict=True)
-    return (
-        slice(min(r.start for r in rows), max(r.stop for r in rows)),
-        slice(min(c.start for c in columns), max(c.stop for c in columns)),
-    )
+    whole = Window.around(boxes)
+    return [whole] if whole.size <= 2 * sum(box.size for box in boxes) else boxes

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from napari_utile.engine.windows import Window
 
 _BLOCK_PIXELS = 131072
 """Pixels worked on at a time: a few such arrays stay in the processor's cache."""
@@ -27,8 +29,7 @@ def nearest_two_within(
     cells: NDArray[np.integer[Any]],
     reach: float,
     aspect: tuple[float, float] = (1.0, 1.0),
-    rows: slice | None = None,
-    columns: slice | None = None,
+    window: Sequence[slice] | None = None,
     each: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Measure the distances to the two nearest cells, where their sum is within `reach`.
@@ -47,8 +48,8 @@ def nearest_two_within(
         Pixels whose two distances sum to no more than this get both, exactly.
     aspect : (float, float)
         Height and width of a pixel in the unit of `reach`.
-    rows, columns : slice, optional
-        Measure only this window; cells outside it within reach still count.
+    window : Window or (slice, slice), optional
+        Measure only there; cells outside it within reach still count.
     each : bool
         Give every distance up to `reach`, whatever the sum; takes twice as long.
 
@@ -63,11 +64,10 @@ def nearest_two_within(
     .. [1] Felzenszwalb, Huttenlocher: Distance transforms of sampled functions.
        Theory of Computing 8 (2012), 415-428.
     """
-    window = _clip(rows, cells.shape[0]), _clip(columns, cells.shape[1])
-    shape = tuple(part.stop - part.start for part in window)
-    d1 = np.full(shape, np.inf, np.float32)
-    d2 = np.full(shape, np.inf, np.float32)
-    if 0 in shape:
+    window = Window.part_of(cells.shape, window).clipped(cells.shape)
+    d1 = np.full(window.shape, np.inf, np.float32)
+    d2 = np.full(window.shape, np.inf, np.float32)
+    if not window.size:
         return d1, d2
     numbers, _ = _plain_ids(cells)
     search = _Search(reach, aspect, int(numbers.max()), each)
@@ -108,13 +108,8 @@ def nearest_ids_within(
             known = np.where(np.isinf(d1), 0, names)
             out[block] = known if ids is None else ids[known]
 
-    _search_blocks(numbers, search, (_clip(None, cells.shape[0]), _clip(None, cells.shape[1])), keep)
+    _search_blocks(numbers, search, Window.whole(cells.shape), keep)
     return first, second
-
-
-def _clip(part: slice | None, size: int) -> slice:
-    start, stop, _ = (part or slice(None)).indices(size)
-    return slice(start, max(stop, start))
 
 
 def _plain_ids(cells: NDArray[np.integer[Any]]) -> tuple[NDArray[np.integer[Any]], NDArray[Any] | None]:
@@ -128,7 +123,7 @@ def _plain_ids(cells: NDArray[np.integer[Any]]) -> tuple[NDArray[np.integer[Any]
 def _search_blocks(
     cells: NDArray[np.integer[Any]],
     search: "_Search",
-    window: tuple[slice, slice],
+    window: tuple[slice, ...],
     keep: Callable[[slice, "_Found"], None],
 ) -> None:
     """Search block by block and hand what was found to `keep`, with the rows of the window it is for."""

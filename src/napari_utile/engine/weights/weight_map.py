@@ -161,7 +161,7 @@ def weight_map(
     params = WeightMapParams(w0, sigma, balance, balance_limit, everywhere)
     aspect = pixel_aspect(pixel_size)
     cells = separate_touching(as_cells(labels))
-    border = weigh_borders(cells, params, aspect)
+    border = weigh_distances(*nearest_two_within(cells, params.reach, aspect), params, cells)
     class_balance = class_weights(int(np.count_nonzero(cells)), cells.size, params)[
         (cells != 0).astype(np.intp)
     ]
@@ -192,21 +192,6 @@ def class_weights(inside: int, pixels: int, params: WeightMapParams) -> Float32:
         return np.ones(2, np.float32)
     counts = np.array([pixels - inside, inside])
     return np.minimum(pixels / (2 * counts), params.balance_limit).astype(np.float32)
-
-
-def weigh_borders(
-    cells: Labels,
-    params: WeightMapParams,
-    aspect: tuple[float, float] = (1.0, 1.0),
-    rows: slice | None = None,
-    columns: slice | None = None,
-) -> Float32:
-    """Weight the pixels between cells, or those of the window `rows`, `columns`.
-
-    The window's values equal those of the whole image bit for bit.
-    """
-    d1, d2 = nearest_two_within(cells, params.reach, aspect, rows, columns)
-    return weigh_distances(d1, d2, params, cells[rows or slice(None), columns or slice(None)])
 
 
 def weigh_distances(d1: Float32, d2: Float32, params: WeightMapParams, cells: Labels) -> Float32:

@@ -16,8 +16,9 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks import corrections
-from napari_utile.engine.clicks.markers import Marker, bounding
+from napari_utile.engine.clicks.markers import Marker
 from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell
+from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, edit_of, joined_edits
 from napari_utile.session.clicks.work import (
     Field,
@@ -34,7 +35,6 @@ from napari_utile.session.clicks.work import (
 __all__ = ["Action", "Clicks", "NewMarker", "Outcome"]
 
 Point = tuple[int, int]
-Window = tuple[slice, slice]
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -213,7 +213,7 @@ class Clicks:
         if len(seen) < 2:
             return Outcome("Drag from one cell into another to merge them.")
         objects = {label: self.labels.object_at(point) for label, point in seen.items()}
-        window = bounding([box for box, _ in objects.values()], self.labels.shape, margin=1)
+        window = self.labels.around(Window.around(box for box, _ in objects.values()), 1)
         present = self.labels.read(window)
         masks = [present == label for label in objects]
         merged = corrections.merge_masks(masks, present == 0)
@@ -230,12 +230,11 @@ class Clicks:
         if found is None:
             return Outcome(f"The model sees nothing there to add to cell {label}.", selected=label)
         box, _ = self.labels.object_at(point)
-        window = bounding([box, found.window], self.labels.shape, margin=1)
+        window = self.labels.around(Window.around([box, found.window]), 1)
         present = self.labels.read(window)
         own, free = present == label, present == 0
         added = np.zeros_like(own)
-        top, left = local(corner(found.window), window)
-        added[top : top + found.mask.shape[0], left : left + found.mask.shape[1]] = found.mask
+        added[found.window.relative_to(window)] = found.mask
         merged = corrections.merge_masks([own, added & free], free)
         edit = edit_of(merged & ~own, corner(window), label)
         marker = NewMarker("cell", end, label)

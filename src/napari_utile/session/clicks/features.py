@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_utile.engine.cells.uncertainty import confidences
-from napari_utile.engine.clicks.markers import bounding
+from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.layer_specs import merged_features
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CellTable"]
 
-Window = tuple[slice, slice]
 Columns = dict[str, npt.NDArray[Any]]
 # Cells that lie together in a window of at most this many pixels are measured in one go.
 _TOGETHER = 1 << 22
@@ -51,8 +50,7 @@ class CellTable:
     def note(self, cells: dict[int, Window]) -> None:
         """Remember where cells are, to look there after undo."""
         for label, window in cells.items():
-            known = self._windows.get(label)
-            self._windows[label] = window if known is None else bounding([known, window], self._plane.shape)
+            self._windows[label] = Window.around([window, self._windows.get(label, window)])
 
     @property
     def windows(self) -> dict[int, Window]:
@@ -76,11 +74,11 @@ class CellTable:
         """Return the plane in memory, where all known cells are: one read of a chunked array, not one a cell."""
         if not self._windows or isinstance(labels.data, np.ndarray):
             return labels
-        rows, columns = bounding(list(self._windows.values()), self._plane.shape)
-        if (rows.stop - rows.start) * (columns.stop - columns.start) > _AT_ONCE:
+        window = Window.around(self._windows.values())
+        if window.size > _AT_ONCE:
             return labels
         every = (slice(None), slice(None))
-        return LabelPlane(labels.read((rows, columns)), every, (rows.start, columns.start), self._plane.shape)
+        return LabelPlane(labels.read(window), every, window.start, self._plane.shape)
 
     def update(self, labels: LabelPlane, features: Columns, field: KnownField | None) -> Columns | None:
         """Measure the cells that changed; returns the new table, None where nothing did.
@@ -109,17 +107,16 @@ class CellTable:
         """Measure cells together where one window that is not too large holds them."""
         if not cells:
             return []
-        rows, columns = bounding([self._windows[label] for label in cells], self._plane.shape)
-        together = (rows.stop - rows.start) * (columns.stop - columns.start) <= _TOGETHER
+        together = Window.around(self._windows[label] for label in cells).size <= _TOGETHER
         return [cells] if together else [[label] for label in cells]
 
     def _measured(self, labels: LabelPlane, cells: list[int], field: KnownField | None) -> Columns:
         from napari_utile.engine.cells.measure import measure
 
-        window = bounding([self._windows[label] for label in cells], self._plane.shape, margin=2)
+        window = Window.around(self._windows[label] for label in cells).grown(2).clipped(self._plane.shape)
         present = labels.read(window)
         own = np.where(np.isin(present, cells), present, 0)
-        intensity = np.asarray(self._plane.data[:, window[0], window[1]])
+        intensity = np.asarray(self._plane.data[:, *window])
         columns = measure(
             own,
             intensity,

@@ -5,16 +5,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from napari_utile.engine.clicks.markers import bounding
 from napari_utile.engine.clicks.prompts import windows_around
+from napari_utile.engine.windows import Window
 
 __all__ = ["Edit", "LabelPlane", "joined_edits"]
 
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
-Window = tuple[slice, slice]
 Point = tuple[int, int]
 
 # Planes up to this size are searched whole for the pieces of a label. Pixels.
@@ -39,10 +37,8 @@ class Edit:
     @property
     def window(self) -> Window:
         """Bounding box in the plane."""
-        return (
-            slice(int(self.rows.min()), int(self.rows.max()) + 1),
-            slice(int(self.columns.min()), int(self.columns.max()) + 1),
-        )
+        stop = self.rows.max() + 1, self.columns.max() + 1
+        return Window.span((self.rows.min(), self.columns.min()), stop)
 
     def __len__(self) -> int:
         return int(self.rows.size)
@@ -85,7 +81,7 @@ class LabelPlane:
         self,
         data: Any,
         index: tuple[int | slice, ...],
-        offset: Point = (0, 0),
+        offset: tuple[int, ...] = (0, 0),
         shape: tuple[int, int] | None = None,
     ) -> None:
         self.data = data
@@ -101,49 +97,35 @@ class LabelPlane:
     @property
     def covered(self) -> Window:
         """The window of the plane that the array covers."""
-        rows, columns = (
-            slice(max(start, 0), max(min(start + length, size), 0))
-            for start, length, size in zip(self.offset, self._extent, self.shape, strict=True)
-        )
-        return rows, columns
+        return Window.whole(self._extent).moved(self.offset).clipped(self.shape)
 
     def holds(self, point: Point) -> bool:
         """Whether a pixel can be labelled."""
-        return all(part.start <= place < part.stop for part, place in zip(self.covered, point, strict=True))
+        return self.covered.holds_point(point)
 
     def read(self, window: Window) -> IntArray:
         """Return the labels (y, x) of a window, 0 where the array does not reach; not to be written to."""
-        rows, columns = (
-            slice(max(part.start, there.start), min(part.stop, there.stop))
-            for part, there in zip(window, self.covered, strict=True)
-        )
+        there = window & self.covered
         index = list(self.index)
-        index[self.axes[0]], index[self.axes[1]] = self.in_array((rows, columns))
-        if (rows, columns) == window:
+        index[self.axes[0]], index[self.axes[1]] = self.in_array(there)
+        if there == window:
             return np.asarray(self.data[tuple(index)])
-        found = np.zeros([part.stop - part.start for part in window], dtype=self.data.dtype)
-        if rows.start < rows.stop and columns.start < columns.stop:
-            top, left = rows.start - window[0].start, columns.start - window[1].start
-            known = np.asarray(self.data[tuple(index)])
-            found[top : top + known.shape[0], left : left + known.shape[1]] = known
+        found = np.zeros(window.shape, dtype=self.data.dtype)
+        if there.size:
+            found[there.relative_to(window)] = np.asarray(self.data[tuple(index)])
         return found
 
     def reached(self, window: Window) -> BoolArray:
         """Say which pixels (y, x) of a window can be labelled."""
-        rows, columns = [
-            (np.arange(part.start, part.stop) >= there.start)
-            & (np.arange(part.start, part.stop) < there.stop)
-            for part, there in zip(window, self.covered, strict=True)
-        ]
-        return np.asarray(rows[:, np.newaxis] & columns)
+        reached = np.zeros(window.shape, dtype=bool)
+        both = window & self.covered
+        if both.size:
+            reached[both.relative_to(window)] = True
+        return reached
 
     def in_array(self, window: Window) -> Window:
         """Express a window of the plane in pixels of the array."""
-        rows, columns = (
-            slice(part.start - start, part.stop - start)
-            for part, start in zip(window, self.offset, strict=True)
-        )
-        return rows, columns
+        return window.moved([-start for start in self.offset])
 
     def of(self, data: Any) -> "LabelPlane":
         """Return the same plane of another array of the same shape."""
@@ -152,7 +134,7 @@ class LabelPlane:
     def at(self, point: Point) -> int:
         """Return the label of a pixel."""
         y, x = point
-        return int(self.read((slice(y, y + 1), slice(x, x + 1)))[0, 0])
+        return int(self.read(Window.span(point, (y + 1, x + 1)))[0, 0])
 
     def object_at(self, point: Point) -> tuple[Window, BoolArray]:
         """Return the bounding box of the label at a point, and which of its pixels have that label.
@@ -162,25 +144,22 @@ class LabelPlane:
         """
         label = self.at(point)
         if self.shape[0] * self.shape[1] <= _SEARCHED_BELOW:
-            rows, columns = self.covered
-            mask, corner = self.read((rows, columns)) == label, (rows.start, columns.start)
+            window = self.covered
+            mask = self.read(window) == label
         else:
             for window in windows_around(self.shape, point):
-                mask, corner = self.read(window) == label, (window[0].start, window[1].start)
+                mask = self.read(window) == label
                 sides = ((mask[0], window[0].start > 0), (mask[-1], window[0].stop < self.shape[0]))
                 more = ((mask[:, 0], window[1].start > 0), (mask[:, -1], window[1].stop < self.shape[1]))
                 if not any(cut and side.any() for side, cut in (*sides, *more)):
                     break
-        rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
-        box = (
-            slice(rows.start + corner[0], rows.stop + corner[0]),
-            slice(columns.start + corner[1], columns.stop + corner[1]),
-        )
-        return box, np.ascontiguousarray(mask[rows, columns])
+        box = Window.of_mask(mask)
+        assert box is not None
+        return box.moved(window.start), np.ascontiguousarray(mask[box])
 
     def around(self, window: Window, margin: int) -> Window:
         """Return a window with a margin, inside of the plane."""
-        return bounding([window], self.shape, margin)
+        return window.grown(margin).clipped(self.shape)
 
     def full_index(self, edit: Edit) -> tuple[npt.NDArray[np.intp], ...]:
         """Return the pixels of an edit, all of which can be labelled, as one index array per axis of the array."""

@@ -88,7 +88,7 @@ class MarkerStore:
                 marker.threshold = threshold
 
     def on_plane(
-        self, index: Sequence[int | slice], offset: tuple[int, int] = (0, 0), *, standing: bool = True
+        self, index: Sequence[int | slice], offset: Sequence[int] = (0, 0), *, standing: bool = True
     ) -> list[Marker]:
         """Return the markers of one plane, as the engine takes them; the array begins at `offset` in the plane."""
         placed = (

@@ -10,15 +10,14 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.cells.uncertainty import confidences
-from napari_utile.engine.clicks.markers import bounding
 from napari_utile.engine.clicks.prompts import cut_sides
+from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.actions import Action, Clicks, NewMarker, Outcome
 from napari_utile.session.clicks.label_plane import Edit, joined_edits
 from napari_utile.session.clicks.work import Field, Work
 
 __all__ = ["RatedCell", "accept_all", "rate_cells"]
 
-Window = tuple[slice, slice]
 LabelArray = npt.NDArray[np.integer[Any]]
 
 # More than this in view is too much to do at once. Pixels.
@@ -48,31 +47,29 @@ def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
     confidence : float
         The least confidence, 0..1.
     """
-    height, width = (part.stop - part.start for part in view)
-    if height <= 0 or width <= 0:
+    if not view.size:
         return _nothing("The image is not in view.")
-    if height * width > MOST_IN_VIEW:
+    if view.size > MOST_IN_VIEW:
         return _nothing("Zoom in first: there is too much in view to accept at once.")
     return _accept_all(clicks, view, confidence)
 
 
 def _accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
-    window = bounding([view], clicks.labels.shape, _MARGIN)
+    window = view.grown(_MARGIN).clipped(clicks.labels.shape)
     found, rated = yield instances_in(clicks.field, window, clicks.params)
-    top, left = window[0].start, window[1].start
+    top, left = window.start
     present = clicks.labels.read(window)
     edits: list[Edit] = []
     markers: list[NewMarker] = []
     cells: list[int] = []
     unsure = taken = 0
-    for cell, (rows, columns) in rated:
-        mask = found[rows, columns] == cell.label
+    for cell, box in rated:
+        (rows, columns), mask = box, found[box] == cell.label
         y, x = top + cell.centre[0], left + cell.centre[1]
-        if not (view[0].start <= y < view[0].stop and view[1].start <= x < view[1].stop):
+        if not view.holds_point((y, x)):
             continue
-        there = slice(rows.start + top, rows.stop + top), slice(columns.start + left, columns.stop + left)
-        mask &= clicks.labels.reached(there)
-        free = mask & (present[rows, columns] == 0)
+        mask &= clicks.labels.reached(box.moved(window.start))
+        free = mask & (present[box] == 0)
         if not mask.any():
             continue
         if np.count_nonzero(free) < 0.5 * np.count_nonzero(mask):
@@ -121,7 +118,7 @@ def instances_in(field: Field, window: Window, params: InstanceParams) -> Work:
         if whole[label]:
             rows, columns = boxes[label - 1]
             y, x = (float(part.mean()) for part in np.nonzero(labels[rows, columns] == label))
-            rated.append((RatedCell(label, sure, (y + rows.start, x + columns.start)), (rows, columns)))
+            rated.append((RatedCell(label, sure, (y + rows.start, x + columns.start)), Window(rows, columns)))
     return labels, rated
 
 
@@ -144,18 +141,14 @@ def rate_cells(
     """
     blocks = _blocks_with_cells(labels)
     probability = np.zeros(labels.shape, dtype=np.float32)
-    for done, (rows, columns) in enumerate(blocks):
+    for done, block in enumerate(blocks):
         yield done, len(blocks)
-        in_plane = (
-            slice(rows.start + window[0].start, rows.stop + window[0].start),
-            slice(columns.start + window[1].start, columns.stop + window[1].start),
-        )
-        steps = field.read_steps(in_plane)
+        steps = field.read_steps(block.moved(window.start))
         while True:
             try:
                 next(steps)
             except StopIteration as end:
-                probability[rows, columns] = end.value
+                probability[block] = end.value
                 break
             yield done, len(blocks)
     ids, confidence = confidences(labels, probability)
@@ -172,18 +165,10 @@ def rate_cells(
 def _blocks_with_cells(labels: LabelArray) -> list[Window]:
     """Cut an array into blocks, and crop each to the cells in it; blocks without cells are left out."""
     blocks = []
-    for top in range(0, labels.shape[0], _BLOCK):
-        for left in range(0, labels.shape[1], _BLOCK):
-            found = ndimage.find_objects(
-                (labels[top : top + _BLOCK, left : left + _BLOCK] != 0).astype(np.uint8)
-            )
-            if found and found[0] is not None:
-                rows, columns = found[0]
-                around = (
-                    slice(rows.start + top, rows.stop + top),
-                    slice(columns.start + left, columns.stop + left),
-                )
-                blocks.append(bounding([around], (labels.shape[0], labels.shape[1]), margin=2))
+    for block in Window.whole(labels.shape).blocks(_BLOCK):
+        cells = Window.of_mask(labels[block] != 0)
+        if cells is not None:
+            blocks.append(cells.moved(block.start).grown(2).clipped(labels.shape))
     return blocks
 
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
 from napari_utile.engine.clicks.prompts import cell_steps
+from napari_utile.engine.windows import Window
 
 __all__ = ["Field", "Work", "corner", "crop", "find_cell", "find_marked", "in_plane", "local", "read_window"]
 
 Point = tuple[int, int]
-Window = tuple[slice, slice]
 FloatArray = npt.NDArray[np.float32]
 Work = Generator[None, None, Any]
 """Something slow; every yield is a point to stop at."""
@@ -75,14 +75,7 @@ def in_plane(point: Point, window: Window) -> Point:
 
 def crop(probability: FloatArray, window: Window, box: Window) -> FloatArray:
     """Cut a box out of a window that was read; what was not read counts as probability 0."""
-    shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    cut = np.zeros(shape, dtype=np.float32)
-    (y0, y1), (x0, x1) = (
-        (max(read.start, wanted.start), min(read.stop, wanted.stop))
-        for read, wanted in zip(window, box, strict=True)
-    )
-    if y0 < y1 and x0 < x1:
-        cut[y0 - box[0].start : y1 - box[0].start, x0 - box[1].start : x1 - box[1].start] = probability[
-            y0 - window[0].start : y1 - window[0].start, x0 - window[1].start : x1 - window[1].start
-        ]
+    cut = np.zeros(box.shape, dtype=np.float32)
+    both = window & box
+    cut[both.relative_to(box)] = probability[both.relative_to(window)]
     return cut

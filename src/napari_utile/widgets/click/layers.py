@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.marker_store import MarkerStore
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
 from napari_utile.widgets.viewer.result_layers import empty_data
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MarkerLayer", "OutlineLayer", "new_labels"]
 
-Window = tuple[slice, slice]
 BoolArray = npt.NDArray[np.bool_]
 
 _COLOURS = {"cell": "#4cc9f0", "split": "#f9c74f", "background": "#f94144"}
@@ -81,19 +81,12 @@ class OutlineLayer:
             size for size, entry in zip(labels.data.shape, index, strict=True) if isinstance(entry, slice)
         ]
         window = _around([part[0] for part, _ in parts], plane)
-        if (
-            len(parts) > 1
-            and (window[0].stop - window[0].start) * (window[1].stop - window[1].start) > _LARGEST_OUTLINE
-        ):
+        if len(parts) > 1 and window.size > _LARGEST_OUTLINE:
             parts = parts[1:]
             window = _around([parts[0][0][0]], plane)
-        picture = np.zeros([part.stop - part.start for part in window], dtype=np.uint8)
+        picture = np.zeros(window.shape, dtype=np.uint8)
         for (where, mask), value in parts:
-            rows, columns = (
-                slice(part.start - whole.start, part.stop - whole.start)
-                for part, whole in zip(where, window, strict=True)
-            )
-            picture[rows, columns][mask] = value
+            picture[where.relative_to(window)][mask] = value
         self._draw(labels, index, window, picture)
 
     def clear(self) -> None:
@@ -252,13 +245,8 @@ def _around(windows: Sequence[Window], plane: Sequence[int]) -> Window:
 
     Its sides are multiples of `_SIDE` where the plane is large enough, so that most pictures have the same shape.
     """
-    rows, columns = (
-        _widened(
-            min(window[axis].start for window in windows), max(window[axis].stop for window in windows), size
-        )
-        for axis, size in enumerate(plane)
-    )
-    return rows, columns
+    around = Window.around(windows)
+    return Window(*(_widened(part.start, part.stop, size) for part, size in zip(around, plane, strict=True)))
 
 
 def _widened(start: int, stop: int, size: int) -> slice:

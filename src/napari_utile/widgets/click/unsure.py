@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.view import RatedCell, rate_cells
 from napari_utile.widgets.click.aim import Aim, Aims, position_on
@@ -83,7 +84,7 @@ class UnsureWalk:
 def _pixel_of(cell: RatedCell, plane: LabelPlane) -> Point | None:
     """Return a pixel of a rated cell near its centre, None where it is gone."""
     centre = round(cell.centre[0]), round(cell.centre[1])
-    window = plane.around((slice(centre[0], centre[0] + 1), slice(centre[1], centre[1] + 1)), 64)
+    window = plane.around(Window.span(centre, (centre[0] + 1, centre[1] + 1)), 64)
     rows, columns = np.nonzero(plane.read(window) == cell.label)
     if rows.size == 0:
         return None

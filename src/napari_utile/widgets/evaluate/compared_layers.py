@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.engine.windows import Window
 from napari_utile.session.evaluation import PlaneLabels
 from napari_utile.widgets.viewer.layers import Place, place_of, plane_data
 from napari_utile.widgets.viewer.regions import inside_shapes
@@ -85,7 +86,7 @@ def compared_planes(
     mask = None
     if layers.ignore is not None and not _is_labels(layers):
         height, width = place.plane_shape
-        whole = (slice(0, height), slice(0, width))
+        whole = Window.whole((height, width))
         mask = inside_shapes(layers.ignore, layers.truth, viewer, whole, place)
     if not every_plane:
         return [place], [_Planes(layers, [place], mask)[0]]

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QAbstractButton
 
+from napari_utile.engine.windows import Window
 from napari_utile.session.fine_tuning import LookAt, Prediction
 from napari_utile.widgets.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_of
-from napari_utile.widgets.viewer.regions import Window, region_in_view
+from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.worker import JobHandle
 
 if TYPE_CHECKING:
@@ -90,4 +91,4 @@ def _central(region: Window) -> Window:
     for part in region:
         spare = max(0, part.stop - part.start - _MOST_PIXELS)
         parts.append(slice(part.start + spare // 2, part.stop - (spare - spare // 2)))
-    return parts[0], parts[1]
+    return Window(*parts)

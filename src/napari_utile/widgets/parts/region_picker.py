@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_utile.engine.windows import Window
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
-from napari_utile.widgets.viewer.regions import Window, inside_shapes, region_in_view, region_of_shapes
+from napari_utile.widgets.viewer.regions import inside_shapes, region_in_view, region_of_shapes
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -101,7 +102,4 @@ class RegionPicker(QWidget):
 
 
 def _is_whole(region: Window, source: "Source") -> bool:
-    return all(
-        part.start == 0 and part.stop == size
-        for part, size in zip(region, source.place.plane_shape, strict=True)
-    )
+    return region == Window.whole(source.place.plane_shape)

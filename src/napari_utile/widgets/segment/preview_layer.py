@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
-from napari_utile.widgets.viewer.regions import Window
 
 if TYPE_CHECKING:
     import napari.layers
@@ -44,11 +44,10 @@ class PreviewLayer:
         from napari.layers import Image
 
         self._viewer = plain_viewer(viewer)
-        height, width = place.plane_shape
         self._place, self._space = place, space_of(source, place.result_axes)
         space = self._space
         self._linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
-        array, translate = self._over(region or (slice(0, height), slice(0, width)))
+        array, translate = self._over(Window.part_of(place.plane_shape, region))
         space = {**space, "translate": translate}
         active = self._viewer.layers.selection.active
         self.layer = Image(
@@ -60,8 +59,8 @@ class PreviewLayer:
 
     def _over(self, region: Window) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Make room for a region; return its pixels as the layer has them, and where they begin in the world."""
-        rows, columns = self._region = region
-        self._data = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+        self._region = region
+        self._data = np.zeros(region.shape, np.float32)
         array, offset, place = self._data, [], self._place
         for axis in place.result_axes:
             if axis in place.axes:
@@ -81,11 +80,7 @@ class PreviewLayer:
 
     def paint(self, window: Window, foreground: np.ndarray[Any, Any]) -> None:
         """Show the probability of a finished tile; `window` is in pixels of the plane."""
-        rows, columns = (
-            slice(part.start - whole.start, part.stop - whole.start)
-            for part, whole in zip(window, self._region, strict=True)
-        )
-        self._data[rows, columns] = foreground
+        self._data[window.relative_to(self._region)] = foreground
         now = time.perf_counter()
         if now - self._refreshed >= _REFRESH_EVERY:
             self._refreshed = now

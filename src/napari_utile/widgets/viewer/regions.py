@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.layers import Place, place_of
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     import napari.viewer
 
 __all__ = [
-    "Window",
     "boxes_of_shapes",
     "camera_of",
     "go_to",
@@ -21,8 +21,6 @@ __all__ = [
     "region_in_view",
     "region_of_shapes",
 ]
-
-Window = tuple[slice, slice]
 
 
 def region_in_view(
@@ -41,7 +39,7 @@ def region_in_view(
 
     Returns
     -------
-    tuple of slice
+    Window
         Rows and columns, in pixels of the plane.
 
     Raises
@@ -84,7 +82,7 @@ def region_of_shapes(
 
     Returns
     -------
-    tuple of slice
+    Window
         Rows and columns, in pixels of the plane.
 
     Raises
@@ -146,11 +144,9 @@ def inside_shapes(
     from skimage.draw import polygon2mask
 
     place = place or place_of(layer, viewer)
-    rows, columns = window
-    shape = (rows.stop - rows.start, columns.stop - columns.start)
-    inside = np.zeros(shape, dtype=bool)
+    inside = np.zeros(window.shape, dtype=bool)
     for outline in _outlines(shapes, layer, place):
-        inside |= polygon2mask(shape, outline - (rows.start, columns.start))
+        inside |= polygon2mask(window.shape, outline - window.start)
     return inside
 
 
@@ -218,9 +214,7 @@ def _ellipse_outline(corners: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _window(low: Any, high: Any, place: Place, complaint: str) -> Window:
-    height, width = place.plane_shape
-    top, left = max(0, int(low[0])), max(0, int(low[1]))
-    bottom, right = min(height, int(high[0])), min(width, int(high[1]))
-    if bottom <= top or right <= left:
+    window = Window.span((int(low[0]), int(low[1])), (int(high[0]), int(high[1]))).clipped(place.plane_shape)
+    if not window.size:
         raise ValueError(complaint)
-    return slice(top, bottom), slice(left, right)
+    return window

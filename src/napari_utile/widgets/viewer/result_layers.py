@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from qtpy.QtCore import QTimer
 
+from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
 
@@ -254,7 +255,7 @@ def _with_channel_axis(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[A
     return np.repeat(np.expand_dims(data, axis), repeats, axis=axis)
 
 
-def _window_index(place: Place, window: tuple[slice, slice] | None) -> tuple[int | slice, ...]:
+def _window_index(place: Place, window: Window | None) -> tuple[int | slice, ...]:
     index = list(place.result_index)
     if window is not None:
         for axis, part in zip(place.axes, window, strict=True):

@@ -8,10 +8,11 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
 from napari_utile.engine.weights.weight_map import WeightMapParams
+from napari_utile.engine.windows import Window
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import plain_viewer
-from napari_utile.widgets.viewer.regions import Window, camera_of, region_in_view
+from napari_utile.widgets.viewer.regions import camera_of, region_in_view
 from napari_utile.widgets.weight_map.overlay import WeightMapOverlay
 from napari_utile.widgets.weight_map.watched_labels import WatchedLabels, watch_labels
 from napari_utile.widgets.worker import LatestJob, as_job, sentence_of
@@ -240,10 +241,7 @@ class WeightMapFollower(QObject):
         if first > second:
             shape, offset = shape[::-1], offset[::-1]
         starts = [start - origin for start, origin in zip(offset, self.watched.origin, strict=True)]
-        rows, columns = (
-            slice(max(start, 0), max(start + size, 0)) for start, size in zip(starts, shape, strict=True)
-        )
-        self._pending.append((rows, columns))
+        self._pending.append(Window.whole(shape).moved(starts).clipped(self.watched.window.shape))
         self._heard = True
         self._flush_timer.start()
 
@@ -293,7 +291,7 @@ class WeightMapFollower(QObject):
             self.rebuild()
             return
         start = time.perf_counter()
-        region = None if None in pending else _around([each for each in pending if each is not None])
+        region = None if None in pending else Window.around([each for each in pending if each is not None])
         with failures_to(self._fail):
             if not watched.shares_memory:
                 everything = region is None
@@ -348,11 +346,3 @@ class WeightMapFollower(QObject):
             self._weights_shown = tuple(live.class_weights)
         else:
             shown[region] = weigh(region)
-
-
-def _around(regions: list[Window]) -> Window:
-    rows, columns = zip(*regions, strict=True)
-    return (
-        slice(min(part.start for part in rows), max(part.stop for part in rows)),
-        slice(min(part.start for part in columns), max(part.stop for part in columns)),
-    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_utile.engine.weights.pixel_weight import NearCell, nearest_cells_at
+from napari_utile.engine.windows import Window
 from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.weight_map.follower import WeightMapFollower
@@ -145,7 +146,7 @@ class WeightMapHover(QObject):
         if pixel is None:
             return None
         row, column = pixel
-        here = slice(row, row + 1), slice(column, column + 1)
+        here = Window.span(pixel, (row + 1, column + 1))
         border, balance = float(live.border[pixel]), float(live.class_balance(here)[0, 0])
         near = nearest_cells_at(live.cells, row, column, live.aspect)
         return PixelReading(pixel, border + balance, balance, border, near)

@@ -7,8 +7,9 @@ import numpy as np
 
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
 from napari_utile.engine.weights.weight_map import WeightMapParams
+from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_data
-from napari_utile.widgets.viewer.regions import Window, region_in_view
+from napari_utile.widgets.viewer.regions import region_in_view
 
 if TYPE_CHECKING:
     import napari.layers
@@ -60,7 +61,8 @@ class WatchedLabels:
     @property
     def origin(self) -> tuple[int, int]:
         """Row and column of the window's first pixel in the plane."""
-        return self.window[0].start, self.window[1].start
+        top, left = self.window.start
+        return top, left
 
     def is_current(self, viewer: "napari.viewer.Viewer") -> bool:
         """Whether the layer still shows this plane, in the same array."""
@@ -76,13 +78,7 @@ class WatchedLabels:
 
     def read(self, region: Window | None = None) -> np.ndarray[Any, Any]:
         """Read the window, or a region of it given in pixels of the window."""
-        rows, columns = self.window
-        if region is not None:
-            rows, columns = (
-                slice(start + part.start, start + part.stop)
-                for start, part in zip(self.origin, region, strict=True)
-            )
-        return np.asarray(self.plane[rows, columns])
+        return np.asarray(self.plane[self.window if region is None else region.moved(self.origin)])
 
     def weigh(self, params: WeightMapParams, distances: bool = False) -> LiveWeightMap:
         """Compute the weight map of the window; works in any thread."""
@@ -102,10 +98,7 @@ class WatchedLabels:
             int(np.floor(data[axis] + 0.5)) - start
             for axis, start in zip(self.place.axes, self.origin, strict=True)
         )
-        rows, columns = self.window
-        if 0 <= row < rows.stop - rows.start and 0 <= column < columns.stop - columns.start:
-            return row, column
-        return None
+        return (row, column) if Window.whole(self.window.shape).holds_point((row, column)) else None
 
     def indices(self, rows: Any, columns: Any) -> tuple[np.ndarray[Any, Any], ...]:
         """Turn pixels of the window into an index of the layer's array."""
@@ -133,14 +126,8 @@ def watch_labels(
     height, width = place.plane_shape
     lazy = not isinstance(plane, np.ndarray) or bool(layer.multiscale)
     if height * width <= (_WHOLE_LAZY_BELOW if lazy else _WHOLE_BELOW):
-        return WatchedLabels(layer, place, (slice(0, height), slice(0, width)), True, plane)
-    rows, columns = region_in_view(viewer, layer, place)
-    margin = int(np.ceil(reach))
-    window = (
-        slice(max(rows.start - margin, 0), min(rows.stop + margin, height)),
-        slice(max(columns.start - margin, 0), min(columns.stop + margin, width)),
-    )
-    pixels = (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
-    if pixels > _WHOLE_BELOW:
+        return WatchedLabels(layer, place, Window.whole(place.plane_shape), True, plane)
+    window = region_in_view(viewer, layer, place).grown(int(np.ceil(reach))).clipped(place.plane_shape)
+    if window.size > _WHOLE_BELOW:
         raise ValueError("These labels are large: zoom in to see the weights of what is in view.")
     return WatchedLabels(layer, place, window, False, plane)
