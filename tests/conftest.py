@@ -26,11 +26,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("the annotated images in ../shared/data are not here")
     if item.get_closest_marker("real_window") and os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         pytest.skip("there is no X server: windows are off-screen and have no OpenGL")
-    if item.get_closest_marker("gpu"):
-        import torch
-
-        if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
-            pytest.skip("there is no GPU that torch can use")
 
 
 @pytest.fixture

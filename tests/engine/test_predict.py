@@ -1,5 +1,7 @@
 """Law 1: the result does not depend on the tiles. And what happens when memory runs out."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,21 @@ def test_other_errors_of_torch_are_not_taken_for_a_lack_of_memory(small_model, m
     with pytest.raises(RuntimeError, match="sizes"):
         probabilities(small_model, np.zeros((1, 40, 40), np.float32))
     assert len(ran) == 1
+
+
+def test_who_keeps_an_error_does_not_keep_the_tensors_of_its_tile(small_model, monkeypatch):
+    features = []
+
+    def fails(image):
+        made = image * 2
+        features.append(weakref.ref(made))
+        raise RuntimeError("sizes do not match")
+
+    monkeypatch.setattr(predict, "warm_network", lambda *_: fails)
+    with pytest.raises(RuntimeError) as kept:
+        probabilities(small_model, np.zeros((1, 40, 40), np.float32))
+    assert kept.value is not None
+    assert features[0]() is None
 
 
 def test_progress_counts_every_tile_and_gives_its_pixels(small_model):

@@ -1,6 +1,7 @@
 """Tiled inference as a generator: each tile as it is done, the whole probability map at the end."""
 
 import contextlib
+import traceback
 from collections import deque
 from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass
@@ -121,6 +122,7 @@ def _run_if_it_fits(model: Model, plane: Any, tile: Tile, compute: Compute) -> P
         return run_tile(model, plane, tile, compute)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
+            traceback.clear_frames(error.__traceback__)  # else who keeps the error keeps the tile's tensors
             raise
     release_memory(compute.device)  # not in the handler: there its traceback still holds the tile's tensors
     return None

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.outputs import (
     CENTRE_DISTANCE,
@@ -279,6 +277,8 @@ def read_card(path: Path) -> ModelCard:
         raise UtileError(
             f"{path.name} is larger than any model ({path.stat().st_size >> 20} MB): is it the right file?"
         )
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="np") as file:
             header = file.metadata() or {}

@@ -1,6 +1,7 @@
 """Models: a network with its card, loaded, saved and listed. One model is one safetensors file.
 
-Bundled models live in the package, the user's in the platform's data folder, and any file can be picked.
+Bundled models live in the package, the user's in the platform's data folder, and any file can be picked. What is needed
+for files alone is imported there, so that the tests for graphics cards run where little is installed.
 """
 
 import hashlib
@@ -9,10 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from napari_utile.engine.errors import UtileError
@@ -65,6 +63,8 @@ def user_model_folder() -> Path:
     """Return where the user's models live; the environment variable UTILE_MODELS overrides the platform's place."""
     if chosen := os.environ.get("UTILE_MODELS"):
         return Path(chosen)
+    import platformdirs
+
     return platformdirs.user_data_path("napari-utile", appauthor=False) / "models"
 
 
@@ -112,6 +112,9 @@ def load_model(name: str | Path = "nuclei") -> Model:
     UtileError
         If there is no such model, or its file is truncated, of another kind, or its weights do not fit its card.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     path = find_model(name)
     card = read_card(path)
     try:
@@ -163,6 +166,8 @@ def save_model(
     dtype : torch.dtype
         What the weights are stored as; float16 halves the file.
     """
+    from safetensors.torch import save_file
+
     path = Path(path)
     if path.suffix != SUFFIX:
         raise ValueError(f"A model's file ends with {SUFFIX}; got {path.name}.")
