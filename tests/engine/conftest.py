@@ -8,7 +8,7 @@ from torch import nn
 
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, fingerprint_of
-from napari_utile.engine.models.outputs import DISTANCES, class_output
+from napari_utile.engine.models.outputs import DISTANCES, InputChannel, class_output
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
 
@@ -55,3 +55,10 @@ def distances_model() -> Model:
     """A U-Net that predicts two classes and the distances B and C."""
     outputs = (class_output(2), *DISTANCES)
     return trained_like(UNetConfig(width=4, depth=1, batch_norm=True, classes=4), outputs=outputs)
+
+
+@pytest.fixture(scope="session")
+def two_inputs_model() -> Model:
+    """A U-Net that reads a channel and, where there is one, a second."""
+    inputs = (InputChannel("membrane"), InputChannel("nuclei", optional=True))
+    return trained_like(UNetConfig(in_channels=2, width=4, depth=1, batch_norm=True), inputs=inputs)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.activation import activate
 from napari_utile.engine.models.card import CARD_KEY, ModelCard, card_from_json, read_card
 from napari_utile.engine.models.library import Model, load_model, save_model
@@ -20,6 +21,7 @@ from napari_utile.engine.models.outputs import (
     class_output,
 )
 from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 
 CONFIG = UNetConfig(width=4, depth=1, classes=4)
@@ -128,7 +130,7 @@ def test_activation_follows_the_description() -> None:
         ({"outputs": (class_output(2), DISTANCES[0]), "relief": "distances"}, "needs the outputs B and C"),
         ({"relief": "mountains"}, "relief is one of"),
         ({"inputs": (InputChannel("a"), InputChannel("b"))}, r"reads 1 channel\(s\), but inputs names 2"),
-        ({"inputs": (InputChannel("a", optional=True),)}, "first input channel cannot be optional"),
+        ({"inputs": (InputChannel("a", optional=True),)}, "Optional input channels come after"),
     ],
 )
 def test_descriptions_that_contradict_themselves_are_refused(changes, words) -> None:
@@ -157,7 +159,29 @@ def test_an_output_has_a_sensible_number_of_channels() -> None:
 
 
 def test_a_network_with_another_number_of_channels_than_its_card_describes_is_refused(tmp_path) -> None:
-    from napari_utile.engine.errors import UtileError
-
     with pytest.raises(UtileError, match="describes 2 output channels, the network has 4"):
         save_model(card(outputs=(class_output(2),)), UNet(CONFIG), tmp_path / "x.safetensors")
+
+
+def test_an_optional_channel_is_0_where_it_is_missing_and_read_where_it_is_chosen(two_inputs_model) -> None:
+    stack = np.random.default_rng(5).integers(0, 255, (3, 30, 40), np.uint8)
+    alone = segment(stack[1], two_inputs_model)
+    np.testing.assert_array_equal(segment(stack, two_inputs_model, channels=[1]).values, alone.values)
+    dark = np.stack([stack[1], np.zeros_like(stack[1])])
+    np.testing.assert_array_equal(segment(dark, two_inputs_model, channels=[0, 1]).values, alone.values)
+    both = segment(stack, two_inputs_model, channels=[1, 2])
+    assert not np.array_equal(both.values, alone.values)
+    assert segment(stack[:2], two_inputs_model).plane.data.shape == (2, 30, 40)
+    np.testing.assert_array_equal(
+        segment(stack[1:], two_inputs_model).values, alone.values
+    )  # never taken unasked
+    with pytest.raises(UtileError, match=r"reads 1 to 2 channel\(s\), and 3"):
+        segment(stack, two_inputs_model, channels=[0, 1, 2])
+
+
+def test_a_missing_channel_reads_as_zeros_of_any_window() -> None:
+    plane = plane_from_array(np.arange(12, dtype=np.uint16).reshape(3, 4)).for_network(2, None, 1)
+    assert plane.data.shape == (2, 3, 4)
+    np.testing.assert_array_equal(plane.data[1, 1:3, 0:2], np.zeros((2, 2)))
+    np.testing.assert_array_equal(plane.data[:, 1:2, :2], [[[4, 5]], [[0, 0]]])
+    np.testing.assert_array_equal(plane.data[0], np.arange(12).reshape(3, 4))

@@ -149,6 +149,16 @@ def test_chosen_channels_are_replayed(tmp_path, small_model) -> None:
     assert replayed(recipe, image, small_model).identical
 
 
+@pytest.mark.parametrize("channels", [(1,), (1, 0), None])
+def test_optional_channels_are_replayed(tmp_path, two_inputs_model, channels) -> None:
+    field = simulate("nuclei", height=40, width=40, cells=4, diameter=16).image
+    write_image(tmp_path / "two.tif", np.stack([field[::-1], field]), "CYX")
+    image = read_image(tmp_path / "two.tif")
+    params = SegmentParams(channels=channels, precision="float32", device="cpu", instances=INSTANCES)
+    recipe = recipe_of(segmented(image, two_inputs_model, params), image.path)
+    assert replayed(recipe, image, two_inputs_model).identical
+
+
 def test_an_image_without_the_recipes_plane_is_named(recipe, film, small_model) -> None:
     with pytest.raises(UtileError, match=r"no plane T = 1"):
         replayed(recipe, replace(film, data=film.data[0], axes="YX"), small_model)

@@ -154,7 +154,7 @@ def segment_steps(
     params = params or SegmentParams()
     model = model or load_model(params.model)
     compute = compute or choose_compute(params.device, params.precision)
-    plane = plane.for_network(model.network.config.in_channels, params.channels)
+    plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
     limits = limits or measure_limits(plane.data, model.card.normalization)
     ready = prepare(plane, model, params, compute, limits, region)
     steps = predict_tiles(model, ready.plane, ready.plan, compute, cache=cache, image_key=image_key)

@@ -64,7 +64,7 @@ class ProbabilityField:
     ) -> None:
         self.model = model
         self.compute = choose_compute(params.device, params.precision)
-        self.plane = plane.for_network(model.network.config.in_channels, params.channels)
+        self.plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
         self.limits = limits or measure_limits(self.plane.data, model.card.normalization)
         self._params = replace(params, tile=256)  # any: blocks and runs are planned here
         self._block = -(-_BLOCK // model.network.geometry.grid) * model.network.geometry.grid

@@ -82,7 +82,7 @@ def estimate(
     compute = choose_compute(params.device, params.precision)
     channels = model.network.config.in_channels
     no_limits = IntensityLimits((0.0,) * channels, (1.0,) * channels)
-    plane = plane.for_network(channels, params.channels)
+    plane = plane.for_network(channels, params.channels, model.card.optional_inputs)
     ready = prepare(plane, model, params, compute, no_limits, region)
     plan, classes = ready.plan, model.network.config.classes
     map_bytes = 4 * classes * ready.region.size

@@ -128,8 +128,11 @@ class ModelCard:
             object.__setattr__(self, "inputs", (InputChannel("any"),) * count)
         if len(self.inputs) != count:
             raise ValueError(f"The network reads {count} channel(s), but inputs names {len(self.inputs)}.")
-        if self.inputs[0].optional:
-            raise ValueError("The first input channel cannot be optional.")
+        optional = [each.optional for each in self.inputs]
+        if optional[0] or optional != sorted(optional):
+            raise ValueError(
+                "Optional input channels come after those that are needed, of which there is one."
+            )
         if self.object_diameter is not None and not 1 <= self.object_diameter <= 10_000:
             raise ValueError(
                 f"object_diameter must lie between 1 and 10000 pixels; got {self.object_diameter}."
@@ -160,6 +163,11 @@ class ModelCard:
     def channels(self) -> tuple[str, ...]:
         """What each input channel shows."""
         return tuple(each.name for each in self.inputs)
+
+    @property
+    def optional_inputs(self) -> int:
+        """How many of the input channels, the last ones, an image may lack."""
+        return sum(each.optional for each in self.inputs)
 
     @property
     def output_channels(self) -> int:

@@ -61,7 +61,9 @@ class ImagePlane:
             return self
         return replace(self, data=_take_channels(self.data, list(channels)), rgb=False)
 
-    def for_network(self, in_channels: int, channels: Sequence[int] | None = None) -> "ImagePlane":
+    def for_network(
+        self, in_channels: int, channels: Sequence[int] | None = None, optional: int = 0
+    ) -> "ImagePlane":
         """Return the plane with as many channels as the network reads.
 
         Parameters
@@ -69,25 +71,30 @@ class ImagePlane:
         in_channels : int
         channels : sequence of int, optional
             The ones to use. By default all where the number fits, the mean of red, green and blue where the network
-            reads one, and else the first.
+            reads one, and else the first; optional ones only where they are chosen.
+        optional : int
+            How many of the network's channels, the last ones, may be missing: they are 0 everywhere then.
 
         Raises
         ------
         UtileError
             If the number does not fit.
         """
+        needed = in_channels - optional
         if channels:
             chosen = self.with_channels(channels)
-        elif self.data.shape[0] == in_channels:
+        elif self.data.shape[0] == needed:
             chosen = self
-        elif in_channels == 1 and self.rgb:
-            return replace(self, data=MeanOfChannels(self.data), rgb=False)
+        elif needed == 1 and self.rgb:
+            chosen = replace(self, data=MeanOfChannels(self.data), rgb=False)
         else:
-            chosen = self.with_channels(range(min(in_channels, self.data.shape[0])))
-        if chosen.data.shape[0] != in_channels:
-            raise UtileError(
-                f"This model reads {in_channels} channel(s), and {chosen.data.shape[0]} of {self.name} are chosen."
-            )
+            chosen = self.with_channels(range(min(needed, self.data.shape[0])))
+        count = chosen.data.shape[0]
+        if not needed <= count <= in_channels:
+            reads = f"{needed} to {in_channels}" if optional else f"{in_channels}"
+            raise UtileError(f"This model reads {reads} channel(s), and {count} of {self.name} are chosen.")
+        if count < in_channels:
+            chosen = replace(chosen, data=_WithZeros(chosen.data, in_channels - count))
         return chosen
 
 
@@ -121,6 +128,28 @@ class _Channels:
         if isinstance(chosen, int):
             return np.asarray(self._data[(chosen, *index[1:])])
         return np.stack([np.asarray(self._data[(channel, *index[1:])]) for channel in chosen])
+
+
+class _WithZeros:
+    """The channels of an array, and after them some that are 0 everywhere."""
+
+    def __init__(self, data: Any, count: int) -> None:
+        self._data = data
+        self.shape = (data.shape[0] + count, *data.shape[1:])
+        self.dtype = data.dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        index = index if isinstance(index, tuple) else (index,)
+        chosen, window = range(self.shape[0])[index[0]], index[1:]
+        if isinstance(chosen, int):
+            return self._channel(chosen, window)
+        return np.stack([self._channel(channel, window) for channel in chosen])
+
+    def _channel(self, channel: int, window: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+        if channel < self._data.shape[0]:
+            return np.asarray(self._data[(channel, *window)])
+        parts = zip(self.shape[1:], (*window, slice(None), slice(None)), strict=False)
+        return np.zeros([len(range(size)[part]) for size, part in parts], self.dtype)
 
 
 def _take_channels(data: Any, channels: list[int]) -> Any:

@@ -111,7 +111,7 @@ def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, model: Model
         pixel_size=image.pixel_size,
         unit=image.unit,
     )
-    return plane.for_network(model.network.config.in_channels, recipe.params.channels)
+    return plane.for_network(len(model.card.inputs), recipe.params.channels, model.card.optional_inputs)
 
 
 def plane_name(image: ImageFile, record: PlaneRecord) -> str:
@@ -127,7 +127,9 @@ def _segment_again(
     if not (0 <= top < bottom <= plane.shape[0] and 0 <= left < right <= plane.shape[1]):
         raise UtileError(f"The recipe's region lies outside of {plane.name}.")
     choose_compute(recipe.compute.device, recipe.compute.precision)  # says so where the device is missing
-    params = replace(recipe.params, channels=None)  # the plane holds the chosen ones only
+    params = replace(
+        recipe.params, channels=tuple(range(plane.data.shape[0]))
+    )  # it holds the chosen ones only
     region = Window.span((top, left), (bottom, right))
     made = yield from segment_steps(plane, params, model=model, region=region, compute=recipe.compute)
     if record.inside is None:

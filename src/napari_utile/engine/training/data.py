@@ -88,7 +88,7 @@ def training_planes(
     planes = []
     for number, image in enumerate(images):
         name = f"{number + 1}: {image.plane.name}"
-        plane = image.plane.for_network(int(card.config.get("in_channels", 1)), channels)
+        plane = image.plane.for_network(len(card.inputs), channels, card.optional_inputs)
         data: Any = NormalizedPlane(plane.data, measure_limits(plane.data, card.normalization))
         labels, annotation = np.asarray(image.labels), image.annotation
         if scale != 1:

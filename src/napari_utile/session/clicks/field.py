@@ -14,6 +14,7 @@ from napari_utile.engine.segment_params import SegmentParams
 if TYPE_CHECKING:
     from napari_utile.engine.clicks.probability_field import ProbabilityField
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.models.outputs import InputChannel
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.results import SegmentResult
     from napari_utile.session.state import Session
@@ -63,14 +64,14 @@ class ReadyField:
     suggested : InstanceParams
     radius : int
         Half the width of the first window to read around a click: a typical cell fits.
-    channels : tuple of str
+    inputs : tuple of InputChannel
         What the model reads.
     """
 
     field: "ProbabilityField"
     suggested: InstanceParams
     radius: int
-    channels: tuple[str, ...] = ()
+    inputs: "tuple[InputChannel, ...]" = ()
 
 
 def pixels_key(plane: "ImagePlane", told: Hashable) -> Hashable:
@@ -132,7 +133,7 @@ class FieldStore:
         yield
         warm_network(model, field.compute)
         suggested = suggested_instances(model.card)
-        ready = ReadyField(field, suggested, field.click_radius, tuple(model.card.channels))
+        ready = ReadyField(field, suggested, field.click_radius, model.card.inputs)
         self._ready[request.key] = request.told, ready
         while len(self._ready) > _MOST_FIELDS:
             self._ready.popitem(last=False)
@@ -160,7 +161,7 @@ def _made_alike(segmented: "SegmentResult", request: FieldRequest, model: "Model
         and (made.plane.pixel_size, made.plane.unit) == (request.plane.pixel_size, request.plane.unit)
     )
     if alike and _is_compared(request.plane.data):
-        plane = request.plane.for_network(model.network.config.in_channels, params.channels)
+        plane = request.plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
         return sha256_of(plane.data) == segmented.recipe.planes[0].pixels
     return alike
 

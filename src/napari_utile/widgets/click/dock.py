@@ -199,7 +199,7 @@ class ClickDock(NarrowDock):
         self.form.model.set_choices(choices)
 
     def _model_ready(self, ready: ReadyField) -> None:
-        self.form.source.set_model_channels(ready.channels)
+        self.form.source.set_model_inputs(ready.inputs)
         if self._suggested_by != self._session.model:
             self.form.instances.set_value(ready.suggested)
         if self.form.status.text().startswith("Loading"):

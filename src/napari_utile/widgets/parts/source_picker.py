@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
+from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_of
@@ -63,7 +64,7 @@ class SourcePicker(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
-        self._model_channels: tuple[str, ...] = ("any",)
+        self._model_inputs: tuple[InputChannel, ...] = (InputChannel("any"),)
         self.image = LayerCombo(viewer, ("Image",), accept=_is_source)
         self.axis = narrow(QComboBox())
         self.axis.setToolTip(
@@ -94,16 +95,19 @@ class SourcePicker(QWidget):
 
     @property
     def channels(self) -> tuple[int, ...] | None:
-        """The chosen channels; None leaves the choice to the model."""
+        """The chosen channels, optional ones only where one is chosen; None leaves the choice to the model."""
         chosen = [box.currentData() for _, box in self._channel_boxes]
+        needed = sum(not each.optional for each in self._model_inputs)
+        while len(chosen) > needed and chosen[-1] is None:
+            chosen.pop()
         if not chosen or any(channel is None for channel in chosen):
             return None
         return tuple(int(channel) for channel in chosen)
 
-    def set_model_channels(self, names: tuple[str, ...]) -> None:
+    def set_model_inputs(self, inputs: tuple[InputChannel, ...]) -> None:
         """Offer one choice for each channel that the model reads."""
-        if names != self._model_channels:
-            self._model_channels = names
+        if inputs != self._model_inputs:
+            self._model_inputs = inputs
             self._offer_channels()
 
     def read(self) -> Source:
@@ -145,22 +149,33 @@ class SourcePicker(QWidget):
             self._layout.removeRow(box)
         self._channel_boxes = []
         names = self._channel_names()
-        if names:
-            for index, wanted in enumerate(self._model_channels):
-                box = narrow(QComboBox())
-                if len(self._model_channels) == 1 and getattr(self.layer, "rgb", False):
-                    box.addItem("Brightness (mean of the colours)", None)
-                elif len(self._model_channels) == len(names):
-                    box.addItem(f"as it comes: {names[index]}", None)
-                for number, name in enumerate(names):
-                    box.addItem(name, number)
-                if box.itemData(0) is not None:
-                    box.setCurrentIndex(min(index, box.count() - 1))
-                title = "Channel" if wanted in ("", "any") else wanted.capitalize()
-                label = QLabel(title)
-                self._layout.addRow(label, box)
-                box.activated.connect(lambda _: self.changed.emit())
-                self._channel_boxes.append((label, box))
+        needed = sum(not each.optional for each in self._model_inputs)
+        for index, wanted in enumerate(self._model_inputs if names else ()):
+            box = narrow(QComboBox())
+            if wanted.optional:
+                box.addItem("none", None)
+                box.setToolTip(f"The channel that shows {wanted.name}, if there is one: it helps the model.")
+            elif needed == 1 and getattr(self.layer, "rgb", False):
+                box.addItem("Brightness (mean of the colours)", None)
+            elif needed == len(names):
+                box.addItem(f"as it comes: {names[index]}", None)
+            for number, name in enumerate(names):
+                box.addItem(name, number)
+            if box.itemData(0) is not None:
+                box.setCurrentIndex(min(index, box.count() - 1))
+            title = "Channel" if wanted.name in ("", "any") else wanted.name.capitalize()
+            label = QLabel(f"{title}, optional" if wanted.optional else title)
+            self._layout.addRow(label, box)
+            box.activated.connect(self._channel_chosen)
+            self._channel_boxes.append((label, box))
+        self._channel_chosen()
+
+    def _channel_chosen(self, _: int = 0) -> None:
+        """Let an optional channel go with a chosen one, not with the mean of the colours."""
+        boxes = [box for _, box in self._channel_boxes]
+        for box, wanted in zip(boxes, self._model_inputs, strict=False):
+            if wanted.optional:
+                box.setEnabled(boxes[0].currentData() is not None or not getattr(self.layer, "rgb", False))
         self.changed.emit()
 
     def _channel_names(self) -> tuple[str, ...]:

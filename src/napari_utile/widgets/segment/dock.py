@@ -259,7 +259,7 @@ class SegmentDock(NarrowDock):
 
     def _model_known(self, name: str, model: "Model") -> None:
         if name == self._session.model:
-            self.form.source.set_model_channels(tuple(model.card.channels))
+            self.form.source.set_model_inputs(model.card.inputs)
         self._values.show_suggestion(name, model)
 
     # What the user sees.
