@@ -28,6 +28,7 @@ from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import suggested_instances
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
 from napari_utile.session.clicks.actions import Clicks, Outcome
 from napari_utile.session.clicks.label_plane import LabelPlane
 
@@ -39,18 +40,10 @@ SIZE, BLOCK = 16384, 1024
 
 def finish(action) -> Outcome:
     """Carry out an action here and now."""
-    answer = None
-    try:
-        while True:
-            work = action.send(answer)
-            while True:
-                try:
-                    next(work)
-                except StopIteration as end:
-                    answer = end.value
-                    break
-    except StopIteration as end:
-        return end.value
+    run = Run(action)
+    for work in run:
+        run.answer = Run(work).result
+    return run.result
 
 
 def large_image(folder: Path):
@@ -166,13 +159,10 @@ def sam_milliseconds() -> float:
 
 def made(field: ProbabilityField, markers: list[Marker], params, window) -> np.ndarray:
     """Return the pixels (h, w) of cell 1 in a window that the markers make."""
-    steps = cells_from_markers(field.shape, markers, params, radius=32)
-    try:
-        asked = next(steps)
-        while True:
-            asked = steps.send(field.read(asked))
-    except StopIteration as end:
-        cell = end.value.get(1)
+    run = Run(cells_from_markers(field.shape, markers, params, radius=32))
+    for asked in run:
+        run.answer = field.read(asked)
+    cell = run.result.get(1)
     found = np.zeros([part.stop - part.start for part in window], dtype=bool)
     if cell is not None:
         rows, columns = cell.indices()

@@ -22,6 +22,7 @@ from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.data import AnnotatedImage
 from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning
 from napari_utile.engine.training.recipes import RECIPES, Recipe
@@ -90,18 +91,14 @@ def main() -> None:
         )
     )
     started = time.perf_counter()
-    steps = tuning.steps(args.checkpoint, resume=args.checkpoint is not None)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            result = end.value
-            break
+    run = Run(tuning.steps(args.checkpoint, resume=args.checkpoint is not None))
+    for step in run:
         if step.validation:
             print(
                 json.dumps({"step": step.step, "seconds": step.seconds, **to_json(step.validation)}),
                 flush=True,
             )
+    result = run.result
     line = {"after": validate(result.model, judged), "steps": result.result.steps}
     line |= {"wall minutes": round((time.perf_counter() - started) / 60, 2), "best": result.result.best_step}
     line |= {"held-out before": to_json(result.before), "held-out after": to_json(result.after)}

@@ -21,6 +21,7 @@ from napari_utile.engine.metrics.boundaries import boundary_sweep
 from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.data import AnnotatedImage
 from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning, new_model
 from napari_utile.engine.training.recipes import RECIPES
@@ -87,18 +88,14 @@ def main() -> None:
     base = new_model("em", args.family, **config, dropout=0.0 if config["batch_norm"] else 0.5)
     params = FineTuneParams(recipe=args.recipe, minutes=args.minutes, seed=args.seed, scale=1.0)
     tuning = FineTuning(annotated(training), base, params, held_out=annotated(validation), name="em")
-    steps = tuning.steps(args.output.with_suffix(".checkpoint"), resume=True)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            model = end.value.model
-            break
+    run = Run(tuning.steps(args.output.with_suffix(".checkpoint"), resume=True))
+    for step in run:
         if step.validation:
             print(
                 json.dumps({"step": step.step, "seconds": round(step.seconds), "loss": step.validation.loss}),
                 flush=True,
             )
+    model = run.result.model
     save_model(model.card, model.network, args.output)
     judge(model, validation)
 

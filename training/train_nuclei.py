@@ -22,6 +22,7 @@ from napari_utile.engine.networks.unet import UNet, UNetConfig
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.planes.normalize import measure_limits
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.recipes import Budget, Recipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
@@ -140,24 +141,22 @@ def main() -> None:
         json.dumps({"train": len(planes), "val": len(held_out), "diameter": typical_diameter(planes)}),
         flush=True,
     )
-    steps = train(
-        network,
-        planes,
-        held_out,
-        recipe=recipe,
-        budget=Budget(minutes=args.minutes),
-        seed=args.seed,
-        checkpoint=args.checkpoint,
-        resume=args.resume,
+    run = Run(
+        train(
+            network,
+            planes,
+            held_out,
+            recipe=recipe,
+            budget=Budget(minutes=args.minutes),
+            seed=args.seed,
+            checkpoint=args.checkpoint,
+            resume=args.resume,
+        )
     )
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            result = stop.value
-            break
+    for step in run:
         if step.step % 20 == 0 or step.validation:
             print(json.dumps({"time": time.strftime("%H:%M:%S"), **to_json(step)}), flush=True)
+    result = run.result
     about: dict[str, object] = {
         "steps": result.steps,
         "minutes": round(result.seconds / 60, 1),

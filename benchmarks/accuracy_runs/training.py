@@ -23,6 +23,7 @@ from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
+from napari_utile.engine.steps import Run as Steps
 from napari_utile.engine.training.data import AnnotatedImage, training_planes
 from napari_utile.engine.training.learned import best_instances, foregrounds
 from napari_utile.engine.training.recipes import DEFAULT, Budget, Recipe
@@ -103,24 +104,22 @@ class Lane:
         card = ModelCard(name=run.name, family=run.family, config=_config(run.family))
         planes = self._planes(card, recipe, self.images)
         cpu, wall, seen = time.process_time(), time.monotonic(), 0
-        generator = train(
-            _network(run),
-            planes,
-            recipe=recipe,
-            budget=Budget(steps=steps),
-            seed=run.seed,
-            checkpoint=path.with_suffix(".checkpoint"),
-            resume=True,
+        steps_of = Steps(
+            train(
+                _network(run),
+                planes,
+                recipe=recipe,
+                budget=Budget(steps=steps),
+                seed=run.seed,
+                checkpoint=path.with_suffix(".checkpoint"),
+                resume=True,
+            )
         )
-        while True:
-            try:
-                step = next(generator)
-            except StopIteration as end:
-                result = end.value
-                break
+        for step in steps_of:
             seen += 1
             if step.step % 50 == 0:
                 print(f"  {run.name}: step {step.step} of {steps}, loss {step.plain:.3f}", flush=True)
+        result = steps_of.result
         taken = (time.process_time() - cpu) / max(seen, 1)
         about = {
             "data": [each.name for each in self.images],

@@ -13,6 +13,7 @@ from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.models.outputs import ModelClass
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.data import (
     AnnotatedImage,
@@ -106,15 +107,11 @@ def test_large_cells_are_shrunk_to_a_size_that_the_base_knows_and_back_again() -
     start = base(object_diameter=10.0)
     assert matching_scale([given], start.card) == pytest.approx(15 / 40, rel=0.05)
     tuning = FineTuning([given], start, FineTuneParams(steps=60, device="cpu"), recipe=RECIPE)
-    steps = tuning.steps()
+    run = Run(tuning.steps())
     for _ in range(3):
-        next(steps)
+        next(run)
     assert tuning.present().card.scale == tuning.scale
-    try:
-        while True:
-            next(steps)
-    except StopIteration as end:
-        result = end.value
+    result = run.result
     assert result.model.card.object_diameter == pytest.approx(15, rel=0.1)
     found = segment(image, result.model, device="cpu")
     assert found.labels.shape == image.shape
@@ -201,9 +198,5 @@ def test_an_interrupted_fine_tuning_resumes_to_the_same_model(tmp_path: Path) ->
             steps.close()
             tuning = FineTuning(given, base(), FineTuneParams(steps=6, device="cpu"), recipe=RECIPE)
             steps = tuning.steps(checkpoint, resume=True)
-        try:
-            while True:
-                next(steps)
-        except StopIteration as end:
-            prints.append(end.value.model.fingerprint)
+        prints.append(Run(steps).result.model.fingerprint)
     assert prints[0] == prints[1]

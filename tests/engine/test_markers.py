@@ -6,6 +6,7 @@ from scipy import ndimage
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
 from napari_utile.engine.clicks.prompts import cell_at
+from napari_utile.engine.steps import Run
 
 PARAMS = InstanceParams(minimum_size=5)
 
@@ -17,17 +18,14 @@ def discs(shape, *centres, radius=8):
 
 
 def made(probability, markers, params=PARAMS):
-    steps = cells_from_markers(probability.shape, markers, params)
-    try:
-        window = next(steps)
-        while True:
-            window = steps.send(probability[window])
-    except StopIteration as end:
-        labels = np.zeros(probability.shape, dtype=int)
-        for label, cell in end.value.items():
-            assert not labels[cell.window][cell.mask].any()
-            labels[cell.window][cell.mask] = label
-        return labels
+    run = Run(cells_from_markers(probability.shape, markers, params))
+    for window in run:
+        run.answer = probability[window]
+    labels = np.zeros(probability.shape, dtype=int)
+    for label, cell in run.result.items():
+        assert not labels[cell.window][cell.mask].any()
+        labels[cell.window][cell.mask] = label
+    return labels
 
 
 def test_a_marker_makes_the_cell_a_click_takes():

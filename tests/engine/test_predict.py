@@ -15,7 +15,7 @@ from napari_utile.engine.inference.predict import predict_tiles
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.tiling import TileBudget, plan_tiles
 from napari_utile.engine.segment import segment
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 
 FLOAT32 = Compute("cpu", "float32", 1 << 30, 100.0)
 KINDS = [(1, 3, False), (2, 4, True), (3, 2, True)]
@@ -31,7 +31,7 @@ def computed_or_skipped(device, precision):
 
 def probabilities(model, plane, memory=1 << 30, **plan):
     planned = plan_tiles(plane.shape[1:], model.network, TileBudget(memory), **plan)
-    return finish(predict_tiles(model, plane, planned, FLOAT32))
+    return Run(predict_tiles(model, plane, planned, FLOAT32)).result
 
 
 @given(
@@ -137,17 +137,13 @@ def test_who_keeps_an_error_does_not_keep_the_tensors_of_its_tile(small_model, m
 def test_progress_counts_every_tile_and_gives_its_pixels(small_model):
     plane = np.random.default_rng(1).random((1, 50, 70), np.float32)
     plan = plan_tiles((50, 70), small_model.network, TileBudget(1 << 30), tile=24)
-    steps = predict_tiles(small_model, plane, plan, FLOAT32)
+    run = Run(predict_tiles(small_model, plane, plan, FLOAT32))
     seen = np.full((2, 50, 70), np.nan, np.float32)
     done = []
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            result = end.value
-            break
-        seen[(slice(None), *step.window)] = step.probabilities
+    for step in run:
+        seen[:, *step.window] = step.probabilities
         done.append((step.done, step.total))
+    result = run.result
     assert done == [(n + 1, len(plan)) for n in range(len(plan))]
     np.testing.assert_array_equal(seen, result)
 
@@ -172,12 +168,12 @@ def test_cached_tiles_are_not_computed_again_and_pixels_of_another_image_are_not
     part = plan_tiles(
         (50, 70), small_model.network, TileBudget(1 << 30), tile=24, region=(slice(5, 30), slice(40, 60))
     )
-    expected = finish(predict_tiles(small_model, first, whole, FLOAT32, cache=cache, image_key="first"))
+    expected = Run(predict_tiles(small_model, first, whole, FLOAT32, cache=cache, image_key="first")).result
     count = len(ran)
-    again = finish(predict_tiles(small_model, first, part, FLOAT32, cache=cache, image_key="first"))
+    again = Run(predict_tiles(small_model, first, part, FLOAT32, cache=cache, image_key="first")).result
     assert len(ran) == count
     np.testing.assert_array_equal(again, expected[:, 5:30, 40:60])
-    other = finish(predict_tiles(small_model, second, part, FLOAT32, cache=cache, image_key="second"))
+    other = Run(predict_tiles(small_model, second, part, FLOAT32, cache=cache, image_key="second")).result
     assert len(ran) > count
     assert not np.array_equal(other, again)
 
@@ -204,6 +200,6 @@ def test_bfloat16_differs_from_float32_by_rounding_only(small_model):
     bfloat16 = computed_or_skipped("cpu", "bfloat16")
     plane = np.random.default_rng(3).random((1, 60, 60), np.float32)
     plan = plan_tiles((60, 60), small_model.network, TileBudget(1 << 30))
-    exact = finish(predict_tiles(small_model, plane, plan, FLOAT32))
-    rounded = finish(predict_tiles(small_model, plane, plan, bfloat16))
+    exact = Run(predict_tiles(small_model, plane, plan, FLOAT32)).result
+    rounded = Run(predict_tiles(small_model, plane, plan, bfloat16)).result
     assert 0 < np.abs(exact - rounded).max() < 0.1

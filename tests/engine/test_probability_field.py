@@ -10,18 +10,14 @@ from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
 FLOAT32 = SegmentParams(device="cpu", precision="float32")
 
 
 def segmented(image, model, params):
-    steps = segment_steps(plane_from_array(image), params, model=model)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return Run(segment_steps(plane_from_array(image), params, model=model)).result
 
 
 def picture(seed, shape):

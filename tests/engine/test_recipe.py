@@ -22,7 +22,7 @@ from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of
 from napari_utile.engine.provenance.replay import Replay, find_source, replay_steps
 from napari_utile.engine.segment import Segmentation, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 from simulation.simulate import simulate
 
 INSTANCES = InstanceParams(minimum_size=5)
@@ -30,7 +30,7 @@ INSTANCES = InstanceParams(minimum_size=5)
 
 def segmented(image: ImageFile, model: Model, params: SegmentParams, **index: int) -> Segmentation:
     plane = plane_from_array(image.data, image.axes, index=index, name=image.name)
-    return finish(segment_steps(plane, params, model=model))
+    return Run(segment_steps(plane, params, model=model)).result
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def recipe(film: ImageFile, small_model: Model) -> Recipe:
 
 
 def replayed(recipe: Recipe, image: ImageFile, model: Model) -> Replay:
-    return finish(replay_steps(recipe, image, model))
+    return Run(replay_steps(recipe, image, model)).result
 
 
 def test_a_replay_of_the_same_image_is_identical(recipe, film, small_model) -> None:
@@ -99,7 +99,7 @@ def test_a_region_is_replayed_as_a_region(film, small_model) -> None:
     params = SegmentParams(precision="float32", device="cpu", instances=INSTANCES)
     plane = plane_from_array(film.data, film.axes)
     steps = segment_steps(plane, params, model=small_model, region=(slice(7, 40), slice(3, 51)))
-    recipe = recipe_of(finish(steps), film.path)
+    recipe = recipe_of(Run(steps).result, film.path)
     assert recipe.planes[0].region == ((7, 40), (3, 51))
     assert replayed(recipe, film, small_model).identical
     outside = replace(recipe, planes=(replace(recipe.planes[0], region=((0, 99), (0, 9))),))
@@ -110,7 +110,7 @@ def test_a_region_is_replayed_as_a_region(film, small_model) -> None:
 def test_what_was_cut_to_drawn_shapes_is_replayed_as_it_was_cut(film, small_model, tmp_path) -> None:
     params = SegmentParams(precision="float32", device="cpu", instances=INSTANCES)
     plane = plane_from_array(film.data, film.axes)
-    whole = finish(segment_steps(plane, params, model=small_model, region=(slice(7, 40), slice(3, 51))))
+    whole = Run(segment_steps(plane, params, model=small_model, region=(slice(7, 40), slice(3, 51)))).result
     y, x = np.mgrid[:33, :48]
     cut = whole.only_inside(np.hypot(y - 12, x - 20) < 11).relabelled(replace(INSTANCES, threshold=0.6))
     save_recipe(recipe_of(cut, film.path), tmp_path / "film_recipe.json")

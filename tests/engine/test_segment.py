@@ -13,6 +13,7 @@ from napari_utile.engine.inference.prepare import scale_factors
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment import segment, segment_steps, suggested_instances
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
 
 
 @pytest.fixture
@@ -143,16 +144,12 @@ def test_the_card_suggests_instance_parameters_and_the_caller_overrides_them(sma
 def test_previews_cover_the_region_while_the_tiles_come(small_model, image, diameter):
     params = SegmentParams(tile=16, diameter=diameter, precision="float32")
     region = (slice(3, 40), slice(0, 51))
-    steps = segment_steps(ImagePlane(image[None]), params, model=small_model, region=region)
+    run = Run(segment_steps(ImagePlane(image[None]), params, model=small_model, region=region))
     seen = np.zeros(image.shape, bool)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            result = end.value
-            break
+    for step in run:
         assert step.probabilities.shape[1:] == seen[step.window].shape
         seen[step.window] = True
+    result = run.result
     assert seen[region].all()
     assert seen.sum() == seen[region].sum()
     assert result.labels.shape == (37, 51)

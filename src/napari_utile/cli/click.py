@@ -12,7 +12,7 @@ from napari_utile.cli.options import add_options, given
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 
 if TYPE_CHECKING:
     from napari_utile.engine.clicks.marker_table import PlacedMarker
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         inside = [marker for marker in here if marker is not None]
         planes.append(np.zeros(plane.shape, np.int32))
         if inside:
-            planes[-1] = finish(label_marked_cells(plane, inside, model, params))
+            planes[-1] = Run(label_marked_cells(plane, inside, model, params)).result
     labels = np.stack(planes).reshape(*sizes, *planes[0].shape)
     write_labels(arguments.output, labels, f"{stacked}YX", image.pixel_size, image.unit)
     asked = {marker.cell for marker in markers if marker.kind != "background"}

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
+
+from napari_utile.cli.progress import with_bar
 
 if TYPE_CHECKING:
     from napari_utile.engine.provenance.recipe import Recipe
@@ -40,18 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = load_recipe(arguments.recipe)
     image = read_image(arguments.image or find_source(recipe, arguments.recipe))
     model = load_model(arguments.model or recipe.model)
-    steps = replay_steps(recipe, image, model)
-    with tqdm(
-        desc=image.path.name, unit="tile", disable=True if arguments.quiet else None, leave=False
-    ) as bar:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                result = end.value
-                break
-            bar.total = step.total
-            bar.update(step.done - bar.n)
+    result = with_bar(replay_steps(recipe, image, model), image.path.name, arguments.quiet)
     if result.difference is not None:
         print(f"different: {result.difference}")
         if pixel := _first_pixel(arguments.recipe, recipe, result):

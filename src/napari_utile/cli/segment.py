@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from napari_utile.cli.options import add_options, given
+from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.segment_params import SegmentParams
@@ -119,16 +119,8 @@ def _segment_file(
         )
         steps = segment_steps(plane, params, model=model, compute=compute)
         where = " ".join([image.path.name, *(f"{axis}{number}" for axis, number in index.items())])
-        with tqdm(desc=where, unit="tile", disable=True if arguments.quiet else None, leave=False) as bar:
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as end:
-                    results.append(end.value)
-                    indices.append(tuple(index.items()))
-                    break
-                bar.total = step.total
-                bar.update(step.done - bar.n)
+        results.append(with_bar(steps, where, arguments.quiet))
+        indices.append(tuple(index.items()))
         if arguments.measurements:
             from napari_utile.engine.cells.measure import measure
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from napari_utile.cli.options import add_options, given
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES
 from napari_utile.engine.weights.annotation import KINDS
@@ -200,7 +201,7 @@ def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
     checkpoint = arguments.output.with_name(arguments.output.stem + ".checkpoint")
     if not arguments.resume:
         checkpoint.unlink(missing_ok=True)
-    steps = tuning.steps(checkpoint, resume=arguments.resume)
+    run = Run(tuning.steps(checkpoint, resume=arguments.resume))
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(tqdm(total=1000, disable=True if arguments.quiet else None, bar_format=BAR))
         log: IO[str] | None = None
@@ -209,20 +210,17 @@ def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
         elif arguments.log:
             log = stack.enter_context(Path(arguments.log).open("a", encoding="utf-8"))
         try:
-            while True:
-                step = next(steps)
+            for step in run:
                 bar.update(round(1000 * step.spent) - bar.n)
                 bar.set_postfix_str(f"step {step.step}, loss {step.loss:.3f}")
                 if log is not None:
                     print(json.dumps(_line(step)), file=log, flush=True)
-        except StopIteration as end:
-            result: FineTuned = end.value
-            checkpoint.unlink(missing_ok=True)
-            return result
         except KeyboardInterrupt:
-            steps.close()
+            run.close()
             print(f"The run is kept in {checkpoint}; --resume continues it.", file=sys.stderr)
             raise
+    checkpoint.unlink(missing_ok=True)
+    return run.result
 
 
 def _line(step: "TrainStep") -> dict[str, Any]:

@@ -20,7 +20,7 @@ from napari_utile.engine.models.outputs import by_name
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
 
@@ -157,15 +157,11 @@ def segment_steps(
     plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
     limits = limits or measure_limits(plane.data, model.card.normalization)
     ready = prepare(plane, model, params, compute, limits, region)
-    steps = predict_tiles(model, ready.plane, ready.plan, compute, cache=cache, image_key=image_key)
-    while True:
-        try:
-            tile = next(steps)
-        except StopIteration as end:
-            probabilities = ready.to_source(end.value)
-            break
+    run = Run(predict_tiles(model, ready.plane, ready.plan, compute, cache=cache, image_key=image_key))
+    for tile in run:
         window, preview = ready.preview(tile)
         yield Progress(tile.done, tile.total, window, preview)
+    probabilities = ready.to_source(run.result)
     instances = params.instances or suggested_instances(model.card)
     landscape = _landscape(probabilities, model.card, instances)
     labels = label_cells(landscape, instances)
@@ -234,7 +230,7 @@ def segment(
         tile=tile,
         instances=suggested_instances(loaded.card, **instances),
     )
-    return finish(segment_steps(plane, params, model=loaded, region=region))
+    return Run(segment_steps(plane, params, model=loaded, region=region)).result
 
 
 def _landscape(values: Probabilities, card: ModelCard, instances: InstanceParams) -> Landscape:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.fine_tuning import base_model
@@ -113,15 +114,10 @@ def unsure_places_job(
     from napari_utile.engine.segment import segment_steps
     from napari_utile.engine.segment_params import SegmentParams
 
-    steps = segment_steps(plane, SegmentParams(), model=session.load_model(model))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            segmentation = end.value
-            break
+    run = Run(segment_steps(plane, SegmentParams(), model=session.load_model(model)))
+    for _ in run:
         yield
-    return unsure_places(segmentation.foreground, segmentation.labels, painted)
+    return unsure_places(run.result.foreground, run.result.labels, painted)
 
 
 def unsure_places(

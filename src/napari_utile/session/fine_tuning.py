@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.windows import Window
 from napari_utile.session.fine_tune_request import FineTuneRequest
@@ -105,22 +106,17 @@ def fine_tune_job(
     if folder is not None:
         hold(folder, request, {"data": tuning.data, "base": base.fingerprint})
         checkpoint = checkpoint_of(folder)
-    steps = tuning.steps(checkpoint, resume=True)
+    run = Run(tuning.steps(checkpoint, resume=True))
     try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                tuned = end.value
-                break
+        for step in run:
             message = yield Trained(step)
             while isinstance(message, LookAt):
                 message = yield _predict(tuning.present(), request.params, message)
             if isinstance(message, StopAndKeep):
                 tuning.run.reason = "stopped by the user"
     finally:
-        steps.close()
-    return FineTuneResult(tuned, _comparisons(tuning, tuned), tuning.scale)
+        run.close()
+    return FineTuneResult(run.result, _comparisons(tuning, run.result), tuning.scale)
 
 
 def base_model(session: "Session", request: FineTuneRequest) -> "Model":
@@ -162,12 +158,8 @@ def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Predicti
     from napari_utile.engine.segment_params import SegmentParams
 
     chosen = SegmentParams(channels=params.channels, device=params.device, precision=params.precision)
-    steps = segment_steps(wanted.plane, chosen, model=model, region=wanted.region)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return Prediction(wanted.region, end.value.foreground)
+    run = Run(segment_steps(wanted.plane, chosen, model=model, region=wanted.region))
+    return Prediction(wanted.region, run.result.foreground)
 
 
 def _comparisons(tuning: "FineTuning", tuned: "FineTuned") -> tuple[Comparison, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.session.results import SegmentRequest, SegmentResult, adjusted, finished, window_of
@@ -87,21 +88,18 @@ def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileSh
     from napari_utile.engine.segment import segment_steps
 
     model = session.load_model(request.params.model)
-    steps = segment_steps(
-        request.plane,
-        request.params,
-        model=model,
-        region=request.region,
-        cache=session.tile_cache,
-        image_key=_image_key(request),
+    run = Run(
+        segment_steps(
+            request.plane,
+            request.params,
+            model=model,
+            region=request.region,
+            cache=session.tile_cache,
+            image_key=_image_key(request),
+        )
     )
     first: tuple[int, float] | None = None
-    while True:
-        try:
-            tile = next(steps)
-        except StopIteration as end:
-            segmentation = end.value
-            break
+    for tile in run:
         left = None
         if first is None:
             first = (tile.done, time.perf_counter())
@@ -112,6 +110,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> Generator[TileSh
         if request.inside is not None and request.region is not None:
             foreground = foreground * request.inside[tile.window.relative_to(request.region)]
         yield TileShown(tile.done, tile.total, tile.window, foreground, request.region, left)
+    segmentation = run.result
     if request.inside is not None:
         segmentation = segmentation.only_inside(request.inside)
     return finished(request, segmentation)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.steps import Run
 from napari_utile.widgets.connections import when_deleted
 
 __all__ = ["JobHandle", "LatestJob", "as_job", "cancel_all_jobs", "run_job", "sentence_of"]
@@ -152,17 +153,15 @@ class JobHandle:
         _running.discard(self)
 
     def _exhaust(self, generator: Generator[Any, Any, Any]) -> tuple[str, tuple[Any, ...]]:
-        message: Any = None
-        while not self.cancelled:
-            try:
-                progress = generator.send(message)
-            except StopIteration as end:
-                return "done", (end.value,)
+        run = Run(generator)
+        for progress in run:
             self._post("progress", (progress,))
             self._go_on.wait()
-            message = self._messages.popleft() if self._messages else None
-        generator.close()
-        return "cancelled", ()
+            run.answer = self._messages.popleft() if self._messages else None
+            if self.cancelled:
+                run.close()
+                return "cancelled", ()
+        return "done", (run.result,)
 
     def _post(self, kind: str, args: tuple[Any, ...]) -> None:
         if self._dropped:

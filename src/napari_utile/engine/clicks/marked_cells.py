@@ -12,6 +12,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment import suggested_instances
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
 
 LabelArray = npt.NDArray[np.int32]
 
@@ -44,14 +45,10 @@ def label_marked_cells(
     instances = params.instances or suggested_instances(model.card)
     height, width = field.shape
     inside = [each for each in markers if 0 <= each.point[0] < height and 0 <= each.point[1] < width]
-    steps = cells_from_markers(field.shape, inside, instances, field.click_radius)
-    try:
-        window = next(steps)
-        while True:
-            window = steps.send((yield from field.read_steps(window)))
-    except StopIteration as end:
-        cells = end.value
+    run = Run(cells_from_markers(field.shape, inside, instances, field.click_radius))
+    for window in run:
+        run.answer = yield from field.read_steps(window)
     labels = np.zeros(field.shape, dtype=np.int32)
-    for label, cell in cells.items():
+    for label, cell in run.result.items():
         labels[cell.window][cell.mask] = label
     return labels

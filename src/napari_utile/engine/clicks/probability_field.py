@@ -20,7 +20,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
 FloatArray = npt.NDArray[np.float32]
@@ -93,7 +93,7 @@ class ProbabilityField:
 
     def read(self, window: Window) -> FloatArray:
         """Return the foreground probability (y, x) of a window inside the plane."""
-        return finish(self.read_steps(window))
+        return Run(self.read_steps(window)).result
 
     def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
         """Read a window; every yield, before something is computed, is a point to stop at."""
@@ -177,14 +177,10 @@ class ProbabilityField:
 
     def _halved(self, ready: Prediction, plan: TilePlan) -> Generator[None, None, FloatArray]:
         """Compute with ever smaller tiles, where memory is short."""
-        steps = predict_tiles(self.model, ready.plane, plan, self.compute)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                probabilities: FloatArray = end.value
-                return probabilities
+        run = Run(predict_tiles(self.model, ready.plane, plan, self.compute))
+        for _ in run:
             yield
+        return run.result
 
 
 def _paste(found: FloatArray, part: FloatArray, lies: Window, region: Window) -> None:

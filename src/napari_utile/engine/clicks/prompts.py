@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import CutSides, InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
 BoolArray = npt.NDArray[np.bool_]
@@ -113,14 +114,10 @@ def cell_at(
     UtileError
         If the cell is larger than `LARGEST_RADIUS` in every direction.
     """
-    steps = cell_steps(shape, point, params, radius)
-    window = next(steps)
-    while True:
-        try:
-            window = steps.send(read(window))
-        except StopIteration as end:
-            cell: Cell | None = end.value
-            return cell
+    run = Run(cell_steps(shape, point, params, radius))
+    for window in run:
+        run.answer = read(window)
+    return run.result
 
 
 def cell_steps(

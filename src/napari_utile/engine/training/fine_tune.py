@@ -18,7 +18,7 @@ from napari_utile.engine.models.library import Model, fingerprint_of, load_model
 from napari_utile.engine.networks.families import FAMILIES, build_network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.data import (
     AnnotatedImage,
     hold_out,
@@ -280,4 +280,4 @@ def fine_tune(
         for image, truth in zip(images, labels, strict=True)
     ]
     base = model if isinstance(model, Model) else load_model(model)
-    return finish(FineTuning(pairs, base, FineTuneParams(**params), recipe=recipe, name=name).steps())
+    return Run(FineTuning(pairs, base, FineTuneParams(**params), recipe=recipe, name=name).steps()).result

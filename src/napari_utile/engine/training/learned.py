@@ -15,7 +15,7 @@ from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.samples import TrainingPlane
 
@@ -50,7 +50,7 @@ def foregrounds(model: Model, planes: Sequence[TrainingPlane], compute: Compute)
     maps = []
     for plane in planes:
         plan = plan_tiles(plane.size, model.network, compute.tile_budget)
-        probabilities = finish(predict_tiles(model, plane.image, plan, compute))
+        probabilities = Run(predict_tiles(model, plane.image, plan, compute)).result
         maps.append(foreground_of(probabilities, model.card))
     return maps
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.cells.uncertainty import confidences
 from napari_utile.engine.clicks.prompts import cut_sides
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.actions import Action, Clicks, NewMarker, Outcome
 from napari_utile.session.clicks.label_plane import Edit, joined_edits
@@ -143,14 +144,10 @@ def rate_cells(
     probability = np.zeros(labels.shape, dtype=np.float32)
     for done, block in enumerate(blocks):
         yield done, len(blocks)
-        steps = field.read_steps(block.moved(window.start))
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                probability[block] = end.value
-                break
+        run = Run(field.read_steps(block.moved(window.start)))
+        for _ in run:
             yield done, len(blocks)
+        probability[block] = run.result
     ids, confidence = confidences(labels, probability)
     numbers = np.searchsorted(ids, labels) + 1
     numbers[labels == 0] = 0

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
 from napari_utile.engine.clicks.prompts import cell_steps
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
 __all__ = ["Field", "Work", "corner", "crop", "find_cell", "find_marked", "in_plane", "local", "read_window"]
@@ -43,13 +44,10 @@ def find_marked(field: Field, markers: list[Marker], params: InstanceParams, rad
 
 def _answered(field: Field, steps: Generator[Window, FloatArray, Any]) -> Work:
     """Answer every window that a generator asks for."""
-    try:
-        window = next(steps)
-        while True:
-            probability = yield from field.read_steps(window)
-            window = steps.send(probability)
-    except StopIteration as end:
-        return end.value
+    run = Run(steps)
+    for window in run:
+        run.answer = yield from field.read_steps(window)
+    return run.result
 
 
 def read_window(field: Field, window: Window) -> Work:
