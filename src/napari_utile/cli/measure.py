@@ -80,7 +80,7 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
     from napari_utile.engine.files.label_files import labels_of
     from napari_utile.engine.planes.axes import plane_from_array
 
-    file = read_image(path)
+    file = read_image(path, as_labels=True)
     image = read_image(image_path) if image_path else None
     size, unit = file.pixel_size, file.unit
     if size is None and image is not None:

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
 
-    image = read_image(arguments.labels)
+    image = read_image(arguments.labels, as_labels=True)
     if image.axes[-2:] != "YX":
         raise UtileError(f"{arguments.labels.name} has colours; a label image has one number for each pixel.")
     params = WeightMapParams(**given(arguments, WeightMapParams))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import zarr
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.planes.units import canonical_unit, micrometres
 
 LAZY_BLOCK = 512
 """Rows and columns that a lazy image is read by, at least."""
@@ -34,6 +35,16 @@ class ImageFile:
         Where it was read.
     description : str or None
         Free text stored in the file by `write_image`.
+    steps : mapping of str to (float, str or None)
+        How far apart the entries of Z and T are, and in which unit, for example ``{"Z": (0.5, "µm")}``.
+    notes : tuple of str
+        What was taken of more, and what was left out or replaced, a phrase each.
+    series : tuple of str
+        Names of the images in the file, where it says so.
+    chosen : int
+        Which of them this is.
+    guessed : bool
+        Whether axes without a name were named by the rule of `sources.naming`.
 
     Raises
     ------
@@ -47,6 +58,11 @@ class ImageFile:
     unit: str | None
     path: Path
     description: str | None = None
+    steps: Mapping[str, tuple[float, str | None]] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+    chosen: int = 0
+    guessed: bool = False
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)
@@ -74,8 +90,12 @@ class ImageFile:
         return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
 
 
+_SMALLEST, _LARGEST = 1e-9, 1e9
+"""Micrometres: no pixel of an image is smaller or larger."""
+
+
 def usable_pixel_size(
-    height: object, width: object, unit: str | None
+    height: object, width: object, unit: str | None, width_unit: str | None = None
 ) -> tuple[tuple[float, float] | None, str | None]:
     """Give pixel size and unit, or (None, None) where the file's numbers cannot be a pixel size.
 
@@ -84,16 +104,34 @@ def usable_pixel_size(
     height, width : object
         What the file says; anything.
     unit : str or None
-        Any spelling.
+        Any spelling; of the height, and of the width unless that has its own.
+    width_unit : str, optional
+        Where it differs, the width is converted to the unit of the height.
     """
+    y, x = usable_length(height, unit), usable_length(width, width_unit or unit)
+    if y is None or x is None:
+        return None, None
+    name, other = canonical_unit(unit), canonical_unit(width_unit or unit)
+    if name != other:
+        own, others = micrometres(name), micrometres(other)
+        if own is None or others is None:
+            return None, None
+        x *= others / own
+    return (None, None) if (y, x) == (1.0, 1.0) and name is None else ((y, x), name)
+
+
+def usable_length(value: object, unit: str | None) -> float | None:
+    """Give a number of the file as a length, or None where it cannot be one."""
     try:
-        size = (float(height), float(width))  # type: ignore[arg-type]
+        length = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        return None, None
-    name = canonical_unit(unit)
-    if not all(np.isfinite(value) and value > 0 for value in size) or (size == (1.0, 1.0) and name is None):
-        return None, None
-    return size, name
+        return None
+    factor = micrometres(unit)
+    if not np.isfinite(length) or length <= 0:
+        return None
+    if factor is not None and not _SMALLEST <= length * factor <= _LARGEST:
+        return None
+    return length
 
 
 def lazy(array: "zarr.Array[Any]") -> "dask.array.Array":

@@ -4,16 +4,17 @@ import glob
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-
-import imageio.v3
-import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.ome_zarr import is_zarr, read_ome_zarr
-from napari_utile.engine.files.tiff import read_tiff, write_image, write_labels
+from napari_utile.engine.files.pictures import PICTURE_STARTS, read_picture
+from napari_utile.engine.files.tiff import write_image, write_labels
+from napari_utile.engine.files.tiff_reading import read_tiff
+from napari_utile.engine.sources.naming import asked_axes
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -33,10 +34,16 @@ RESULT_ENDINGS = ("_labels", "_probability", "_mask", "_truth")
 """Endings of files that are made of an image and lie beside it."""
 
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_PICTURE_STARTS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageFile:
+def read_image(
+    path: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    series: str | None = None,
+    accept_missing: bool = False,
+    as_labels: bool = False,
+) -> ImageFile:
     """Read an image file; large TIFF and OME-Zarr are opened without loading them.
 
     The format follows from the content, not from the suffix. Nothing in a file is ever executed.
@@ -45,6 +52,14 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     ----------
     path : str or path-like
         TIFF, PNG, JPEG, BMP, or an OME-Zarr folder.
+    axes : str, optional
+        A letter an axis, out of ``TCZYXS``, whatever the file says.
+    series : str, optional
+        Number or name of the image, where the file holds several; else the first that is no thumbnail.
+    accept_missing : bool
+        Read planes that the file announces and that are lost as 0, instead of refusing.
+    as_labels : bool
+        Give numbers as they are stored, such as the indices of a palette.
 
     Returns
     -------
@@ -58,7 +73,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     """
     path = Path(path)
     if is_zarr(path):
-        return read_ome_zarr(path)
+        return read_ome_zarr(path, axes=axes, series=series)
     if path.is_dir():
         raise UtileError(f"{path} is a folder, not an image.")
     try:
@@ -71,21 +86,14 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     if not start:
         raise UtileError(f"{path.name} is empty.")
     if start[:4] in _TIFF_STARTS:
-        return read_tiff(path)
-    for signature, kind in _PICTURE_STARTS.items():
+        return read_tiff(path, axes=axes, series=series, accept_missing=accept_missing, as_labels=as_labels)
+    for signature, kind in PICTURE_STARTS.items():
         if start.startswith(signature):
-            return _read_picture(path, kind)
+            picture = read_picture(path, kind, as_labels=as_labels)
+            if series not in (None, "0"):
+                raise UtileError(f"{path.name} has no series {series}: it is one image.")
+            return replace(picture, axes=asked_axes(axes, picture.data.shape, path.name)) if axes else picture
     raise UtileError(f"{path.name} is not an image in a known format (TIFF, OME-Zarr, PNG, JPEG, BMP).")
-
-
-def _read_picture(path: Path, kind: str) -> ImageFile:
-    try:
-        data = np.asarray(imageio.v3.imread(path, plugin="pillow", extension=f".{kind.lower()}", index=0))
-    except Exception as error:  # damaged files raise SyntaxError, OSError, zlib.error ...
-        if "decompression bomb" in str(error):
-            raise UtileError(f"{path.name} is too large a {kind}: save it as TIFF.") from error
-        raise UtileError(f"Cannot read {path.name}: the {kind} file is damaged or truncated.") from error
-    return ImageFile(data, "YXS" if data.ndim == 3 else "YX", None, None, path)
 
 
 def find_images(inputs: Iterable[str | os.PathLike[str]], *, skip_results: bool = False) -> list[Path]:

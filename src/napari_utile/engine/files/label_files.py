@@ -126,7 +126,7 @@ def label_planes(path: str | Path, volume: bool = False) -> Iterator[tuple[str, 
     UtileError
         If the file holds no labels.
     """
-    image = read_image(path)
+    image = read_image(path, as_labels=True)
     yield from labels_of(image, volume)
 
 

@@ -1,6 +1,7 @@
 """Read OME-Zarr (0.1 to 0.5, zarr formats 2 and 3) without loading it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,16 @@ import numpy as np
 import zarr
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.image_file import ImageFile, brief, lazy, usable_pixel_size
+from napari_utile.engine.files.image_file import (
+    ImageFile,
+    brief,
+    lazy,
+    usable_length,
+    usable_pixel_size,
+)
+from napari_utile.engine.files.tiff_series import notes_on_series, number_of_series
+from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.sources.naming import asked_axes, name_axes
 
 _METADATA_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _AXES_BEFORE_0_3 = "TCZYX"
@@ -19,14 +29,28 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / name).is_file() for name in _METADATA_FILES)
 
 
-def read_ome_zarr(path: Path) -> ImageFile:
-    """Open the full resolution of the first image in an OME-Zarr folder [1]_.
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """One image of a group: what it is called, its group, its entry of the multiscales metadata."""
+
+    name: str
+    group: Any
+    multiscale: Mapping[str, Any]
+
+
+def read_ome_zarr(path: Path, *, axes: str | None = None, series: str | None = None) -> ImageFile:
+    """Open the full resolution of an image in an OME-Zarr folder [1]_.
 
     Parameters
     ----------
     path : Path
-        A zarr group with `multiscales` metadata, a bioformats2raw collection (its first image is taken), or a
-        bare zarr array.
+        A zarr group with `multiscales` metadata, a bioformats2raw collection, a plate, a well, or a bare zarr
+        array.
+    axes : str, optional
+        What the axes are, whatever the metadata say.
+    series : str, optional
+        Number or name of the image, where there are several; the first by default. Of a plate or a well one
+        must be chosen; they are called after well and field, such as ``A/1/0``.
 
     Returns
     -------
@@ -36,7 +60,8 @@ def read_ome_zarr(path: Path) -> ImageFile:
     Raises
     ------
     UtileError
-        When the folder is damaged, holds a plate, or holds Python objects.
+        When the folder is damaged, has no chunks at all, is a plate of which no image was chosen, or holds
+        Python objects.
 
     References
     ----------
@@ -44,41 +69,129 @@ def read_ome_zarr(path: Path) -> ImageFile:
        support, Histochemistry and Cell Biology 160:223 (2023). https://ngff.openmicroscopy.org
     """
     try:
-        return _read(path)
+        return _read(path, axes, series)
     except UtileError:
         raise
     except Exception as error:  # damaged metadata raise KeyError, TypeError, JSONDecodeError ...
         raise UtileError(f"Cannot read {path.name}: its metadata are damaged ({brief(error)}).") from error
 
 
-def _read(path: Path) -> ImageFile:
+def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
     node: Any = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
-        _refuse_objects(node, path)
-        axes = "YXS" if node.ndim == 3 and node.shape[-1] in (3, 4) else _AXES_BEFORE_0_3[-node.ndim :]
-        return ImageFile(lazy(node), axes, None, None, path)
+        return _image_file(node, path, _dimension_names(node), asked)
     attributes = _ome_attributes(node)
-    if "bioformats2raw.layout" in attributes and "multiscales" not in attributes:
-        node = node["0"]
-        attributes = _ome_attributes(node)
-    if "plate" in attributes or "well" in attributes:
-        raise UtileError(f"{path.name} is a plate of many images: choose one of the image folders inside it.")
-    multiscales = attributes.get("multiscales")
-    if not multiscales:
-        raise UtileError(f"{path.name} is a zarr folder without OME-Zarr image metadata (multiscales).")
-    multiscale = multiscales[0]
-    dataset = multiscale["datasets"][0]
-    data = node[str(dataset["path"])]
+    images = list(_images(node, attributes, path))
+    names = tuple(image.name for image in images)
+    if "multiscales" not in attributes and ("plate" in attributes or "well" in attributes) and not wanted:
+        what = "a plate" if "plate" in attributes else "a well"
+        options = f" (--series {names[0]}), or take all with --series all" if names else ""
+        raise UtileError(
+            f"{path.name} is {what} of {len(images)} images: choose one of the image folders inside it{options}."
+        )
+    if not images:
+        raise UtileError(_nothing(node, attributes, path))
+    number = number_of_series(wanted, names, path.name) if wanted is not None else 0
+    image = images[number]
+    dataset = image.multiscale["datasets"][0]
+    data = image.group.get(str(dataset["path"]))
     if not isinstance(data, zarr.Array):
         raise UtileError(f"Cannot read {path.name}: its full resolution, {dataset['path']}, is missing.")
-    _refuse_objects(data, path)
-    axes, units = _axes(multiscale, data.ndim)
-    scale = _scale(dataset, data.ndim) * _scale(multiscale, data.ndim)
-    pixel_size, unit = None, None
-    if "Y" in axes and "X" in axes:
-        y, x = axes.index("Y"), axes.index("X")
-        pixel_size, unit = usable_pixel_size(scale[y], scale[x], units[y])
-    return ImageFile(lazy(data), axes, pixel_size, unit, path)
+    entries = _axis_entries(image.multiscale, data.ndim)
+    scale = _scale(dataset, data.ndim) * _scale(image.multiscale, data.ndim)
+    made = _image_file(data, path, [entry.get("name") for entry in entries], asked)
+    units = {letter: entry.get("unit") for letter, entry in zip(made.axes, entries, strict=True)}
+    sizes = dict(zip(made.axes, scale, strict=True))
+    pixel_size, unit = usable_pixel_size(sizes["Y"], sizes["X"], units["Y"], units["X"])
+    steps: dict[str, tuple[float, str | None]] = {}
+    if "Z" in sizes and units["Z"] and (depth := usable_length(sizes["Z"], units["Z"])):
+        steps["Z"] = (depth, canonical_unit(units["Z"]))
+    if "T" in sizes and units["T"] and (interval := usable_length(sizes["T"], None)):
+        steps["T"] = (interval, str(units["T"]))
+    return ImageFile(
+        made.data,
+        made.axes,
+        pixel_size,
+        unit,
+        path,
+        steps=steps,
+        notes=(*notes_on_series(number, names), *made.notes),
+        series=names,
+        chosen=number,
+        guessed=made.guessed,
+    )
+
+
+def _image_file(array: Any, path: Path, names: Any, asked: str | None) -> ImageFile:
+    _refuse_objects(array, path)
+    if asked:
+        axes, guessed = asked_axes(asked, array.shape, path.name), False
+    else:
+        axes, guessed = name_axes(array.shape, names, path.name)
+    return ImageFile(lazy(array), axes, None, None, path, notes=absent_chunks(array, path), guessed=guessed)
+
+
+def absent_chunks(array: Any, path: Path) -> tuple[str, ...]:
+    """Count chunks that were never written: legal, and read as the fill value.
+
+    Raises
+    ------
+    UtileError
+        Where all are absent.
+    """
+    total, present = array.nchunks, array.nchunks_initialized
+    if present >= total or total == 0:
+        return ()
+    if present == 0:
+        raise UtileError(f"Cannot read {path.name}: all of its {total} chunks are absent.")
+    fill = array.fill_value
+    said = 0 if fill is None else fill
+    return (f"{total - present} of {total} chunks absent, read as {said}",)
+
+
+def _images(group: Any, attributes: Mapping[str, Any], path: Path) -> Iterator[_Image]:
+    """List the images of a group: its own multiscales, a collection's, a plate's, a well's."""
+    multiscales = attributes.get("multiscales") or []
+    for number, multiscale in enumerate(multiscales):
+        name = str(multiscale.get("name") or f"series {number}")
+        yield _Image(name if len(multiscales) > 1 else path.stem, group, multiscale)
+    if multiscales:
+        return
+    if "plate" in attributes:
+        for well in attributes["plate"].get("wells", ()):
+            child = group.get(str(well["path"]))
+            if child is not None:
+                yield from _fields(child, f"{well['path']}/")
+    elif "well" in attributes:
+        yield from _fields(group, "")
+    elif "bioformats2raw.layout" in attributes:
+        listed = _ome_attributes(group["OME"]).get("series") if "OME" in group else None
+        paths = listed or sorted((key for key in group.group_keys() if key.isdecimal()), key=int)
+        yield from _named_images(group, [str(each) for each in paths], "")
+
+
+def _fields(well: Any, before: str) -> Iterator[_Image]:
+    entries = _ome_attributes(well).get("well", {}).get("images", ())
+    yield from _named_images(well, [str(entry["path"]) for entry in entries], before)
+
+
+def _named_images(group: Any, paths: list[str], before: str) -> Iterator[_Image]:
+    for each in paths:
+        child = group.get(each)
+        for multiscale in (_ome_attributes(child).get("multiscales") or [])[:1] if child is not None else []:
+            yield _Image(f"{before}{each}", child, multiscale)
+
+
+def _nothing(group: Any, attributes: Mapping[str, Any], path: Path) -> str:
+    labels = attributes.get("labels")
+    if isinstance(labels, list) and labels:
+        inside = ", ".join(str(name) for name in labels[:8])
+        return f"{path.name} is a folder of labels: choose one of {inside} inside it."
+    if "bioformats2raw.layout" in attributes:
+        return f"{path.name} is a collection that holds no image."
+    inside = ", ".join(sorted(group.keys())[:8])
+    choose = f"; choose one of what is inside it ({inside})" if inside else " and empty"
+    return f"{path.name} is a zarr folder without OME-Zarr image metadata (multiscales){choose}."
 
 
 def _ome_attributes(group: Any) -> Mapping[str, Any]:
@@ -87,14 +200,25 @@ def _ome_attributes(group: Any) -> Mapping[str, Any]:
     return ome if isinstance(ome, Mapping) else attributes
 
 
-def _axes(multiscale: Mapping[str, Any], ndim: int) -> tuple[str, list[str | None]]:
-    """Give one letter and one unit an axis; 0.1 and 0.2 name none, 0.3 gives strings, later ones objects."""
+def _dimension_names(array: Any) -> Any:
+    """Give the names that zarr 3, or xarray in zarr 2, store beside an array."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.asdict().get("_ARRAY_DIMENSIONS")
+    return names if isinstance(names, (list, tuple)) and len(names) == array.ndim else None
+
+
+def _axis_entries(multiscale: Mapping[str, Any], ndim: int) -> list[Mapping[str, Any]]:
+    """Give what is said of each axis; 0.1 and 0.2 name none, 0.3 gives strings, later ones objects."""
     axes = multiscale.get("axes")
     if not axes:
-        return _AXES_BEFORE_0_3[-ndim:], [None] * ndim
+        return [{"name": letter} for letter in _AXES_BEFORE_0_3[-ndim:]]
     entries = [entry if isinstance(entry, Mapping) else {"name": entry} for entry in axes]
-    letters = "".join(str(entry["name"])[0].upper() for entry in entries)
-    return letters, [entry.get("unit") for entry in entries]
+    if len({str(entry["name"]) for entry in entries}) != ndim:
+        raise ValueError(f"{len(entries)} axes, {ndim} dimensions")
+    # The type says what a name may not: dimension names are free, and channels have a type of their own.
+    return [
+        {**entry, "name": {"time": "t", "channel": "c"}.get(str(entry.get("type")), entry.get("name"))}
+        for entry in entries
+    ]
 
 
 def _scale(metadata: Mapping[str, Any], ndim: int) -> np.ndarray:

@@ -1,202 +1,20 @@
-"""Read and write TIFF with pixel size: ImageJ, OME and plain files."""
+"""Write TIFF with pixel size, as ImageJ or OME has it."""
 
-import contextlib
 import hashlib
-import math
 import os
-import struct
 import uuid
-import weakref
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import imageio.v3
 import numpy as np
 import tifffile
-import zarr
 
-from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
-from napari_utile.engine.files.image_file import ImageFile, brief, lazy, usable_pixel_size
 from napari_utile.engine.planes.units import canonical_unit, micrometres
-
-LAZY_BYTES = 256 * 2**20
-"""Decoded size above which a TIFF is opened without being read."""
 
 _IMAGEJ_AXES = "TZCYXS"
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 _MAX_CLASSIC_BYTES = 4 * 10**9
-# Micrometres. A coarser resolution was meant for a printer (300 dots per inch are 85 µm).
-_COARSEST_PIXEL = 20.0
-_MICROMETRES_OF_RESOLUTION_UNIT = {2: 25400.0, 3: 10000.0}  # TIFF 6.0, tag 296: inch, centimetre
-
-
-def read_tiff(path: Path, lazy_bytes: int = LAZY_BYTES) -> ImageFile:
-    """Read the first image series of a TIFF at its full resolution.
-
-    Parameters
-    ----------
-    path : Path
-        A TIFF or BigTIFF; ImageJ and OME metadata are understood.
-    lazy_bytes : int
-        Larger images are opened as a memory map (uncompressed) or a dask array (compressed) and read where
-        they are indexed.
-
-    Returns
-    -------
-    ImageFile
-
-    Raises
-    ------
-    UtileError
-        When the file is truncated or damaged, or its compression is not supported.
-    """
-    try:
-        return _read(path, lazy_bytes)
-    except UtileError:
-        raise
-    except MemoryError as error:
-        raise UtileError(f"Cannot read {path.name}: there is not enough memory for it.") from error
-    except OSError as error:
-        if error.errno is not None:
-            raise UtileError(f"Cannot read {path.name}: {error.strerror}.") from error
-        raise UtileError(f"Cannot read {path.name}: the file is damaged ({brief(error)}).") from error
-    except Exception as error:  # damaged files raise struct.error, zlib.error, KeyError ...
-        if "imagecodecs" in str(error):
-            raise UtileError(
-                f"Cannot read {path.name}: its compression needs the package imagecodecs "
-                "(pip install imagecodecs), or save it again uncompressed."
-            ) from error
-        raise UtileError(f"Cannot read {path.name}: the file is damaged ({brief(error)}).") from error
-
-
-def _read(path: Path, lazy_bytes: int) -> ImageFile:
-    with contextlib.ExitStack() as stack:
-        tif = stack.enter_context(tifffile.TiffFile(path))
-        _check_directories(tif, path)
-        if not tif.series:
-            raise UtileError(f"{path.name} holds no image.")
-        series = tif.series[0]
-        _check_pixels(series, path)
-        pixel_size, unit = _pixel_size(tif, series)
-        if series.nbytes <= lazy_bytes:
-            data: Any = _decoded(series, path)
-        elif series.dataoffset is not None and not series.dtype.hasobject:
-            data = np.memmap(
-                path, series.dtype.newbyteorder(tif.byteorder), "r", series.dataoffset, tuple(series.shape)
-            )
-        else:
-            store = series.aszarr(level=0)
-            data = lazy(zarr.open_array(store, mode="r"))
-            weakref.finalize(
-                store, stack.pop_all().close
-            )  # the store reads from the open file while it lives
-        return ImageFile(data, _axes(series.axes, series.shape), pixel_size, unit, path, _description(tif))
-
-
-def _decoded(series: tifffile.TiffPageSeries, path: Path) -> np.ndarray:
-    """Read all pixels; LZW and JPEG, which tifffile leaves to another package, through Pillow where it can."""
-    try:
-        return series.asarray()
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-        pages = list(imageio.v3.imiter(path, plugin="pillow"))
-        if sum(page.size for page in pages) != series.size or any(
-            page.dtype != series.dtype for page in pages
-        ):
-            raise  # such as 16-bit colours, which Pillow would cut to 8 bits
-        return np.stack(pages).reshape(series.shape)
-
-
-def _axes(axes: str, shape: tuple[int, ...]) -> str:
-    """Name unnamed axes, the innermost first: up to four planes are channels, more are time or depth."""
-    named = [letter if letter in _IMAGEJ_AXES else "" for letter in axes]
-    for position in reversed(range(len(axes))):
-        if not named[position]:
-            candidates = "CTZ" if shape[position] <= 4 else "TZC"
-            named[position] = next((name for name in candidates if name not in named), axes[position])
-    return "".join(named)
-
-
-def _check_directories(tif: tifffile.TiffFile, path: Path) -> None:
-    """Follow the chain of directories: in a truncated file it leads past the end."""
-    handle, layout = tif.filehandle, tif.tiff
-    handle.seek(8 if layout.is_bigtiff else 4)
-    visited = set()
-    while True:
-        field = handle.read(layout.offsetsize)
-        if len(field) < layout.offsetsize:
-            raise UtileError(f"Cannot read {path.name}: the file is truncated.")
-        offset = struct.unpack(layout.offsetformat, field)[0]
-        if offset == 0:
-            return
-        if offset in visited:
-            raise UtileError(f"Cannot read {path.name}: the file is damaged (its directories form a loop).")
-        visited.add(offset)
-        handle.seek(offset)
-        count = handle.read(layout.tagnosize)
-        if len(count) < layout.tagnosize:
-            raise UtileError(f"Cannot read {path.name}: the file is truncated.")
-        handle.seek(offset + layout.tagnosize + struct.unpack(layout.tagnoformat, count)[0] * layout.tagsize)
-
-
-def _check_pixels(series: tifffile.TiffPageSeries, path: Path) -> None:
-    """Compare where pixels should lie with the size of the file: tifffile leaves missing ones black."""
-    if series.dataoffset is not None:
-        complete = series.dataoffset + series.nbytes <= path.stat().st_size
-    else:
-        pages = [page for page in series.pages if page is not None]
-        complete = all(
-            len(page.dataoffsets) >= math.prod(page.chunked) and _lies_in_file(page) for page in pages
-        )
-    if not complete:
-        raise UtileError(f"Cannot read {path.name}: the file is truncated.")
-
-
-def _lies_in_file(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
-    size = page.parent.filehandle.size
-    return all(
-        offset + count <= size for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
-    )
-
-
-def _pixel_size(
-    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
-) -> tuple[tuple[float, float] | None, str | None]:
-    if tif.is_ome and tif.ome_metadata:
-        image = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", {})
-        image = image[0] if isinstance(image, list) and image else image
-        pixels = image.get("Pixels", {}) if isinstance(image, dict) else {}
-        # The OME schema's default unit is the micrometre.
-        unit = pixels.get("PhysicalSizeYUnit", "µm")
-        return usable_pixel_size(pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeX"), unit)
-    tags = series.keyframe.tags
-    pixels_per_unit = [_ratio(tags.valueof(name)) for name in ("YResolution", "XResolution")]
-    if None in pixels_per_unit:
-        return None, None
-    height, width = (1 / value for value in pixels_per_unit if value is not None)
-    if tif.is_imagej:
-        return usable_pixel_size(height, width, str((tif.imagej_metadata or {}).get("unit", "")))
-    factor = _MICROMETRES_OF_RESOLUTION_UNIT.get(int(tags.valueof("ResolutionUnit", 2)))
-    if factor is None or max(height, width) * factor > _COARSEST_PIXEL:
-        return None, None
-    return usable_pixel_size(height * factor, width * factor, "µm")
-
-
-def _ratio(value: Any) -> float | None:
-    if isinstance(value, tuple) and len(value) == 2 and value[0] > 0 and value[1] > 0:
-        return float(value[0]) / float(value[1])
-    return None
-
-
-def _description(tif: tifffile.TiffFile) -> str | None:
-    if tif.is_imagej:
-        return (tif.imagej_metadata or {}).get("Info")
-    if tif.is_ome and tif.ome_metadata:
-        image = tifffile.xml2dict(tif.ome_metadata).get("OME", {}).get("Image", {})
-        return image.get("Description") if isinstance(image, dict) else None
-    return None
 
 
 def write_image(
@@ -206,6 +24,7 @@ def write_image(
     pixel_size: tuple[float, float] | None = None,
     unit: str | None = None,
     description: str | None = None,
+    steps: Mapping[str, tuple[float, str | None]] | None = None,
 ) -> None:
     """Write an image as a deflated TIFF that Fiji, QuPath and napari open with its pixel size.
 
@@ -225,6 +44,8 @@ def write_image(
         A length unit in any spelling; None for pixels.
     description : str, optional
         Free text stored in the file, such as the parameters that made it.
+    steps : mapping of str to (float, str or None), optional
+        How far apart the entries of Z and T are, for example ``{"Z": (0.5, "µm"), "T": (30.0, "s")}``.
 
     Raises
     ------
@@ -246,11 +67,11 @@ def write_image(
     photometric = "rgb" if "S" in axes and array.shape[-1] in (3, 4) else "minisblack"
     unit = canonical_unit(unit)
     if _fits_imagej(array, axes):
-        options = _imagej_options(pixel_size, unit, description)
+        options = _imagej_options(pixel_size, unit, description, steps or {})
         if "S" not in axes:  # else a width of one pixel would be taken for one sample
             array, axes = array[..., None], axes + "S"
     else:
-        options = _ome_options(pixel_size, unit, description)
+        options = _ome_options(pixel_size, unit, description, steps or {})
         # Random by default; the same image gives the same file.
         options["metadata"]["UUID"] = str(
             uuid.UUID(bytes=hashlib.blake2b(array.data, digest_size=16).digest())
@@ -267,12 +88,13 @@ def write_labels(
     pixel_size: tuple[float, float] | None = None,
     unit: str | None = None,
     description: str | None = None,
+    steps: Mapping[str, tuple[float, str | None]] | None = None,
 ) -> None:
     """Write instance labels as a deflated TIFF, uint16 where the largest id fits, else uint32.
 
     Parameters
     ----------
-    path, axes, pixel_size, unit, description
+    path, axes, pixel_size, unit, description, steps
         As for `write_image`.
     labels : integer array
         0 = background, 1..N = instances.
@@ -291,7 +113,7 @@ def write_labels(
     if int(array.min(initial=0)) < 0 or largest > np.iinfo(np.uint32).max:
         raise ValueError(f"Labels must lie between 0 and 4294967295, got {array.min()} to {largest}.")
     dtype = np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32
-    write_image(path, array.astype(dtype), axes, pixel_size, unit, description)
+    write_image(path, array.astype(dtype), axes, pixel_size, unit, description, steps)
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
@@ -322,32 +144,67 @@ def _fits_imagej(array: np.ndarray, axes: str) -> bool:
 
 
 def _imagej_options(
-    pixel_size: tuple[float, float] | None, unit: str | None, description: str | None
+    pixel_size: tuple[float, float] | None,
+    unit: str | None,
+    description: str | None,
+    steps: Mapping[str, tuple[float, str | None]],
 ) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     if description is not None:
         metadata["Info"] = description
     options: dict[str, Any] = {"imagej": True, "metadata": metadata}
     if pixel_size is not None:
-        # ImageJ reads "um" as µm; its description is ASCII.
-        metadata["unit"] = {"µm": "um", "Å": "angstrom", "in": "inch", None: "pixel"}.get(unit, unit)
+        # ImageJ reads "um" as µm; its description is ASCII, other letters as ImageJ escapes them.
+        name = {"µm": "um", "Å": "angstrom", "in": "inch", None: "pixel"}.get(unit, unit)
+        metadata["unit"] = "".join(
+            letter if letter.isascii() and letter.isprintable() else f"\\u{ord(letter):04x}"
+            for letter in str(name)
+        )
         options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
         options["resolutionunit"] = "NONE"
+        if (depth := _in_unit(steps.get("Z"), unit)) is not None:
+            metadata["spacing"] = depth
+    if "T" in steps:
+        seconds = _SECONDS.get(steps["T"][1] or "s")
+        if seconds is not None:
+            metadata["finterval"] = steps["T"][0] * seconds
     return options
 
 
+_SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "millisecond": 1e-3, "min": 60.0, "minute": 60.0}
+_SECONDS |= {"h": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0, "µs": 1e-6}
+
+
+def _in_unit(step: tuple[float, str | None] | None, unit: str | None) -> float | None:
+    """Give a step along Z in the unit of the pixel size; None where that cannot be told."""
+    if step is None or step[1] == unit:
+        return None if step is None else step[0]
+    own, other = micrometres(unit), micrometres(step[1])
+    return None if own is None or other is None else step[0] * other / own
+
+
 def _ome_options(
-    pixel_size: tuple[float, float] | None, unit: str | None, description: str | None
+    pixel_size: tuple[float, float] | None,
+    unit: str | None,
+    description: str | None,
+    steps: Mapping[str, tuple[float, str | None]],
 ) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
+
+    def name_of(unit: str | None) -> str | None:
+        return unit if micrometres(unit) is not None else "pixel" if unit is None else "reference frame"
+
     if pixel_size is not None:
-        name = unit if micrometres(unit) is not None else "pixel" if unit is None else "reference frame"
         metadata = {
             "PhysicalSizeY": pixel_size[0],
             "PhysicalSizeX": pixel_size[1],
-            "PhysicalSizeYUnit": name,
-            "PhysicalSizeXUnit": name,
+            "PhysicalSizeYUnit": name_of(unit),
+            "PhysicalSizeXUnit": name_of(unit),
         }
+    if "Z" in steps:
+        metadata |= {"PhysicalSizeZ": steps["Z"][0], "PhysicalSizeZUnit": name_of(steps["Z"][1])}
+    if "T" in steps and (seconds := _SECONDS.get(steps["T"][1] or "s")) is not None:
+        metadata |= {"TimeIncrement": steps["T"][0] * seconds, "TimeIncrementUnit": "s"}
     if description is not None:
         metadata["Description"] = description
     return {"ome": True, "metadata": metadata}

@@ -1,5 +1,7 @@
 """Names of length units, as microscopes, ImageJ, OME and napari spell them."""
 
+import re
+
 _MICROMETRES = {"pm": 1e-6, "Å": 1e-4, "nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "in": 25400.0}
 
 _SPELLINGS = {
@@ -14,6 +16,27 @@ _SPELLINGS = {
     "microns": "µm",
     "micrometer": "µm",
     "micrometre": "µm",
+    "µ": "µm",
+    "u": "µm",
+    "mikrometer": "µm",
+    "mikron": "µm",
+    "micromètre": "µm",
+    "micrómetro": "µm",
+    "micrometro": "µm",
+    "мкм": "µm",
+    "нм": "nm",
+    "мм": "mm",
+    "см": "cm",
+    "微米": "µm",
+    "纳米": "nm",
+    "奈米": "nm",
+    "毫米": "mm",
+    "厘米": "cm",
+    "マイクロメートル": "µm",
+    "ナノメートル": "nm",
+    "ミリメートル": "mm",
+    "마이크로미터": "µm",
+    "나노미터": "nm",
     "millimeter": "mm",
     "millimetre": "mm",
     "centimeter": "cm",
@@ -22,10 +45,26 @@ _SPELLINGS = {
     "metre": "m",
     "inch": "in",
     "inches": "in",
+    '"': "in",
 }
 
-# ImageJ escapes the micro sign; Greek mu and the angstrom sign look like letters of their own.
-_LETTERS = {"\\u00B5": "µ", "\\u00b5": "µ", "\u03bc": "µ", "\u212b": "Å"}
+# Greek mu and the angstrom sign look like letters of their own; UTF-8 that was read as Latin-1, once or twice.
+_LETTERS = {
+    "\u03bc": "µ",
+    "\u212b": "Å",
+    "\u339b": "µm",
+    "\u339a": "nm",
+    "\u339c": "mm",
+    "\u339d": "cm",
+    "Ã\u0082Âµ": "µ",
+    "Ã‚Âµ": "µ",
+    "Âµ": "µ",
+    "Î¼": "µ",
+    "Ã…": "Å",
+    "Ã\u0085": "Å",
+    "\ufffdm": "µm",
+}
+_ESCAPED = re.compile(r"\\?u([0-9A-Fa-f]{4})")
 
 _NO_UNIT = {"", "pixel", "pixels", "px", "none", "reference frame", "dimensionless"}
 
@@ -51,7 +90,8 @@ def canonical_unit(unit: str | None) -> str | None:
     """
     if unit is None:
         return None
-    name = unit.strip()
+    # ImageJ escapes what is not ASCII, and some programs lose its backslash.
+    name = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unit).strip()
     for spelling, letter in _LETTERS.items():
         name = name.replace(spelling, letter)
     if name.lower() in _NO_UNIT:
