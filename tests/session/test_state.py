@@ -74,11 +74,10 @@ def test_one_result_is_kept_however_large(monkeypatch):
 def test_closing_tells_everyone_once_and_lets_everything_go():
     session, layer, heard = Session(), Layer(), []
     session.remember(layer, 0, result())
-    session.on_close(lambda: heard.append("dock"))
-    session.events.closed.connect(lambda: heard.append("event"))
+    session.events.closed.connect(lambda: heard.append("closed"))
     session.close()
     session.close()
-    assert heard == ["dock", "event"]
+    assert heard == ["closed"]
     assert session.result_of(layer, 0) is None
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal, SignalGroup
@@ -59,7 +59,6 @@ class Session:
         self._tile_cache: Any = None
         self._loaded: tuple[tuple[str, int], Model] | None = None
         self._results: dict[tuple[weakref.ref[object], Hashable], Any] = {}
-        self._on_close: list[Callable[[], object]] = []
 
     @property
     def model(self) -> str:
@@ -164,18 +163,11 @@ class Session:
         for key in [key for key in self._results if key[0] is gone]:
             self._results.pop(key, None)
 
-    def on_close(self, function: Callable[[], object]) -> None:
-        """Call `function` once when the session closes."""
-        self._on_close.append(function)
-
     def close(self) -> None:
         """Release everything; docks stop their jobs. Closing twice does nothing."""
         if self.closed:
             return
         self.closed = True
-        functions, self._on_close = self._on_close, []
-        for function in functions:
-            function()
         self.events.closed.emit()
         self._results.clear()
         self._loaded = None

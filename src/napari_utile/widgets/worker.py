@@ -1,4 +1,4 @@
-"""Run generators off the GUI thread: the only module that starts threads.
+"""Run generators off the GUI thread: the only module that starts threads which outlive a call.
 
 A job is a generator. Every value it yields is progress and every yield is a point where it can be
 cancelled, paused or sent a message; what it returns is its result. Exactly one of `on_done`,

@@ -1,5 +1,6 @@
 """The Click dock: one click, one cell; further clicks correct it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from napari_utile.widgets.click.form import ClickForm
 from napari_utile.widgets.click.mouse import ClickMouse
 from napari_utile.widgets.click.tool import ClickTool
 from napari_utile.widgets.click.unsure import UnsureWalk
-from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.narrow_dock import NarrowDock
+from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.worker import run_job, sentence_of
 
@@ -83,9 +85,10 @@ class ClickDock(NarrowDock):
         self._connections = Connections(self)
         self._connections.connect(self._session.events.model, self._model_changed)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
-        self._session.on_close(self._close_down)
-        mouse, outline, viewer = self.mouse, self.tool.outline, self._viewer
-        when_deleted(self, lambda: _let_go(viewer, mouse, outline))
+        self._connections.connect(self._session.events.closed, self._close_down)
+        self._keys = BorrowedKeys(self._viewer, {_UNSURE_KEY: _next_unsure_of(self.unsure)})
+        for function in (self.mouse.remove, self._keys.give_back, self.tool.outline.remove):
+            self.at_end(function)
 
     # On and off.
 
@@ -99,7 +102,7 @@ class ClickDock(NarrowDock):
         self.form.set_on(False)
         if not on:
             self.mouse.remove()
-            _unbind_key(self._viewer)
+            self._keys.give_back()
             self.tool.stop()
             self.form.status.say("")
             return
@@ -109,21 +112,28 @@ class ClickDock(NarrowDock):
             self._viewer.layers.selection.active = aim.labels
             aim.labels.mode = "pan_zoom"
             self.mouse.install()
-            self._bind_key()
+            self._keys.take()
             self.form.status.say("Move over the image and click on a cell.")
             self.form.set_on(True)
             self.tool.make_ready()
 
     def _listens(self) -> bool:
         """Whether a click is meant for cells: not while another tool of napari is in use."""
-        if not self.on or self._viewer.dims.ndisplay != 2:
+        if not self.on or self.covered or self._viewer.dims.ndisplay != 2:
             return False
         active = self._viewer.layers.selection.active
         return active is None or str(getattr(active, "mode", "pan_zoom")).lower().endswith("pan_zoom")
 
-    def _bind_key(self) -> None:
-        if _bound_to_key(self._viewer) is None:
-            self._viewer.bind_key(_UNSURE_KEY, _next_unsure_of(self))
+    def rest(self, covered: bool) -> None:
+        """Give the key back while the dock is hidden; clicks are napari's then."""
+        if self.on:
+            (self._keys.give_back if covered else self._keys.take)()
+            self.tool.hover(None)
+
+    def let_go(self) -> bool:
+        """Stop clicking."""
+        self.set_on(False)
+        return True
 
     # What the mouse and the buttons ask for.
 
@@ -226,30 +236,12 @@ class ClickDock(NarrowDock):
         self.tool.queue.drop()
 
 
-def _next_unsure_of(dock: ClickDock) -> Any:
-    walk = dock.unsure
-
+def _next_unsure_of(walk: UnsureWalk) -> Callable[[Any], None]:
     def next_unsure_cell(_: Any) -> None:
         """Go to the next cell by how unsure the model is of it."""
         walk.next()
 
     return next_unsure_cell
-
-
-def _bound_to_key(viewer: "napari.viewer.Viewer") -> Any:
-    return next((function for key, function in viewer.keymap.items() if str(key) == _UNSURE_KEY), None)
-
-
-def _unbind_key(viewer: "napari.viewer.Viewer") -> None:
-    if getattr(_bound_to_key(viewer), "__name__", "") == "next_unsure_cell":
-        viewer.bind_key(_UNSURE_KEY, None)
-
-
-def _let_go(viewer: "napari.viewer.Viewer", mouse: ClickMouse, outline: Any) -> None:
-    """Give mouse and key back when Qt deletes the dock."""
-    mouse.remove()
-    _unbind_key(viewer)
-    outline.remove()
 
 
 def _described(label: int, features: Any) -> str:

@@ -1,7 +1,7 @@
 """The Evaluate dock: how good a segmentation is, and where it is wrong."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,14 @@ from napari_utile.session.evaluation import (
     PlaneLabels,
     evaluation_job,
 )
-from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.evaluate.compared_layers import ComparedLayers, compared_planes
 from napari_utile.widgets.evaluate.error_view import go_to_error, show_error_layer
 from napari_utile.widgets.evaluate.export import evaluate_command, report_of, score_columns
 from napari_utile.widgets.evaluate.form import EvaluateForm
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.narrow_dock import Dock
+from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
 
@@ -36,7 +38,7 @@ _FOLLOW_AFTER = 300
 _WIDTH = 340
 
 
-class EvaluateDock(QWidget):
+class EvaluateDock(Dock):
     """Compare labels with a reference.
 
     Parameters
@@ -85,10 +87,10 @@ class EvaluateDock(QWidget):
         self._connections = Connections(self)
         self._watched = Connections(self)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
-        self._viewer.bind_key(".", self._next_error, overwrite=True)
-        self._viewer.bind_key(",", self._previous_error, overwrite=True)
-        when_deleted(self, _unbind(self._viewer))
-        self._session.on_close(self._drop_jobs)
+        self._keys = BorrowedKeys(self._viewer, _keys_of(form))
+        self._keys.take()
+        self.at_end(self._keys.give_back)
+        self._connections.connect(self._session.events.closed, self._drop_jobs)
 
     # Running.
 
@@ -206,14 +208,6 @@ class EvaluateDock(QWidget):
         if layers is not None and layers.truth in self._viewer.layers:
             self.form.status.say(go_to_error(self._viewer, layers, found))
 
-    def _next_error(self, _: object = None) -> None:
-        self.form.tabs.setCurrentWidget(self.form.errors)
-        self.form.errors.step(1)
-
-    def _previous_error(self, _: object = None) -> None:
-        self.form.tabs.setCurrentWidget(self.form.errors)
-        self.form.errors.step(-1)
-
     # The best threshold.
 
     def _start_sweep(self) -> None:
@@ -276,7 +270,17 @@ class EvaluateDock(QWidget):
             self.cancel()
             self._watched.disconnect_all()
 
+    def rest(self, covered: bool) -> None:
+        """Give the keys back while the dock is hidden."""
+        (self._keys.give_back if covered else self._keys.take)()
+
+    def let_go(self) -> bool:
+        """End all jobs."""
+        self._drop_jobs()
+        return True
+
     def _drop_jobs(self) -> None:
+        self._timer.stop()
         self._follow_job.drop()
         self.form.sweep.drop()
         if self._job is not None:
@@ -294,9 +298,17 @@ def _two(value: float) -> str:
     return "–" if value != value else f"{value:.2f}"
 
 
-def _unbind(viewer: Any) -> Any:
-    def unbind() -> None:
-        for key in (".", ","):
-            viewer.bind_key(key, None)
+def _keys_of(form: EvaluateForm) -> dict[str, Callable[[Any], None]]:
+    def step(by: int) -> None:
+        form.tabs.setCurrentWidget(form.errors)
+        form.errors.step(by)
 
-    return unbind
+    def next_error(_: Any) -> None:
+        """Go to the next error."""
+        step(1)
+
+    def previous_error(_: Any) -> None:
+        """Go to the previous error."""
+        step(-1)
+
+    return {".": next_error, ",": previous_error}

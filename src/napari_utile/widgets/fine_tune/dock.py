@@ -82,7 +82,7 @@ class FineTuneDock(NarrowDock):
         self._advisor = AnnotationAdvisor(self._viewer, self._session, form.status, self)
         self._connections = Connections(self)
         self._connections.connect(self._session.events.models_changed, self._list_models)
-        self._session.on_close(self._drop)
+        self._connections.connect(self._session.events.closed, self._drop)
         self._list_models()
         form.unfinished.look()
 
@@ -198,6 +198,12 @@ class FineTuneDock(NarrowDock):
         self.learning.stop()
         self._session.job_ended()
         self.form.set_running(False)
+
+    def let_go(self) -> bool:
+        """Stop looking at what is painted; a training goes on."""
+        self._advisor.drop()
+        self.learning.stop()
+        return not self.running
 
     def _drop(self) -> None:
         self.learning.timer.stop()

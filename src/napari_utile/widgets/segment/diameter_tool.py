@@ -33,7 +33,7 @@ class DiameterTool(QObject):
 
     def start(self, source: "napari.layers.Layer") -> None:
         """Let the user draw a line on `source`."""
-        self._remove()
+        self.stop()
         active = self._viewer.layers.selection.active
         self._before = active if active is not None else source
         self._shapes = self._viewer.add_shapes(
@@ -56,10 +56,11 @@ class DiameterTool(QObject):
         QTimer.singleShot(0, lambda: self._finish(length))
 
     def _finish(self, length: float) -> None:
-        self._remove()
+        self.stop()
         self.measured.emit(length)
 
-    def _remove(self) -> None:
+    def stop(self) -> None:
+        """Take the line away."""
         shapes, self._shapes = self._shapes, None
         if shapes is not None and shapes in self._viewer.layers:
             self._viewer.layers.remove(shapes)

@@ -84,7 +84,7 @@ class SegmentDock(NarrowDock):
         self._connections.connect(session.events.instances_offered, self._take_instances)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         self._connections.connect(self._viewer.dims.events.current_step, self._choice_changed)
-        session.on_close(self._drop_jobs)
+        self._connections.connect(session.events.closed, self._drop_jobs)
 
     # What is to be done, captured now.
 
@@ -181,6 +181,15 @@ class SegmentDock(NarrowDock):
         running = self._running_on
         if running is not None and event.value is running.layer:
             self.cancel()
+
+    def let_go(self) -> bool:
+        """End all jobs, and take away what they show."""
+        running = self.running
+        self._drop_jobs()
+        self._diameter_tool.stop()
+        if running:
+            self._end_job()
+        return True
 
     def _drop_jobs(self) -> None:
         for job in (self._job, self._estimate, self._adjustments, self._weight_map):

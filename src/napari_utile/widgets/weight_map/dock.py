@@ -11,7 +11,7 @@ from napari_utile.engine.weights.annotation_check import Finding, check_annotati
 from napari_utile.engine.weights.loss_budget import LossBudget, loss_budget
 from napari_utile.engine.weights.pixel_weight import profile_along
 from napari_utile.engine.weights.weight_map_file import weight_map_command, write_weight_map
-from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.narrow_dock import NarrowDock
 from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data
@@ -86,7 +86,19 @@ class WeightMapDock(NarrowDock):
                 lines.remove()
                 overlay.remove()
 
-        when_deleted(self, leave_nothing)
+        self.at_end(leave_nothing)
+        self.at_end(self.hover.stop)
+
+    def rest(self, covered: bool) -> None:
+        """Leave the mouse alone while the dock is hidden."""
+        self.hover.rest(covered)
+
+    def let_go(self) -> bool:
+        """Stop following the labels."""
+        self._timer.stop()
+        self._tables.drop()
+        self.follower.set_layer(None)
+        return True
 
     # Choices.
 

@@ -59,6 +59,8 @@ class WeightMapHover(QObject):
     read : Signal
         Emitted with a `PixelReading`, or None where there is no map.
     lines : NearestLines
+    stop : callable
+        Leaves the mouse alone for ever.
     """
 
     read = Signal(object)
@@ -71,6 +73,7 @@ class WeightMapHover(QObject):
         self._follower = follower
         self.lines = NearestLines(viewer)
         self.with_lines = True
+        self.resting = False
         self._position: Any = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -90,6 +93,7 @@ class WeightMapHover(QObject):
             with suppress(ValueError):
                 callbacks.remove(moved)
 
+        self.stop = stop
         when_deleted(self, stop)
 
     def _make_callback(self) -> Callable[[Any, Any], None]:
@@ -100,8 +104,15 @@ class WeightMapHover(QObject):
 
     def point_at(self, world: Any) -> None:
         """Read at a position in the viewer's world, once the events before it are served."""
-        self._position = world
-        self._timer.start()
+        if not self.resting:
+            self._position = world
+            self._timer.start()
+
+    def rest(self, resting: bool) -> None:
+        """Read nothing under the mouse for a while."""
+        self.resting = resting
+        self._sentence = ""
+        self.lines.clear()
 
     def _again(self) -> None:
         if self._position is not None:

@@ -1,0 +1,158 @@
+"""The X of each dock, pressed in a real window with everything switched on: nothing goes on behind it."""
+
+import threading
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
+from qtpy.QtTest import QTest
+
+from napari_utile.widgets.click.dock import ClickDock
+from napari_utile.widgets.evaluate.dock import EvaluateDock
+from napari_utile.widgets.fine_tune.dock import FineTuneDock
+from napari_utile.widgets.segment.dock import SegmentDock
+from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.weight_map.dock import WeightMapDock
+
+pytestmark = pytest.mark.real_window
+
+WAIT = 60_000
+CALLBACKS = (
+    "mouse_move_callbacks",
+    "mouse_drag_callbacks",
+    "mouse_wheel_callbacks",
+    "mouse_double_click_callbacks",
+)
+
+
+class Window:
+    """A viewer with an image and its cells, and what a plugin could leave in it."""
+
+    def __init__(self, viewer, qtbot):
+        self.viewer, self.qtbot = viewer, qtbot
+        viewer.window._qt_window.resize(1400, 900)
+        y, x = np.mgrid[:128, :128]
+        away = np.min([np.hypot(y - cy, x - cx) for cy in (30, 90) for cx in (30, 90)], axis=0)
+        viewer.add_image((200 * np.clip((12 - away) / 3, 0, 1)).astype(np.uint8), name="image")
+        cells = (away < 9) * (1 + 2 * (y > 60) + (x > 60))
+        viewer.add_labels(cells.astype(np.int32), name="cells")
+        QTest.qWait(100)
+
+    def add(self, dock, name, **options):
+        self.frame = self.viewer.window.add_dock_widget(dock, name=name, **options)
+        QTest.qWait(100)
+        return dock
+
+    def left_behind(self):
+        """Return everything that acts on the viewer, and its layers."""
+        callbacks = [[str(each) for each in getattr(self.viewer, name)] for name in CALLBACKS]
+        return callbacks, dict(self.viewer.keymap), [layer.name for layer in self.viewer.layers]
+
+    def close(self):
+        """Press the X."""
+        QTest.qWait(50)
+        QTest.mouseClick(self.frame.title.close_button, Qt.MouseButton.LeftButton)
+
+    def settle(self):
+        """Deliver deferred deletes."""
+        for _ in range(3):
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+            QTest.qWait(20)
+
+
+@pytest.fixture
+def window(make_napari_viewer, qtbot, bright_nuclei):
+    return Window(make_napari_viewer(show=True), qtbot)
+
+
+def mine(_):
+    """Do what the user wants."""
+
+
+def test_the_x_of_click_gives_mouse_keys_and_outline_back_at_once(window):
+    window.viewer.bind_key(",", mine)
+    before = window.left_behind()
+    dock = window.add(ClickDock(window.viewer), "Click")
+    QTest.mouseClick(dock.form.toggle, Qt.MouseButton.LeftButton)
+    window.qtbot.waitUntil(lambda: dock.tool.queue.busy == 0, timeout=WAIT)
+    dock.mouse.clicked.emit((30, 30), "click")
+    window.qtbot.waitUntil(lambda: dock.tool.queue.busy == 0, timeout=WAIT)
+    window.qtbot.waitUntil(lambda: "U-Tile outline" in window.viewer.layers, timeout=WAIT)
+    window.close()
+    callbacks, keys, layers = window.left_behind()
+    assert (callbacks, keys) == before[:2]
+    assert "U-Tile outline" not in layers
+    assert "image cells" in layers
+
+
+def test_the_x_of_evaluate_gives_the_keys_back_at_once(window):
+    window.viewer.bind_key(".", mine)
+    before = window.left_behind()
+    window.add(EvaluateDock(window.viewer), "Evaluate")
+    assert dict(window.viewer.keymap) != before[1]
+    window.close()
+    assert window.left_behind() == before
+    assert list(window.viewer.keymap.values()) == [mine]
+
+
+def test_the_x_of_weight_map_takes_overlay_and_lines_away_at_once(window):
+    before = window.left_behind()
+    dock = window.add(WeightMapDock(window.viewer), "Weight map")
+    window.qtbot.waitUntil(lambda: len(window.viewer.layers) > 2, timeout=WAIT)
+    dock.hover.point_at((30, 30))
+    QTest.qWait(100)
+    window.close()
+    callbacks, keys, layers = window.left_behind()
+    assert layers == before[2]
+    assert (callbacks, keys) == before[:2]
+
+
+def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
+    from napari_utile.session import jobs
+
+    before, go_on = window.left_behind(), threading.Event()
+    whole = jobs.segment_job
+
+    def halting(session, request):
+        for tile in whole(session, request):
+            yield tile
+            go_on.wait(10)
+
+    monkeypatch.setattr("napari_utile.widgets.segment.dock.segment_job", halting)
+    dock = window.add(SegmentDock(window.viewer), "Segment")
+    QTest.mouseClick(dock.form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    window.qtbot.waitUntil(lambda: len(window.viewer.layers) > 2, timeout=WAIT)
+    window.close()
+    assert window.left_behind() == before
+    assert session_of(window.viewer).jobs == 0
+    go_on.set()
+    window.settle()
+    QTest.qWait(300)
+    assert window.left_behind() == before
+
+
+@pytest.mark.parametrize("kind", [ClickDock, EvaluateDock, WeightMapDock, SegmentDock, FineTuneDock])
+def test_a_closed_dock_is_deleted_although_its_python_object_is_held(window, kind):
+    dock, gone = window.add(kind(window.viewer), "dock"), []
+    dock.destroyed.connect(lambda: gone.append(True))
+    window.close()
+    window.settle()
+    assert gone
+
+
+def test_a_hidden_dock_rests_and_a_shown_one_works_again(window):
+    window.viewer.bind_key(".", mine)
+    dock = window.add(EvaluateDock(window.viewer), "Evaluate")
+    borrowed = dict(window.viewer.keymap)
+    other = window.viewer.window.add_dock_widget(ClickDock(window.viewer), name="Click")
+    QTest.qWait(100)
+    window.viewer.window._qt_window.tabifyDockWidget(window.frame, other)
+    window.qtbot.waitUntil(lambda: list(window.viewer.keymap.values()) == [mine])
+    window.frame.raise_()
+    window.qtbot.waitUntil(lambda: window.viewer.keymap == borrowed)
+    window.frame.hide()
+    assert list(window.viewer.keymap.values()) == [mine]
+    window.frame.show()
+    window.frame.raise_()
+    window.qtbot.waitUntil(lambda: window.viewer.keymap == borrowed)
+    assert dock.isVisible()
