@@ -1,0 +1,99 @@
+"""What bundled models are made of: every image has a licence that lets anybody use the weights."""
+
+import csv
+
+import pytest
+import torch
+
+from bundled.data_sets import DATA_SETS, MANIFEST
+from bundled.models import PLANS, data_sources, manifest_rows
+from make_model import make_model
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.models.library import list_models, load_model
+from napari_utile.engine.networks.families import build_network
+
+FREE = {"CC0-1.0", "MIT", "BSD-3-Clause", "CC-BY-3.0", "CC-BY-3.0-US"}
+"""Licences that allow commercial use; what they ask for is a notice."""
+
+
+def rows() -> list[dict[str, str]]:
+    with MANIFEST.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_training_image_has_a_licence_that_allows_commercial_use() -> None:
+    for row in rows():
+        assert row["licence"] in FREE, row
+        assert row["licence"] == DATA_SETS[row["data_set"]].licence, row
+        assert set(row["models"].split()) <= set(PLANS), row
+
+
+def test_no_data_set_is_non_commercial_or_unknown() -> None:
+    for each in DATA_SETS.values():
+        assert each.licence in FREE, each
+        assert each.notice, each
+        assert not any(word in each.licence.lower() for word in ("nc", "non-commercial", "unknown")), each
+    assert {"isbi2012_em_noncommercial", "trpl_phase_ecoli"}.isdisjoint(DATA_SETS)
+
+
+@pytest.mark.shared_data
+def test_the_manifest_lists_exactly_what_the_models_are_trained_on(shared_data) -> None:
+    assert rows() == manifest_rows(shared_data)
+
+
+@pytest.mark.parametrize("name", sorted(PLANS))
+def test_every_card_names_its_images_licences_and_notices(name: str) -> None:
+    card = PLANS[name].card()
+    assert card.data == data_sources(name)
+    for source in card.data:
+        assert source.images > 0
+        assert source.notice in card.licence
+        assert source.licence in card.licence
+    assert "commercial use included" in card.licence
+
+
+def test_what_is_in_the_package_is_described_here() -> None:
+    for listed in list_models():
+        if listed.bundled:
+            assert listed.name in PLANS
+
+
+def checkpoint(path, name: str = "cells", **args: object):
+    """A checkpoint as a training leaves it, of a small network."""
+    config = PLANS[name].config | {"width": 4, "depth": 1}
+    torch.manual_seed(0)
+    state = build_network("unet", config).state_dict()
+    about = {"kind": name, "width": 4, "depth": 1, "D0": PLANS[name].diameter, "seed": 3, **args}
+    torch.save({"state": state, "args": about, "step": 7, "spent": 90.0, "history": [(7, 1.0)]}, path)
+    return state
+
+
+def test_a_checkpoint_becomes_a_model_file_in_half_precision(tmp_path) -> None:
+    state = checkpoint(tmp_path / "cells.pt")
+    made = make_model(
+        "cells", tmp_path / "cells.pt", tmp_path / "cells.safetensors", instances={"threshold": 0.4}
+    )
+    loaded = load_model(tmp_path / "cells.safetensors")
+    assert loaded.fingerprint == made.fingerprint
+    card = loaded.card
+    assert (card.relief, card.object_diameter, card.instances) == ("distances", 30.0, {"threshold": 0.4})
+    assert [each.name for each in card.outputs] == ["classes", "B", "C"]
+    assert [each.optional for each in card.inputs] == [False, True]
+    assert card.training["steps"] == 7
+    assert card.training["minutes"] == 1.5
+    assert card.training["run"]["seed"] == 3
+    assert card.training["versions"]["torch"] == torch.__version__
+    weight = state["head.weight"]
+    torch.testing.assert_close(loaded.network.head.weight, weight.half().float(), rtol=0, atol=0)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path) -> None:
+    checkpoint(tmp_path / "a.pt", D0=12)
+    with pytest.raises(UtileError, match=r"trained at 12 px, cells is for 30"):
+        make_model("cells", tmp_path / "a.pt", tmp_path / "a.safetensors")
+    checkpoint(tmp_path / "b.pt")
+    with pytest.raises(UtileError, match="do not fit a fcn8s"):
+        make_model("fcn8s", tmp_path / "b.pt", tmp_path / "a.safetensors")
+    torch.save({"weights": 3}, tmp_path / "c.pt")
+    with pytest.raises(UtileError, match="no weights"):
+        make_model("cells", tmp_path / "c.pt", tmp_path / "a.safetensors")

@@ -1,0 +1,276 @@
+"""What each bundled model is: its images, size of cells, channels, network and words."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bundled.data_sets import DATA_SETS, MANIFEST, SIMULATED, names_of
+from napari_utile.engine.models.card import DataSource, ModelCard
+from napari_utile.engine.models.outputs import DISTANCES, InputChannel, ModelClass, Output, class_output
+from napari_utile.engine.planes.normalize import Normalization
+
+SIMULATED_IMAGES = 24
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of one data set: those whose names start like that, and how often samples come from them."""
+
+    folder: str
+    start: str = ""
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a bundled model is.
+
+    Attributes
+    ----------
+    name, title, description, cell : str
+        Words of the card; `cell` is what its foreground is called.
+    parts : tuple of Part
+    diameter : float
+        Of the cells that the network sees (pixels).
+    inputs : tuple of InputChannel
+    invert : bool
+        Whether samples are inverted now and then: cells may be dark or bright.
+    distances : bool
+        Whether it predicts B and C.
+    before : tuple of Part
+        Images that taught the network whose weights it starts from.
+    family : str
+    network : dict
+        Configuration, but for its channels.
+    """
+
+    name: str
+    title: str
+    description: str
+    cell: str
+    parts: tuple[Part, ...]
+    diameter: float
+    inputs: tuple[InputChannel, ...]
+    invert: bool = False
+    distances: bool = True
+    before: tuple[Part, ...] = ()
+    family: str = "unet"
+    network: dict[str, Any] = field(
+        default_factory=lambda: {"width": 32, "depth": 3, "batch_norm": True, "dropout": 0.0}
+    )
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What the network puts out."""
+        return (class_output(2), *(DISTANCES if self.distances else ()))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The network's configuration."""
+        channels = sum(each.channels for each in self.outputs)
+        return {"in_channels": len(self.inputs), "classes": channels, **self.network}
+
+    def card(self, **about: Any) -> ModelCard:
+        """Make the card; `about` says what training and scoring found."""
+        sources = data_sources(self.name)
+        return ModelCard(
+            **{
+                "name": self.name,
+                "family": self.family,
+                "config": self.config,
+                "classes": (ModelClass("background", "background"), ModelClass(self.cell, "foreground")),
+                "outputs": self.outputs,
+                "relief": "distances" if self.distances else "probability",
+                "inputs": self.inputs,
+                "title": self.title,
+                "description": self.description,
+                "object_diameter": self.diameter,
+                "normalization": Normalization(1.0, 99.8),
+                "data": sources,
+                "licence": licence_of(sources),
+            }
+            | about
+        )
+
+
+_CELLS = (
+    Part("usiigaci_phase", share=1.2),
+    Part("bbbc030_dic_cho", share=0.7),
+    Part("yeastvision_phase_yeast", share=0.5),
+    Part("baby_yeast_brightfield", share=0.4),
+    Part("cellphe_qpi", share=0.5),
+    Part("mdck_zo1_membrane", share=0.7),
+    Part("codex_tissue_wholecell", share=0.9),
+    Part("corneal_endothelium_specular", share=0.3),
+    Part("epitools_wing_membrane", share=0.1),
+    Part("cellbindb_demo", "mIF", 0.06),
+    Part(SIMULATED, share=0.4),
+)
+_NUCLEI = (
+    Part("dsb2018_stage1", "fl_", 1.0),
+    Part("bbbc039_fluo_nuclei", share=0.12),
+    Part("mnfinder_fluo_nuclei", share=0.4),
+    Part("ecoli_dapi_fluo", share=0.04),
+    Part("cellbindb_demo", "DAPI", 0.03),
+    Part("cellbindb_demo", "ssDNA", 0.04),
+)
+_FIRST_NUCLEI = (  # what the first bundled model learnt from; its weights are where the others start
+    Part("dsb2018_stage1"),
+    Part("bbbc039_fluo_nuclei"),
+    Part("ecoli_dapi_fluo"),
+)
+
+
+_NUCLEI_PLAN = Plan(
+    "nuclei",
+    "Nuclei in fluorescence",
+    "Nuclei in fluorescence images of a nuclear stain, of any size once the diameter is known.",
+    "nucleus",
+    _NUCLEI,
+    20.0,
+    (InputChannel("nuclear stain"),),
+    before=_FIRST_NUCLEI,
+)
+_CELLS_PLAN = Plan(
+    "cells",
+    "Whole cells",
+    "Whole cells in phase contrast, DIC, brightfield and quantitative phase; in fluorescence with stained junctions, "
+    "membranes or cytoplasm, and nuclei as a second channel where there are any; yeast; rods.",
+    "cell",
+    _CELLS,
+    30.0,
+    (InputChannel("any"), InputChannel("nuclei", optional=True)),
+    invert=True,
+    before=_FIRST_NUCLEI,
+)
+
+
+def _specialist(name: str, title: str, description: str, *folders: str) -> Plan:
+    parts = tuple(part for part in _CELLS if part.folder.startswith(folders))
+    return replace(_CELLS_PLAN, name=name, title=title, description=description, parts=parts)
+
+
+def _fcn(family: str, stride: int) -> Plan:
+    return replace(
+        _NUCLEI_PLAN,
+        name=family,
+        title=f"FCN-{stride}s, for teaching",
+        description="Nuclei in fluorescence by the network of Long, Shelhamer and Darrell (2015) with stride "
+        f"{stride}, to compare with U-Nets.",
+        distances=False,
+        before=(),
+        family=family,
+        network={"width": 4, "batch_norm": True, "dropout": 0.0},
+    )
+
+
+_PLANS = (
+    _NUCLEI_PLAN,
+    _CELLS_PLAN,
+    _specialist(
+        "phase",
+        "Cells in transmitted light",
+        "Whole cells in phase contrast, DIC and quantitative phase.",
+        "usiigaci",
+        "bbbc030",
+        "cellphe",
+        "yeastvision",
+    ),
+    _specialist(
+        "junctions",
+        "Cells with stained borders",
+        "Whole cells in fluorescence with stained junctions, membranes or cytoplasm.",
+        "mdck",
+        "codex",
+        "corneal",
+        "epitools",
+        "cellbindb",
+    ),
+    _specialist(
+        "yeast",
+        "Yeast and rods",
+        "Yeast in phase contrast and brightfield, and rod-shaped bacteria.",
+        "yeastvision",
+        "baby",
+        SIMULATED,
+    ),
+    replace(
+        _NUCLEI_PLAN,
+        name="tissue",
+        title="Nuclei in H&E",
+        description="Nuclei in tissue sections stained with haematoxylin and eosin, in colour.",
+        parts=(Part("dsb2018_stage1", "he_", 1.0), Part("cellbindb_demo", "HE", 0.25)),
+        inputs=tuple(InputChannel(name) for name in ("red", "green", "blue")),
+        before=(*_FIRST_NUCLEI, *_NUCLEI),
+    ),
+    Plan(
+        "membranes",
+        "Neurites in electron microscopy",
+        "Neurites between their membranes in electron micrographs.",
+        "neurite",
+        (Part("flyem_em_bodies"),),
+        30.0,
+        (InputChannel("any"),),
+    ),
+    replace(
+        _NUCLEI_PLAN,
+        name="fast",
+        title="Nuclei, quick",
+        description="Nuclei in fluorescence for clicks and slow computers: a smaller network.",
+        before=(),
+        network={"width": 12, "depth": 3, "batch_norm": True, "dropout": 0.0},
+    ),
+    _fcn("fcn32s", 32),
+    _fcn("fcn16s", 16),
+    _fcn("fcn8s", 8),
+)
+PLANS = {plan.name: plan for plan in _PLANS}
+
+
+def training_images(data: Path, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield (data set, image) of everything that taught a model."""
+    for part in (*plan.parts, *plan.before):
+        if part.folder == SIMULATED:
+            yield from ((SIMULATED, f"rods{number}") for number in range(SIMULATED_IMAGES))
+        else:
+            yield from ((part.folder, name) for name in names_of(data, part.folder, "train", part.start))
+
+
+def manifest_rows(data: Path) -> list[dict[str, str]]:
+    """List every training image with its licence, and the models that it trains."""
+    models: dict[tuple[str, str], list[str]] = {}
+    for plan in PLANS.values():
+        for image in dict.fromkeys(training_images(data, plan)):
+            models.setdefault(image, []).append(plan.name)
+    return [
+        {"data_set": folder, "image": name, "licence": DATA_SETS[folder].licence, "models": " ".join(trained)}
+        for (folder, name), trained in sorted(models.items())
+    ]
+
+
+def write_manifest(data: Path) -> None:
+    """Write the manifest anew."""
+    rows = manifest_rows(data)
+    with MANIFEST.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def data_sources(model: str) -> tuple[DataSource, ...]:
+    """Say what a model is trained on, from the manifest."""
+    with MANIFEST.open() as file:
+        counts = Counter(row["data_set"] for row in csv.DictReader(file) if model in row["models"].split())
+    return tuple(
+        DataSource(DATA_SETS[folder].title, DATA_SETS[folder].licence, count, DATA_SETS[folder].notice)
+        for folder, count in counts.items()
+    )
+
+
+def licence_of(sources: tuple[DataSource, ...]) -> str:
+    """Say what the weights may be used for, and which notices go with them."""
+    notices = "; ".join(f"{each.name} ({each.licence}: {each.notice})" for each in sources)
+    return f"BSD-3-Clause, commercial use included, with the notices of the images trained on: {notices}."
