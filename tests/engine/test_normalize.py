@@ -3,9 +3,10 @@
 import dask.array
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from scipy import ndimage
 
 from napari_utile.engine.planes.normalize import IntensityLimits, Normalization, measure_limits
 
@@ -21,7 +22,7 @@ from napari_utile.engine.planes.normalize import IntensityLimits, Normalization,
     high=st.floats(50, 100),
 )
 def test_limits_are_the_percentiles(pixels, low, high) -> None:
-    limits = measure_limits(pixels, Normalization(low, high))
+    limits = measure_limits(pixels, Normalization(low, high, "percentiles"))
     for channel, values in enumerate(pixels):
         expected = np.percentile(values.astype(float), (low, high))
         if expected[1] > expected[0]:
@@ -149,3 +150,68 @@ def test_limits_do_not_depend_on_chunks() -> None:
 def test_percentiles_out_of_bounds_are_refused(low, high) -> None:
     with pytest.raises(ValueError, match=r"low|high"):
         Normalization(low, high)
+
+
+def scene(rng, *, cells: int, bright: float = 1000, noise: float = 10, blur: float = 1.5) -> np.ndarray:
+    """Discs of 8 pixels radius on a noisy ground."""
+    image = np.zeros((256, 256))
+    y, x = np.mgrid[:256, :256]
+    for _ in range(cells):
+        row, column = rng.integers(10, 246, 2)
+        image[np.hypot(y - row, x - column) < 8] = bright
+    return ndimage.gaussian_filter(image, blur) + 200 + rng.normal(0, noise, image.shape)
+
+
+def with_debris(image: np.ndarray, rng, share: float, radius: int, times: float) -> np.ndarray:
+    """Put specks, together that share of the image, `times` as bright as its range."""
+    places = rng.random(image.shape) < share / (3.2 * radius**2)
+    specks = ndimage.binary_dilation(places, iterations=radius)
+    return image + times * (image.max() - image.min()) * specks
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 99),
+    share=st.floats(0.003, 0.02),
+    radius=st.integers(1, 6),
+    times=st.floats(12, 100),
+    cells=st.integers(60, 150),
+    dtype=st.sampled_from([np.uint16, np.float32]),
+)
+def test_debris_leaves_the_cells_their_range(seed, share, radius, times, cells, dtype) -> None:
+    rng = np.random.default_rng(seed)
+    clean = scene(rng, cells=cells, bright=500)
+    dirty = with_debris(clean, rng, share, radius, times)
+    assume(dirty.max() < 65_000)
+    before, after = (measure_limits(each.astype(dtype)[None]) for each in (clean, dirty))
+    assert 0.3 < (after.high[0] - after.low[0]) / (before.high[0] - before.low[0]) < 4.5
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 99),
+    cells=st.integers(0, 200),
+    bright=st.floats(0, 10_000),
+    noise=st.floats(0.1, 300),
+    blur=st.floats(0, 6),
+    slope=st.floats(0, 10),
+)
+def test_cells_few_or_many_are_no_debris(seed, cells, bright, noise, blur, slope) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = scene(rng, cells=cells, bright=bright, noise=noise, blur=blur) + slope * np.arange(256)
+    assert measure_limits(pixels[None]) == measure_limits(pixels[None], Normalization(rule="percentiles"))
+
+
+def test_debris_in_an_image_too_large_to_be_read_whole(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    clean = np.tile(scene(rng, cells=60), (4, 4))[:900]
+    dirty = with_debris(clean, rng, 0.01, 2, 30)
+    monkeypatch.setattr("napari_utile.engine.planes.normalize.EXACT_PIXELS", 1000)
+    assert measure_limits(dirty[None]).high[0] < 2 * measure_limits(clean[None]).high[0]
+
+
+def test_percentiles_are_kept_where_the_card_asks_for_them() -> None:
+    rng = np.random.default_rng(0)
+    dirty = with_debris(scene(rng, cells=60), rng, 0.01, 2, 30)[None]
+    plain = Normalization(rule="percentiles")
+    assert measure_limits(dirty, plain).high[0] == pytest.approx(np.percentile(dirty, 99.8))

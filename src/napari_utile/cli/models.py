@@ -58,7 +58,8 @@ def _show(arguments: argparse.Namespace) -> int:
         ),
         "object diameter": f"{card.object_diameter:g} px" if card.object_diameter else "not given",
         "pixel size": f"{card.pixel_size:g} µm" if card.pixel_size else "not given",
-        "normalisation": f"percentiles {card.normalization.low:g} and {card.normalization.high:g}",
+        "normalisation": f"percentiles {card.normalization.low:g} and {card.normalization.high:g}"
+        + (", debris left out" if card.normalization.rule == "robust" else ""),
         "instances": card.instances or "defaults",
         "confidence": f"at least {card.confidence:g}" if card.confidence is not None else "not measured",
         "licence": card.licence,

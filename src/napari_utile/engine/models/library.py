@@ -185,7 +185,13 @@ def save_model(
 
 def fingerprint_of(card: ModelCard, network: Network) -> str:
     """Return the SHA-256 of family, configuration, normalisation, outputs other than classes, and weights."""
-    digest = hashlib.sha256(repr((card.family, sorted(card.config.items()), card.normalization)).encode())
+    scaled = card.normalization
+    percentiles = (
+        f"Normalization(low={scaled.low!r}, high={scaled.high!r})"  # in the words of the first version
+    )
+    digest = hashlib.sha256(f"({card.family!r}, {sorted(card.config.items())!r}, {percentiles})".encode())
+    if scaled.rule != "robust":
+        digest.update(scaled.rule.encode())
     if len(card.outputs) > 1:
         digest.update(repr([(each.name, each.channels, each.activation) for each in card.outputs]).encode())
     for key, value in sorted(network.state_dict().items()):

@@ -1,6 +1,7 @@
 """Intensity normalisation: limits measured once per image, never per tile, so that tiles agree.
 
-Percentiles rather than minimum and maximum, because one hot pixel must not darken the cells.
+Percentiles rather than minimum and maximum, because one hot pixel must not darken the cells; and of the rest of the
+image where debris covers more than a high percentile leaves out.
 """
 
 from dataclasses import dataclass
@@ -10,15 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.planes.debris import pixels_without_debris
+from napari_utile.engine.planes.percentiles import percentiles
 
 EXACT_PIXELS = 1 << 24
 """Images up to this many pixels are measured whole; larger ones at a lattice of blocks."""
 LATTICE, BLOCK = 12, 256
+RULES = ("robust", "percentiles")
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """Which percentiles of an image become 0 and 1."""
+    """Which percentiles of an image become 0 and 1, and whether bright debris counts."""
 
     low: Annotated[
         float, Bounds(0, 50, unit="%", label="Low percentile", help="This percentile becomes 0.")
@@ -26,6 +30,14 @@ class Normalization:
     high: Annotated[
         float, Bounds(50, 100, unit="%", label="High percentile", help="This percentile becomes 1.")
     ] = 99.8
+    rule: Annotated[
+        str,
+        Bounds(
+            choices=RULES,
+            label="Limits",
+            help="robust leaves out debris many times as bright as the cells; percentiles counts every pixel.",
+        ),
+    ] = "robust"
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -71,55 +83,52 @@ def measure_limits(data: Any, normalization: Normalization | None = None) -> Int
         Non-finite pixels do not count; a channel without finite pixels gets (0, 0) and so becomes 0 everywhere.
     """
     normalization = normalization or Normalization()
-    lows, highs = [], []
-    for channel in range(data.shape[0]):
-        values = _sample(data, channel)
-        if values.dtype.kind == "f":
-            values = values[np.isfinite(values)]
-        if values.size == 0:
-            low = high = 0.0
-        elif values.dtype.kind == "b":
-            low, high = 0.0, 1.0
-        else:
-            low, high = _percentiles(values, normalization.low, normalization.high)
-            if high <= low:  # few bright pixels on an even ground: take what range there is
-                low, high = float(values.min()), float(values.max())
-        lows.append(float(low))
-        highs.append(float(high))
-    return IntensityLimits(tuple(lows), tuple(highs))
+    limits = [_limits_of(_sample(data, channel), normalization) for channel in range(data.shape[0])]
+    return IntensityLimits(tuple(low for low, _ in limits), tuple(high for _, high in limits))
+
+
+def _limits_of(image: NDArray[Any], normalization: Normalization) -> tuple[float, float]:
+    """Measure the limits of one channel (Y, X)."""
+    values = _finite(image)
+    if values.size == 0:
+        return 0.0, 0.0
+    if values.dtype.kind == "b":
+        return 0.0, 1.0
+    low, high = percentiles(values, (normalization.low, normalization.high))
+    if high <= low:  # few bright pixels on an even ground: take what range there is
+        return float(values.min()), float(values.max())
+    if normalization.rule == "robust":
+        even = (
+            image if values.size == image.size else np.where(np.isfinite(image), image, image.dtype.type(low))
+        )
+        kept = pixels_without_debris(even, low, high)
+        if kept is not None:
+            (high,) = percentiles(even[kept], (normalization.high,))
+    return low, high
+
+
+def _finite(image: NDArray[Any]) -> NDArray[Any]:
+    values = image.ravel()
+    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
 
 
 def _sample(data: Any, channel: int) -> NDArray[Any]:
+    """Read a channel (Y, X): whole, or at a lattice of blocks that are put side by side."""
     _, height, width = data.shape
     if height * width <= EXACT_PIXELS:
-        return np.asarray(data[channel]).ravel()
-    blocks = [data[channel, y : y + BLOCK, x : x + BLOCK] for y in _lattice(height) for x in _lattice(width)]
+        return np.asarray(data[channel])
+    columns = _lattice(width)
+    blocks = [data[channel, y : y + BLOCK, x : x + BLOCK] for y in _lattice(height) for x in columns]
     if hasattr(data, "dask"):
         import dask.base
 
         compute: Any = dask.base.compute
         blocks = compute(*blocks)  # planning one at a time takes longer than reading
-    return np.concatenate([np.asarray(block).ravel() for block in blocks])
+    rows = [blocks[start : start + len(columns)] for start in range(0, len(blocks), len(columns))]
+    return np.concatenate([np.concatenate([np.asarray(block) for block in row], axis=1) for row in rows])
 
 
 def _lattice(size: int) -> list[int]:
     if size <= LATTICE * BLOCK:
         return list(range(0, size, BLOCK))
     return [round(i * (size - BLOCK) / (LATTICE - 1)) for i in range(LATTICE)]
-
-
-def _percentiles(values: NDArray[Any], low: float, high: float) -> tuple[float, float]:
-    """Take percentiles; of small integers from their histogram, which is many times faster and the same."""
-    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
-        counts = np.bincount(values)
-        cumulative = np.cumsum(counts)
-
-        def at(rank: float) -> float:
-            below = int(np.searchsorted(cumulative, np.floor(rank), side="right"))
-            above = int(np.searchsorted(cumulative, np.ceil(rank), side="right"))
-            return below + (above - below) * float(rank - np.floor(rank))
-
-        last = values.size - 1
-        return at(low / 100 * last), at(high / 100 * last)
-    first, second = np.percentile(values, (low, high))
-    return float(first), float(second)

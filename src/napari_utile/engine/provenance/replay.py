@@ -9,6 +9,7 @@ from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.provenance.pixel_runs import mask_of
 from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, sha256_of, versions
 from napari_utile.engine.segment import Progress, Segmentation, segment_steps
@@ -131,7 +132,10 @@ def _segment_again(
         recipe.params, channels=tuple(range(plane.data.shape[0]))
     )  # it holds the chosen ones only
     region = Window.span((top, left), (bottom, right))
-    made = yield from segment_steps(plane, params, model=model, region=region, compute=recipe.compute)
+    limits = IntensityLimits(record.low, record.high)  # however they were measured: the pixels are the same
+    made = yield from segment_steps(
+        plane, params, model=model, region=region, limits=limits, compute=recipe.compute
+    )
     if record.inside is None:
         return made
     try:
