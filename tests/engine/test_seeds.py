@@ -1,0 +1,114 @@
+"""Seeds grow to whole cells that keep their ids."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_utile.engine.cells.seeds import compartments, grow_in_intensity, grow_in_relief
+
+
+@st.composite
+def seeded_planes(draw):
+    shape = draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**31)))
+    seeds = np.zeros(shape, dtype=draw(st.sampled_from([np.uint16, np.int32, np.int64])))
+    largest = np.iinfo(seeds.dtype).max
+    for _ in range(draw(st.integers(0, 5))):
+        seeds[rng.integers(shape[0]), rng.integers(shape[1])] = rng.integers(1, largest, dtype=np.int64)
+    return seeds, rng.random(shape).astype(np.float32), rng.random(shape) > 0.4
+
+
+@given(seeded_planes(), st.floats(0, 30))
+@settings(deadline=None, max_examples=60)
+def test_every_seed_keeps_its_id_and_its_pixels(case, distance):
+    seeds, image, foreground = case
+    for cells in (
+        grow_in_relief(seeds, foreground, image, distance),
+        grow_in_intensity(seeds, image, distance),
+    ):
+        assert cells.dtype == seeds.dtype
+        assert set(np.unique(cells)) - {0} == set(np.unique(seeds)) - {0}
+        np.testing.assert_array_equal(cells[seeds > 0], seeds[seeds > 0])
+
+
+@given(seeded_planes(), st.floats(0, 12))
+@settings(deadline=None, max_examples=60)
+def test_no_cell_reaches_farther_than_the_distance(case, distance):
+    seeds, image, foreground = case
+    rows, columns = np.nonzero(seeds)
+    for cells in (
+        grow_in_relief(seeds, foreground, image, distance),
+        grow_in_intensity(seeds, image, distance),
+    ):
+        for y, x in zip(*np.nonzero(cells), strict=True):
+            assert np.hypot(rows - y, columns - x).min() <= distance
+
+
+def test_two_cells_meet_in_the_valley_between_them():
+    relief = np.tile([1.0, 2, 3, 2, 1, 2, 3, 4, 3, 2], (3, 1)).astype(np.float32)
+    seeds = np.zeros((3, 10), int)
+    seeds[1, 2], seeds[1, 7] = 5, 9
+    cells = grow_in_relief(seeds, np.ones((3, 10), bool), relief)
+    assert cells[1, :4].tolist() == [5, 5, 5, 5]
+    assert cells[1, 5:].tolist() == [9, 9, 9, 9, 9]
+
+
+def test_foreground_without_a_seed_is_background():
+    foreground = np.zeros((5, 11), bool)
+    foreground[1:4, 1:4] = foreground[1:4, 7:10] = True
+    seeds = np.zeros((5, 11), int)
+    seeds[2, 2] = 3
+    cells = grow_in_relief(seeds, foreground, foreground.astype(np.float32))
+    np.testing.assert_array_equal(cells, np.where(np.arange(11) < 5, foreground * 3, 0))
+
+
+def test_cells_end_where_the_stain_does():
+    yy, xx = np.mgrid[:60, :90]
+    discs = [(30, 25, 14), (30, 62, 18)]
+    truth = sum((i + 1) * ((yy - y) ** 2 + (xx - x) ** 2 < r**2) for i, (y, x, r) in enumerate(discs))
+    image = 20 + 80 * (truth > 0) + np.random.default_rng(0).normal(0, 4, truth.shape)
+    seeds = sum((i + 1) * ((yy - y) ** 2 + (xx - x) ** 2 < 25) for i, (y, x, _) in enumerate(discs))
+    cells = grow_in_intensity(seeds, image, 30)
+    for cell in (1, 2):
+        both = ((cells == cell) & (truth == cell)).sum()
+        assert both / ((cells == cell) | (truth == cell)).sum() > 0.85
+
+
+def test_an_even_image_leaves_the_distance_to_decide():
+    seeds = np.zeros((9, 9), int)
+    seeds[4, 4] = 2
+    cells = grow_in_intensity(seeds, np.ones((9, 9)), 2)
+    yy, xx = np.mgrid[:9, :9]
+    np.testing.assert_array_equal(cells, 2 * ((yy - 4) ** 2 + (xx - 4) ** 2 <= 4))
+
+
+@pytest.mark.parametrize(
+    "grow", [lambda s, i: grow_in_relief(s, i > 0, i), lambda s, i: grow_in_intensity(s, i, 3)]
+)
+def test_shapes_that_differ_are_refused(grow):
+    with pytest.raises(ValueError, match=r"shape|differ"):
+        grow(np.zeros((4, 4), int), np.zeros((4, 5)))
+
+
+def test_compartments_have_a_row_for_every_cell_whatever_it_lacks():
+    cells = np.array([[2, 2, 2, 0, 7, 7, 0, 9]])
+    nuclei = np.array([[0, 2, 0, 0, 7, 7, 0, 0]])
+    image = np.array([[1, 4, 3, 9, 5, 7, 9, 8]])
+    table = compartments(cells, nuclei, image, ring=1)
+    assert table["index"].tolist() == [2, 7, 9]
+    assert table["area_nucleus_px2"].tolist() == [1, 2, 0]
+    assert table["area_cytoplasm_px2"].tolist() == [2, 0, 1]
+    np.testing.assert_allclose(table["intensity_mean_nucleus"], [4, 6, np.nan])
+    np.testing.assert_allclose(table["intensity_mean_cytoplasm"], [2, np.nan, 8])
+    np.testing.assert_allclose(table["intensity_nucleus_to_cytoplasm"], [2, np.nan, np.nan])
+
+
+def test_compartments_are_measured_in_each_channel_and_in_physical_units():
+    cells, nuclei = np.array([[1, 1, 1]]), np.array([[0, 1, 0]])
+    table = compartments(
+        cells, nuclei, np.stack([[[1, 2, 3]], [[4, 6, 8]]]), pixel_size=(0.5, 0.5), unit="µm"
+    )
+    assert table["area_nucleus_um2"].tolist() == [0.25]
+    assert table["intensity_mean_ring_1"].tolist() == [6]
+    assert table["area_nucleus_share"].tolist() == pytest.approx([1 / 3])
