@@ -38,5 +38,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_model_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep tests out of the user's library of models."""
-    monkeypatch.setenv("UTILE_MODELS", str(tmp_path_factory.mktemp("models")))
+    """Keep tests out of the user's library of models, and out of the log of what went wrong."""
+    folder = tmp_path_factory.mktemp("models")
+    monkeypatch.setenv("UTILE_MODELS", str(folder))
+    monkeypatch.setenv("UTILE_LOG", str(folder / "utile.log"))

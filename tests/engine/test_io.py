@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.images import (
     ImageFile,
     atomic_path,
-    find_images,
     read_image,
     write_image,
     write_labels,
@@ -659,15 +659,6 @@ def test_folders_files_and_patterns_are_expanded_in_counting_order(tmp_path: Pat
     assert find_images([z, t10, tmp_path]) == [z, t10, t1, t2]
     assert find_images([str(tmp_path / "t*")]) == [t1, t2, t10]
     assert find_images([str(tmp_path / "**" / "*.tif")]) == [t10]
-
-
-def test_results_beside_their_image_are_left_out_where_asked(tmp_path: Path) -> None:
-    for name in ("a.tif", "a_labels.tif", "a_mask.tif", "b.ome.tif", "b_probability.tif", "c_labels.tif"):
-        (tmp_path / name).write_bytes(b"x")
-    kept = [path.name for path in find_images([tmp_path], skip_results=True)]
-    assert kept == ["a.tif", "b.ome.tif", "c_labels.tif"]  # nothing is there that c_labels was made of
-    assert len(find_images([tmp_path])) == 6
-    assert find_images([tmp_path / "a_labels.tif"], skip_results=True) == [tmp_path / "a_labels.tif"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_taken_as_it_is(tmp_path: Path) -> None:

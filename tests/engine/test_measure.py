@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.measure import regionprops_table
 
-from napari_utile.engine.cells.measure import measure, unit_suffix, write_csv
+from napari_utile.engine.cells.measure import measure, unit_suffix
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tables import write_table
 
 label_images = hnp.arrays(np.int32, (9, 8), elements=st.sampled_from([0, 0, 1, 2, 5]))
 
@@ -218,7 +219,7 @@ def test_bad_arguments_are_named(arguments: tuple, sentence: str) -> None:
 
 def test_a_table_is_written_as_csv(tmp_path: Path) -> None:
     path = tmp_path / "cells.csv"
-    write_csv(path, measure(np.array([[3, 3, 0]]), np.array([[1.5, 2.5, 9.0]]), basic=True))
+    write_table(path, measure(np.array([[3, 3, 0]]), np.array([[1.5, 2.5, 9.0]]), basic=True))
     with path.open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
@@ -229,7 +230,7 @@ def test_a_table_is_written_as_csv(tmp_path: Path) -> None:
 
 def test_a_table_of_unequal_columns_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\[1, 2\]"):
-        write_csv(tmp_path / "cells.csv", {"a": [1], "b": [1, 2]})
+        write_table(tmp_path / "cells.csv", {"a": [1], "b": [1, 2]})
     with pytest.raises(UtileError, match="does not exist"):
-        write_csv(tmp_path / "missing" / "cells.csv", {"a": [1]})
+        write_table(tmp_path / "missing" / "cells.csv", {"a": [1]})
     assert not list(tmp_path.iterdir())

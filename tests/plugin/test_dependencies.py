@@ -31,7 +31,9 @@ def imported_distributions() -> set[str]:
 
 
 def test_what_the_package_imports_is_what_it_depends_on():
-    declared = {Requirement(line).name for line in project()["dependencies"]}
+    extras = project()["optional-dependencies"]
+    lines = [*project()["dependencies"], *extras["formats"], *extras["tables"]]
+    declared = {Requirement(line).name for line in lines}
     imported = imported_distributions()
     assert {name for name in imported if name not in OF_ITS_DEPENDENCIES} <= declared
     assert {OF_ITS_DEPENDENCIES[name] for name in imported & set(OF_ITS_DEPENDENCIES)} <= declared

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NoReturn
 
 import napari_utile
+from napari_utile.cli.streams import open_missing_streams, patient_streams
+from napari_utile.engine.errors import UtileWarning, sentence_of
 
 COMMANDS = (
     "segment",
@@ -32,9 +35,17 @@ returns the exit status. It imports what is heavy (torch) only when it runs.
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong with a call."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the status 2."""
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help)\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="utile", description="U-Tile: seamless tiled U-Net segmentation of microscope images."
     )
     parser.add_argument("--version", action="version", version=f"napari-utile {napari_utile.__version__}")
@@ -48,11 +59,31 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    What a user can put right (:class:`~napari_utile.engine.errors.UtileError`, a bad value) ends in one
-    sentence on standard error and the status 1, an interruption in 130.
-    """
-    from napari_utile.engine.errors import UtileError, UtileWarning
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows ``utile``; the command line of this process by default.
 
+    Returns
+    -------
+    int
+        0: done. 1: something failed, which one sentence on standard error says, or a check failed. 2, by
+        ``SystemExit``: a wrong call. 130: interrupted.
+    """
+    if arguments is None:
+        open_missing_streams()
+        if not sys.warnoptions:  # what libraries say to developers
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("default", UtileWarning)
+            logging.lastResort = None
+    with patient_streams() as problems:
+        status = _run(arguments)
+    if problems:
+        print(f"utile: {problems[0]}", file=sys.stderr)
+    return status or len(problems)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parsed = make_parser().parse_args(arguments)
     usual = warnings.formatwarning
 
@@ -64,11 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.formatwarning = one_line
     try:
         return int(parsed.run(parsed))
-    except (UtileError, ValueError) as error:
-        print(f"utile {parsed.command}: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user is told in one sentence
+        print(f"utile {parsed.command}: {sentence_of(error)}", file=sys.stderr)
+        return 1
     finally:
         warnings.formatwarning = usual

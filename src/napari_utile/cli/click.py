@@ -11,6 +11,7 @@ import numpy as np
 from napari_utile.cli.options import add_options, given
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 
@@ -40,10 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.clicks.marked_cells import label_marked_cells
     from napari_utile.engine.clicks.marker_table import read_markers
     from napari_utile.engine.files.images import read_image, write_labels
+    from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.planes.axes import plane_from_array
     from napari_utile.engine.segment import suggested_instances
 
+    check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)
     image = read_image(arguments.image)
     markers = read_markers(arguments.points)
     stacked = _stacked_axes(image, markers)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import napari_utile
-from napari_utile.cli.evaluate import add_scoring_options, score_pairs
+from napari_utile.cli.evaluate import add_scoring_options, read_here, score_pairs
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.targets import check_target
 
 SCORES = ("seg", "ap50", "ap75", "f1", "pq", "rand_error", "warping_error", "pixel_error")
 
@@ -38,8 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UtileError("a comparison needs at least two predictions.")
     failed = 0
     scored: list[dict[str, dict[str, float]]] = []
-    for prediction in arguments.predictions:
-        names, scores, failures = score_pairs(pair_files(prediction, arguments.truth), arguments)
+    pairings = [pair_files(prediction, arguments.truth) for prediction in arguments.predictions]
+    if arguments.json:
+        inputs = frozenset().union(*(read_here(pairing, arguments) for pairing in pairings))
+        check_target(arguments.json, inputs, (".json",))
+    for pairing in pairings:
+        names, scores, failures = score_pairs(pairing, arguments)
         failed += failures
         scored.append(dict(zip(names, scores, strict=True)))
     shared = [name for name in scored[0] if all(name in one for one in scored)]

@@ -2,13 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari_utile
+from napari_utile.cli.batch import Batch, say_left_out
+from napari_utile.cli.options import number
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.targets import Identity, check_target, identities
 
 if TYPE_CHECKING:
     from napari_utile.engine.files.label_files import FilePair, Pairing
@@ -55,7 +58,7 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--iou",
-        type=float,
+        type=number,
         default=0.5,
         help="overlap from which a cell counts as found, for F1. Default: 0.5.",
     )
@@ -66,14 +69,22 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, print and write; see the description of the command for the status."""
-    from napari_utile.engine.cells.measure import write_csv
     from napari_utile.engine.files.label_files import pair_files
+    from napari_utile.engine.files.tables import check_table, write_table
     from napari_utile.engine.metrics.evaluation import mean_scores
 
     pairing = pair_files(arguments.prediction, arguments.truth)
+    inputs = read_here(pairing, arguments)
+    if arguments.json:
+        check_target(arguments.json, inputs, (".json",))
+    if arguments.csv:
+        check_table(arguments.csv, inputs)
     names, scores, failed = score_pairs(pairing, arguments)
     if not scores:
-        raise UtileError("nothing could be scored: no prediction has the name of a reference.")
+        raise UtileError(
+            "nothing could be scored: no prediction has the name of a reference (but for endings such as _labels "
+            "and beginnings such as mask_)."
+        )
     means = mean_scores(scores)
     print(_as_table(names, scores, means))
     if arguments.json:
@@ -87,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.csv:
         rows = [*scores, means]
         columns = {"name": [*names, "mean"], **{key: [row[key] for row in rows] for key in means}}
-        write_csv(arguments.csv, columns)
+        write_table(arguments.csv, columns)
     return 1 if failed or not all(_reached(means, *one) for one in arguments.minimum) else 0
 
 
@@ -98,31 +109,29 @@ def score_pairs(
     masks = _masks(pairing, arguments.ignore)
     names: list[str] = []
     scores: list[dict[str, float]] = []
-    failed = len(pairing.second_alone)
-    report_ignored(pairing.ignored)
+    batch = Batch()
+    say_left_out("not looked at", pairing.ignored)
     for path in pairing.second_alone:
-        print(f"{path}: there is no prediction for this reference", file=sys.stderr)
+        batch.fail(path, "there is no prediction for this reference")
     for path in pairing.first_alone:
         print(f"{path}: there is no reference for this prediction; left out", file=sys.stderr)
     for pair in pairing.pairs:
-        try:
-            found = list(_score(pair, masks.get(pair.name), arguments))
-        except (UtileError, ValueError, MemoryError) as error:
-            failed += 1
-            print(f"{pair.first}: {error or 'the memory is not enough'}", file=sys.stderr)
-            continue
-        for where, one in found:
-            names.append(f"{pair.name} {where}".rstrip())
-            scores.append(one)
-    return names, scores, failed
+        with batch.each(pair.first):
+            for where, one in list(_score(pair, masks.get(pair.name), arguments)):
+                names.append(f"{pair.name} {where}".rstrip())
+                scores.append(one)
+    return names, scores, batch.failed
 
 
-def report_ignored(paths: Sequence[Path], shown: int = 3) -> None:
-    """Say which files were not looked at: masks, probabilities and images that lie beside the labels."""
-    if paths:
-        names = ", ".join(path.name for path in paths[:shown])
-        more = f" and {len(paths) - shown} more" if len(paths) > shown else ""
-        print(f"not looked at: {names}{more}", file=sys.stderr)
+def read_here(pairing: "Pairing", arguments: argparse.Namespace) -> frozenset[Identity]:
+    """Say which files are read, so that none of them is overwritten."""
+    paths = [
+        *pairing.first_alone,
+        *pairing.second_alone,
+        *pairing.ignored,
+        *_masks(pairing, arguments.ignore).values(),
+    ]
+    return identities([*paths, *(path for pair in pairing.pairs for path in (pair.first, pair.second))])
 
 
 def _score(
@@ -175,10 +184,7 @@ def _minimum(text: str) -> tuple[str, float]:
     if name not in GLOSSARY or GLOSSARY[name].higher_is_better is None:
         known = ", ".join(key for key, score in GLOSSARY.items() if score.higher_is_better is not None)
         raise argparse.ArgumentTypeError(f"there is no score {name!r}; there are {known}")
-    try:
-        return name, float(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{value!r} is no number") from error
+    return name, number(value)
 
 
 def _reached(means: dict[str, float], name: str, value: float) -> bool:

@@ -1,12 +1,13 @@
 """`utile measure`: a table of the cells of label images."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from napari_utile.cli.evaluate import report_ignored
+from napari_utile.cli.batch import Batch, say_left_out
+from napari_utile.cli.options import number
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.targets import identities
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,9 +23,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "images", nargs="?", metavar="IMAGE", help="image, folder or pattern with the intensities"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="CSV", help="table to write")
     parser.add_argument(
-        "--pixel-size", type=float, metavar="UM", help="size of a pixel in µm; what the file says by default"
+        "-o", "--output", type=Path, required=True, metavar="TABLE", help="table (.csv, .parquet)"
+    )
+    parser.add_argument(
+        "--pixel-size", type=number, metavar="UM", help="size of a pixel in µm; what the file says by default"
     )
     parser.add_argument("--basic", action="store_true", help="only area, position and mean intensity")
     parser.set_defaults(run=run)
@@ -32,33 +35,33 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; return 1 where a file failed."""
-    from napari_utile.engine.cells.measure import write_csv
     from napari_utile.engine.files.label_files import find_labels, pair_files
+    from napari_utile.engine.files.tables import check_table, write_table
 
-    failed = 0
+    batch = Batch()
     if arguments.images is None:
         found, ignored = find_labels(arguments.labels)
         files: list[tuple[Path, Path | None]] = [(path, None) for path in found]
     else:
         pairing = pair_files(arguments.labels, arguments.images, second_is="image")
         files = [(pair.first, pair.second) for pair in pairing.pairs]
-        failed, ignored = len(pairing.first_alone), pairing.ignored
+        ignored = pairing.ignored
         for path in pairing.first_alone:
-            print(f"{path}: there is no image of this name", file=sys.stderr)
-    report_ignored(ignored)
+            batch.fail(path, "there is no image of this name")
+    say_left_out("not looked at", ignored)
+    check_table(arguments.output, identities(path for pair in files for path in pair if path))
     tables = []
+    measured = 0
     for labels, image in files:
-        try:
+        with batch.each(labels):
             tables += _measure(labels, image, arguments)
-        except (UtileError, ValueError, MemoryError) as error:
-            failed += 1
-            print(f"{labels}: {error or 'the memory is not enough'}", file=sys.stderr)
+            measured += 1
     if not tables:
         raise UtileError("nothing could be measured.")
     columns = joined(tables)
-    write_csv(arguments.output, columns)
-    print(f"{len(columns['index'])} cells of {len(files) - failed} images in {arguments.output}")
-    return 1 if failed else 0
+    write_table(arguments.output, columns)
+    print(f"{len(columns['index'])} cells of {measured} images in {arguments.output}")
+    return 1 if batch.failed else 0
 
 
 def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:

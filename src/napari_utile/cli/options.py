@@ -1,9 +1,14 @@
 """Command line options made from parameter dataclasses, so that they are described once."""
 
 import argparse
+import math
+import re
+from collections.abc import Callable
 from typing import Any
 
-from napari_utile.engine.parameters import Parameter, describe
+from napari_utile.engine.parameters import Parameter, check_value, describe
+
+_NUMBER = re.compile(r"[+-]?\d*\.?\d+")
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type, *, skip: tuple[str, ...] = ()) -> None:
@@ -32,9 +37,57 @@ def _add(group: Any, parameter: Parameter) -> None:
     elif bounds.choices:
         group.add_argument(parameter.option, choices=bounds.choices, **common)
     else:
-        kind = parameter.kind if parameter.kind in (int, float) else str
+        kind = {int: whole_number, float: number}.get(parameter.kind, str)
         metavar = bounds.unit.replace("²", "2").upper() if bounds.unit.isalpha() else "VALUE"
-        group.add_argument(parameter.option, type=kind, metavar=metavar or "VALUE", **common)
+        group.add_argument(
+            parameter.option, type=_within(parameter, kind), metavar=metavar or "VALUE", **common
+        )
+
+
+def number(text: str) -> float:
+    """Read a number as a command line takes it: with a point, whatever the country.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none, or not finite.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or "_" in text:
+        pointed = text.replace(",", ".")
+        hint = f": write it with a point, {pointed}" if _NUMBER.fullmatch(pointed) and "," in text else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number{hint}")
+    return value
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _within(parameter: Parameter, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Refuse what is out of bounds where it is typed, naming the option."""
+
+    def read(text: str) -> Any:
+        value = kind(text)
+        try:
+            check_value(parameter, value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return value
+
+    return read
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.provenance.replay import Replay
 
-SUFFIX = "_recipe.json"
-"""What `utile segment` appends to the name of an image for its recipe."""
-
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command."""
@@ -36,12 +33,15 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.recipe import load_recipe
-    from napari_utile.engine.provenance.replay import find_source, replay_steps
+    from napari_utile.engine.provenance.replay import find_source, replay_steps, stored_difference
 
     recipe = load_recipe(arguments.recipe)
+    stored = stored_difference(recipe, arguments.recipe)
     image = read_image(arguments.image or find_source(recipe, arguments.recipe))
     model = load_model(arguments.model or recipe.model)
     result = with_bar(replay_steps(recipe, image, model), image.path.name, arguments.quiet)
+    if stored is not None:
+        print(f"different: {stored}")
     if result.difference is not None:
         print(f"different: {result.difference}")
         if pixel := _first_pixel(arguments.recipe, recipe, result):
@@ -53,23 +53,18 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"identical: {cells} cells in {len(recipe.planes)} plane(s), probabilities to the last bit")
     if result.changed and not result.identical:
         print("changed since: " + "; ".join(result.changed))
-    return 1 if result.difference is not None else 0
+    return 1 if result.difference is not None or stored is not None else 0
 
 
 def _first_pixel(path: Path, recipe: "Recipe", result: "Replay") -> str | None:
-    """Compare with the label file that was written beside the recipe, where it still is one."""
+    """Compare with the label file that was written beside the recipe, where it is still the one."""
     from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.provenance.recipe import sha256_of
+    from napari_utile.engine.provenance.replay import labels_beside, stored_difference
 
-    if not result.segmentations or not path.name.endswith(SUFFIX):
-        return None
-    stored_file = path.with_name(path.name.removesuffix(SUFFIX) + "_labels.tif")
-    if not stored_file.is_file():
+    stored_file = labels_beside(path)
+    if not result.segmentations or not stored_file.is_file() or stored_difference(recipe, path):
         return None
     again = result.segmentations[-1].labels
     stored = np.asarray(read_image(stored_file).data).reshape(-1, *again.shape)[len(result.segmentations) - 1]
-    record = recipe.planes[len(result.segmentations) - 1]
-    if sha256_of(stored.astype(again.dtype)) != record.labels:
-        return f"{stored_file.name} was changed since the recipe was written."
     y, x = (int(position[0]) for position in np.nonzero(stored != again))
     return f"First at row {y}, column {x}: cell {again[y, x]}, was {stored[y, x]} (0 is background)."

@@ -2,17 +2,22 @@
 
 import argparse
 import itertools
+import math
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_utile.cli.batch import Batch, say_left_out
 from napari_utile.cli.options import add_options, given
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.names import RECIPE_ENDING, image_name
+from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
@@ -47,40 +52,42 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image; return 0, or 1 where some failed."""
-    from napari_utile.engine.files.images import find_images, read_image
+    from napari_utile.engine.files.find import find_images
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.names import results_apart
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.segment import suggested_instances
 
-    paths = find_images(arguments.images, skip_results=True)
-    _refuse_same_names(paths)
+    found = results_apart(find_images(arguments.images))
+    say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
+    if not found.images:
+        raise UtileError("There is no image among these files: all are results, by their names.")
+    _refuse_same_names(found.images)
     chosen = given(arguments, SegmentParams)
     model = load_model(chosen.get("model", SegmentParams().model))
     instances = suggested_instances(model.card, **given(arguments, InstanceParams))
     params = SegmentParams(**chosen, instances=instances)
     compute = choose_compute(params.device, params.precision)
+    inputs = identities(found.images)
     if not arguments.estimate:
-        _make_folder(arguments.output)
-    failed = 0
-    for path in paths:
-        try:
-            image = read_image(path)
+        check_folder(arguments.output)
+    batch = Batch()
+    for path in found.images:
+        with batch.each(path):
             if arguments.estimate:
-                _print_estimate(image, model, params)
+                _print_estimate(read_image(path), model, params)
             else:
-                _segment_file(image, model, params, compute, arguments)
-        except (UtileError, ValueError, MemoryError, OSError) as error:
-            failed += 1
-            print(f"{path}: {error or 'the memory is not enough'}", file=sys.stderr)
-    if failed:
-        print(f"{failed} of {len(paths)} images failed.", file=sys.stderr)
-    return 1 if failed else 0
+                for ending in _endings(arguments):
+                    check_target(arguments.output / f"{image_name(path)}{ending}", inputs)
+                _segment_file(read_image(path), model, params, compute, arguments)
+    if batch.failed:
+        print(f"{batch.failed} of {len(found.images)} images failed.", file=sys.stderr)
+    return 1 if batch.failed else 0
 
 
-def _refuse_same_names(paths: list[Path]) -> None:
-    from napari_utile.engine.files.image_file import ImageFile
-
-    counts = Counter(ImageFile.name_of(path) for path in paths)
+def _refuse_same_names(paths: Sequence[Path]) -> None:
+    counts = Counter(image_name(path).lower() for path in paths)  # some disks do not tell capitals apart
     if repeated := [name for name, count in counts.items() if count > 1]:
         raise UtileError(
             f"{counts[repeated[0]]} images are named {repeated[0]} and would overwrite each other's results: "
@@ -88,11 +95,14 @@ def _refuse_same_names(paths: list[Path]) -> None:
         )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UtileError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+def _endings(arguments: argparse.Namespace) -> list[str]:
+    """Give what follows an image's name in the files that are written, the labels last."""
+    asked = {
+        "_probability.tif": arguments.probability,
+        "_mask.tif": arguments.mask,
+        "_cells.csv": arguments.measurements,
+    }
+    return [RECIPE_ENDING, *(ending for ending, wanted in asked.items() if wanted), "_labels.tif"]
 
 
 def _segment_file(
@@ -109,6 +119,7 @@ def _segment_file(
     from napari_utile.engine.segment import segment_steps, suggested_instances
 
     stacked, sizes = _stack_axes(image)
+    check_space(arguments.output, _bytes_to_write(image, arguments))
     results: list[Segmentation] = []
     indices: list[tuple[tuple[str, int], ...]] = []
     tables = []
@@ -138,20 +149,21 @@ def _segment_file(
         image.path, results[0].params, suggested_instances(model.card), arguments.output
     )
     save_recipe(
-        recipe_of(dict(zip(indices, results, strict=True)), image.path, command), f"{start}_recipe.json"
+        recipe_of(dict(zip(indices, results, strict=True)), image.path, command), f"{start}{RECIPE_ENDING}"
     )
     space = (stacked + "YX", image.pixel_size, image.unit)
-    write_labels(f"{start}_labels.tif", stack([each.labels for each in results]), *space)
     if arguments.probability:
         write_image(f"{start}_probability.tif", stack([each.foreground for each in results]), *space)
     if arguments.mask:
         write_image(f"{start}_mask.tif", stack([each.mask for each in results]), *space)
     if arguments.measurements:
-        from napari_utile.engine.cells.measure import write_csv
+        from napari_utile.engine.files.tables import write_table
 
-        write_csv(
+        write_table(
             f"{start}_cells.csv", {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
         )
+    # The labels come last: where they are, all is there. The recipe holds their hash.
+    write_labels(f"{start}_labels.tif", stack([each.labels for each in results]), *space)
     print(f"{image.path.name}: {sum(int(each.labels.max(initial=0)) for each in results)} cells")
 
 
@@ -164,6 +176,15 @@ def _stack_axes(image: "ImageFile") -> tuple[str, list[int]]:
         if axis not in ("Y", "X", channel) and size > 1
     ]
     return "".join(axis for axis, _ in kept), [size for _, size in kept]
+
+
+def _bytes_to_write(image: "ImageFile", arguments: argparse.Namespace) -> float:
+    """Say how much the compressed results take at most, as far as one can know: noise of probabilities all of it."""
+    pixels: int = math.prod(
+        size for axis, size in zip(image.axes, image.data.shape, strict=True) if axis not in "CS"
+    )
+    each: float = 1 + 4 * bool(arguments.probability) + bool(arguments.mask) / 4
+    return 1e5 + pixels * each
 
 
 def _print_estimate(image: "ImageFile", model: "Model", params: "SegmentParams") -> None:

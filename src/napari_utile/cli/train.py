@@ -10,8 +10,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from napari_utile.cli.options import add_options, given
+from napari_utile.cli.batch import say_left_out
+from napari_utile.cli.options import add_options, given, number, whole_number
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.targets import check_folder, check_target, identities
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES
@@ -39,15 +41,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_common(fresh, "default")
     network = fresh.add_argument_group("network")
     network.add_argument("--family", choices=FAMILIES, default="unet", help="Default: unet.")
-    network.add_argument("--width", type=int, help="channels of the first level; 24 by default, an FCN's 16")
-    network.add_argument("--depth", type=int, help="how often a U-Net halves the image. Default: 3.")
     network.add_argument(
-        "--in-channels", type=int, default=1, help="image channels that it reads. Default: 1."
+        "--width", type=whole_number, help="channels of the first level; 24 by default, an FCN's 16"
+    )
+    network.add_argument("--depth", type=whole_number, help="how often a U-Net halves the image. Default: 3.")
+    network.add_argument(
+        "--in-channels", type=whole_number, default=1, help="image channels that it reads. Default: 1."
     )
     network.add_argument(
         "--batch-norm", action=argparse.BooleanOptionalAction, default=True, help="Default: yes."
     )
-    network.add_argument("--dropout", type=float, default=0.0, help="Default: 0.")
+    network.add_argument("--dropout", type=number, default=0.0, help="Default: 0.")
     network.add_argument(
         "--from-coarser",
         metavar="MODEL",
@@ -85,7 +89,10 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
         "elsewhere. Default: dense, or boxes where --boxes is given.",
     )
     parser.add_argument(
-        "--background", type=int, metavar="LABEL", help="with sparse: the label painted upon background"
+        "--background",
+        type=whole_number,
+        metavar="LABEL",
+        help="with sparse: the label painted upon background",
     )
     parser.add_argument(
         "--boxes",
@@ -107,8 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, judge and write; 1 where the model is not better than its base and so was not written."""
     from napari_utile.engine.training.fine_tune import FineTuning
 
-    if arguments.output.suffix != ".safetensors":
-        raise UtileError(f"A model's file ends with .safetensors; got {arguments.output.name}.")
+    _check_output(arguments)
     images = _read_pairs(arguments.images, arguments.labels, arguments)
     apart: list[AnnotatedImage] = []
     if arguments.validation_images or arguments.validation_labels:
@@ -122,9 +128,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _print_plan(tuning, images)
         return 0
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     result = _train(tuning, arguments)
     return _keep(result, arguments)
+
+
+def _check_output(arguments: argparse.Namespace) -> None:
+    """Refuse a model's file that cannot be written, or is read here, before the images are."""
+    output: Path = arguments.output
+    if output.suffix != ".safetensors":
+        raise UtileError(f"A model's file ends with .safetensors; got {output.name}.")
+    if arguments.dry_run:
+        return
+    check_folder(output.parent)
+    base = arguments.model or arguments.from_coarser or ""
+    check_target(output, identities([base]))
+    if arguments.log not in (None, "-"):
+        check_target(arguments.log, identities([base, arguments.images, arguments.labels]))
 
 
 def _base(arguments: argparse.Namespace, seed: int) -> "Model":
@@ -169,6 +188,7 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
     pairing = pair_files(images, labels, first_is="image")
     for path in pairing.first_alone:
         print(f"{path}: there are no labels of this name; left out", file=sys.stderr)
+    say_left_out("not looked at", pairing.ignored)
     for path in pairing.second_alone:
         print(f"{path}: there is no image of this name; left out", file=sys.stderr)
     if not pairing.pairs:

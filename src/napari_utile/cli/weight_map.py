@@ -5,6 +5,7 @@ from pathlib import Path
 
 from napari_utile.cli.options import add_options, given
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.weights.weight_map import WeightMapParams
 
 TERM_CHOICES = ("total", "class-balance", "border", "d1", "d2")
@@ -32,8 +33,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Write the weight map and say what is in it."""
     from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
 
+    check_target(arguments.output, identities([arguments.labels]), TIFF_SUFFIXES)
     image = read_image(arguments.labels, as_labels=True)
     if image.axes[-2:] != "YX":
         raise UtileError(f"{arguments.labels.name} has colours; a label image has one number for each pixel.")

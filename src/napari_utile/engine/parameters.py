@@ -120,10 +120,11 @@ def check_bounds(params: Any) -> None:
         Naming the field, what is allowed and the value that was given.
     """
     for parameter in describe(type(params)):
-        _check(parameter, getattr(params, parameter.name))
+        check_value(parameter, getattr(params, parameter.name))
 
 
-def _check(parameter: Parameter, value: Any) -> None:
+def check_value(parameter: Parameter, value: Any) -> None:
+    """Check one value; see `check_bounds`."""
     name, bounds = parameter.name, parameter.bounds
     if value is None:
         if parameter.optional:

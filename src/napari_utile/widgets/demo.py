@@ -133,8 +133,9 @@ def wait_while(busy: Callable[[], bool]) -> None:
 
 def write_results(result: "SegmentResult", output: Path) -> list[Path]:
     """Write labels, measurements and a figure; return their paths."""
-    from napari_utile.engine.cells.measure import measure, write_csv
+    from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.files.images import atomic_path, write_labels
+    from napari_utile.engine.files.tables import write_table
     from napari_utile.engine.reports.figure import overview
     from napari_utile.engine.weights.weight_map import weight_map
 
@@ -151,7 +152,7 @@ def write_results(result: "SegmentResult", output: Path) -> list[Path]:
         output / f"{stem}_{kind}" for kind in ("labels.tif", "measurements.csv", "figure.png")
     )
     write_labels(labels, made.labels, pixel_size=plane.pixel_size, unit=plane.unit)
-    write_csv(table, measure(made.labels, channels, plane.pixel_size, plane.unit))
+    write_table(table, measure(made.labels, channels, plane.pixel_size, plane.unit))
     drawn = overview(pixels, made.labels, made.foreground, weight_map(made.labels).total, plane.name)
     with atomic_path(figure) as temporary:
         drawn.savefig(temporary, dpi=100)

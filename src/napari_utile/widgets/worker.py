@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.steps import Run
 from napari_utile.widgets.connections import when_deleted
 
@@ -298,27 +298,6 @@ class LatestJob:
                     self.run(waiting[0], **waiting[1])
 
         return call
-
-
-def sentence_of(error: BaseException) -> str:
-    """Say in one sentence, for the status line of a dock, what went wrong.
-
-    Parameters
-    ----------
-    error : BaseException
-        What `on_error` got.
-
-    Returns
-    -------
-    str
-        The message of errors that are meant for people; for others the kind of error as well.
-    """
-    text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or "out of memory" in text.lower():
-        return "There is not enough memory for this; choose a smaller region or close other programs."
-    if isinstance(error, UtileError | ValueError | OSError) and text:
-        return text[:300]
-    return f"Something went wrong ({type(error).__name__}): {text[:240] or 'no further details'}"
 
 
 def cancel_all_jobs(timeout: float = 5.0) -> bool:

@@ -1,8 +1,6 @@
 """Measurements of instances: one row for each, in physical units where the pixel size is known."""
 
-import csv
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,6 @@ from napari_utile.engine.cells.label_runs import (
     moments,
 )
 from napari_utile.engine.cells.outlines import perimeters, touching
-from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.units import canonical_unit
 
@@ -87,26 +84,6 @@ def measure(
     if not basic:
         columns |= _shape_columns(plane, runs, area, covariance, size, suffix)
     return columns | _intensity_columns(plane, runs, area, intensity, channel_names, basic)
-
-
-def write_csv(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> None:
-    """Write columns of equal length as a CSV file with a header row; the file appears whole or not at all.
-
-    Raises
-    ------
-    ValueError
-        If the columns differ in length.
-    UtileError
-        If the file cannot be written.
-    """
-    lists = {name: np.asarray(values).tolist() for name, values in columns.items()}
-    lengths = {len(values) for values in lists.values()}
-    if len(lengths) > 1:
-        raise ValueError(f"the columns of a table must have one length, got {sorted(lengths)}")
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(lists)
-        writer.writerows(zip(*lists.values(), strict=True))
 
 
 def unit_suffix(unit: str | None) -> str:

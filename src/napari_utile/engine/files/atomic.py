@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.targets import check_target
 
 # What a person can mend: no space, no quota, no permission, a missing or wrong folder, a read-only disk.
 _USER_ERRORS = ("ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EFBIG")
@@ -42,13 +43,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> with atomic_path("table.csv") as temporary:  # doctest: +SKIP
     ...     temporary.write_text("index,area")
     """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise UtileError(f"Cannot write {target.name}: the folder {target.parent} does not exist.")
-    if target.is_dir():
-        raise UtileError(f"Cannot write {target}: it is a folder.")
-    # A long name must stay within the file system's limit of 255 bytes: the stem is cut.
-    temporary = target.with_name(f".{target.stem[:40]}.{uuid.uuid4().hex[:12]}.tmp{target.suffix}")
+    target = check_target(path)
+    stem = target.stem
+    while len(os.fsencode(stem)) > 40:  # with what is added, a long name must stay within the disk's limit
+        stem = stem[:-1]
+    temporary = target.with_name(f".{stem}.{uuid.uuid4().hex[:12]}.tmp{target.suffix}")
     try:
         yield temporary
         if temporary.is_file():

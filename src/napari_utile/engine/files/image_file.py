@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.names import image_name
 from napari_utile.engine.planes.units import canonical_unit, micrometres
 
 LAZY_BLOCK = 512
@@ -81,13 +82,7 @@ class ImageFile:
     @property
     def name(self) -> str:
         """File name without its image suffixes: ``cells`` for ``cells.ome.tif``."""
-        return self.name_of(self.path)
-
-    @staticmethod
-    def name_of(path: Path) -> str:
-        """Give the name that a file has without its image suffixes."""
-        stem = path.stem
-        return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
+        return image_name(self.path)
 
 
 _SMALLEST, _LARGEST = 1e-9, 1e9

@@ -1,6 +1,7 @@
 """Label images in files: which belongs to which, and their planes."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,26 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.images import RESULT_ENDINGS, find_images, read_image
-
-LABEL_ENDINGS = (
-    "_labels",
-    "_label",
-    "_masks",
-    "_cp_masks",
-    "_pred",
-    "_prediction",
-    "_seg",
-    "_instances",
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.names import (
+    LABEL_BEGINNINGS,
+    LABEL_ENDINGS,
+    PICTURE_ENDINGS,
+    beginning_and_name,
+    name_and_ending,
 )
-"""What tools append to an image's name to name its labels."""
-_NO_LABELS = "_probability"
-_KNOWN_ENDINGS = sorted({*LABEL_ENDINGS, *RESULT_ENDINGS}, key=len, reverse=True)
+
 _PREFERRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "prediction": (LABEL_ENDINGS, ("_mask",), ("",), ("_truth",)),
     "reference": (("_truth",), LABEL_ENDINGS, ("_mask",), ("",)),
-    "image": (("",), (_NO_LABELS, "_mask", "_truth", *LABEL_ENDINGS)),
+    "image": (("",), (*PICTURE_ENDINGS, "_mask", "_truth", *LABEL_ENDINGS)),
 }
 """Which of several files of one name is meant, by the ending that follows the name."""
 
@@ -57,8 +53,10 @@ def pair_files(
 ) -> Pairing:
     """Pair two files, or the files of two folders or patterns by their names.
 
-    Two single files are paired whatever they are called. Else names must be equal, up to suffixes of the
-    file type and endings such as ``_labels`` or ``_masks``. Where a folder holds several files of one name,
+    Two single files are paired whatever they are called. Else names must be equal, up to suffixes of the file type and
+    endings such as ``_labels`` or ``_masks``; what has no partner then is paired where it has one without regard to
+    capitals, or to beginnings such as ``mask_``, ``img_`` and those of the Cell Tracking Challenge (``t000``,
+    ``mask000``, ``man_seg000``). Where a folder holds several files of one name,
     as `utile segment` writes them, the one that is meant is taken and the others are ignored: of a prediction
     ``cells_labels.tif`` before ``cells_mask.tif`` before ``cells.tif``, of a reference ``cells_truth.tif``
     before these, of an image ``cells.tif``. Probabilities are no labels.
@@ -77,18 +75,35 @@ def pair_files(
     """
     ours, theirs = find_images([first]), find_images([second])
     if len(ours) == len(theirs) == 1:
-        return Pairing((FilePair(_name_and_ending(theirs[0])[0], ours[0], theirs[0]),), (), ())
+        return Pairing((FilePair(name_and_ending(theirs[0])[0], ours[0], theirs[0]),), (), ())
     (one, beside_one), (other, beside_other) = _by_name(ours, first_is), _by_name(theirs, second_is)
+    ignored = beside_one + beside_other
     if len(one) == len(other) == 1:
         (ours_left,), ((name, theirs_left),) = one.values(), other.items()
-        return Pairing((FilePair(name, ours_left, theirs_left),), (), (), beside_one + beside_other)
-    names = [name for name in other if name in one]
+        return Pairing((FilePair(name, ours_left, theirs_left),), (), (), ignored)
+    partners = _partners(list(one), list(other))
     return Pairing(
-        tuple(FilePair(name, one[name], other[name]) for name in names),
-        tuple(path for name, path in one.items() if name not in other),
-        tuple(path for name, path in other.items() if name not in one),
-        beside_one + beside_other,
+        tuple(FilePair(name, one[partners[name]], other[name]) for name in other if name in partners),
+        tuple(path for name, path in one.items() if name not in partners.values()),
+        tuple(path for name, path in other.items() if name not in partners),
+        ignored,
     )
+
+
+def _partners(ours: list[str], theirs: list[str]) -> dict[str, str]:
+    """Give the name of ours that belongs to each of theirs: the same, else but for capitals, else for beginnings."""
+    partners: dict[str, str] = {}
+    for key in (str, str.lower, lambda name: beginning_and_name(name)[1]):
+        left = _unique(key, [name for name in ours if name not in partners.values()])
+        for shared, name in _unique(key, [name for name in theirs if name not in partners]).items():
+            if shared in left:
+                partners[name] = left[shared]
+    return partners
+
+
+def _unique(key: Callable[[str], str], names: list[str]) -> dict[str, str]:
+    counts = Counter(map(key, names))
+    return {key(name): name for name in names if counts[key(name)] == 1}
 
 
 def find_labels(labels: str | Path) -> tuple[list[Path], tuple[Path, ...]]:
@@ -181,11 +196,11 @@ def _by_name(paths: Sequence[Path], kind: str) -> tuple[dict[str, Path], tuple[P
     """Choose one file of each name; return them by name, and the others."""
     groups: dict[str, list[tuple[int, Path]]] = {}
     for path in paths:
-        name, ending = _name_and_ending(path)
+        name, ending = name_and_ending(path)
         ranks = [rank for rank, endings in enumerate(_PREFERRED[kind]) if ending in endings]
         if ranks:
             groups.setdefault(name, []).append((ranks[0], path))
-    named = {}
+    named: dict[str, Path] = {}
     for name, group in groups.items():
         best = min(rank for rank, _ in group)
         chosen = [path for rank, path in group if rank == best]
@@ -195,14 +210,20 @@ def _by_name(paths: Sequence[Path], kind: str) -> tuple[dict[str, Path], tuple[P
                 f"{chosen[0].name} and {chosen[1].name} are both {what} {name}: keep one of them."
             )
         named[name] = chosen[0]
+    named = _of_kind(named, labels=kind != "image")
     kept = set(named.values())
     return named, tuple(path for path in paths if path not in kept)
 
 
-def _name_and_ending(path: Path) -> tuple[str, str]:
-    """Divide ``cells_labels.ome.tif`` into ``cells`` and ``_labels``."""
-    stem = path.stem.removesuffix(".ome")
-    for ending in _KNOWN_ENDINGS:
-        if stem.lower().endswith(ending) and len(stem) > len(ending):
-            return stem[: -len(ending)], ending
-    return stem, ""
+def _of_kind(named: dict[str, Path], *, labels: bool) -> dict[str, Path]:
+    """Where ``img_1`` and ``mask_1`` lie in one folder, keep those that hold labels, or those that do not."""
+    kinds: dict[str, set[bool]] = {}
+    for name in named:
+        beginning, number = beginning_and_name(name)
+        kinds.setdefault(number, set()).add(beginning in LABEL_BEGINNINGS)
+
+    def is_meant(name: str) -> bool:
+        beginning, number = beginning_and_name(name)
+        return len(kinds[number]) == 1 or (beginning in LABEL_BEGINNINGS) == labels
+
+    return {name: path for name, path in named.items() if is_meant(name)}

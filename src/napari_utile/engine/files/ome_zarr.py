@@ -1,5 +1,6 @@
 """Read OME-Zarr (0.1 to 0.5, zarr formats 2 and 3) without loading it."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ _AXES_BEFORE_0_3 = "TCZYX"
 
 def is_zarr(path: Path) -> bool:
     """Tell whether `path` is a folder that holds a zarr group or array."""
-    return path.is_dir() and any((path / name).is_file() for name in _METADATA_FILES)
+    return any(os.path.isfile(path / name) for name in _METADATA_FILES)
 
 
 @dataclass(frozen=True, eq=False)

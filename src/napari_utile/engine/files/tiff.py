@@ -10,7 +10,10 @@ import numpy as np
 import tifffile
 
 from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.targets import check_target
 from napari_utile.engine.planes.units import canonical_unit, micrometres
+
+TIFF_SUFFIXES = (".tif", ".tiff")
 
 _IMAGEJ_AXES = "TZCYXS"
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
@@ -54,6 +57,7 @@ def write_image(
     UtileError
         When the file cannot be written.
     """
+    check_target(path, suffixes=TIFF_SUFFIXES)
     array = np.asarray(data)
     axes = axes or ("YX" if array.ndim == 2 else "")
     known = {"Y", "X"} <= set(axes) <= set(_IMAGEJ_AXES)

@@ -200,10 +200,11 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
     UtileError
         If the file cannot be written.
     """
+    text = json.dumps(recipe.to_json(), indent=1, ensure_ascii=False)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # a name of bytes that are no UTF-8
+        text = json.dumps(recipe.to_json(), indent=1)
     with atomic_path(path) as temporary:
-        temporary.write_text(
-            json.dumps(recipe.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:

@@ -230,11 +230,11 @@ class EvaluateDock(Dock):
 
     def export_csv(self, path: str = "") -> None:
         """Save the scores, one prediction and plane a row."""
-        from napari_utile.engine.cells.measure import write_csv
+        from napari_utile.engine.files.tables import write_table
 
         path = path or self._ask_path("scores.csv", "Tables (*.csv)")
         if path and self.result is not None:
-            self._save(path, lambda: write_csv(path, score_columns(self.result)))
+            self._save(path, lambda: write_table(path, score_columns(self.result)))
 
     def export_report(self, path: str = "") -> None:
         """Save one page with everything."""

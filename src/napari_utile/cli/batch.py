@@ -1,0 +1,41 @@
+"""Files one after the other: what fails in one of them is one sentence, and the others go on."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from napari_utile.engine.errors import sentence_of
+
+
+class Batch:
+    """Counts what failed.
+
+    Attributes
+    ----------
+    failed : int
+    """
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    @contextlib.contextmanager
+    def each(self, path: Path) -> Iterator[None]:
+        """Leave the block at its first exception, say it in one sentence, and go on after the block."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a file may be damaged in any way, and others wait
+            self.fail(path, sentence_of(error))
+
+    def fail(self, path: Path, sentence: str) -> None:
+        """Count a file that cannot be used, and say why."""
+        self.failed += 1
+        print(f"{path}: {sentence}", file=sys.stderr)
+
+
+def say_left_out(what: str, paths: Sequence[Path], shown: int = 3) -> None:
+    """Say which files are left out, the first by name."""
+    if paths:
+        names = ", ".join(path.name for path in paths[:shown])
+        more = f" and {len(paths) - shown} more" if len(paths) > shown else ""
+        print(f"{what}: {names}{more}", file=sys.stderr)

@@ -1,0 +1,138 @@
+"""What the names of files say: which belong to one image, and which are results and not images.
+
+One rule for files, folders and patterns, and for every command. A name is divided into the image that it belongs to
+and what a tool added: an ending (``cells_labels.tif``, ``cells_cp_masks.png``) or, as in the Cell Tracking Challenge,
+a beginning (``mask000.tif`` and ``man_seg000.tif`` belong to ``t000.tif``).
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULT_ENDINGS = ("_labels", "_probability", "_mask", "_truth")
+"""Endings of files that this program makes of an image and writes beside it."""
+
+LABEL_ENDINGS = (
+    "_labels",
+    "_label",
+    "_masks",
+    "_cp_masks",
+    "_pred",
+    "_prediction",
+    "_seg",
+    "_segmentation",
+    "_instances",
+)
+"""What tools append to an image's name to name its labels."""
+
+PICTURE_ENDINGS = ("_probability", "_probabilities", "_outlines", "_cp_outlines", "_flows")
+"""What tools append to an image's name to name pictures that are neither images nor labels."""
+
+RECIPE_ENDING = "_recipe.json"
+"""What `utile segment` appends to the name of an image for its recipe."""
+
+_KNOWN_ENDINGS = sorted({*LABEL_ENDINGS, *RESULT_ENDINGS, *PICTURE_ENDINGS}, key=len, reverse=True)
+
+# The Cell Tracking Challenge numbers the planes of a time-lapse: t000.tif in 01, man_seg000.tif in 01_GT/SEG,
+# man_track000.tif in 01_GT/TRA, mask000.tif in 01_RES.
+_CHALLENGE = re.compile(r"(t|mask|man_seg|man_track)(\d{3,})")
+_BEGINNING = re.compile(r"(masks?|labels?|lab|seg|images?|img|im)([-_ ]?)(?=\d|(?<=[-_ ]).)(.+)")
+LABEL_BEGINNINGS = ("mask", "masks", "label", "labels", "lab", "seg", "man_seg", "man_track")
+"""What tools put before an image's name, or its number, to name its labels."""
+
+
+def image_name(path: Path) -> str:
+    """Give a file's name without its image suffixes: ``cells`` for ``cells.ome.tif``."""
+    stem = path.stem
+    return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
+
+
+def name_and_ending(path: Path) -> tuple[str, str]:
+    """Divide ``cells_labels.ome.tif`` into ``cells`` and ``_labels``; the ending is given in small letters."""
+    stem = image_name(path)
+    for ending in _KNOWN_ENDINGS:
+        if stem.lower().endswith(ending) and len(stem) > len(ending):
+            return stem[: -len(ending)], ending
+    return stem, ""
+
+
+def beginning_and_name(name: str) -> tuple[str, str]:
+    """Divide ``mask_3`` into ``mask`` and ``3``, ``man_seg007`` into ``man_seg`` and ``007``; else the first is empty.
+
+    Numbers keep their zeros, letters become small.
+    """
+    name = name.lower()
+    if found := _CHALLENGE.fullmatch(name):
+        return found[1], found[2]
+    if found := _BEGINNING.fullmatch(name):
+        return found[1], found[3]
+    return "", name
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Images, and the results that lay among them and are left out."""
+
+    images: tuple[Path, ...]
+    results: tuple[Path, ...]
+
+
+def results_apart(paths: Iterable[Path]) -> Sorted:
+    """Tell images from the results that were made of them, by this program or another.
+
+    A file is a result where its name has an ending or a beginning of `name_and_ending` and `beginning_and_name`, and
+
+    - an image of its name without that is among `paths`, in the same folder or, for the Cell Tracking Challenge, in
+      the folder that the results' folder is named after; or
+    - a recipe of this program lies beside it.
+
+    A store that this program wrote is a result as well. A single path is taken for what the user meant.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+
+    Returns
+    -------
+    Sorted
+        Both in the given order.
+    """
+    every = list(paths)
+    if len(every) < 2:
+        return Sorted(tuple(every), ())
+    present = {(path.parent, image_name(path).lower()) for path in every}
+    results = [path for path in every if _is_result(path, present)]
+    apart = set(results)
+    return Sorted(tuple(path for path in every if path not in apart), tuple(results))
+
+
+def _is_result(path: Path, present: set[tuple[Path, str]]) -> bool:
+    if (path / ".utile").is_dir():
+        return True
+    name, ending = name_and_ending(path)
+    if ending and ((path.parent, name.lower()) in present or _has_recipe(path.parent, name)):
+        return True
+    beginning, number = beginning_and_name(image_name(path))
+    if beginning not in LABEL_BEGINNINGS:
+        return False
+    names = {
+        number,
+        *(f"{image}{mark}{number}" for image in ("t", "img", "image", "im") for mark in ("", "_", "-")),
+    }
+    return any((folder, name) in present for folder in _image_folders(path.parent) for name in names)
+
+
+def _has_recipe(folder: Path, name: str) -> bool:
+    return os.path.isfile(folder / f"{name}{RECIPE_ENDING}")
+
+
+def _image_folders(folder: Path) -> list[Path]:
+    """Give the folders in which the image of a file in `folder` may lie: 01 for 01_RES and 01_GT/SEG."""
+    folders = [folder]
+    results = folder.parent if folder.name in ("SEG", "TRA") else folder
+    stem, mark, kind = results.name.rpartition("_")
+    if mark and stem and kind in ("GT", "ST", "RES"):
+        folders.append(results.with_name(stem))
+    return folders

@@ -1,0 +1,77 @@
+"""Tables in files: CSV, or Parquet where pyarrow is installed."""
+
+import csv
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.targets import Identity, check_target
+
+TABLE_SUFFIXES = (".csv", ".parquet")
+
+
+def check_table(path: str | os.PathLike[str], inputs: frozenset[Identity] = frozenset()) -> None:
+    """Check that a table can be written, before its numbers are computed.
+
+    Raises
+    ------
+    UtileError
+        See `check_target`; also where pyarrow is missing for a ``.parquet``.
+    """
+    check_target(path, inputs, TABLE_SUFFIXES)
+    if Path(path).suffix.lower() == ".parquet" and not find_spec("pyarrow"):
+        raise UtileError('Parquet tables need pyarrow: pip install "napari-utile[tables]", or write a .csv.')
+
+
+def write_table(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> None:
+    """Write columns of equal length as a table with a header row; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Ends in ``.csv`` or ``.parquet``.
+    columns : mapping of name to values
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length.
+    UtileError
+        If the file cannot be written, see `check_table`.
+    """
+    check_table(path)
+    lists = {name: np.asarray(values).tolist() for name, values in columns.items()}
+    lengths = {len(values) for values in lists.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"the columns of a table must have one length, got {sorted(lengths)}")
+    with atomic_path(path) as temporary:
+        if temporary.suffix.lower() == ".parquet":
+            _write_parquet(temporary, lists)
+        else:
+            # Names of files may hold bytes that are no UTF-8; they are shown as \\udcXX.
+            with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+                writer = csv.writer(file)
+                writer.writerow(lists)
+                writer.writerows(zip(*lists.values(), strict=True))
+
+
+def _write_parquet(path: Path, lists: Mapping[str, list[Any]]) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    def storable(values: list[Any]) -> list[Any]:
+        """Leave cells empty that a CSV file leaves empty; a column has one type."""
+        if not any(isinstance(value, str) for value in values):
+            return values
+        if all(value == "" or not isinstance(value, str) for value in values):
+            return [None if value == "" else value for value in values]
+        return [str(value).encode("utf-8", "backslashreplace").decode() for value in values]
+
+    table = pyarrow.table({name: storable(values) for name, values in lists.items()})
+    pyarrow.parquet.write_table(table, path)
