@@ -22,8 +22,6 @@ from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.provenance.recipe import versions
 
-_NETWORK = {"width", "depth", "batch_norm", "dropout"}
-
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a PyTorch checkpoint: its weights, and what is known of the run."""
@@ -41,7 +39,7 @@ def make_model(name: str, checkpoint: Path, output: Path, **card: Any) -> Model:
     """Write the model file of a checkpoint and return the model."""
     plan = PLANS[name]
     weights, about = read_checkpoint(checkpoint)
-    config = plan.config | {key: about[key] for key in _NETWORK & set(about)}
+    config = plan.config | {key: about[key] for key in set(plan.network) & set(about)}
     if about.get("D0", plan.diameter) != plan.diameter:
         raise UtileError(
             f"{checkpoint.name} was trained at {about['D0']} px, {name} is for {plan.diameter} px."

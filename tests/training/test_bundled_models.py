@@ -91,7 +91,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path) -> None:
     checkpoint(tmp_path / "a.pt", D0=12)
     with pytest.raises(UtileError, match=r"trained at 12 px, cells is for 30"):
         make_model("cells", tmp_path / "a.pt", tmp_path / "a.safetensors")
-    checkpoint(tmp_path / "b.pt")
+    checkpoint(tmp_path / "b.pt", D0=20)
     with pytest.raises(UtileError, match="do not fit a fcn8s"):
         make_model("fcn8s", tmp_path / "b.pt", tmp_path / "a.safetensors")
     torch.save({"weights": 3}, tmp_path / "c.pt")
