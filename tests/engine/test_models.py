@@ -12,6 +12,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import CARD_KEY, ModelCard, read_card
 from napari_utile.engine.models.library import (
     find_model,
+    fingerprint_of,
     list_models,
     load_model,
     save_model,
@@ -63,6 +64,22 @@ def test_equal_weights_have_equal_fingerprints_and_others_do_not(tmp_path, saved
     assert load_model(copied).fingerprint == saved.fingerprint
     other = save_model(card(), UNet(CONFIG), tmp_path / "other.safetensors")
     assert other.fingerprint != saved.fingerprint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scale": 0.5},
+        {"object_diameter": 33.0},
+        {"pixel_size": 0.4},
+        {"classes": (ModelClass("cell", "foreground"), ModelClass("rest", "background"))},
+    ],
+)
+def test_the_same_weights_used_otherwise_have_another_fingerprint(saved, change):
+    other = dataclasses.replace(saved.card, **change)
+    assert fingerprint_of(other, saved.network) != saved.fingerprint
+    renamed = dataclasses.replace(saved.card, title="Other words", description="for the same")
+    assert fingerprint_of(renamed, saved.network) == saved.fingerprint
 
 
 def refused(path, words):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from napari_utile.engine.clicks.probability_field import ProbabilityField
 from napari_utile.engine.clicks.prompts import cell_at
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
@@ -106,6 +109,18 @@ def test_pixels_of_another_key_or_model_are_not_taken(small_model, several_model
     if another_model.network.config.in_channels == 1:
         third = ProbabilityField(plane_from_array(picture(1, (64, 64))), another_model, FLOAT32, cache, "one")
         assert not third.is_known(window)
+
+
+@pytest.mark.parametrize("change", [{"diameter": 40.0}, {"channels": (1,)}])
+def test_other_parameters_do_not_get_the_tiles_of_the_first(small_model, change):
+    plane = plane_from_array(np.stack([picture(1, (64, 64)), picture(2, (64, 64))]), "CYX")
+    limits, window = IntensityLimits((-2.0,), (2.0,)), Window(slice(0, 32), slice(0, 32))
+    cache = TileCache()
+    first, second = replace(FLOAT32, channels=(0,)), replace(FLOAT32, **{"channels": (0,), **change})
+    ProbabilityField(plane, small_model, first, cache, "one", limits).read(window)
+    again = ProbabilityField(plane, small_model, second, cache, "one", limits).read(window)
+    fresh = ProbabilityField(plane, small_model, second, TileCache(), "one", limits).read(window)
+    np.testing.assert_array_equal(again, fresh)
 
 
 def test_a_read_can_be_stopped_before_each_tile(small_model, monkeypatch):

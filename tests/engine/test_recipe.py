@@ -15,10 +15,11 @@ from napari_utile.cli import main
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import ImageFile, read_image, write_image, write_labels
-from napari_utile.engine.models.library import Model, save_model
+from napari_utile.engine.models.library import Model, save_model, weights_fingerprint_of
 from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.pixel_runs import mask_of, runs_of
-from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of, save_recipe, sha256_of
+from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of, save_recipe
 from napari_utile.engine.provenance.replay import Replay, find_source, replay_steps
 from napari_utile.engine.segment import Segmentation, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
@@ -77,8 +78,16 @@ def test_one_other_pixel_is_noticed(recipe, film, small_model) -> None:
 def test_other_weights_are_noticed_before_anything_runs(recipe, film, small_model) -> None:
     other = dataclasses.replace(small_model, fingerprint="0" * 64)
     result = replayed(recipe, film, other)
-    assert "The weights of trained-like" in result.difference
+    assert "The model trained-like is not that of the recipe" in result.difference
     assert result.segmentations == ()
+
+
+def test_an_older_recipe_which_has_the_fingerprint_of_the_weights_alone_is_replayed(
+    recipe, film, small_model
+) -> None:
+    older = replace(recipe, fingerprint=weights_fingerprint_of(small_model.card, small_model.network))
+    assert older.fingerprint != recipe.fingerprint
+    assert replayed(older, film, small_model).identical
 
 
 def test_other_parameters_show_as_other_labels(recipe, film, small_model) -> None:
@@ -211,7 +220,7 @@ def test_hashes_depend_on_values_shape_and_type() -> None:
 def test_hashes_of_large_images_are_those_of_their_strips_together(monkeypatch) -> None:
     pixels = np.random.default_rng(0).random((2, 40, 30))
     expected = sha256_of(pixels)
-    monkeypatch.setattr("napari_utile.engine.provenance.recipe._STRIP_BYTES", 1000)
+    monkeypatch.setattr("napari_utile.engine.planes.pixels._STRIP_BYTES", 1000)
     assert sha256_of(pixels) == expected
 
 

@@ -4,7 +4,6 @@ Nothing heavy is imported before a job runs, so that a dock opens without waitin
 """
 
 import time
-import zlib
 from collections.abc import Generator, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import LayerSpec
@@ -144,7 +144,7 @@ def _image_key(request: SegmentRequest) -> Hashable:
     plane, params = request.plane, request.params
     pixels: Hashable = request.data_key
     if isinstance(plane.data, np.ndarray) and plane.data.nbytes <= _HASHED_BELOW:
-        pixels = zlib.crc32(np.ascontiguousarray(plane.data).data), str(plane.data.dtype)
+        pixels = sha256_of(plane.data)
     if pixels is None:
         pixels = object()
     scale = params.diameter if params.diameter is not None else (plane.pixel_size, plane.unit)

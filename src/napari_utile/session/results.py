@@ -92,7 +92,7 @@ def finished(request: SegmentRequest, segmentation: "Segmentation") -> SegmentRe
 
 def adjusted(result: SegmentResult, instances: InstanceParams) -> SegmentResult:
     """Make mask and instances anew from the same probabilities."""
-    from napari_utile.engine.provenance.recipe import sha256_of
+    from napari_utile.engine.planes.pixels import sha256_of
 
     segmentation = result.segmentation.relabelled(instances)
     request = replace(result.request, params=replace(result.request.params, instances=instances))

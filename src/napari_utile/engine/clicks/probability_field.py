@@ -69,7 +69,8 @@ class ProbabilityField:
         self._params = replace(params, tile=256)  # any: blocks and runs are planned here
         self._block = -(-_BLOCK // model.network.geometry.grid) * model.network.geometry.grid
         self._cache = cache
-        self._image_key = (image_key, self.limits)
+        everything = self._prepare(Window.whole(self.plane.shape))
+        self._image_key = (image_key, self.limits, params.channels, everything.plan.shape)
         self._lent: tuple[weakref.ref[FloatArray], Window] | None = None
 
     @property

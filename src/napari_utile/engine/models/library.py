@@ -33,7 +33,8 @@ class Model:
     network : Network
         In evaluation mode, float32, on the CPU; not to be changed.
     fingerprint : str
-        SHA-256 of card family, configuration and weights: equal fingerprints give equal results.
+        SHA-256 of the weights and of all that the card says about results, see `fingerprint_of`: equal fingerprints
+        give equal results.
     path : Path or None
         The file it came from.
     """
@@ -184,7 +185,18 @@ def save_model(
 
 
 def fingerprint_of(card: ModelCard, network: Network) -> str:
-    """Return the SHA-256 of family, configuration, normalisation, outputs other than classes, and weights."""
+    """Return the SHA-256 of weights, outputs, scale, diameter and what else of a card the results depend on."""
+    roles = [each.role for each in card.classes]
+    sizes = (card.object_diameter, card.pixel_size, card.scale)
+    said = repr((weights_fingerprint_of(card, network), roles, sizes, card.relief))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def weights_fingerprint_of(card: ModelCard, network: Network) -> str:
+    """Return the SHA-256 of family, configuration, normalisation, outputs other than classes, and weights.
+
+    It is what the first recipes hold.
+    """
     scaled = card.normalization
     percentiles = (
         f"Normalization(low={scaled.low!r}, high={scaled.high!r})"  # in the words of the first version

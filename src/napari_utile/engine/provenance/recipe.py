@@ -1,6 +1,5 @@
 """How a result was made, as JSON: hashes of what went in and came out, every parameter, the command."""
 
-import hashlib
 import json
 import os
 import platform
@@ -10,19 +9,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.pixel_runs import runs_of
 from napari_utile.engine.segment import Segmentation
 from napari_utile.engine.segment_params import SegmentParams
 
 FORMAT = "napari-utile recipe 1"
-_STRIP_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Recipe:
     model : str
         Name or file of the model.
     fingerprint : str
-        SHA-256 of the model's weights.
+        The model's, see `fingerprint_of`; older recipes have that of its weights.
     params : SegmentParams
         Complete: nothing is left to the model's suggestion.
     compute : Compute
@@ -158,26 +156,6 @@ def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneReco
         cells=int(segmentation.labels.max(initial=0)),
         inside=None if segmentation.inside is None else runs_of(segmentation.inside),
     )
-
-
-def sha256_of(data: Any) -> str:
-    """Give the SHA-256 of an array's type, shape and values.
-
-    Parameters
-    ----------
-    data : array-like
-        NumPy, dask or zarr; 2-D or 3-D. Read in strips of rows; byte order and memory layout do not matter.
-    """
-    shape = tuple(int(size) for size in data.shape)
-    dtype = np.dtype(data.dtype).newbyteorder("<")
-    digest = hashlib.sha256(f"{dtype.str} {shape}".encode())
-    rows = max(1, _STRIP_BYTES // max(1, shape[-1] * dtype.itemsize))
-    for channel in range(shape[0]) if len(shape) == 3 else [None]:
-        for start in range(0, shape[-2], rows):
-            window = (slice(start, start + rows), slice(None))
-            strip = data[window] if channel is None else data[(channel, *window)]
-            digest.update(np.ascontiguousarray(np.asarray(strip), dtype=dtype).data)
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -11,11 +11,12 @@ from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.inference.device import choose_compute
-from napari_utile.engine.models.library import Model
+from napari_utile.engine.models.library import Model, weights_fingerprint_of
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.pixel_runs import mask_of
-from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, sha256_of, versions
+from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, versions
 from napari_utile.engine.segment import Progress, Segmentation, segment_steps
 from napari_utile.engine.windows import Window
 
@@ -74,9 +75,12 @@ def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Pr
     rounding: list[str] = []
     made: list[Segmentation] = []
     difference = None
-    if model.fingerprint != recipe.fingerprint:
+    if recipe.fingerprint not in (
+        model.fingerprint,
+        weights_fingerprint_of(model.card, model.network),  # in older recipes
+    ):
         difference = (
-            f"The weights of {model.card.name} are not those of the recipe "
+            f"The model {model.card.name} is not that of the recipe "
             f"(SHA-256 {model.fingerprint[:12]}, was {recipe.fingerprint[:12]})."
         )
     for record in recipe.planes if difference is None else ():

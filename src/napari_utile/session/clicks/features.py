@@ -1,12 +1,12 @@
 """The feature table of a label layer that is edited by clicks: area, position, intensity and confidence."""
 
-import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.layer_specs import merged_features
@@ -45,7 +45,7 @@ class CellTable:
     def __init__(self, plane: "ImagePlane") -> None:
         self._plane = plane
         self._windows: dict[int, Window] = {}
-        self._sums: dict[int, int] = {}
+        self._sums: dict[int, str] = {}
 
     def note(self, cells: dict[int, Window]) -> None:
         """Remember where cells are, to look there after undo."""
@@ -64,8 +64,8 @@ class CellTable:
         at_once = self._read_at_once(labels)
         for label, window in self._windows.items():
             mask = at_once.read(window) == label
-            total = zlib.crc32(np.packbits(mask).data) if mask.any() else 0
-            if total != self._sums.get(label, 0):
+            total = sha256_of(np.packbits(mask)) if mask.any() else ""
+            if total != self._sums.get(label, ""):
                 self._sums[label] = total
                 (changed if total else gone).append(label)
         return changed, gone

@@ -1,6 +1,5 @@
 """The probability of a plane made ready for clicks, once per plane, model and device."""
 
-import zlib
 from collections import OrderedDict
 from collections.abc import Generator, Hashable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
@@ -75,11 +75,8 @@ class ReadyField:
 
 
 def pixels_key(plane: "ImagePlane", told: Hashable) -> Hashable:
-    """Return what stands for the pixels of a plane: a checksum of small arrays, else what the caller tells."""
-    data = plane.data
-    if _is_compared(data):
-        return zlib.crc32(np.ascontiguousarray(data).data), str(data.dtype)
-    return told
+    """Return what stands for the pixels of a plane: the hash of small arrays, else what the caller says."""
+    return sha256_of(plane.data) if _is_compared(plane.data) else told
 
 
 class FieldStore:
@@ -149,7 +146,6 @@ class FieldStore:
 def _made_alike(segmented: "SegmentResult", request: FieldRequest, model: "Model") -> bool:
     """Whether a segmentation is of the same pixels, by the same network, at the same scale."""
     from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.provenance.recipe import sha256_of
 
     made, params = segmented.segmentation, request.params
     alike = (

@@ -1,15 +1,14 @@
 """The Evaluate dock: how good a segmentation is, and where it is wrong."""
 
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.evaluation import (
     EvaluationRequest,
     EvaluationResult,
@@ -55,7 +54,7 @@ class EvaluateDock(Dock):
         self._follow_job = LatestJob(owner=self)
         self._layers: ComparedLayers | None = None
         self._places: list[Place] = []
-        self._seen: tuple[int, ...] = ()
+        self._seen: tuple[str, ...] = ()
         self.result: EvaluationResult | None = None
         self.form = EvaluateForm(self._viewer)
         layout = QVBoxLayout(self)
@@ -107,7 +106,7 @@ class EvaluateDock(Dock):
             layers = self.form.layers
             every = self.form.every_plane.isVisibleTo(self.form) and self.form.every_plane.isChecked()
             places, planes = compared_planes(self._viewer, layers, every)
-            self._seen = () if every else _checksums(planes[0])
+            self._seen = () if every else _hashes(planes[0])
             self._start(layers, places, planes)
 
     def _start(self, layers: ComparedLayers, places: list[Place], planes: Sequence[PlaneLabels]) -> None:
@@ -185,7 +184,7 @@ class EvaluateDock(Dock):
             places, planes = compared_planes(self._viewer, layers, False)
         except ValueError:
             return
-        seen = _checksums(planes[0])
+        seen = _hashes(planes[0])
         if seen == self._seen and places[0].key == self._places[0].key:
             return
         self._seen = seen
@@ -290,8 +289,8 @@ class EvaluateDock(Dock):
         self.form.status.problem(sentence_of(error))
 
 
-def _checksums(plane: PlaneLabels) -> tuple[int, ...]:
-    return tuple(zlib.crc32(np.ascontiguousarray(one).data) for one in (*plane.predictions, plane.truth))
+def _hashes(plane: PlaneLabels) -> tuple[str, ...]:
+    return tuple(sha256_of(one) for one in (*plane.predictions, plane.truth))
 
 
 def _two(value: float) -> str:

@@ -5,7 +5,6 @@ the next plane of a stack, or on another region, adds to the same layer.
 """
 
 import weakref
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from qtpy.QtCore import QTimer
 
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
@@ -42,7 +42,7 @@ class _Shown:
     name: str
     role: str
     source: "weakref.ref[Any] | None"
-    checksums: dict[PlaneKey, int] = field(default_factory=dict)
+    hashes: dict[PlaneKey, str] = field(default_factory=dict)
     ids: dict[PlaneKey, np.ndarray[Any, Any]] = field(default_factory=dict)
     features: Any = None
     writing: bool = False
@@ -192,7 +192,7 @@ def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
         layer.data[_window_index(place, spec.window)] = _with_channel_axis(data, place)
         if spec.kind == "labels":
             if _plane_bytes(layer, place) <= _COMPARED_BELOW:
-                shown.checksums[key] = _checksum(layer, place)
+                shown.hashes[key] = _hash(layer, place)
             if hasattr(layer, "_reset_history"):
                 layer._reset_history()  # its steps hold pixels of the labels that were here before
         layer.metadata = {**layer.metadata, METADATA_KEY: {"role": spec.role, **spec.metadata}}
@@ -220,14 +220,14 @@ def _is_edited(layer: "napari.layers.Layer", shown: _Shown, place: Place | None)
         return True
     if place is None or not hasattr(layer, "paint") or _plane_bytes(layer, place) > _COMPARED_BELOW:
         return shown.touched
-    expected = shown.checksums.get(place.key)
+    expected = shown.hashes.get(place.key)
     if expected is None:  # never written: untouched as long as it is empty
         return bool(np.any(layer.data[place.result_index]))
-    return _checksum(layer, place) != expected
+    return _hash(layer, place) != expected
 
 
-def _checksum(layer: "napari.layers.Layer", place: Place) -> int:
-    return zlib.crc32(np.ascontiguousarray(layer.data[place.result_index]).data)
+def _hash(layer: "napari.layers.Layer", place: Place) -> str:
+    return sha256_of(layer.data[place.result_index])
 
 
 def _plane_bytes(layer: "napari.layers.Layer", place: Place) -> int:
