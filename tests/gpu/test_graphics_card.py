@@ -18,7 +18,7 @@ from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 
 pytestmark = pytest.mark.gpu
 
@@ -31,7 +31,7 @@ def steps(model, picture, compute, tile=None):
 
 
 def probabilities(model, picture, compute, tile=None):
-    return finish(steps(model, picture, compute, tile))
+    return Run(steps(model, picture, compute, tile)).result
 
 
 def reserved(card):
@@ -121,10 +121,12 @@ def test_tiles_too_large_for_the_card_are_halved_and_the_labels_are_the_same(
         pytest.skip("only CUDA says how much memory a tile took")
     plane, compute = plane_from_array(picture), choose_compute(card, "float32")
     instances = InstanceParams(split=0)
-    finish(segment_steps(plane, SegmentParams(instances=instances), model=model, compute=compute))
+    list(segment_steps(plane, SegmentParams(instances=instances), model=model, compute=compute))
     kept = reserved(card)
     torch.cuda.reset_peak_memory_stats()
-    expected = finish(segment_steps(plane, SegmentParams(instances=instances), model=model, compute=compute))
+    expected = Run(
+        segment_steps(plane, SegmentParams(instances=instances), model=model, compute=compute)
+    ).result
     peak = torch.cuda.max_memory_reserved()
 
     ran = []
@@ -133,7 +135,9 @@ def test_tiles_too_large_for_the_card_are_halved_and_the_labels_are_the_same(
     allowed = kept + (peak - kept) // 2
     torch.cuda.set_per_process_memory_fraction(allowed / torch.cuda.mem_get_info()[1])
     try:
-        again = finish(segment_steps(plane, SegmentParams(instances=instances), model=model, compute=compute))
+        again = Run(
+            segment_steps(plane, SegmentParams(instances=instances), model=model, compute=compute)
+        ).result
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert len(ran) > 2  # more than the one tile that did not fit

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.steps import finish
+from napari_utile.engine.steps import Run
 from napari_utile.session.clicks.field import pixels_key
 from napari_utile.session.jobs import segment_job
 from napari_utile.session.results import SegmentRequest
@@ -32,7 +32,7 @@ def test_another_picture_does_not_get_the_tiles_of_the_first():
     session, params = Session(), SegmentParams(device="cpu", precision="float32")
 
     def probabilities(plane, session):
-        return finish(segment_job(session, SegmentRequest(plane, params))).segmentation.probabilities
+        return Run(segment_job(session, SegmentRequest(plane, params))).result.segmentation.probabilities
 
     first, second = two_with_one_checksum()
     probabilities(first, session)
