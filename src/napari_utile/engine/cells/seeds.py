@@ -192,14 +192,13 @@ def _distance_to(labels: Labels) -> NDArray[np.float64]:
 
 
 def _clear_level(values: NDArray[np.float32]) -> float | None:
-    """Return Otsu's threshold where it tells two kinds of grey values clearly apart, else None."""
+    """Return the grey value half-way between two kinds of pixels, where they are clearly apart (Otsu), else None."""
     if values.min() == values.max():
         return None
-    level = float(threshold_otsu(values))
-    bright = values > level
-    share = float(bright.mean())
-    between = share * (1 - share) * float(values[bright].mean() - values[~bright].mean()) ** 2
-    return level if between >= CLEARLY_APART * float(values.var()) else None
+    bright = values > threshold_otsu(values)
+    share, high, low = float(bright.mean()), float(values[bright].mean()), float(values[~bright].mean())
+    between = share * (1 - share) * (high - low) ** 2
+    return (high + low) / 2 if between >= CLEARLY_APART * float(values.var()) else None
 
 
 def _watershed(heights: NDArray[Any], seeds: Labels, allowed: NDArray[np.bool_]) -> Labels:
