@@ -6,7 +6,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
@@ -25,6 +24,7 @@ from napari_utile.session.state import Session
 from napari_utile.widgets.parts.forms import Form, NumberField
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.model_picker import ModelPicker
+from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.source_picker import SourcePicker
 from napari_utile.widgets.parts.status_line import StatusLine
 
@@ -93,7 +93,7 @@ class ClickForm(QWidget):
         self.redo.setToolTip("One step forward again, as Ctrl+Shift+Z in the label layer.")
         self.accept = _button("Accept all in view")
         self.accept.setToolTip("Label every cell in view that the model is this sure of; one step to undo.")
-        self.confidence = QDoubleSpinBox()
+        self.confidence = NumberBox()
         self.confidence.setRange(0, 100)
         self.confidence.setDecimals(0)
         self.confidence.setValue(80)

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +24,7 @@ from napari_utile.widgets.fine_tune.unfinished_panel import UnfinishedPanel
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.model_picker import ModelPicker
+from napari_utile.widgets.parts.number_box import WholeNumberBox
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
 
@@ -103,7 +103,7 @@ class FineTuneForm(QWidget):
             "Shapes layer are.\nOnly what I painted: some cells, and some background with a label of its own."
         )
         self.boxes = LayerCombo(viewer, ("Shapes",), empty_text="no shapes yet")
-        self.background = QSpinBox()
+        self.background = WholeNumberBox()
         self.background.setRange(1, 2**31 - 1)
         self.background.setToolTip("The label with which you painted some background.")
         self.complete.currentIndexChanged.connect(self._annotation_chosen)

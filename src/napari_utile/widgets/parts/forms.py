@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -18,11 +17,11 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QSizePolicy,
     QSlider,
-    QSpinBox,
     QWidget,
 )
 
 from napari_utile.engine.parameters import Parameter, describe
+from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
 
 __all__ = ["Form", "NumberField", "align_labels", "narrow"]
 
@@ -83,9 +82,9 @@ class NumberField(QWidget):
         high = bounds.maximum if bounds.maximum is not None else 1e9
         step = bounds.step or (1 if whole else 0.1)
         self._none = low - step  # a value below the bounds stands for None
-        self.box: QSpinBox | QDoubleSpinBox = QSpinBox() if whole else QDoubleSpinBox()
+        self.box: WholeNumberBox | NumberBox = WholeNumberBox() if whole else NumberBox()
         convert: Callable[[float], Any] = int if whole else float
-        if isinstance(self.box, QDoubleSpinBox):
+        if isinstance(self.box, NumberBox):
             self.box.setDecimals(max(_decimals(step), _decimals(low)))
         if self._optional:
             self.box.setSpecialValueText(none_text)
@@ -93,7 +92,6 @@ class NumberField(QWidget):
         self.box.setSingleStep(convert(step))
         if bounds.unit:
             self.box.setSuffix(f" {bounds.unit}")
-        self.box.setKeyboardTracking(False)
         self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.box.valueChanged.connect(self._box_changed)
@@ -137,7 +135,7 @@ class NumberField(QWidget):
         value = round((low + (high - low) * position / _SLIDER_STEPS) / step) * step
         if value != self.box.value():
             with QSignalBlocker(self.box):
-                self.box.setValue(value if isinstance(self.box, QDoubleSpinBox) else round(value))  # type: ignore[arg-type]
+                self.box.setValue(value if isinstance(self.box, NumberBox) else round(value))  # type: ignore[arg-type]
             self.changed.emit()
 
 
