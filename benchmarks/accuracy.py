@@ -29,7 +29,8 @@ from accuracy_runs.tables import difference_text, score_text, table
 from accuracy_runs.training import Lane, Run, Trained
 
 from napari_utile.engine.metrics.glossary import GLOSSARY
-from napari_utile.engine.models.library import list_models, load_model
+from napari_utile.engine.models.catalogue import list_models
+from napari_utile.engine.models.library import load_model
 from napari_utile.engine.networks.families import FAMILIES
 from napari_utile.engine.parameters import to_json
 

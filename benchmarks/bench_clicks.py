@@ -26,8 +26,7 @@ from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
-from napari_utile.engine.segment import suggested_instances
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.session.clicks.actions import Clicks, Outcome
 from napari_utile.session.clicks.label_plane import LabelPlane

@@ -23,7 +23,7 @@ from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 from napari_utile.engine.steps import Run
-from napari_utile.engine.training.data import AnnotatedImage
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning
 from napari_utile.engine.training.recipes import RECIPES, Recipe
 

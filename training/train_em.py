@@ -22,7 +22,7 @@ from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 from napari_utile.engine.steps import Run
-from napari_utile.engine.training.data import AnnotatedImage
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning, new_model
 from napari_utile.engine.training.recipes import RECIPES
 

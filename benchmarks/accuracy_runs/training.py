@@ -24,7 +24,8 @@ from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.steps import Run as Steps
-from napari_utile.engine.training.data import AnnotatedImage, training_planes
+from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.data import training_planes
 from napari_utile.engine.training.learned import best_instances, foregrounds
 from napari_utile.engine.training.recipes import DEFAULT, Budget, Recipe
 from napari_utile.engine.training.samples import TrainingPlane

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.metrics.cells import average_precision, cell_scores
     from napari_utile.engine.metrics.evaluation import Evaluation, evaluate
-    from napari_utile.engine.models.library import list_models, load_model, save_model
+    from napari_utile.engine.models.catalogue import list_models
+    from napari_utile.engine.models.library import load_model, save_model
     from napari_utile.engine.segment import Segmentation, segment
     from napari_utile.engine.training.fine_tune import fine_tune
     from napari_utile.engine.weights.weight_map import WeightMapParams, weight_map
@@ -32,7 +33,7 @@ _PUBLIC = {
     "cell_scores": "engine.metrics.cells",
     "evaluate": "engine.metrics.evaluation",
     "fine_tune": "engine.training.fine_tune",
-    "list_models": "engine.models.library",
+    "list_models": "engine.models.catalogue",
     "load_model": "engine.models.library",
     "measure": "engine.cells.measure",
     "read_image": "engine.files.images",

@@ -9,7 +9,8 @@ import tifffile
 from napari_utile.cli import main
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.models.library import save_model, user_model_folder
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.engine.models.library import save_model
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.segment import segment

@@ -10,14 +10,8 @@ from safetensors.torch import save_file
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import CARD_KEY, ModelCard, read_card
-from napari_utile.engine.models.library import (
-    find_model,
-    fingerprint_of,
-    list_models,
-    load_model,
-    save_model,
-    user_model_folder,
-)
+from napari_utile.engine.models.catalogue import find_model, list_models, user_model_folder
+from napari_utile.engine.models.library import fingerprint_of, load_model, save_model
 from napari_utile.engine.models.outputs import ModelClass
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
@@ -148,7 +142,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 
 def test_models_are_found_by_name_and_the_users_go_before_bundled_ones(tmp_path, monkeypatch):
     bundled, own = tmp_path / "bundled", user_model_folder()
-    monkeypatch.setattr("napari_utile.engine.models.library.BUNDLED_FOLDER", bundled)
+    monkeypatch.setattr("napari_utile.engine.models.catalogue.BUNDLED_FOLDER", bundled)
     save_model(card(), UNet(CONFIG), bundled / "tiny.safetensors")
     assert find_model("tiny") == bundled / "tiny.safetensors"
     save_model(card(), UNet(CONFIG), own / "mine.safetensors")

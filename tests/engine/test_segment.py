@@ -8,11 +8,12 @@ from scipy.ndimage import gaussian_filter
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.inference.estimate import duration, estimate
+from napari_utile.engine.inference.cost import duration
+from napari_utile.engine.inference.estimate import estimate
 from napari_utile.engine.inference.prepare import scale_factors
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.segment import segment, segment_steps, suggested_instances
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment import segment, segment_steps
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 
 

@@ -51,7 +51,7 @@ def test_painted_cells_teach_a_model_that_the_segment_dock_then_uses(make_napari
     assert dock.form.result.isVisible(), dock.form.status.text()
     dock.form.name.setText("window-model")
     dock.keep()
-    assert "Kept as window-model" in dock.form.status.text()
+    qtbot.waitUntil(lambda: "Kept as window-model" in dock.form.status.text(), timeout=WAIT)
 
     segment = SegmentDock(viewer)
     viewer.window.add_dock_widget(segment, name="Segment")

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.axes import plane_from_array
-from napari_utile.engine.training.data import AnnotatedImage
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session import unfinished

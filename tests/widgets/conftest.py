@@ -37,6 +37,6 @@ def make_bright_model():
 @pytest.fixture
 def bright_nuclei(own_model_folder):
     """Put that model in the place of the bundled ``nuclei``."""
-    from napari_utile.engine.models.library import user_model_folder
+    from napari_utile.engine.models.catalogue import user_model_folder
 
     return save_bright_model(user_model_folder() / "nuclei.safetensors", object_diameter=20.0)

@@ -6,7 +6,9 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtGui import QGuiApplication
 
-from napari_utile.engine.models.library import load_model, user_model_folder
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.engine.models.library import load_model
+from napari_utile.engine.windows import Window
 from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
 from napari_utile.widgets.fine_tune.dock import FineTuneDock
@@ -113,7 +115,7 @@ def test_keep_saves_the_model_and_the_docks_use_it(viewer, dock, qtbot, annotate
     finish(qtbot, dock)
     dock.form.name.setText("mine")
     dock.form.keep.click()
-    assert "Kept as mine" in dock.form.status.text()
+    qtbot.waitUntil(lambda: "Kept as mine" in dock.form.status.text(), timeout=20_000)
     assert models() == ["mine", "nuclei"]
     assert session_of(viewer).model == "mine"
     card = load_model("mine").card
@@ -128,7 +130,7 @@ def test_a_taken_name_is_refused_and_the_model_stays_in_hand(dock, qtbot, annota
     finish(qtbot, dock)
     dock.form.name.setText("nuclei")
     dock.form.keep.click()
-    assert "choose another name" in dock.form.status.text()
+    qtbot.waitUntil(lambda: "choose another name" in dock.form.status.text(), timeout=20_000)
     assert not dock.form.result.isHidden()
     assert models() == ["nuclei"]
 
@@ -209,8 +211,10 @@ def test_the_prediction_in_view_is_shown_while_it_learns_and_taken_away(viewer, 
 
 def test_the_preview_follows_to_another_part_of_the_image_in_the_same_layer(viewer, annotated):
     image, _ = annotated
-    preview = PreviewLayer(viewer, image, place_of(image, viewer), (slice(0, 10), slice(0, 20)), "learning")
-    preview.show((slice(30, 50), slice(40, 70)), np.full((20, 30), 0.5, np.float32))
+    preview = PreviewLayer(
+        viewer, image, place_of(image, viewer), Window(slice(0, 10), slice(0, 20)), "learning"
+    )
+    preview.show(Window(slice(30, 50), slice(40, 70)), np.full((20, 30), 0.5, np.float32))
     assert preview.layer.data.shape == (20, 30)
     assert (preview.layer.data == 0.5).all()
     np.testing.assert_allclose(preview.layer.translate, (15, 20))

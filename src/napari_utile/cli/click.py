@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.planes.axes import plane_from_array
-    from napari_utile.engine.segment import suggested_instances
+    from napari_utile.engine.segment_params import suggested_instances
 
     check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)
     image = read_image(arguments.image)

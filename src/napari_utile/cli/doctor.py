@@ -169,7 +169,7 @@ def compute() -> Iterator[Finding]:
 
 def models() -> Iterator[Finding]:
     """Say which models there are, and whether new ones can be kept."""
-    from napari_utile.engine.models.library import list_models, user_model_folder
+    from napari_utile.engine.models.catalogue import list_models, user_model_folder
 
     listed = list_models()
     for model in listed:

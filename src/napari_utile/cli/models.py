@@ -26,7 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _list(arguments: argparse.Namespace) -> int:
     del arguments
-    from napari_utile.engine.models.library import list_models, user_model_folder
+    from napari_utile.engine.models.catalogue import list_models, user_model_folder
 
     broken = 0
     for listed in list_models():
@@ -39,7 +39,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models.library import find_model
+    from napari_utile.engine.models.catalogue import find_model
 
     path = find_model(arguments.model)
     card = read_card(path)

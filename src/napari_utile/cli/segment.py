@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.names import results_apart
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.segment import suggested_instances
+    from napari_utile.engine.segment_params import suggested_instances
 
     found = results_apart(find_images(arguments.images))
     say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
@@ -116,7 +116,8 @@ def _segment_file(
     from napari_utile.engine.planes.axes import plane_from_array
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.provenance.recipe import recipe_of, save_recipe
-    from napari_utile.engine.segment import segment_steps, suggested_instances
+    from napari_utile.engine.segment import segment_steps
+    from napari_utile.engine.segment_params import suggested_instances
 
     stacked, sizes = _stack_axes(image)
     check_space(arguments.output, _bytes_to_write(image, arguments))

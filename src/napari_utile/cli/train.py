@@ -21,7 +21,7 @@ from napari_utile.engine.weights.annotation import KINDS
 
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
     from napari_utile.engine.training.train import TrainStep
 
@@ -182,7 +182,7 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.files.label_files import label_planes, pair_files
     from napari_utile.engine.planes.axes import plane_from_array
-    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.weights.annotation import Annotation
 
     pairing = pair_files(images, labels, first_is="image")

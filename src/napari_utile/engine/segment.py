@@ -19,7 +19,7 @@ from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import by_name
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
@@ -235,8 +235,3 @@ def segment(
 
 def _landscape(values: Probabilities, card: ModelCard, instances: InstanceParams) -> Landscape:
     return cell_landscape(foreground_of(values, card), instances, height_from(values, card))
-
-
-def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:
-    """Return the instance parameters a model's card suggests, but for some."""
-    return InstanceParams(**{**card.instances, **overrides})

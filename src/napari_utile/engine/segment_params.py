@@ -1,10 +1,11 @@
 """The parameters of a segmentation; known without torch, so that forms and options are quick to make."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.compute_params import Device, Precision
+from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.parameters import Bounds, check_bounds
 
 
@@ -51,3 +52,8 @@ class SegmentParams:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+
+def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:
+    """Return the instance parameters a model's card suggests, but for some."""
+    return InstanceParams(**{**card.instances, **overrides})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
 
 __all__ = ["FineTuneRequest"]
 

@@ -32,7 +32,7 @@ __all__ = [
     "base_model",
     "command_of",
     "fine_tune_job",
-    "keep",
+    "keep_job",
     "model_name_problem",
 ]
 
@@ -179,7 +179,7 @@ def _comparisons(tuning: "FineTuning", tuned: "FineTuned") -> tuple[Comparison, 
 
 def model_name_problem(name: str) -> str:
     """Say in one sentence why a new model cannot have this name; empty if it can."""
-    from napari_utile.engine.models.library import BUNDLED_FOLDER, SUFFIX, user_model_folder
+    from napari_utile.engine.models.catalogue import BUNDLED_FOLDER, SUFFIX, user_model_folder
 
     if not name or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         return "Give the model a name of letters, digits, '-', '_' and '.'."
@@ -188,21 +188,21 @@ def model_name_problem(name: str) -> str:
     return ""
 
 
-def keep(session: "Session", result: FineTuneResult, name: str) -> Path:
-    """Save the model to the user's library under `name` and choose it in all docks of the viewer.
+def keep_job(result: FineTuneResult, name: str) -> Generator[None, None, Path]:
+    """Save the model to the user's library under `name`; returns its file.
 
     Raises
     ------
     UtileError
         If the name is taken or cannot be used.
     """
-    from napari_utile.engine.models.library import SUFFIX, save_model, user_model_folder
+    yield
+    from napari_utile.engine.models.catalogue import SUFFIX, user_model_folder
+    from napari_utile.engine.models.library import save_model
 
     if problem := model_name_problem(name):
         raise UtileError(problem)
     model = result.tuned.model
     path = user_model_folder() / f"{name}{SUFFIX}"
     save_model(replace(model.card, name=name, title=""), model.network, path)
-    session.events.models_changed.emit()
-    session.model = name
     return path

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.models.catalogue import ListedModel, list_models
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
@@ -18,8 +19,8 @@ from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.session.results import SegmentRequest, SegmentResult, adjusted, finished, window_of
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.estimate import Estimate
-    from napari_utile.engine.models.library import ListedModel, Model
+    from napari_utile.engine.inference.cost import Estimate
+    from napari_utile.engine.models.library import Model
     from napari_utile.session.state import Session
 
 __all__ = [
@@ -57,17 +58,17 @@ class TileShown:
 class Choices:
     """Models and devices to choose from."""
 
-    models: "tuple[ListedModel, ...]" = ()
+    models: tuple[ListedModel, ...] = ()
     devices: tuple[str, ...] = field(default=("cpu",))
 
 
-def choices_job() -> Generator[None, None, Choices]:
-    """Look for models and devices."""
-    yield
+def choices_job() -> Generator[Choices, None, Choices]:
+    """Look for models, which is quick, and then for devices, which needs torch."""
+    models = tuple(list_models())
+    yield Choices(models)
     from napari_utile.engine.inference.device import available_devices
-    from napari_utile.engine.models.library import list_models
 
-    return Choices(tuple(list_models()), available_devices())
+    return Choices(models, available_devices())
 
 
 def estimate_job(

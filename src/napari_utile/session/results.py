@@ -107,7 +107,7 @@ def adjusted(result: SegmentResult, instances: InstanceParams) -> SegmentResult:
 
 def _command(request: SegmentRequest, segmentation: "Segmentation") -> str:
     from napari_utile.engine.provenance.command import segment_command
-    from napari_utile.engine.segment import suggested_instances
+    from napari_utile.engine.segment_params import suggested_instances
 
     suggested = suggested_instances(segmentation.model.card)
     return segment_command(request.path or "IMAGE.tif", segmentation.params, suggested)

@@ -125,7 +125,8 @@ class Session:
         UtileError
             If there is no such model, or it cannot be used.
         """
-        from napari_utile.engine.models.library import find_model, load_model
+        from napari_utile.engine.models.catalogue import find_model
+        from napari_utile.engine.models.library import load_model
 
         path = find_model(name)
         key = (str(path), path.stat().st_mtime_ns)

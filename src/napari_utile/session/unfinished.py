@@ -68,7 +68,7 @@ class Unfinished:
 
 def new_folder() -> Path:
     """Name a folder for a new training; nothing is written yet."""
-    from napari_utile.engine.models.library import user_model_folder
+    from napari_utile.engine.models.catalogue import user_model_folder
 
     return user_model_folder() / _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
 
@@ -154,7 +154,7 @@ def remove(folder: Path | None) -> None:
 def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
     """List the trainings that nobody works on, the newest first; forget those of long ago."""
     yield
-    from napari_utile.engine.models.library import user_model_folder
+    from napari_utile.engine.models.catalogue import user_model_folder
     from napari_utile.engine.training.state import steps_of
 
     found = []
@@ -190,7 +190,7 @@ def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTu
     UtileError
         If its folder is damaged, or an image has another size.
     """
-    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
 
     header, tensors = _read(unfinished.folder / _REQUEST)
     images = []

@@ -10,8 +10,7 @@ from napari_utile.engine.clicks.probability_field import ProbabilityField
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.segment import suggested_instances
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 
 LabelArray = npt.NDArray[np.int32]

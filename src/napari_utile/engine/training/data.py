@@ -1,7 +1,7 @@
 """From annotated images to planes at the scale of a model, some of their annotation held out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import measure_limits
 from napari_utile.engine.planes.resample import NormalizedPlane, ScaledPlane, scaled_shape
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.recipes import Recipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
-from napari_utile.engine.weights.annotation import DENSE, Annotation
+from napari_utile.engine.weights.annotation import Annotation
 
 LARGER_THAN_LEARNT = 1.5
 """Objects are shown to a model that much larger than those it was trained on: other cells have finer parts."""
@@ -23,22 +23,6 @@ SCALES_LEFT_ALONE = (0.7, 1.5)
 """Images whose objects are about of the right size are not rescaled."""
 HELD_OUT_TILE = 96
 """Side of the tiles that are held out (pixels at the scale of the model)."""
-
-
-@dataclass(frozen=True, eq=False)
-class AnnotatedImage:
-    """An image and its labels: `annotation` says where they are complete."""
-
-    plane: ImagePlane
-    labels: NDArray[Any]
-    annotation: Annotation = DENSE
-
-    def __post_init__(self) -> None:
-        if np.shape(self.labels) != self.plane.shape:
-            raise UtileError(
-                f"{self.plane.name} has {self.plane.shape[0]} x {self.plane.shape[1]} pixels, its labels "
-                f"{' x '.join(map(str, np.shape(self.labels)))}."
-            )
 
 
 def typical_diameter(images: Sequence[AnnotatedImage]) -> float | None:

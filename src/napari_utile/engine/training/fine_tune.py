@@ -19,8 +19,8 @@ from napari_utile.engine.networks.families import FAMILIES, build_network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.steps import Run
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.data import (
-    AnnotatedImage,
     hold_out,
     matching_scale,
     training_planes,

@@ -109,7 +109,7 @@ class FieldStore:
         yield
         from napari_utile.engine.clicks.probability_field import ProbabilityField
         from napari_utile.engine.inference.warm import warm_network
-        from napari_utile.engine.segment import suggested_instances
+        from napari_utile.engine.segment_params import suggested_instances
 
         model = self._session.load_model(request.params.model)
         yield

@@ -51,7 +51,8 @@ class ClickDock(NarrowDock):
         self.mouse = ClickMouse(self._viewer, self.aims.pixel_at, self.aims.is_cell, self._listens, self)
         self.show_form(self.form)
         self._connect()
-        run_job(choices_job(), on_done=self._show_choices, on_error=self._say_error, owner=self)
+        show = self._show_choices
+        run_job(choices_job(), on_progress=show, on_done=show, on_error=self._say_error, owner=self)
         self._image_changed()
         self.form.set_on(False)
 
@@ -156,14 +157,14 @@ class ClickDock(NarrowDock):
         """Copy the command line that makes the cells of the markers."""
         from qtpy.QtGui import QGuiApplication
 
-        from napari_utile.engine.models.library import load_model
+        from napari_utile.engine.models.catalogue import card_of
         from napari_utile.engine.provenance.command import click_command
-        from napari_utile.engine.segment import suggested_instances
+        from napari_utile.engine.segment_params import suggested_instances
 
         with failures_to(self._say_error):
             source, settings = self.form.source.read(), self._settings()
             params = replace(settings.params, channels=source.channels, instances=settings.instances)
-            suggested = suggested_instances(load_model(params.model).card)
+            suggested = suggested_instances(card_of(params.model))
             image, clipboard = source.layer.source.path or "IMAGE.tif", QGuiApplication.clipboard()
             if clipboard is not None:
                 clipboard.setText(click_command(image, "MARKERS.csv", params, suggested))

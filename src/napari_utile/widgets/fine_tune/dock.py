@@ -18,7 +18,7 @@ from napari_utile.session.fine_tuning import (
     Trained,
     command_of,
     fine_tune_job,
-    keep,
+    keep_job,
     model_name_problem,
 )
 from napari_utile.session.jobs import Choices, choices_job
@@ -218,10 +218,24 @@ class FineTuneDock(NarrowDock):
         """Save the model to the user's library; all docks of the viewer use it from now on."""
         if self._result is None:
             return
-        with failures_to(self._show_error):
-            path = keep(self._session, self._result, self.form.name.text().strip())
-            self._forget()
-            self.form.status.say(f"Kept as {path.stem}; the other docks use it now.", "good")
+        self.form.keep.setEnabled(False)
+        run_job(
+            keep_job(self._result, self.form.name.text().strip()),
+            on_done=self._kept,
+            on_error=self._not_kept,
+            owner=self,
+        )
+
+    def _not_kept(self, error: Exception) -> None:
+        self.form.keep.setEnabled(True)
+        self._show_error(error)
+
+    def _kept(self, path: Path) -> None:
+        self.form.keep.setEnabled(True)
+        self._session.events.models_changed.emit()
+        self._session.model = path.stem
+        self._forget()
+        self.form.status.say(f"Kept as {path.stem}; the other docks use it now.", "good")
 
     def discard(self) -> None:
         """Forget the model and take its layers away."""
@@ -277,7 +291,8 @@ class FineTuneDock(NarrowDock):
         self.form.more_params.set_value(replace(more, recipe=recipe))
 
     def _list_models(self) -> None:
-        run_job(choices_job(), on_done=self._show_choices, on_error=self._show_error, owner=self)
+        show = self._show_choices
+        run_job(choices_job(), on_progress=show, on_done=show, on_error=self._show_error, owner=self)
 
     def _show_choices(self, choices: Choices) -> None:
         self.form.model.set_choices(choices)
@@ -287,7 +302,7 @@ class FineTuneDock(NarrowDock):
 
 
 def _left(step: Any) -> str:
-    from napari_utile.engine.inference.estimate import duration
+    from napari_utile.engine.inference.cost import duration
 
     if step.spent <= 0:
         return ""

@@ -34,7 +34,7 @@ def capture(form: FineTuneForm, viewer: "napari.viewer.Viewer", model: str) -> F
     ValueError, UtileError
         In one sentence, if something is missing.
     """
-    from napari_utile.engine.training.data import AnnotatedImage
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
 
     images = []
     for image, labels in form.pairs.pairs():

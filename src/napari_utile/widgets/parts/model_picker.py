@@ -12,7 +12,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import narrow
 
 if TYPE_CHECKING:
-    from napari_utile.engine.models.library import ListedModel
+    from napari_utile.engine.models.catalogue import ListedModel
     from napari_utile.session.jobs import Choices
 
 __all__ = ["ModelPicker"]

@@ -60,7 +60,7 @@ class SegmentDock(NarrowDock):
         self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
         self.show_form(self.form, self.form.status)
         self._connect()
-        run_job(choices_job(), on_done=self._show_choices, on_error=self._show_error, owner=self)
+        self._list_models()
         self._source_changed()
 
     def _connect(self) -> None:
@@ -232,7 +232,13 @@ class SegmentDock(NarrowDock):
     # Choices.
 
     def _list_models(self) -> None:
-        run_job(choices_job(), on_done=self._show_choices, on_error=self._show_error, owner=self)
+        run_job(
+            choices_job(),
+            on_progress=self.form.model.set_choices,
+            on_done=self._show_choices,
+            on_error=self._show_error,
+            owner=self,
+        )
 
     def _show_choices(self, choices: Choices) -> None:
         self.form.set_choices(choices)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.segment_params import suggested_instances
 from napari_utile.session.state import Session
 from napari_utile.widgets.segment.form import SegmentForm
 
@@ -53,9 +55,7 @@ class InstanceValues:
         UtileError
             If the model cannot be loaded.
         """
-        from napari_utile.engine.segment import suggested_instances
-
-        return suggested_instances(self._session.load_model(self._session.model).card)
+        return suggested_instances(card_of(self._session.model))
 
     def are_the_users(self) -> None:
         """Keep what the form shows from now on, until another model is chosen."""

@@ -13,7 +13,7 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.worker import LatestJob, sentence_of
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.estimate import Estimate
+    from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.models.library import Model
 
 __all__ = ["RunEstimate", "progress_text"]
@@ -87,7 +87,7 @@ class RunEstimate(QObject):
 
 def progress_text(tile: TileShown) -> str:
     """Say how far a segmentation is, and how long the rest will take."""
-    from napari_utile.engine.inference.estimate import duration
+    from napari_utile.engine.inference.cost import duration
 
     if tile.done == tile.total:
         return "finding the cells…"

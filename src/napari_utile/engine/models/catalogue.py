@@ -1,0 +1,95 @@
+"""Which models there are and what is known of them, from their cards alone: no weights, no torch.
+
+Bundled models live in the package, the user's in the platform's data folder, and any file can be picked.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import platformdirs
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.models.card import ModelCard, read_card
+
+BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "models"
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """A model file that was found: `problem` says why it cannot be used, None where it can."""
+
+    path: Path
+    bundled: bool
+    card: ModelCard | None
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name to ask for it by."""
+        return self.card.name if self.card else self.path.stem
+
+
+def user_model_folder() -> Path:
+    """Return where the user's models live; the environment variable UTILE_MODELS overrides the platform's place."""
+    if chosen := os.environ.get("UTILE_MODELS"):
+        return Path(chosen)
+
+    return platformdirs.user_data_path("napari-utile", appauthor=False) / "models"
+
+
+def list_models() -> list[ListedModel]:
+    """List the bundled models, then the user's, each by name; broken files are listed with their problem."""
+    return [*_listed(BUNDLED_FOLDER, bundled=True), *_listed(user_model_folder(), bundled=False)]
+
+
+def _listed(folder: Path, *, bundled: bool) -> Iterator[ListedModel]:
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            yield ListedModel(path, bundled, read_card(path))
+        except UtileError as error:
+            yield ListedModel(path, bundled, None, str(error))
+
+
+def find_model(name: str | Path) -> Path:
+    """Find a model's file by name or path; a user's model goes before a bundled one of the same name.
+
+    Raises
+    ------
+    UtileError
+        If there is none, naming those there are.
+    """
+    path = Path(name).expanduser()
+    if path.suffix == SUFFIX or len(path.parts) > 1:
+        if not path.is_file():
+            raise UtileError(f"There is no model file {path}.")
+        return path
+    listed = [each for each in reversed(list_models()) if each.card]
+    for each in listed:
+        if each.name == str(name):
+            return each.path
+    known = ", ".join(sorted({each.name for each in listed})) or "none"
+    raise UtileError(
+        f"There is no model named {str(name)!r}; there is {known}. A file needs its ending, {SUFFIX}."
+    )
+
+
+def card_of(name: str | Path) -> ModelCard:
+    """Return a model's card, by name or path.
+
+    Raises
+    ------
+    UtileError
+        If there is no such model, or its card cannot be used.
+    """
+    path = find_model(name)
+    return _read_once(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _read_once(path: Path, changed: int) -> ModelCard:
+    del changed  # a file that was made anew is read anew
+    return read_card(path)

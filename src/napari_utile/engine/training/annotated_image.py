@@ -1,0 +1,27 @@
+"""What fine-tuning learns from; known without torch, so that a request is quick to make."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.weights.annotation import DENSE, Annotation
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedImage:
+    """An image and its labels: `annotation` says where they are complete."""
+
+    plane: ImagePlane
+    labels: NDArray[Any]
+    annotation: Annotation = DENSE
+
+    def __post_init__(self) -> None:
+        if np.shape(self.labels) != self.plane.shape:
+            raise UtileError(
+                f"{self.plane.name} has {self.plane.shape[0]} x {self.plane.shape[1]} pixels, its labels "
+                f"{' x '.join(map(str, np.shape(self.labels)))}."
+            )

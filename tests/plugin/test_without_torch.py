@@ -1,0 +1,92 @@
+"""Docks open, list models and copy commands while torch is out of reach."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+OPEN_EVERY_DOCK = """
+import builtins, sys, threading, time
+
+attempts = []
+plain = builtins.__import__
+
+
+def watching(name, *args, **kwargs):
+    if name.partition(".")[0] == "torch":
+        attempts.append(threading.current_thread() is threading.main_thread())
+        raise ImportError("torch is out of reach")
+    return plain(name, *args, **kwargs)
+
+
+builtins.__import__ = watching
+sys.modules["torch"] = None
+
+import numpy as np
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QApplication
+
+application = QApplication([])
+from napari_utile.widgets.click.dock import ClickDock
+from napari_utile.widgets.evaluate.dock import EvaluateDock
+from napari_utile.widgets.fine_tune.dock import FineTuneDock
+from napari_utile.widgets.segment.dock import SegmentDock
+from napari_utile.widgets.weight_map.dock import WeightMapDock
+
+viewer = ViewerModel()
+viewer.add_image(np.random.default_rng(0).random((64, 64)).astype("float32"), name="cells")
+for name in ("painted", "truth"):
+    viewer.add_labels(np.pad(np.ones((20, 20), int), 22), name=name)
+for make in (SegmentDock, ClickDock, FineTuneDock, EvaluateDock, WeightMapDock):
+    dock = make(viewer)
+    dock.show()
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        application.processEvents()
+        time.sleep(0.01)
+    combo = getattr(getattr(dock.form, "model", None), "combo", None)
+    if combo is not None:
+        names = [combo.itemData(row) for row in range(combo.count())]
+        assert "nuclei" in names, names
+    application.clipboard().setText("")
+    dock.copy_command()
+    assert application.clipboard().text().startswith("utile "), (make, dock.form.status.text())
+    dock.close()
+assert not any(attempts), "the GUI thread asked for torch"
+assert attempts, "no job asked for it either: this test has lost its object"
+print("fine")
+"""
+
+
+def test_every_dock_opens_and_copies_its_command_without_torch(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_EVERY_DOCK],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "UTILE_MODELS": str(tmp_path)},
+    )
+    assert done.stdout.strip().endswith("fine"), done.stderr[-3000:]
+
+
+@pytest.mark.parametrize(
+    "words", [["models", "list"], ["models", "show", "nuclei"], ["--help"], ["segment", "--help"]]
+)
+def test_the_command_line_lists_models_and_helps_without_torch(words, tmp_path):
+    program = f"""
+import sys
+sys.modules["torch"] = None
+from napari_utile.cli import main
+try:
+    sys.exit(main({words!r}))
+except SystemExit as end:
+    sys.exit(end.code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "UTILE_MODELS": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nuclei" in done.stdout or "usage" in done.stdout
