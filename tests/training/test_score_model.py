@@ -1,0 +1,118 @@
+"""Scores of a model on val images, and the settings that are chosen there."""
+
+import csv
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+import score_model
+from bundled.images import channel_choices, read_part
+from bundled.models import PLANS, Part
+from napari_utile.engine.models.card import read_card
+from napari_utile.engine.models.library import Model, load_model, save_model
+from napari_utile.engine.networks.families import build_network
+from simulation.rods import simulate_rods
+from simulation.simulate import simulate
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The layout of the annotated images, with simulated ones."""
+    for folder, names in {
+        "dsb2018_stage1": [("fl_1", "train"), ("fl_2", "val"), ("fl_3", "val"), ("he_1", "val")],
+        "bbbc039_fluo_nuclei": [("a", "val")],
+        "mnfinder_fluo_nuclei": [],
+        "ecoli_dapi_fluo": [],
+        "cellbindb_demo": [],
+        "codex_tissue_wholecell": [("c", "val")],
+    }.items():
+        for kind in ("images", "labels"):
+            (tmp_path / folder / kind).mkdir(parents=True)
+        with (tmp_path / folder / "index.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["name", "split"])
+            writer.writeheader()
+            for number, (name, split) in enumerate(names):
+                writer.writerow({"name": name, "split": split})
+                made = simulate("nuclei", height=60, width=72, cells=6, diameter=14, seed=number)
+                image = np.stack([made.image] * 3) if folder.startswith("codex") else made.image
+                tifffile.imwrite(tmp_path / folder / "images" / f"{name}.tif", image)
+                tifffile.imwrite(tmp_path / folder / "labels" / f"{name}.tif", made.labels.astype(np.uint16))
+    return tmp_path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    plan = replace(PLANS["nuclei"], network={"width": 4, "depth": 1, "batch_norm": True, "dropout": 0.0})
+    torch.manual_seed(0)
+    return save_model(
+        plan.card(), build_network("unet", plan.config), tmp_path / "n.safetensors", torch.float16
+    )
+
+
+def run(monkeypatch, capsys, *arguments: str) -> list[dict]:
+    monkeypatch.setattr(sys, "argv", ["score_model.py", *arguments])
+    score_model.main()
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_data_set_of_a_model_gets_a_line_and_the_card_keeps_it(
+    data, model, monkeypatch, capsys
+) -> None:
+    lines = run(monkeypatch, capsys, str(model.path), "--data", str(data), "--write")
+    assert [(line["images of"], line["images"]) for line in lines] == [
+        ("dsb2018_stage1", 2), ("bbbc039_fluo_nuclei", 1),
+    ]  # fmt: skip
+    mean, low, high = lines[0]["AP50"]
+    assert 0 <= low <= mean <= high <= 1
+    assert lines[1]["AP50"][1:] == [None, None]
+    card = read_card(model.path)
+    assert card.metrics["dsb2018_stage1, size given"]["AP50"] == lines[0]["AP50"]
+    assert load_model(model.path).fingerprint == model.fingerprint
+
+
+def test_settings_are_chosen_on_val_and_written_to_the_card(data, model, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(score_model, "THRESHOLDS", (0.4, 0.6))
+    monkeypatch.setattr(score_model, "SPLITS", (0.7,))
+    first, *_ = run(
+        monkeypatch, capsys, str(model.path), "--data", str(data), "--choose", "--write", "--images", "1"
+    )
+    card = read_card(model.path)
+    assert card.relief == first["chosen"]["relief"]
+    assert card.instances == first["chosen"]["instances"]
+    assert card.instances["threshold"] in (0.4, 0.6)
+
+
+def test_what_is_chosen_is_never_worse_than_the_others(data, model, monkeypatch) -> None:
+    monkeypatch.setattr(score_model, "THRESHOLDS", (0.5,))
+    monkeypatch.setattr(score_model, "SPLITS", (0.5, 0.9))
+    cases = list(score_model.cases_of(data, PLANS["nuclei"], PLANS["nuclei"].parts))
+    _, _, both = score_model.choose(model, cases)
+    for split in (0.5, 0.9):
+        monkeypatch.setattr(score_model, "SPLITS", (split,))
+        assert score_model.choose(model, cases)[2] <= both
+
+
+def test_a_perfect_answer_scores_1_at_every_overlap() -> None:
+    labels = np.kron(np.arange(4).reshape(2, 2), np.ones((5, 5), int))
+    assert (score_model.precisions(labels, labels) == 1).all()
+    assert (score_model.precisions(labels * 0, labels) == 0).all()
+
+
+def test_membrane_and_cytoplasm_are_each_shown_with_the_nuclei(data) -> None:
+    (image,) = read_part(data, Part("codex_tissue_wholecell"), "val")
+    assert channel_choices(PLANS["cells"], image.plane) == ((0, 2), (1, 2))
+    assert channel_choices(PLANS["nuclei"], image.plane) == (None,)
+
+
+def test_simulated_rods_are_dark_with_halos_and_the_seed_decides() -> None:
+    image, labels = simulate_rods(3, 200)
+    again, _ = simulate_rods(3, 200)
+    np.testing.assert_array_equal(image, again)
+    assert labels.max() >= 3
+    assert image[labels > 0].mean() < image[labels == 0].mean()

@@ -1,0 +1,59 @@
+"""The annotated images as a bundled model reads them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from bundled.data_sets import SIMULATED, names_of
+from bundled.models import SIMULATED_IMAGES, Part, Plan
+from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from simulation.rods import simulate_rods
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """An image with all its channels, and its true labels."""
+
+    folder: str
+    name: str
+    plane: ImagePlane
+    labels: NDArray[np.int32]
+
+    @property
+    def diameter(self) -> float | None:
+        """Median diameter of the discs of the objects' areas (pixels); None without objects."""
+        areas = np.bincount(self.labels.ravel())[1:]
+        return float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi))) if areas.any() else None
+
+
+def read_part(data: Path, part: Part, split: str) -> Iterator[Annotated]:
+    """Read the images of one split of a part of a data set."""
+    if part.folder == SIMULATED:
+        for number in range(SIMULATED_IMAGES if split == "train" else 0):
+            image, labels = simulate_rods(number)
+            yield Annotated(
+                part.folder, f"rods{number}", plane_from_array(image, "YX", name=f"rods{number}"), labels
+            )
+        return
+    for name in names_of(data, part.folder, split, part.start):
+        yield read_image(data, part.folder, name)
+
+
+def read_image(data: Path, folder: str, name: str) -> Annotated:
+    """Read one image; three channels that come last are colours."""
+    image, labels = (tifffile.imread(data / folder / kind / f"{name}.tif") for kind in ("images", "labels"))
+    axes = "YX" if image.ndim == 2 else "YXS" if image.shape[-1] in (3, 4) else "CYX"
+    return Annotated(folder, name, plane_from_array(image, axes, name=name), labels.astype(np.int32))
+
+
+def channel_choices(plan: Plan, plane: ImagePlane) -> tuple[tuple[int, ...] | None, ...]:
+    """List the choices of channels under which a model is shown an image; None leaves it to the model.
+
+    Of cytoplasm, membrane and nucleus, each of the first two goes with the last.
+    """
+    has_nuclei = plane.data.shape[0] == 3 and not plane.rgb and any(each.optional for each in plan.inputs)
+    return ((0, 2), (1, 2)) if has_nuclei else (None,)
