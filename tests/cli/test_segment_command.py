@@ -1,6 +1,7 @@
 """`utile segment` and `utile models`, as a user types them."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import tifffile
 
 from napari_utile.cli import main
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.files import plane_file
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import save_model
@@ -144,3 +146,26 @@ def test_models_are_listed_and_shown(model, capsys):
     (user_model_folder() / "bad.safetensors").write_bytes(b"x")
     assert main(["models", "list"]) == 1
     assert "bad" in capsys.readouterr().out
+
+
+def peak_of_a_film(frames, folder):
+    """Segment a film in this process; return the most bytes that Python and NumPy held (not torch)."""
+    pixels = np.random.default_rng(0).integers(0, 999, (frames, 160, 160), np.uint16)
+    film = folder / f"film{frames}.tif"
+    tifffile.imwrite(film, pixels, metadata={"axes": "TYX"}, imagej=True)
+    tracemalloc.start()
+    try:
+        arguments = ["segment", str(film), "-o", str(folder), "--model", "tiny", "--quiet", "--probability"]
+        assert main(arguments) == 0
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_planes_of_a_film(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(plane_file, "_IN_MEMORY", 1 << 20)
+    peak_of_a_film(1, tmp_path)  # what is imported and made once
+    plane = 160 * 160
+    grown = peak_of_a_film(24, tmp_path) - peak_of_a_film(4, tmp_path)
+    assert grown < 20 * plane * 6  # the film itself takes 2 bytes a pixel, its results would take 27
+    assert not [path.name for path in tmp_path.iterdir() if not path.name.startswith("film")]

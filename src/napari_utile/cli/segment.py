@@ -1,6 +1,7 @@
 """`utile segment`: the cells of files, folders and patterns, as label images."""
 
 import argparse
+import contextlib
 import itertools
 import math
 import sys
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.files.image_file import ImageFile
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.segment import Segmentation
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -113,59 +113,63 @@ def _segment_file(
     arguments: argparse.Namespace,
 ) -> None:
     from napari_utile.engine.files.images import write_image, write_labels
+    from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.planes.axes import plane_from_array
     from napari_utile.engine.provenance.command import segment_command
-    from napari_utile.engine.provenance.recipe import recipe_of, save_recipe
+    from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
     from napari_utile.engine.segment import segment_steps
     from napari_utile.engine.segment_params import suggested_instances
 
     stacked, sizes = _stack_axes(image)
     check_space(arguments.output, _bytes_to_write(image, arguments))
-    results: list[Segmentation] = []
-    indices: list[tuple[tuple[str, int], ...]] = []
-    tables = []
-    for position in itertools.product(*(range(size) for size in sizes)):
-        index = dict(zip(stacked, position, strict=True))
-        plane = plane_from_array(
-            image.data, image.axes, index=index, name=image.name, pixel_size=image.pixel_size, unit=image.unit
+    records, tables = [], []
+    with contextlib.ExitStack() as open_files:
+        # Beside the results until the last plane is done, so that memory does not grow with their number.
+        labels, foreground = (
+            open_files.enter_context(PlaneFile(arguments.output, stacked, sizes)) for _ in range(2)
         )
-        steps = segment_steps(plane, params, model=model, compute=compute)
-        where = " ".join([image.path.name, *(f"{axis}{number}" for axis, number in index.items())])
-        results.append(with_bar(steps, where, arguments.quiet))
-        indices.append(tuple(index.items()))
-        if arguments.measurements:
-            from napari_utile.engine.cells.measure import measure
-
-            table = measure(
-                results[-1].labels, np.asarray(plane.data), pixel_size=plane.pixel_size, unit=plane.unit
+        for position in itertools.product(*(range(size) for size in sizes)):
+            index = dict(zip(stacked, position, strict=True))
+            plane = plane_from_array(
+                image.data,
+                image.axes,
+                index=index,
+                name=image.name,
+                pixel_size=image.pixel_size,
+                unit=image.unit,
             )
-            rows = len(next(iter(table.values())))
-            tables.append({**{axis: np.full(rows, number) for axis, number in index.items()}, **table})
+            steps = segment_steps(plane, params, model=model, compute=compute)
+            where = " ".join([image.path.name, *(f"{axis}{number}" for axis, number in index.items())])
+            made = with_bar(steps, where, arguments.quiet)
+            records.append(record_plane(made, index))
+            labels.put(position, made.labels)
+            if arguments.probability:
+                foreground.put(position, made.foreground)
+            if arguments.measurements:
+                from napari_utile.engine.cells.measure import measure
 
-    def stack(arrays: "list[np.ndarray]") -> np.ndarray:
-        return arrays[0] if not sizes else np.stack(arrays).reshape(*sizes, *arrays[0].shape)
+                table = measure(
+                    made.labels, np.asarray(plane.data), pixel_size=plane.pixel_size, unit=plane.unit
+                )
+                rows = len(next(iter(table.values())))
+                tables.append({**{axis: np.full(rows, number) for axis, number in index.items()}, **table})
 
-    start = str(arguments.output / image.name)
-    command = segment_command(
-        image.path, results[0].params, suggested_instances(model.card), arguments.output
-    )
-    save_recipe(
-        recipe_of(dict(zip(indices, results, strict=True)), image.path, command), f"{start}{RECIPE_ENDING}"
-    )
-    space = (stacked + "YX", image.pixel_size, image.unit)
-    if arguments.probability:
-        write_image(f"{start}_probability.tif", stack([each.foreground for each in results]), *space)
-    if arguments.mask:
-        write_image(f"{start}_mask.tif", stack([each.mask for each in results]), *space)
-    if arguments.measurements:
-        from napari_utile.engine.files.tables import write_table
+        start = str(arguments.output / image.name)
+        command = segment_command(image.path, made.params, suggested_instances(model.card), arguments.output)
+        save_recipe(recipe_of_planes(records, made, image.path, command), f"{start}{RECIPE_ENDING}")
+        space = (None, image.pixel_size, image.unit)
+        if arguments.probability:
+            write_image(f"{start}_probability.tif", foreground.planes, *space)
+        if arguments.mask:
+            write_image(f"{start}_mask.tif", labels.planes.mapped(lambda plane: plane > 0, bool), *space)
+        if arguments.measurements:
+            from napari_utile.engine.files.tables import write_table
 
-        write_table(
-            f"{start}_cells.csv", {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
-        )
-    # The labels come last: where they are, all is there. The recipe holds their hash.
-    write_labels(f"{start}_labels.tif", stack([each.labels for each in results]), *space)
-    print(f"{image.path.name}: {sum(int(each.labels.max(initial=0)) for each in results)} cells")
+            columns = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+            write_table(f"{start}_cells.csv", columns)
+        # The labels come last: where they are, all is there. The recipe holds their hash.
+        write_labels(f"{start}_labels.tif", labels.planes, *space)
+    print(f"{image.path.name}: {sum(record.cells for record in records)} cells")
 
 
 def _stack_axes(image: "ImageFile") -> tuple[str, list[int]]:
@@ -180,12 +184,13 @@ def _stack_axes(image: "ImageFile") -> tuple[str, list[int]]:
 
 
 def _bytes_to_write(image: "ImageFile", arguments: argparse.Namespace) -> float:
-    """Say how much the compressed results take at most, as far as one can know: noise of probabilities all of it."""
+    """Say how much room is needed at most, as far as one can know: deflated results, and their planes until then."""
     pixels: int = math.prod(
         size for axis, size in zip(image.axes, image.data.shape, strict=True) if axis not in "CS"
     )
     each: float = 1 + 4 * bool(arguments.probability) + bool(arguments.mask) / 4
-    return 1e5 + pixels * each
+    until_all_are_done = 4 + 4 * bool(arguments.probability)
+    return 1e5 + pixels * (each + until_all_are_done)
 
 
 def _print_estimate(image: "ImageFile", model: "Model", params: "SegmentParams") -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import tifffile
 
 from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.plane_file import AXIS_ORDER, Planes, planes_of
 from napari_utile.engine.files.targets import check_target
 from napari_utile.engine.planes.units import canonical_unit, micrometres
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 
-_IMAGEJ_AXES = "TZCYXS"
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 _MAX_CLASSIC_BYTES = 4 * 10**9
 
@@ -37,10 +37,11 @@ def write_image(
     ----------
     path : str or path-like
         Ends in ``.tif`` or ``.tiff``; an old file is replaced in one step.
-    data : array
-        Booleans are written as 0 and 255, float16 as float32, 64-bit integers as 32-bit ones.
+    data : array, or Planes
+        Booleans are written as 0 and 255, float16 as float32, 64-bit integers as 32-bit ones. Planes are read and
+        written one at a time.
     axes : str, optional
-        One letter an axis, out of ``TZCYXS``; not needed for ``YX``.
+        One letter an axis, out of ``TZCYXS``; not needed for ``YX``, nor for planes, which name theirs.
     pixel_size : (float, float), optional
         Height and width of a pixel in `unit`.
     unit : str, optional
@@ -58,31 +59,36 @@ def write_image(
         When the file cannot be written.
     """
     check_target(path, suffixes=TIFF_SUFFIXES)
-    array = np.asarray(data)
-    axes = axes or ("YX" if array.ndim == 2 else "")
-    known = {"Y", "X"} <= set(axes) <= set(_IMAGEJ_AXES)
-    if len(axes) != array.ndim or len(set(axes)) != len(axes) or not known:
-        raise ValueError(f"axes must name each axis of {array.shape} once, out of TZCYXS, got {axes!r}.")
-    if array.size == 0 or array.dtype.kind not in "buif":
-        raise ValueError(f"An image needs numeric pixels, got shape {array.shape} of type {array.dtype}.")
+    planes = data if isinstance(data, Planes) else _checked(_storable(np.asarray(data)), axes)
     if pixel_size is not None and not all(np.isfinite(size) and size > 0 for size in pixel_size):
         raise ValueError(f"pixel_size must be two positive numbers, got {pixel_size}.")
-    array, axes = _in_file_order(_storable(array), axes)
-    photometric = "rgb" if "S" in axes and array.shape[-1] in (3, 4) else "minisblack"
-    unit = canonical_unit(unit)
-    if _fits_imagej(array, axes):
+    if planes.dtype == bool:
+        planes = planes.mapped(lambda plane: plane.astype(np.uint8) * np.uint8(255), np.uint8)
+    shape, axes, unit = planes.shape, planes.axes, canonical_unit(unit)
+    photometric = "rgb" if "S" in axes and shape[-1] in (3, 4) else "minisblack"
+    if _fits_imagej(planes):
         options = _imagej_options(pixel_size, unit, description, steps or {})
         if "S" not in axes:  # else a width of one pixel would be taken for one sample
-            array, axes = array[..., None], axes + "S"
+            shape, axes = (*shape, 1), axes + "S"
     else:
         options = _ome_options(pixel_size, unit, description, steps or {})
         # Random by default; the same image gives the same file.
-        options["metadata"]["UUID"] = str(
-            uuid.UUID(bytes=hashlib.blake2b(array.data, digest_size=16).digest())
-        )
+        digest = hashlib.blake2b(digest_size=16)
+        for plane in planes.read():
+            digest.update(np.ascontiguousarray(plane).data)
+        options["metadata"]["UUID"] = str(uuid.UUID(bytes=digest.digest()))
     options["metadata"]["axes"] = axes
     with atomic_path(path) as temporary:
-        tifffile.imwrite(temporary, array, compression="zlib", photometric=photometric, **options)
+        pages = (np.ascontiguousarray(plane).reshape(shape[axes.index("Y") :]) for plane in planes.read())
+        tifffile.imwrite(
+            temporary,
+            pages,
+            shape=shape,
+            dtype=planes.dtype,
+            compression="zlib",
+            photometric=photometric,
+            **options,
+        )
 
 
 def write_labels(
@@ -110,20 +116,32 @@ def write_labels(
     UtileError
         When the file cannot be written.
     """
-    array = np.asarray(labels)
-    if array.dtype.kind not in "bui":
-        raise ValueError(f"Labels are integers, got {array.dtype}.")
-    largest = int(array.max(initial=0))
-    if int(array.min(initial=0)) < 0 or largest > np.iinfo(np.uint32).max:
-        raise ValueError(f"Labels must lie between 0 and 4294967295, got {array.min()} to {largest}.")
+    planes = labels if isinstance(labels, Planes) else _checked(np.asarray(labels), axes)
+    if planes.dtype.kind not in "bui":
+        raise ValueError(f"Labels are integers, got {planes.dtype}.")
+    least = min(int(plane.min()) for plane in planes.read())
+    largest = max(int(plane.max()) for plane in planes.read())
+    if least < 0 or largest > np.iinfo(np.uint32).max:
+        raise ValueError(f"Labels must lie between 0 and 4294967295, got {least} to {largest}.")
     dtype = np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32
-    write_image(path, array.astype(dtype), axes, pixel_size, unit, description, steps)
+    narrow = planes.mapped(lambda plane: plane.astype(dtype), dtype)
+    write_image(path, narrow, None, pixel_size, unit, description, steps)
+
+
+def _checked(array: np.ndarray, axes: str | None) -> Planes:
+    axes = axes or ("YX" if array.ndim == 2 else "")
+    known = {"Y", "X"} <= set(axes) <= set(AXIS_ORDER)
+    if len(axes) != array.ndim or len(set(axes)) != len(axes) or not known:
+        raise ValueError(
+            f"axes must name each axis of {array.shape} once, out of {AXIS_ORDER}, got {axes!r}."
+        )
+    if array.size == 0 or array.dtype.kind not in "buif":
+        raise ValueError(f"An image needs numeric pixels, got shape {array.shape} of type {array.dtype}.")
+    return planes_of(array, axes)
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
     """Convert to a type that ImageJ or OME can hold."""
-    if array.dtype == bool:
-        return array.astype(np.uint8) * np.uint8(255)
     if array.dtype == np.float16:
         return array.astype(np.float32)
     if array.dtype.kind in "ui" and array.dtype.itemsize == 8:
@@ -136,15 +154,9 @@ def _storable(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _in_file_order(array: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
-    """Sort axes as both layouts want them: T, Z, C, Y, X, S."""
-    order = sorted(range(len(axes)), key=lambda position: _IMAGEJ_AXES.index(axes[position]))
-    return np.ascontiguousarray(array.transpose(order)), "".join(axes[position] for position in order)
-
-
-def _fits_imagej(array: np.ndarray, axes: str) -> bool:
-    colour = "S" not in axes or (array.dtype == np.uint8 and array.shape[-1] in (3, 4))
-    return array.dtype.name in _IMAGEJ_DTYPES and colour and array.nbytes < _MAX_CLASSIC_BYTES
+def _fits_imagej(planes: Planes) -> bool:
+    colour = "S" not in planes.axes or (planes.dtype == np.uint8 and planes.shape[-1] in (3, 4))
+    return planes.dtype.name in _IMAGEJ_DTYPES and colour and planes.nbytes < _MAX_CLASSIC_BYTES
 
 
 def _imagej_options(

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -128,17 +128,32 @@ def recipe_of(
         segmentations = {(): segmentations}
     if not segmentations:
         raise ValueError("A recipe needs at least one segmentation.")
-    first = next(iter(segmentations.values()))
-    planes = tuple(record_plane(made, dict(index)) for index, made in segmentations.items())
+    planes = [record_plane(made, dict(index)) for index, made in segmentations.items()]
+    return recipe_of_planes(planes, next(iter(segmentations.values())), source, command)
+
+
+def recipe_of_planes(
+    planes: Sequence[PlaneRecord], made: Segmentation, source: str | os.PathLike[str], command: str = ""
+) -> Recipe:
+    """Say how planes were made that need not be in memory any more: from their records, and one of them.
+
+    Parameters
+    ----------
+    planes : sequence of PlaneRecord
+    made : Segmentation
+        One of the planes: all were made with the same parameters.
+    source, command
+        As for `recipe_of`.
+    """
     path = Path(source)
     return Recipe(
         source=str(path.resolve()) if path.exists() else str(source),
         command=command,
-        model=first.params.model,
-        fingerprint=first.model.fingerprint,
-        params=first.params,
-        compute=first.compute,
-        planes=planes,
+        model=made.params.model,
+        fingerprint=made.model.fingerprint,
+        params=made.params,
+        compute=made.compute,
+        planes=tuple(planes),
         versions=versions(),
     )
 
