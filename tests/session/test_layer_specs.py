@@ -1,7 +1,7 @@
 import numpy as np
 
 from napari_utile.engine.windows import Window
-from napari_utile.session.layer_specs import merged_features, merged_labels
+from napari_utile.session.layer_specs import merged_features, merged_labels, merged_recipes
 
 
 def test_a_result_alone_in_its_layer_keeps_its_ids():
@@ -50,3 +50,42 @@ def test_a_column_that_one_table_lacks_is_nan_there():
 def test_an_empty_table_is_replaced():
     joined = merged_features({}, {"index": np.array([1, 2]), "z": 3}, first=0, gone=np.array([], dtype=int))
     np.testing.assert_array_equal(joined["z"], [3, 3])
+
+
+def recipe(threshold, z, rows=(0, 9), inside=None):
+    plane = {"index": {"Z": z}, "region": (rows, (0, 9)), "inside": inside, "cells": z}
+    return {"parameters": {"threshold": threshold}, "planes": [plane]}
+
+
+def planes_of(recipes):
+    return [
+        (
+            each["parameters"]["threshold"],
+            [(plane["index"]["Z"], plane["region"][0]) for plane in each["planes"]],
+        )
+        for each in recipes
+    ]
+
+
+def test_planes_made_alike_share_a_recipe_and_a_plane_made_again_leaves_its_old_one():
+    kept = merged_recipes([], recipe(0.5, 0))
+    kept = merged_recipes(kept, recipe(0.3, 1))
+    kept = merged_recipes(kept, recipe(0.5, 2))
+    assert planes_of(kept) == [(0.5, [(0, (0, 9)), (2, (0, 9))]), (0.3, [(1, (0, 9))])]
+    before = planes_of(kept)
+    again = merged_recipes(kept, recipe(0.3, 0))
+    assert planes_of(again) == [(0.5, [(2, (0, 9))]), (0.3, [(1, (0, 9)), (0, (0, 9))])]
+    assert planes_of(kept) == before
+    assert planes_of(merged_recipes(merged_recipes([], recipe(0.5, 0)), recipe(0.3, 0))) == [
+        (0.3, [(0, (0, 9))])
+    ]
+
+
+def test_regions_of_one_plane_are_kept_until_a_result_covers_them():
+    kept = merged_recipes([], recipe(0.5, 0, rows=(0, 4)))
+    kept = merged_recipes(kept, recipe(0.5, 0, rows=(2, 9)))
+    assert planes_of(kept) == [(0.5, [(0, (0, 4)), (0, (2, 9))])]
+    assert planes_of(merged_recipes(kept, recipe(0.5, 0, inside=(3, 78)))) == [
+        (0.5, [(0, (0, 4)), (0, (2, 9)), (0, (0, 9))])
+    ]
+    assert planes_of(merged_recipes(kept, recipe(0.5, 0))) == [(0.5, [(0, (0, 9))])]

@@ -1,8 +1,7 @@
 import gc
 from types import SimpleNamespace
 
-import pytest
-
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session import state
 from napari_utile.session.state import Session
 
@@ -11,29 +10,17 @@ class Layer:
     """Something that can be weakly referenced, as layers can."""
 
 
-def result(nbytes=10):
-    return SimpleNamespace(nbytes=nbytes)
+def result(nbytes=10, **params):
+    made = SimpleNamespace(params=SegmentParams(**params))
+    return SimpleNamespace(nbytes=nbytes, segmentation=made)
 
 
-@pytest.mark.parametrize("name", ["model", "device", "precision"])
-def test_a_change_is_told_once_and_no_change_is_not(name):
+def test_a_change_is_told_once_and_no_change_is_not():
     session, heard = Session(), []
-    getattr(session.events, name).connect(heard.append)
-    setattr(session, name, "cpu")
-    setattr(session, name, "cpu")
-    assert heard == ["cpu"]
-
-
-def test_jobs_are_counted():
-    session, heard = Session(), []
-    session.events.jobs.connect(heard.append)
-    session.job_started()
-    session.job_started()
-    session.job_ended()
-    session.job_ended()
-    session.job_ended()
-    assert heard == [1, 2, 1, 0, 0]
-    assert session.jobs == 0
+    session.events.model.connect(heard.append)
+    session.model = "cells"
+    session.model = "cells"
+    assert heard == ["cells"]
 
 
 def test_results_are_found_by_source_and_plane():
@@ -62,6 +49,8 @@ def test_the_oldest_results_go_when_they_take_too_much_memory(monkeypatch):
     for plane in range(4):
         session.remember(layer, plane, result(10))
     assert [session.result_of(layer, plane) is not None for plane in range(4)] == [False, False, True, True]
+    assert session.params_of(layer, 0) == SegmentParams()
+    assert session.params_of(layer, 7) is None
 
 
 def test_one_result_is_kept_however_large(monkeypatch):

@@ -30,7 +30,7 @@ def instances(labels, window=None, **more):
         "cells instances",
         labels,
         "instances",
-        metadata={"recipe": {"model": "nuclei"}},
+        metadata={"recipe": {"model": "nuclei", "planes": []}},
         features={"index": index, "area": area},
         window=window,
         **more,
@@ -60,7 +60,7 @@ def test_results_lie_on_their_source_and_carry_their_recipe(viewer, source):
     layer = show(viewer, source, instances(squares(1, 2)))[0]
     np.testing.assert_allclose(layer.data_to_world((3, 4)), source.data_to_world((3, 4)))
     assert layer.units == source.units
-    assert layer.metadata[METADATA_KEY]["recipe"] == {"model": "nuclei"}
+    assert layer.metadata[METADATA_KEY]["recipe"] == {"model": "nuclei", "planes": []}
     assert layer.name == "cells instances"
     assert list(layer.features["index"]) == [1, 2]
     assert is_own(layer)

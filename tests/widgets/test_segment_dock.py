@@ -188,7 +188,6 @@ def test_cancel_leaves_the_viewer_as_it_was(viewer, dock, qtbot, image):
     assert names(viewer) == ["cells"]
     assert "Cancelled" in dock.form.status.text()
     assert not dock.form.run_bar.busy
-    assert session_of(viewer).jobs == 0
 
 
 def test_finished_tiles_of_a_cancelled_run_are_not_computed_again(viewer, dock, qtbot, image, monkeypatch):
@@ -278,6 +277,41 @@ def test_the_current_plane_of_a_stack_is_segmented_and_planes_add_up(viewer, doc
     np.testing.assert_array_equal(instances.data[1], first)
     assert instances.data[2][instances.data[2] > 0].min() > first.max()
     assert set(instances.features["z"]) == {1, 2}
+
+
+def test_each_plane_keeps_its_recipe_its_sliders_and_its_command(viewer, dock, qtbot, image, tmp_path):
+    path = tmp_path / "stack.tif"
+    write_image(path, np.stack([image, image // 2, image]), "ZYX")
+    viewer.open(str(path), plugin="napari", layer_type="image", axis_labels=("z", "y", "x"))
+
+    def at(plane, threshold):
+        viewer.dims.set_current_step(0, plane)
+        run(qtbot, dock)
+        drag(dock, "threshold", threshold)
+        settle(qtbot, dock)
+
+    for plane, threshold in enumerate((0.25, 0.75, 0.25)):
+        at(plane, threshold)
+    instances = layer_of(viewer, "instances")
+    recipes = instances.metadata[METADATA_KEY]["recipes"]
+    kept = {
+        plane["index"]["Z"]: recipe["parameters"]["instances"]["threshold"]
+        for recipe in recipes
+        for plane in recipe["planes"]
+    }
+    assert kept == {0: 0.25, 1: 0.75, 2: 0.25}
+    assert len(recipes) == 2
+    for number, recipe in enumerate(recipes):
+        file = tmp_path / f"{number}.json"
+        file.write_text(json.dumps(recipe))
+        assert main(["replay", str(file), "--image", str(path), "--quiet"]) == 0
+    for plane, threshold in ((1, 0.75), (0, 0.25)):
+        viewer.dims.set_current_step(0, plane)
+        assert dock.form.instances.value().threshold == threshold
+        dock.form.copy_command.click()
+        assert f"--threshold {threshold}" in QGuiApplication.clipboard().text()
+    settle(qtbot, dock)
+    assert instances.metadata[METADATA_KEY]["recipes"] == recipes
 
 
 def test_sliders_adjust_the_plane_that_is_shown(viewer, dock, qtbot, image):

@@ -1,6 +1,6 @@
 """Results as layer descriptions, which know neither Qt nor napari, and how a new one joins an old one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_utile.engine.windows import Window
 
-__all__ = ["LayerSpec", "merged_features", "merged_labels"]
+__all__ = ["LayerSpec", "Window", "merged_features", "merged_labels", "merged_recipes"]
 
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
@@ -32,7 +32,8 @@ class LayerSpec:
         Further layer arguments that are set when the layer is made and left to the user afterwards,
         for example ``colormap``, ``opacity``, ``visible``.
     metadata : mapping
-        Kept in the layer's metadata, for example the recipe.
+        Kept in the layer's metadata. ``recipe`` is that of the plane; the layer keeps those of all its planes
+        under ``recipes``.
     features : mapping of str to (N,) arrays, optional
         Columns of a Labels layer's feature table. The column ``index`` holds the label of each row.
         Labels with features are instances: their ids are kept distinct from those already in the layer.
@@ -122,3 +123,42 @@ def merged_features(
         below = columns[name] if name in columns else np.full(index.shape, np.nan)
         joined[name] = np.concatenate([above, below])
     return joined
+
+
+def merged_recipes(kept: Sequence[Mapping[str, Any]], new: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Add the recipe of a plane to those of the planes that a layer holds already.
+
+    Parameters
+    ----------
+    kept : sequence of recipes
+        As JSON has them, see `napari_utile.engine.provenance.recipe.Recipe.to_json`.
+    new : recipe
+        Of the result that is written now.
+
+    Returns
+    -------
+    list of recipes
+        Each can be replayed. What was made with the same model and parameters is one recipe of several planes;
+        what the new result covers is left out.
+    """
+    recipes: list[dict[str, Any]] = []
+    for recipe in (*kept, new):
+        planes = list(recipe["planes"])
+        if recipe is not new:
+            planes = [plane for plane in planes if not any(_covers(one, plane) for one in new["planes"])]
+        alike = next((one for one in recipes if {**one, "planes": ()} == {**recipe, "planes": ()}), None)
+        if alike is not None:
+            alike["planes"] += planes
+        elif planes:
+            recipes.append({**recipe, "planes": planes})
+    return recipes
+
+
+def _covers(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether one record of a plane replaces all that another one made."""
+    inside = zip(new["region"], old["region"], strict=True)
+    return (
+        new["index"] == old["index"]
+        and new["inside"] in (None, old["inside"])
+        and all(there[0] <= part[0] and part[1] <= there[1] for there, part in inside)
+    )

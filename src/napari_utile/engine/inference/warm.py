@@ -22,16 +22,13 @@ def warm_network(model: Model, compute: Compute) -> Network:
     The `MOST_WARM` networks used last stay in memory; `forget_networks` gives it back.
     """
     key = (model.fingerprint, *compute.key)
-    with _lock:
-        if key in _warm:
-            _warm.move_to_end(key)
-            return _warm[key]
-    network = fused(model.network, compute.device, compute.dtype)
-    with _lock:
-        _warm[key] = network
+    with _lock:  # also while one is made: two jobs that want the same must not make it twice
+        if key not in _warm:
+            _warm[key] = fused(model.network, compute.device, compute.dtype)
+        _warm.move_to_end(key)
         while len(_warm) > MOST_WARM:
             _warm.popitem(last=False)
-    return network
+        return _warm[key]
 
 
 def forget_networks() -> None:

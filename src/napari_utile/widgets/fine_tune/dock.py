@@ -119,7 +119,6 @@ class FineTuneDock(NarrowDock):
     def _start(self, request: FineTuneRequest, source: Any, folder: Path) -> None:
         self._source, self._folder = source, folder
         self.form.unfinished.clear()
-        self._session.job_started()
         self.form.status.say(annotation_warning(request))
         self.form.set_running(True)
         self.form.run_bar.set_busy("preparing…")
@@ -196,7 +195,6 @@ class FineTuneDock(NarrowDock):
 
     def _end(self) -> None:
         self.learning.stop()
-        self._session.job_ended()
         self.form.set_running(False)
 
     def let_go(self) -> bool:

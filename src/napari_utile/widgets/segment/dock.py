@@ -70,7 +70,7 @@ class SegmentDock(NarrowDock):
         form.source.changed.connect(self._source_changed)
         form.region.changed.connect(self._choice_changed)
         form.diameter.changed.connect(self._choice_changed)
-        form.compute.changed.connect(self._compute_changed)
+        form.compute.changed.connect(self._choice_changed)
         form.instances.changed.connect(self._adjust)
         form.more_instances.changed.connect(self._adjust)
         form.weight_map.toggled.connect(self._weight_map_toggled)
@@ -83,7 +83,7 @@ class SegmentDock(NarrowDock):
         self._connections.connect(session.events.models_changed, self._list_models)
         self._connections.connect(session.events.instances_offered, self._take_instances)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
-        self._connections.connect(self._viewer.dims.events.current_step, self._choice_changed)
+        self._connections.connect(self._viewer.dims.events.current_step, self._plane_changed)
         self._connections.connect(session.events.closed, self._drop_jobs)
 
     # What is to be done, captured now.
@@ -114,7 +114,6 @@ class SegmentDock(NarrowDock):
         self._estimate.drop()
         self._adjustments.drop()  # its answer would come after the new one
         self._running_on = source
-        self._session.job_started()
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
         self._job = run_job(
@@ -158,7 +157,7 @@ class SegmentDock(NarrowDock):
         layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
         if first:
             self._viewer.layers.selection.active = layers[-1]
-        self.form.show_result(result)
+        self.form.show_result(self._current_result())
         self._weight_map.follow(source, result)
 
     def _fail(self, error: Exception) -> None:
@@ -171,7 +170,6 @@ class SegmentDock(NarrowDock):
 
     def _end_job(self) -> None:
         self._running_on = None
-        self._session.job_ended()
         self.form.run_bar.set_idle()
         if self._preview is not None:
             self._preview.remove()
@@ -248,11 +246,11 @@ class SegmentDock(NarrowDock):
         layer = self.form.source.layer
         self.form.region.set_source_layer(layer)
         self.form.set_has_image(layer is not None)
-        self._choice_changed()
+        self._plane_changed()
 
-    def _compute_changed(self) -> None:
-        compute = self.form.compute.value()
-        self._session.device, self._session.precision = compute.device, compute.precision
+    def _plane_changed(self, _: object = None) -> None:
+        source = self._on_screen()
+        self._values.show_result(None if source is None else self._session.params_of(*source))
         self._choice_changed()
 
     def _choice_changed(self, _: object = None) -> None:
@@ -260,17 +258,20 @@ class SegmentDock(NarrowDock):
         self.form.show_result(self._current_result())
         self._estimate.follow()
 
-    def _current_result(self) -> SegmentResult | None:
-        """Return the result of the plane that is on screen, if there is one."""
+    def _on_screen(self) -> tuple[Any, tuple[int, ...]] | None:
+        """Return the image and which plane of it is on screen, None where there is none."""
         layer = self.form.source.layer
         if layer is None:
             return None
         try:
-            key = place_of(layer, self._viewer, self.form.source.channel_axis).key
+            return layer, place_of(layer, self._viewer, self.form.source.channel_axis).key
         except ValueError:
             return None
-        result: SegmentResult | None = self._session.result_of(layer, key)
-        return result
+
+    def _current_result(self) -> SegmentResult | None:
+        """Return the result of the plane that is on screen, if there is one."""
+        source = self._on_screen()
+        return None if source is None else self._session.result_of(*source)
 
     def _model_known(self, name: str, model: "Model") -> None:
         if name == self._session.model:

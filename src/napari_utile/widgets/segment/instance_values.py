@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.segment_params import suggested_instances
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.session.state import Session
 from napari_utile.widgets.segment.form import SegmentForm
 
@@ -60,6 +60,14 @@ class InstanceValues:
     def are_the_users(self) -> None:
         """Keep what the form shows from now on, until another model is chosen."""
         self._shown_for, self._card = self._session.model, None
+
+    def show_result(self, params: SegmentParams | None) -> None:
+        """Show how the result on screen was made, if the chosen model made it."""
+        if params is None or params.instances is None or params.model != self._session.model:
+            return
+        if self._shown_for != self._session.model or params.instances != self.read():
+            self._form.show_instances(params.instances)
+            self.are_the_users()
 
     def show_suggestion(self, name: str, model: "Model") -> None:
         """Show what a model suggests, once, if it is still the chosen one; and anew when its file was made anew."""

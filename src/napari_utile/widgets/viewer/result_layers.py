@@ -14,7 +14,7 @@ from qtpy.QtCore import QTimer
 
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.windows import Window
-from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels
+from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
 
 if TYPE_CHECKING:
@@ -195,7 +195,11 @@ def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
                 shown.hashes[key] = _hash(layer, place)
             if hasattr(layer, "_reset_history"):
                 layer._reset_history()  # its steps hold pixels of the labels that were here before
-        layer.metadata = {**layer.metadata, METADATA_KEY: {"role": spec.role, **spec.metadata}}
+        own = {"role": spec.role, **spec.metadata}
+        if "recipe" in spec.metadata:
+            before = layer.metadata.get(METADATA_KEY, {}).get("recipes", ())
+            own["recipes"] = merged_recipes(before, spec.metadata["recipe"])
+        layer.metadata = {**layer.metadata, METADATA_KEY: own}
         layer.refresh(thumbnail=False, highlight=False, extent=False)
     finally:
         shown.writing = False
