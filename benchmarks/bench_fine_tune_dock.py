@@ -42,7 +42,7 @@ def main() -> None:
     cells = simulate("clustered_nuclei", height=SIZE, width=SIZE, cells=CELLS, seed=0)
     viewer.add_image(cells.image, name="cells")
     viewer.add_labels(cells.labels, name="painted")
-    dock.form.params.field("minutes").set_value(args.seconds / 60)
+    dock.form.params["minutes"].value = args.seconds / 60
     dock.form.watch.setChecked(args.watch)
     wait_until(lambda: False, 2)
 

@@ -74,7 +74,7 @@ def main() -> None:
     print(f"drawn by {gl.glGetParameter(gl.GL_RENDERER)}")
     print(f"{'':14}{'in the worker':>20}{'in the layers':>20}{'on screen':>20}")
     for name, values in MOVES.items():
-        box = dock.form.instances.field(name).box
+        box = dock.form.instances[name].box
         in_layers, on_screen = [], []
         for value in values:
             QTest.qWait(50)

@@ -85,7 +85,7 @@ def learn(viewer: napari.Viewer, data: Path, minutes: float) -> str:
         edge_width=3,
     )
     form.complete.setCurrentIndex(form.complete.findData("boxes"))
-    form.params.field("minutes").set_value(minutes)
+    form.params["minutes"].value = minutes
     viewer.reset_view()
     settle(1)
     print(

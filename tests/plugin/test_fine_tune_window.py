@@ -45,7 +45,7 @@ def test_painted_cells_teach_a_model_that_the_segment_dock_then_uses(make_napari
         paint_stroke(viewer, middle + QPoint(shift, -40), middle + QPoint(shift, 40))
     assert set(np.unique(labels.data)) == {0, 1, 2, 3}
 
-    dock.form.params.field("minutes").set_value(0.03)
+    dock.form.params["minutes"].value = 0.03
     click(dock.form.run_bar.run_button)
     qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
     assert dock.form.result.isVisible(), dock.form.status.text()

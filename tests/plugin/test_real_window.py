@@ -87,7 +87,7 @@ def test_dragging_the_threshold_follows_on_the_canvas(viewer, dock, qtbot, image
     run(qtbot, dock)
     instances = viewer.layers["nuclei instances"]
     before = np.count_nonzero(instances.data)
-    drag_slider(dock.form.instances.field("threshold").slider, 0.85)
+    drag_slider(dock.form.instances["threshold"].slider, 0.85)
     qtbot.waitUntil(lambda: not dock._adjustments.running, timeout=WAIT)
     assert dock.form.instances.value().threshold > 0.7
     assert 0 < np.count_nonzero(instances.data) < before
@@ -95,7 +95,7 @@ def test_dragging_the_threshold_follows_on_the_canvas(viewer, dock, qtbot, image
 
 def test_cancel_is_heard_while_tiles_come_in(viewer, dock, qtbot, image):
     viewer.add_image(np.tile(image, (4, 4)), name="large")
-    dock.form.compute.field("tile").set_value(64)
+    dock.form.compute["tile"].value = 64
     click(dock.form.run_bar.run_button)
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=WAIT)
     assert "left" in dock.form.run_bar.bar.format() or "tiles" in dock.form.run_bar.bar.format()
@@ -138,8 +138,8 @@ def test_a_line_drawn_across_a_cell_sets_the_diameter(viewer, dock, qtbot, image
     zoom = viewer.scene.camera.zoom
     middle = QPoint(canvas_of(viewer).width() // 2, canvas_of(viewer).height() // 2)
     drag_on_canvas(viewer, middle, middle + QPoint(0, round(30 * zoom)))
-    qtbot.waitUntil(lambda: dock.form.diameter.value() is not None, timeout=5000)
-    assert dock.form.diameter.value() == pytest.approx(30, abs=3)
+    qtbot.waitUntil(lambda: dock.form.diameter.value is not None, timeout=5000)
+    assert dock.form.diameter.value == pytest.approx(30, abs=3)
     assert [layer.name for layer in viewer.layers] == ["nuclei"]
 
 
@@ -168,7 +168,7 @@ def test_the_command_lands_on_the_clipboard_and_the_table_opens(viewer, dock, qt
 
 def test_closing_the_window_while_it_runs_ends_the_job(viewer, dock, qtbot, image):
     viewer.add_image(np.tile(image, (4, 4)), name="large")
-    dock.form.compute.field("tile").set_value(64)
+    dock.form.compute["tile"].value = 64
     click(dock.form.run_bar.run_button)
     job = dock._job
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=WAIT)

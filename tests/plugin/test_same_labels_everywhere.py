@@ -58,9 +58,9 @@ def test_dock_command_and_python_agree(viewer, qtbot, image_file, tmp_path, opti
     def adjust(dock):
         for name, value in options.items():
             if name == "diameter":
-                dock.form.diameter.set_value(value)
+                dock.form.diameter.value = value
             else:
-                dock.form.instances.field(name).box.setValue(value)
+                dock.form.instances[name].value = value
 
     dock, layer = in_the_dock(viewer, qtbot, image_file, adjust)
     dock.copy_command()
@@ -75,8 +75,8 @@ def test_dock_command_and_python_agree(viewer, qtbot, image_file, tmp_path, opti
 
 def test_a_slider_moved_afterwards_gives_what_a_new_run_would(viewer, qtbot, image_file, tmp_path):
     dock, layer = in_the_dock(viewer, qtbot, image_file)
-    dock.form.instances.field("threshold").box.setValue(0.3)
-    dock.form.instances.field("split").box.setValue(0.4)
+    dock.form.instances["threshold"].value = 0.3
+    dock.form.instances["split"].value = 0.4
     qtbot.waitUntil(lambda: not dock._adjustments.running, timeout=30_000)
     by_python = napari_utile.segment(tifffile.imread(image_file), threshold=0.3, split=0.4).labels
     np.testing.assert_array_equal(layer.data, by_python)
@@ -85,9 +85,7 @@ def test_a_slider_moved_afterwards_gives_what_a_new_run_would(viewer, qtbot, ima
 
 
 def test_tile_size_does_not_change_the_labels_of_the_dock(viewer, qtbot, image_file):
-    _, layer = in_the_dock(
-        viewer, qtbot, image_file, lambda dock: dock.form.compute.field("tile").set_value(48)
-    )
+    _, layer = in_the_dock(viewer, qtbot, image_file, lambda dock: dock.form.compute["tile"].set_value(48))
     np.testing.assert_array_equal(layer.data, napari_utile.segment(tifffile.imread(image_file)).labels)
 
 

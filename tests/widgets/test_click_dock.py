@@ -529,7 +529,7 @@ def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch
     qtbot.addWidget(segment)
     if kind == "rescaled":
         for form in (segment.form, clicker.form):
-            form.diameter.set_value(15.0)
+            form.compute["diameter"].value = 15.0
     segment.run()
     qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
     monkeypatch.setattr(probability_field, "run_tile", lambda *_: pytest.fail("computed again"))

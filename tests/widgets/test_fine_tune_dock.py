@@ -38,7 +38,7 @@ def viewer():
 def dock(viewer, qtbot):
     dock = FineTuneDock(viewer)
     qtbot.addWidget(dock)
-    dock.form.params.field("minutes").set_value(0.02)
+    dock.form.params["minutes"].value = 0.02
     return dock
 
 
@@ -60,7 +60,7 @@ def unfinished():
 @pytest.fixture
 def interrupted(qtbot, viewer, dock, annotated):
     """A training whose viewer was closed under way; gives how many steps it took."""
-    dock.form.params.field("minutes").set_value(60)
+    dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 1, timeout=WAIT)
     job, steps = dock._job, dock.form.plot.steps
@@ -155,7 +155,7 @@ def test_a_model_that_is_not_better_is_kept_only_on_purpose(dock, qtbot, annotat
 
 
 def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
-    dock.form.params.field("minutes").set_value(60)
+    dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
     dock.cancel()
@@ -167,7 +167,7 @@ def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
 
 
 def test_stop_keeps_the_best_so_far(dock, qtbot, annotated):
-    dock.form.params.field("minutes").set_value(60)
+    dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
     dock.form.stop.click()
@@ -176,7 +176,7 @@ def test_stop_keeps_the_best_so_far(dock, qtbot, annotated):
 
 
 def test_a_paused_training_stands_still_and_goes_on(dock, qtbot, annotated):
-    dock.form.params.field("minutes").set_value(60)
+    dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
     dock.form.pause.click()
@@ -192,7 +192,7 @@ def test_a_paused_training_stands_still_and_goes_on(dock, qtbot, annotated):
 
 
 def test_the_prediction_in_view_is_shown_while_it_learns_and_taken_away(viewer, dock, qtbot, annotated):
-    dock.form.params.field("minutes").set_value(60)
+    dock.form.params["minutes"].value = 60
     dock.learning.timer.setInterval(50)
     dock.run()
     qtbot.waitUntil(lambda: "learning" in [layer.name for layer in viewer.layers], timeout=WAIT)
@@ -221,7 +221,7 @@ def test_the_preview_follows_to_another_part_of_the_image_in_the_same_layer(view
 
 
 def test_layers_may_go_and_models_may_change_while_it_trains(viewer, dock, qtbot, annotated):
-    dock.form.params.field("minutes").set_value(0.05)
+    dock.form.params["minutes"].value = 0.05
     dock.learning.timer.setInterval(50)
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
@@ -232,7 +232,7 @@ def test_layers_may_go_and_models_may_change_while_it_trains(viewer, dock, qtbot
 
 
 def test_closing_the_session_ends_the_training(viewer, dock, qtbot, annotated):
-    dock.form.params.field("minutes").set_value(60)
+    dock.form.params["minutes"].value = 60
     dock.run()
     job = dock._job
     session_of(viewer).close()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from qtpy.QtCore import QLocale, Qt
 from qtpy.QtTest import QTest
 
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox, read_number
 
@@ -97,10 +97,11 @@ def test_a_box_without_a_number_shows_its_word(qtbot, country):
 
 
 def test_every_field_of_a_form_is_such_a_box(qtbot, country):
-    form = Form(SegmentParams())
+    form = Form(FineTuneParams(), ("minutes", "held_out", "scale", "seed")).native
     qtbot.addWidget(form)
     form.show()
     from qtpy.QtWidgets import QAbstractSpinBox
 
     boxes = form.findChildren(QAbstractSpinBox)
+    assert len(boxes) == 4
     assert all(isinstance(box, NumberBox | WholeNumberBox) for box in boxes)

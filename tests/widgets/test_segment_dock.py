@@ -79,7 +79,7 @@ def labels_of(viewer):
 
 def drag(dock, name, value):
     """Change a parameter as a user does."""
-    dock.form.instances.field(name).box.setValue(value)
+    dock.form.instances[name].value = value
 
 
 def test_without_an_image_the_dock_says_what_to_do(dock):
@@ -124,7 +124,7 @@ def test_the_cost_is_said_before_it_runs(viewer, dock, qtbot, image):
 
 def test_results_appear_tile_by_tile_and_the_preview_goes_away(viewer, dock, qtbot, image):
     viewer.add_image(image, name="cells")
-    dock.form.compute.field("tile").set_value(16)
+    dock.form.compute["tile"].value = 16
     seen = []
     viewer.layers.events.inserted.connect(lambda event: seen.append(event.value.name))
     run(qtbot, dock)
@@ -180,7 +180,7 @@ def test_the_recipe_follows_the_sliders(viewer, dock, qtbot, image):
 
 def test_cancel_leaves_the_viewer_as_it_was(viewer, dock, qtbot, image):
     viewer.add_image(np.tile(image, (4, 4)), name="cells")
-    dock.form.compute.field("tile").set_value(16)
+    dock.form.compute["tile"].value = 16
     dock.run()
     qtbot.waitUntil(lambda: "cells probability (running)" in names(viewer), timeout=WAIT)
     qtbot.mouseClick(dock.form.run_bar.cancel_button, Qt.MouseButton.LeftButton)
@@ -194,7 +194,7 @@ def test_finished_tiles_of_a_cancelled_run_are_not_computed_again(viewer, dock, 
     import napari_utile.engine.inference.predict as predict
 
     viewer.add_image(np.tile(image, (2, 2)), name="cells")
-    dock.form.compute.field("tile").set_value(64)
+    dock.form.compute["tile"].value = 64
     dock.run()
     qtbot.waitUntil(lambda: "cells probability (running)" in names(viewer), timeout=WAIT)
     dock.cancel()
@@ -210,7 +210,7 @@ def test_finished_tiles_of_a_cancelled_run_are_not_computed_again(viewer, dock, 
 
 def test_the_source_removed_while_running_stops_the_run(viewer, dock, qtbot, image):
     source = viewer.add_image(np.tile(image, (4, 4)), name="cells")
-    dock.form.compute.field("tile").set_value(16)
+    dock.form.compute["tile"].value = 16
     dock.run()
     qtbot.waitUntil(lambda: "cells probability (running)" in names(viewer), timeout=WAIT)
     viewer.layers.remove(source)
@@ -220,7 +220,7 @@ def test_the_source_removed_while_running_stops_the_run(viewer, dock, qtbot, ima
 
 def test_the_preview_removed_by_the_user_does_not_disturb_the_run(viewer, dock, qtbot, image):
     viewer.add_image(np.tile(image, (2, 2)), name="cells")
-    dock.form.compute.field("tile").set_value(32)
+    dock.form.compute["tile"].value = 32
     dock.run()
     qtbot.waitUntil(lambda: "cells probability (running)" in names(viewer), timeout=WAIT)
     viewer.layers.remove("cells probability (running)")
@@ -233,7 +233,7 @@ def test_the_viewer_closed_while_running_leaves_nothing_behind(make_napari_viewe
     dock = SegmentDock(viewer)
     viewer.window.add_dock_widget(dock)
     viewer.add_image(np.tile(image, (4, 4)))
-    dock.form.compute.field("tile").set_value(16)
+    dock.form.compute["tile"].value = 16
     dock.run()
     job = dock._job
     session = session_of(viewer)
@@ -248,7 +248,7 @@ def test_a_closed_dock_stops_its_job_and_can_be_opened_again(make_napari_viewer,
     viewer.add_image(np.tile(image, (4, 4)), name="cells")
     dock = SegmentDock(viewer)
     held = viewer.window.add_dock_widget(dock)
-    dock.form.compute.field("tile").set_value(16)
+    dock.form.compute["tile"].value = 16
     dock.run()
     job = dock._job
     viewer.window.remove_dock_widget(held)
@@ -549,7 +549,7 @@ def test_the_command_is_copied(viewer, dock, qtbot, image):
     viewer.add_image(image, name="cells")
     qtbot.waitUntil(lambda: "take" in dock.form.estimate.text(), timeout=WAIT)
     drag(dock, "threshold", 0.25)
-    dock.form.diameter.set_value(30)
+    dock.form.diameter.value = 30
     qtbot.mouseClick(dock.form.copy_command, Qt.MouseButton.LeftButton)
     command = QGuiApplication.clipboard().text()
     assert command.startswith("utile segment IMAGE.tif -o ")
@@ -563,7 +563,7 @@ def test_the_diameter_is_measured_by_a_line(viewer, dock, qtbot, image):
     dock.form.measure_diameter.click()
     shapes = viewer.layers["diameter of a cell"]
     shapes.add([[10, 10], [10, 34]], shape_type="line")
-    qtbot.waitUntil(lambda: dock.form.diameter.value() == 24)
+    qtbot.waitUntil(lambda: dock.form.diameter.value == 24)
     assert names(viewer) == ["cells"]
 
 

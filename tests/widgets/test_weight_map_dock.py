@@ -164,12 +164,12 @@ def test_distances_are_shown_up_to_the_reach(viewer, make_dock, qtbot, term):
 def test_the_sliders_change_the_map_at_once(viewer, make_dock):
     viewer.add_labels(two_cells())
     dock = make_dock(viewer)
-    slider = dock.form.main.field("w0").slider
+    slider = dock.form.main["w0"].slider
     slider.setValue(slider.maximum())
     assert_shows_border_of(dock, two_cells(), w0=50)
     assert tuple(dock.follower.overlay.layer.contrast_limits) == (0, 50)
     assert dock.form.legend.limits == (0, 50)
-    slider = dock.form.main.field("sigma").slider
+    slider = dock.form.main["sigma"].slider
     for position in (slider.maximum(), slider.minimum()):
         slider.setValue(position)
         assert_shows_border_of(dock, two_cells(), w0=50, sigma=dock.form.params().sigma)
@@ -365,7 +365,7 @@ def test_the_copied_command_names_the_parameters(viewer, make_dock, qtbot):
 
     viewer.add_labels(two_cells())
     dock = make_dock(viewer)
-    dock.form.main.field("sigma").slider.setValue(1000)
+    dock.form.main["sigma"].slider.setValue(1000)
     dock.copy_command()
     assert QGuiApplication.clipboard().text() == (
         "utile weight-map LABELS.tif -o weights.tif --term border --sigma 20.0"

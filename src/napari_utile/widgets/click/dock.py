@@ -70,7 +70,6 @@ class ClickDock(NarrowDock):
         form.source.changed.connect(self._image_changed)
         form.target.layer_changed.connect(self.aims.forget)
         form.instances.changed.connect(self._instances_changed)
-        form.diameter.changed.connect(self.aims.forget)
         form.compute.changed.connect(self.aims.forget)
         form.overwrite.clicked.connect(self.aims.forget)
         self.aims.target_made.connect(form.target.set_layer)
@@ -180,9 +179,7 @@ class ClickDock(NarrowDock):
             getattr(layer, name)()
 
     def _settings(self) -> ClickSettings:
-        params = replace(
-            self.form.compute.value(), model=self._session.model, diameter=self.form.diameter.value()
-        )
+        params = replace(self.form.compute.value(), model=self._session.model)
         own = self.form.instances.value() if self._suggested_by == self._session.model else None
         return ClickSettings(params, own, self.form.overwrite.isChecked())
 

@@ -18,10 +18,9 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.state import Session
-from napari_utile.widgets.parts.forms import Form, NumberField
+from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.model_picker import ModelPicker
 from napari_utile.widgets.parts.number_box import NumberBox
@@ -113,10 +112,9 @@ class ClickForm(QWidget):
         self.instances = Form(
             InstanceParams(), ("threshold", "split", "minimum_size"), slide={"minimum_size": (0, 500)}
         )
-        parameter = next(each for each in describe(SegmentParams) if each.name == "diameter")
-        self.diameter = NumberField(parameter, none_text="as in the image")
-        self.diameter.setToolTip(parameter.bounds.help)
-        self.compute = Form(SegmentParams(), ("device", "precision"))
+        self.compute = Form(
+            SegmentParams(), ("diameter", "device", "precision"), none_text={"diameter": "as in the image"}
+        )
         self.overwrite = QCheckBox("New cells may overwrite others")
         self.overwrite.setToolTip("Otherwise a new cell takes only pixels without a label.")
         self.cell = QLabel()
@@ -149,12 +147,8 @@ class ClickForm(QWidget):
         inside = QWidget()
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.instances)
-        diameter = QFormLayout()
-        diameter.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        diameter.addRow("Cell diameter", self.diameter)
-        rows.addLayout(diameter)
-        rows.addWidget(self.compute)
+        rows.addWidget(self.instances.native)
+        rows.addWidget(self.compute.native)
         rows.addWidget(self.overwrite)
         more.setContent(inside)
         more.collapse(animate=False)

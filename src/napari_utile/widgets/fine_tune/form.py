@@ -145,7 +145,7 @@ class FineTuneForm(QWidget):
         inside = QWidget()
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.more_params)
+        rows.addWidget(self.more_params.native)
         rows.addWidget(self.copy_command)
         more.setContent(inside)
         more.collapse(animate=False)
@@ -161,7 +161,7 @@ class FineTuneForm(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.pairs)
         layout.addLayout(where)
-        layout.addWidget(self.params)
+        layout.addWidget(self.params.native)
         layout.addWidget(more)
         layout.addWidget(self.watch)
         advice = QHBoxLayout()
@@ -171,7 +171,7 @@ class FineTuneForm(QWidget):
         for part in (self.run_bar, self._busy, self.plot, self.progress, self.result):
             layout.addWidget(part)
         layout.addStretch(1)
-        align_labels(top, where, self.params.layout())
+        align_labels(top, where, self.params.rows)
         self._annotation_chosen()
 
     def _annotation_chosen(self) -> None:
@@ -185,7 +185,7 @@ class FineTuneForm(QWidget):
         """Show the buttons that go with a training under way, and lock what it was made of."""
         self._busy.setVisible(running)
         self.pause.setText("Pause")
-        for widget in (self.start, self.pairs, self.complete, self.params, self.more_params):
+        for widget in (self.start, self.pairs, self.complete, self.params.native, self.more_params.native):
             widget.setEnabled(not running)
         if running:
             self.result.hide()

@@ -1,31 +1,21 @@
-"""Forms made from parameter dataclasses: names, bounds and help come from the fields' `Bounds`."""
+"""Forms made from parameter dataclasses: magicgui widgets with names, bounds and help from the fields' `Bounds`."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, get_origin
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import (
-    QAbstractSpinBox,
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLayout,
-    QLineEdit,
-    QSizePolicy,
-    QSlider,
-    QWidget,
-)
+from magicgui.widgets import CheckBox, ComboBox, Container, create_widget
+from magicgui.widgets.bases import BaseValueWidget, ValuedContainerWidget
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFormLayout, QLabel, QLayout, QSizePolicy, QSlider
 
 from napari_utile.engine.parameters import Parameter, describe
 from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
 
-__all__ = ["Form", "NumberField", "align_labels", "narrow"]
+__all__ = ["Form", "Number", "align_labels", "narrow"]
 
-_SLIDER_STEPS = 1000
+_POSITIONS = 1000
+"""Places of a slider."""
 
 
 def narrow(combo: QComboBox) -> QComboBox:
@@ -38,116 +28,100 @@ def narrow(combo: QComboBox) -> QComboBox:
 
 def align_labels(*layouts: QLayout | None) -> None:
     """Give the labels of several form layouts one width, so that their fields stand below each other."""
-    labels = []
+    labels: list[Any] = []
     for layout in layouts:
-        if not isinstance(layout, QFormLayout):
-            continue
-        for row in range(layout.rowCount()):
-            item = layout.itemAt(row, QFormLayout.ItemRole.LabelRole)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                labels.append(widget)
+        if isinstance(layout, QFormLayout):
+            role = QFormLayout.ItemRole.LabelRole
+            items = [layout.itemAt(row, role) for row in range(layout.rowCount())]
+            labels += [item.widget() for item in items if item is not None and item.widget() is not None]
     width = max((label.sizeHint().width() for label in labels), default=0)
     for label in labels:
         label.setMinimumWidth(width)
 
 
-class NumberField(QWidget):
-    """A spin box, with a slider beside it where a range to slide over is given.
+class Number(ValuedContainerWidget[Any]):
+    """A box for a number, behind a slider where there is a range to slide over.
 
     Parameters
     ----------
     parameter : Parameter
         An int or float parameter, perhaps optional.
     slide : (float, float), optional
-        Range of the slider; the spin box still takes everything within the bounds.
+        Range of the slider; the box still takes everything within the bounds.
     none_text : str
-        What an optional field shows for None.
+        What an optional field shows for None, which is one step below its bounds.
+
+    Attributes
+    ----------
+    box : NumberBox or WholeNumberBox
+        magicgui's own boxes show neither a unit nor a word for None, and know one decimal mark only.
+    slider : QSlider or None
     """
 
-    changed = Signal()
-
     def __init__(
-        self,
-        parameter: Parameter,
-        slide: tuple[float, float] | None = None,
-        none_text: str = "automatic",
-        parent: QWidget | None = None,
+        self, parameter: Parameter, slide: tuple[float, float] | None = None, none_text: str = "automatic"
     ) -> None:
-        super().__init__(parent)
-        self._optional = parameter.optional
-        whole = parameter.kind is int
-        bounds = parameter.bounds
-        low = bounds.minimum if bounds.minimum is not None else -1e9
-        high = bounds.maximum if bounds.maximum is not None else 1e9
+        super().__init__(
+            layout="horizontal",
+            labels=False,
+            name=parameter.name,
+            label=parameter.label,
+            tooltip=parameter.bounds.help,
+        )
+        self.margins = (0, 0, 0, 0)
+        bounds, whole = parameter.bounds, parameter.kind is int
         step = bounds.step or (1 if whole else 0.1)
-        self._none = low - step  # a value below the bounds stands for None
-        self.box: WholeNumberBox | NumberBox = WholeNumberBox() if whole else NumberBox()
-        convert: Callable[[float], Any] = int if whole else float
+        low = -1e9 if bounds.minimum is None else bounds.minimum
+        high = 1e9 if bounds.maximum is None else bounds.maximum
+        self._none = low - step if parameter.optional else None
+        self.box: Any = WholeNumberBox() if whole else NumberBox()
         if isinstance(self.box, NumberBox):
             self.box.setDecimals(max(_decimals(step), _decimals(low)))
-        if self._optional:
-            self.box.setSpecialValueText(none_text)
-        self.box.setRange(convert(self._none if self._optional else low), convert(high))
-        self.box.setSingleStep(convert(step))
-        if bounds.unit:
-            self.box.setSuffix(f" {bounds.unit}")
+        self.box.setRange(*map(parameter.kind, (low if self._none is None else self._none, high)))
+        self.box.setSingleStep(parameter.kind(step))
+        self.box.setSpecialValueText(none_text if parameter.optional else "")
+        self.box.setSuffix(f" {bounds.unit}" if bounds.unit else "")
         self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-        self.box.valueChanged.connect(self._box_changed)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self.box.valueChanged.connect(self._typed)
         self.slider: QSlider | None = None
-        if slide is not None and not self._optional:
+        if slide is not None and not parameter.optional:
             self._slide = slide
             self.slider = QSlider(Qt.Orientation.Horizontal)
-            self.slider.setRange(0, _SLIDER_STEPS)
+            self.slider.setRange(0, _POSITIONS)
             self.slider.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            self.slider.valueChanged.connect(self._slider_changed)
+            self.slider.valueChanged.connect(self._slid)
             self.box.setFixedWidth(72)
-            layout.addWidget(self.slider, 1)
-        layout.addWidget(self.box, 0 if self.slider else 1)
+        for widget in filter(None, (self.slider, self.box)):
+            widget.setToolTip(bounds.help)
+            self.native.layout().addWidget(widget, 0 if self.slider and widget is self.box else 1)
 
-    def value(self) -> Any:
+    def get_value(self) -> Any:
         """Return the number, or None."""
         value = self.box.value()
-        return None if self._optional and value <= self._none else value
+        return None if self._none is not None and value <= self._none else value
 
     def set_value(self, value: Any) -> None:
-        """Show a number, or None; emits nothing."""
-        with QSignalBlocker(self.box):
-            self.box.setValue(self._none if value is None else value)  # type: ignore[arg-type]
-        self._move_slider()
+        """Show a number, or None."""
+        self.box.setValue(self._none if value is None else value)
 
-    def _box_changed(self) -> None:
-        self._move_slider()
-        self.changed.emit()
-
-    def _move_slider(self) -> None:
+    def _typed(self) -> None:
         if self.slider is not None:
             low, high = self._slide
             with QSignalBlocker(self.slider):
-                self.slider.setValue(round((self.box.value() - low) / (high - low) * _SLIDER_STEPS))
+                self.slider.setValue(round((self.box.value() - low) / (high - low) * _POSITIONS))
+        self.changed.emit(self.value)
 
-    def _slider_changed(self, position: int) -> None:
+    def _slid(self, position: int) -> None:
         low, high = self._slide
         step = self.box.singleStep()
-        value = round((low + (high - low) * position / _SLIDER_STEPS) / step) * step
-        if value != self.box.value():
-            with QSignalBlocker(self.box):
-                self.box.setValue(value if isinstance(self.box, NumberBox) else round(value))  # type: ignore[arg-type]
-            self.changed.emit()
+        value = round((low + (high - low) * position / _POSITIONS) / step) * step
+        with QSignalBlocker(self.box):
+            self.box.setValue(value)
+        self.changed.emit(self.value)
 
 
-@dataclass(frozen=True)
-class _Field:
-    widget: QWidget
-    get: Callable[[], Any]
-    set: Callable[[Any], None]
-    label: QLabel | None
-
-
-class Form(QWidget):
+class Form(Container[BaseValueWidget[Any]]):
     """Rows for the fields of a parameter dataclass.
 
     Parameters
@@ -166,11 +140,10 @@ class Form(QWidget):
 
     Attributes
     ----------
-    changed : Signal
+    changed : psygnal.Signal
         Emitted when the user changed a value; not by `set_value`.
+    rows : QFormLayout
     """
-
-    changed = Signal()
 
     def __init__(
         self,
@@ -179,24 +152,31 @@ class Form(QWidget):
         slide: Mapping[str, tuple[float, float]] | None = None,
         none_text: Mapping[str, str] | None = None,
         sliders: bool = True,
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
         self._params = params
         described = {parameter.name: parameter for parameter in describe(type(params))}
         if names is None:
             names = [name for name, parameter in described.items() if not parameter.bounds.advanced]
-        layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
-        self._layout = layout
-        self._fields: dict[str, _Field] = {}
+        widgets = []
         for name in names:
             parameter = described[name]
             range_ = (slide or {}).get(name) or _whole_range(parameter)
-            none = (none_text or {}).get(name, "automatic")
-            self._fields[name] = self._make(parameter, range_ if sliders else None, none)
+            widgets.append(
+                _field(parameter, range_ if sliders else None, (none_text or {}).get(name, "automatic"))
+            )
+        super().__init__(widgets=widgets, labels=False)
+        self.margins = (0, 0, 0, 0)
+        # Qt's own form: its labels stay aligned when a theme changes their size.
+        self.rows = QFormLayout()
+        self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.native.layout().addLayout(self.rows)
+        for field in widgets:
+            if isinstance(field, CheckBox):
+                self.rows.addRow(field.native)
+                continue
+            label = QLabel(field.label)
+            label.setToolTip(field.tooltip)
+            self.rows.addRow(label, field.native)
         self.set_value(params)
 
     def value(self) -> Any:
@@ -207,65 +187,28 @@ class Form(QWidget):
         ValueError
             If a value is out of bounds, for example in a text field.
         """
-        return dataclasses.replace(
-            self._params, **{name: field.get() for name, field in self._fields.items()}
-        )
+        return dataclasses.replace(self._params, **{field.name: field.value for field in self})
 
     def set_value(self, params: Any) -> None:
         """Show the values of `params`; emits nothing."""
         self._params = params
-        for name, field in self._fields.items():
-            field.set(getattr(params, name))
-
-    def field(self, name: str) -> QWidget:
-        """Return the widget of a field."""
-        return self._fields[name].widget
-
-    def _make(self, parameter: Parameter, slide: tuple[float, float] | None, none_text: str) -> _Field:
-        field = _make_field(parameter, slide, none_text, self.changed.emit)
-        field.widget.setObjectName(parameter.name)
-        help_text = parameter.bounds.help
-        field.widget.setToolTip(help_text)
-        for child in field.widget.findChildren(QWidget):
-            child.setToolTip(help_text)
-        if isinstance(field.widget, QCheckBox):
-            field.widget.setText(parameter.label)
-            self._layout.addRow(field.widget)
-            return field
-        label = QLabel(parameter.label)
-        label.setToolTip(help_text)
-        label.setBuddy(getattr(field.widget, "box", field.widget))
-        self._layout.addRow(label, field.widget)
-        return dataclasses.replace(field, label=label)
+        with self.changed.blocked():
+            for field in self:
+                field.value = getattr(params, field.name)
 
 
-def _make_field(
-    parameter: Parameter, slide: tuple[float, float] | None, none_text: str, changed: Callable[[], None]
-) -> _Field:
-    bounds = parameter.bounds
-    if parameter.kind is bool:
-        check = QCheckBox()
-        check.clicked.connect(lambda _: changed())
-        return _Field(check, check.isChecked, check.setChecked, None)
-    if bounds.choices:
-        combo = narrow(QComboBox())
-        combo.addItems(bounds.choices)
-        combo.activated.connect(lambda _: changed())
-        return _Field(combo, combo.currentText, combo.setCurrentText, None)
+def _field(parameter: Parameter, slide: tuple[float, float] | None, none_text: str) -> BaseValueWidget[Any]:
     if parameter.kind in (int, float):
-        number = NumberField(parameter, slide, none_text)
-        number.changed.connect(changed)
-        return _Field(number, number.value, number.set_value, None)
-    text = QLineEdit()
-    text.setPlaceholderText(none_text if parameter.optional else "")
-    text.editingFinished.connect(changed)
-    if (get_origin(parameter.kind) or parameter.kind) is tuple:
-        return _Field(text, lambda: _numbers(text.text()), lambda value: text.setText(_joined(value)), None)
-
-    def written() -> str | None:
-        return text.text() or None if parameter.optional else text.text()
-
-    return _Field(text, written, lambda value: text.setText(value or ""), None)
+        return Number(parameter, slide, none_text)
+    options: dict[str, Any] = {"tooltip": parameter.bounds.help}
+    if parameter.bounds.choices:
+        options["choices"] = parameter.bounds.choices
+    made: Any = create_widget(
+        annotation=parameter.kind, name=parameter.name, label=parameter.label, options=options
+    )
+    if isinstance(made, ComboBox):
+        narrow(made.native)
+    return made  # type: ignore[no-any-return]
 
 
 def _whole_range(parameter: Parameter) -> tuple[float, float] | None:
@@ -274,20 +217,8 @@ def _whole_range(parameter: Parameter) -> tuple[float, float] | None:
     if bounds.minimum is None or bounds.maximum is None:
         return None
     steps = (bounds.maximum - bounds.minimum) / (bounds.step or 1)
-    return (bounds.minimum, bounds.maximum) if steps <= _SLIDER_STEPS else None
+    return (bounds.minimum, bounds.maximum) if steps <= _POSITIONS else None
 
 
 def _decimals(step: float) -> int:
-    text = f"{step:.6f}".rstrip("0")
-    return max(1, len(text.partition(".")[2]))
-
-
-def _numbers(text: str) -> tuple[int, ...] | None:
-    try:
-        return tuple(int(word) for word in text.replace(",", " ").split()) or None
-    except ValueError:
-        raise ValueError(f"Whole numbers separated by commas are expected; got {text!r}.") from None
-
-
-def _joined(values: Sequence[int] | None) -> str:
-    return ", ".join(str(value) for value in values or ())
+    return max(1, len(f"{step:.6f}".rstrip("0").partition(".")[2]))

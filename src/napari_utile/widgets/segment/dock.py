@@ -291,9 +291,8 @@ class SegmentDock(NarrowDock):
 
     def _diameter_measured(self, pixels: float) -> None:
         params = replace(SegmentParams(), diameter=round(max(1.0, pixels), 1))
-        self.form.diameter.set_value(params.diameter)
+        self.form.diameter.value = params.diameter
         self.form.status.say(f"Cell diameter: {params.diameter:g} pixels.", "good")
-        self._choice_changed()
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""

@@ -24,7 +24,7 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.jobs import Choices
 from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
-from napari_utile.widgets.parts.forms import Form, NumberField, align_labels
+from napari_utile.widgets.parts.forms import Form, Number, align_labels
 from napari_utile.widgets.parts.model_picker import ModelPicker
 from napari_utile.widgets.parts.region_picker import RegionPicker
 from napari_utile.widgets.parts.run_bar import RunBar
@@ -49,7 +49,7 @@ class SegmentForm(QWidget):
     Attributes
     ----------
     source, model, region : pickers
-    diameter : NumberField
+    diameter : Number
     compute : Form
         Of `SegmentParams`: device, precision and tile size.
     instances, more_instances : Form
@@ -98,12 +98,9 @@ class SegmentForm(QWidget):
 
     def _make_diameter(self) -> None:
         parameter = next(each for each in describe(SegmentParams) if each.name == "diameter")
-        self.diameter = NumberField(parameter, none_text="as in the image")
-        self.diameter.setObjectName("diameter")
+        self.diameter = Number(parameter, none_text="as in the image")
         self.measure_diameter = QPushButton("Draw")
         self.measure_diameter.setToolTip("Draw a line across a typical cell to measure its diameter.")
-        for widget in (self.diameter, self.diameter.box):
-            widget.setToolTip(parameter.bounds.help)
 
     def _arrange(self) -> None:
         top = QFormLayout()
@@ -111,14 +108,14 @@ class SegmentForm(QWidget):
         top.addRow("Model", self.model)
         top.addRow("Where", self.region)
         diameter = QHBoxLayout()
-        diameter.addWidget(self.diameter, 1)
+        diameter.addWidget(self.diameter.native, 1)
         diameter.addWidget(self.measure_diameter)
         top.addRow("Cell diameter", diameter)
 
         adjust = QVBoxLayout(self._adjust)
         adjust.setContentsMargins(0, 0, 0, 0)
         adjust.addWidget(_heading("Adjust the result"))
-        adjust.addWidget(self.instances)
+        adjust.addWidget(self.instances.native)
         adjust.addWidget(self.summary)
 
         more = QCollapsible("More options")
@@ -128,8 +125,8 @@ class SegmentForm(QWidget):
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addWidget(self.weight_map)
-        rows.addWidget(self.more_instances)
-        rows.addWidget(self.compute)
+        rows.addWidget(self.more_instances.native)
+        rows.addWidget(self.compute.native)
         more.setContent(inside)
         more.collapse(animate=False)
         self.more = more
@@ -151,8 +148,8 @@ class SegmentForm(QWidget):
         layout.addWidget(more)
         layout.addLayout(buttons)
         layout.addStretch(1)
-        align_labels(top, self.source.layout(), self.instances.layout())
-        align_labels(self.more_instances.layout(), self.compute.layout())
+        align_labels(top, self.source.layout(), self.instances.rows)
+        align_labels(self.more_instances.rows, self.compute.rows)
 
     def set_has_image(self, has_image: bool) -> None:
         """Say what to do while no image is open."""
@@ -166,7 +163,7 @@ class SegmentForm(QWidget):
     def set_choices(self, choices: Choices) -> None:
         """List models, and only the devices that this computer has."""
         self.model.set_choices(choices)
-        combo: Any = self.compute.field("device")
+        combo: Any = self.compute["device"].native
         items = combo.model()
         for index in range(combo.count()):
             items.item(index).setEnabled(combo.itemText(index) in ("auto", *choices.devices))
@@ -178,7 +175,7 @@ class SegmentForm(QWidget):
 
     def show_model_diameter(self, diameter: float | None) -> None:
         """Say which cell diameter the model expects."""
-        self.diameter.setEnabled(diameter is not None)
+        self.diameter.enabled = diameter is not None
         self.measure_diameter.setEnabled(diameter is not None)
         expects = "" if diameter is None else f" This model was trained on cells of about {diameter:g} px."
         self.diameter.box.setToolTip(

@@ -31,7 +31,7 @@ def capture(form: SegmentForm, model: str, instances: InstanceParams) -> tuple[S
         form.compute.value(),
         model=model,
         channels=source.channels,
-        diameter=form.diameter.value(),
+        diameter=form.diameter.value,
         instances=instances,
     )
     path = source.layer.source.path or ""

@@ -55,7 +55,7 @@ class AnnotationCheckTab(QWidget):
         buttons.addWidget(self.fix_all)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 6, 4, 4)
-        layout.addWidget(self.form)
+        layout.addWidget(self.form.native)
         layout.addWidget(self.text)
         layout.addWidget(self.table, 1)
         layout.addLayout(buttons)
