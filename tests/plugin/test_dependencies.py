@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 
 TOP = Path(__file__).parents[2]
 SOURCES = sorted((TOP / "src/napari_utile").rglob("*.py"))
-DISTRIBUTION_OF = {"skimage": "scikit-image"}
+DISTRIBUTION_OF = {"skimage": "scikit-image", "PIL": "pillow"}
 OF_ITS_DEPENDENCIES = {"vispy": "napari"}
 """Modules that come with a dependency, whose version they must match."""
 
