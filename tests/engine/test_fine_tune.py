@@ -155,6 +155,14 @@ def test_a_model_of_several_classes_is_refused() -> None:
         fine_tune([image], [labels], base(classes=classes, outputs=()), steps=1)
 
 
+@pytest.mark.parametrize("annotation", [Annotation("dense"), Annotation("sparse", background=1)])
+def test_labels_without_cells_are_refused_before_the_plan(annotation: Annotation) -> None:
+    pixels, labels = pair()
+    empty = labels * 0 if annotation.kind == "dense" else (labels > 0).astype(np.uint16)
+    with pytest.raises(UtileError, match="no cells"):
+        FineTuning([AnnotatedImage(plane_from_array(pixels), empty, annotation)], base())
+
+
 def test_labels_of_another_size_are_refused() -> None:
     image, labels = pair(0)
     with pytest.raises(UtileError, match="96 x 96"):

@@ -34,6 +34,7 @@ def test_every_command_has_a_place_where_a_user_finds_it(manifest):
     contributions = manifest.contributions
     offered = {widget.command for widget in contributions.widgets or ()}
     offered |= {sample.command for sample in contributions.sample_data or () if hasattr(sample, "command")}
+    offered |= {each.command for each in [*(contributions.readers or ()), *(contributions.writers or ())]}
     offered |= {item.command for items in (contributions.menus or {}).values() for item in items}
     assert {command.id for command in contributions.commands or ()} == offered
 

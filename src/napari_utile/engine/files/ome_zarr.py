@@ -81,7 +81,7 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
     node: Any = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
         return _image_file(node, path, _dimension_names(node), asked)
-    attributes = _ome_attributes(node)
+    attributes = ome_attributes(node)
     images = list(_images(node, attributes, path))
     names = tuple(image.name for image in images)
     if "multiscales" not in attributes and ("plate" in attributes or "well" in attributes) and not wanted:
@@ -98,8 +98,8 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
     data = image.group.get(str(dataset["path"]))
     if not isinstance(data, zarr.Array):
         raise UtileError(f"Cannot read {path.name}: its full resolution, {dataset['path']}, is missing.")
-    entries = _axis_entries(image.multiscale, data.ndim)
-    scale = _scale(dataset, data.ndim) * _scale(image.multiscale, data.ndim)
+    entries = axis_entries(image.multiscale, data.ndim)
+    scale = scale_of(dataset, data.ndim) * scale_of(image.multiscale, data.ndim)
     made = _image_file(data, path, [entry.get("name") for entry in entries], asked)
     units = {letter: entry.get("unit") for letter, entry in zip(made.axes, entries, strict=True)}
     sizes = dict(zip(made.axes, scale, strict=True))
@@ -124,7 +124,7 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
 
 
 def _image_file(array: Any, path: Path, names: Any, asked: str | None) -> ImageFile:
-    _refuse_objects(array, path)
+    refuse_objects(array, path)
     if asked:
         axes, guessed = asked_axes(asked, array.shape, path.name), False
     else:
@@ -166,20 +166,20 @@ def _images(group: Any, attributes: Mapping[str, Any], path: Path) -> Iterator[_
     elif "well" in attributes:
         yield from _fields(group, "")
     elif "bioformats2raw.layout" in attributes:
-        listed = _ome_attributes(group["OME"]).get("series") if "OME" in group else None
+        listed = ome_attributes(group["OME"]).get("series") if "OME" in group else None
         paths = listed or sorted((key for key in group.group_keys() if key.isdecimal()), key=int)
         yield from _named_images(group, [str(each) for each in paths], "")
 
 
 def _fields(well: Any, before: str) -> Iterator[_Image]:
-    entries = _ome_attributes(well).get("well", {}).get("images", ())
+    entries = ome_attributes(well).get("well", {}).get("images", ())
     yield from _named_images(well, [str(entry["path"]) for entry in entries], before)
 
 
 def _named_images(group: Any, paths: list[str], before: str) -> Iterator[_Image]:
     for each in paths:
         child = group.get(each)
-        for multiscale in (_ome_attributes(child).get("multiscales") or [])[:1] if child is not None else []:
+        for multiscale in (ome_attributes(child).get("multiscales") or [])[:1] if child is not None else []:
             yield _Image(f"{before}{each}", child, multiscale)
 
 
@@ -195,7 +195,8 @@ def _nothing(group: Any, attributes: Mapping[str, Any], path: Path) -> str:
     return f"{path.name} is a zarr folder without OME-Zarr image metadata (multiscales){choose}."
 
 
-def _ome_attributes(group: Any) -> Mapping[str, Any]:
+def ome_attributes(group: Any) -> Mapping[str, Any]:
+    """Give the OME metadata of a group."""
     attributes: Mapping[str, Any] = group.attrs.asdict()
     ome = attributes.get("ome")  # 0.5 and later put everything under this key
     return ome if isinstance(ome, Mapping) else attributes
@@ -207,7 +208,7 @@ def _dimension_names(array: Any) -> Any:
     return names if isinstance(names, (list, tuple)) and len(names) == array.ndim else None
 
 
-def _axis_entries(multiscale: Mapping[str, Any], ndim: int) -> list[Mapping[str, Any]]:
+def axis_entries(multiscale: Mapping[str, Any], ndim: int) -> list[Mapping[str, Any]]:
     """Give what is said of each axis; 0.1 and 0.2 name none, 0.3 gives strings, later ones objects."""
     axes = multiscale.get("axes")
     if not axes:
@@ -222,14 +223,15 @@ def _axis_entries(multiscale: Mapping[str, Any], ndim: int) -> list[Mapping[str,
     ]
 
 
-def _scale(metadata: Mapping[str, Any], ndim: int) -> np.ndarray:
+def scale_of(metadata: Mapping[str, Any], ndim: int) -> np.ndarray:
+    """Give how large a step along each axis is, 1 where the metadata do not say."""
     for transformation in metadata.get("coordinateTransformations") or ():
         if transformation.get("type") == "scale" and len(transformation.get("scale", ())) == ndim:
             return np.asarray(transformation["scale"], dtype=float)
     return np.ones(ndim)
 
 
-def _refuse_objects(array: "zarr.Array[Any]", path: Path) -> None:
+def refuse_objects(array: "zarr.Array[Any]", path: Path) -> None:
     """Refuse arrays whose decoding would unpickle, before any chunk is read."""
     if np.dtype(array.dtype).kind in "OV" or "pickle" in str(array.metadata.to_dict()).lower():
         raise UtileError(f"{path.name} holds Python objects instead of pixels; such files are not opened.")

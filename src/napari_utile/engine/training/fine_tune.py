@@ -121,6 +121,8 @@ class FineTuning:
             raise UtileError(
                 f"{base.card.name} tells more than cells from background: it cannot be trained further."
             )
+        if typical_diameter(images) is None:
+            raise UtileError("The labels contain no cells: there is nothing to learn from.")
         params = params or FineTuneParams()
         self.base, self.params, self.name = base, params, name
         self.recipe = recipe or RECIPES[params.recipe]

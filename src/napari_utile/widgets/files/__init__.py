@@ -1,0 +1,1 @@
+"""What napari opens and saves through this plugin."""

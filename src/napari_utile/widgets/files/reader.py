@@ -1,0 +1,114 @@
+"""Open OME-Zarr and this program's results in napari: pyramid, channels, scale, units and labels."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending
+from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
+from napari_utile.engine.planes.units import micrometres
+
+LayerData = tuple[Any, dict[str, Any], str]
+"""What napari makes a layer of: the data, the arguments, the type of layer."""
+
+Reader = Callable[[str | Sequence[str]], list[LayerData]]
+
+_SECONDS = {"second", "millisecond", "microsecond", "minute", "hour", "day", "s", "ms", "min", "h"}
+
+
+def get_reader(path: str | Sequence[str]) -> Reader | None:
+    """Say how a path is opened: OME-Zarr of version 0.4 and 0.5, and results with their recipe; None for all else.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        Several paths, to be stacked, are declined.
+    """
+    if not isinstance(path, str | os.PathLike):
+        return None
+    place = Path(path)
+    if has_pyramid(place):
+        return open_ome_zarr
+    return open_result if _recipe_of(place) else None
+
+
+def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
+    """Describe an OME-Zarr image and its labels as layers; nothing is read before it is shown."""
+    image = read_pyramid(Path(str(path)))
+    return [_image_layer(image), *(_labels_layer(labels) for labels in image.labels)]
+
+
+def open_result(path: str | Sequence[str]) -> list[LayerData]:
+    """Describe labels, a mask or a probability that `utile segment` or this plugin wrote, with their recipe."""
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.widgets.sample_images import image_layers
+    from napari_utile.widgets.viewer.result_layers import METADATA_KEY
+
+    place = Path(str(path))
+    is_labels = name_and_ending(place)[1] == "_labels"
+    [(data, options, _)] = image_layers(read_image(place, as_labels=is_labels))
+    options["name"] = image_name(place)
+    recipe = _recipe_of(place)
+    if not is_labels:
+        return [(data, {**options, "colormap": "magma", "visible": False}, "image")]
+    options.pop("rgb", None)
+    with open(recipe or "", encoding="utf-8") as file:
+        options["metadata"] = {METADATA_KEY: {"recipe": json.load(file)}}
+    return [(np.asarray(data), options, "labels")]
+
+
+def _recipe_of(path: Path) -> Path | None:
+    name, ending = name_and_ending(path)
+    recipe = path.with_name(f"{name}{RECIPE_ENDING}")
+    is_result = ending in ("_labels", "_mask", "_probability") and path.suffix.lower() in (".tif", ".tiff")
+    return recipe if is_result and os.path.isfile(recipe) else None
+
+
+def _image_layer(image: Pyramid) -> LayerData:
+    channel = image.axes.find("C")
+    options: dict[str, Any] = {"name": image.name, **_space(image)}
+    if channel >= 0:
+        count = image.levels[0].shape[channel]
+        described = image.channels if len(image.channels) == count else ()
+        options["channel_axis"] = channel
+        options["name"] = [each.name for each in described] or [
+            f"{image.name} channel {n}" for n in range(count)
+        ]
+        if described and all(each.colour for each in described):
+            options["colormap"] = [f"#{each.colour}" for each in described]
+        if described and all(each.limits for each in described):
+            options["contrast_limits"] = [each.limits for each in described]
+    else:
+        if len(image.channels) == 1 and image.channels[0].limits:
+            options["contrast_limits"] = image.channels[0].limits
+        options["rgb"] = False
+    return _levels(image), options, "image"
+
+
+def _labels_layer(labels: Pyramid) -> LayerData:
+    return _levels(labels), {"name": labels.name, **_space(labels, keep_channel=True)}, "labels"
+
+
+def _levels(image: Pyramid) -> Any:
+    return list(image.levels) if len(image.levels) > 1 else image.levels[0]
+
+
+def _space(image: Pyramid, *, keep_channel: bool = False) -> dict[str, Any]:
+    """Return what places a layer in space; a channel axis becomes layers of its own."""
+    kept = [position for position, axis in enumerate(image.axes) if keep_channel or axis != "C"]
+    return {
+        "multiscale": len(image.levels) > 1,
+        "scale": tuple(image.scale[position] for position in kept),
+        "translate": tuple(image.translation[position] for position in kept),
+        "units": tuple(_unit(image.units[position]) for position in kept),
+        "axis_labels": tuple(image.axes[position].lower() for position in kept),
+    }
+
+
+def _unit(name: str | None) -> str:
+    known = name is not None and (micrometres(name) is not None or name in _SECONDS)
+    return str(name) if known else "pixel"

@@ -1,0 +1,64 @@
+"""Save layers from napari as TIFF with axes, pixel size and unit; labels with the recipe that made them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.images import write_image, write_labels
+from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
+from napari_utile.engine.sources.naming import name_axes
+
+
+def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
+    """Write an Image layer; of a pyramid the full resolution."""
+    array = _full(data, attributes)
+    write_image(path, array, **_space(array, attributes))
+    return [path]
+
+
+def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
+    """Write a Labels layer, and beside it the recipe of what this plugin made, first."""
+    from napari_utile.widgets.viewer.result_layers import METADATA_KEY
+
+    array = _full(data, attributes)
+    kept = (attributes.get("metadata") or {}).get(METADATA_KEY)
+    recipe = kept.get("recipe") if isinstance(kept, Mapping) else None
+    written = []
+    if recipe:
+        beside = Path(path).with_name(f"{name_and_ending(Path(path))[0]}{RECIPE_ENDING}")
+        with atomic_path(beside) as temporary:
+            temporary.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
+        written.append(str(beside))
+    write_labels(path, array, **_space(array, attributes))
+    return [path, *written]
+
+
+def _full(data: Any, attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    return np.asarray(data[0] if attributes.get("multiscale") else data)
+
+
+def _space(array: np.ndarray[Any, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Give axes, pixel size and unit of a layer as `write_image` takes them."""
+    rgb = bool(attributes.get("rgb"))
+    planar = array.ndim - rgb
+    names = list(attributes.get("axis_labels") or ())[-planar:]
+    named = names if len(names) == planar else [None] * planar
+    axes, _ = name_axes(array.shape[:planar], [*named[:-2], "y", "x"], "the layer")
+    scale = [float(step) for step in attributes.get("scale", ())][-2:]
+    units = [str(unit) for unit in attributes.get("units", ())][-2:]
+    unit = units[0] if len(units) == 2 and units[0] == units[1] else None
+    steps = zip(axes, attributes.get("scale", ()), attributes.get("units", ()), strict=False)
+    return {
+        "axes": f"{axes}{'S' if rgb else ''}",
+        "pixel_size": (scale[0], scale[1]) if len(scale) == 2 else None,
+        "unit": unit,
+        "steps": {
+            axis: (float(step), str(name))
+            for axis, step, name in steps
+            if axis in "ZT" and str(name) != "pixel"
+        },
+    }

@@ -1,0 +1,184 @@
+"""Files that napari opens and saves through this plugin."""
+
+import json
+from pathlib import Path
+
+import dask.array
+import numpy as np
+import pytest
+import zarr
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from npe2 import PluginManifest
+
+from napari_utile.engine.files.images import read_image, write_labels
+from napari_utile.widgets.files.reader import get_reader
+from napari_utile.widgets.files.writer import save_image, save_labels
+
+TOP = Path(__file__).parents[2]
+AXES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+RECIPE = {"format": "napari-utile recipe 1", "parameters": {"instances": {"threshold": 0.4}}}
+
+
+def make(
+    path: Path,
+    version: str = "0.4",
+    axes: str = "czyx",
+    levels: int = 2,
+    labels: str | None = None,
+    extra: dict | None = None,
+) -> np.ndarray:
+    """Write an OME-Zarr image, perhaps with labels, and return its pixels."""
+    shape = tuple({"t": 2, "c": 2, "z": 3, "y": 32, "x": 48}[axis] for axis in axes)
+    pixels = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    group = zarr.open_group(path, mode="w", zarr_format=2 if version < "0.5" else 3)
+    _write(group, pixels, version, axes, levels, extra)
+    if labels:
+        folder = group.require_group("labels")
+        folder.attrs.update(_under(version, {"labels": [labels, "gone"]}))
+        _write(folder.require_group(labels), pixels[0].astype(np.uint32), version, axes[1:], levels)
+    return pixels
+
+
+def _under(version: str, values: dict) -> dict:
+    return values if version < "0.5" else {"ome": {"version": version, **values}}
+
+
+def _write(group, pixels, version, axes, levels, extra=None):
+    datasets = []
+    for level in range(levels):
+        step = 2**level
+        part = pixels[(..., slice(None, None, step), slice(None, None, step))]
+        group.create_array(str(level), data=part, chunks=tuple(min(16, size) for size in part.shape))
+        scale = [{"t": 5.0, "c": 1.0, "z": 2.0}.get(axis, 0.25 * step) for axis in axes]
+        datasets.append(
+            {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+        )
+    entries = [{"name": axis, "type": AXES[axis]} for axis in axes]
+    for entry in entries:
+        if entry["type"] == "space":
+            entry["unit"] = "micrometer"
+    multiscale = {"version": version, "axes": entries, "datasets": datasets}
+    group.attrs.update(_under(version, {"multiscales": [multiscale], **(extra or {})}))
+
+
+def opened(path: Path) -> list[Layer]:
+    reader = get_reader(str(path))
+    assert reader is not None
+    viewer = ViewerModel()
+    for data, options, kind in reader(str(path)):
+        viewer._add_layer_from_data(data, options, kind)
+    return list(viewer.layers)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_pyramid_channels_scale_and_units_are_shown_lazily(tmp_path: Path, version: str) -> None:
+    omero = {
+        "omero": {
+            "channels": [
+                {"label": "DNA", "color": "0000FF", "window": {"start": 5, "end": 900}},
+                {"label": "actin", "color": "00FF00", "window": {"start": 0, "end": 4000}},
+            ]
+        }
+    }
+    pixels = make(tmp_path / "a.ome.zarr", version, extra=omero)
+    dna, actin = opened(tmp_path / "a.ome.zarr")
+    assert (dna.name, actin.name) == ("DNA", "actin")
+    assert dna.multiscale
+    assert isinstance(dna.data[0], dask.array.Array)
+    np.testing.assert_array_equal(np.asarray(actin.data[0]), pixels[1])
+    np.testing.assert_array_equal(np.asarray(dna.data[1]), pixels[0, :, ::2, ::2])
+    assert tuple(dna.scale) == (2.0, 0.25, 0.25)
+    assert [str(unit) for unit in dna.units] == ["micrometer"] * 3
+    assert dna.axis_labels == ("z", "y", "x")
+    assert dna.contrast_limits == [5, 900]
+    np.testing.assert_allclose(dna.colormap.map(np.array([1.0]))[0], [0, 0, 1, 1], atol=0.01)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_labels_beside_an_image_are_labels(tmp_path: Path, version: str) -> None:
+    pixels = make(tmp_path / "a.zarr", version, labels="cells")
+    *_, cells = opened(tmp_path / "a.zarr")
+    assert isinstance(cells, Labels)
+    assert cells.name == "cells"
+    np.testing.assert_array_equal(np.asarray(cells.data[0]), pixels[0])
+    assert tuple(cells.scale) == (2.0, 0.25, 0.25)
+
+
+@pytest.mark.parametrize("axes", ["yx", "tyx", "tczyx", "zyx"])
+def test_any_axes_of_the_format(tmp_path: Path, axes: str) -> None:
+    make(tmp_path / "a.zarr", axes=axes, levels=1)
+    layers = opened(tmp_path / "a.zarr")
+    assert len(layers) == (2 if "c" in axes else 1)
+    assert layers[0].axis_labels == tuple(axes.replace("c", ""))
+    assert not layers[0].multiscale
+
+
+def test_what_is_something_else_is_declined(tmp_path: Path) -> None:
+    (tmp_path / "empty.zarr").mkdir()
+    zarr.save_array(tmp_path / "bare.zarr", np.zeros((4, 4)))
+    make(tmp_path / "old.zarr", "0.2")
+    group = zarr.open_group(tmp_path / "plate.zarr", mode="w", zarr_format=2)
+    group.attrs["plate"] = {"wells": []}
+    (tmp_path / "odd.zarr").mkdir()
+    (tmp_path / "odd.zarr" / ".zattrs").write_text("[" * 10_000)
+    write_labels(tmp_path / "alone_labels.tif", np.eye(4, dtype=int))
+    for name in ("empty", "bare", "old", "plate", "odd", "missing"):
+        assert get_reader(str(tmp_path / f"{name}.zarr")) is None, name
+    assert get_reader(str(tmp_path / "alone_labels.tif")) is None
+    assert get_reader([str(tmp_path / "a.zarr"), str(tmp_path / "b.zarr")]) is None
+
+
+def labels_layer(**more) -> Labels:
+    data = np.kron(np.arange(6).reshape(2, 3), np.ones((5, 5), int))
+    return Labels(np.stack([data, data]), scale=(2, 0.5, 0.25), units=("um", "um", "um"),
+                  axis_labels=("z", "y", "x"), **more)  # fmt: skip
+
+
+def test_saved_labels_come_back_with_scale_unit_and_recipe(tmp_path: Path) -> None:
+    layer = labels_layer(metadata={"napari-utile": {"recipe": RECIPE}})
+    path = tmp_path / "cells_labels.tif"
+    data, state, _ = layer.as_layer_data_tuple()
+    assert save_labels(str(path), data, state) == [str(path), str(tmp_path / "cells_recipe.json")]
+    assert json.loads((tmp_path / "cells_recipe.json").read_text()) == RECIPE
+    file = read_image(path)
+    assert (file.axes, file.pixel_size, file.unit) == ("ZYX", (0.5, 0.25), "µm")
+    [again] = opened(path)
+    assert isinstance(again, Labels)
+    np.testing.assert_array_equal(again.data, layer.data)
+    assert again.metadata["napari-utile"]["recipe"] == RECIPE
+    assert tuple(again.scale)[1:] == (0.5, 0.25)
+
+
+def test_labels_of_a_user_have_no_recipe(tmp_path: Path) -> None:
+    data, state, _ = labels_layer().as_layer_data_tuple()
+    assert save_labels(str(tmp_path / "mine.tif"), data, state) == [str(tmp_path / "mine.tif")]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.tif"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "axes"),
+    [
+        (Image(np.zeros((4, 5), np.uint8)), "YX"),
+        (Image(np.zeros((4, 5, 3), np.uint8), rgb=True), "YXS"),
+        (Image(np.zeros((2, 3, 4, 5), np.float32), axis_labels=("time", "channel", "y", "x")), "TCYX"),
+        (Image(np.zeros((2, 3, 4, 5), np.float32)), "TZYX"),
+        (Image([np.zeros((8, 8)), np.zeros((4, 4))], multiscale=True), "YX"),
+    ],
+)
+def test_images_are_saved_with_their_axes(tmp_path: Path, layer: Image, axes: str) -> None:
+    data, state, _ = layer.as_layer_data_tuple()
+    path = tmp_path / "image.tif"
+    save_image(str(path), data, state)
+    assert read_image(path).axes == axes
+
+
+def test_napari_finds_reader_and_writer_by_the_manifest() -> None:
+    contributions = PluginManifest.from_file(TOP / "napari.yaml").contributions
+    (reader,) = contributions.readers or ()
+    assert reader.accepts_directories
+    assert "*.zarr" in reader.filename_patterns
+    kinds = [
+        (tuple(map(str, w.layer_types)), tuple(w.filename_extensions)) for w in contributions.writers or ()
+    ]
+    assert (("labels",), (".tif", ".tiff")) in kinds
