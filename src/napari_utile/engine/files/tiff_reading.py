@@ -17,7 +17,7 @@ from napari_utile.engine.files import samples
 from napari_utile.engine.files.image_file import ImageFile, brief, lazy
 from napari_utile.engine.files.tiff_series import choose_series, missing_pages
 from napari_utile.engine.files.tiff_space import describe_space, description_of
-from napari_utile.engine.sources.naming import asked_axes, name_axes
+from napari_utile.engine.planes.naming import asked_axes, name_axes
 
 LAZY_BYTES = 256 * 2**20
 """Decoded size above which a TIFF is opened without being read."""

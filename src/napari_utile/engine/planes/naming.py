@@ -111,8 +111,8 @@ def _channels_last(shape: tuple[int, ...], letters: Sequence[str | None]) -> boo
 
 
 def _refuse_narrow(shape: tuple[int, ...], letters: Sequence[str | None], what: str) -> None:
-    width = shape[letters.index("X")]
-    if width < _NARROWEST_GUESS and max(shape) >= 4 * _NARROWEST_GUESS:
+    width, rows = shape[letters.index("X")], max(shape[: letters.index("Y")], default=0)
+    if width < _NARROWEST_GUESS and rows >= 2 * _NARROWEST_GUESS:
         raise UtileError(
             f"The axes of {what} have no names, and by its shape {shape} they are unsure: {_ASK}."
         )
@@ -134,7 +134,7 @@ def asked_axes(axes: str, shape: Sequence[int], what: str) -> str:
     longer = [position for position, size in enumerate(shape) if size > 1]
     if len(named) == len(shape):
         return named
-    if len(named) == len(longer):
+    if len(named) == len(longer) and len(shape) <= len(LETTERS):
         free = [letter for letter in LETTERS if letter not in named]
         given = iter(named)
         return "".join(next(given) if size > 1 else free.pop(0) for size in shape)
