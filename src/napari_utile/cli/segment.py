@@ -169,7 +169,7 @@ def _segment_file(
         for position, (index, plane) in zip(np.ndindex(*sizes), planes, strict=True):
             _check_region(region, plane.shape)
             steps = segment_steps(plane, params, model=model, compute=compute, region=region)
-            where = " ".join([image.path.name, *(f"{axis}{number}" for axis, number in index.items())])
+            where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
             made = with_bar(steps, where, arguments.quiet)
             records.append(record_plane(made, index))
             labels.put(position, made.labels)
@@ -211,7 +211,7 @@ def _segment_file(
         write_labels(f"{start}_labels.tif", labels.planes, *space)
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     cells = sum(record.cells for record in records)
-    print(f"{image.path.name}: {cells} cells{f' ({taken})' if taken else ''}")
+    print(f"{image.shown_name}: {cells} cells{f' ({taken})' if taken else ''}")
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:
@@ -235,4 +235,4 @@ def _print_estimate(planes: SelectedPlanes, model: "Model", params: "SegmentPara
 
     cost = estimate(planes.plane(planes.indices[0]), model, params)
     many = f"{len(planes)} planes of " if len(planes) > 1 else ""
-    print(f"{planes.image.path.name}: {many}{cost}")
+    print(f"{planes.image.shown_name}: {many}{cost}")

@@ -87,6 +87,12 @@ class ImageFile:
         """File name without its image suffixes, ``cells`` for ``cells.ome.tif``; and which of many, where it says."""
         return image_name(self.path) + (f"_{_safe(self.series[self.chosen])}" if self.many else "")
 
+    @property
+    def shown_name(self) -> str:
+        """What people call it: the file's name, or which image it is of a file or folder of many."""
+        inside = any(parent.suffix.lower() == ".zarr" for parent in self.path.parents)
+        return self.name if self.many or inside else self.path.name
+
     def as_one_of_many(self) -> "ImageFile":
         """Give the same, its name with that of the series."""
         return dataclasses.replace(self, many=True)

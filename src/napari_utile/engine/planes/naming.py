@@ -96,7 +96,7 @@ def name_axes(
     if not pages and len(open_) == 1 and len(shape) == 3 and shape[open_[0]] <= MOST_CHANNELS:
         letters[open_.pop()] = "C"
     for position in open_:
-        free = next((axis for axis in "TZ" if axis not in letters), None)
+        free = next((axis for axis in ("TZ" if shape[position] > 1 else "TZCS") if axis not in letters), None)
         if free is None or (not pages and shape[position] > 1):
             raise UtileError(f"{what} has the shape {shape} and needs its axes named: {_ASK}.")
         letters[position] = free
