@@ -56,7 +56,7 @@ def zarr_series(path: Path) -> tuple[str, ...]:
         node: Any = zarr.open(path, mode="r")
         if isinstance(node, zarr.Array):
             return ()
-        return tuple(image.name for image in _images(node, _ome_attributes(node), path))
+        return tuple(image.name for image in _images(node, ome_attributes(node), path))
     except Exception as error:  # damaged metadata raise KeyError, TypeError, JSONDecodeError ...
         raise UtileError(f"Cannot read {path.name}: its metadata are damaged ({brief(error)}).") from error
 
