@@ -21,12 +21,12 @@ from torch import nn
 from torch.nn import functional
 
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
-from napari_utile.engine.clicks.probability_field import ProbabilityField
+from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
-from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.segment_params import suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.session.clicks.actions import Clicks, Outcome
 from napari_utile.session.clicks.label_plane import LabelPlane
@@ -64,7 +64,7 @@ def latency(clicks: int) -> dict[str, float]:
         image, centres = large_image(Path(folder))
         model = load_model("nuclei")
         start = time.perf_counter()
-        field = ProbabilityField(plane_from_array(image, "YX"), model, SegmentParams(), TileCache(), "large")
+        field = Field(plane_from_array(image, "YX"), model, cache=TileCache())
         warm_network(model, field.compute)
         ready = time.perf_counter() - start
         labels = np.zeros((SIZE, SIZE), np.int32)
@@ -156,7 +156,7 @@ def sam_milliseconds() -> float:
         return 1000 * (time.perf_counter() - start)
 
 
-def made(field: ProbabilityField, markers: list[Marker], params, window) -> np.ndarray:
+def made(field: Field, markers: list[Marker], params, window) -> np.ndarray:
     """Return the pixels (h, w) of cell 1 in a window that the markers make."""
     run = Run(cells_from_markers(field.shape, markers, params, radius=32))
     for asked in run:
@@ -185,7 +185,7 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
 
 def simulated_user(image: np.ndarray, truth: np.ndarray, model, params) -> list[list[float]]:
     """Click on every cell: at its centre, then twice at the largest error; returns the IoU after each click."""
-    field = ProbabilityField(plane_from_array(image), model, SegmentParams(), TileCache(), object())
+    field = Field(plane_from_array(image), model, cache=TileCache())
     found = []
     for number, box in enumerate(ndimage.find_objects(truth), start=1):
         if box is None:

@@ -10,7 +10,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.inference.estimate import estimate
-from napari_utile.engine.inference.prepare import scale_factors
+from napari_utile.engine.inference.field import scale_factors
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment import segment, segment_steps
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
@@ -148,7 +148,10 @@ def test_previews_cover_the_region_while_the_tiles_come(small_model, image, diam
     run = Run(segment_steps(ImagePlane(image[None]), params, model=small_model, region=region))
     seen = np.zeros(image.shape, bool)
     for step in run:
-        assert step.probabilities.shape[1:] == seen[step.window].shape
+        if step.window is None:
+            assert seen[region].all(), "no tile comes after the cells"
+            continue
+        assert step.foreground.shape == seen[step.window].shape
         seen[step.window] = True
     result = run.result
     assert seen[region].all()
@@ -160,7 +163,7 @@ def test_the_estimate_counts_what_will_run(small_model, image):
     plane = ImagePlane(image[None])
     params = SegmentParams(tile=16)
     said = estimate(plane, small_model, params)
-    ran = sum(1 for _ in segment_steps(plane, params, model=small_model))
+    ran = sum(step.stage == "tiles" for step in segment_steps(plane, params, model=small_model))
     assert said.tiles == ran
     assert said.seconds > 0
     half = estimate(plane, small_model, params, region=(slice(0, 40), slice(0, 28)))
@@ -172,3 +175,22 @@ def test_the_estimate_counts_what_will_run(small_model, image):
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (42, "42 s"), (600, "10 min"), (9000, "2.5 h")])
 def test_durations_are_said_as_precisely_as_they_deserve(seconds, words):
     assert duration(seconds) == words
+
+
+def test_after_the_last_tile_a_segmentation_can_still_be_cancelled(small_model, image):
+    steps = segment_steps(ImagePlane(image[None]), SegmentParams(), model=small_model)
+    stages = [step.stage for step in steps]
+    assert stages.count("cells") >= 2
+    assert stages.index("cells") == stages.count("tiles")
+
+
+def test_drawn_shapes_are_decoded_once_and_as_if_the_rest_were_background(small_model, image):
+    plane, region = ImagePlane(image[None]), (slice(3, 40), slice(0, 51))
+    inside = np.hypot(*np.mgrid[-18:19, -25:26]) < 17
+    whole = Run(segment_steps(plane, model=small_model, region=region)).result
+    cut = Run(segment_steps(plane, model=small_model, region=region, inside=inside)).result
+    np.testing.assert_array_equal(cut.labels, whole.only_inside(inside).labels)
+    np.testing.assert_array_equal(cut.probabilities, whole.only_inside(inside).probabilities)
+    assert not cut.foreground[~inside].any()
+    with pytest.raises(ValueError, match="shape"):
+        Run(segment_steps(plane, model=small_model, inside=inside)).result  # noqa: B018

@@ -7,8 +7,8 @@ import numpy as np
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
-from napari_utile.session.clicks.field import pixels_key
 from napari_utile.session.jobs import segment_job
+from napari_utile.session.pixels import pixels_key
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 

@@ -8,32 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.watershed import Landscape
-from napari_utile.engine.files.one_plane import plane_of, region_of
-from napari_utile.engine.inference.device import Compute, choose_compute
-from napari_utile.engine.inference.predict import Probabilities, predict_tiles
-from napari_utile.engine.inference.prepare import foreground_of, height_from, prepare
+from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.predict import Float32, Progress
 from napari_utile.engine.inference.tile_cache import TileCache
-from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import by_name
-from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
-from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a segmentation is: tiles done, and the newest tile's probabilities where they lie in the plane."""
-
-    done: int
-    total: int
-    window: Window
-    probabilities: Probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +51,7 @@ class Segmentation:
         The pixels that count; all others were made background. None: all count.
     """
 
-    values: Probabilities = field(repr=False)
+    values: Float32 = field(repr=False)
     mask: NDArray[np.bool_]
     labels: NDArray[np.int32]
     landscape: Landscape = field(repr=False)
@@ -76,12 +64,12 @@ class Segmentation:
     inside: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
-    def probabilities(self) -> Probabilities:
+    def probabilities(self) -> Float32:
         """The class probabilities (K, Y, X), which sum to 1 over the classes."""
         return self.values[: len(self.model.card.classes)]
 
     @property
-    def outputs(self) -> dict[str, Probabilities]:
+    def outputs(self) -> dict[str, Float32]:
         """All outputs of the model by name: ``outputs["B"]`` is (Y, X), ``outputs["classes"]`` (K, Y, X)."""
         return by_name(self.model.card.outputs, self.values)
 
@@ -91,11 +79,15 @@ class Segmentation:
         return foreground_of(self.values, self.model.card)
 
     def relabelled(self, instances: InstanceParams) -> "Segmentation":
-        """Return the same probabilities with mask and labels made by other parameters; no network runs."""
-        before, landscape = self.params.instances, self.landscape
-        if before is None or before.landscape_key != instances.landscape_key:
-            landscape = _landscape(self.values, self.model.card, instances)
-        labels = label_cells(landscape, instances)
+        """Return the same outputs with mask and labels made by other parameters; no network runs."""
+        return Run(self.relabel_steps(instances)).result
+
+    def relabel_steps(self, instances: InstanceParams) -> Generator[None, None, "Segmentation"]:
+        """Make mask and labels by other parameters, see `relabelled`; every yield is a point to cancel at."""
+        before = self.params.instances
+        alike = before is not None and before.landscape_key == instances.landscape_key
+        landscape = self.landscape if alike else None
+        landscape, labels = yield from decode_steps(self.values, self.model.card, instances, landscape)
         params = replace(self.params, instances=instances)
         return replace(self, mask=labels > 0, labels=labels, landscape=landscape, params=params)
 
@@ -103,13 +95,11 @@ class Segmentation:
         """Return the same with background outside of (Y, X), also in the outputs."""
         card, instances = self.model.card, self.params.instances
         assert instances is not None
-        values = self.values * inside
-        for channel, value in enumerate(card.on_background):
-            if value:
-                values[channel][~inside] = value
-        landscape = _landscape(values, card, instances)
-        cut = replace(self, values=values, landscape=landscape, inside=inside)
-        return cut.relabelled(instances)
+        values = only_inside(self.values, inside, card)
+        landscape, labels = Run(decode_steps(values, card, instances)).result
+        return replace(
+            self, values=values, mask=labels > 0, labels=labels, landscape=landscape, inside=inside
+        )
 
 
 def segment_steps(
@@ -118,10 +108,11 @@ def segment_steps(
     *,
     model: Model | None = None,
     region: Sequence[slice] | None = None,
+    inside: NDArray[np.bool_] | None = None,
     limits: IntensityLimits | None = None,
     compute: Compute | None = None,
     cache: TileCache | None = None,
-    image_key: Hashable = None,
+    pixels: Hashable = None,
 ) -> Generator[Progress, None, Segmentation]:
     """Segment a plane step by step; every yield is a point to cancel at.
 
@@ -133,12 +124,10 @@ def segment_steps(
         The loaded model; loaded from ``params.model`` by default.
     region : Window or (slice, slice), optional
         The rows and columns to segment: the result is that part of the whole plane's probabilities.
-    limits : IntensityLimits, optional
-        Measured on the plane by default.
-    compute : Compute, optional
-        Chosen by the parameters by default.
-    cache, image_key
-        See `predict_tiles`.
+    inside : (Y, X) bool array, optional
+        Of the region, the pixels that count, such as those inside of drawn shapes; all others are background.
+    limits, compute, cache, pixels
+        See `Field`.
 
     Yields
     ------
@@ -155,21 +144,33 @@ def segment_steps(
     """
     params = params or SegmentParams()
     model = model or load_model(params.model)
-    compute = compute or choose_compute(params.device, params.precision)
-    plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
-    limits = limits or measure_limits(plane.data, model.card.normalization)
-    ready = prepare(plane, model, params, compute, limits, region)
-    run = Run(predict_tiles(model, ready.plane, ready.plan, compute, cache=cache, image_key=image_key))
-    for tile in run:
-        window, preview = ready.preview(tile)
-        yield Progress(tile.done, tile.total, window, preview)
-    probabilities = ready.to_source(run.result)
+    field = Field(plane, model, params, compute=compute, limits=limits, cache=cache, pixels=pixels)
+    region = Window.part_of(field.shape, region)
+    if inside is not None and inside.shape != region.shape:
+        raise ValueError(f"inside has shape {inside.shape}, the region {region.shape}.")
     instances = params.instances or suggested_instances(model.card)
-    landscape = _landscape(probabilities, model.card, instances)
-    labels = label_cells(landscape, instances)
-    params = replace(params, instances=instances)
+    tiles = Run(field.tiles(region))
+    for step in tiles:
+        if inside is not None and step.window is not None and step.foreground is not None:
+            step = replace(step, foreground=step.foreground * inside[step.window.relative_to(region)])
+        yield step
+    values = tiles.result if inside is None else only_inside(tiles.result, inside, model.card)
+    decoding = Run(decode_steps(values, model.card, instances))
+    for _ in decoding:
+        yield Progress(step.done, step.total, stage="cells")
+    landscape, labels = decoding.result
     return Segmentation(
-        probabilities, labels > 0, labels, landscape, ready.region, plane, model, params, compute, limits
+        values,
+        labels > 0,
+        labels,
+        landscape,
+        region,
+        field.plane,
+        model,
+        replace(params, instances=instances),
+        field.compute,
+        field.limits,
+        inside,
     )
 
 
@@ -179,10 +180,6 @@ def segment(
     *,
     axes: str | None = None,
     channels: Sequence[int] | None = None,
-    series: str | int | None = None,
-    z: str | int | None = None,
-    t: str | int | None = None,
-    project: str | None = None,
     diameter: float | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -194,20 +191,13 @@ def segment(
 
     Parameters
     ----------
-    image : path, array-like or ImagePlane
-        A file; or (Y, X), (C, Y, X) of up to 4 channels, (Y, X, RGB) of numpy, dask, zarr, xarray or torch; other
-        shapes with `axes`.
+    image : array-like or ImagePlane
+        (Y, X), (C, Y, X) or (Y, X, RGB); other shapes with `axes`.
     model : str, Path or Model
         Name of a bundled or own model, a model file, or a loaded model.
     axes : str, optional
-        A letter an axis, for example ``"TCYX"``; of an array the first time point, depth ... is taken.
+        A letter an axis, for example ``"TCYX"``; the first time point, depth ... is taken.
     channels : sequence of int, optional
-    series : str or int, optional
-        Which image of a file that holds several.
-    z, t : int or str, optional
-        Which plane; with `project` also several, ``"A:B"`` without B.
-    project : str, optional
-        One plane made of a stack: ``"z:max"``, ``"z:mean"`` or ``"z:focus"``.
     diameter : float, optional
         Typical diameter of the cells (pixels): the image is rescaled to what the model expects.
     device : {"auto", "cuda", "mps", "cpu"}
@@ -231,11 +221,7 @@ def segment(
     ValueError
         If a parameter is out of bounds.
     """
-    series, z, t = (None if each is None else str(each) for each in (series, z, t))
-    selection = Selection(axes=axes, series=series, z=z, t=t, project=project)
-    plane = image if isinstance(image, ImagePlane) else plane_of(image, selection)
-    if region is not None:
-        region = region_of(region, plane)
+    plane = image if isinstance(image, ImagePlane) else plane_from_array(image, axes)
     loaded = model if isinstance(model, Model) else load_model(model)
     name = str(model) if not isinstance(model, Model) else loaded.card.name
     params = SegmentParams(
@@ -248,7 +234,3 @@ def segment(
         instances=suggested_instances(loaded.card, **instances),
     )
     return Run(segment_steps(plane, params, model=loaded, region=region)).result
-
-
-def _landscape(values: Probabilities, card: ModelCard, instances: InstanceParams) -> Landscape:
-    return cell_landscape(foreground_of(values, card), instances, height_from(values, card))

@@ -154,12 +154,13 @@ def command_of(request: FineTuneRequest) -> str:
 
 
 def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Prediction:
-    from napari_utile.engine.segment import segment_steps
+    from napari_utile.engine.inference.decode import foreground_of
+    from napari_utile.engine.inference.field import Field
     from napari_utile.engine.segment_params import SegmentParams
 
     chosen = SegmentParams(channels=params.channels, device=params.device, precision=params.precision)
-    run = Run(segment_steps(wanted.plane, chosen, model=model, region=wanted.region))
-    return Prediction(wanted.region, run.result.foreground)
+    values = Run(Field(wanted.plane, model, chosen).tiles(wanted.region)).result
+    return Prediction(wanted.region, foreground_of(values, model.card))
 
 
 def _comparisons(tuning: "FineTuning", tuned: "FineTuned") -> tuple[Comparison, ...]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import LayerSpec
@@ -81,20 +80,22 @@ class SegmentResult:
         return len(self.features["index"])
 
 
-def finished(request: SegmentRequest, segmentation: "Segmentation") -> SegmentResult:
-    """Measure a segmentation and record how it was made; reads every pixel."""
+def finished(
+    request: SegmentRequest, segmentation: "Segmentation", features: dict[str, np.ndarray[Any, Any]]
+) -> SegmentResult:
+    """Record how a segmentation was made; reads every pixel."""
     from napari_utile.engine.provenance.recipe import recipe_of
 
     source = request.path or request.plane.name
     recipe = recipe_of({request.index: segmentation}, source, _command(request, segmentation))
-    return SegmentResult(request, segmentation, measured(request, segmentation), recipe)
+    return SegmentResult(request, segmentation, features, recipe)
 
 
-def adjusted(result: SegmentResult, instances: InstanceParams) -> SegmentResult:
-    """Make mask and instances anew from the same probabilities."""
+def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResult:
+    """Measure and record the same outputs decoded by other parameters."""
     from napari_utile.engine.planes.pixels import sha256_of
 
-    segmentation = result.segmentation.relabelled(instances)
+    instances = segmentation.params.instances
     request = replace(result.request, params=replace(result.request.params, instances=instances))
     features = measured(request, segmentation)
     record = replace(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
-from napari_utile.engine.clicks.probability_field import ProbabilityField
+from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
@@ -40,7 +40,7 @@ def label_marked_cells(
     (Y, X) int32 array
         The markers' cells under their labels. Labels whose markers lie where the model sees nothing are missing.
     """
-    field = ProbabilityField(plane, model, params, TileCache(), object())
+    field = Field(plane, model, params, cache=TileCache())
     instances = params.instances or suggested_instances(model.card)
     height, width = field.shape
     inside = [each for each in markers if 0 <= each.point[0] < height and 0 <= each.point[1] < width]

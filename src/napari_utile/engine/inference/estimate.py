@@ -6,9 +6,9 @@ import time
 import numpy as np
 
 from napari_utile.engine.inference.cost import Estimate
-from napari_utile.engine.inference.device import Compute, choose_compute
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.predict import run_tile
-from napari_utile.engine.inference.prepare import prepare
 from napari_utile.engine.inference.tiling import TilePlan, plan_tiles
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
@@ -38,14 +38,11 @@ def estimate(
     region : Window, optional
         In pixels of the plane.
     """
-    params = params or SegmentParams()
-    compute = choose_compute(params.device, params.precision)
-    channels = model.network.config.in_channels
-    no_limits = IntensityLimits((0.0,) * channels, (1.0,) * channels)
-    plane = plane.for_network(channels, params.channels, model.card.optional_inputs)
-    ready = prepare(plane, model, params, compute, no_limits, region)
-    plan, classes = ready.plan, model.network.config.classes
-    map_bytes = 4 * classes * ready.region.size
+    channels = len(model.card.inputs)
+    no_limits = IntensityLimits((0.0,) * channels, (1.0,) * channels)  # nothing is read
+    field = Field(plane, model, params, limits=no_limits)
+    plan, compute = field.plan(region), field.compute
+    map_bytes = 4 * model.card.output_channels * Window.part_of(field.shape, region).size
     seconds = plan.gflop / rate(model, compute)
     return Estimate(len(plan), plan.gflop, plan.bytes + map_bytes, seconds, compute.device, compute.precision)
 

@@ -1,6 +1,7 @@
 """Tiled inference as a generator: each tile as it is done, the whole probability map at the end."""
 
 import contextlib
+import time
 import traceback
 from collections import deque
 from collections.abc import Generator, Hashable, Iterator
@@ -8,41 +9,45 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from napari_utile.engine.inference.activation import activate
+from napari_utile.engine.inference.decode import foreground_of
 from napari_utile.engine.inference.device import Compute, is_out_of_memory, release_memory
-from napari_utile.engine.inference.exact import exact_float32
 from napari_utile.engine.inference.heap import kept_heap
+from napari_utile.engine.inference.runner import runner_of
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.tiling import Tile, TilePlan, halve
-from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.windows import Window
 
-Probabilities = NDArray[np.float32]
+Float32 = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class TileDone:
-    """One finished tile.
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """How far a segmentation is.
 
     Attributes
     ----------
     done, total : int
         Tiles finished, and in all.
-    window : Window
-        Where it lies in the plane.
-    probabilities : (C, y, x) float32 array
-        All outputs of the model, the class probabilities first.
+    window : Window or None
+        Where the newest tile lies in the plane; None where no tile was finished since the last step.
+    foreground : (y, x) float32 array or None
+        The probability there that a pixel belongs to an object.
+    seconds_left : float or None
+        For the other tiles; known from the second one on, as the first also loads the network.
+    stage : {"tiles", "cells", "measurements"}
+        What is being done.
     """
 
     done: int
     total: int
-    window: Window
-    probabilities: Probabilities
+    window: Window | None = None
+    foreground: Float32 | None = None
+    seconds_left: float | None = None
+    stage: str = "tiles"
 
 
 def predict_tiles(
@@ -52,8 +57,8 @@ def predict_tiles(
     compute: Compute,
     *,
     cache: TileCache | None = None,
-    image_key: Hashable = None,
-) -> Generator[TileDone, None, Probabilities]:
+    key: Hashable = None,
+) -> Generator[Progress, None, Float32]:
     """Run a network over a plane, tile by tile.
 
     Where memory runs out, the tile is run again as tiles of half its size, and all the following with it. Every
@@ -69,12 +74,12 @@ def predict_tiles(
     compute : Compute
     cache : TileCache, optional
         Tiles found there are not computed again; new ones are put there.
-    image_key : hashable
-        Stands for the pixels of the plane in the cache.
+    key : hashable
+        Stands in the cache for the plane and the network.
 
     Yields
     ------
-    TileDone
+    Progress
 
     Returns
     -------
@@ -88,23 +93,25 @@ def predict_tiles(
     """
     result = np.empty((model.network.config.classes, *plan.region.shape), np.float32)
     todo, done = deque((tile, plan) for tile in plan), 0
+    began: float | None = None
     with kept_heap() if compute.device == "cpu" else contextlib.nullcontext(), _memory_released(compute):
         while todo:
             tile, its_plan = todo.popleft()
-            key = (image_key, model.fingerprint, *compute.key, tile.key)
-            probabilities = cache.get(key) if cache is not None else None
-            if probabilities is None:
-                probabilities = _run_if_it_fits(model, plane, tile, compute)
-                if probabilities is None:
+            values = cache.get(key, tile.inner, tile.outer.shape) if cache is not None else None
+            if values is None:
+                values = _run_if_it_fits(model, plane, tile, compute)
+                if values is None:
                     todo = _halved(model, [(tile, its_plan), *todo])
                     continue
                 if cache is not None:
-                    cache.put(key, probabilities)
+                    cache.put(key, tile.inner, values, tile.outer.shape)
             done += 1
             window = tile.inner & plan.region
-            kept = probabilities[:, *window.relative_to(tile.inner)]
+            kept = values[:, *window.relative_to(tile.inner)]
             result[:, *window.relative_to(plan.region)] = kept
-            yield TileDone(done, done + len(todo), window, kept)
+            left = None if began is None else (time.perf_counter() - began) / (done - 1) * len(todo)
+            began = began or time.perf_counter()
+            yield Progress(done, done + len(todo), window, foreground_of(kept, model.card), left)
     return result
 
 
@@ -116,7 +123,7 @@ def _memory_released(compute: Compute) -> Iterator[None]:
         release_memory(compute.device)
 
 
-def _run_if_it_fits(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabilities | None:
+def _run_if_it_fits(model: Model, plane: Any, tile: Tile, compute: Compute) -> Float32 | None:
     """Run one tile; return None, with the memory given back, where it ran out."""
     try:
         return run_tile(model, plane, tile, compute)
@@ -133,12 +140,6 @@ def _halved(model: Model, tiles: list[tuple[Tile, TilePlan]]) -> deque[tuple[Til
     return deque((smaller, plan) for plan in plans for smaller in plan)
 
 
-def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Probabilities:
+def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Float32:
     """Run the network on one tile and return its outputs (C, y, x) on the inner part, the probabilities first."""
-    image = torch.from_numpy(np.ascontiguousarray(mirror_window(plane, tile.outer)))[None]
-    image = image.to(device=compute.device, dtype=compute.dtype).contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode(), exact_float32():
-        logits = warm_network(model, compute)(image)[0]
-        values = activate(logits[:, *tile.local].float(), model.card.outputs)
-        probabilities: Probabilities = values.cpu().numpy()
-    return probabilities
+    return runner_of(model, compute).run(mirror_window(plane, tile.outer), tile.local)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
+from napari_utile.engine.inference.decode import foreground_of
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import predict_tiles
-from napari_utile.engine.inference.prepare import foreground_of
 from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match

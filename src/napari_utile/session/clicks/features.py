@@ -88,7 +88,7 @@ class CellTable:
         labels : LabelPlane
         features : dict of str to (N,) arrays
             The table so far; rows of other cells stay.
-        field : ProbabilityField, optional
+        field : Field, optional
             For the confidence, where the probability is there already.
         """
         changed, gone = self.changed(labels)

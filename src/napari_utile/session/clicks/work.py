@@ -21,7 +21,7 @@ Work = Generator[None, None, Any]
 
 
 class Field(Protocol):
-    """What actions need of a `napari_utile.engine.clicks.probability_field.ProbabilityField`."""
+    """What actions need of a `napari_utile.engine.inference.field.Field`."""
 
     @property
     def shape(self) -> tuple[int, int]:

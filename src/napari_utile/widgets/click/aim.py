@@ -11,9 +11,10 @@ from qtpy.QtCore import QObject, Signal
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.clicks.features import CellTable
-from napari_utile.session.clicks.field import FieldRequest, pixels_key
+from napari_utile.session.clicks.field import FieldRequest
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.marker_store import MarkerStore
+from napari_utile.session.pixels import pixels_key
 from napari_utile.widgets.click.grid import label_plane_on
 from napari_utile.widgets.click.layers import MarkerLayer, new_labels
 from napari_utile.widgets.connections import Connections

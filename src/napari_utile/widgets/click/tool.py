@@ -23,7 +23,6 @@ from napari_utile.widgets.viewer.regions import region_in_view
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_utile.session.results import SegmentResult
     from napari_utile.session.state import Session
 
 __all__ = ["ClickTool"]
@@ -78,7 +77,6 @@ class ClickTool(QObject):
         aims.labels_changed.connect(self._later.start)
         aims.forgotten.connect(self._forget_hover)
         self._connections = Connections(self)
-        self._connections.connect(session.events.result, self._segmented)
         self._connections.connect(session.events.models_changed, self._models_changed)
 
     @property
@@ -163,8 +161,7 @@ class ClickTool(QObject):
         ready = self._fields.known(aim.request)
         if ready is None:
             self.said.emit("Loading the model…", "info")
-            segmented = self._session.result_of(aim.source.layer, aim.source.place.key)
-            ready = yield self._fields.get_ready(aim.request, segmented)
+            ready = yield self._fields.get_ready(aim.request)
             self.model_ready.emit(ready)
         return ready
 
@@ -243,9 +240,6 @@ class ClickTool(QObject):
         self._draw()
 
     # Under the mouse.
-
-    def _segmented(self, result: "SegmentResult") -> None:
-        self._fields.forget(result.request.data_key)  # to take over what was computed
 
     def _models_changed(self) -> None:
         self._fields.forget()  # one of the same name may have been trained further

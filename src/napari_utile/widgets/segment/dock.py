@@ -9,7 +9,8 @@ from qtpy.QtWidgets import QWidget
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.jobs import Choices, TileShown, choices_job, relabel_job, segment_job
+from napari_utile.engine.windows import Window
+from napari_utile.session.jobs import Choices, choices_job, relabel_job, segment_job
 from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
@@ -29,6 +30,7 @@ from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
 
 __all__ = ["SegmentDock"]
@@ -118,7 +120,7 @@ class SegmentDock(NarrowDock):
         self.form.status.say("")
         self._job = run_job(
             segment_job(self._session, request),
-            on_progress=self._show_tile,
+            on_progress=lambda step: self._show_progress(step, request.region),
             on_done=self._finish,
             on_error=self._fail,
             on_cancelled=self._cancelled,
@@ -136,15 +138,16 @@ class SegmentDock(NarrowDock):
         """Whether a segmentation is under way."""
         return self._job is not None and self._job.running
 
-    def _show_tile(self, tile: TileShown) -> None:
+    def _show_progress(self, step: "Progress", region: Window | None) -> None:
         source = self._running_on
         if source is None or self._job is None:
             return
         if self._preview is None:
             name = f"{source.plane.name} probability (running)"
-            self._preview = PreviewLayer(self._viewer, source.layer, source.place, tile.region, name)
-        self._preview.paint(tile.window, tile.foreground)
-        self.form.run_bar.set_progress(tile.done, tile.total, progress_text(tile))
+            self._preview = PreviewLayer(self._viewer, source.layer, source.place, region, name)
+        if step.window is not None and step.foreground is not None:
+            self._preview.paint(step.window, step.foreground)
+        self.form.run_bar.set_progress(step.done, step.total, progress_text(step))
 
     def _finish(self, result: SegmentResult) -> None:
         source = self._running_on

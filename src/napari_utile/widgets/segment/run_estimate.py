@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QLabel
 
-from napari_utile.session.jobs import TileShown, estimate_job
+from napari_utile.engine.inference.cost import duration
+from napari_utile.session.jobs import estimate_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
@@ -14,6 +15,7 @@ from napari_utile.widgets.worker import LatestJob, sentence_of
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cost import Estimate
+    from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
 
 __all__ = ["RunEstimate", "progress_text"]
@@ -85,13 +87,11 @@ class RunEstimate(QObject):
         self._label.setText(sentence_of(error))
 
 
-def progress_text(tile: TileShown) -> str:
+def progress_text(step: "Progress") -> str:
     """Say how far a segmentation is, and how long the rest will take."""
-    from napari_utile.engine.inference.cost import duration
-
-    if tile.done == tile.total:
+    if step.stage == "measurements":
+        return "measuring the cells…"
+    if step.done == step.total:
         return "finding the cells…"
-    text = f"{tile.done} of {tile.total} tiles"
-    if tile.seconds_left is None:
-        return text
-    return f"{text}, {duration(tile.seconds_left)} left"
+    text = f"{step.done} of {step.total} tiles"
+    return text if step.seconds_left is None else f"{text}, {duration(step.seconds_left)} left"

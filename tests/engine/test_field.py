@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.clicks import probability_field
-from napari_utile.engine.clicks.probability_field import ProbabilityField
 from napari_utile.engine.clicks.prompts import cell_at
+from napari_utile.engine.inference import predict
+from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.planes.normalize import IntensityLimits
@@ -32,20 +32,20 @@ def picture(seed, shape):
 def test_a_window_is_read_as_a_segmentation_of_the_whole_plane_has_it(small_model, seed, diameter, data):
     image = picture(seed, (150, 130))
     params = SegmentParams(device="cpu", precision="float32", diameter=diameter)
-    field = ProbabilityField(plane_from_array(image), small_model, params, TileCache())
+    field = Field(plane_from_array(image), small_model, params, cache=TileCache())
     rows, columns = (
         slice(start, data.draw(st.integers(start + 1, size)))
         for size in image.shape
         for start in [data.draw(st.integers(0, size - 1))]
     )
     expected = segmented(image, small_model, params).foreground[rows, columns]
-    assert np.abs(field.read((rows, columns)) - expected).max() <= 1e-4
+    assert np.abs(field.read(Window(rows, columns)) - expected).max() <= 1e-4
 
 
 def test_a_clicked_cell_is_that_of_the_segmentation_of_the_whole_plane(small_model):
     image = picture(3, (180, 200))
     result = segmented(image, small_model, FLOAT32)
-    field = ProbabilityField(plane_from_array(image), small_model, FLOAT32, TileCache())
+    field = Field(plane_from_array(image), small_model, FLOAT32, cache=TileCache())
     ids = np.unique(result.labels)[1:]
     assert ids.size
     for number in ids[:: max(1, ids.size // 8)]:
@@ -59,11 +59,9 @@ def test_a_clicked_cell_is_that_of_the_segmentation_of_the_whole_plane(small_mod
 
 def test_only_what_lies_around_the_window_is_computed_in_one_run_and_only_once(small_model, monkeypatch):
     computed = []
-    run = probability_field.run_tile
-    monkeypatch.setattr(
-        probability_field, "run_tile", lambda *args: computed.append(args[2].inner) or run(*args)
-    )
-    field = ProbabilityField(plane_from_array(picture(0, (3000, 3000))), small_model, FLOAT32, TileCache())
+    run = predict.run_tile
+    monkeypatch.setattr(predict, "run_tile", lambda *args: computed.append(args[2].inner) or run(*args))
+    field = Field(plane_from_array(picture(0, (3000, 3000))), small_model, FLOAT32, cache=TileCache())
     window = Window(slice(1500, 1510), slice(1500, 1510))
     assert not field.is_known(window)
     first = field.read(window)
@@ -79,35 +77,49 @@ def test_only_what_lies_around_the_window_is_computed_in_one_run_and_only_once(s
 
 
 @pytest.mark.parametrize("diameter", [None, 20.0])
-def test_what_a_segmentation_computed_is_read_as_long_as_it_is_kept(small_model, monkeypatch, diameter):
-    image = picture(4, (120, 140))
-    params = SegmentParams(device="cpu", precision="float32", diameter=diameter)
-    result = segmented(image, small_model, params)
-    field = ProbabilityField(plane_from_array(image), small_model, params, TileCache())
-    window = Window(slice(30, 90), slice(0, 140))
-    expected = field.read(window)
-    field = ProbabilityField(plane_from_array(image), small_model, params, TileCache())
-    assert not field.is_known(window)
-    field.lend(result.probabilities[:, 20:100].copy(), Window(slice(20, 100), slice(0, 140)))
-    assert not field.is_known(window)  # nobody kept the copy
-    field.lend(result.values, result.region)
+def test_what_a_segmentation_computed_is_read_and_not_computed_again(small_model, monkeypatch, diameter):
+    image, cache = picture(4, (120, 140)), TileCache()
+    params = SegmentParams(device="cpu", precision="float32", diameter=diameter, tile=24)
+    part = Window(slice(20, 70), slice(0, 140))
+    steps = segment_steps(
+        plane_from_array(image), params, model=small_model, region=part, cache=cache, pixels="same"
+    )
+    result = Run(steps).result
+    field = Field(
+        plane_from_array(image), small_model, replace(params, tile=None), cache=cache, pixels="same"
+    )
+    window = Window(slice(30, 60), slice(0, 140))
     with monkeypatch.context() as patch:
-        patch.setattr(probability_field, "run_tile", lambda *_: pytest.fail("computed again"))
+        patch.setattr(predict, "run_tile", lambda *_: pytest.fail("computed again"))
         assert field.is_known(window)
-        assert np.abs(field.read(window) - expected).max() <= 1e-4
-        assert field._cache.nbytes == 0
+        assert np.array_equal(field.read(window), result.foreground[window.relative_to(part)])
+    wider = Window(slice(0, 120), slice(0, 140))
+    assert not field.is_known(wider)
+    whole = Field(plane_from_array(image), small_model, params).read(wider)
+    assert np.abs(field.read(wider) - whole).max() <= 1e-4
+
+
+def test_all_tiles_of_a_region_are_that_part_of_all_tiles(small_model):
+    field = Field(plane_from_array(picture(6, (90, 100))), small_model, FLOAT32)
+    region = Window(slice(11, 70), slice(0, 57))
+    part, whole = (Run(field.tiles(where)).result for where in (region, None))
+    assert np.abs(part - whole[:, *region]).max() <= 1e-4
+    with pytest.raises(ValueError, match="inside of"):
+        field.plan((slice(0, 91), slice(0, 3)))
 
 
 def test_pixels_of_another_key_or_model_are_not_taken(small_model, several_models):
     cache = TileCache()
     window = Window(slice(0, 40), slice(0, 40))
-    one = ProbabilityField(plane_from_array(picture(1, (64, 64))), small_model, FLOAT32, cache, "one")
+    one = Field(plane_from_array(picture(1, (64, 64))), small_model, FLOAT32, cache=cache, pixels="one")
     one.read(window)
-    other = ProbabilityField(plane_from_array(picture(2, (64, 64))), small_model, FLOAT32, cache, "other")
+    other = Field(plane_from_array(picture(2, (64, 64))), small_model, FLOAT32, cache=cache, pixels="other")
     assert not other.is_known(window)
     another_model = next(m for m in several_models.values() if m.fingerprint != small_model.fingerprint)
     if another_model.network.config.in_channels == 1:
-        third = ProbabilityField(plane_from_array(picture(1, (64, 64))), another_model, FLOAT32, cache, "one")
+        third = Field(
+            plane_from_array(picture(1, (64, 64))), another_model, FLOAT32, cache=cache, pixels="one"
+        )
         assert not third.is_known(window)
 
 
@@ -117,15 +129,15 @@ def test_other_parameters_do_not_get_the_tiles_of_the_first(small_model, change)
     limits, window = IntensityLimits((-2.0,), (2.0,)), Window(slice(0, 32), slice(0, 32))
     cache = TileCache()
     first, second = replace(FLOAT32, channels=(0,)), replace(FLOAT32, **{"channels": (0,), **change})
-    ProbabilityField(plane, small_model, first, cache, "one", limits).read(window)
-    again = ProbabilityField(plane, small_model, second, cache, "one", limits).read(window)
-    fresh = ProbabilityField(plane, small_model, second, TileCache(), "one", limits).read(window)
+    Field(plane, small_model, first, cache=cache, pixels="one", limits=limits).read(window)
+    again = Field(plane, small_model, second, cache=cache, pixels="one", limits=limits).read(window)
+    fresh = Field(plane, small_model, second, cache=TileCache(), pixels="one", limits=limits).read(window)
     np.testing.assert_array_equal(again, fresh)
 
 
 def test_a_read_can_be_stopped_before_each_tile(small_model, monkeypatch):
-    monkeypatch.setattr(probability_field, "run_tile", lambda *args: pytest.fail("a tile was computed"))
-    field = ProbabilityField(plane_from_array(picture(0, (64, 64))), small_model, FLOAT32, TileCache())
+    monkeypatch.setattr(predict, "run_tile", lambda *args: pytest.fail("a tile was computed"))
+    field = Field(plane_from_array(picture(0, (64, 64))), small_model, FLOAT32, cache=TileCache())
     steps = field.read_steps(Window(slice(0, 9), slice(0, 9)))
     next(steps)
     steps.close()
@@ -134,11 +146,15 @@ def test_a_read_can_be_stopped_before_each_tile(small_model, monkeypatch):
 def test_a_lack_of_memory_shrinks_the_tiles_and_not_the_answer(small_model, monkeypatch):
     plane = plane_from_array(picture(5, (90, 90)))
     window = Window(slice(10, 80), slice(5, 60))
-    expected = ProbabilityField(plane, small_model, FLOAT32, TileCache()).read(window)
+    expected = Field(plane, small_model, FLOAT32, cache=TileCache()).read(window)
 
-    def too_large(*_):
-        raise MemoryError
+    run = predict.run_tile
 
-    monkeypatch.setattr(probability_field, "run_tile", too_large)
-    found = ProbabilityField(plane, small_model, FLOAT32, TileCache()).read(window)
+    def too_large(model, seen, tile, compute):
+        if tile.outer.size > 90**2:
+            raise MemoryError
+        return run(model, seen, tile, compute)
+
+    monkeypatch.setattr(predict, "run_tile", too_large)
+    found = Field(plane, small_model, FLOAT32, cache=TileCache()).read(window)
     assert np.abs(found - expected).max() <= 1e-4

@@ -1,0 +1,68 @@
+"""From the outputs of a network to cells: foreground, relief, landscape, labels."""
+
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
+from napari_utile.engine.cells.relief import height_of
+from napari_utile.engine.cells.watershed import Landscape
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
+
+Float32 = NDArray[np.float32]
+
+
+def decode_steps(
+    values: Float32, card: ModelCard, instances: InstanceParams, landscape: Landscape | None = None
+) -> Generator[None, None, tuple[Landscape, NDArray[np.int32]]]:
+    """Find the cells; every yield is a point to stop at.
+
+    Parameters
+    ----------
+    values : (C, Y, X) float32 array
+        All outputs of the model.
+    card : ModelCard
+        Says what they are.
+    instances : InstanceParams
+    landscape : Landscape, optional
+        Of the same outputs, threshold and filled holes: it is not searched again.
+
+    Returns
+    -------
+    landscape : Landscape
+        What the labels were cut from.
+    labels : (Y, X) int32 array
+    """
+    yield
+    if landscape is None:
+        landscape = cell_landscape(foreground_of(values, card), instances, height_from(values, card))
+        yield
+    return landscape, label_cells(landscape, instances)
+
+
+def foreground_of(values: Float32, card: ModelCard) -> Float32:
+    """Return the probability (Y, X) that a pixel belongs to an object: the sum over the foreground classes."""
+    if len(card.foreground) == 1:
+        only: Float32 = values[card.foreground[0]]
+        return only
+    total: Float32 = values[list(card.foreground)].sum(axis=0, dtype=np.float32)
+    return total
+
+
+def height_from(values: Float32, card: ModelCard) -> Float32 | None:
+    """Return the height (Y, X) by which cells are told apart, None where the card leaves it to the probability."""
+    if card.relief != "distances":
+        return None
+    named = by_name(card.outputs, values)
+    return height_of(named[EDGE_DISTANCE], named[CENTRE_DISTANCE])
+
+
+def only_inside(values: Float32, inside: NDArray[np.bool_], card: ModelCard) -> Float32:
+    """Return outputs (C, Y, X) that say background outside of a mask (Y, X)."""
+    values = values * inside
+    for channel, value in enumerate(card.on_background):
+        if value:
+            values[channel][~inside] = value
+    return values

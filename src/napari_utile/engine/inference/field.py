@@ -1,0 +1,276 @@
+"""The field of a model over a plane: its outputs, computed where they are read and nowhere else.
+
+Whoever asks goes through the same normalisation, scale and exact tiling: a segmentation reads all tiles of a region, a
+click or a preview the blocks around one place. Blocks lie on one lattice of the plane, so that neighbouring reads
+share them in a cache; they also find there the tiles of a segmentation.
+"""
+
+from collections.abc import Generator, Hashable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.inference.device import Compute, choose_compute
+from napari_utile.engine.inference.predict import Progress, predict_tiles
+from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.inference.tiling import TilePlan, plan_tiles
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.planes.resample import (
+    NormalizedPlane,
+    ScaledPlane,
+    interpolation_weights,
+    scaled_shape,
+)
+from napari_utile.engine.planes.units import micrometres
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
+
+Float32 = NDArray[np.float32]
+
+# The plane is cached in blocks of about this side; what is missing of a window is computed in one run. A
+# small block means that little more than the window is computed. Pixels.
+_BLOCK = 32
+
+
+class Field:
+    """The outputs of a model over a plane.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+        All channels; `params.channels` picks.
+    model : Model
+    params : SegmentParams, optional
+        Channels, diameter, tile, device and precision are used.
+    compute : Compute, optional
+        Chosen by the parameters by default.
+    limits : IntensityLimits, optional
+        Measured on the plane by default.
+    cache : TileCache, optional
+        Where outputs are kept and found.
+    pixels : hashable
+        Stands for the pixels of the plane in the cache; needed where others use it too.
+
+    Attributes
+    ----------
+    plane : ImagePlane
+        With the channels of the network.
+    model, compute, limits
+
+    Raises
+    ------
+    UtileError
+        If channels, diameter or device do not fit.
+    """
+
+    def __init__(
+        self,
+        plane: ImagePlane,
+        model: Model,
+        params: SegmentParams | None = None,
+        *,
+        compute: Compute | None = None,
+        limits: IntensityLimits | None = None,
+        cache: TileCache | None = None,
+        pixels: Hashable = None,
+    ) -> None:
+        params = params or SegmentParams()
+        self.model = model
+        self.compute = compute or choose_compute(params.device, params.precision)
+        self.plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
+        self.limits = limits or measure_limits(self.plane.data, model.card.normalization)
+        self._factors = scale_factors(self.plane, model.card, params.diameter)
+        rows, columns = (scaled_shape(self.shape, factor)[axis] for axis, factor in enumerate(self._factors))
+        self._scaled = rows, columns
+        normalized = NormalizedPlane(self.plane.data, self.limits)
+        self._image: Any = ScaledPlane(normalized, self._scaled) if self.is_scaled else normalized
+        self._tile = params.tile
+        self._cache = cache
+        own = object() if pixels is None else pixels
+        seen = (own, self.limits, params.channels, self._scaled)
+        self._key = (*seen, model.fingerprint, *self.compute.key)
+        grid = model.network.geometry.grid
+        self._block = -(-_BLOCK // grid) * grid
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the plane."""
+        return self.plane.shape
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the network sees another scale than the user."""
+        return self._scaled != self.shape
+
+    @property
+    def object_diameter(self) -> float | None:
+        """Typical diameter of the model's objects in pixels of the plane, where the model knows it."""
+        expected = self.model.card.object_diameter
+        return None if expected is None else expected / max(self._factors)
+
+    @property
+    def click_radius(self) -> int:
+        """Half the width of the first window to read around a click (pixels): a typical cell fits."""
+        diameter = self.object_diameter
+        return 48 if diameter is None else int(np.clip(2 * diameter, 32, 256))
+
+    def plan(self, region: Sequence[slice] | None = None) -> TilePlan:
+        """Plan the tiles that a region needs, all of the plane by default; nothing is read.
+
+        Raises
+        ------
+        ValueError
+            If the region is empty or does not lie inside of the plane.
+        """
+        region = self._seen(Window.part_of(self.shape, region))
+        return plan_tiles(
+            self._scaled, self.model.network, self.compute.tile_budget, region=region, tile=self._tile
+        )
+
+    def tiles(self, region: Sequence[slice] | None = None) -> Generator[Progress, None, Float32]:
+        """Compute a region tile by tile, all of the plane by default; every yield is a point to cancel at.
+
+        Yields
+        ------
+        Progress
+            With the newest tile about as it will look, at the plane's own scale.
+
+        Returns
+        -------
+        (C, y, x) float32 array
+            All outputs of the model, the class probabilities first.
+        """
+        region = Window.part_of(self.shape, region)
+        run = Run(self._run(self.plan(region), self._cache))
+        for step in run:
+            yield self._at_source(step, region) if self.is_scaled else step
+        return self._to_source(run.result, region)
+
+    def read(self, window: Window) -> Float32:
+        """Return the foreground probability (y, x) of a window inside the plane."""
+        return Run(self.read_steps(window)).result
+
+    def read_steps(self, window: Window) -> Generator[None, None, Float32]:
+        """Read the foreground probability (y, x) of a window; see `outputs_steps`."""
+        return foreground_of((yield from self.outputs_steps(window)), self.model.card)
+
+    def outputs_steps(self, window: Window) -> Generator[None, None, Float32]:
+        """Read all outputs (C, y, x) of a window; every yield, before something is computed, is a point to stop at."""
+        region = self._seen(window)
+        found, missing = self._known(region)
+        if missing:
+            around = Window.around(missing)
+            plan = plan_tiles(
+                self._scaled, self.model.network, self.compute.tile_budget, region=around, tile=None
+            )
+            yield
+            run = Run(self._run(plan, None))
+            for _ in run:
+                yield
+            if self._cache is not None:
+                for block in self._blocks(around):
+                    self._cache.put(self._key, block, run.result[:, *block.relative_to(around)])
+            _paste(found, run.result, around, region)
+        return self._to_source(found, window)
+
+    def is_known(self, window: Window) -> bool:
+        """Whether reading this window computes nothing."""
+        return not self._known(self._seen(window))[1]
+
+    def _run(self, plan: TilePlan, cache: TileCache | None) -> Generator[Progress, None, Float32]:
+        return predict_tiles(self.model, self._image, plan, self.compute, cache=cache, key=self._key)
+
+    def _known(self, region: Window) -> tuple[Float32, list[Window]]:
+        """Return what the cache has of a region of the rescaled plane, and the blocks that are missing."""
+        found = np.empty((self.model.card.output_channels, *region.shape), np.float32)
+        if self._cache is None:
+            return found, self._blocks(region)
+        there = np.zeros(region.shape, bool)
+        for window, tile in self._cache.tiles(self._key):
+            if (window & region).size:
+                _paste(found, tile, window, region)
+                there[(window & region).relative_to(region)] = True
+        missing = []
+        for block in self._blocks(region):
+            if there[(block & region).relative_to(region)].all():
+                continue
+            known = self._cache.get(self._key, block)
+            if known is None:
+                missing.append(block)
+            else:
+                _paste(found, known, block, region)
+        return found, missing
+
+    def _blocks(self, region: Window) -> list[Window]:
+        """List the blocks of the lattice that a region touches, ended by the plane's border."""
+        return [block.clipped(self._scaled) for block in region.blocks(self._block)]
+
+    # Between the plane's own scale and that of the network.
+
+    def _seen(self, region: Window) -> Window:
+        """Return the pixels of the rescaled plane that a region depends on."""
+        return Window(*(part for _, part in self._back(region))) if self.is_scaled else region
+
+    def _back(self, region: Window) -> list[tuple[Any, slice]]:
+        """Return, along each axis, the weights that bring scaled pixels back to a region, and which those are."""
+        return [
+            interpolation_weights(source, size, part.start, part.stop)
+            for source, size, part in zip(self._scaled, self.shape, region, strict=True)
+        ]
+
+    def _to_source(self, values: Float32, region: Window) -> Float32:
+        if not self.is_scaled:
+            return values
+        (rows, _), (columns, _) = self._back(region)
+        back = [(columns @ (rows @ channel).T).T for channel in values]
+        return np.stack(back).astype(np.float32, copy=False)
+
+    def _at_source(self, step: Progress, region: Window) -> Progress:
+        assert step.window is not None
+        assert step.foreground is not None
+        parts = []
+        for part, source, size, wanted in zip(step.window, self._scaled, self.shape, region, strict=True):
+            start = min(max(round(part.start * size / source), wanted.start), wanted.stop - 1)
+            parts.append(slice(start, min(max(round(part.stop * size / source), start + 1), wanted.stop)))
+        window, every = Window(*parts), slice(None)
+        shown = ScaledPlane(step.foreground[None], window.shape)[every, every, every][0]
+        return replace(step, window=window, foreground=shown)
+
+
+def _paste(found: Float32, part: Float32, lies: Window, region: Window) -> None:
+    """Copy what `part`, which lies in a window, has of a region into the region's array."""
+    both = lies & region
+    found[:, *both.relative_to(region)] = part[:, *both.relative_to(lies)]
+
+
+def scale_factors(plane: ImagePlane, card: ModelCard, diameter: float | None) -> tuple[float, float]:
+    """Return how much larger along y and x the plane must be made for the model.
+
+    By the diameter of the objects where it is given; else by the pixel size where plane and model both have one;
+    else as the model's card says.
+
+    Raises
+    ------
+    UtileError
+        If a diameter is given and the model does not say which one it expects.
+    """
+    if diameter is not None:
+        if card.object_diameter is None:
+            raise UtileError(
+                f"The model {card.name} does not say which cell diameter it expects: leave it empty."
+            )
+        return (card.object_diameter / diameter,) * 2
+    if card.pixel_size is not None and plane.pixel_size is not None:
+        unit = micrometres(plane.unit)
+        if unit is not None:
+            y, x = (size * unit / card.pixel_size for size in plane.pixel_size)
+            return y, x
+    return card.scale, card.scale
