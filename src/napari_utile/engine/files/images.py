@@ -1,4 +1,4 @@
-"""Image files: TIFF, PNG, JPEG, BMP and OME-Zarr in, TIFF out."""
+"""Image files: TIFF, PNG, JPEG, BMP, OME-Zarr and those of vendors in, TIFF out."""
 
 import os
 from dataclasses import replace
@@ -11,6 +11,7 @@ from napari_utile.engine.files.ome_zarr import is_zarr, read_ome_zarr
 from napari_utile.engine.files.pictures import PICTURE_STARTS, read_picture
 from napari_utile.engine.files.tiff import write_image, write_labels
 from napari_utile.engine.files.tiff_reading import read_tiff
+from napari_utile.engine.files.vendor import READERS, read_vendor
 from napari_utile.engine.sources.naming import asked_axes
 
 __all__ = [
@@ -39,7 +40,7 @@ def read_image(
     Parameters
     ----------
     path : str or path-like
-        TIFF, PNG, JPEG, BMP, or an OME-Zarr folder.
+        TIFF, PNG, JPEG, BMP, an OME-Zarr folder, or a vendor's file (see `read_vendor`).
     axes : str, optional
         A letter an axis, out of ``TCZYXS``, whatever the file says.
     series : str, optional
@@ -73,6 +74,8 @@ def read_image(
         raise UtileError(f"Cannot read {path}: {error.strerror or error}.") from error
     if not start:
         raise UtileError(f"{path.name} is empty.")
+    if path.suffix.lower() in READERS:
+        return read_vendor(path, axes=axes, series=series, accept_missing=accept_missing)
     if start[:4] in _TIFF_STARTS:
         return read_tiff(path, axes=axes, series=series, accept_missing=accept_missing, as_labels=as_labels)
     for signature, kind in PICTURE_STARTS.items():
@@ -81,4 +84,6 @@ def read_image(
             if series not in (None, "0"):
                 raise UtileError(f"{path.name} has no series {series}: it is one image.")
             return replace(picture, axes=asked_axes(axes, picture.data.shape, path.name)) if axes else picture
-    raise UtileError(f"{path.name} is not an image in a known format (TIFF, OME-Zarr, PNG, JPEG, BMP).")
+    raise UtileError(
+        f"{path.name} is not an image in a known format (TIFF, OME-Zarr, PNG, JPEG, BMP, ND2, CZI, LIF)."
+    )
