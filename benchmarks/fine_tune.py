@@ -25,7 +25,7 @@ from napari_utile.engine.segment import segment
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning
-from napari_utile.engine.training.recipes import RECIPES, Recipe
+from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 
 
 def read(data: Path, split: str) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -83,7 +83,7 @@ def main() -> None:
         minutes=args.minutes, steps=args.steps, scale=args.scale, held_out=args.held_out, seed=args.seed
     )
     pairs = [AnnotatedImage(plane_from_array(image, name=name), labels) for name, image, labels in fields]
-    tuning = FineTuning(pairs, base, params, recipe=from_json(Recipe, changed), name="phase")
+    tuning = FineTuning(pairs, base, params, recipe=from_json(TrainingRecipe, changed), name="phase")
     print(json.dumps({"fields": [name for name, *_ in fields], "scale": tuning.scale}), flush=True)
     print(
         json.dumps(

@@ -24,7 +24,7 @@ from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.planes.normalize import measure_limits
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.augment_params import AugmentParams
-from napari_utile.engine.training.recipes import Budget, Recipe
+from napari_utile.engine.training.recipes import Budget, TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
 from napari_utile.engine.training.train import train
 
@@ -36,7 +36,7 @@ SETS = (
     ("bbbc039_fluo_nuclei", "", 0.5),
     ("ecoli_dapi_fluo", "", 0.5),
 )
-RECIPE = Recipe(
+RECIPE = TrainingRecipe(
     name="nuclei",
     tile=196,
     batch=4,
@@ -56,7 +56,7 @@ LICENCE = (
 )
 
 
-def read_planes(data: Path, split: str, recipe: Recipe) -> list[TrainingPlane]:
+def read_planes(data: Path, split: str, recipe: TrainingRecipe) -> list[TrainingPlane]:
     """Read the images of one split, normalised, with their weight maps."""
     planes = []
     for folder, start, share in SETS:
@@ -88,7 +88,7 @@ def typical_diameter(planes: list[TrainingPlane]) -> float:
 
 
 def make_card(
-    config: UNetConfig, recipe: Recipe, planes: list[TrainingPlane], about: dict[str, object]
+    config: UNetConfig, recipe: TrainingRecipe, planes: list[TrainingPlane], about: dict[str, object]
 ) -> ModelCard:
     """Make the card of the model."""
     return ModelCard(

@@ -27,7 +27,7 @@ from napari_utile.engine.steps import Run as Steps
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.data import training_planes
 from napari_utile.engine.training.learned import best_instances, foregrounds
-from napari_utile.engine.training.recipes import DEFAULT, Budget, Recipe
+from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane
 from napari_utile.engine.training.train import train
 
@@ -150,7 +150,9 @@ class Lane:
                 temporary.write_text(json.dumps(best))
         return {name: InstanceParams(**each) for name, each in json.loads(path.read_text()).items()}
 
-    def _planes(self, card: ModelCard, recipe: Recipe, images: Sequence[Annotated]) -> list[TrainingPlane]:
+    def _planes(
+        self, card: ModelCard, recipe: TrainingRecipe, images: Sequence[Annotated]
+    ) -> list[TrainingPlane]:
         pairs = [AnnotatedImage(each.plane, each.labels) for each in images]
         return training_planes(pairs, card, recipe, scale=1.0)
 

@@ -24,10 +24,10 @@ from napari_utile.engine.training.data import (
 )
 from napari_utile.engine.training.fine_tune import FineTuned, FineTuneParams, FineTuning, fine_tune, new_model
 from napari_utile.engine.training.loss import IGNORE
-from napari_utile.engine.training.recipes import Recipe
+from napari_utile.engine.training.recipes import TrainingRecipe
 from napari_utile.engine.weights.annotation import Annotation
 
-RECIPE = Recipe("test", tile=20, batch=2, rate=1e-2, warm_up=0, validate_every=10, average=0.8)
+RECIPE = TrainingRecipe("test", tile=20, batch=2, rate=1e-2, warm_up=0, validate_every=10, average=0.8)
 RECIPE = dataclasses.replace(RECIPE, augment=AugmentParams(elastic=2, scale=1.1))
 
 

@@ -16,7 +16,7 @@ from napari_utile.engine.metrics.boundaries import (
     separate,
 )
 from napari_utile.engine.metrics.thinning import thin_borders
-from napari_utile.engine.metrics.warping import warp, warping_error
+from napari_utile.engine.metrics.warping import homotopic_warp, warping_error
 
 masks = hnp.arrays(bool, (8, 9))
 label_images = hnp.arrays(np.int64, (6, 7), elements=st.integers(0, 3))
@@ -93,12 +93,12 @@ def topology(mask: np.ndarray) -> tuple[int, int]:
 @settings(max_examples=150)
 @given(masks, masks)
 def test_warping_keeps_the_number_of_objects_and_holes(source: np.ndarray, target: np.ndarray) -> None:
-    assert topology(warp(source, target, None)) == topology(source)
+    assert topology(homotopic_warp(source, target, None)) == topology(source)
 
 
 @given(masks, masks)
 def test_warping_changes_only_pixels_that_differed(source: np.ndarray, target: np.ndarray) -> None:
-    changed = warp(source, target, None) != source
+    changed = homotopic_warp(source, target, None) != source
     assert not (changed & (source == target)).any()
 
 
@@ -188,7 +188,7 @@ def test_only_pixels_near_the_boundary_may_flip(source: np.ndarray, reach: int) 
     padded = np.pad(source, reach)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
     mixed = windows.any((2, 3)) & ~windows.all((2, 3))
-    assert ((warp(source, ~source, reach) != source) <= mixed).all()
+    assert ((homotopic_warp(source, ~source, reach) != source) <= mixed).all()
 
 
 @given(label_images, hnp.arrays(bool, (6, 7)))

@@ -18,7 +18,7 @@ from napari_utile.engine.files.images import ImageFile, read_image, write_image,
 from napari_utile.engine.models.library import Model, save_model, weights_fingerprint_of
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.planes.pixels import sha256_of
-from napari_utile.engine.provenance.pixel_runs import mask_of, runs_of
+from napari_utile.engine.provenance.pixel_runs import mask_of, run_lengths_of
 from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of, save_recipe
 from napari_utile.engine.provenance.replay import Replay, find_source, replay_steps
 from napari_utile.engine.segment import Segmentation, segment_steps
@@ -143,7 +143,7 @@ def test_recipes_from_before_shapes_were_recorded_are_read(recipe, tmp_path) -> 
 
 @given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)))
 def test_a_mask_comes_back_from_its_runs(mask: np.ndarray) -> None:
-    runs = runs_of(mask)
+    runs = run_lengths_of(mask)
     assert (mask_of(runs, mask.shape) == mask).all()
     assert min(runs[1:], default=1) > 0, "only the first run may be empty"
 

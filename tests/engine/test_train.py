@@ -15,13 +15,13 @@ from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 from napari_utile.engine.training import run as training_run
 from napari_utile.engine.training.augment_params import AugmentParams
-from napari_utile.engine.training.recipes import DEFAULT, RECIPES, RONNEBERGER2015, Budget, Recipe
+from napari_utile.engine.training.recipes import DEFAULT, RECIPES, RONNEBERGER2015, Budget, TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
 from napari_utile.engine.training.train import TrainResult, TrainStep, train
 from napari_utile.engine.training.validation import Validation
 from napari_utile.engine.weights.annotation import Annotation
 
-FAST = Recipe(
+FAST = TrainingRecipe(
     tile=20, batch=2, rate=1e-2, warm_up=0, validate_every=4, average=0.9, augment=AugmentParams(elastic=2)
 )
 CPU = choose_compute("cpu", "float32")
@@ -45,7 +45,7 @@ def network(seed: int = 0, **config: Any) -> UNet:
 
 
 def start(
-    recipe: Recipe = FAST, steps: int = 12, minutes: float | None = None, **options: Any
+    recipe: TrainingRecipe = FAST, steps: int = 12, minutes: float | None = None, **options: Any
 ) -> Generator[TrainStep, None, TrainResult]:
     given = {
         "network": network(),
@@ -251,7 +251,7 @@ def test_recipes_are_named_and_checked() -> None:
     assert RONNEBERGER2015.momentum == 0.99
     assert RONNEBERGER2015.batch == 1
     with pytest.raises(ValueError, match="optimizer must be one of"):
-        Recipe(optimizer="adam")
+        TrainingRecipe(optimizer="adam")
     with pytest.raises(ValueError, match="steps or minutes"):
         Budget()
 

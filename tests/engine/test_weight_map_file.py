@@ -6,8 +6,9 @@ import pytest
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image, write_labels
+from napari_utile.engine.provenance.command import weight_map_command
 from napari_utile.engine.weights.weight_map import WeightMapParams, weight_map
-from napari_utile.engine.weights.weight_map_file import weigh_planes, weight_map_command, write_weight_map
+from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
 
 
 def two_cells():

@@ -18,7 +18,7 @@ from napari_utile.engine.errors import UtileError
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One line of the report.
 
     Attributes
@@ -71,9 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if fatal else 0
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Check]:
     """Look at one thing after the other; an examination that fails is a finding itself."""
-    examinations: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
+    examinations: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
         ("Python", python),
         ("packages", packages),
         ("system libraries", system_libraries),
@@ -85,46 +85,44 @@ def examine() -> Iterator[Finding]:
         try:
             yield from examination()
         except Exception as error:  # noqa: BLE001 - a broken install fails in ways that cannot be foreseen
-            yield Finding(
-                name, f"{type(error).__name__}: {error}", "pip install --upgrade napari-utile", True
-            )
+            yield Check(name, f"{type(error).__name__}: {error}", "pip install --upgrade napari-utile", True)
 
 
-def python() -> Iterator[Finding]:
+def python() -> Iterator[Check]:
     """Say which Python runs, and on what."""
-    yield Finding("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}")
+    yield Check("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}")
 
 
-def packages() -> Iterator[Finding]:
+def packages() -> Iterator[Check]:
     """Say which versions of the main packages are installed."""
     for name in ("napari-utile", "napari", "torch"):
         try:
-            yield Finding(name, metadata.version(name))
+            yield Check(name, metadata.version(name))
         except metadata.PackageNotFoundError:
-            yield Finding(name, "not installed", f"pip install {name}", fatal=True)
+            yield Check(name, "not installed", f"pip install {name}", fatal=True)
 
 
-def system_libraries() -> Iterator[Finding]:
+def system_libraries() -> Iterator[Check]:
     """Say which libraries of the system are missing, and whether there is a display."""
     missing = find_missing()
     if missing.libraries:
         line = install_line(tuple(name for name in missing.debian_packages if name != XVFB))
-        yield Finding("system libraries", f"no {', '.join(missing.libraries)}", line, fatal=True)
+        yield Check("system libraries", f"no {', '.join(missing.libraries)}", line, fatal=True)
     else:
-        yield Finding("system libraries", "all that Qt and OpenGL need")
+        yield Check("system libraries", "all that Qt and OpenGL need")
     if not sys.platform.startswith("linux"):
         return
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
     if display:
-        yield Finding("display", display)
+        yield Check("display", display)
     elif missing.xvfb:
         line = f"{install_line((XVFB,))}, to test in real windows"
-        yield Finding("display", "none: no window can be shown, the command line works", line)
+        yield Check("display", "none: no window can be shown, the command line works", line)
     else:
-        yield Finding("display", f"none, but Xvfb for tests and scripts: {shutil.which('Xvfb')}")
+        yield Check("display", f"none, but Xvfb for tests and scripts: {shutil.which('Xvfb')}")
 
 
-def qt() -> Iterator[Finding]:
+def qt() -> Iterator[Check]:
     """Start Qt in a process of its own: a binding whose libraries are missing fails only then."""
     program = (
         "import qtpy, qtpy.QtWidgets, qtpy.QtOpenGLWidgets;"
@@ -132,14 +130,14 @@ def qt() -> Iterator[Finding]:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        yield Finding("Qt", done.stdout.strip())
+        yield Check("Qt", done.stdout.strip())
         return
     reason = (done.stderr.strip().splitlines() or ["it does not start"])[-1]
     line = "the line above for system libraries" if ".so" in reason else 'pip install "napari[pyqt6]"'
-    yield Finding("Qt", reason, line, fatal=True)
+    yield Check("Qt", reason, line, fatal=True)
 
 
-def compute() -> Iterator[Finding]:
+def compute() -> Iterator[Check]:
     """Say which device and precision `auto` chooses, how fast each is, and whether it computes what the CPU does."""
     from napari_utile.engine.inference.device import available_devices, choose_compute
     from napari_utile.engine.inference.device_check import DTYPES, check_device
@@ -149,43 +147,43 @@ def compute() -> Iterator[Finding]:
         try:
             check = check_device(device, precision, anew=True)
         except UtileError as error:
-            yield Finding(name, str(error))
+            yield Check(name, str(error))
             continue
         detail = (
             f"{check.gflops:.0f} GFLOP/s, probabilities within {check.difference:.1g} of the CPU's in float32"
         )
         remedy = None if check.agrees else "update torch and the driver; until then, --device cpu"
-        yield Finding(name, detail, remedy)
+        yield Check(name, detail, remedy)
     chosen = choose_compute()
     gigabytes = chosen.memory_bytes / 1e9
-    yield Finding("auto", f"{chosen.device}, {chosen.precision}, {gigabytes:.1f} GB for tiles")
+    yield Check("auto", f"{chosen.device}, {chosen.precision}, {gigabytes:.1f} GB for tiles")
     if chosen.device == "cpu" and shutil.which("nvidia-smi"):
-        yield Finding(
+        yield Check(
             "graphics card",
             "an NVIDIA card is here, but this torch cannot use it",
             "the line that https://pytorch.org/get-started/locally gives for CUDA",
         )
 
 
-def models() -> Iterator[Finding]:
+def models() -> Iterator[Check]:
     """Say which models there are, and whether new ones can be kept."""
     from napari_utile.engine.models.catalogue import list_models, user_model_folder
 
     listed = list_models()
     for model in listed:
         if model.problem:
-            yield Finding("model", model.problem, f"remove {model.path}")
+            yield Check("model", model.problem, f"remove {model.path}")
     usable = [f"{each.name}{'' if each.bundled else ' (yours)'}" for each in listed if not each.problem]
     if usable:
-        yield Finding("models", ", ".join(usable))
+        yield Check("models", ", ".join(usable))
     else:
-        yield Finding("models", "none", "pip install --force-reinstall --no-deps napari-utile", fatal=True)
+        yield Check("models", "none", "pip install --force-reinstall --no-deps napari-utile", fatal=True)
     folder = user_model_folder()
     if is_writable(folder):
-        yield Finding("your models", str(folder))
+        yield Check("your models", str(folder))
     else:
         line = "set the environment variable UTILE_MODELS to a folder of yours"
-        yield Finding("your models", f"{folder} cannot be written to", line, fatal=True)
+        yield Check("your models", f"{folder} cannot be written to", line, fatal=True)
 
 
 def is_writable(folder: Path) -> bool:

@@ -17,7 +17,7 @@ from napari_utile.engine.files.targets import check_folder, check_target, identi
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES
-from napari_utile.engine.weights.annotation import KINDS
+from napari_utile.engine.weights.annotation import ANNOTATIONS
 
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
@@ -84,7 +84,7 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
     parser.add_argument("--validation-labels", metavar="DIR", help="their labels")
     parser.add_argument(
         "--annotation",
-        choices=KINDS,
+        choices=ANNOTATIONS,
         help="dense: 0 is background; sparse: 0 is unlabelled; boxes: 0 is background inside of --boxes and unlabelled "
         "elsewhere. Default: dense, or boxes where --boxes is given.",
     )

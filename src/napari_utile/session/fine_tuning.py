@@ -1,6 +1,5 @@
 """Fine-tuning as the dock asks for it: a frozen request, and the job that trains, previews and compares."""
 
-import shlex
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +29,6 @@ __all__ = [
     "StopAndKeep",
     "Trained",
     "base_model",
-    "command_of",
     "fine_tune_job",
     "keep_job",
     "model_name_problem",
@@ -133,24 +131,6 @@ def base_model(session: "Session", request: FineTuneRequest) -> "Model":
     with torch.random.fork_rng():
         torch.manual_seed(request.params.seed)
         return new_model("new", request.family, **config)
-
-
-def command_of(request: FineTuneRequest) -> str:
-    """Return the command that trains in the same way on files; IMAGES, LABELS and BOXES stand for their folders."""
-    from napari_utile.engine.provenance.command import command_options
-
-    start = (
-        ["train", "--family", request.family] if request.family else ["fine-tune", "--model", request.base]
-    )
-    words = ["utile", *start, "--images", "IMAGES", "--labels", "LABELS", "-o", "my-model.safetensors"]
-    usual = FineTuneParams(recipe="default" if request.family else "fine-tune")
-    words += command_options(FineTuneParams, request.params, reference=usual)
-    annotation = request.images[0].annotation if request.images else None
-    if annotation is not None and annotation.kind == "sparse":
-        words += ["--annotation", "sparse", "--background", str(annotation.background)]
-    if annotation is not None and annotation.kind == "boxes":
-        words += ["--boxes", "BOXES"]
-    return shlex.join(words)
 
 
 def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Prediction:

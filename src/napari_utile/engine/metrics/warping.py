@@ -52,11 +52,11 @@ def warping_error(
         target = np.where(hidden, reference, predicted)
     if not counted:
         return float("nan")
-    warped = warp(reference, target, max_displacement)
+    warped = homotopic_warp(reference, target, max_displacement)
     return float(np.count_nonzero(warped != target) / counted)
 
 
-def warp(source: BoolArray, target: BoolArray, max_displacement: int | None = 5) -> BoolArray:
+def homotopic_warp(source: BoolArray, target: BoolArray, max_displacement: int | None = 5) -> BoolArray:
     """Flip simple points of `source` where it differs from `target` until none is left.
 
     The order of the flips is fixed: rounds over the four sub-grids of pixels that are no neighbours of each

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_utile.engine.errors import UtileError
 
-KINDS = "buif"
+PIXEL_KINDS = "buif"
 """NumPy kinds of numbers that an image may hold: bool, unsigned, signed, float."""
 LARGEST_RGB = 4
 
@@ -42,7 +42,7 @@ class ImagePlane:
             raise ValueError(f"A plane has the axes (C, Y, X); got the shape {tuple(self.data.shape)}.")
         if 0 in self.data.shape:
             raise UtileError(f"{self.name} is empty: it has the shape {tuple(self.data.shape)}.")
-        if np.dtype(self.data.dtype).kind not in KINDS:
+        if np.dtype(self.data.dtype).kind not in PIXEL_KINDS:
             raise UtileError(f"{self.name} holds {self.data.dtype} values; an image holds real numbers.")
 
     @property

@@ -67,6 +67,47 @@ def click_command(
     return shlex.join(words)
 
 
+def weight_map_command(
+    labels: str | Path, params: Any, output: str | Path = "weights.tif", term: str = "total"
+) -> str:
+    """Return the command that computes and writes the weight map of a label file with these `WeightMapParams`."""
+    words = ["utile", "weight-map", str(labels), "-o", str(output)]
+    if term != "total":
+        words += ["--term", term.replace("_", "-")]
+    return shlex.join(words + command_options(type(params), params))
+
+
+def train_command(params: Any, base: str, family: str = "", annotation: Any = None) -> str:
+    """Return the command that trains on files as these `FineTuneParams` do; IMAGES, LABELS, BOXES are folders.
+
+    Parameters
+    ----------
+    params : FineTuneParams
+    base : str
+        Name or file of the model to start from.
+    family : str
+        Of the network, where one is trained from the start; empty to start from `base`.
+    annotation : Annotation, optional
+        Where the labels are complete.
+    """
+    start = ["train", "--family", family] if family else ["fine-tune", "--model", base]
+    words = ["utile", *start, "--images", "IMAGES", "--labels", "LABELS", "-o", "my-model.safetensors"]
+    usual = type(params)(recipe="default" if family else "fine-tune")
+    words += command_options(type(params), params, reference=usual)
+    if annotation is not None and annotation.kind == "sparse":
+        words += ["--annotation", "sparse", "--background", str(annotation.background)]
+    if annotation is not None and annotation.kind == "boxes":
+        words += ["--boxes", "BOXES"]
+    return shlex.join(words)
+
+
+def evaluate_command(prediction: str | Path | None, reference: str | Path | None) -> str:
+    """Return the command that compares two label files; None is a file that is not known."""
+    return shlex.join(
+        ["utile", "evaluate", str(prediction or "PREDICTION.tif"), str(reference or "REFERENCE.tif")]
+    )
+
+
 def command_options(cls: type, params: Any, *, reference: Any = None) -> list[str]:
     """Return the command line words that give these parameters, leaving out those equal to the reference's.
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def runs_of(mask: NDArray[np.bool_]) -> tuple[int, ...]:
+def run_lengths_of(mask: NDArray[np.bool_]) -> tuple[int, ...]:
     """Give the lengths of the runs of pixels outside and inside of a mask, in turn; the first run is outside.
 
     Parameters
@@ -20,7 +20,7 @@ def runs_of(mask: NDArray[np.bool_]) -> tuple[int, ...]:
 
 
 def mask_of(runs: Sequence[int], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Make the mask that `runs_of` was given.
+    """Make the mask that `run_lengths_of` was given.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.pixels import sha256_of
-from napari_utile.engine.provenance.pixel_runs import runs_of
+from napari_utile.engine.provenance.pixel_runs import run_lengths_of
 from napari_utile.engine.segment import Segmentation
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -169,7 +169,7 @@ def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneReco
         probabilities=sha256_of(segmentation.values),
         labels=sha256_of(segmentation.labels),
         cells=int(segmentation.labels.max(initial=0)),
-        inside=None if segmentation.inside is None else runs_of(segmentation.inside),
+        inside=None if segmentation.inside is None else run_lengths_of(segmentation.inside),
     )
 
 

@@ -13,7 +13,7 @@ from napari_utile.engine.planes.normalize import measure_limits
 from napari_utile.engine.planes.resample import NormalizedPlane, ScaledPlane, scaled_shape
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.loss import IGNORE
-from napari_utile.engine.training.recipes import Recipe
+from napari_utile.engine.training.recipes import TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
 from napari_utile.engine.weights.annotation import Annotation
 
@@ -45,7 +45,7 @@ def matching_scale(images: Sequence[AnnotatedImage], card: ModelCard) -> float:
 def training_planes(
     images: Sequence[AnnotatedImage],
     card: ModelCard,
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     scale: float,
     channels: Sequence[int] | None = None,
 ) -> list[TrainingPlane]:
@@ -56,7 +56,7 @@ def training_planes(
     images : sequence of AnnotatedImage
     card : ModelCard
         Its configuration says how many channels are read, its normalisation how grey values are scaled.
-    recipe : Recipe
+    recipe : TrainingRecipe
         Its border weight.
     scale : float
         How much larger the images are made.

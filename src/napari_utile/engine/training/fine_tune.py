@@ -28,7 +28,7 @@ from napari_utile.engine.training.data import (
 )
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.learned import Scores, best_instances, foregrounds, score
-from napari_utile.engine.training.recipes import RECIPES, Recipe
+from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
 
@@ -94,7 +94,7 @@ class FineTuning:
     base : Model
         From a file, or `new_model`.
     params : FineTuneParams
-    recipe : Recipe, optional
+    recipe : TrainingRecipe, optional
         Instead of the one that `params` names.
     held_out : sequence of AnnotatedImage
         Images to judge by; without them, tiles of `images` are held out.
@@ -113,7 +113,7 @@ class FineTuning:
         base: Model,
         params: FineTuneParams | None = None,
         *,
-        recipe: Recipe | None = None,
+        recipe: TrainingRecipe | None = None,
         held_out: Sequence[AnnotatedImage] = (),
         name: str = "my-model",
     ) -> None:
@@ -245,7 +245,7 @@ def fine_tune(
     labels: Sequence[NDArray[Any]],
     model: str | Path | Model = "nuclei",
     *,
-    recipe: Recipe | None = None,
+    recipe: TrainingRecipe | None = None,
     name: str = "my-model",
     **params: Any,
 ) -> FineTuned:
@@ -259,7 +259,7 @@ def fine_tune(
         Instances, 0 = background.
     model : str, Path or Model
         What to start from.
-    recipe : Recipe, optional
+    recipe : TrainingRecipe, optional
     name : str
         Of the new model.
     **params

@@ -14,7 +14,7 @@ from napari_utile.engine.training.augment_params import AugmentParams
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How a network is trained; the defaults are what gave the best model in a given time on two CPU cores."""
 
     name: Annotated[str, Bounds(label="Recipe", help="What this recipe is called.")] = "default"
@@ -114,9 +114,9 @@ class Recipe:
         check_bounds(self)
 
 
-DEFAULT = Recipe()
+DEFAULT = TrainingRecipe()
 
-RONNEBERGER2015 = Recipe(
+RONNEBERGER2015 = TrainingRecipe(
     name="ronneberger2015",
     tile=388,  # "we favor large input tiles over a large batch size and hence reduce the batch to a single image"
     batch=1,
@@ -133,7 +133,7 @@ RONNEBERGER2015 = Recipe(
     augment=AugmentParams(scale=1.0, gamma=1.0, noise=0.0),
 )
 
-FINE_TUNE = Recipe(
+FINE_TUNE = TrainingRecipe(
     name="fine-tune",
     batch=2,  # annotation is scarce: more steps are worth more than larger ones
     rate=1e-3,
@@ -143,7 +143,7 @@ FINE_TUNE = Recipe(
     validate_every=25,
 )
 
-RECIPES: dict[str, Recipe] = {each.name: each for each in (DEFAULT, FINE_TUNE, RONNEBERGER2015)}
+RECIPES: dict[str, TrainingRecipe] = {each.name: each for each in (DEFAULT, FINE_TUNE, RONNEBERGER2015)}
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from napari_utile.engine.inference.heap import kept_heap
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.training.loss import weighted_cross_entropy
-from napari_utile.engine.training.recipes import Budget, Recipe
+from napari_utile.engine.training.recipes import Budget, TrainingRecipe
 from napari_utile.engine.training.samples import Batch, Sampler, TrainingPlane
 from napari_utile.engine.training.state import (
-    Progress,
+    RunState,
     Weights,
     copy_weights,
     follow,
@@ -91,7 +91,7 @@ class TrainingRun:
         network: Network,
         planes: Sequence[TrainingPlane],
         held_out: Sequence[TrainingPlane],
-        recipe: Recipe,
+        recipe: TrainingRecipe,
         budget: Budget,
         seed: int,
         compute: Compute | None,
@@ -105,7 +105,7 @@ class TrainingRun:
         self.optimizer = _optimizer(self.network, recipe)
         self.average = copy_weights(self.network) if recipe.average else None
         self.best: Weights | None = None
-        self.progress = Progress(size=geometry.output_at_least(recipe.tile))
+        self.progress = RunState(size=geometry.output_at_least(recipe.tile))
         self.sampler = Sampler(
             planes,
             geometry.halo,
@@ -331,7 +331,7 @@ class TrainingRun:
         release_memory(self.device.type)
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:
     """Weight decay pulls on the convolutions alone, not on biases and normalisation."""
     decayed = [each for each in network.parameters() if each.ndim > 1]
     others = [each for each in network.parameters() if each.ndim <= 1]

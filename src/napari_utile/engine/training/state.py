@@ -19,7 +19,7 @@ Weights = dict[str, Tensor]
 
 
 @dataclass
-class Progress:
+class RunState:
     """The numbers of a run that a checkpoint holds; random numbers follow from the seed and the step.
 
     Attributes
@@ -72,7 +72,7 @@ def follow(average: Weights, network: nn.Module, decay: float) -> None:
 
 def write_checkpoint(
     path: Path,
-    progress: Progress,
+    progress: RunState,
     weights: Mapping[str, Weights],
     optimizer: torch.optim.Optimizer,
     identity: Mapping[str, Any],
@@ -82,7 +82,7 @@ def write_checkpoint(
     Parameters
     ----------
     path : Path
-    progress : Progress
+    progress : RunState
     weights : mapping of name to weights
         The network's, the average's, the best.
     optimizer : torch.optim.Optimizer
@@ -120,7 +120,7 @@ def steps_of(path: Path) -> int:
 
 def read_checkpoint(
     path: Path, identity: Mapping[str, Any], optimizer: torch.optim.Optimizer, device: torch.device
-) -> tuple[Progress, dict[str, Weights]]:
+) -> tuple[RunState, dict[str, Weights]]:
     """Read a checkpoint into the optimiser; return the progress and the weights by name.
 
     Raises
@@ -153,4 +153,4 @@ def read_checkpoint(
         states.setdefault(int(index), {})[key] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": states, "param_groups": groups})
-    return Progress(**header["progress"]), weights
+    return RunState(**header["progress"]), weights

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.networks.network import Network
-from napari_utile.engine.training.recipes import DEFAULT, Budget, Recipe
+from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
 
@@ -24,7 +24,7 @@ def train(
     planes: Sequence[TrainingPlane],
     held_out: Sequence[TrainingPlane] = (),
     *,
-    recipe: Recipe = DEFAULT,
+    recipe: TrainingRecipe = DEFAULT,
     budget: Budget = A_HUNDRED_STEPS,
     seed: int = 0,
     compute: Compute | None = None,
@@ -40,7 +40,7 @@ def train(
         Changed in place.
     planes, held_out : sequence of TrainingPlane
         To train on, and to validate on; without the second the last weights are the best.
-    recipe : Recipe
+    recipe : TrainingRecipe
     budget : Budget
     seed : int
     compute : Compute, optional

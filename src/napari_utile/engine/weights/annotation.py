@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS = ("dense", "sparse", "boxes")
+ANNOTATIONS = ("dense", "sparse", "boxes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +33,8 @@ class Annotation:
     boxes: Sequence[tuple[int, int, int, int]] = ()
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"The annotation is one of {', '.join(KINDS)}; got {self.kind!r}.")
+        if self.kind not in ANNOTATIONS:
+            raise ValueError(f"The annotation is one of {', '.join(ANNOTATIONS)}; got {self.kind!r}.")
         if self.kind == "boxes" and not self.boxes:
             raise ValueError("Annotation inside boxes needs at least one box.")
 

@@ -2,16 +2,13 @@
 
 import json
 import os
-import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_utile.engine.files.tiff import write_image
 from napari_utile.engine.parameters import to_json
-from napari_utile.engine.provenance.command import command_options
 from napari_utile.engine.weights.weight_map import Float32, WeightMap, WeightMapParams, weight_map
 
 TERMS = ("total", "class_balance", "border", "d1", "d2")
@@ -96,13 +93,3 @@ def write_weight_map(
     }
     description = json.dumps({"weight_map": {"term": term, **values}})
     write_image(path, np.asarray(weights, np.float32), axes, pixel_size, unit, description)
-
-
-def weight_map_command(
-    labels: str | Path, params: WeightMapParams, output: str | Path = "weights.tif", term: str = "total"
-) -> str:
-    """Return the command that computes and writes the same weight map from a label file."""
-    words = ["utile", "weight-map", str(labels), "-o", str(output)]
-    if term != "total":
-        words += ["--term", term.replace("_", "-")]
-    return shlex.join(words + command_options(WeightMapParams, params))

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.provenance.command import evaluate_command
 from napari_utile.session.evaluation import (
     EvaluationRequest,
     EvaluationResult,
@@ -19,7 +20,7 @@ from napari_utile.session.evaluation import (
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.evaluate.compared_layers import ComparedLayers, compared_planes
 from napari_utile.widgets.evaluate.error_view import go_to_error, show_error_layer
-from napari_utile.widgets.evaluate.export import evaluate_command, report_of, score_columns
+from napari_utile.widgets.evaluate.export import file_of, report_of, score_columns
 from napari_utile.widgets.evaluate.form import EvaluateForm
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.narrow_dock import Dock
@@ -247,11 +248,11 @@ class EvaluateDock(Dock):
         """Copy the command line that gives the same numbers."""
         from qtpy.QtGui import QGuiApplication
 
-        command, is_complete = evaluate_command(self.form.prediction.layer, self.form.truth.layer)
+        files = [file_of(layer) for layer in (self.form.prediction.layer, self.form.truth.layer)]
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
-            clipboard.setText(command)
-        hint = "" if is_complete else " Put your files' names into it."
+            clipboard.setText(evaluate_command(*files))
+        hint = "" if all(files) else " Put your files' names into it."
         self.form.status.say(f"The command is on the clipboard.{hint}", "good")
 
     def _ask_path(self, name: str, kinds: str) -> str:

@@ -1,6 +1,5 @@
 """Results of the Evaluate dock as a table, a page and a command."""
 
-import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import napari_utile
+from napari_utile.engine.provenance.command import evaluate_command
 from napari_utile.engine.reports.evaluation_report import EvaluationReport, Picture
 from napari_utile.session.evaluation import EvaluationResult
 from napari_utile.widgets.evaluate.compared_layers import ComparedLayers
@@ -18,7 +18,7 @@ from napari_utile.widgets.viewer.layers import Place
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["evaluate_command", "report_of", "score_columns"]
+__all__ = ["file_of", "report_of", "score_columns"]
 
 _MOST_PICTURES = 4
 _MOST_ERRORS = 40
@@ -36,11 +36,9 @@ def score_columns(result: EvaluationResult) -> dict[str, list[Any]]:
     return columns
 
 
-def evaluate_command(prediction: Any, truth: Any) -> tuple[str, bool]:
-    """Return the command that gives the same numbers, and whether the files of both layers are known."""
-    paths = [getattr(getattr(layer, "source", None), "path", None) for layer in (prediction, truth)]
-    names = [path or name for path, name in zip(paths, ("PREDICTION.tif", "REFERENCE.tif"), strict=True)]
-    return shlex.join(["utile", "evaluate", *map(str, names)]), all(paths)
+def file_of(layer: Any) -> str | None:
+    """Return the file that a layer was opened from, None where it was not."""
+    return getattr(getattr(layer, "source", None), "path", None)
 
 
 def report_of(
@@ -72,7 +70,7 @@ def report_of(
         errors=_error_rows(result),
         pictures=pictures,
         footer=f"napari-utile {napari_utile.__version__}, {datetime.now():%Y-%m-%d %H:%M}. "
-        f"{evaluate_command(layers.predictions[0], layers.truth)[0]}",
+        f"{evaluate_command(file_of(layers.predictions[0]), file_of(layers.truth))}",
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.provenance.command import train_command
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.annotation_advice import annotation_warning
 from napari_utile.session.fine_tune_request import FineTuneRequest
@@ -16,7 +17,6 @@ from napari_utile.session.fine_tuning import (
     Prediction,
     StopAndKeep,
     Trained,
-    command_of,
     fine_tune_job,
     keep_job,
     model_name_problem,
@@ -270,11 +270,12 @@ class FineTuneDock(NarrowDock):
         """Copy the command line that trains in the same way to the clipboard."""
         with failures_to(self._show_error):
             request = self.request()
+            annotation = request.images[0].annotation
             clipboard = QGuiApplication.clipboard()
             if clipboard is not None:
-                clipboard.setText(command_of(request))
+                clipboard.setText(train_command(request.params, request.base, request.family, annotation))
             text = "The command is on the clipboard. Put your folders in place of IMAGES and LABELS."
-            if request.images[0].annotation.kind == "boxes":
+            if annotation.kind == "boxes":
                 text += (
                     " Save each Shapes layer there as CSV, named as its image, in a folder in place of BOXES."
                 )

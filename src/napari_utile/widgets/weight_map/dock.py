@@ -7,10 +7,11 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_utile.engine.provenance.command import weight_map_command
 from napari_utile.engine.weights.annotation_check import Finding, check_annotation
 from napari_utile.engine.weights.loss_budget import LossBudget, loss_budget
 from napari_utile.engine.weights.pixel_weight import profile_along
-from napari_utile.engine.weights.weight_map_file import weight_map_command, write_weight_map
+from napari_utile.engine.weights.weight_map_file import write_weight_map
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.narrow_dock import NarrowDock
