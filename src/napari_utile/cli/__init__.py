@@ -24,6 +24,7 @@ COMMANDS = (
     "evaluate",
     "compare",
     "measure",
+    "export",
     "replay",
     "doctor",
     "demo",
