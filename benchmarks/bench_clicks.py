@@ -158,10 +158,7 @@ def sam_milliseconds() -> float:
 
 def made(field: Field, markers: list[Marker], params, window) -> np.ndarray:
     """Return the pixels (h, w) of cell 1 in a window that the markers make."""
-    run = Run(cells_from_markers(field.shape, markers, params, radius=32))
-    for asked in run:
-        run.answer = field.read(asked)
-    cell = run.result.get(1)
+    cell = Run(cells_from_markers(field, markers, params, radius=32)).result.get(1)
     found = np.zeros([part.stop - part.start for part in window], dtype=bool)
     if cell is not None:
         rows, columns = cell.indices()
@@ -209,7 +206,10 @@ def simulated_user(image: np.ndarray, truth: np.ndarray, model, params) -> list[
                 continue
             _, (y, x), positive = errors[0]
             tried.add(errors[0][1:])
-            longer = [*markers, Marker((y + corner[0], x + corner[1]), 1, positive)]
+            longer = [
+                *markers,
+                Marker((y + corner[0], x + corner[1]), 1, "cell" if positive else "background"),
+            ]
             corrected = made(field, longer, params, window)
             if iou(corrected, cell) >= scores[-1]:
                 markers, mask = longer, corrected

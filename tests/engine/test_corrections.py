@@ -146,7 +146,7 @@ def test_markers_outside_or_upon_each_other_are_named():
     probability = np.ones((1, 3), np.float32)
     with pytest.raises(ValueError, match=r"\(0, 2\) lies outside the cell"):
         split_between(mask, probability, [[(0, 0)], [(0, 2)]])
-    with pytest.raises(ValueError, match=r"\(0, 0\) cannot be parted"):
+    with pytest.raises(ValueError, match=r"\(0, 0\) cannot be separated"):
         split_between(mask, probability, [[(0, 0)], [(0, 0)]])
 
 

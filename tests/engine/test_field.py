@@ -51,7 +51,7 @@ def test_a_clicked_cell_is_that_of_the_segmentation_of_the_whole_plane(small_mod
     for number in ids[:: max(1, ids.size // 8)]:
         inside = np.argwhere(result.labels == number)
         point = tuple(int(v) for v in inside[len(inside) // 2])
-        cell = cell_at(field.read, field.shape, point, result.params.instances)
+        cell = Run(cell_at(field, point, result.params.instances)).result
         found = np.zeros(image.shape, dtype=bool)
         found[cell.window] = cell.mask
         assert np.array_equal(found, result.labels == number)

@@ -17,12 +17,20 @@ def discs(shape, *centres, radius=8):
     return np.clip(0.5 + (radius - away) / 4, 0, 1).astype(np.float32)
 
 
+class Field:
+    """A probability that is there already."""
+
+    def __init__(self, probability):
+        self.probability, self.shape = probability, probability.shape
+
+    def read_steps(self, window):
+        yield
+        return self.probability[window]
+
+
 def made(probability, markers, params=PARAMS):
-    run = Run(cells_from_markers(probability.shape, markers, params))
-    for window in run:
-        run.answer = probability[window]
     labels = np.zeros(probability.shape, dtype=int)
-    for label, cell in run.result.items():
+    for label, cell in Run(cells_from_markers(Field(probability), markers, params)).result.items():
         assert not labels[cell.window][cell.mask].any()
         labels[cell.window][cell.mask] = label
     return labels
@@ -30,7 +38,7 @@ def made(probability, markers, params=PARAMS):
 
 def test_a_marker_makes_the_cell_a_click_takes():
     probability = discs((40, 60), (20, 15), (20, 45))
-    cell = cell_at(lambda w: probability[w], probability.shape, (20, 45), PARAMS)
+    cell = Run(cell_at(Field(probability), (20, 45), PARAMS)).result
     labels = made(probability, [Marker((20, 45), 7)])
     assert np.array_equal(labels == 7, np.isin(np.arange(60), np.arange(30, 60))[None] & (probability > 0.5))
     assert labels[cell.window][cell.mask].all()
@@ -55,10 +63,10 @@ def test_markers_of_one_cell_in_two_objects_merge_them():
 def test_a_background_marker_pushes_back_the_object_it_lies_in():
     blob = np.zeros((20, 40), dtype=np.float32)
     blob[5:15, 5:35] = 1
-    labels = made(blob, [Marker((10, 8), 1), Marker((10, 33), 1, positive=False)])
+    labels = made(blob, [Marker((10, 8), 1), Marker((10, 33), 1, "background")])
     assert labels[10, 8] == 1
     assert labels[10, 33] == 0
-    assert made(blob, [Marker((10, 33), 1, positive=False)]).max() == 0
+    assert made(blob, [Marker((10, 33), 1, "background")]).max() == 0
 
 
 def test_the_threshold_of_a_marker_outlines_its_cell():
@@ -83,13 +91,16 @@ def test_the_order_of_markers_does_not_matter_and_each_is_in_its_cell(seed, rand
     inside = [tuple(int(v) for v in point) for point in np.argwhere(probability > 0.55)]
     points = data.draw(st.lists(st.sampled_from(inside), min_size=1, max_size=6, unique=True))
     kinds = data.draw(st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=6, max_size=6))
-    markers = [Marker(p, cell, positive) for p, (cell, positive) in zip(points, kinds, strict=False)]
+    markers = [
+        Marker(p, cell, "cell" if inside else "background")
+        for p, (cell, inside) in zip(points, kinds, strict=False)
+    ]
     labels = made(probability, markers)
     shuffled = markers.copy()
     random.shuffle(shuffled)
     assert np.array_equal(made(probability, shuffled), labels)
     for marker in markers:
-        if marker.positive:
+        if marker.inside:
             assert labels[marker.point] == marker.cell
         else:
             assert labels[marker.point] != marker.cell

@@ -6,8 +6,9 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.clicks import prompts
-from napari_utile.engine.clicks.prompts import Cell, cell_at, cell_from_mask
+from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, cell_from_mask
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
 
@@ -21,6 +22,21 @@ class Reader:
     def __call__(self, window):
         self.windows.append(window)
         return self.probability[window]
+
+
+class Read:
+    """A field of a shape whose windows a function gives."""
+
+    def __init__(self, read, shape):
+        self.read, self.shape = read, shape
+
+    def read_steps(self, window):
+        yield
+        return self.read(window)
+
+
+def cell_at(read, shape, point, params, radius=SMALLEST_RADIUS):
+    return Run(prompts.cell_at(Read(read, shape), point, params, radius)).result
 
 
 def whole(cell, shape):

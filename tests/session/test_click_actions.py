@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
-from napari_utile.engine.clicks.markers import Marker
+from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.actions import Clicks
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, joined_edits
@@ -31,21 +31,13 @@ class FixedField:
         return self.probability[window]
 
 
-def finish(generator, meanwhile=lambda: None):
+def finish(action, meanwhile=lambda: None):
     """Run an action; its slow part is run here, `meanwhile` before its answer is sent."""
-    try:
-        work = next(generator)
-        while True:
-            while True:
-                try:
-                    next(work)
-                except StopIteration as end:
-                    answer = end.value
-                    break
-            meanwhile()
-            work = generator.send(answer)
-    except StopIteration as end:
-        return end.value
+    run = Run(action)
+    for work in run:
+        run.answer = Run(work).result
+        meanwhile()
+    return run.result
 
 
 def discs(shape, *centres, radius=8):
@@ -72,9 +64,7 @@ class Plane:
         if outcome.edit is not None:
             self.history.append(self.labels.copy())
             self.labels[outcome.edit.rows, outcome.edit.columns] = outcome.edit.values
-        for marker in outcome.markers:
-            positive = marker.kind != "background"
-            self.clicks.markers.append(Marker(marker.point, marker.cell, positive))
+        self.clicks.markers.extend(outcome.markers)
         return outcome
 
 

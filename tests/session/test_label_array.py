@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_utile.session.clicks.label_array import highest_label, labels_at
+from napari_utile.session.clicks.label_plane import highest_label, labels_at
 
 
 def chunked(pixels):
@@ -24,7 +24,7 @@ def test_labels_of_pixels_are_those_of_the_array_and_0_outside(kind):
 
 @pytest.mark.parametrize("kind", [np.asarray, chunked])
 def test_the_highest_label_is_found_block_by_block(kind, monkeypatch):
-    monkeypatch.setattr("napari_utile.session.clicks.label_array._BLOCK", 63)
+    monkeypatch.setattr("napari_utile.session.clicks.label_plane._BLOCK", 63)
     pixels = np.zeros((3, 9, 7), np.uint16)
     pixels[1, 2, 3] = 77
     steps = highest_label(kind(pixels))

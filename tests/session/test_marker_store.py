@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from napari_utile.engine.clicks.markers import Marker
-from napari_utile.session.clicks.actions import NewMarker
 from napari_utile.session.clicks.marker_store import MarkerStore
 
 
@@ -16,8 +15,8 @@ def labels():
 @pytest.fixture
 def store():
     store = MarkerStore()
-    store.add(NewMarker("cell", (1, 1), 5), (1, 1, 1))
-    store.add(NewMarker("background", (4, 4), 5), (1, 4, 4))
+    store.add(Marker((1, 1, 1), 5))
+    store.add(Marker((1, 4, 4), 5, "background"))
     return store
 
 
@@ -47,12 +46,12 @@ def test_markers_of_a_plane_come_as_the_engine_takes_them(store, labels):
     follow(store, labels)
     store.set_threshold(5, 0.3)
     found = store.on_plane((1, slice(None), slice(None)))
-    assert found == [Marker((1, 1), 5, True, 0.3), Marker((4, 4), 5, False)]
+    assert found == [Marker((1, 1), 5, "cell", 0.3, 1), Marker((4, 4), 5, "background", None, 2)]
     assert store.on_plane((0, slice(None), slice(None))) == []
 
 
 def test_a_marker_set_twice_at_one_place_is_one(store):
-    store.add(NewMarker("cell", (1, 1), 6), (1, 1, 1))
+    store.add(Marker((1, 1, 1), 6))
     assert len(store.markers) == 2
 
 
@@ -61,8 +60,8 @@ def test_a_table_written_and_read_gives_the_same_markers(store):
     positions, columns = store.table()
     other = MarkerStore()
     other.read_table(positions, columns)
-    assert [(m.kind, m.position, m.cell, m.order) for m in other.markers] == [
-        (m.kind, m.position, m.cell, m.order) for m in store.markers
+    assert [(m.kind, m.point, m.cell, m.order) for m in other.markers] == [
+        (m.kind, m.point, m.cell, m.order) for m in store.markers
     ]
     assert [m.threshold for m in other.markers] == [0.3, None]
 
@@ -72,7 +71,7 @@ def test_moved_and_deleted_points_count_and_undone_markers_are_kept(store, label
     follow(store, labels)
     positions, columns = store.table()
     store.read_table(np.add(positions, (0, 0.4, 1.6)), columns)
-    assert [marker.position for marker in store.markers] == [(1, 1, 3), (1, 4, 4)]
+    assert [marker.point for marker in store.markers] == [(1, 1, 3), (1, 4, 4)]
     store.read_table(positions[:0], {name: column[:0] for name, column in columns.items()})
     assert [marker.kind for marker in store.markers] == ["background"]
 

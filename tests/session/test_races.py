@@ -8,11 +8,15 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from napari_utile.engine.inference import warm
 from napari_utile.engine.models import catalogue, library
+from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
+from napari_utile.session.clicks import field
 from napari_utile.session.state import Session
 
 THREADS = 8
@@ -133,3 +137,20 @@ def test_sources_that_other_threads_collect_leave_the_results_whole():
     waiting.clear()
     gc.collect()
     assert len(session._results) == 0
+
+
+def test_a_field_that_was_being_made_when_a_model_changed_is_not_kept(monkeypatch):
+    store = field.FieldStore(Session())
+    asked = field.FieldRequest(plane_from_array(np.zeros((4, 4))), SegmentParams(), "pixels")
+
+    def made(*_):
+        store.forget()  # a model was trained further while this one was loaded
+        yield
+        return "of the old model"
+
+    monkeypatch.setattr(field, "_made_ready", made)
+    action = Run(store.get_ready(asked))
+    for work in action:
+        action.answer = Run(work).result
+    assert action.result == "of the old model"
+    assert store.known(asked) is None

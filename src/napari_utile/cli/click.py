@@ -16,7 +16,7 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 
 if TYPE_CHECKING:
-    from napari_utile.engine.clicks.marker_table import PlacedMarker
+    from napari_utile.engine.clicks.markers import Marker
     from napari_utile.engine.files.image_file import ImageFile
 
 
@@ -38,10 +38,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0."""
-    from napari_utile.engine.clicks.marked_cells import label_marked_cells
     from napari_utile.engine.clicks.marker_table import read_markers
+    from napari_utile.engine.clicks.markers import label_marked_cells
     from napari_utile.engine.files.images import read_image, write_labels
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
+    from napari_utile.engine.inference.field import Field
+    from napari_utile.engine.inference.tile_cache import TileCache
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.planes.axes import plane_from_array
     from napari_utile.engine.segment_params import suggested_instances
@@ -69,10 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
         inside = [marker for marker in here if marker is not None]
         planes.append(np.zeros(plane.shape, np.int32))
         if inside:
-            planes[-1] = Run(label_marked_cells(plane, inside, model, params)).result
+            field = Field(plane, model, params, cache=TileCache())
+            planes[-1] = Run(label_marked_cells(field, inside, instances, field.click_radius)).result
     labels = np.stack(planes).reshape(*sizes, *planes[0].shape)
     write_labels(arguments.output, labels, f"{stacked}YX", image.pixel_size, image.unit)
-    asked = {marker.cell for marker in markers if marker.kind != "background"}
+    asked = {marker.cell for marker in markers if marker.inside}
     found = asked & set(np.unique(labels).tolist())
     print(f"{image.path.name}: {len(found)} cell{'' if len(found) == 1 else 's'}")
     if len(found) < len(asked):
@@ -80,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _stacked_axes(image: "ImageFile", markers: "Sequence[PlacedMarker]") -> str:
+def _stacked_axes(image: "ImageFile", markers: "Sequence[Marker]") -> str:
     """Return the axes of the image that the markers have before Y and X.
 
     Raises
@@ -93,7 +96,7 @@ def _stacked_axes(image: "ImageFile", markers: "Sequence[PlacedMarker]") -> str:
     longer = "".join(axis for axis in every if image.data.shape[image.axes.index(axis)] > 1)
     if not markers:
         raise UtileError("There are no markers in this file; set some with clicks first.")
-    count = len(markers[0].position)
+    count = len(markers[0].point)
     for axes in (longer, every):
         if len(axes) + 2 == count:
             return axes

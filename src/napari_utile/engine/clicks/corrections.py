@@ -29,7 +29,7 @@ _LEAST_LEFT = 0.3
 def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Sequence[Point]]) -> LabelArray:
     """Split a cell between markers, along the valley of the probability where there is one.
 
-    Markers whose hills differ are parted by a watershed. Markers on one hill are parted halfway between them.
+    Markers whose hills differ are separated by a watershed. Markers on one hill are separated halfway between them.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _check_markers(mask: BoolArray, groups: Sequence[Sequence[Point]]) -> dict[P
             if not (0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]):
                 raise ValueError(f"The marker at ({y}, {x}) lies outside the cell.")
             if owner.setdefault((int(y), int(x)), number) != number:
-                raise ValueError(f"Two markers at ({y}, {x}) cannot be parted; put them further apart.")
+                raise ValueError(f"Two markers at ({y}, {x}) cannot be separated; put them further apart.")
     return owner
 
 

@@ -1,61 +1,20 @@
 """Markers as rows of a table: what a layer of points holds, and the CSV file that napari saves it to."""
 
 import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_utile.engine.clicks.markers import Marker
+from napari_utile.engine.clicks.markers import KINDS, Marker
 from napari_utile.engine.errors import UtileError
 
-KINDS = ("cell", "split", "background")
 _COLUMNS = ("kind", "cell", "order")
 
 
-@dataclass(frozen=True)
-class PlacedMarker:
-    """A marker and where it lies in an array of labels.
-
-    Attributes
-    ----------
-    kind : str
-        One of `KINDS`; markers of "cell" and "split" lie inside their cell.
-    position : tuple of int
-        Index of a pixel, one entry per axis of the array.
-    cell : int
-        Label of the cell it belongs to.
-    order : int
-        Counts up; stands for the marker.
-    threshold : float, optional
-        The contour the cell was grown or shrunk to.
-    """
-
-    kind: str
-    position: tuple[int, ...]
-    cell: int
-    order: int
-    threshold: float | None = None
-
-    def on_plane(self, index: Sequence[int | slice], offset: Sequence[int] = (0, 0)) -> Marker | None:
-        """Return the marker as the engine takes it; None where it lies on another plane than that at `index`.
-
-        The array of labels begins at `offset` in the plane.
-        """
-        point = []
-        for entry, step in zip(index, self.position, strict=True):
-            if isinstance(entry, slice):
-                point.append(step)
-            elif entry != step:
-                return None
-        place = point[0] + offset[0], point[1] + offset[1]
-        return Marker(place, self.cell, self.kind != "background", self.threshold)
-
-
-def placed_markers(positions: npt.NDArray[Any], columns: Mapping[str, Any]) -> list[PlacedMarker]:
+def markers_of_table(positions: npt.NDArray[Any], columns: Mapping[str, Any]) -> list[Marker]:
     """Read the markers of a table; points without a known kind, such as those added by hand, say nothing.
 
     Parameters
@@ -75,19 +34,19 @@ def placed_markers(positions: npt.NDArray[Any], columns: Mapping[str, Any]) -> l
     thresholds = columns.get("threshold", np.full(len(positions), np.nan))
     rows = zip(positions, *(columns[name] for name in _COLUMNS), thresholds, strict=True)
     return [
-        PlacedMarker(
-            str(kind),
+        Marker(
             tuple(int(np.floor(float(part) + 0.5)) for part in position),
             int(cell),
-            int(order),
+            str(kind),
             float(threshold) if np.isfinite(threshold) else None,
+            int(order),
         )
         for position, kind, cell, order, threshold in rows
         if kind in KINDS and np.isfinite([cell, order]).all() and np.isfinite(position).all()
     ]
 
 
-def read_markers(path: Path) -> list[PlacedMarker]:
+def read_markers(path: Path) -> list[Marker]:
     """Read the CSV file that napari saves a layer of markers to.
 
     Raises
@@ -118,7 +77,7 @@ def read_markers(path: Path) -> list[PlacedMarker]:
     if "kind" in rows[0]:
         columns["kind"] = [row["kind"] for row in rows]
     try:
-        return placed_markers(positions, columns)
+        return markers_of_table(positions, columns)
     except ValueError as error:
         raise UtileError(f"{path}: {error}") from error
 

@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.corrections import merge_masks, push_back, split_between
-from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, cell_from_mask, cell_steps
+from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, cell_at, cell_from_mask
 from napari_utile.engine.windows import Window
 
-FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
+
+
+KINDS = ("cell", "split", "background")
 
 
 @dataclass(frozen=True)
@@ -25,45 +27,91 @@ class Marker:
 
     Attributes
     ----------
-    point : (int, int)
-        Row and column in the plane.
+    point : tuple of int
+        Index of a pixel: row and column of a plane, or one entry per axis of an array of labels.
     cell : int
         Label of the cell it belongs to. Markers of one cell that lie in different objects merge them;
         markers of different cells in one object split it.
-    positive : bool
-        True: this pixel is inside the cell. False: it is background.
+    kind : str
+        One of `KINDS`. The pixel of "cell" and "split" lies inside the cell, that of "background" does not.
     threshold : float, optional
         The probability threshold at which the cell was outlined; the parameters' by default.
+    order : int
+        Counts up; stands for the marker.
+    stands : bool
+        False while the click that set it is undone.
+    moved : bool
+        True from when a user moves or loads it until it is applied.
     """
 
-    point: tuple[int, int]
+    point: tuple[int, ...]
     cell: int
-    positive: bool = True
+    kind: str = "cell"
     threshold: float | None = None
+    order: int = 0
+    stands: bool = True
+    moved: bool = False
+
+    @property
+    def inside(self) -> bool:
+        """Whether its pixel lies inside the cell."""
+        return self.kind != "background"
+
+    def on_plane(self, index: Sequence[int | slice], offset: Sequence[int] = (0, 0)) -> "Marker | None":
+        """Return the marker at row and column of the plane at `index`; None where it lies on another one.
+
+        The array of labels begins at `offset` in the plane.
+        """
+        steps = list(zip(index, self.point, strict=True))
+        if any(entry != step for entry, step in steps if not isinstance(entry, slice)):
+            return None
+        place = [step for entry, step in steps if isinstance(entry, slice)]
+        return replace(self, point=(place[0] + offset[0], place[1] + offset[1]))
+
+
+def label_marked_cells(
+    field: Probability, markers: Sequence[Marker], params: InstanceParams, radius: int = SMALLEST_RADIUS
+) -> Generator[None, None, npt.NDArray[np.int32]]:
+    """Label the cells that markers ask for; only what is around them is computed.
+
+    Parameters
+    ----------
+    field, params, radius
+        As for `cells_from_markers`.
+    markers : sequence of Marker
+        Those outside of the plane say nothing.
+
+    Returns
+    -------
+    (Y, X) int32 array
+        The markers' cells under their labels. Labels whose markers lie where the model sees nothing are missing.
+    """
+    on_plane = [each for each in markers if Window.whole(field.shape).holds_point(each.point)]
+    cells = yield from cells_from_markers(field, on_plane, params, radius)
+    labels = np.zeros(field.shape, dtype=np.int32)
+    for label, cell in cells.items():
+        labels[cell.window][cell.mask] = label
+    return labels
 
 
 def cells_from_markers(
-    shape: tuple[int, int],
-    markers: Sequence[Marker],
-    params: InstanceParams,
-    radius: int = SMALLEST_RADIUS,
-) -> Generator[Window, FloatArray, dict[int, Cell]]:
+    field: Probability, markers: Sequence[Marker], params: InstanceParams, radius: int = SMALLEST_RADIUS
+) -> Generator[None, None, dict[int, Cell]]:
     """Make the cells that the markers ask for.
 
     Parameters
     ----------
-    shape : (int, int)
-        Rows and columns of the plane.
+    field : Probability
     markers : sequence of Marker
-        Their order does not matter.
+        On the plane; their order does not matter.
     params : InstanceParams
     radius : int
         See `prompts.cell_at`.
 
     Yields
     ------
-    Window
-        Whose foreground probability is to be sent.
+    None
+        Before something is computed.
 
     Returns
     -------
@@ -71,11 +119,11 @@ def cells_from_markers(
         By label. Labels whose markers lie where the model sees nothing are missing. No two cells share a
         pixel.
     """
-    objects = yield from _objects_under(shape, markers, params, radius)
+    objects = yield from _objects_under(field, markers, params, radius)
     parts: dict[int, list[Cell]] = {}
-    background = [marker.point for marker in markers if not marker.positive]
+    background = [marker.point for marker in markers if not marker.inside]
     for cell, inside in objects:
-        split = yield from _parted(cell, inside, [point for point in background if point in cell])
+        split = yield from _split(field, cell, inside, [point for point in background if point in cell])
         for label, part in split:
             parts.setdefault(label, []).append(part)
     taken: list[Cell] = []
@@ -90,13 +138,13 @@ def cells_from_markers(
 
 
 def _objects_under(
-    shape: tuple[int, int], markers: Sequence[Marker], params: InstanceParams, radius: int
-) -> Generator[Window, FloatArray, list[tuple[Cell, list[Marker]]]]:
+    field: Probability, markers: Sequence[Marker], params: InstanceParams, radius: int
+) -> Generator[None, None, list[tuple[Cell, list[Marker]]]]:
     """Find the model's object under each positive marker, each object once with all of its markers."""
     objects: list[tuple[Cell, list[Marker]]] = []
-    for marker in sorted((m for m in markers if m.positive), key=lambda m: (m.point, m.cell)):
+    for marker in sorted((m for m in markers if m.inside), key=lambda m: (m.point, m.cell)):
         level = params if marker.threshold is None else replace(params, threshold=marker.threshold)
-        cell = yield from cell_steps(shape, marker.point, level, radius)
+        cell = yield from cell_at(field, marker.point, level, radius)
         if cell is None:
             continue
         for known, inside in objects:
@@ -108,9 +156,9 @@ def _objects_under(
     return objects
 
 
-def _parted(
-    cell: Cell, inside: list[Marker], background: list[tuple[int, int]]
-) -> Generator[Window, FloatArray, list[tuple[int, Cell]]]:
+def _split(
+    field: Probability, cell: Cell, inside: list[Marker], background: list[tuple[int, ...]]
+) -> Generator[None, None, list[tuple[int, Cell]]]:
     """Split an object between the cells that its markers belong to, and push back its background markers."""
     labels = sorted({marker.cell for marker in inside})
     top, left = cell.window.start
@@ -121,7 +169,7 @@ def _parted(
     outside = sorted({(y - top, x - left) for y, x in background} - claimed)
     if len(labels) == 1 and not outside:
         return [(labels[0], cell)]
-    probability = yield cell.window
+    probability = yield from field.read_steps(cell.window)
     mask = push_back(cell.mask, probability, [p for points in groups.values() for p in points], outside)
     parts = split_between(mask, probability, list(groups.values()))
     found = []
@@ -136,7 +184,7 @@ def _joined(
     parts: list[Cell],
     taken: list[Cell],
     others: list[Cell],
-    background: list[tuple[int, int]],
+    background: list[tuple[int, ...]],
 ) -> Cell | None:
     """Join the parts of one cell; leave out what another cell took, and build bridges around all others."""
     window = Window.around(part.window for part in parts)

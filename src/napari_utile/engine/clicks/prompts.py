@@ -4,9 +4,9 @@ The probability is read in a window around the point. The window grows until the
 a segmentation of the whole plane with the same parameters would give.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,12 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import CutSides, InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
-ReadProbability = Callable[[Window], FloatArray]
-"""Gives the foreground probability (y, x) of a window inside the plane."""
+Steps = Generator[None, None, Any]
+"""Slow work, to be done off the GUI thread; every yield is a point to stop at."""
 
 SMALLEST_RADIUS = 48
 LARGEST_RADIUS = 2048
@@ -28,6 +27,17 @@ LARGEST_RADIUS = 2048
 SHARE_OF_CLICKED = 0.5
 # ... but a click on a pixel that is less probable than this finds nothing.
 LEAST_PROBABILITY = 0.1
+
+
+class Probability(Protocol):
+    """What clicks need of the field of a plane."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the plane."""
+
+    def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
+        """Read the foreground probability (y, x) of a window inside the plane; every yield is a point to stop at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +64,7 @@ class Cell:
         """Number of pixels."""
         return int(np.count_nonzero(self.mask))
 
-    def __contains__(self, point: tuple[int, int]) -> bool:
+    def __contains__(self, point: tuple[int, ...]) -> bool:
         y, x = (place - start for place, start in zip(point, self.window.start, strict=True))
         return self.window.holds_point(point) and bool(self.mask[y, x])
 
@@ -77,12 +87,8 @@ def cell_from_mask(mask: BoolArray, corner: Sequence[int] = (0, 0), threshold: f
 
 
 def cell_at(
-    read: ReadProbability,
-    shape: tuple[int, int],
-    point: tuple[int, int],
-    params: InstanceParams,
-    radius: int = SMALLEST_RADIUS,
-) -> Cell | None:
+    field: Probability, point: tuple[int, ...], params: InstanceParams, radius: int = SMALLEST_RADIUS
+) -> Generator[None, None, Cell | None]:
     """Find the cell that a click takes.
 
     On a pixel that a segmentation of the whole plane would give to a cell, it is that cell. On another one
@@ -91,16 +97,19 @@ def cell_at(
 
     Parameters
     ----------
-    read : callable
-        Gives the foreground probability of a window; called with ever larger windows until the cell fits.
-    shape : (int, int)
-        Rows and columns of the plane.
+    field : Probability
+        Read in ever larger windows until the cell fits.
     point : (int, int)
         Row and column of the click.
     params : InstanceParams
         As for `label_instances`.
     radius : int
         Half the width of the first window, in pixels. It changes the time, not the cell.
+
+    Yields
+    ------
+    None
+        Before something is computed.
 
     Returns
     -------
@@ -114,32 +123,12 @@ def cell_at(
     UtileError
         If the cell is larger than `LARGEST_RADIUS` in every direction.
     """
-    run = Run(cell_steps(shape, point, params, radius))
-    for window in run:
-        run.answer = read(window)
-    return run.result
-
-
-def cell_steps(
-    shape: tuple[int, int], point: tuple[int, int], params: InstanceParams, radius: int = SMALLEST_RADIUS
-) -> Generator[Window, FloatArray, Cell | None]:
-    """Find the cell at a point as `cell_at`, asking for one window after the other.
-
-    Yields
-    ------
-    Window
-        Whose foreground probability is to be sent.
-
-    Returns
-    -------
-    Cell or None
-    """
-    y, x = point
+    (y, x), shape = point, field.shape
     if not (0 <= y < shape[0] and 0 <= x < shape[1]):
         raise ValueError(f"The point ({y}, {x}) lies outside the image of {shape[0]} x {shape[1]} pixels.")
     previous: Cell | None = None
     for window in windows_around(shape, point, max(radius, _reach(params) + 1)):
-        probability = yield window
+        probability = yield from field.read_steps(window)
         corner = window.start
         local = (point[0] - corner[0], point[1] - corner[1])
         cut = cut_sides(window, shape)
@@ -159,7 +148,7 @@ def cell_steps(
 
 
 def windows_around(
-    shape: tuple[int, int], point: tuple[int, int], radius: int = SMALLEST_RADIUS
+    shape: tuple[int, int], point: tuple[int, ...], radius: int = SMALLEST_RADIUS
 ) -> Iterator[Window]:
     """Windows around a point, each twice as wide as the one before, clipped to the plane."""
     last = None

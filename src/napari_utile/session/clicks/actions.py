@@ -1,12 +1,12 @@
 """What a click does, without Qt and napari: actions that look at labels and probability and give one edit each.
 
-An action is a generator. It runs where the labels live, on the GUI thread, and yields the slow part,
-reading the probability, as another generator to be run elsewhere; the answer is sent back to it. The
-labels are looked at after the answer is there, so painting in between is never lost.
+An action runs where the labels live, on the GUI thread, and yields the slow part, reading the probability, to be
+run elsewhere; see `napari_utile.engine.steps.Run`. The labels are looked at after the answer is there, so painting
+in between is never lost.
 """
 
 import dataclasses
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,23 +16,12 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks import corrections
-from napari_utile.engine.clicks.markers import Marker
-from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell
+from napari_utile.engine.clicks.markers import Marker, cells_from_markers
+from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, Steps, cell_at
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, edit_of, joined_edits
-from napari_utile.session.clicks.work import (
-    Field,
-    Work,
-    corner,
-    crop,
-    find_cell,
-    find_marked,
-    in_plane,
-    local,
-    read_window,
-)
 
-__all__ = ["Action", "Clicks", "NewMarker", "Outcome"]
+__all__ = ["Action", "Clicks", "Outcome", "nothing"]
 
 Point = tuple[int, int]
 FloatArray = npt.NDArray[np.float32]
@@ -40,15 +29,6 @@ BoolArray = npt.NDArray[np.bool_]
 
 # A cell of which less than this share is free is one that was labelled before.
 _FREE_SHARE = 0.5
-
-
-@dataclass(frozen=True)
-class NewMarker:
-    """A marker that an action sets: `kind` is "cell", "split" or "background"."""
-
-    kind: str
-    point: Point
-    cell: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +43,8 @@ class Outcome:
         What changes; None where nothing does.
     selected : int, optional
         The cell that is selected now; 0 for none, None for no change.
-    markers : tuple of NewMarker
+    markers : tuple of Marker
+        That were set on the plane.
     threshold : float, optional
         The contour at which the selected cell is outlined now.
     cells : tuple of int
@@ -73,12 +54,13 @@ class Outcome:
     message: str = ""
     edit: Edit | None = None
     selected: int | None = None
-    markers: tuple[NewMarker, ...] = ()
+    markers: tuple[Marker, ...] = ()
     threshold: float | None = None
     cells: tuple[int, ...] = ()
 
 
-Action = Generator[Work, Any, Outcome]
+Action = Generator[Steps, Any, Outcome]
+"""Yields the slow part, and is sent what that returned."""
 
 
 @dataclass
@@ -88,8 +70,8 @@ class Clicks:
     Attributes
     ----------
     labels : LabelPlane
-    field : Field
-        The probability on the same pixels.
+    field : Probability
+        Of a cell, on the same pixels.
     params : InstanceParams
     next_label : int
         The next free one; counts up.
@@ -104,7 +86,7 @@ class Clicks:
     """
 
     labels: LabelPlane
-    field: Field
+    field: Probability
     params: InstanceParams
     next_label: int = 1
     markers: list[Marker] = dataclasses.field(default_factory=list)
@@ -121,7 +103,7 @@ class Clicks:
     def _take(self, point: Point) -> Action:
         if label := self.labels.at(point):
             return Outcome(f"Cell {label} is selected.", selected=label)
-        cell = yield find_cell(self.field, point, self.params, self.radius)
+        cell = yield cell_at(self.field, point, self.params, self.radius)
         if label := self.labels.at(point):  # taken or painted meanwhile
             return Outcome(f"Cell {label} is selected.", selected=label)
         if cell is None:
@@ -130,8 +112,8 @@ class Clicks:
         if isinstance(found, int):
             return Outcome(f"Cell {found} is selected; the rest of it was not added.", selected=found)
         label = self._new_label()
-        edit = edit_of(found, corner(cell.window), label)
-        marker = NewMarker("cell", point, label)
+        edit = edit_of(found, cell.window.start, label)
+        marker = Marker(point, label)
         return Outcome(f"Cell {label}: {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
 
     def room_for(self, cell: Cell, point: Point) -> BoolArray | int:
@@ -144,7 +126,7 @@ class Clicks:
         if self.overwrite:
             return mask
         pieces, _ = ndimage.label(free)
-        top, left = corner(cell.window)
+        top, left = cell.window.start
         here = pieces[point[0] - top, point[1] - left]
         return np.asarray(pieces == here)
 
@@ -158,22 +140,23 @@ class Clicks:
         return self._split(point, label)
 
     def _split(self, point: Point, label: int) -> Action:
-        probability, window = yield self._around_object(point)
+        window = self._around_object(point)
+        probability = yield self.field.read_steps(window)
         if self.labels.at(point) != label:
             return _gone(label)
         box, mask = self.labels.object_at(point)
-        here, others = local(point, box), self._markers_in(box, mask)
+        here, others = _local(point, box), self._markers_in(box, mask)
         others = [each for each in others if each != here] or corrections.deepest_points(mask, [here])
         if not others:
             return Outcome(f"Cell {label} is too small to split.", selected=label)
         groups = [others, [here]]
-        parts = corrections.split_between(mask, crop(probability, window, box), groups)
+        parts = corrections.split_between(mask, _crop(probability, window, box), groups)
         new = self._new_label()
-        edit = edit_of(parts == 2, corner(box), new)
-        markers = [NewMarker("split", point, new)]
-        if not any(marker.positive and marker.cell == label for marker in self.markers):
-            top, left = corner(box)
-            markers.insert(0, NewMarker("cell", (others[0][0] + top, others[0][1] + left), label))
+        edit = edit_of(parts == 2, box.start, new)
+        markers = [Marker(point, new, "split")]
+        if not any(marker.inside and marker.cell == label for marker in self.markers):
+            top, left = box.start
+            markers.insert(0, Marker((others[0][0] + top, others[0][1] + left), label))
         message = f"Split into cells {label} and {new}."
         return Outcome(message, edit, new, tuple(markers), cells=(label, new))
 
@@ -186,15 +169,16 @@ class Clicks:
     def _push_back(self, point: Point, label: int) -> Action:
         if not label:
             return Outcome("This is background already.")
-        probability, window = yield self._around_object(point)
+        window = self._around_object(point)
+        probability = yield self.field.read_steps(window)
         if self.labels.at(point) != label:
             return _gone(label)
         box, mask = self.labels.object_at(point)
-        here = local(point, box)
+        here = _local(point, box)
         inside = [each for each in self._markers_in(box, mask) if each != here]
-        kept = corrections.push_back(mask, crop(probability, window, box), inside, [here])
-        edit = edit_of(mask & ~kept, corner(box), 0)
-        marker = NewMarker("background", point, label)
+        kept = corrections.push_back(mask, _crop(probability, window, box), inside, [here])
+        edit = edit_of(mask & ~kept, box.start, 0)
+        marker = Marker(point, label, "background")
         return Outcome(f"Cell {label} gave back {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
 
     def merge(self, points: list[Point]) -> Action:
@@ -218,13 +202,13 @@ class Clicks:
         masks = [present == label for label in objects]
         merged = corrections.merge_masks(masks, present == 0)
         first, *others = objects
-        edit = edit_of(merged & ~masks[0], corner(window), first)
+        edit = edit_of(merged & ~masks[0], window.start, first)
         names = ", ".join(str(label) for label in others)
         return Outcome(f"Cell {names} is now part of cell {first}.", edit, first, cells=(first, *others))
 
     def _add(self, end: Point, cell: tuple[int, Point]) -> Action:
         label, point = cell
-        found = yield find_cell(self.field, end, self.params, self.radius)
+        found = yield cell_at(self.field, end, self.params, self.radius)
         if self.labels.at(point) != label or self.labels.at(end):
             return _gone(label)
         if found is None:
@@ -236,8 +220,8 @@ class Clicks:
         added = np.zeros_like(own)
         added[found.window.relative_to(window)] = found.mask
         merged = corrections.merge_masks([own, added & free], free)
-        edit = edit_of(merged & ~own, corner(window), label)
-        marker = NewMarker("cell", end, label)
+        edit = edit_of(merged & ~own, window.start, label)
+        marker = Marker(end, label)
         return Outcome(
             f"{len(edit)} pixels were added to cell {label}.", edit, label, (marker,), cells=(label,)
         )
@@ -254,7 +238,7 @@ class Clicks:
         if not label:
             return Outcome("There is no cell here to remove.")
         box, mask = self.labels.object_at(point)
-        return Outcome(f"Cell {label} is removed.", edit_of(mask, corner(box), 0), 0, cells=(label,))
+        return Outcome(f"Cell {label} is removed.", edit_of(mask, box.start, 0), 0, cells=(label,))
 
     def resize(self, point: Point, steps: int) -> Action:
         """Grow (`steps` above 0) or shrink the cell at a point along the probability contour."""
@@ -265,21 +249,22 @@ class Clicks:
     def _resize(self, point: Point, steps: int, label: int) -> Action:
         if not label:
             return Outcome("Click on a cell first, then make it larger or smaller.")
-        probability, window = yield self._around_object(point, margin=abs(steps) + 1)
+        window = self._around_object(point, margin=abs(steps) + 1)
+        probability = yield self.field.read_steps(window)
         if self.labels.at(point) != label:
             return _gone(label)
         box, own = self.labels.object_at(point)
         wide = self.labels.around(box, abs(steps) + 1)
         present = self.labels.read(wide)
         before = present == label
-        likely, mask = crop(probability, window, wide), before
-        inside = [local(in_plane(each, box), wide) for each in self._markers_in(box, own)]
+        likely, mask = _crop(probability, window, wide), before
+        inside = [_local(each, wide.relative_to(box)) for each in self._markers_in(box, own)]
         for _ in range(abs(steps)):
             if steps > 0:
                 mask = corrections.grow(mask, likely, present == 0)
             else:
                 mask = corrections.shrink(mask, likely, inside)
-        edits = [edit_of(mask & ~before, corner(wide), label), edit_of(before & ~mask, corner(wide), 0)]
+        edits = [edit_of(mask & ~before, wide.start, label), edit_of(before & ~mask, wide.start, 0)]
         area = int(np.count_nonzero(mask))
         threshold = _contour_of(mask, likely)
         edit = joined_edits(edits)
@@ -290,27 +275,27 @@ class Clicks:
     def apply_markers(self) -> Action:
         """Make all cells with markers anew from the probability; everything else stays."""
         standing = list(self.markers)
-        if not any(marker.positive for marker in standing):
-            return _nothing("There are no markers yet: click on cells first.")
+        if not any(marker.inside for marker in standing):
+            return nothing("There are no markers yet: click on cells first.")
         return self._apply(standing)
 
     def _apply(self, standing: list[Marker]) -> Action:
-        cells = yield find_marked(self.field, standing, self.params, self.radius)
-        labels = {marker.cell for marker in standing if marker.positive}
+        cells = yield cells_from_markers(self.field, standing, self.params, self.radius)
+        labels = {marker.cell for marker in standing if marker.inside}
         edits = []
         for label in cells:  # also where a marker was moved away from
             window = self.windows.get(label)
-            points = [marker.point for marker in standing if marker.cell == label and marker.positive]
+            points = [marker.point for marker in standing if marker.cell == label and marker.inside]
             if window is not None:
-                edits.append(edit_of(self.labels.read(window) == label, corner(window), 0))
+                edits.append(edit_of(self.labels.read(window) == label, window.start, 0))
             for point in points:
                 if self.labels.at(point) == label:
                     box, mask = self.labels.object_at(point)
-                    edits.append(edit_of(mask, corner(box), 0))
+                    edits.append(edit_of(mask, box.start, 0))
         for label, cell in cells.items():
             present = self.labels.read(cell.window)
             free = (present == 0) | np.isin(present, list(labels)) | self.overwrite
-            edits.append(edit_of(cell.mask & free, corner(cell.window), label))
+            edits.append(edit_of(cell.mask & free, cell.window.start, label))
         missing = len(labels) - len(cells)
         note = f" {missing} had nothing under their markers and stay." if missing else ""
         if not edits:
@@ -325,18 +310,31 @@ class Clicks:
         self.next_label += 1
         return label
 
-    def _around_object(self, point: Point, margin: int = 1) -> Work:
+    def _around_object(self, point: Point, margin: int = 1) -> Window:
         box, _ = self.labels.object_at(point)
-        return read_window(self.field, self.labels.around(box, margin))
+        return self.labels.around(box, margin)
 
     def _markers_in(self, box: Window, mask: BoolArray) -> list[Point]:
-        """Return the positive markers inside a mask, in its own coordinates."""
+        """Return the markers inside a cell's mask, in its own coordinates."""
         found = []
         for marker in self.markers:
-            y, x = local(marker.point, box)
-            if marker.positive and 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]:
+            y, x = _local(marker.point, box)
+            if marker.inside and 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]:
                 found.append((y, x))
         return sorted(set(found))
+
+
+def _local(point: Sequence[int], window: Window) -> Point:
+    """Express a pixel of the plane in coordinates of a window."""
+    return point[0] - window[0].start, point[1] - window[1].start
+
+
+def _crop(probability: FloatArray, window: Window, box: Window) -> FloatArray:
+    """Cut a box out of a window that was read; what was not read counts as probability 0."""
+    cut = np.zeros(box.shape, dtype=np.float32)
+    both = window & box
+    cut[both.relative_to(box)] = probability[both.relative_to(window)]
+    return cut
 
 
 def _contour_of(mask: BoolArray, probability: FloatArray) -> float:
@@ -348,10 +346,11 @@ def _contour_of(mask: BoolArray, probability: FloatArray) -> float:
 
 
 def _outside() -> Action:
-    return _nothing("That is outside of the layer for the cells; choose a new layer.")
+    return nothing("That is outside of the layer for the cells; choose a new layer.")
 
 
-def _nothing(message: str) -> Action:
+def nothing(message: str) -> Action:
+    """Only say something."""
     yield from ()
     return Outcome(message)
 

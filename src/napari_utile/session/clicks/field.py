@@ -1,12 +1,12 @@
 """The probability of a plane made ready for clicks, once per plane, model and device."""
 
-import threading
 from collections import OrderedDict
 from collections.abc import Generator, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.clicks.prompts import Steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
 
@@ -69,48 +69,48 @@ class ReadyField:
 
 
 class FieldStore:
-    """The fields that were made ready last, from any thread; what they computed is in the session's cache."""
+    """The fields that were made ready last, for the GUI thread alone; their blocks are in the session's cache."""
 
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._ready: OrderedDict[Hashable, ReadyField] = OrderedDict()
-        self._lock = threading.Lock()
 
     def known(self, request: FieldRequest) -> ReadyField | None:
         """Return the field of a request if it is ready."""
-        with self._lock:
-            ready = self._ready.get(request.key)
-            if ready is not None:
-                self._ready.move_to_end(request.key)
-            return ready
+        ready = self._ready.get(request.key)
+        if ready is not None:
+            self._ready.move_to_end(request.key)
+        return ready
 
-    def get_ready(self, request: FieldRequest) -> Generator[None, None, ReadyField]:
-        """Load the model and measure the grey values; to be run off the GUI thread."""
-        yield
-        from napari_utile.engine.inference.field import Field
-        from napari_utile.engine.inference.warm import warm_network
-        from napari_utile.engine.segment_params import suggested_instances
-
-        model = self._session.load_model(request.params.model)
-        yield
-        field = Field(
-            request.plane,
-            model,
-            request.params,
-            cache=self._session.tile_cache,
-            pixels=pixels_key(request.plane, request.told, HASHED_IN_A_JOB),
-        )
-        yield
-        warm_network(model, field.compute)
-        suggested = suggested_instances(model.card)
-        ready = ReadyField(field, suggested, field.click_radius, model.card.inputs)
-        with self._lock:
-            self._ready[request.key] = ready
-            while len(self._ready) > _MOST_FIELDS:
-                self._ready.popitem(last=False)
+    def get_ready(self, request: FieldRequest) -> Generator[Steps, Any, ReadyField]:
+        """Load the model and measure the grey values: a part of an action, see `session.clicks.actions`."""
+        kept = self._ready
+        ready: ReadyField = yield _made_ready(self._session, request)
+        kept[request.key] = ready  # where everything was forgotten meanwhile, nobody looks here any more
+        while len(kept) > _MOST_FIELDS:
+            kept.popitem(last=False)
         return ready
 
     def forget(self) -> None:
         """Drop the fields, for example because a model was trained further."""
-        with self._lock:
-            self._ready.clear()
+        self._ready = OrderedDict()
+
+
+def _made_ready(session: "Session", request: FieldRequest) -> Generator[None, None, ReadyField]:
+    yield
+    from napari_utile.engine.inference.field import Field
+    from napari_utile.engine.inference.warm import warm_network
+    from napari_utile.engine.segment_params import suggested_instances
+
+    model = session.load_model(request.params.model)
+    yield
+    field = Field(
+        request.plane,
+        model,
+        request.params,
+        cache=session.tile_cache,
+        pixels=pixels_key(request.plane, request.told, HASHED_IN_A_JOB),
+    )
+    yield
+    warm_network(model, field.compute)
+    return ReadyField(field, suggested_instances(model.card), field.click_radius, model.card.inputs)

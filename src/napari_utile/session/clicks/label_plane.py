@@ -1,5 +1,6 @@
-"""One plane of a label array, read by windows, and edits of it as lists of pixels."""
+"""A label array: one plane of it, read by windows; edits as lists of pixels; its largest label, labels of pixels."""
 
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,15 +9,18 @@ import numpy.typing as npt
 
 from napari_utile.engine.clicks.prompts import windows_around
 from napari_utile.engine.windows import Window
+from napari_utile.session.plane_index import PlaneIndex
 
-__all__ = ["Edit", "LabelPlane", "joined_edits"]
+__all__ = ["Edit", "LabelPlane", "edit_of", "highest_label", "joined_edits", "labels_at"]
 
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
-Point = tuple[int, int]
+Point = tuple[int, ...]
 
 # Planes up to this size are searched whole for the pieces of a label. Pixels.
 _SEARCHED_BELOW = 1 << 22
+# The largest label is looked for in blocks of about this many pixels.
+_BLOCK = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +48,7 @@ class Edit:
         return int(self.rows.size)
 
 
-def edit_of(mask: BoolArray, corner: Point, value: int) -> Edit:
+def edit_of(mask: BoolArray, corner: Sequence[int], value: int) -> Edit:
     """Make the edit that gives one label to the pixels of a mask whose first pixel lies at `corner`."""
     rows, columns = np.nonzero(mask)
     return Edit(rows + corner[0], columns + corner[1], np.full(rows.size, value, dtype=np.int64))
@@ -85,14 +89,16 @@ class LabelPlane:
         shape: tuple[int, int] | None = None,
     ) -> None:
         self.data = data
-        self.index = index
+        self.place = PlaneIndex.of(index)
         self.offset = offset
-        self.axes = tuple(axis for axis, entry in enumerate(index) if isinstance(entry, slice))
-        if len(self.axes) != 2:
-            raise ValueError(f"A plane has two axes; the index {index} leaves {len(self.axes)}.")
-
-        self._extent = int(data.shape[self.axes[0]]), int(data.shape[self.axes[1]])
+        axes = self.place.axes
+        self._extent = int(data.shape[axes[0]]), int(data.shape[axes[1]])
         self.shape = shape or self._extent
+
+    @property
+    def index(self) -> tuple[int | slice, ...]:
+        """Where the plane lies in the array."""
+        return self.place.index
 
     @property
     def covered(self) -> Window:
@@ -106,13 +112,12 @@ class LabelPlane:
     def read(self, window: Window) -> IntArray:
         """Return the labels (y, x) of a window, 0 where the array does not reach; not to be written to."""
         there = window & self.covered
-        index = list(self.index)
-        index[self.axes[0]], index[self.axes[1]] = self.in_array(there)
+        index = self.place.window(self.in_array(there))
         if there == window:
-            return np.asarray(self.data[tuple(index)])
+            return np.asarray(self.data[index])
         found = np.zeros(window.shape, dtype=self.data.dtype)
         if there.size:
-            found[there.relative_to(window)] = np.asarray(self.data[tuple(index)])
+            found[there.relative_to(window)] = np.asarray(self.data[index])
         return found
 
     def reached(self, window: Window) -> BoolArray:
@@ -163,15 +168,11 @@ class LabelPlane:
 
     def full_index(self, edit: Edit) -> tuple[npt.NDArray[np.intp], ...]:
         """Return the pixels of an edit, all of which can be labelled, as one index array per axis of the array."""
-        full = []
-        for axis, entry in enumerate(self.index):
-            if axis == self.axes[0]:
-                full.append(edit.rows - self.offset[0])
-            elif axis == self.axes[1]:
-                full.append(edit.columns - self.offset[1])
-            else:
-                full.append(np.full(len(edit), entry, dtype=np.intp))
-        return tuple(full)
+        return self.place.pixels(edit.rows - self.offset[0], edit.columns - self.offset[1])
+
+    def position(self, point: Point) -> tuple[int, ...]:
+        """Return the index of a pixel on every axis of the array."""
+        return self.place.point((point[0] - self.offset[0], point[1] - self.offset[1]))
 
     def changed(self, edit: Edit) -> Edit:
         """Return the part of an edit that changes something and can be carried out."""
@@ -186,3 +187,38 @@ class LabelPlane:
         now = self.read(window)[edit.rows - window[0].start, edit.columns - window[1].start]
         differs = now != edit.values
         return Edit(edit.rows[differs], edit.columns[differs], edit.values[differs])
+
+
+def highest_label(data: Any) -> Generator[None, None, int]:
+    """Find the largest label of an array, block by block along its first axis; every yield is a point to stop at."""
+    highest = 0
+    step = max(1, _BLOCK // max(1, int(np.prod(data.shape[1:], dtype=np.int64))))
+    for start in range(0, data.shape[0], step):
+        yield
+        highest = max(highest, int(np.asarray(data[start : start + step]).max(initial=0)))
+    return highest
+
+
+def labels_at(data: Any, positions: Sequence[tuple[int, ...]]) -> npt.NDArray[np.int64]:
+    """Read the labels of pixels, all in one go: reading a chunk of an array for each would take long.
+
+    Parameters
+    ----------
+    data : array-like
+        NumPy or zarr.
+    positions : sequence of N tuples of int
+        One entry per axis.
+
+    Returns
+    -------
+    (N,) int64 array
+        0 for positions outside of the array.
+    """
+    found = np.zeros(len(positions), dtype=np.int64)
+    if not positions:
+        return found
+    places = np.asarray(positions, dtype=np.intp)
+    inside = ((places >= 0) & (places < np.asarray(data.shape))).all(axis=1)
+    if inside.any():
+        found[inside] = np.asarray(data[tuple(places[inside].T)])
+    return found

@@ -10,12 +10,11 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.cells.uncertainty import confidences
-from napari_utile.engine.clicks.prompts import cut_sides
-from napari_utile.engine.steps import Run
+from napari_utile.engine.clicks.markers import Marker
+from napari_utile.engine.clicks.prompts import Probability, cut_sides
 from napari_utile.engine.windows import Window
-from napari_utile.session.clicks.actions import Action, Clicks, NewMarker, Outcome
+from napari_utile.session.clicks.actions import Action, Clicks, Outcome, nothing
 from napari_utile.session.clicks.label_plane import Edit, joined_edits
-from napari_utile.session.clicks.work import Field, Work
 
 __all__ = ["RatedCell", "accept_all", "rate_cells"]
 
@@ -49,9 +48,9 @@ def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
         The least confidence, 0..1.
     """
     if not view.size:
-        return _nothing("The image is not in view.")
+        return nothing("The image is not in view.")
     if view.size > MOST_IN_VIEW:
-        return _nothing("Zoom in first: there is too much in view to accept at once.")
+        return nothing("Zoom in first: there is too much in view to accept at once.")
     return _accept_all(clicks, view, confidence)
 
 
@@ -61,7 +60,7 @@ def _accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
     top, left = window.start
     present = clicks.labels.read(window)
     edits: list[Edit] = []
-    markers: list[NewMarker] = []
+    markers: list[Marker] = []
     cells: list[int] = []
     unsure = taken = 0
     for cell, box in rated:
@@ -93,7 +92,7 @@ def _accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
             + (inside_columns - cell.centre[1] + columns.start) ** 2
         )
         point = int(edits[-1].rows[middle]), int(edits[-1].columns[middle])
-        markers.append(NewMarker("cell", point, label))
+        markers.append(Marker(point, label))
         cells.append(label)
     left_out = f"; {unsure} less certain ones were left" if unsure else ""
     if not edits:
@@ -104,7 +103,9 @@ def _accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
     return Outcome(message, joined_edits(edits), markers=tuple(markers), cells=tuple(cells))
 
 
-def instances_in(field: Field, window: Window, params: InstanceParams) -> Work:
+def instances_in(
+    field: Probability, window: Window, params: InstanceParams
+) -> Generator[None, None, tuple[LabelArray, list[tuple[RatedCell, Window]]]]:
     """Segment a window; returns its labels and [(RatedCell, box)] of the cells that it does not cut."""
     probability = yield from field.read_steps(window)
     cut = cut_sides(window, field.shape)
@@ -124,30 +125,26 @@ def instances_in(field: Field, window: Window, params: InstanceParams) -> Work:
 
 
 def rate_cells(
-    field: Field, labels: LabelArray, window: Window
-) -> Generator[tuple[int, int], None, list[RatedCell]]:
+    field: Probability, labels: LabelArray, window: Window
+) -> Generator[None, None, list[RatedCell]]:
     """Rate the labelled cells of a window by how sure the model is, the least sure first.
 
     Parameters
     ----------
-    field : Field
+    field : Probability
     labels : (y, x) integer array
         A copy of the labels in the window.
     window : Window
 
     Yields
     ------
-    (int, int)
-        Blocks done, and in all.
+    None
+        Before something is computed.
     """
-    blocks = _blocks_with_cells(labels)
     probability = np.zeros(labels.shape, dtype=np.float32)
-    for done, block in enumerate(blocks):
-        yield done, len(blocks)
-        run = Run(field.read_steps(block.moved(window.start)))
-        for _ in run:
-            yield done, len(blocks)
-        probability[block] = run.result
+    for block in _blocks_with_cells(labels):
+        yield
+        probability[block] = yield from field.read_steps(block.moved(window.start))
     ids, confidence = confidences(labels, probability)
     numbers = np.searchsorted(ids, labels) + 1
     numbers[labels == 0] = 0
@@ -167,8 +164,3 @@ def _blocks_with_cells(labels: LabelArray) -> list[Window]:
         if cells is not None:
             blocks.append(cells.moved(block.start).grown(2).clipped(labels.shape))
     return blocks
-
-
-def _nothing(message: str) -> Action:
-    yield from ()
-    return Outcome(message)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.marker_store import MarkerStore
+from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
 from napari_utile.widgets.viewer.result_layers import empty_data
 
@@ -66,28 +67,26 @@ class OutlineLayer:
     def show(
         self,
         labels: "napari.layers.Labels",
-        index: tuple[int | slice, ...],
+        plane: PlaneIndex,
         hover: tuple[Window, BoolArray] | None,
         selected: tuple[Window, BoolArray] | None,
     ) -> None:
-        """Outline up to two masks, each given with its window in the plane at `index` of a label layer."""
+        """Outline up to two masks, each given with its window in a plane of a label layer."""
         parts = [
             (part, value) for part, value in ((selected, _SELECTED), (hover, _HOVER)) if part is not None
         ]
         if not parts:
             self.clear()
             return
-        plane = [
-            size for size, entry in zip(labels.data.shape, index, strict=True) if isinstance(entry, slice)
-        ]
-        window = _around([part[0] for part, _ in parts], plane)
+        height, width = (int(labels.data.shape[axis]) for axis in plane.axes)
+        window = _around([part[0] for part, _ in parts], (height, width))
         if len(parts) > 1 and window.size > _LARGEST_OUTLINE:
             parts = parts[1:]
-            window = _around([parts[0][0][0]], plane)
+            window = _around([parts[0][0][0]], (height, width))
         picture = np.zeros(window.shape, dtype=np.uint8)
         for (where, mask), value in parts:
             picture[where.relative_to(window)][mask] = value
-        self._draw(labels, index, window, picture)
+        self._draw(labels, plane, window, picture)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -103,23 +102,12 @@ class OutlineLayer:
     def _draw(
         self,
         labels: "napari.layers.Labels",
-        index: tuple[int | slice, ...],
+        plane: PlaneIndex,
         window: Window,
         picture: npt.NDArray[np.uint8],
     ) -> None:
-        offset, shape, parts = np.zeros(labels.ndim), [], iter(window)
-        for axis, entry in enumerate(index):
-            if isinstance(entry, slice):
-                part = next(parts)
-                offset[axis] = part.start
-                shape.append(part.stop - part.start)
-            else:
-                offset[axis] = entry
-                shape.append(1)
-        data = picture.reshape(shape)
-        space = space_of(labels, range(labels.ndim))
-        linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
-        space["translate"] = space["translate"] + linear @ offset
+        data = plane.expanded(picture)
+        space = space_of(labels, range(labels.ndim), plane.point(window.start))
         if self._layer is None or self._layer not in self._viewer.layers or self._layer.ndim != labels.ndim:
             self.remove()
             self._make(data, space)

@@ -1,18 +1,18 @@
 """Clicks on the canvas become cells in a label layer: what the Click dock does, without its looks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_utile.engine.clicks.prompts import cell_at
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.field import FieldStore, ReadyField
-from napari_utile.session.clicks.label_array import highest_label
-from napari_utile.session.clicks.label_plane import LabelPlane
+from napari_utile.session.clicks.label_plane import LabelPlane, highest_label
 from napari_utile.session.clicks.view import accept_all
-from napari_utile.session.clicks.work import find_cell
-from napari_utile.widgets.click.aim import Aim, Aims, position_on
+from napari_utile.widgets.click.aim import Aim, Aims
 from napari_utile.widgets.click.layers import OutlineLayer
 from napari_utile.widgets.click.queue import ClickQueue
 from napari_utile.widgets.connections import Connections
@@ -161,7 +161,7 @@ class ClickTool(QObject):
         ready = self._fields.known(aim.request)
         if ready is None:
             self.said.emit("Loading the model…", "info")
-            ready = yield self._fields.get_ready(aim.request)
+            ready = yield from self._fields.get_ready(aim.request)
             self.model_ready.emit(ready)
         return ready
 
@@ -204,7 +204,7 @@ class ClickTool(QObject):
             target.store.follow(labels.data)
             aim.table.note(dict.fromkeys(outcome.cells, edit.window))
         for marker in outcome.markers:
-            target.store.add(marker, position_on(aim.plane, marker.point))
+            target.store.add(replace(marker, point=aim.plane.position(marker.point)))
         if outcome.threshold is not None and outcome.selected:
             target.store.set_threshold(outcome.selected, outcome.threshold)
         if outcome.selected is not None:
@@ -268,7 +268,7 @@ class ClickTool(QObject):
     def _find(self, aim: Aim, pixel: Point) -> Any:
         ready = yield from self.ready(aim)
         instances = aim.settings.instances or ready.suggested
-        return (yield find_cell(ready.field, pixel, instances, ready.radius))
+        return (yield cell_at(ready.field, pixel, instances, ready.radius))
 
     def _found(self, aim: Aim, pixel: Point, cell: Any) -> None:
         if aim is not self._aims.current:
@@ -294,7 +294,7 @@ class ClickTool(QObject):
             None if part is None else (aim.plane.in_array(part[0]), part[1])
             for part in (self._hover, selected)
         )
-        self.outline.show(aim.labels, aim.plane.index, hovered, chosen)
+        self.outline.show(aim.labels, aim.plane.place, hovered, chosen)
 
     def stop(self) -> None:
         """Forget what waits and clear the outline; labels and markers stay."""

@@ -8,7 +8,7 @@ import numpy as np
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.view import RatedCell, rate_cells
-from napari_utile.widgets.click.aim import Aim, Aims, position_on
+from napari_utile.widgets.click.aim import Aim, Aims
 from napari_utile.widgets.click.tool import ClickTool
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import plain_viewer
@@ -73,7 +73,7 @@ class UnsureWalk:
             cell = cells.pop(0)
             point = _pixel_of(cell, aim.plane)
             if point is not None:
-                go_to(self._viewer, aim.labels, [float(part) for part in position_on(aim.plane, point)])
+                go_to(self._viewer, aim.labels, [float(part) for part in aim.plane.position(point)])
                 self._tool.select(cell.label, point)
                 left = f"{len(cells)} more" if cells else "the last one"
                 self._tool.said.emit(f"Cell {cell.label}: {cell.confidence:.0%} sure; {left}.", "info")

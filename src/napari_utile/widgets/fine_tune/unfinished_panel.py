@@ -114,7 +114,7 @@ def show_painted(request: FineTuneRequest, layers: list[Any], viewer: "napari.vi
     for image, layer in zip(request.images, layers, strict=True):
         place = place_of(layer, viewer)
         data = np.zeros(place.result_shape, image.labels.dtype)
-        data[place.result_index] = image.labels
+        data[place.result.index] = image.labels
         viewer.add_labels(data, name=f"{layer.name} painted", **space_of(layer, place.result_axes))
 
 

@@ -44,11 +44,8 @@ class PreviewLayer:
         from napari.layers import Image
 
         self._viewer = plain_viewer(viewer)
-        self._place, self._space = place, space_of(source, place.result_axes)
-        space = self._space
-        self._linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
-        array, translate = self._over(Window.part_of(place.plane_shape, region))
-        space = {**space, "translate": translate}
+        self._source, self._place = source, place
+        array, space = self._over(region or Window.whole(place.plane_shape))
         active = self._viewer.layers.selection.active
         self.layer = Image(
             array, name=name, colormap="magma", blending="additive", contrast_limits=(0.0, 1.0), **space
@@ -57,24 +54,18 @@ class PreviewLayer:
         self._viewer.layers.selection.active = active
         self._refreshed = time.perf_counter()
 
-    def _over(self, region: Window) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Make room for a region; return its pixels as the layer has them, and where they begin in the world."""
-        self._region = region
+    def _over(self, region: Window) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+        """Make room for a region; return its pixels as the layer has them, and where it lies."""
+        self._region, plane = region, self._place.result
         self._data = np.zeros(region.shape, np.float32)
-        array, offset, place = self._data, [], self._place
-        for axis in place.result_axes:
-            if axis in place.axes:
-                offset.append(float(region[place.axes.index(axis)].start))
-            else:
-                entry = place.index[axis]
-                offset.append(0.0 if isinstance(entry, slice) else float(entry))
-                array = np.expand_dims(array, len(offset) - 1)
-        return array, self._space["translate"] + self._linear @ np.array(offset)
+        space = space_of(self._source, self._place.result_axes, plane.point(region.start))
+        return plane.expanded(self._data), space
 
     def show(self, region: Window, foreground: np.ndarray[Any, Any]) -> None:
         """Show the probability of another region of the plane, in the same layer: a new one takes napari 100 ms."""
         if region != self._region:
-            self.layer.data, self.layer.translate = self._over(region)
+            self.layer.data, space = self._over(region)
+            self.layer.translate = space["translate"]
         self._data[...] = foreground
         self.layer.refresh()
 

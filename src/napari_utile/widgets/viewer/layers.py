@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
 
 if TYPE_CHECKING:
@@ -93,9 +94,16 @@ class Place:
         return tuple(self.shape[axis] for axis in self.result_axes)
 
     @property
-    def result_index(self) -> tuple[int | slice, ...]:
-        """Index of this plane in a result layer."""
-        return tuple(self.index[axis] for axis in self.result_axes)
+    def plane(self) -> PlaneIndex:
+        """Where this plane lies in the layer."""
+        return PlaneIndex(self.index, self.axes)
+
+    @property
+    def result(self) -> PlaneIndex:
+        """Where this plane lies in a result layer."""
+        kept = self.result_axes
+        rows, columns = (kept.index(axis) for axis in self.axes)
+        return PlaneIndex(tuple(self.index[axis] for axis in kept), (rows, columns))
 
 
 def place_of(
@@ -208,7 +216,9 @@ def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:
     return np.moveaxis(plane, before, 0)
 
 
-def space_of(layer: "napari.layers.Layer", axes: Sequence[int] | None = None) -> dict[str, Any]:
+def space_of(
+    layer: "napari.layers.Layer", axes: Sequence[int] | None = None, start: Sequence[float] | None = None
+) -> dict[str, Any]:
     """Copy where a layer lies in space, as arguments for a new layer.
 
     Parameters
@@ -217,6 +227,8 @@ def space_of(layer: "napari.layers.Layer", axes: Sequence[int] | None = None) ->
         The source.
     axes : sequence of int, optional
         The source's axes that the new layer has; the last two by default.
+    start : sequence of float, optional
+        The pixel of the source, on these axes, where the new layer begins; the first by default.
 
     Returns
     -------
@@ -232,10 +244,14 @@ def space_of(layer: "napari.layers.Layer", axes: Sequence[int] | None = None) ->
         shear = upper
     affine = np.asarray(layer.affine.affine_matrix, dtype=float)
     with_offset = [*kept, layer.ndim]
+    scale, rotate = np.asarray(layer.scale, dtype=float)[kept], np.asarray(layer.rotate, dtype=float)[block]
+    translate = np.asarray(layer.translate, dtype=float)[kept]
+    if start is not None:
+        translate = translate + rotate @ shear[block] @ (scale * np.asarray(start, dtype=float))
     return {
-        "scale": np.asarray(layer.scale, dtype=float)[kept],
-        "translate": np.asarray(layer.translate, dtype=float)[kept],
-        "rotate": np.asarray(layer.rotate, dtype=float)[block],
+        "scale": scale,
+        "translate": translate,
+        "rotate": rotate,
         "shear": shear[block],
         "affine": affine[np.ix_(with_offset, with_offset)],
         "units": tuple(str(layer.units[axis]) for axis in kept),

@@ -13,7 +13,6 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from napari_utile.engine.planes.pixels import sha256_of
-from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
 
@@ -181,7 +180,7 @@ def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
     shown.writing = True
     try:
         if spec.features is not None:
-            plane = np.asarray(layer.data[place.result_index])
+            plane = np.asarray(layer.data[place.result.index])
             above = max((int(ids.max(initial=0)) for k, ids in shown.ids.items() if k != key), default=0)
             data, first, kept = merged_labels(_one_plane(plane, place), spec.data, spec.window, above)
             new = {**_slider_columns(layer, place), **spec.features}
@@ -189,7 +188,7 @@ def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
             layer.features = merged_features(dict(layer.features.items()), new, first, gone)
             shown.features = layer.features.copy()
             shown.ids[key] = np.union1d(kept, np.asarray(spec.features["index"], dtype=int) + first)
-        layer.data[_window_index(place, spec.window)] = _with_channel_axis(data, place)
+        layer.data[place.result.window(spec.window)] = _with_channel_axis(data, place)
         if spec.kind == "labels":
             if _plane_bytes(layer, place) <= _COMPARED_BELOW:
                 shown.hashes[key] = _hash(layer, place)
@@ -226,12 +225,12 @@ def _is_edited(layer: "napari.layers.Layer", shown: _Shown, place: Place | None)
         return shown.touched
     expected = shown.hashes.get(place.key)
     if expected is None:  # never written: untouched as long as it is empty
-        return bool(np.any(layer.data[place.result_index]))
+        return bool(np.any(layer.data[place.result.index]))
     return _hash(layer, place) != expected
 
 
 def _hash(layer: "napari.layers.Layer", place: Place) -> str:
-    return sha256_of(layer.data[place.result_index])
+    return sha256_of(layer.data[place.result.index])
 
 
 def _plane_bytes(layer: "napari.layers.Layer", place: Place) -> int:
@@ -259,18 +258,10 @@ def _with_channel_axis(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[A
     return np.repeat(np.expand_dims(data, axis), repeats, axis=axis)
 
 
-def _window_index(place: Place, window: Window | None) -> tuple[int | slice, ...]:
-    index = list(place.result_index)
-    if window is not None:
-        for axis, part in zip(place.axes, window, strict=True):
-            index[place.result_axes.index(axis)] = part
-    return tuple(index)
-
-
 def _slider_columns(layer: "napari.layers.Layer", place: Place) -> dict[str, int]:
     """Name the plane of a stack that rows of the feature table belong to."""
     return {
         label if not label.lstrip("-").isdigit() else f"axis {axis}": entry
-        for axis, (label, entry) in enumerate(zip(layer.axis_labels, place.result_index, strict=True))
+        for axis, (label, entry) in enumerate(zip(layer.axis_labels, place.result.index, strict=True))
         if not isinstance(entry, slice)
     }

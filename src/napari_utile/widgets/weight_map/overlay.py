@@ -26,17 +26,7 @@ _LINE_COLOURS = ("#4fd3ff", "#ffffff")
 
 def _space_of_window(watched: WatchedLabels) -> dict[str, Any]:
     """Place of an array that holds the window, with axes of length 1 where the layer has sliders."""
-    space = space_of(watched.layer, range(watched.layer.ndim))
-    linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
-    space["translate"] = space["translate"] + linear @ np.array(watched.point_in_plane(0, 0))
-    return space
-
-
-def _with_sliders(data: np.ndarray[Any, Any], watched: WatchedLabels) -> np.ndarray[Any, Any]:
-    for axis, entry in enumerate(watched.place.index):
-        if not isinstance(entry, slice):
-            data = np.expand_dims(data, axis)
-    return data
+    return space_of(watched.layer, range(watched.layer.ndim), watched.point_in_plane(0, 0))
 
 
 class WeightMapOverlay:
@@ -63,7 +53,7 @@ class WeightMapOverlay:
         """Show an array of the window; later changes to the array need only `refresh`."""
         metadata = {METADATA_KEY: {"role": ROLE, "term": term, "weight_map": to_json(params)}}
         name = f"{watched.layer.name} weight map"
-        array = _with_sliders(data, watched)
+        array = watched.place.plane.expanded(data)
         if self.shown and self.layer is not None and self.layer.ndim != array.ndim:
             self.remove()
         if not self.shown or self.layer is None:

@@ -86,10 +86,8 @@ class WatchedLabels:
 
     def point_in_plane(self, row: float, column: float) -> list[float]:
         """Turn a pixel of the window into data coordinates of the layer, an entry for each axis."""
-        point = [0.0 if isinstance(entry, slice) else float(entry) for entry in self.place.index]
-        for axis, value, start in zip(self.place.axes, (row, column), self.origin, strict=True):
-            point[axis] = float(value) + start
-        return point
+        top, left = self.origin
+        return [float(entry) for entry in self.place.plane.point((row + top, column + left))]
 
     def pixel_at(self, world: Any) -> tuple[int, int] | None:
         """Find the pixel of the window under a position in the viewer's world, None outside of it."""
@@ -102,13 +100,8 @@ class WatchedLabels:
 
     def indices(self, rows: Any, columns: Any) -> tuple[np.ndarray[Any, Any], ...]:
         """Turn pixels of the window into an index of the layer's array."""
-        full = [
-            np.zeros(len(rows), np.intp) if isinstance(entry, slice) else np.full(len(rows), entry, np.intp)
-            for entry in self.place.index
-        ]
-        for axis, values, start in zip(self.place.axes, (rows, columns), self.origin, strict=True):
-            full[axis] = np.asarray(values, np.intp) + start
-        return tuple(full)
+        top, left = self.origin
+        return self.place.plane.pixels(np.asarray(rows) + top, np.asarray(columns) + left)
 
 
 def watch_labels(

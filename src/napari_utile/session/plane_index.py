@@ -1,0 +1,72 @@
+"""One plane of an array of any number of axes: all arithmetic between its rows and columns and the array's indices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["PlaneIndex"]
+
+
+@dataclass(frozen=True)
+class PlaneIndex:
+    """Where a plane lies in an array.
+
+    Attributes
+    ----------
+    index : tuple of int or slice
+        One entry per axis of the array; slices for the two axes of the plane, and for one that holds channels.
+    axes : (int, int)
+        Of rows and of columns.
+
+    Examples
+    --------
+    >>> plane = PlaneIndex((3, slice(None), slice(None)), (1, 2))
+    >>> plane.window(Window(slice(0, 2), slice(4, 6)))
+    (3, slice(0, 2, None), slice(4, 6, None))
+    >>> plane.point((7, 8)), plane.expanded(np.zeros((5, 5))).shape
+    ((3, 7, 8), (1, 5, 5))
+    """
+
+    index: tuple[int | slice, ...]
+    axes: tuple[int, int]
+
+    @classmethod
+    def of(cls, index: Sequence[int | slice]) -> "PlaneIndex":
+        """Return the plane at an index with two slices.
+
+        Raises
+        ------
+        ValueError
+            If it has more or fewer.
+        """
+        axes = [axis for axis, entry in enumerate(index) if isinstance(entry, slice)]
+        if len(axes) != 2:
+            raise ValueError(f"A plane has two axes; the index {tuple(index)} leaves {len(axes)}.")
+        return cls(tuple(index), (axes[0], axes[1]))
+
+    def window(self, window: Sequence[slice] | None) -> tuple[int | slice, ...]:
+        """Return the index of a window of the plane; None is all of it."""
+        return self.index if window is None else self._filled(self.index, window)
+
+    def point(self, point: Sequence[float]) -> tuple[Any, ...]:
+        """Return the index of a pixel of the plane, 0 on further axes."""
+        return self._filled([0 if isinstance(entry, slice) else entry for entry in self.index], point)
+
+    def pixels(self, rows: Any, columns: Any) -> tuple[npt.NDArray[np.intp], ...]:
+        """Return the index of pixels of the plane: an array of integers per axis."""
+        count = len(rows)
+        full = [np.full(count, 0 if isinstance(entry, slice) else entry, np.intp) for entry in self.index]
+        return self._filled(full, (np.asarray(rows, np.intp), np.asarray(columns, np.intp)))
+
+    def expanded(self, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return (y, x) data with all axes of the array, those beside the plane's with one entry."""
+        return np.expand_dims(data, [axis for axis in range(len(self.index)) if axis not in self.axes])
+
+    def _filled(self, entries: Sequence[Any], parts: Sequence[Any]) -> tuple[Any, ...]:
+        filled = list(entries)
+        for axis, part in zip(self.axes, parts, strict=True):
+            filled[axis] = part
+        return tuple(filled)
