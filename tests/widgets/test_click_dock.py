@@ -533,8 +533,8 @@ def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch
     segment = SegmentDock(clicker.viewer)
     qtbot.addWidget(segment)
     if kind == "rescaled":
-        for form in (segment.form, clicker.form):
-            form.compute["diameter"].value = 15.0
+        for diameter in (segment.form.diameter, clicker.form.compute["diameter"]):
+            diameter.value = 15.0
     segment.run()
     qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
     monkeypatch.setattr(predict, "run_tile", lambda *_: pytest.fail("computed again"))
