@@ -78,12 +78,12 @@ def test_scripts_get_the_packages_on_one_line(lacking, capsys):
     assert capsys.readouterr().out == "libgl1 xvfb\n"
 
 
-def test_an_examination_that_fails_is_a_finding_and_the_others_go_on(monkeypatch, capsys):
+def test_an_examination_that_fails_is_reported_and_the_others_go_on(monkeypatch, capsys):
     def broken():
         raise OSError("libtorch_cpu.so is truncated")
 
     for name in ("packages", "system_libraries", "qt", "models"):
-        monkeypatch.setattr(doctor, name, lambda: iter([doctor.Finding("other", "fine")]))
+        monkeypatch.setattr(doctor, name, lambda: iter([doctor.Check("other", "fine")]))
     monkeypatch.setattr(doctor, "compute", broken)
     assert doctor.run(argparse.Namespace(packages=False)) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -96,7 +96,7 @@ def test_an_examination_that_fails_is_a_finding_and_the_others_go_on(monkeypatch
 
 def test_a_complete_system_gives_the_status_zero(monkeypatch, capsys):
     for name in ("packages", "system_libraries", "qt", "compute", "models"):
-        monkeypatch.setattr(doctor, name, lambda: iter([doctor.Finding("other", "fine")]))
+        monkeypatch.setattr(doctor, name, lambda: iter([doctor.Check("other", "fine")]))
     assert doctor.run(argparse.Namespace(packages=False)) == 0
     assert capsys.readouterr().out.endswith("Nothing is missing.\n")
 
