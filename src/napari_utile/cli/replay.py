@@ -32,13 +32,25 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay; return 0 if the labels are identical, else 1."""
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.models.library import load_model
+    from napari_utile.engine.planes.selection import Selection
     from napari_utile.engine.provenance.recipe import load_recipe
-    from napari_utile.engine.provenance.replay import find_source, replay_steps, stored_difference
+    from napari_utile.engine.provenance.replay import (
+        find_model,
+        find_source,
+        replay_steps,
+        stored_difference,
+    )
 
     recipe = load_recipe(arguments.recipe)
     stored = stored_difference(recipe, arguments.recipe)
-    image = read_image(arguments.image or find_source(recipe, arguments.recipe))
-    model = load_model(arguments.model or recipe.model)
+    taken = recipe.selection or Selection()
+    image = read_image(
+        arguments.image or find_source(recipe, arguments.recipe),
+        axes=taken.axes,
+        series=taken.series,
+        accept_missing=taken.accept_missing,
+    )
+    model = load_model(arguments.model or find_model(recipe, arguments.recipe))
     result = with_bar(replay_steps(recipe, image, model), image.path.name, arguments.quiet)
     if stored is not None:
         print(f"different: {stored}")

@@ -2,11 +2,11 @@
 
 import argparse
 import contextlib
-import itertools
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,14 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
     from napari_utile.engine.files.image_file import ImageFile
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.windows import Window
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -45,6 +47,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--measurements", action="store_true", help="also write a table of the cells (CSV)")
     parser.add_argument("--estimate", action="store_true", help="only say what it will cost")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument(
+        "--region", type=_region, metavar="Y0:Y1,X0:X1", help="only these rows and columns, without Y1 and X1"
+    )
+    add_options(parser, Selection)
     add_options(parser, SegmentParams)
     add_options(parser, InstanceParams)
     parser.set_defaults(run=run)
@@ -53,7 +59,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image; return 0, or 1 where some failed."""
     from napari_utile.engine.files.find import find_images
-    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.images import one_of_each_set
     from napari_utile.engine.files.names import results_apart
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
@@ -63,7 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
     say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
     if not found.images:
         raise UtileError("There is no image among these files: all are results, by their names.")
-    _refuse_same_names(found.images)
+    paths, parts = one_of_each_set(found.images)
+    for path, first in parts.items():
+        print(f"{path}: part of the same image as {first.name}; done once", file=sys.stderr)
+    _refuse_same_names(paths)
+    selection = Selection(**given(arguments, Selection))
     chosen = given(arguments, SegmentParams)
     model = load_model(chosen.get("model", SegmentParams().model))
     instances = suggested_instances(model.card, **given(arguments, InstanceParams))
@@ -73,16 +83,18 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.estimate:
         check_folder(arguments.output)
     batch = Batch()
-    for path in found.images:
+    for path in paths:
         with batch.each(path):
-            if arguments.estimate:
-                _print_estimate(read_image(path), model, params)
-            else:
+            for image, one in _images_of(path, selection):
+                planes = SelectedPlanes(image, one)
+                if arguments.estimate:
+                    _print_estimate(planes, model, params)
+                    continue
                 for ending in _endings(arguments):
-                    check_target(arguments.output / f"{image_name(path)}{ending}", inputs)
-                _segment_file(read_image(path), model, params, compute, arguments)
+                    check_target(arguments.output / f"{image.name}{ending}", inputs)
+                _segment_file(planes, model, params, compute, arguments)
     if batch.failed:
-        print(f"{batch.failed} of {len(found.images)} images failed.", file=sys.stderr)
+        print(f"{batch.failed} of {len(paths)} images failed.", file=sys.stderr)
     return 1 if batch.failed else 0
 
 
@@ -105,8 +117,34 @@ def _endings(arguments: argparse.Namespace) -> list[str]:
     return [RECIPE_ENDING, *(ending for ending, wanted in asked.items() if wanted), "_labels.tif"]
 
 
+def _images_of(path: Path, selection: Selection) -> "Iterator[tuple[ImageFile, Selection]]":
+    """Open the image that is meant of a file, or every one of it, each with the selection that names it."""
+    from napari_utile.engine.files.images import open_selected, series_of
+
+    if selection.series != "all":
+        yield open_selected(path, selection), selection
+        return
+    for number, _ in enumerate(series_of(path)):
+        one = replace(selection, series=str(number))
+        image = open_selected(path, one)
+        yield (image.as_one_of_many() if len(image.series) > 1 else image), one
+
+
+def _region(text: str) -> "Window":
+    """Read ``Y0:Y1,X0:X1``."""
+    from napari_utile.engine.windows import Window
+
+    try:
+        (top, bottom), (left, right) = (map(int, part.split(":")) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a region such as 0:256,128:384") from error
+    if not (0 <= top < bottom and 0 <= left < right):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a region: each start lies before its end")
+    return Window(slice(top, bottom), slice(left, right))
+
+
 def _segment_file(
-    image: "ImageFile",
+    planes: SelectedPlanes,
     model: "Model",
     params: "SegmentParams",
     compute: "Compute",
@@ -114,32 +152,24 @@ def _segment_file(
 ) -> None:
     from napari_utile.engine.files.images import write_image, write_labels
     from napari_utile.engine.files.plane_file import PlaneFile
-    from napari_utile.engine.planes.axes import plane_from_array
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
     from napari_utile.engine.segment import segment_steps
     from napari_utile.engine.segment_params import suggested_instances
 
-    stacked, sizes = _stack_axes(image)
-    check_space(arguments.output, _bytes_to_write(image, arguments))
+    image, region = planes.image, arguments.region
+    stacked, sizes = planes.stacked, planes.sizes
+    check_space(arguments.output, _bytes_to_write(planes, arguments))
     records, tables = [], []
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
         labels, foreground = (
             open_files.enter_context(PlaneFile(arguments.output, stacked, sizes)) for _ in range(2)
         )
-        for position in itertools.product(*(range(size) for size in sizes)):
-            index = dict(zip(stacked, position, strict=True))
-            plane = plane_from_array(
-                image.data,
-                image.axes,
-                index=index,
-                name=image.name,
-                pixel_size=image.pixel_size,
-                unit=image.unit,
-            )
-            steps = segment_steps(plane, params, model=model, compute=compute)
-            where = " ".join([image.path.name, *(f"{axis}{number}" for axis, number in index.items())])
+        for position, (index, plane) in zip(np.ndindex(*sizes), planes, strict=True):
+            _check_region(region, plane.shape)
+            steps = segment_steps(plane, params, model=model, compute=compute, region=region)
+            where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
             made = with_bar(steps, where, arguments.quiet)
             records.append(record_plane(made, index))
             labels.put(position, made.labels)
@@ -148,16 +178,26 @@ def _segment_file(
             if arguments.measurements:
                 from napari_utile.engine.cells.measure import measure
 
-                table = measure(
-                    made.labels, np.asarray(plane.data), pixel_size=plane.pixel_size, unit=plane.unit
-                )
+                pixels = np.asarray(plane.data[(slice(None), *made.region)])
+                table = measure(made.labels, pixels, pixel_size=plane.pixel_size, unit=plane.unit)
+                table["centroid_y"] += made.region[0].start
+                table["centroid_x"] += made.region[1].start
                 rows = len(next(iter(table.values())))
                 tables.append({**{axis: np.full(rows, number) for axis, number in index.items()}, **table})
 
         start = str(arguments.output / image.name)
-        command = segment_command(image.path, made.params, suggested_instances(model.card), arguments.output)
-        save_recipe(recipe_of_planes(records, made, image.path, command), f"{start}{RECIPE_ENDING}")
-        space = (None, image.pixel_size, image.unit)
+        command = segment_command(
+            image.path,
+            made.params,
+            suggested_instances(model.card),
+            arguments.output,
+            selection=planes.selection,
+            region=region,
+        )
+        recipe = recipe_of_planes(records, made, image.path, command, planes.selection)
+        save_recipe(recipe, f"{start}{RECIPE_ENDING}")
+        between = {axis: step for axis, step in image.steps.items() if axis in stacked}
+        space = (None, image.pixel_size, image.unit, None, between)
         if arguments.probability:
             write_image(f"{start}_probability.tif", foreground.planes, *space)
         if arguments.mask:
@@ -169,37 +209,30 @@ def _segment_file(
             write_table(f"{start}_cells.csv", columns)
         # The labels come last: where they are, all is there. The recipe holds their hash.
         write_labels(f"{start}_labels.tif", labels.planes, *space)
-    print(f"{image.path.name}: {sum(record.cells for record in records)} cells")
+    taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
+    cells = sum(record.cells for record in records)
+    print(f"{image.shown_name}: {cells} cells{f' ({taken})' if taken else ''}")
 
 
-def _stack_axes(image: "ImageFile") -> tuple[str, list[int]]:
-    """Return the axes along which planes are stacked, and their sizes."""
-    channel = "S" if "S" in image.axes else "C"
-    kept = [
-        (axis, size)
-        for axis, size in zip(image.axes, image.data.shape, strict=True)
-        if axis not in ("Y", "X", channel) and size > 1
-    ]
-    return "".join(axis for axis, _ in kept), [size for _, size in kept]
+def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:
+    if region is not None and any(part.stop > size for part, size in zip(region, shape, strict=True)):
+        raise UtileError(
+            f"the region lies outside of the image, which has {shape[0]} rows and {shape[1]} columns"
+        )
 
 
-def _bytes_to_write(image: "ImageFile", arguments: argparse.Namespace) -> float:
+def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> float:
     """Say how much room is needed at most, as far as one can know: deflated results, and their planes until then."""
-    pixels: int = math.prod(
-        size for axis, size in zip(image.axes, image.data.shape, strict=True) if axis not in "CS"
-    )
+    height, width = planes.plane(planes.indices[0]).shape
+    pixels = len(planes) * (math.prod(arguments.region.shape) if arguments.region else height * width)
     each: float = 1 + 4 * bool(arguments.probability) + bool(arguments.mask) / 4
     until_all_are_done = 4 + 4 * bool(arguments.probability)
     return 1e5 + pixels * (each + until_all_are_done)
 
 
-def _print_estimate(image: "ImageFile", model: "Model", params: "SegmentParams") -> None:
+def _print_estimate(planes: SelectedPlanes, model: "Model", params: "SegmentParams") -> None:
     from napari_utile.engine.inference.estimate import estimate
-    from napari_utile.engine.planes.axes import plane_from_array
 
-    planes = int(np.prod(_stack_axes(image)[1], dtype=int))
-    plane = plane_from_array(
-        image.data, image.axes, name=image.name, pixel_size=image.pixel_size, unit=image.unit
-    )
-    cost = estimate(plane, model, params)
-    print(f"{image.path.name}: {f'{planes} planes of ' if planes > 1 else ''}{cost}")
+    cost = estimate(planes.plane(planes.indices[0]), model, params)
+    many = f"{len(planes)} planes of " if len(planes) > 1 else ""
+    print(f"{planes.image.shown_name}: {many}{cost}")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.watershed import Landscape
+from napari_utile.engine.files.one_plane import plane_of, region_of
 from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
@@ -17,8 +18,9 @@ from napari_utile.engine.inference.predict import Float32, Progress
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import by_name
-from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
@@ -180,6 +182,10 @@ def segment(
     *,
     axes: str | None = None,
     channels: Sequence[int] | None = None,
+    series: str | int | None = None,
+    z: str | int | None = None,
+    t: str | int | None = None,
+    project: str | None = None,
     diameter: float | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -191,13 +197,20 @@ def segment(
 
     Parameters
     ----------
-    image : array-like or ImagePlane
-        (Y, X), (C, Y, X) or (Y, X, RGB); other shapes with `axes`.
+    image : path, array-like or ImagePlane
+        A file; or (Y, X), (C, Y, X) of up to 4 channels, (Y, X, RGB) of numpy, dask, zarr, xarray or torch; other
+        shapes with `axes`.
     model : str, Path or Model
         Name of a bundled or own model, a model file, or a loaded model.
     axes : str, optional
-        A letter an axis, for example ``"TCYX"``; the first time point, depth ... is taken.
+        A letter an axis, for example ``"TCYX"``; of an array the first time point, depth ... is taken.
     channels : sequence of int, optional
+    series : str or int, optional
+        Which image of a file that holds several.
+    z, t : int or str, optional
+        Which plane; with `project` also several, ``"A:B"`` without B.
+    project : str, optional
+        One plane made of a stack: ``"z:max"``, ``"z:mean"`` or ``"z:focus"``.
     diameter : float, optional
         Typical diameter of the cells (pixels): the image is rescaled to what the model expects.
     device : {"auto", "cuda", "mps", "cpu"}
@@ -221,7 +234,11 @@ def segment(
     ValueError
         If a parameter is out of bounds.
     """
-    plane = image if isinstance(image, ImagePlane) else plane_from_array(image, axes)
+    series, z, t = (None if each is None else str(each) for each in (series, z, t))
+    selection = Selection(axes=axes, series=series, z=z, t=t, project=project)
+    plane = image if isinstance(image, ImagePlane) else plane_of(image, selection)
+    if region is not None:
+        region = region_of(region, plane)
     loaded = model if isinstance(model, Model) else load_model(model)
     name = str(model) if not isinstance(model, Model) else loaded.card.name
     params = SegmentParams(

@@ -1,12 +1,14 @@
 """The parameters of a segmentation; known without torch, so that forms and options are quick to make."""
 
+import difflib
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.compute_params import Device, Precision
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.parameters import Bounds, check_bounds, describe
 
 
 @dataclass(frozen=True)
@@ -55,5 +57,17 @@ class SegmentParams:
 
 
 def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:
-    """Return the instance parameters a model's card suggests, but for some."""
+    """Return the instance parameters a model's card suggests, but for some.
+
+    Raises
+    ------
+    UtileError
+        Where there is no such parameter.
+    """
+    known = [parameter.name for parameter in describe(InstanceParams)]
+    for name in overrides:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+            raise UtileError(f"There is no option {name!r}; {meant}")
     return InstanceParams(**{**card.instances, **overrides})

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.ome_zarr import is_zarr
+from napari_utile.engine.files.ome_zarr import is_ome_image, is_zarr
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".zarr", ".nd2", ".czi", ".lif")
 """Suffixes taken from a folder; `read_image` itself goes by content."""
@@ -128,9 +128,11 @@ def _folders_below(folder: Path) -> Iterator[Path]:
 
 
 def _looks_like_image(path: Path) -> bool:
-    if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
+    if path.name.startswith("."):
         return False
-    return is_zarr(path) if os.path.isdir(path) else True
+    if os.path.isdir(path):
+        return is_zarr(path) and (path.suffix.lower() in IMAGE_SUFFIXES or is_ome_image(path))
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _counting_order(path: Path) -> list[tuple[int, int, str]]:

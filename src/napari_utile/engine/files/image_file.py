@@ -45,7 +45,9 @@ class ImageFile:
     chosen : int
         Which of them this is.
     guessed : bool
-        Whether axes without a name were named by the rule of `sources.naming`.
+        Whether axes without a name were named by the rule of `planes.naming`.
+    many : bool
+        Whether others of the same file are read as well, so that the name says which this is.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class ImageFile:
     series: tuple[str, ...] = ()
     chosen: int = 0
     guessed: bool = False
+    many: bool = False
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)
@@ -81,8 +84,23 @@ class ImageFile:
 
     @property
     def name(self) -> str:
-        """File name without its image suffixes: ``cells`` for ``cells.ome.tif``."""
-        return image_name(self.path)
+        """File name without its image suffixes, ``cells`` for ``cells.ome.tif``; and which of many, where it says."""
+        return image_name(self.path) + (f"_{_safe(self.series[self.chosen])}" if self.many else "")
+
+    @property
+    def shown_name(self) -> str:
+        """What people call it: the file's name, or which image it is of a file or folder of many."""
+        inside = any(parent.suffix.lower() == ".zarr" for parent in self.path.parents)
+        return self.name if self.many or inside else self.path.name
+
+    def as_one_of_many(self) -> "ImageFile":
+        """Give the same, its name with that of the series."""
+        return dataclasses.replace(self, many=True)
+
+
+def _safe(name: str) -> str:
+    """Give a name that can be part of a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in name)
 
 
 _SMALLEST, _LARGEST = 1e-9, 1e9

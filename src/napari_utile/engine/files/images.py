@@ -1,23 +1,30 @@
 """Image files: TIFF, PNG, JPEG, BMP, OME-Zarr and those of vendors in, TIFF out."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.ome_zarr import is_zarr, read_ome_zarr
+from napari_utile.engine.files.names import image_name
+from napari_utile.engine.files.ome_zarr import is_zarr, read_ome_zarr, zarr_series
 from napari_utile.engine.files.pictures import PICTURE_STARTS, read_picture
 from napari_utile.engine.files.tiff import write_image, write_labels
 from napari_utile.engine.files.tiff_reading import read_tiff
+from napari_utile.engine.files.tiff_series import files_of_set
 from napari_utile.engine.files.vendor import READERS, read_vendor
-from napari_utile.engine.sources.naming import asked_axes
+from napari_utile.engine.planes.naming import asked_axes
+from napari_utile.engine.planes.selection import Selection
 
 __all__ = [
     "ImageFile",
     "atomic_path",
+    "one_of_each_set",
+    "open_selected",
     "read_image",
+    "series_of",
     "write_image",
     "write_labels",
 ]
@@ -87,3 +94,45 @@ def read_image(
     raise UtileError(
         f"{path.name} is not an image in a known format (TIFF, OME-Zarr, PNG, JPEG, BMP, ND2, CZI, LIF)."
     )
+
+
+def open_selected(path: str | os.PathLike[str], selection: Selection) -> ImageFile:
+    """Read the image that a selection means; see `read_image`."""
+    return read_image(
+        path, axes=selection.axes, series=selection.series, accept_missing=selection.accept_missing
+    )
+
+
+def series_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Name the images that a file holds; at least one.
+
+    Raises
+    ------
+    UtileError
+        As `read_image`.
+    """
+    path = Path(path)
+    names = zarr_series(path) if is_zarr(path) else read_image(path, accept_missing=True).series
+    return names or (image_name(path),)
+
+
+def one_of_each_set(paths: Iterable[Path]) -> tuple[list[Path], dict[Path, Path]]:
+    """Take one file of each image that is spread over several.
+
+    Returns
+    -------
+    taken, parts : list of Path, dict of Path to Path
+        The files to read; and the others, each with the file that stands for it.
+    """
+    taken: list[Path] = []
+    parts: dict[Path, Path] = {}
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        where = path.resolve()
+        if where in seen:
+            parts[path] = seen[where]
+            continue
+        taken.append(path)
+        for name in files_of_set(path):
+            seen.setdefault((path.parent / name).resolve(), path)
+    return taken, parts

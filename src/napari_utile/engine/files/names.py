@@ -44,9 +44,14 @@ LABEL_BEGINNINGS = ("mask", "masks", "label", "labels", "lab", "seg", "man_seg",
 
 
 def image_name(path: Path) -> str:
-    """Give a file's name without its image suffixes: ``cells`` for ``cells.ome.tif``."""
-    stem = path.stem
-    return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
+    """Give a file's name without its image suffixes: ``cells`` for ``cells.ome.tif``.
+
+    An image inside of a zarr folder is called after both: ``plate_A_1_0`` for ``plate.ome.zarr/A/1/0``.
+    """
+    zarr = next((parent for parent in path.parents if parent.suffix.lower() == ".zarr"), None)
+    stem = path.stem if zarr is None else zarr.stem
+    stem = stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
+    return stem if zarr is None else "_".join([stem, *path.relative_to(zarr).parts])
 
 
 def name_and_ending(path: Path) -> tuple[str, str]:

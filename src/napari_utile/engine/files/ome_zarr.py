@@ -1,5 +1,6 @@
 """Read OME-Zarr (0.1 to 0.5, zarr formats 2 and 3) without loading it."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from napari_utile.engine.files.image_file import (
     usable_pixel_size,
 )
 from napari_utile.engine.files.tiff_series import notes_on_series, number_of_series
+from napari_utile.engine.planes.naming import asked_axes, name_axes
 from napari_utile.engine.planes.units import canonical_unit
-from napari_utile.engine.sources.naming import asked_axes, name_axes
 
 _METADATA_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _AXES_BEFORE_0_3 = "TCZYX"
@@ -28,6 +29,36 @@ _AXES_BEFORE_0_3 = "TCZYX"
 def is_zarr(path: Path) -> bool:
     """Tell whether `path` is a folder that holds a zarr group or array."""
     return any(os.path.isfile(path / name) for name in _METADATA_FILES)
+
+
+def is_ome_image(path: Path) -> bool:
+    """Tell whether a folder is one image of OME-Zarr: a field of a plate, an image of a collection."""
+    for name in (".zattrs", "zarr.json"):
+        try:
+            values = json.loads((path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        attributes = values.get("attributes", values) if isinstance(values, dict) else {}
+        if isinstance(attributes, dict) and "multiscales" in {**attributes, **attributes.get("ome", {})}:
+            return True
+    return False
+
+
+def zarr_series(path: Path) -> tuple[str, ...]:
+    """Name the images in a zarr folder: several of a collection, a plate or a well.
+
+    Raises
+    ------
+    UtileError
+        When the folder is damaged.
+    """
+    try:
+        node: Any = zarr.open(path, mode="r")
+        if isinstance(node, zarr.Array):
+            return ()
+        return tuple(image.name for image in _images(node, ome_attributes(node), path))
+    except Exception as error:  # damaged metadata raise KeyError, TypeError, JSONDecodeError ...
+        raise UtileError(f"Cannot read {path.name}: its metadata are damaged ({brief(error)}).") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ import zarr
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import lazy
 from napari_utile.engine.files.ome_zarr import axis_entries, is_zarr, ome_attributes, refuse_objects, scale_of
+from napari_utile.engine.planes.naming import name_axes
 from napari_utile.engine.planes.units import canonical_unit
-from napari_utile.engine.sources.naming import name_axes
 
 VERSIONS = ("0.4", "0.5")
 

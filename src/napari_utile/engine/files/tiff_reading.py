@@ -1,6 +1,7 @@
 """Read TIFF: ImageJ, OME and plain files, whatever their compression, all decoded by tifffile."""
 
 import contextlib
+import logging
 import math
 import struct
 import weakref
@@ -17,7 +18,10 @@ from napari_utile.engine.files import samples
 from napari_utile.engine.files.image_file import ImageFile, brief, lazy
 from napari_utile.engine.files.tiff_series import choose_series, missing_pages
 from napari_utile.engine.files.tiff_space import describe_space, description_of
-from napari_utile.engine.sources.naming import asked_axes, name_axes
+from napari_utile.engine.planes.naming import asked_axes, name_axes
+
+# What it says of a file is said here in one sentence; without any handler it would go to the terminal.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 LAZY_BYTES = 256 * 2**20
 """Decoded size above which a TIFF is opened without being read."""

@@ -133,3 +133,14 @@ def set_of_files(tif: tifffile.TiffFile) -> tuple[str, ...]:
 
     look(tifffile.xml2dict(tif.ome_metadata))
     return tuple(found) if len(found) > 1 else ()
+
+
+def files_of_set(path: Path) -> tuple[str, ...]:
+    """Name the files that an image is spread over, itself among them; empty for a file that is all of it."""
+    if ".tif" not in path.name.lower() or not path.is_file():
+        return ()
+    try:
+        with tifffile.TiffFile(path, _multifile=False) as tif:
+            return set_of_files(tif)
+    except Exception:  # noqa: BLE001  # whoever reads it says what is wrong
+        return ()

@@ -73,7 +73,9 @@ def _ome(tif: tifffile.TiffFile, number: int) -> Space:
     notes = []
     if size is None and not (height is None and width is None):
         said = " x ".join(
-            f"{value} {unit_of(axis)}" for value, axis in ((height, "Y"), (width, "X")) if value is not None
+            f"{value} {unit_of(axis)}" if isinstance(value, (int, float, str)) else "no number"
+            for value, axis in ((height, "Y"), (width, "X"))
+            if value is not None
         )
         if canonical_unit(unit_of("Y")) is not None or (height, width) != (1, 1):
             notes.append(f"its pixel size ({said}) cannot be one and was left out")

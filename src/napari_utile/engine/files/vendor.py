@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile, brief, usable_length, usable_pixel_size
 from napari_utile.engine.files.tiff_series import notes_on_series, number_of_series
-from napari_utile.engine.sources.naming import asked_axes
+from napari_utile.engine.planes.naming import asked_axes
 
 READERS = {".nd2": "nd2", ".czi": "czifile", ".lif": "liffile"}
 """The package that reads files of a suffix."""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.naming import asked_axes, name_axes
 
 PIXEL_KINDS = "buif"
 """NumPy kinds of numbers that an image may hold: bool, unsigned, signed, float."""
@@ -172,12 +174,12 @@ def plane_from_array(
     Parameters
     ----------
     image : array-like
-        NumPy, dask or zarr.
+        NumPy, dask, zarr, xarray, torch, nested lists.
     axes : str, optional
-        A letter for each axis, of ``TZCYXS`` (S: colour samples, last). Without it: (Y, X); (Y, X, S) where the last
-        axis has 3 or 4 entries and the type is uint8 or the axis before is longer; else (C, Y, X).
+        A letter for each axis, of ``TZCYXS`` (S: colour samples). Without it the names that the array has, else the
+        rule of `naming`: (Y, X), (C, Y, X) of up to 4 channels, or (Y, X, S).
     index : dict, optional
-        Which entry of each axis but C, Y, X and S; the first by default.
+        Which entry of each axis but Y and X; the first by default, and all channels.
     name, pixel_size, unit
         See `ImagePlane`.
 
@@ -190,44 +192,40 @@ def plane_from_array(
     UtileError
         If the array is no image.
     """
-    if not hasattr(image, "shape") or not hasattr(image, "dtype"):
-        image = np.asarray(image)
-    axes = (axes or guess_axes(image)).upper()
-    if len(axes) != len(image.shape) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
-        raise UtileError(f"The axes {axes!r} do not describe an image of the shape {tuple(image.shape)}.")
+    image, names = as_array(image)
+    axes = asked_axes(axes, image.shape, name) if axes else guess_axes(image, names, name)
     index = index or {}
     channel = "S" if "S" in axes else "C"
     if 0 in image.shape:
         raise UtileError(f"{name} is empty: it has the shape {tuple(image.shape)}.")
+    sizes = dict(zip(axes, image.shape, strict=True))
+    for letter, entry in index.items():
+        if letter in sizes and not 0 <= entry < sizes[letter]:
+            raise UtileError(
+                f"{name} has {sizes[letter]} entries along {letter}, and none with the number {entry}."
+            )
     chosen = tuple(slice(None) if letter in ("Y", "X", channel) else index.get(letter, 0) for letter in axes)
     plane = image[chosen] if any(each != slice(None) for each in chosen) else image
     left = [letter for letter in axes if letter in ("Y", "X", channel)]
     if channel in left:
         order = [left.index(letter) for letter in (channel, "Y", "X")]
-        data = plane if order == [0, 1, 2] else _transposed(plane, order)
+        data = _transposed(plane, order)
     else:
         data = _transposed(plane, [left.index("Y"), left.index("X")])[None]
-    return ImagePlane(data, name, "S" in axes and data.shape[0] in (3, LARGEST_RGB), pixel_size, unit)
+    made = ImagePlane(data, name, "S" in axes and data.shape[0] in (3, LARGEST_RGB), pixel_size, unit)
+    return made.with_channels([index[channel]]) if channel in index else made
 
 
 def _transposed(array: Any, order: list[int]) -> Any:
-    if not hasattr(array, "transpose"):  # zarr arrays read whole here; lazy ones come as dask
-        array = np.asarray(array)
     return array if order == sorted(order) else array.transpose(order)
 
 
-def guess_axes(image: Any) -> str:
-    """Guess the axes of an array without any description.
+def guess_axes(image: Any, names: Sequence[object] | None = None, what: str = "the image") -> str:
+    """Name the axes of an array for a call that makes one plane: see `naming`.
 
     Raises
     ------
     UtileError
-        If it has fewer than two or more than three axes.
+        Where the rule cannot tell.
     """
-    shape = tuple(image.shape)
-    if len(shape) == 2:
-        return "YX"
-    if len(shape) == 3:
-        is_colour = shape[-1] in (3, LARGEST_RGB) and shape[0] > LARGEST_RGB
-        return "YXS" if is_colour else "CYX"
-    raise UtileError(f"An image of the shape {shape} needs its axes named, for example 'TCYX'.")
+    return name_axes(image.shape, names, what, pages=False)[0]

@@ -1,16 +1,24 @@
 """The command line that does what was done by hand: made from the same parameters."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import describe
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams
 
 
 def segment_command(
-    image: str | Path, params: SegmentParams, suggested: InstanceParams, output: str | Path = "segmented"
+    image: str | Path,
+    params: SegmentParams,
+    suggested: InstanceParams,
+    output: str | Path = "segmented",
+    *,
+    selection: Selection | None = None,
+    region: Sequence[slice] | None = None,
 ) -> str:
     """Return the command that segments an image file as these parameters do.
 
@@ -23,12 +31,25 @@ def segment_command(
         What the model's card suggests: equal parameters need not be named.
     output : str or Path
         Folder of the results.
+    selection : Selection, optional
+        Which pixels of the file.
+    region : (slice, slice), optional
+        Rows and columns; all by default.
     """
-    words = ["utile", "segment", str(image), "-o", str(output), "--model", params.model]
+    words = ["utile", "segment", _not_an_option(image), "-o", str(output), "--model", params.model]
+    if selection is not None:
+        words += command_options(Selection, selection)
+    if region is not None:
+        words += ["--region", ",".join(f"{part.start}:{part.stop}" for part in region)]
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
     if params.instances is not None:
         words += command_options(InstanceParams, params.instances, reference=suggested)
     return shlex.join(words)
+
+
+def _not_an_option(image: str | Path) -> str:
+    """Keep a name that starts with a dash from being read as an option."""
+    return f"./{image}" if str(image).startswith("-") else str(image)
 
 
 def click_command(

@@ -16,6 +16,7 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.pixel_runs import run_lengths_of
 from napari_utile.engine.segment import Segmentation
 from napari_utile.engine.segment_params import SegmentParams
@@ -76,6 +77,8 @@ class Recipe:
     compute : Compute
         Device, precision and memory budget, as they were chosen.
     planes : tuple of PlaneRecord
+    selection : Selection, optional
+        Which pixels of the file were read: series, axes, projection. None in recipes that do not say it.
     versions : dict
         Of the packages and the machine that the numbers depend on.
     """
@@ -88,6 +91,7 @@ class Recipe:
     compute: Compute
     planes: tuple[PlaneRecord, ...]
     versions: dict[str, str]
+    selection: Selection | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -98,6 +102,7 @@ class Recipe:
             "model": {"name": self.model, "sha256": self.fingerprint},
             "parameters": to_json(self.params),
             "compute": asdict(self.compute),
+            "selection": None if self.selection is None else to_json(self.selection),
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
@@ -107,6 +112,7 @@ def recipe_of(
     segmentations: Mapping[tuple[tuple[str, int], ...], Segmentation] | Segmentation,
     source: str | os.PathLike[str],
     command: str = "",
+    selection: Selection | None = None,
 ) -> Recipe:
     """Say how segmentations of one image were made.
 
@@ -118,6 +124,8 @@ def recipe_of(
         The image's file; a layer's name where it has none.
     command : str
         The command line that makes the same labels.
+    selection : Selection, optional
+        Which pixels of the file were read.
 
     Raises
     ------
@@ -129,11 +137,15 @@ def recipe_of(
     if not segmentations:
         raise ValueError("A recipe needs at least one segmentation.")
     planes = [record_plane(made, dict(index)) for index, made in segmentations.items()]
-    return recipe_of_planes(planes, next(iter(segmentations.values())), source, command)
+    return recipe_of_planes(planes, next(iter(segmentations.values())), source, command, selection)
 
 
 def recipe_of_planes(
-    planes: Sequence[PlaneRecord], made: Segmentation, source: str | os.PathLike[str], command: str = ""
+    planes: Sequence[PlaneRecord],
+    made: Segmentation,
+    source: str | os.PathLike[str],
+    command: str = "",
+    selection: Selection | None = None,
 ) -> Recipe:
     """Say how planes were made that need not be in memory any more: from their records, and one of them.
 
@@ -142,20 +154,26 @@ def recipe_of_planes(
     planes : sequence of PlaneRecord
     made : Segmentation
         One of the planes: all were made with the same parameters.
-    source, command
+    source, command, selection
         As for `recipe_of`.
     """
     path = Path(source)
     return Recipe(
         source=str(path.resolve()) if path.exists() else str(source),
         command=command,
-        model=made.params.model,
+        model=findable_model(made.params.model),
         fingerprint=made.model.fingerprint,
         params=made.params,
         compute=made.compute,
         planes=tuple(planes),
         versions=versions(),
+        selection=selection or Selection(),
     )
+
+
+def findable_model(model: str) -> str:
+    """Give a model's name, or where its file is from any folder."""
+    return str(Path(model).resolve()) if Path(model).suffix and Path(model).is_file() else model
 
 
 def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneRecord:
@@ -227,6 +245,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             compute=Compute(**values["compute"]),
             planes=tuple(_plane_from_json(plane) for plane in values["planes"]),
             versions={str(name): str(value) for name, value in values["versions"].items()},
+            selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UtileError(f"{path.name} is no usable recipe: {_reason(error)}.") from error

@@ -13,9 +13,10 @@ from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.library import Model, weights_fingerprint_of
-from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.pixel_runs import mask_of
 from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, versions
 from napari_utile.engine.segment import Segmentation, segment_steps
@@ -109,19 +110,25 @@ def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, model: Model
     UtileError
         If the image has no such plane.
     """
+    if recipe.selection is None and image.guessed:
+        image = replace(image, axes=_axes_of_old(image))
     sizes = dict(zip(image.axes, image.data.shape, strict=True))
     for axis, number in record.index.items():
         if not 0 <= number < sizes.get(axis, 1):  # files leave out axes of one entry
             raise UtileError(f"{image.path.name} has no plane {axis} = {number}.")
-    plane = plane_from_array(
-        image.data,
-        image.axes,
-        index=record.index,
-        name=image.name,
-        pixel_size=image.pixel_size,
-        unit=image.unit,
-    )
+    plane = SelectedPlanes(image, recipe.selection or Selection()).plane(record.index)
     return plane.for_network(len(model.card.inputs), recipe.params.channels, model.card.optional_inputs)
+
+
+def _axes_of_old(image: ImageFile) -> str:
+    """Name the axes as recipes meant them that do not say it: up to four pages were channels."""
+    named = {axis: position for position, axis in enumerate(image.axes) if axis in "YXS"}
+    letters = {position: axis for axis, position in named.items()}
+    for position in reversed(range(len(image.axes))):
+        if position not in letters:
+            candidates = "CTZ" if image.data.shape[position] <= 4 else "TZC"
+            letters[position] = next(axis for axis in candidates if axis not in letters.values())
+    return "".join(letters[position] for position in sorted(letters))
 
 
 def plane_name(image: ImageFile, record: PlaneRecord) -> str:
@@ -223,3 +230,15 @@ def stored_difference(recipe: Recipe, recipe_path: Path) -> str | None:
         if sha256_of(plane.astype(np.int32)) != record.labels:
             return f"{labels.name} is of another run, or was changed since the recipe was written."
     return None
+
+
+def find_model(recipe: Recipe, recipe_path: Path) -> str:
+    """Find the recipe's model: its name, or its file where it was, else beside the recipe or the folder above."""
+    file = Path(recipe.model)
+    if not file.suffix or file.is_file():
+        return recipe.model
+    for folder in (recipe_path.parent, recipe_path.parent.parent):
+        for candidate in (folder / file, folder / file.name):
+            if candidate.is_file():
+                return str(candidate)
+    return recipe.model

@@ -10,7 +10,7 @@ import numpy as np
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
-from napari_utile.engine.sources.naming import name_axes
+from napari_utile.engine.planes.naming import name_axes
 
 
 def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:

@@ -74,7 +74,7 @@ def name_axes(
     """
     shape = tuple(int(size) for size in shape)
     if len(shape) < 2:
-        raise UtileError(f"{what} has {len(shape)} axes; an image has at least two.")
+        raise UtileError(f"{what} has the shape {shape}; an image needs its axes named, at least Y and X.")
     letters = [letter_of(name) for name in (names or [None] * len(shape))]
     letters = [letter if letters.count(letter) == 1 else None for letter in letters]
     open_ = [position for position, letter in enumerate(letters) if letter is None]
@@ -87,16 +87,18 @@ def name_axes(
         letters[position] = "S" if shape[position] >= 3 and "S" not in letters else "C"
     for axis in reversed(plane):
         if not open_:
-            raise UtileError(f"{what} has the shape {shape}, and no axis that can be {axis}: {_ASK}.")
+            raise UtileError(
+                f"{what} has the shape {shape} and needs its axes named, no one is {axis}: {_ASK}."
+            )
         letters[open_.pop()] = axis
     if guessed and len(open_) and plane:
         _refuse_narrow(shape, letters, what)
     if not pages and len(open_) == 1 and len(shape) == 3 and shape[open_[0]] <= MOST_CHANNELS:
         letters[open_.pop()] = "C"
     for position in open_:
-        free = next((axis for axis in "TZ" if axis not in letters), None)
+        free = next((axis for axis in ("TZ" if shape[position] > 1 else "TZCS") if axis not in letters), None)
         if free is None or (not pages and shape[position] > 1):
-            raise UtileError(f"The axes of {what} have no names, its shape is {shape}: {_ASK}.")
+            raise UtileError(f"{what} has the shape {shape} and needs its axes named: {_ASK}.")
         letters[position] = free
     return "".join(letter or "" for letter in letters), guessed
 
@@ -111,11 +113,9 @@ def _channels_last(shape: tuple[int, ...], letters: Sequence[str | None]) -> boo
 
 
 def _refuse_narrow(shape: tuple[int, ...], letters: Sequence[str | None], what: str) -> None:
-    width = shape[letters.index("X")]
-    if width < _NARROWEST_GUESS and max(shape) >= 4 * _NARROWEST_GUESS:
-        raise UtileError(
-            f"The axes of {what} have no names, and by its shape {shape} they are unsure: {_ASK}."
-        )
+    width, rows = shape[letters.index("X")], max(shape[: letters.index("Y")], default=0)
+    if width < _NARROWEST_GUESS and rows >= 2 * _NARROWEST_GUESS:
+        raise UtileError(f"{what} has the shape {shape}, which is unsure, and needs its axes named: {_ASK}.")
 
 
 def asked_axes(axes: str, shape: Sequence[int], what: str) -> str:
@@ -134,7 +134,7 @@ def asked_axes(axes: str, shape: Sequence[int], what: str) -> str:
     longer = [position for position, size in enumerate(shape) if size > 1]
     if len(named) == len(shape):
         return named
-    if len(named) == len(longer):
+    if len(named) == len(longer) and len(shape) <= len(LETTERS):
         free = [letter for letter in LETTERS if letter not in named]
         given = iter(named)
         return "".join(next(given) if size > 1 else free.pop(0) for size in shape)

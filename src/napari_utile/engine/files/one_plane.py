@@ -1,0 +1,75 @@
+"""The one plane, and the region of it, that a call from Python means."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.axes import PIXEL_KINDS, ImagePlane, guess_axes
+from napari_utile.engine.planes.naming import asked_axes
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.windows import Window
+
+
+def plane_of(image: Any, selection: Selection) -> ImagePlane:
+    """Take the one plane that is meant out of a file or an array.
+
+    Parameters
+    ----------
+    image : path or array-like
+    selection : Selection
+
+    Raises
+    ------
+    UtileError
+        Where a file has several planes and none is chosen, or it is no image.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        file = read_image(image, axes=selection.axes, series=selection.series)
+        planes = SelectedPlanes(file, selection)
+        if len(planes) > 1:
+            raise UtileError(
+                f"{file.path.name} has {len(planes)} planes along {' and '.join(planes.stacked)}: choose one with "
+                "z= or t=, or make one with project=; or read the file with read_image and segment each."
+            )
+    else:
+        array, names = as_array(image)
+        axes = asked_axes(selection.axes, array.shape, "the image") if selection.axes else None
+        if 0 in array.shape:
+            raise UtileError(f"The image is empty: it has the shape {tuple(array.shape)}.")
+        if np.dtype(array.dtype).kind not in PIXEL_KINDS:
+            raise UtileError(f"The image holds {array.dtype} values; an image holds real numbers.")
+        planes = SelectedPlanes(
+            ImageFile(array, axes or guess_axes(array, names), None, None, Path("image")), selection
+        )
+    return planes.plane(planes.indices[0])
+
+
+def region_of(region: Sequence[slice], plane: ImagePlane) -> Window:
+    """Give the window of a region, whose ends may be left out or counted from the end as in numpy.
+
+    Raises
+    ------
+    UtileError
+        Where it has a step, or does not lie in the plane.
+    """
+    if len(region) != 2 or any(not isinstance(part, slice) for part in region):
+        raise UtileError(f"A region is a slice of rows and one of columns; got {region!r}.")
+    ends = []
+    for part, size, what in zip(region, plane.shape, ("rows", "columns"), strict=True):
+        if part.step not in (None, 1):
+            raise UtileError(f"A region holds every pixel between its ends: leave out the step {part.step}.")
+        start, stop = part.start or 0, size if part.stop is None else part.stop
+        start, stop = (int(end + size if end < 0 else end) for end in (start, stop))
+        if not 0 <= start < stop <= size:
+            raise UtileError(
+                f"The region's {what} {part.start}:{part.stop} do not lie in an image of {size} {what}."
+            )
+        ends.append(slice(start, stop))
+    return Window(*ends)

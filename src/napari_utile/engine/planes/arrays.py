@@ -1,0 +1,47 @@
+"""Arrays of other libraries as arrays that can be sliced: torch, xarray, zarr, masked, lists."""
+
+from typing import Any
+
+import dask.array
+import numpy as np
+
+
+def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
+    """Give an array that is sliced like numpy's, read only where it is sliced; and the names of its axes.
+
+    Parameters
+    ----------
+    image : array-like
+        numpy (masked pixels become NaN, which counts as no pixel), dask, zarr, xarray, torch, nested lists.
+
+    Returns
+    -------
+    array, names
+        numpy or dask; None where the axes have no names.
+    """
+    dims = getattr(image, "dims", None)
+    if isinstance(dims, tuple) and hasattr(image, "data") and hasattr(image, "coords"):  # xarray
+        return as_array(image.data)[0], dims
+    if hasattr(image, "detach") and hasattr(image, "cpu"):  # torch
+        return np.asarray(image.detach().cpu()), None
+    if isinstance(image, np.ma.MaskedArray):
+        return _unmasked(image), None
+    if isinstance(image, np.ndarray):
+        return np.asarray(image) if isinstance(image, np.matrix) else image, None
+    if not hasattr(image, "shape") or not hasattr(image, "dtype"):
+        return np.asarray(image), None
+    if hasattr(image, "dask") and hasattr(image, "transpose"):
+        return image, None
+    if hasattr(image, "chunks") and hasattr(image, "__getitem__"):  # zarr, h5py
+        metadata = getattr(image, "metadata", None)
+        names = getattr(metadata, "dimension_names", None)
+        chunks = image.chunks or "auto"
+        return dask.array.from_array(image, chunks=chunks, name=False), tuple(names) if names else None
+    return (image if hasattr(image, "transpose") and hasattr(image, "ndim") else np.asarray(image)), None
+
+
+def _unmasked(image: Any) -> Any:
+    if not np.ma.is_masked(image) or image.dtype.kind not in "buif":
+        return np.asarray(image)
+    kind = image.dtype if image.dtype.kind == "f" else np.dtype("f4" if image.dtype.itemsize <= 2 else "f8")
+    return image.astype(kind).filled(np.nan)

@@ -1,0 +1,230 @@
+"""Which pixels of an image are read: of its series, axes, planes and a projection; what was taken, in words."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Protocol
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.projection import PROJECTIONS, projected
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which pixels are read."""
+
+    axes: Annotated[
+        str | None,
+        Bounds(
+            label="Axes",
+            help="A letter for each axis of the file, out of TCZYXS (S: colours), where the file does not name "
+            "them or names them wrong.",
+        ),
+    ] = None
+    series: Annotated[
+        str | None,
+        Bounds(
+            label="Series",
+            help="Number or name of the image, where a file holds several; 'all' takes every one.",
+        ),
+    ] = None
+    z: Annotated[str | None, Bounds(label="Z", help="Planes along Z: N, A:B (without B) or all.")] = None
+    t: Annotated[str | None, Bounds(label="T", help="Planes along T: N, A:B (without B) or all.")] = None
+    project: Annotated[
+        str | None,
+        Bounds(
+            label="Project",
+            help="Make one plane of a stack: z:max, z:mean, or z:focus for the sharpest plane; t: likewise.",
+        ),
+    ] = None
+    accept_missing: Annotated[
+        bool,
+        Bounds(label="Accept missing", help="Read planes that a file announces and that are lost as black."),
+    ] = False
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        for axis in "ZT":
+            _parsed(getattr(self, axis.lower()), axis)
+        if self.project is not None:
+            axis, _, how = self.project.partition(":")
+            if axis.lower() not in ("z", "t") or how not in PROJECTIONS:
+                raise ValueError(
+                    f"project is z:max, z:mean, z:focus, or the same of t; got {self.project!r}."
+                )
+
+    @property
+    def projection(self) -> tuple[str, str] | None:
+        """The axis and the way, such as ``("Z", "max")``."""
+        if self.project is None:
+            return None
+        axis, _, how = self.project.partition(":")
+        return axis.upper(), how
+
+    def entries(self, axis: str, size: int, what: str) -> range:
+        """Give the entries of an axis that are taken.
+
+        Raises
+        ------
+        UtileError
+            If there are no such entries.
+        """
+        chosen = _parsed(getattr(self, axis.lower(), None), axis) if axis in "ZT" else None
+        if chosen is None:
+            return range(size)
+        start, stop = chosen
+        stop = size if stop is None else stop
+        if not 0 <= start < stop <= size:
+            raise UtileError(
+                f"{what} has {size} entr{'y' if size == 1 else 'ies'} along {axis}, counted from 0; "
+                f"--{axis.lower()} {getattr(self, axis.lower())} asks for others."
+            )
+        return range(start, stop)
+
+
+def _parsed(text: str | None, axis: str) -> tuple[int, int | None] | None:
+    if text is None or text == "all":
+        return None
+    start, colon, stop = text.partition(":")
+    try:
+        first = int(start) if start or not colon else 0
+        return (first, int(stop) if stop else None) if colon else (first, first + 1)
+    except ValueError as error:
+        raise ValueError(f"{axis.lower()} is N, A:B or all; got {text!r}.") from error
+
+
+class _Image(Protocol):
+    """What a file gives: see `files.image_file.ImageFile`."""
+
+    data: Any
+    axes: str
+    pixel_size: tuple[float, float] | None
+    unit: str | None
+    notes: tuple[str, ...]
+    guessed: bool
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, eq=False)
+class SelectedPlanes:
+    """The planes of an image that a selection takes; iterate it for (index, plane).
+
+    Attributes
+    ----------
+    image : ImageFile
+    selection : Selection
+    """
+
+    image: Any
+    selection: Selection = Selection()
+
+    @cached_property
+    def entries(self) -> dict[str, range]:
+        """What is taken of each axis of planes that is longer than 1, in the order of the image."""
+        channel = "S" if "S" in self.image.axes else "C"
+        return {
+            axis: self.selection.entries(axis, size, self.image.name)
+            for axis, size in zip(self.image.axes, self.image.data.shape, strict=True)
+            if axis not in ("Y", "X", channel) and size > 1
+        }
+
+    @property
+    def _stepped(self) -> dict[str, range]:
+        projection = self.selection.projection
+        if projection and projection[0] not in self.image.axes:
+            raise UtileError(
+                f"{self.image.name} has no axis {projection[0]} to project; its axes are {self.image.axes}."
+            )
+        return {
+            axis: entries
+            for axis, entries in self.entries.items()
+            if projection is None or axis != projection[0]
+        }
+
+    @property
+    def stacked(self) -> str:
+        """The axes along which results are stacked before Y and X."""
+        return "".join(axis for axis, entries in self._stepped.items() if len(entries) > 1)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many planes there are along them."""
+        return tuple(len(entries) for entries in self._stepped.values() if len(entries) > 1)
+
+    @property
+    def indices(self) -> list[dict[str, int]]:
+        """Where in the image each plane lies."""
+        stepped = self._stepped
+        return [dict(zip(stepped, each, strict=True)) for each in itertools.product(*stepped.values())]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[tuple[dict[str, int], ImagePlane]]:
+        for index in self.indices:
+            yield index, self.plane(index)
+
+    def plane(self, index: dict[str, int]) -> ImagePlane:
+        """Give the plane of an index, projected where that is asked for."""
+        projection = self.selection.projection
+        if projection is None or projection[0] not in self.entries:
+            return self._one(index)
+        axis, how = projection
+        return projected([self._one({**index, axis: entry}) for entry in self.entries[axis]], how)
+
+    def _one(self, index: dict[str, int]) -> ImagePlane:
+        image = self.image
+        return plane_from_array(
+            image.data,
+            image.axes,
+            index=index,
+            name=image.name,
+            pixel_size=image.pixel_size,
+            unit=image.unit,
+        )
+
+    def taken(self, channels: Sequence[int] | None = None, needed: int = 1) -> str:
+        """Say in a phrase which pixels were taken: ``"3 planes along Z, channel 0 of 2"``; empty for a plain plane.
+
+        Parameters
+        ----------
+        channels : sequence of int, optional
+            What was chosen.
+        needed : int
+            How many channels the network reads.
+        """
+        said = []
+        if self.stacked:
+            said.append(f"{len(self)} planes along {' and '.join(self.stacked)}")
+        for axis, entries in self.entries.items():
+            size = self.image.data.shape[self.image.axes.index(axis)]
+            if self.selection.projection and axis == self.selection.projection[0]:
+                said.append(
+                    f"{PROJECTIONS[self.selection.projection[1]]} of {len(entries)} planes along {axis}"
+                )
+            elif len(entries) == 1:
+                said.append(f"{axis} {entries[0]} of {size}")
+            elif len(entries) < size:
+                said.append(f"{axis} {entries.start} to {entries.stop - 1} of {size}")
+        said += self._channels_taken(channels, needed)
+        if self.image.guessed:
+            said.append(f"axes without names, read as {self.image.axes}: --axes says otherwise")
+        return ", ".join([*said, *self.image.notes])
+
+    def _channels_taken(self, channels: Sequence[int] | None, needed: int) -> list[str]:
+        axes = self.image.axes
+        count = next((self.image.data.shape[axes.index(axis)] for axis in "SC" if axis in axes), 1)
+        if channels:
+            many = "channel" if len(channels) == 1 else "channels"
+            return [f"{many} {', '.join(map(str, channels))} of {count}"] if count > 1 else []
+        if count in (1, needed):
+            return []
+        if needed == 1 and "S" in axes and count in (3, 4):
+            return ["mean of red, green and blue"]
+        first = ", ".join(map(str, range(min(needed, count))))
+        return [f"channel{'s' if needed > 1 else ''} {first} of {count}"]
