@@ -9,7 +9,8 @@ from bundled.data_sets import DATA_SETS, MANIFEST
 from bundled.models import PLANS, data_sources, manifest_rows
 from make_model import make_model
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.library import list_models, load_model
+from napari_utile.engine.models.catalogue import list_models
+from napari_utile.engine.models.library import load_model
 from napari_utile.engine.networks.families import build_network
 
 FREE = {"CC0-1.0", "MIT", "BSD-3-Clause", "CC-BY-3.0", "CC-BY-3.0-US"}
