@@ -3,7 +3,8 @@
 By default glibc gives every large block back to the system and fetches it anew, page by page, for each layer of each
 tile; on the CPU that costs a fifth to a third of the time of a U-Net (`benchmarks/inference.py`). Within
 `kept_heap` freed blocks stay in the process; afterwards all but a little is given back. Elsewhere than on glibc it
-does nothing.
+does nothing. Threads keep their own heaps: sharing one (M_ARENA_MAX) could not be undone, and made no difference when
+measured in a thread that had run before, as those of the docks have.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Iterator
 
 # From glibc's malloc.h.
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _NEVER = (1 << 31) - 1
 _USUAL_MMAP_THRESHOLD = 32 << 20  # where glibc's own sliding threshold ends on 64-bit systems
 KEPT_BYTES = 128 << 20
@@ -60,8 +61,6 @@ def kept_heap() -> Iterator[None]:
             library.mallopt(_MMAP_THRESHOLD, _NEVER)
             library.mallopt(_TRIM_THRESHOLD, _NEVER)
             library.mallopt(_TOP_PAD, 64 << 20)
-            # Heaps of threads other than the first end at 64 MB, less than a layer; new threads share the main one.
-            library.mallopt(_ARENA_MAX, 1)
     try:
         yield
     finally:
