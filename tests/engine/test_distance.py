@@ -10,7 +10,7 @@ shares = st.sampled_from([0.3, 0.9, 0.99, 0.999])
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(1, 160), st.integers(1, 160), shares, st.integers(1, 127), st.integers(0, 2**32 - 1))
+@given(st.integers(1, 160), st.integers(1, 160), shares, st.integers(1, 255), st.integers(0, 2**32 - 1))
 def test_distances_equal_the_general_transform_up_to_the_limit(height, width, share, limit, seed):
     mask = np.random.default_rng(seed).random((height, width)) < share
     if not mask.all():
@@ -30,3 +30,11 @@ def test_nothing_but_background_is_zero_and_nothing_but_cell_is_far():
     assert distance_to_background(np.zeros((3, 4), dtype=bool)).tolist() == np.zeros((3, 4)).tolist()
     assert (distance_to_background(np.ones((3, 4), dtype=bool)) == 64).all()
     assert distance_to_background(np.zeros((0, 4), dtype=bool)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("limit", [64, 127, 128, 181, 182, 255])
+def test_wide_objects_are_exact_up_to_any_limit(limit):
+    y, x = np.mgrid[:420, :420]
+    mask = np.hypot(y - 210, x - 200) < 205
+    expected = np.minimum(ndimage.distance_transform_edt(mask), limit).astype(np.float32)
+    assert np.array_equal(distance_to_background(mask, limit), expected)

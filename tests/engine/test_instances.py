@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_utile.engine.cells.gaps import close_gaps
-from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
+from napari_utile.engine.cells.instances import (
+    InstanceParams,
+    cell_landscape,
+    foreground_mask,
+    label_cells,
+    label_instances,
+)
 
 LITERAL = InstanceParams(fill_holes=0, minimum_size=0, split=0, grow=0)
 
@@ -237,3 +243,33 @@ def test_a_cell_does_not_depend_on_what_lies_outside_its_window(probability, par
 @given(probability_maps(), parameters)
 def test_the_same_map_gives_the_same_bytes(probability, params):
     assert labelled(probability, params).tobytes() == labelled(probability.copy(), params).tobytes()
+
+
+@pytest.mark.parametrize("factor", [1, 2, 6, 24])
+def test_what_is_resized_makes_the_same_cells_of_an_enlarged_map(factor):
+    """Two touching cells of 16.6 px, a hole and a speck, seen at another size: up to 400 px across."""
+    side = round(64 * factor)
+    y, x = (np.mgrid[:side, :side] + 0.5) / factor
+    depth = np.maximum(8.3 - np.hypot(y - 30, x - 20), 8.3 - np.hypot(y - 30, x - 35))
+    depth = np.minimum(depth, np.hypot(y - 30, x - 20) - 1.2)
+    depth = np.maximum(depth, 2 - np.hypot(y - 55, x - 55))
+    probability = (1 / (1 + np.exp(-2 * depth))).astype(np.float32)
+    params = InstanceParams(0.5, fill_holes=10, minimum_size=30, split=0.7, grow=1).resized(factor)
+    labels = label_cells(cell_landscape(probability, params), params)
+    assert labels.max() == 2
+    assert labels[round(30 * factor), round(20 * factor)] > 0
+    np.testing.assert_allclose(np.bincount(labels.ravel())[1:] / factor**2, 208, rtol=0.1)
+
+
+def test_cells_of_six_pixels_are_not_dropped_as_specks():
+    y, x = np.mgrid[:20, :20]
+    probability = (np.hypot(y - 9, x - 9) < 3.2).astype(np.float32)
+    params = InstanceParams(minimum_size=60)
+    assert foreground_mask(probability, params).sum() == 0
+    assert foreground_mask(probability, params.resized(6 / 16.6)).sum() == 37
+
+
+def test_resizing_by_one_changes_nothing_and_no_growth_stays_none():
+    params = InstanceParams(0.5, 123, 45, 0.6, 0, 64)
+    assert params.resized(1) == params
+    assert params.resized(7).grow == 0

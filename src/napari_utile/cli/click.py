@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, given
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
+from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 
@@ -42,11 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.clicks.markers import label_marked_cells
     from napari_utile.engine.files.images import read_image, write_labels
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
+    from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.field import Field
     from napari_utile.engine.inference.tile_cache import TileCache
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.planes.axes import plane_from_array
-    from napari_utile.engine.segment_params import suggested_instances
 
     check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)
     image = read_image(arguments.image)
@@ -54,8 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     stacked = _stacked_axes(image, markers)
     chosen = given(arguments, SegmentParams)
     model = load_model(chosen.get("model", SegmentParams().model))
-    instances = suggested_instances(model.card, **given(arguments, InstanceParams))
-    params = SegmentParams(**chosen, instances=instances)
+    wanted = SegmentParams(**chosen)
+    compute = choose_compute(wanted.device, wanted.precision)
+    params, said = Sizing(wanted, given(arguments, InstanceParams), model, compute).params_for(
+        SelectedPlanes(image)
+    )
+    assert params.instances is not None
     sizes = [image.data.shape[image.axes.index(axis)] for axis in stacked]
     planes = []
     for position in itertools.product(*(range(size) for size in sizes)):
@@ -71,13 +77,16 @@ def run(arguments: argparse.Namespace) -> int:
         inside = [marker for marker in here if marker is not None]
         planes.append(np.zeros(plane.shape, np.int32))
         if inside:
-            field = Field(plane, model, params, cache=TileCache())
-            planes[-1] = Run(label_marked_cells(field, inside, instances, field.click_radius)).result
+            field = Field(plane, model, params, compute=compute, cache=TileCache())
+            planes[-1] = Run(label_marked_cells(field, inside, params.instances, field.click_radius)).result
     labels = np.stack(planes).reshape(*sizes, *planes[0].shape)
     write_labels(arguments.output, labels, f"{stacked}YX", image.pixel_size, image.unit)
     asked = {marker.cell for marker in markers if marker.inside}
     found = asked & set(np.unique(labels).tolist())
-    print(f"{image.path.name}: {len(found)} cell{'' if len(found) == 1 else 's'}")
+    print(
+        f"{image.path.name}: {len(found)} cell{'' if len(found) == 1 else 's'}"
+        + (f"; {said}" if said else "")
+    )
     if len(found) < len(asked):
         print(f"{len(asked) - len(found)} had nothing under their markers")
     return 0

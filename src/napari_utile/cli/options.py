@@ -39,6 +39,8 @@ def _add(group: Any, parameter: Parameter) -> None:
     else:
         kind = {int: whole_number, float: number}.get(parameter.kind, str)
         metavar = bounds.unit.replace("²", "2").upper() if bounds.unit.isalpha() else "VALUE"
+        if bounds.words:
+            metavar = "|".join((*bounds.words, metavar))
         group.add_argument(
             parameter.option, type=_within(parameter, kind), metavar=metavar or "VALUE", **common
         )
@@ -80,7 +82,7 @@ def _within(parameter: Parameter, kind: Callable[[str], Any]) -> Callable[[str],
     """Refuse what is out of bounds where it is typed, naming the option."""
 
     def read(text: str) -> Any:
-        value = kind(text)
+        value = text if text in parameter.bounds.words else kind(text)
         try:
             check_value(parameter, value)
         except ValueError as error:

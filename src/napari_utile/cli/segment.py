@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_utile.cli.batch import Batch, say_left_out
+from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, given
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
@@ -63,7 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.names import results_apart
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.segment_params import suggested_instances
 
     found = results_apart(find_images(arguments.images))
     say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
@@ -76,9 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     selection = Selection(**given(arguments, Selection))
     chosen = given(arguments, SegmentParams)
     model = load_model(chosen.get("model", SegmentParams().model))
-    instances = suggested_instances(model.card, **given(arguments, InstanceParams))
-    params = SegmentParams(**chosen, instances=instances)
+    params = SegmentParams(**chosen)
     compute = choose_compute(params.device, params.precision)
+    sizing = Sizing(params, given(arguments, InstanceParams), model, compute, paths, selection)
     inputs = identities(found.images)
     if not arguments.estimate:
         check_folder(arguments.output)
@@ -88,11 +88,11 @@ def run(arguments: argparse.Namespace) -> int:
             for image, one in _images_of(path, selection):
                 planes = SelectedPlanes(image, one)
                 if arguments.estimate:
-                    _print_estimate(planes, model, params)
+                    _print_estimate(planes, model, sizing)
                     continue
                 for ending in _endings(arguments):
                     check_target(arguments.output / f"{image.name}{ending}", inputs)
-                _segment_file(planes, model, params, compute, arguments)
+                _segment_file(planes, model, sizing, compute, arguments)
     if batch.failed:
         print(f"{batch.failed} of {len(paths)} images failed.", file=sys.stderr)
     return 1 if batch.failed else 0
@@ -146,7 +146,7 @@ def _region(text: str) -> "Window":
 def _segment_file(
     planes: SelectedPlanes,
     model: "Model",
-    params: "SegmentParams",
+    sizing: Sizing,
     compute: "Compute",
     arguments: argparse.Namespace,
 ) -> None:
@@ -160,6 +160,7 @@ def _segment_file(
     image, region = planes.image, arguments.region
     stacked, sizes = planes.stacked, planes.sizes
     check_space(arguments.output, _bytes_to_write(planes, arguments))
+    params, said = sizing.params_for(planes)
     records, tables = [], []
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
@@ -189,7 +190,7 @@ def _segment_file(
         command = segment_command(
             image.path,
             made.params,
-            suggested_instances(model.card),
+            suggested_instances(model.card, params.known_diameter),
             arguments.output,
             selection=planes.selection,
             region=region,
@@ -210,8 +211,9 @@ def _segment_file(
         # The labels come last: where they are, all is there. The recipe holds their hash.
         write_labels(f"{start}_labels.tif", labels.planes, *space)
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
+    about = "; ".join(each for each in (taken, said) if each)
     cells = sum(record.cells for record in records)
-    print(f"{image.shown_name}: {cells} cells{f' ({taken})' if taken else ''}")
+    print(f"{image.shown_name}: {cells} cells{f' ({about})' if about else ''}")
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:
@@ -230,9 +232,10 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
     return 1e5 + pixels * (each + until_all_are_done)
 
 
-def _print_estimate(planes: SelectedPlanes, model: "Model", params: "SegmentParams") -> None:
+def _print_estimate(planes: SelectedPlanes, model: "Model", sizing: Sizing) -> None:
     from napari_utile.engine.inference.estimate import estimate
 
-    cost = estimate(planes.plane(planes.indices[0]), model, params)
+    params, said = sizing.params_for(planes)
+    cost = f"{estimate(planes.plane(planes.indices[0]), model, params)}" + (f"; {said}" if said else "")
     many = f"{len(planes)} planes of " if len(planes) > 1 else ""
     print(f"{planes.image.shown_name}: {many}{cost}")

@@ -40,6 +40,8 @@ class Bounds:
         One plain sentence: what it does, and when to change it.
     choices : tuple of str
         The allowed values of a text parameter.
+    words : tuple of str
+        Words that are allowed in place of a number; ``"none"`` is how None is written.
     option : str
         Command line option without the dashes; the field's name with dashes where empty.
     advanced : bool
@@ -53,6 +55,7 @@ class Bounds:
     label: str = ""
     help: str = ""
     choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     option: str = ""
     advanced: bool = False
 
@@ -132,10 +135,13 @@ def check_value(parameter: Parameter, value: Any) -> None:
         raise ValueError(f"{name} must be given.")
     if bounds.choices and value not in bounds.choices:
         raise ValueError(f"{name} must be one of {', '.join(bounds.choices)}; got {value!r}.")
+    if isinstance(value, str) and value in bounds.words:
+        return
     if parameter.kind in (int, float):
         is_number = isinstance(value, (int, float)) or hasattr(value, "__float__")
         if isinstance(value, (bool, str)) or not is_number or not math.isfinite(value):
-            raise ValueError(f"{name} must be a number; got {value!r}.")
+            words = f", {', '.join(bounds.words)}" if bounds.words else ""
+            raise ValueError(f"{name} must be a number{words}; got {value!r}.")
         if parameter.kind is int and value != int(value):
             raise ValueError(f"{name} must be a whole number; got {value!r}.")
         if bounds.minimum is not None and value < bounds.minimum:

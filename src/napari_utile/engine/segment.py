@@ -15,6 +15,7 @@ from napari_utile.engine.inference.decode import decode_steps, foreground_of, on
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.predict import Float32, Progress
+from napari_utile.engine.inference.size import with_size
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import by_name
@@ -80,6 +81,11 @@ class Segmentation:
         """The probability (Y, X) that a pixel belongs to an object."""
         return foreground_of(self.values, self.model.card)
 
+    @property
+    def diameter(self) -> float | None:
+        """The cell diameter (pixels) that was given or measured; None where the image was used as it is."""
+        return self.params.known_diameter
+
     def relabelled(self, instances: InstanceParams) -> "Segmentation":
         """Return the same outputs with mask and labels made by other parameters; no network runs."""
         return Run(self.relabel_steps(instances)).result
@@ -122,6 +128,7 @@ def segment_steps(
     ----------
     plane : ImagePlane
     params : SegmentParams, optional
+        A diameter to be measured is measured on this plane first.
     model : Model, optional
         The loaded model; loaded from ``params.model`` by default.
     region : Window or (slice, slice), optional
@@ -146,11 +153,12 @@ def segment_steps(
     """
     params = params or SegmentParams()
     model = model or load_model(params.model)
+    params = Run(with_size(params, plane, model, compute=compute, limits=limits)).result
     field = Field(plane, model, params, compute=compute, limits=limits, cache=cache, pixels=pixels)
     region = Window.part_of(field.shape, region)
     if inside is not None and inside.shape != region.shape:
         raise ValueError(f"inside has shape {inside.shape}, the region {region.shape}.")
-    instances = params.instances or suggested_instances(model.card)
+    instances = params.instances or suggested_instances(model.card, params.known_diameter)
     tiles = Run(field.tiles(region))
     for step in tiles:
         if inside is not None and step.window is not None and step.foreground is not None:
@@ -186,7 +194,7 @@ def segment(
     z: str | int | None = None,
     t: str | int | None = None,
     project: str | None = None,
-    diameter: float | None = None,
+    diameter: float | str | None = "auto",
     device: str = "auto",
     precision: str = "auto",
     tile: int | None = None,
@@ -211,8 +219,9 @@ def segment(
         Which plane; with `project` also several, ``"A:B"`` without B.
     project : str, optional
         One plane made of a stack: ``"z:max"``, ``"z:mean"`` or ``"z:focus"``.
-    diameter : float, optional
-        Typical diameter of the cells (pixels): the image is rescaled to what the model expects.
+    diameter : float, "auto" or None
+        Typical diameter of the cells (pixels): the image is rescaled to what the model expects. ``"auto"`` measures
+        it, None uses the image as it is.
     device : {"auto", "cuda", "mps", "cpu"}
     precision : {"auto", "float32", "bfloat16"}
     tile : int, optional
@@ -225,7 +234,7 @@ def segment(
     Returns
     -------
     Segmentation
-        With ``probabilities``, ``mask`` and ``labels``.
+        With ``probabilities``, ``mask``, ``labels`` and ``diameter``.
 
     Raises
     ------
@@ -248,6 +257,7 @@ def segment(
         device=device,
         precision=precision,
         tile=tile,
-        instances=suggested_instances(loaded.card, **instances),
     )
+    params = Run(with_size(params, plane, loaded)).result
+    params = replace(params, instances=suggested_instances(loaded.card, params.known_diameter, **instances))
     return Run(segment_steps(plane, params, model=loaded, region=region)).result

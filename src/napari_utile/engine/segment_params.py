@@ -1,7 +1,7 @@
 """The parameters of a segmentation; known without torch, so that forms and options are quick to make."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from napari_utile.engine.cells.instances import InstanceParams
@@ -9,6 +9,9 @@ from napari_utile.engine.compute_params import Device, Precision
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.parameters import Bounds, check_bounds, describe
+
+MEASURED = ("auto", "same")
+"""Diameters that are measured: one for each image or stack, and one for all images of a call."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,18 @@ class SegmentParams:
         ),
     ] = None
     diameter: Annotated[
-        float | None,
+        float | str | None,
         Bounds(
             1,
             10_000,
             step=1,
             unit="px",
             label="Cell diameter",
-            help="Typical diameter of your cells; the image is rescaled to what the model expects. "
-            "Leave empty to use the image as it is.",
+            help="Typical diameter of your cells; the image is rescaled to what the model expects. auto measures "
+            "it, same measures it once for all images, none uses the image as it is.",
+            words=(*MEASURED, "none"),
         ),
-    ] = None
+    ] = "auto"
     device: Device = "auto"
     precision: Precision = "auto"
     tile: Annotated[
@@ -53,11 +57,26 @@ class SegmentParams:
     """None takes what the model's card suggests."""
 
     def __post_init__(self) -> None:
+        if self.diameter == "none":
+            object.__setattr__(self, "diameter", None)
         check_bounds(self)
 
+    @property
+    def known_diameter(self) -> float | None:
+        """The diameter in pixels; None where the image is used as it is, or its size is not measured yet."""
+        return None if isinstance(self.diameter, str) else self.diameter
 
-def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:
-    """Return the instance parameters a model's card suggests, but for some.
+
+def suggested_instances(card: ModelCard, diameter: float | None = None, **overrides: Any) -> InstanceParams:
+    """Return the instance parameters a model's card suggests for cells of a diameter (pixels), but for some.
+
+    Parameters
+    ----------
+    card : ModelCard
+    diameter : float, optional
+        The card's lengths and areas are converted to it; they stay as they are where the image is used as it is.
+    **overrides
+        Fields of `InstanceParams`, in pixels of the image.
 
     Raises
     ------
@@ -70,4 +89,4 @@ def suggested_instances(card: ModelCard, **overrides: Any) -> InstanceParams:
             near = difflib.get_close_matches(name, known, 1)
             meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
             raise UtileError(f"There is no option {name!r}; {meant}")
-    return InstanceParams(**{**card.instances, **overrides})
+    return replace(InstanceParams(**card.instances).resized(card.enlarged(diameter)), **overrides)

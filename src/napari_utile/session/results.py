@@ -110,7 +110,7 @@ def _command(request: SegmentRequest, segmentation: "Segmentation") -> str:
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.segment_params import suggested_instances
 
-    suggested = suggested_instances(segmentation.model.card)
+    suggested = suggested_instances(segmentation.model.card, segmentation.params.known_diameter)
     return segment_command(request.path or "IMAGE.tif", segmentation.params, suggested)
 
 

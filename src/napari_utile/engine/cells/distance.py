@@ -1,8 +1,11 @@
 """Exact Euclidean distance to the background up to a limit: quick, and the same in every window."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+_Types = tuple[type[np.unsignedinteger[Any]], type[np.unsignedinteger[Any]]]
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
 
@@ -17,38 +20,43 @@ def distance_to_background(mask: npt.NDArray[np.bool_], limit: int = 64) -> npt.
     ----------
     mask : (Y, X) bool array
     limit : int
-        1 to 127 pixels: twice the limit fits 8 bits, twice its square 16.
+        At least 1 pixel. Up to 127 it is quickest: twice the limit fits 8 bits, twice its square 16.
 
     Returns
     -------
     (Y, X) float32 array
         0 on the background.
     """
-    along_columns = _distance_along_columns(mask, limit)
+    narrow: _Types = (np.uint8, np.uint16) if limit <= 127 else (np.uint16, np.uint32)
+    along_columns = _distance_along_columns(mask, limit, narrow[0])
     distance = np.empty(mask.shape, dtype=np.float32)
     for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
-        np.sqrt(_nearest_along_rows(along_columns[rows], limit), out=distance[rows])
+        np.sqrt(_nearest_along_rows(along_columns[rows], limit, narrow[1]), out=distance[rows])
     return distance
 
 
-def _distance_along_columns(mask: npt.NDArray[np.bool_], limit: int) -> npt.NDArray[np.uint8]:
+def _distance_along_columns(
+    mask: npt.NDArray[np.bool_], limit: int, dtype: type[np.unsignedinteger[Any]]
+) -> npt.NDArray[np.unsignedinteger[Any]]:
     """Distance to the nearest background pixel in the same column."""
-    distance = mask * np.uint8(limit)
+    distance: npt.NDArray[np.unsignedinteger[Any]] = mask * dtype(limit)
     step = 1
     while step < limit:  # exact below 2 * step after each round
-        farther = distance + np.uint8(step)
+        farther = distance + dtype(step)
         np.minimum(distance[step:], farther[:-step], out=distance[step:])
         np.minimum(distance[:-step], farther[step:], out=distance[:-step])
         step *= 2
     return distance
 
 
-def _nearest_along_rows(along_columns: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.uint16]:
+def _nearest_along_rows(
+    along_columns: npt.NDArray[np.unsignedinteger[Any]], limit: int, dtype: type[np.unsignedinteger[Any]]
+) -> npt.NDArray[np.unsignedinteger[Any]]:
     """Squared distances, the smallest over all columns, from the distances along each column."""
-    squared = np.square(along_columns, dtype=np.uint16)
+    squared: npt.NDArray[np.unsignedinteger[Any]] = np.square(along_columns, dtype=dtype)
     width = squared.shape[1]
-    columns = np.full((squared.shape[0], width + 2 * limit), limit**2, dtype=np.uint16)
+    columns = np.full((squared.shape[0], width + 2 * limit), limit**2, dtype=dtype)
     columns[:, limit : limit + width] = squared
     trial = np.empty_like(squared)
     farthest = int(squared.max(initial=0))
@@ -57,7 +65,7 @@ def _nearest_along_rows(along_columns: npt.NDArray[np.uint8], limit: int) -> npt
             break
         left, right = limit - offset, limit + offset
         np.minimum(columns[:, left : left + width], columns[:, right : right + width], out=trial)
-        trial += np.uint16(offset**2)
+        trial += dtype(offset**2)
         np.minimum(squared, trial, out=squared)
         if offset % 4 == 0:
             farthest = int(squared.max())

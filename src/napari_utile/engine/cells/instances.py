@@ -15,7 +15,7 @@ References
        IEEE TPAMI 18(12), 1996.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -29,6 +29,9 @@ from napari_utile.engine.parameters import Bounds, check_bounds
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 LabelArray = npt.NDArray[np.int32]
+
+LARGEST_GROWTH, LARGEST_RELIEF = 50, 255
+"""Pixels."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class InstanceParams:
         int,
         Bounds(
             0,
-            10,
+            LARGEST_GROWTH,
             step=1,
             unit="px",
             label="Close gaps between cells",
@@ -91,14 +94,45 @@ class InstanceParams:
             "merging.",
         ),
     ] = 1
+    relief_limit: Annotated[
+        int,
+        Bounds(
+            8,
+            LARGEST_RELIEF,
+            step=8,
+            unit="px",
+            label="Half width of cells up to",
+            help="Touching cells are told apart up to this half width; it follows the cell size.",
+            advanced=True,
+        ),
+    ] = 64
 
     def __post_init__(self) -> None:
         check_bounds(self)
 
     @property
-    def landscape_key(self) -> tuple[float, int]:
+    def landscape_key(self) -> tuple[float, int, int]:
         """What `cell_landscape` uses of the parameters: where it is equal, so is the landscape."""
-        return self.threshold, self.fill_holes
+        return self.threshold, self.fill_holes, self.relief_limit
+
+    def resized(self, factor: float) -> "InstanceParams":
+        """Return what does the same for cells `factor` times as large.
+
+        Examples
+        --------
+        >>> InstanceParams(minimum_size=30, fill_holes=100, grow=1).resized(4).minimum_size
+        480
+        """
+        if factor == 1:
+            return self
+        area = factor**2
+        return replace(
+            self,
+            fill_holes=min(round(self.fill_holes * area), 1_000_000),
+            minimum_size=min(round(self.minimum_size * area), 1_000_000),
+            grow=min(max(round(self.grow * factor), min(self.grow, 1)), LARGEST_GROWTH),
+            relief_limit=min(max(round(self.relief_limit * factor), self.relief_limit), LARGEST_RELIEF),
+        )
 
 
 @dataclass(frozen=True)
@@ -184,7 +218,7 @@ def label_instances(
     mask : (Y, X) bool array
         As `foreground_mask` gives it; pixels outside are background.
     params : InstanceParams
-        `minimum_size`, `split` and `grow` are used.
+        `minimum_size`, `split`, `grow` and `relief_limit` are used.
     height : (Y, X) float32 array, optional
         As for `climbing_relief`.
 
@@ -203,7 +237,7 @@ def label_instances(
     mask = np.asarray(mask, dtype=bool)
     if mask.shape != probability.shape:
         raise ValueError(f"The mask has shape {mask.shape}, the probability map {probability.shape}.")
-    landscape = landscape_of(runs_of(mask), probability, height)
+    landscape = landscape_of(runs_of(mask), probability, height, params.relief_limit)
     return _labels(landscape, landscape.cells(params.split, params.minimum_size) + 1, params.grow)
 
 
@@ -219,7 +253,7 @@ def cell_landscape(
     foreground_probability : (Y, X) float array
         Probability that a pixel belongs to a cell, 0..1. NaN counts as background.
     params : InstanceParams
-        `threshold` and `fill_holes` are used.
+        `threshold`, `fill_holes` and `relief_limit` are used.
     height : (Y, X) float32 array, optional
         As for `climbing_relief`.
 
@@ -229,7 +263,7 @@ def cell_landscape(
         If the probability is not two-dimensional.
     """
     probability = _plane(foreground_probability)
-    return landscape_of(_filled(probability, params), probability, height)
+    return landscape_of(_filled(probability, params), probability, height, params.relief_limit)
 
 
 def label_cells(landscape: Landscape, params: InstanceParams) -> LabelArray:

@@ -34,7 +34,11 @@ _WEIGHTS /= _WEIGHTS.sum()
 
 
 def climbing_relief(
-    mask: BoolArray, probability: FloatArray, outside: float = 0, height: FloatArray | None = None
+    mask: BoolArray,
+    probability: FloatArray,
+    outside: float = 0,
+    height: FloatArray | None = None,
+    limit: int = 64,
 ) -> FloatArray:
     """Return the relief of a mask, by default the distance to the background times the cell probability squared.
 
@@ -47,6 +51,8 @@ def climbing_relief(
         Height of the background.
     height : (Y, X) float32 array, optional
         From `height_of`; it is the relief then, and neither distance nor probability counts.
+    limit : int
+        Distances are counted up to this (pixels).
 
     Returns
     -------
@@ -54,7 +60,7 @@ def climbing_relief(
     """
     if height is not None:
         return np.where(mask, height, np.float32(outside))
-    relief = distance_to_background(mask)
+    relief = distance_to_background(mask, limit)
     for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         likely = np.minimum(np.fmax(probability[rows], 0), 1)  # NaN is 0

@@ -124,18 +124,20 @@ class Landscape:
         return cell
 
 
-def landscape_of(mask: Runs, probability: FloatArray, height: FloatArray | None = None) -> Landscape:
+def landscape_of(
+    mask: Runs, probability: FloatArray, height: FloatArray | None = None, limit: int = 64
+) -> Landscape:
     """Find the basins of a mask and the passes between them.
 
     Parameters
     ----------
     mask : Runs
         With the values True and False.
-    probability, height
+    probability, height, limit
         As for `climbing_relief`.
     """
     inside = mask.paint(mask.values)
-    relief = climbing_relief(inside, probability, -1, height)
+    relief = climbing_relief(inside, probability, -1, height, limit)
     summits, basins = _climb(relief, inside)
     runs = runs_of(basins)
     low, high, height = _passes(relief, inside, basins, runs)

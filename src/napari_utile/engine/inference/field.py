@@ -49,7 +49,7 @@ class Field:
         All channels; `params.channels` picks.
     model : Model
     params : SegmentParams, optional
-        Channels, diameter, tile, device and precision are used.
+        Channels, diameter, tile, device and precision are used; a diameter that is not measured yet counts as none.
     compute : Compute, optional
         Chosen by the parameters by default.
     limits : IntensityLimits, optional
@@ -87,7 +87,7 @@ class Field:
         self.compute = compute or choose_compute(params.device, params.precision)
         self.plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
         self.limits = limits or measure_limits(self.plane.data, model.card.normalization)
-        self._factors = scale_factors(self.plane, model.card, params.diameter)
+        self._factors = scale_factors(self.plane, model.card, params.known_diameter)
         rows, columns = (scaled_shape(self.shape, factor)[axis] for axis, factor in enumerate(self._factors))
         self._scaled = rows, columns
         normalized = NormalizedPlane(self.plane.data, self.limits)
@@ -180,6 +180,12 @@ class Field:
                     self._cache.put(self._key, block, run.result[:, *block.relative_to(around)])
             _paste(found, run.result, around, region)
         return self._to_source(found, window)
+
+    def seen(self, window: Window) -> Float32:
+        """Compute all outputs (C, y, x) that a window depends on, at the network's own scale."""
+        budget = self.compute.tile_budget
+        plan = plan_tiles(self._scaled, self.model.network, budget, region=self._seen(window), tile=None)
+        return Run(self._run(plan, None)).result
 
     def is_known(self, window: Window) -> bool:
         """Whether reading this window computes nothing."""

@@ -197,6 +197,15 @@ class ModelCard:
         single = {each.name for each in self.outputs if each.channels == 1}
         return {EDGE_DISTANCE, CENTRE_DISTANCE} <= single
 
+    def enlarged(self, diameter: float | None) -> float:
+        """Return how many times cells of this diameter (pixels) are as large as those `instances` were chosen for.
+
+        1 where either is not known.
+        """
+        if diameter is None or self.object_diameter is None:
+            return 1.0
+        return diameter * self.scale / self.object_diameter
+
     def to_header(self) -> dict[str, str]:
         """Return the card as a safetensors header holds it."""
         return {CARD_KEY: json.dumps(to_json(self), sort_keys=True)}

@@ -145,7 +145,11 @@ def command_options(cls: type, params: Any, *, reference: Any = None) -> list[st
     for parameter in describe(cls):
         value = getattr(params, parameter.name)
         usual = getattr(reference, parameter.name) if reference is not None else parameter.default
-        if value is None or value == usual:
+        if value == usual:
+            continue
+        if value is None:
+            if "none" in parameter.bounds.words:
+                words += [parameter.option, "none"]
             continue
         if parameter.kind is bool:
             words.append(parameter.option if value else parameter.option.replace("--", "--no-", 1))

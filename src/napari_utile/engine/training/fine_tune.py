@@ -186,10 +186,7 @@ class FineTuning:
 
     def _suggested(self) -> InstanceParams:
         """Return the base's instance parameters in pixels of the model's scale."""
-        params, area = InstanceParams(**self.base.card.instances), self.base.card.scale**2
-        return replace(
-            params, fill_holes=round(params.fill_holes * area), minimum_size=round(params.minimum_size * area)
-        )
+        return InstanceParams(**self.base.card.instances).resized(self.base.card.scale)
 
     def _card(self, instances: dict[str, Any], training: dict[str, Any]) -> ModelCard:
         base = self.base.card
@@ -218,11 +215,7 @@ class FineTuning:
 
 def _native(params: InstanceParams, scale: float) -> dict[str, Any]:
     """Return instance parameters in pixels of the image, as a card holds them."""
-    values = to_json(params)
-    for name in ("fill_holes", "minimum_size"):
-        values[name] = round(values[name] / scale**2)
-    values["grow"] = max(1, round(params.grow / scale))  # ridges become that much wider
-    return values
+    return to_json(params.resized(1 / scale))
 
 
 def _fingerprint(image: AnnotatedImage) -> dict[str, str]:

@@ -113,4 +113,9 @@ def _made_ready(session: "Session", request: FieldRequest) -> Generator[None, No
     )
     yield
     warm_network(model, field.compute)
-    return ReadyField(field, suggested_instances(model.card), field.click_radius, model.card.inputs)
+    return ReadyField(
+        field,
+        suggested_instances(model.card, request.params.known_diameter),
+        field.click_radius,
+        model.card.inputs,
+    )

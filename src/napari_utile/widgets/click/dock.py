@@ -163,7 +163,7 @@ class ClickDock(NarrowDock):
         with failures_to(self._say_error):
             source, settings = self.form.source.read(), self._settings()
             params = replace(settings.params, channels=source.channels, instances=settings.instances)
-            suggested = suggested_instances(card_of(params.model))
+            suggested = suggested_instances(card_of(params.model), params.known_diameter)
             image, clipboard = source.layer.source.path or "IMAGE.tif", QGuiApplication.clipboard()
             if clipboard is not None:
                 clipboard.setText(click_command(image, "MARKERS.csv", params, suggested))

@@ -1,0 +1,96 @@
+"""The cell size of each image of a command: given, measured for each, or measured once for all."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.segment_params import MEASURED, SegmentParams
+
+if TYPE_CHECKING:
+    from napari_utile.engine.inference.device import Compute
+    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.axes import ImagePlane
+
+
+class Sizing:
+    """Completes the parameters for one image after the other.
+
+    Parameters
+    ----------
+    params : SegmentParams
+        Without instance parameters.
+    instances : mapping
+        Those that were given, in pixels of the image; the others are what the model suggests for the size.
+    model : Model
+    compute : Compute
+    paths : sequence of Path
+        All images of the command, of which some are measured where one size is wanted for all.
+    selection : Selection, optional
+        Which pixels of them are read.
+    """
+
+    def __init__(
+        self,
+        params: SegmentParams,
+        instances: Mapping[str, Any],
+        model: "Model",
+        compute: "Compute",
+        paths: Sequence[Path] = (),
+        selection: Selection | None = None,
+    ) -> None:
+        self._params, self._instances, self._model, self._compute = params, instances, model, compute
+        self._paths, self._selection = paths, selection or Selection()
+        self._same: CellSize | None = None
+
+    def params_for(self, planes: SelectedPlanes) -> tuple[SegmentParams, str]:
+        """Return the parameters for an image, and what is to be said of its cells' size, nothing where it was given.
+
+        Raises
+        ------
+        UtileError
+            If the image cannot be used.
+        """
+        from napari_utile.engine.segment_params import suggested_instances
+
+        params, said = self._params, ""
+        if params.diameter in MEASURED:
+            size = self._measured(planes)
+            params, said = replace(params, diameter=size.diameter), str(size)
+        instances = suggested_instances(self._model.card, params.known_diameter, **self._instances)
+        return replace(params, instances=instances), said
+
+    def _measured(self, planes: SelectedPlanes) -> "CellSize":
+        from napari_utile.engine.inference.size import MOST_PLANES, measure_size
+
+        if self._params.diameter == "auto":
+            some = some_planes(planes, MOST_PLANES)
+            return measure_size(some, self._model, self._params, compute=self._compute).result
+        if self._same is None:
+            some = [plane for each in self._some_images(planes) for plane in some_planes(each, 1)]
+            self._same = measure_size(some, self._model, self._params, compute=self._compute).result
+        return self._same
+
+    def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:
+        from napari_utile.engine.files.images import open_selected
+        from napari_utile.engine.inference.size import MOST_PLANES, spread
+
+        images = []
+        for index in spread(len(self._paths), MOST_PLANES):
+            with suppress(UtileError, OSError, ValueError):  # said when its turn comes
+                images.append(
+                    SelectedPlanes(open_selected(self._paths[index], self._selection), self._selection)
+                )
+        return images or [planes]
+
+
+def some_planes(planes: SelectedPlanes, most: int) -> "list[ImagePlane]":
+    """Return up to `most` planes, evenly spread, on which the cells of an image are measured."""
+    from napari_utile.engine.inference.size import spread
+
+    indices = planes.indices
+    return [planes.plane(indices[place]) for place in spread(len(indices), most)]

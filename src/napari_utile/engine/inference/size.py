@@ -1,0 +1,382 @@
+"""How large the cells of an image are, measured: the magnification at which a model is surest of them.
+
+A network knows cells of about one size. Windows of the image are segmented at magnifications from 1/8 to 2, the coarse
+ones, which cost little, first; at the right one the model is sure of its cells, and they have the size that it learnt.
+Where the windows lie depends on the shape of the image and on what it shows, never on a region or a view, so that a
+click, a preview and the whole image are seen at the same size.
+"""
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.instances import CutSides, InstanceParams
+from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.inference.decode import decode_steps, foreground_of
+from napari_utile.engine.inference.device import Compute, choose_compute
+from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.tiling import plan_tiles
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.planes.units import micrometres
+from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
+
+OCTAVES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
+"""Magnifications that are tried first; then those between the best and its neighbours."""
+MOST_PIXELS = 2_000_000
+"""The network's output for a measurement, in pixels, at the most."""
+MOST_OF_ONCE = 0.4
+"""Of the arithmetic of segmenting the image once, as it is, at the most; but always a window of `SIDES[-1]`."""
+SIDES = (320, 288, 256, 224, 192)
+"""Sides of a window as the network sees it, the largest first that the cost allows. Pixels."""
+MOST_WINDOWS = 4
+MOST_PLANES = 3
+
+# Chosen on images of `../shared/data` (see benchmarks/cell_size.py).
+SIZE_WEIGHT = 0.05
+"""What an octave between the cells found and the cells that the model knows takes from the score."""
+FEW_WEIGHT = 0.3
+"""What is taken from the score of a single cell; of n cells, that over the root of n."""
+LEAST_SCORE = 0.58
+"""Below it a model does not see what it knows, and the size says nothing: 0.60 and more on nuclei of all stains, 0.56
+and less on phase contrast, junctions, tissue and electron micrographs."""
+GOOD, LEAST_CELLS, WORSE = 0.6, 5, 0.03
+"""The search ends where a score this good, of this many cells, is followed by two that are this much worse."""
+SAME_SIZE = 0.25
+"""Cells are as the model knows them where they differ by less than this; the image is then used as it is. Octaves."""
+
+
+@dataclass(frozen=True)
+class SizeTrial:
+    """What a model made of windows of an image at one magnification.
+
+    Attributes
+    ----------
+    magnification : float
+        Pixels of the network to one pixel of the image.
+    cells : int
+        Cells that no window cuts.
+    sureness : float
+        The mean confidence of the cells, 0..1, see `confidences`.
+    diameter : float or None
+        Median diameter of the cells, in pixels of the image; None without cells.
+    score : float
+        By which magnifications are compared.
+    """
+
+    magnification: float
+    cells: int
+    sureness: float
+    diameter: float | None
+    score: float
+
+
+@dataclass(frozen=True)
+class CellSize:
+    """A measured cell size.
+
+    Attributes
+    ----------
+    diameter : float or None
+        Pixels of the image; None where it is best used as it is.
+    trials : tuple of SizeTrial
+        Every magnification that was tried, the coarsest first.
+    origin : str
+        Where the diameter comes from, in words; why there is none.
+    """
+
+    diameter: float | None
+    trials: tuple[SizeTrial, ...] = ()
+    origin: str = "measured"
+
+    @property
+    def best(self) -> SizeTrial | None:
+        """The trial with the highest score; None where no cell was found."""
+        return _best(self.trials)
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        if self.diameter is None:
+            return f"the image is used as it is: {self.origin}"
+        return f"cells about {self.diameter:.3g} px across, {self.origin}"
+
+
+def measure_size(
+    planes: ImagePlane | Sequence[ImagePlane],
+    model: Model,
+    params: SegmentParams | None = None,
+    *,
+    compute: Compute | None = None,
+    limits: IntensityLimits | None = None,
+) -> Run[SizeTrial, CellSize]:
+    """Measure the diameter of the cells of an image or a stack; each trial is a point to cancel at.
+
+    Parameters
+    ----------
+    planes : ImagePlane or sequence of ImagePlane
+        Of a stack, all planes: up to `MOST_PLANES` of them, evenly spread, are looked at.
+    model : Model
+    params : SegmentParams, optional
+        Channels, device, precision and instance parameters (those of the card by default) are used.
+    compute : Compute, optional
+        Chosen by the parameters by default.
+    limits : IntensityLimits, optional
+        Of a single plane; measured by default.
+
+    Returns
+    -------
+    Run
+        Yields `SizeTrial`; its result is a `CellSize`.
+
+    Raises
+    ------
+    UtileError
+        If channels or device do not fit.
+    """
+    params = params or SegmentParams()
+    every = [planes] if isinstance(planes, ImagePlane) else list(planes)
+    compute = compute or choose_compute(params.device, params.precision)
+    return Run(_measure(every, model, params, compute, limits))
+
+
+def with_size(
+    params: SegmentParams,
+    planes: ImagePlane | Sequence[ImagePlane],
+    model: Model,
+    *,
+    compute: Compute | None = None,
+    limits: IntensityLimits | None = None,
+) -> Generator[SizeTrial, None, SegmentParams]:
+    """Return the parameters with a diameter in pixels, or None, in place of one that is to be measured.
+
+    Parameters
+    ----------
+    params, planes, model, compute, limits
+        As for `measure_size`.
+    """
+    if params.diameter not in MEASURED:
+        return params
+    size = yield from measure_size(planes, model, params, compute=compute, limits=limits)
+    return replace(params, diameter=size.diameter)
+
+
+def _measure(
+    planes: list[ImagePlane],
+    model: Model,
+    params: SegmentParams,
+    compute: Compute,
+    limits: IntensityLimits | None,
+) -> Generator[SizeTrial, None, CellSize]:
+    card, expected = model.card, model.card.object_diameter
+    if expected is None or not planes:
+        return CellSize(None, origin="the model does not say how large its cells are")
+    if "base" in card.training:
+        return CellSize(None, origin="the model was trained on images of its own size")
+    some = [planes[index] for index in spread(len(planes), MOST_PLANES)]
+    ready = [each.for_network(len(card.inputs), params.channels, card.optional_inputs) for each in some]
+    views = [
+        _View(plane, limits or measure_limits(plane.data, card.normalization), model, params, compute)
+        for plane in ready
+    ]
+    largest = max((each.shape for each in ready), key=lambda shape: shape[0] * shape[1])
+    side, count = _affordable(largest, model, compute, len(ready))
+    for view in views:
+        view.look_at(count)
+    trials: dict[float, SizeTrial] = {}
+
+    def attempt(magnification: float) -> SizeTrial | None:
+        if min(max(each.shape) for each in ready) * magnification < 2 * expected:
+            return None  # no room for cells as the model knows them
+        found = [view.cells(magnification, side) for view in views]
+        return _trial(magnification, found, expected)
+
+    for magnification in OCTAVES:
+        trial = attempt(magnification)
+        if trial is not None:
+            trials[magnification] = trial
+            yield trial
+            if _is_past_best([trials[each] for each in sorted(trials)]):
+                break
+    best = _best(tuple(trials.values()))
+    if best is not None:
+        for magnification in (best.magnification / math.sqrt(2), best.magnification * math.sqrt(2)):
+            if OCTAVES[0] <= magnification <= OCTAVES[-1] * 1.01:
+                trial = attempt(magnification)
+                if trial is not None:
+                    trials[magnification] = trial
+                    yield trial
+    tried = tuple(trials[each] for each in sorted(trials))
+    diameter = _diameter(tried, expected)
+    by_pixels = _by_pixel_size(ready[0], model)
+    if by_pixels is not None and (diameter is None or max(by_pixels / diameter, diameter / by_pixels) <= 1.5):
+        return CellSize(by_pixels, tried, "by the pixel size")
+    if by_pixels is not None:
+        return CellSize(diameter, tried, f"measured; by the pixel size they would be {by_pixels:.3g} px")
+    return CellSize(diameter, tried, "measured" if diameter is not None else _why_not(tried))
+
+
+class _View:
+    """Windows of a plane, segmented at any magnification."""
+
+    def __init__(
+        self,
+        plane: ImagePlane,
+        limits: IntensityLimits,
+        model: Model,
+        params: SegmentParams,
+        compute: Compute,
+    ) -> None:
+        self._plane, self._limits, self._model, self._compute = plane, limits, model, compute
+        instances = params.instances or InstanceParams(**model.card.instances)
+        self._instances = instances.resized(model.card.scale)
+        self._centres: list[tuple[float, float]] = []
+
+    def look_at(self, count: int) -> None:
+        """Choose where to look: at the places of a lattice where there is most to see."""
+        height, width = self._plane.shape
+        side = min(height, width, SIDES[-1])
+        places = [
+            (y, x)
+            for y in _starts(height, side, 2 * MOST_WINDOWS)
+            for x in _starts(width, side, 2 * MOST_WINDOWS)
+        ]
+        shown = []
+        for y, x in places:
+            part = np.asarray(self._plane.data[:, y : y + side, x : x + side])
+            shown.append(float(np.clip(self._limits.apply(part), 0, 1).std()) if len(places) > 1 else 0.0)
+        most = sorted(range(len(places)), key=lambda place: (-round(shown[place], 3), place))
+        chosen: list[tuple[float, float]] = []
+        for place in most:
+            centre = places[place][0] + side / 2, places[place][1] + side / 2
+            if all(max(abs(centre[0] - y), abs(centre[1] - x)) >= side for y, x in chosen):
+                chosen.append(centre)
+        self._centres = chosen[:count]
+
+    def cells(self, magnification: float, side: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return, of each window, the confidences and the areas (pixels of the network) of its whole cells."""
+        shape = self._plane.shape
+        windows: list[Window] = []
+        for y, x in self._centres:
+            half = side / magnification / 2
+            start = [
+                max(0, min(round(c - half), size - round(2 * half)))
+                for c, size in zip((y, x), shape, strict=True)
+            ]
+            window = Window.span(start, (first + round(2 * half) for first in start)).clipped(shape)
+            if not any((window & other).size > window.size / 2 for other in windows):
+                windows.append(window)
+        return [self._cells_in(window, magnification) for window in windows]
+
+    def _cells_in(
+        self, window: Window, magnification: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        card = self._model.card
+        assert card.object_diameter is not None
+        params = SegmentParams(diameter=card.object_diameter / magnification)
+        field = Field(self._plane, self._model, params, compute=self._compute, limits=self._limits)
+        values = field.seen(window)
+        _, labels = Run(decode_steps(values, card, self._instances)).result
+        _, confidence = confidences(labels, foreground_of(values, card))
+        area = np.bincount(labels.ravel(), minlength=confidence.size + 1)[1:]
+        (top, left), (bottom, right) = window.start, window.stop
+        height, width = self._plane.shape
+        rim = CutSides(top > 0, bottom < height, left > 0, right < width).rim(labels.shape)
+        whole = np.ones(confidence.size + 1, bool)
+        whole[labels[rim]] = False
+        return confidence[whole[1:]], area[whole[1:]].astype(np.float64)
+
+
+def _affordable(shape: tuple[int, int], model: Model, compute: Compute, planes: int) -> tuple[int, int]:
+    """Return the side of a window, and how many a plane, that a measurement may cost."""
+    network = model.network
+    once = plan_tiles(shape, network, compute.tile_budget).gflop
+    trials = (
+        len(OCTAVES) + 1
+    )  # two more are tried between octaves, and the coarsest ones cost next to nothing
+    for count in range(MOST_WINDOWS, 0, -1):
+        for side in SIDES:
+            output = network.geometry.output_at_least(side)
+            gflop = network.flops((output, output)) / 1e9 * trials * count * planes
+            if side**2 * trials * count * planes <= MOST_PIXELS and gflop <= MOST_OF_ONCE * once * planes:
+                return side, count
+    return SIDES[-1], 1
+
+
+def _trial(
+    magnification: float,
+    found: Sequence[Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]],
+    expected: float,
+) -> SizeTrial:
+    confidence = np.concatenate([each for view in found for each, _ in view])
+    area = np.concatenate([each for view in found for _, each in view])
+    if confidence.size == 0:
+        return SizeTrial(magnification, 0, 0.0, None, 0.0)
+    diameter, sureness = float(np.median(2 * np.sqrt(area / np.pi))), float(confidence.mean())
+    score = sureness - SIZE_WEIGHT * abs(math.log2(diameter / expected)) - FEW_WEIGHT / math.sqrt(area.size)
+    return SizeTrial(magnification, area.size, sureness, diameter / magnification, score)
+
+
+def _best(trials: Sequence[SizeTrial]) -> SizeTrial | None:
+    return max((each for each in trials if each.cells), key=lambda each: each.score, default=None)
+
+
+def _is_past_best(trials: Sequence[SizeTrial]) -> bool:
+    """Whether the last two magnifications are clearly worse than a good one before."""
+    best = _best(trials[:-2])
+    return (
+        best is not None
+        and best.cells >= LEAST_CELLS
+        and best.score >= GOOD
+        and all(each.score < best.score - WORSE for each in trials[-2:])
+    )
+
+
+def _diameter(trials: Sequence[SizeTrial], expected: float) -> float | None:
+    best = _best(trials)
+    if best is None or best.diameter is None or best.score < LEAST_SCORE:
+        return None
+    seen = expected / best.magnification  # what the magnification stands for
+    diameter = min(max(best.diameter, seen / 2), seen * 2)
+    return expected if abs(math.log2(diameter / expected)) < SAME_SIZE else float(f"{diameter:.3g}")
+
+
+def _why_not(trials: Sequence[SizeTrial]) -> str:
+    return "no cells that the model is sure of" if _best(trials) is not None else "no cells to measure"
+
+
+def _by_pixel_size(plane: ImagePlane, model: Model) -> float | None:
+    """Return the diameter (pixels) that the pixel sizes of image and model give, where both are known."""
+    card, unit = model.card, micrometres(plane.unit)
+    if card.pixel_size is None or card.object_diameter is None or plane.pixel_size is None or unit is None:
+        return None
+    pixel = unit * math.sqrt(plane.pixel_size[0] * plane.pixel_size[1])
+    return float(f"{card.object_diameter * card.pixel_size / pixel:.3g}")
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Return up to `most` of `count` places, evenly spread.
+
+    Examples
+    --------
+    >>> spread(2, 3), spread(9, 3), spread(9, 1)
+    ([0, 1], [1, 4, 7], [4])
+    """
+    if count <= most:
+        return list(range(count))
+    return [round((index + 0.5) * count / most - 0.5) for index in range(most)]
+
+
+def _starts(length: int, side: int, most: int) -> list[int]:
+    """Return where windows of a side begin along an axis: side by side, or spread where they are too many."""
+    count = min(max(1, length // side), most)
+    return (
+        [round(index * (length - side) / max(count - 1, 1)) for index in range(count)]
+        if count > 1
+        else [(length - side) // 2]
+    )

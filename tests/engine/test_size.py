@@ -1,0 +1,122 @@
+"""The size of cells, measured."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_utile import segment
+from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.size import SIDES, measure_size, spread
+from napari_utile.engine.models.library import Model, load_model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment_params import SegmentParams
+
+
+def nuclei(diameter: float, side: int = 400, seed: int = 0) -> np.ndarray:
+    """Blurred discs on a noisy ground, on a grid that leaves gaps."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    image = np.zeros((side, side), np.float32)
+    step = 1.6 * diameter
+    for row in np.arange(step / 2, side, step):
+        for column in np.arange(step / 2, side, step):
+            near = np.hypot(y - row - rng.normal(0, 0.05 * step), x - column)
+            image[near < diameter / 2] = 600 + 200 * rng.random()
+    image = ndimage.gaussian_filter(image, max(0.6, diameter / 25))
+    return (image + 100 + rng.normal(0, 10, image.shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Model:
+    return load_model("nuclei")
+
+
+@pytest.mark.parametrize("diameter", [9, 60])
+def test_the_diameter_of_cells_small_or_large_is_measured(bundled, diameter) -> None:
+    image = nuclei(diameter, side=240 if diameter < 20 else 400)
+    run = measure_size(ImagePlane(image[None]), bundled)
+    trials = list(run)
+    assert run.result.diameter == pytest.approx(diameter, rel=0.25)
+    assert run.result.trials == tuple(sorted(trials, key=lambda trial: trial.magnification))
+    assert str(run.result) == f"cells about {run.result.diameter:.3g} px across, measured"
+    result = segment(image, bundled)
+    assert result.diameter == run.result.diameter
+    area = np.median(np.bincount(result.labels.ravel())[1:])
+    assert 2 * np.sqrt(area / np.pi) == pytest.approx(diameter, rel=0.15)
+    again = segment(image, bundled, diameter=result.diameter)
+    np.testing.assert_array_equal(again.labels, result.labels)
+
+
+def test_cells_as_the_model_knows_them_leave_the_image_as_it_is(bundled) -> None:
+    image = nuclei(17, side=220)
+    auto, plain = segment(image, bundled), segment(image, bundled, diameter=None)
+    assert auto.diameter == bundled.card.object_diameter
+    np.testing.assert_array_equal(auto.labels, plain.labels)
+
+
+def test_an_empty_field_has_no_size_and_says_so(bundled) -> None:
+    image = np.random.default_rng(0).normal(100, 5, (200, 220))
+    size = measure_size(ImagePlane(image[None]), bundled).result
+    assert size.diameter is None
+    assert str(size) == "the image is used as it is: no cells to measure"
+    assert segment(image, bundled).diameter is None
+
+
+def test_a_model_without_a_diameter_and_a_fine_tuned_one_measure_nothing(small_model) -> None:
+    plane = ImagePlane(np.zeros((1, 40, 50)))
+    unknown = replace(small_model, card=replace(small_model.card, object_diameter=None))
+    assert "does not say" in str(measure_size(plane, unknown).result)
+    tuned = replace(small_model, card=replace(small_model.card, object_diameter=9.0, training={"base": None}))
+    assert "its own size" in str(measure_size(plane, tuned).result)
+
+
+def test_one_size_is_measured_over_the_planes_of_a_stack(bundled) -> None:
+    empty = np.random.default_rng(0).normal(100, 5, (220, 220)).astype(np.float32)
+    stack = [ImagePlane(each[None]) for each in (empty, nuclei(30, 220), nuclei(30, 220, 1), empty)]
+    assert measure_size(stack, bundled).result.diameter == pytest.approx(30, rel=0.25)
+    assert spread(4, 3) == [0, 2, 3]
+
+
+def test_the_pixel_size_counts_where_it_agrees_with_what_is_seen(bundled) -> None:
+    known = replace(bundled, card=replace(bundled.card, pixel_size=0.5))
+    image = nuclei(30, 220)[None]
+    agrees = measure_size(ImagePlane(image, pixel_size=(0.26, 0.26), unit="µm"), known).result
+    assert (agrees.diameter, agrees.origin) == (31.9, "by the pixel size")
+    differs = measure_size(ImagePlane(image, pixel_size=(0.05, 0.05), unit="µm"), known).result
+    assert differs.diameter == pytest.approx(30, rel=0.25)
+    assert "by the pixel size they would be 166 px" in str(differs)
+
+
+def test_the_cost_of_measuring_is_bounded(bundled, monkeypatch) -> None:
+    """A large image is not read but where windows lie, and no more than two megapixels are computed."""
+    computed = []
+    monkeypatch.setattr(Field, "seen", lambda field, window: _nothing(field.plan(window), computed))
+    image = np.random.default_rng(0).random((1, 3000, 3000), np.float32)
+    measure_size(ImagePlane(image), bundled).result  # noqa: B018
+    assert 0 < sum(computed) <= 2_000_000
+    computed.clear()
+    measure_size(ImagePlane(image[:, :1024, :1024]), bundled).result  # noqa: B018
+    assert sum(computed) <= 0.5 * 1024**2
+    computed.clear()
+    measure_size(ImagePlane(image[:, :200, :200]), bundled).result  # noqa: B018
+    assert sum(computed) <= 7 * SIDES[-1] ** 2
+
+
+def _nothing(plan, computed):
+    computed.append(plan.region.size)
+    return np.zeros((2, *plan.region.shape), np.float32)
+
+
+@pytest.mark.parametrize(("word", "kept"), [("none", None), ("auto", "auto"), ("same", "same"), (12.5, 12.5)])
+def test_diameters_are_numbers_or_words(word, kept) -> None:
+    params = SegmentParams(diameter=word)
+    assert params.diameter == kept
+    assert params.known_diameter == (kept if isinstance(kept, float) else None)
+
+
+@pytest.mark.parametrize("wrong", ["large", 0, -3, float("nan"), True])
+def test_other_diameters_are_refused(wrong) -> None:
+    with pytest.raises(ValueError, match="diameter"):
+        SegmentParams(diameter=wrong)
