@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.outputs import Output
@@ -22,6 +23,42 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("model", help="a model's name or file")
     show.add_argument("--json", action="store_true", help="print the card as JSON")
     show.set_defaults(run=_show)
+    taken = actions.add_parser("import", help="copy a model file into your library")
+    taken.add_argument("file", type=Path, help="a .safetensors file made by U-Tile")
+    taken.add_argument("--name", help="what it is called there; the name on its card by default")
+    taken.set_defaults(run=_import)
+    for action, words in {
+        "rename": "give one of your models another name",
+        "duplicate": "copy a model, also a bundled one, under another name",
+    }.items():
+        changed = actions.add_parser(action, help=words)
+        changed.add_argument("model", help="its name")
+        changed.add_argument("name", help="the new name")
+        changed.set_defaults(run=_change, action=action)
+    for action, words in {
+        "delete": "move one of your models to the trash",
+        "revert": "take back the version before the last training",
+    }.items():
+        changed = actions.add_parser(action, help=words)
+        changed.add_argument("model", help="its name")
+        changed.set_defaults(run=_change, action=action)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.models.own_models import import_model
+
+    path = import_model(arguments.file, arguments.name)
+    print(f"{path.stem}: {path}")
+    return 0
+
+
+def _change(arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.models import own_models
+
+    change = getattr(own_models, f"{arguments.action}_model")
+    path = change(arguments.model, *([arguments.name] if "name" in arguments else []))
+    print(f"{arguments.model} lies in {path}" if arguments.action == "delete" else f"{path.stem}: {path}")
+    return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -71,6 +71,9 @@ def find_model(name: str | Path) -> Path:
     for each in listed:
         if each.name == str(name):
             return each.path
+    titled = [each.path for each in listed if each.card and each.card.title == str(name)]
+    if len(titled) == 1:
+        return titled[0]
     known = ", ".join(sorted({each.name for each in listed})) or "none"
     raise UtileError(
         f"There is no model named {str(name)!r}; there is {known}. A file needs its ending, {SUFFIX}."

@@ -1,5 +1,6 @@
 """Models: a network with its card, loaded and saved. One model is one safetensors file."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from torch import Tensor
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.models.card import ModelCard, read_card
-from napari_utile.engine.models.catalogue import SUFFIX, find_model
+from napari_utile.engine.models.catalogue import SUFFIX, find_model, user_model_folder
+from napari_utile.engine.models.own_models import keep_version, library_lock
 from napari_utile.engine.networks.families import FAMILIES, build_network
 from napari_utile.engine.networks.network import Network
 
@@ -89,6 +91,8 @@ def save_model(
 ) -> Model:
     """Write a model's file, beside and renamed into place, and return the model as `load_model` would.
 
+    In the user's library the file that was there before is kept as an earlier version, see `revert_model`.
+
     Parameters
     ----------
     card : ModelCard
@@ -111,8 +115,12 @@ def save_model(
         for key, value in network.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        save_file(weights, temporary, metadata=card.to_header())
+    with contextlib.ExitStack() as stack:
+        if path.resolve().parent == user_model_folder().resolve():
+            stack.enter_context(library_lock())
+            keep_version(path)
+        with atomic_path(path) as temporary:
+            save_file(weights, temporary, metadata=card.to_header())
     return load_model(path)
 
 

@@ -1,0 +1,207 @@
+"""The user's own models: imported, renamed, copied, deleted and taken back; nothing is ever lost for good.
+
+In the folder of `user_model_folder`: ``NAME.safetensors``, earlier versions in ``versions/NAME/N.safetensors``, and
+what was deleted in ``trash``. One lock keeps several programs apart.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import struct
+import time
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.targets import check_writable
+from napari_utile.engine.models.card import ModelCard, read_card
+from napari_utile.engine.models.catalogue import SUFFIX, find_model, user_model_folder
+
+_LOCK_SECONDS = 10
+
+
+def safe_name(title: str) -> str:
+    """Give a title as the name of a file: letters, digits, dots, dashes and underscores.
+
+    Raises
+    ------
+    UtileError
+        If nothing is left of it.
+
+    Examples
+    --------
+    >>> safe_name("Dr. Müller's cells, 40x")
+    'Dr.-Mullers-cells-40x'
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain.replace("'", "")).strip("-._")[:80]
+    if not name:
+        raise UtileError(f"{title!r} cannot be the name of a model: use letters and digits.")
+    return name
+
+
+@contextlib.contextmanager
+def library_lock() -> Iterator[Path]:
+    """Keep other programs from changing the user's models; give their folder, which is made where it is missing.
+
+    Raises
+    ------
+    UtileError
+        If the folder cannot be written in, or another program does not let go of it.
+    """
+    folder = user_model_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UtileError(f"Cannot make the folder {folder}: {error.strerror or error}.") from error
+    check_writable(folder)
+    try:
+        with FileLock(folder / ".lock", timeout=_LOCK_SECONDS):
+            yield folder
+    except Timeout as error:
+        raise UtileError(f"Another program is changing the models in {folder}: try again later.") from error
+
+
+def import_model(file: str | Path, name: str | None = None) -> Path:
+    """Copy a model file into the library.
+
+    Parameters
+    ----------
+    file : str or Path
+    name : str, optional
+        Its title here; that of the file by default.
+
+    Returns
+    -------
+    Path
+        Its file in the library.
+
+    Raises
+    ------
+    UtileError
+        If it is no model file, or there is a model of this name already.
+    """
+    card = read_card(Path(file))
+    with library_lock() as folder:
+        return _copy(Path(file), folder, card, name or card.name)
+
+
+def duplicate_model(name: str, new: str) -> Path:
+    """Copy a model, also a bundled one, into the library under another name."""
+    path = find_model(name)
+    with library_lock() as folder:
+        return _copy(path, folder, read_card(path), new)
+
+
+def rename_model(name: str, new: str) -> Path:
+    """Give one of the user's models another name; its earlier versions go with it."""
+    with library_lock() as folder:
+        path = _own(name, folder)
+        renamed = _copy(path, folder, read_card(path), new)
+        path.unlink()
+        versions = _versions(path)
+        if versions.is_dir():
+            os.replace(versions, _versions(renamed))
+        return renamed
+
+
+def delete_model(name: str) -> Path:
+    """Move one of the user's models, with its versions, to the trash; return where it lies there."""
+    with library_lock() as folder:
+        path = _own(name, folder)
+        trash = folder / "trash"
+        trash.mkdir(exist_ok=True)
+        stem = _free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        if _versions(path).is_dir():
+            os.replace(_versions(path), trash / stem)
+        os.replace(path, trash / f"{stem}{SUFFIX}")
+        return trash / f"{stem}{SUFFIX}"
+
+
+def revert_model(name: str) -> Path:
+    """Take back the last version of a model that was replaced; the present one goes to the trash.
+
+    Raises
+    ------
+    UtileError
+        If it is none of the user's models, or has no earlier version.
+    """
+    with library_lock() as folder:
+        path = _own(name, folder)
+        kept = kept_versions(path)
+        if not kept:
+            raise UtileError(f"There is no earlier version of {path.stem}.")
+        trash = folder / "trash"
+        trash.mkdir(exist_ok=True)
+        stem = _free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        shutil.copyfile(path, trash / f"{stem}{SUFFIX}")
+        _write_named(kept[-1], path, read_card(kept[-1]))  # it may have had another name
+        kept[-1].unlink()
+        return path
+
+
+def keep_version(path: Path) -> Path | None:
+    """Keep a model of the library that is about to be replaced; return where, None where there is nothing to keep."""
+    if not path.is_file() or path.resolve().parent != user_model_folder().resolve():
+        return None
+    versions = _versions(path)
+    versions.mkdir(parents=True, exist_ok=True)
+    numbers = [int(each.stem) for each in kept_versions(path)]
+    kept = versions / f"{max(numbers, default=0) + 1}{SUFFIX}"
+    with atomic_path(kept) as temporary:
+        shutil.copyfile(path, temporary)
+    return kept
+
+
+def kept_versions(path: Path) -> list[Path]:
+    """List the earlier versions of a model of the library, the oldest first."""
+    found = [each for each in _versions(path).glob(f"*{SUFFIX}") if each.stem.isdecimal()]
+    return sorted(found, key=lambda each: int(each.stem))
+
+
+def _versions(path: Path) -> Path:
+    return path.parent / "versions" / path.stem
+
+
+def _own(name: str, folder: Path) -> Path:
+    path = find_model(name)
+    if path.resolve().parent != folder.resolve():
+        raise UtileError(f"{path.stem} is not one of your models: duplicate it first, or import its file.")
+    return path
+
+
+def _free_stem(folder: Path, stem: str) -> str:
+    """Add a number where a file of this name is there."""
+    names = [stem, *(f"{stem}-{number}" for number in range(2, 10_000))]
+    return next(name for name in names if not os.path.lexists(folder / f"{name}{SUFFIX}"))
+
+
+def _copy(source: Path, folder: Path, card: ModelCard, title: str) -> Path:
+    """Copy a model file into the library under another name."""
+    name = safe_name(title)
+    target = folder / f"{name}{SUFFIX}"
+    taken = {path.stem.lower() for path in folder.glob(f"*{SUFFIX}")}  # some disks do not tell capitals apart
+    if name.lower() in taken:
+        raise UtileError(f"There is a model named {name} already: choose another name.")
+    _write_named(source, target, replace(card, title=title if title != name else card.title))
+    return target
+
+
+def _write_named(source: Path, target: Path, card: ModelCard) -> None:
+    """Write a model's file with its file name on the card: a new header, and the weights as they are."""
+    new = replace(card, name=target.stem)
+    with source.open("rb") as old, atomic_path(target) as temporary, temporary.open("wb") as file:
+        (length,) = struct.unpack("<Q", old.read(8))
+        header = json.loads(old.read(length))
+        header["__metadata__"] = {**header.get("__metadata__", {}), **new.to_header()}
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        file.write(struct.pack("<Q", len(text)) + text)
+        shutil.copyfileobj(old, file)

@@ -1,0 +1,146 @@
+"""The user's own models: changed by name, never lost."""
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+
+from napari_utile.cli import main
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.models import own_models
+from napari_utile.engine.models.card import ModelCard, read_card
+from napari_utile.engine.models.catalogue import find_model, list_models, user_model_folder
+from napari_utile.engine.models.library import Model, load_model, save_model
+from napari_utile.engine.networks.unet import UNet, UNetConfig
+
+CONFIG = {"width": 2, "depth": 1, "dropout": 0.0}
+
+
+def save(path: Path, seed: int = 0, **card: object) -> Model:
+    torch.manual_seed(seed)
+    return save_model(ModelCard(path.stem, "unet", CONFIG, **card), UNet(UNetConfig(**CONFIG)), path)
+
+
+@pytest.fixture
+def mine() -> Path:
+    path = user_model_folder() / "mine.safetensors"
+    save(path, title="My cells")
+    return path
+
+
+def names() -> set[str]:
+    return {each.name for each in list_models() if not each.bundled}
+
+
+def test_a_file_is_imported_with_its_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = save(tmp_path / "a.safetensors", title="Of a friend")
+    assert main(["models", "import", str(tmp_path / "a.safetensors"), "--name", "Dr. Müller's cells"]) == 0
+    assert "Dr.-Mullers-cells" in capsys.readouterr().out
+    again = load_model("Dr.-Mullers-cells")
+    assert again.fingerprint == made.fingerprint
+    assert again.card.title == "Dr. Müller's cells"
+    assert find_model("Dr. Müller's cells") == again.path
+    assert (tmp_path / "a.safetensors").exists()
+
+
+def test_names_are_changed_and_copied(mine: Path) -> None:
+    before = load_model("mine")
+    own_models.duplicate_model("mine", "second")
+    own_models.rename_model("mine", "third")
+    assert names() == {"second", "third"}
+    assert {load_model(name).fingerprint for name in ("second", "third")} == {before.fingerprint}
+    assert read_card(find_model("third")).name == "third"
+
+
+def test_a_bundled_model_is_copied_but_not_renamed_or_deleted(capsys: pytest.CaptureFixture[str]) -> None:
+    bundled = next(each.name for each in list_models() if each.bundled)
+    for words in (["rename", bundled, "x"], ["delete", bundled], ["revert", bundled]):
+        assert main(["models", *words]) == 1
+        assert "is not one of your models" in capsys.readouterr().err
+    assert main(["models", "duplicate", bundled, "x"]) == 0
+    assert load_model("x").fingerprint == load_model(bundled).fingerprint
+
+
+def test_what_is_deleted_lies_in_the_trash(mine: Path) -> None:
+    content = mine.read_bytes()
+    kept = own_models.delete_model("mine")
+    assert names() == set()
+    assert kept.read_bytes() == content
+    assert kept.parent == user_model_folder() / "trash"
+    save(mine)
+    assert own_models.delete_model("mine") != kept, "two of one name at one second"
+
+
+def test_what_is_replaced_is_kept_and_taken_back(mine: Path) -> None:
+    first = load_model("mine").fingerprint
+    second = save(mine, seed=1).fingerprint
+    third = save(mine, seed=2).fingerprint
+    assert len({first, second, third}) == 3
+    assert [path.name for path in own_models.kept_versions(mine)] == ["1.safetensors", "2.safetensors"]
+    own_models.revert_model("mine")
+    assert load_model("mine").fingerprint == second
+    own_models.rename_model("mine", "other")
+    own_models.revert_model("other")
+    assert load_model("other").fingerprint == first
+    with pytest.raises(UtileError, match="no earlier version"):
+        own_models.revert_model("other")
+
+
+def test_models_elsewhere_have_no_versions(tmp_path: Path) -> None:
+    save(tmp_path / "a.safetensors")
+    save(tmp_path / "a.safetensors", seed=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["mine", "MINE", "../mine", "", "///", "日本"])
+def test_names_that_are_taken_or_none_are_refused(mine: Path, name: str) -> None:
+    with pytest.raises(UtileError):
+        own_models.duplicate_model("mine", name)
+    assert names() == {"mine"}
+
+
+@pytest.mark.parametrize("name", ["m/i/n/e", "../../x", "C:\\x", ".hidden", "a\nb"])
+def test_no_name_leads_out_of_the_folder(mine: Path, name: str) -> None:
+    made = own_models.duplicate_model("mine", name)
+    assert made.parent == user_model_folder()
+    assert not made.name.startswith(".")
+    assert names() == {"mine", made.stem}
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 50, b"\xff" * 16])
+def test_what_is_no_model_is_not_imported(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(content)
+    with pytest.raises(UtileError):
+        own_models.import_model(tmp_path / "bad.safetensors")
+    assert names() == set()
+
+
+def test_two_programs_wait_for_each_other(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_models, "_LOCK_SECONDS", 0.1)
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with FileLock(user_model_folder() / ".lock"):
+            held.set()
+            let_go.wait(30)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    try:
+        assert held.wait(30)
+        with pytest.raises(UtileError, match="Another program"):
+            own_models.delete_model("mine")
+    finally:
+        let_go.set()
+        other.join()
+    assert names() == {"mine"}
+
+
+def test_the_card_is_otherwise_the_same(tmp_path: Path) -> None:
+    save(tmp_path / "a.safetensors", object_diameter=17.0, licence="CC0")
+    old = read_card(tmp_path / "a.safetensors")
+    new = read_card(own_models.import_model(tmp_path / "a.safetensors", "b"))
+    assert dataclasses.replace(new, name="a") == old
