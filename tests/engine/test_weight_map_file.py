@@ -59,7 +59,9 @@ def test_a_missing_file_and_a_bad_value_end_in_one_sentence(tmp_path, capsys):
     assert "no.tif" in capsys.readouterr().err
     source = tmp_path / "labels.tif"
     write_labels(source, two_cells())
-    assert main(["weight-map", str(source), "-o", str(tmp_path / "o.tif"), "--sigma", "-1"]) == 1
+    with pytest.raises(SystemExit) as end:
+        main(["weight-map", str(source), "-o", str(tmp_path / "o.tif"), "--sigma", "-1"])
+    assert end.value.code == 2
     assert "sigma" in capsys.readouterr().err
     assert not (tmp_path / "o.tif").exists()
 

@@ -1,7 +1,8 @@
 """From an image to its cells: the one path that docks, command line and Python share."""
 
+import dataclasses
 from collections.abc import Generator, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,29 +43,42 @@ class Segmentation:
         What the labels were cut from: it depends on threshold and filled holes only.
     region : Window
         The rows and columns of the plane that the arrays cover.
-    plane : ImagePlane
-        What was segmented.
-    model : Model
+    field : Field
+        What the outputs were read from; it says of which plane, by which model, where and how they are computed.
     params : SegmentParams
         With the instance parameters that were used.
-    compute : Compute
-    limits : IntensityLimits
-        Grey values that became 0 and 1.
     inside : (Y, X) bool array or None
         The pixels that count; all others were made background. None: all count.
     """
 
-    values: Float32 = field(repr=False)
+    values: Float32 = dataclasses.field(repr=False)
     mask: NDArray[np.bool_]
     labels: NDArray[np.int32]
-    landscape: Landscape = field(repr=False)
+    landscape: Landscape = dataclasses.field(repr=False)
     region: Window
-    plane: ImagePlane = field(repr=False)
-    model: Model = field(repr=False)
+    field: Field = dataclasses.field(repr=False)
     params: SegmentParams
-    compute: Compute
-    limits: IntensityLimits
-    inside: NDArray[np.bool_] | None = field(default=None, repr=False)
+    inside: NDArray[np.bool_] | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def plane(self) -> ImagePlane:
+        """What was segmented, with the channels of the network."""
+        return self.field.plane
+
+    @property
+    def model(self) -> Model:
+        """What segmented it."""
+        return self.field.model
+
+    @property
+    def compute(self) -> Compute:
+        """Where, and how precisely."""
+        return self.field.compute
+
+    @property
+    def limits(self) -> IntensityLimits:
+        """Grey values that became 0 and 1."""
+        return self.field.limits
 
     @property
     def probabilities(self) -> Float32:
@@ -169,19 +183,8 @@ def segment_steps(
     for _ in decoding:
         yield Progress(step.done, step.total, stage="cells")
     landscape, labels = decoding.result
-    return Segmentation(
-        values,
-        labels > 0,
-        labels,
-        landscape,
-        region,
-        field.plane,
-        model,
-        replace(params, instances=instances),
-        field.compute,
-        field.limits,
-        inside,
-    )
+    params = replace(params, instances=instances)
+    return Segmentation(values, labels > 0, labels, landscape, region, field, params, inside)
 
 
 def segment(
