@@ -42,10 +42,13 @@ def test_a_window_is_read_as_a_segmentation_of_the_whole_plane_has_it(small_mode
     assert np.abs(field.read(Window(rows, columns)) - expected).max() <= 1e-4
 
 
-def test_a_clicked_cell_is_that_of_the_segmentation_of_the_whole_plane(small_model):
-    image = picture(3, (180, 200))
-    result = segmented(image, small_model, FLOAT32)
-    field = Field(plane_from_array(image), small_model, FLOAT32, cache=TileCache())
+@pytest.mark.parametrize("relief", ["probability", "distances"])
+def test_a_clicked_cell_is_that_of_the_segmentation_of_the_whole_plane(small_model, distances_model, relief):
+    image, model = picture(3, (180, 200)), small_model
+    if relief == "distances":
+        model = replace(distances_model, card=replace(distances_model.card, relief=relief))
+    result = segmented(image, model, FLOAT32)
+    field = Field(plane_from_array(image), model, FLOAT32, cache=TileCache())
     ids = np.unique(result.labels)[1:]
     assert ids.size
     for number in ids[:: max(1, ids.size // 8)]:

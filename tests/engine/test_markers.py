@@ -27,6 +27,10 @@ class Field:
         yield
         return self.probability[window]
 
+    def height_steps(self, window):
+        return None
+        yield
+
 
 def made(probability, markers, params=PARAMS):
     labels = np.zeros(probability.shape, dtype=int)

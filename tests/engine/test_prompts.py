@@ -34,6 +34,10 @@ class Read:
         yield
         return self.read(window)
 
+    def height_steps(self, window):
+        return None
+        yield
+
 
 def cell_at(read, shape, point, params, radius=SMALLEST_RADIUS):
     return Run(prompts.cell_at(Read(read, shape), point, params, radius)).result

@@ -30,6 +30,10 @@ class FixedField:
         yield
         return self.probability[window]
 
+    def height_steps(self, window):
+        return None
+        yield
+
 
 def finish(action, meanwhile=lambda: None):
     """Run an action; its slow part is run here, `meanwhile` before its answer is sent."""

@@ -39,6 +39,9 @@ class Probability(Protocol):
     def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
         """Read the foreground probability (y, x) of a window inside the plane; every yield is a point to stop at."""
 
+    def height_steps(self, window: Window) -> Generator[None, None, FloatArray | None]:
+        """Read the height (y, x) by which cells are told apart, None where that follows from the probability."""
+
 
 @dataclass(frozen=True, eq=False)
 class Cell:
@@ -128,11 +131,12 @@ def cell_at(
         raise ValueError(f"The point ({y}, {x}) lies outside the image of {shape[0]} x {shape[1]} pixels.")
     previous: Cell | None = None
     for window in windows_around(shape, point, max(radius, _reach(params) + 1)):
+        height = yield from field.height_steps(window)
         probability = yield from field.read_steps(window)
         corner = window.start
         local = (point[0] - corner[0], point[1] - corner[1])
         cut = cut_sides(window, shape)
-        mask, threshold, complete = _cell_in(probability, local, params, cut)
+        mask, threshold, complete = _cell_in(probability, height, local, params, cut)
         cell = cell_from_mask(mask, corner, threshold)
         if complete:
             return cell
@@ -168,11 +172,15 @@ def cut_sides(window: Window, shape: tuple[int, int]) -> CutSides:
 
 
 def _cell_in(
-    probability: FloatArray, local: tuple[int, int], params: InstanceParams, cut: CutSides
+    probability: FloatArray,
+    height: FloatArray | None,
+    local: tuple[int, int],
+    params: InstanceParams,
+    cut: CutSides,
 ) -> tuple[BoolArray, float, bool]:
     """Find the cell at a point of a window, its threshold, and whether the plane is sure to give the same."""
     standing = foreground_mask(probability, params, cut)
-    labels = label_instances(probability, standing, params)
+    labels = label_instances(probability, standing, params, height)
     if labels[local]:
         cell = labels == labels[local]
         return cell, params.threshold, _is_complete(probability, standing, cell, params, cut)
@@ -181,7 +189,7 @@ def _cell_in(
     if not clicked >= LEAST_PROBABILITY:
         return labels < 0, params.threshold, not at_rim[local]
     lower = replace(params, threshold=min(params.threshold, SHARE_OF_CLICKED * clicked), minimum_size=0)
-    around = label_instances(probability, foreground_mask(probability, lower, cut), lower)
+    around = label_instances(probability, foreground_mask(probability, lower, cut), lower, height)
     cell = around == around[local]
     complete = not at_rim[local] and not (cell & at_rim).any()
     neighbours = np.unique(labels[cell & (labels > 0)])

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.cells.relief import HEIGHT_REACH
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.inference.decode import foreground_of, height_from
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.predict import Progress, predict_tiles
 from napari_utile.engine.inference.tile_cache import TileCache
@@ -161,6 +162,14 @@ class Field:
     def read_steps(self, window: Window) -> Generator[None, None, Float32]:
         """Read the foreground probability (y, x) of a window; see `outputs_steps`."""
         return foreground_of((yield from self.outputs_steps(window)), self.model.card)
+
+    def height_steps(self, window: Window) -> Generator[None, None, Float32 | None]:
+        """Read the height (y, x) by which cells are told apart, None where that follows from the probability."""
+        if self.model.card.relief != "distances":
+            return None
+        around = window.grown(HEIGHT_REACH).clipped(self.shape)
+        height = height_from((yield from self.outputs_steps(around)), self.model.card)
+        return None if height is None else height[window.relative_to(around)]
 
     def outputs_steps(self, window: Window) -> Generator[None, None, Float32]:
         """Read all outputs (C, y, x) of a window; every yield, before something is computed, is a point to stop at."""

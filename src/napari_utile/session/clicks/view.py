@@ -107,10 +107,11 @@ def instances_in(
     field: Probability, window: Window, params: InstanceParams
 ) -> Generator[None, None, tuple[LabelArray, list[tuple[RatedCell, Window]]]]:
     """Segment a window; returns its labels and [(RatedCell, box)] of the cells that it does not cut."""
+    height = yield from field.height_steps(window)
     probability = yield from field.read_steps(window)
     cut = cut_sides(window, field.shape)
     mask = foreground_mask(probability, params, cut)
-    labels = label_instances(probability, mask, params)
+    labels = label_instances(probability, mask, params, height)
     whole = np.ones(int(labels.max()) + 1, dtype=bool)
     whole[labels[cut.rim(labels.shape)]] = False
     ids, confidence = confidences(labels, probability)
