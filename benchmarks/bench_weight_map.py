@@ -42,7 +42,7 @@ def main() -> None:
         labels = touching_discs(side, round(1000 * (side / 2048) ** 2))
         seconds = best_of(3, lambda labels=labels: weight_map(labels))
         print(
-            f"  {side**2 / 1e6:5.1f} Mpixel  {seconds:6.3f} s  {seconds / (side**2 / 1e6):.3f} s per Mpixel",
+            f"  {side**2 / 1e6:5.1f} Mpixel  {seconds:6.3f} s  {seconds / (side**2 / 1e6):.3f} s per megapixel",
             flush=True,
         )
 

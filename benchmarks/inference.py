@@ -151,7 +151,7 @@ def grow(side: int) -> None:
 
 
 def growth() -> None:
-    print("  pixels      seconds a Mpixel   peak memory beyond input and output")
+    print("  pixels      seconds per megapixel   peak memory beyond input and output")
     for side in (1000, 2000, 4000, 8000):
         words = subprocess.run(
             [sys.executable, __file__, "--grow", str(side)], check=True, capture_output=True, text=True

@@ -131,7 +131,7 @@ def test_pictures_are_no_labels(tmp_path: Path, capsys: pytest.CaptureFixture[st
     write_image(picture, np.full((40, 60), 0.5, np.float32))
     write_labels(truth, cells())
     assert main(["evaluate", str(picture), str(truth)]) == 1
-    assert "p.tif is no label image: it holds the value 0.5" in capsys.readouterr().err
+    assert "p.tif is not a label image: it holds the value 0.5" in capsys.readouterr().err
 
 
 def test_whole_numbers_stored_as_floats_are_labels(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_results_of_segment_are_scored_by_their_labels(
         ["a", "0.750", "0.750"],
         ["b", "0.750", "0.750"],
     ]
-    said = "not looked at: a_mask.tif, a_probability.tif, b_mask.tif and 3 more"
+    said = "ignored: a_mask.tif, a_probability.tif, b_mask.tif and 3 more"
     assert captured.err.splitlines() == [said]
 
 

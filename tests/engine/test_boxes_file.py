@@ -43,9 +43,9 @@ def test_of_a_stack_the_last_two_axes_count_and_other_columns_do_not_matter(tmp_
         ("label,area\n1,5\n", "holds no shapes"),
         (HEADER, "has no box on its image of 20 x 30 pixels"),
         (HEADER + "0,rectangle,0,50,50\n0,rectangle,1,60,60\n", "has no box on its image"),
-        (HEADER + "0,rectangle,0,a,1\n", "no readable table"),
-        (HEADER + "0,rectangle,0,nan,1\n", "no readable table"),
-        (HEADER + "0,rectangle,0\n", "no readable table"),
+        (HEADER + "0,rectangle,0,a,1\n", "not a readable table"),
+        (HEADER + "0,rectangle,0,nan,1\n", "not a readable table"),
+        (HEADER + "0,rectangle,0\n", "not a readable table"),
     ],
 )
 def test_what_holds_no_boxes_is_said_in_one_sentence(tmp_path, text, message):

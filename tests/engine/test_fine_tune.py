@@ -151,7 +151,7 @@ def test_one_painted_cell_is_trained_on_rather_than_held_out() -> None:
 def test_a_model_of_several_classes_is_refused() -> None:
     image, labels = pair(0)
     classes = (*ModelCard("a", "unet", {}).classes, ModelClass("edge", "background"))
-    with pytest.raises(UtileError, match="tells more than cells"):
+    with pytest.raises(UtileError, match="separates more than cells"):
         fine_tune([image], [labels], base(classes=classes, outputs=()), steps=1)
 
 

@@ -88,9 +88,9 @@ def test_missing_truncated_and_foreign_files_are_refused_in_one_sentence(tmp_pat
     broken = tmp_path / "broken.safetensors"
     for cut in (0, 5, 8, 100, len(content) - 1):
         broken.write_bytes(content[:cut])
-        refused(broken, "no readable model file")
+        refused(broken, "not a readable model file")
     broken.write_bytes(b"\x80\x04\x95 this could be a pickle" * 10)
-    refused(broken, "no readable model file")
+    refused(broken, "not a readable model file")
     save_file({"x": torch.zeros(3)}, broken)
     refused(broken, "without a U-Tile card")
 
@@ -99,9 +99,9 @@ def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path):
     lying = tmp_path / "lying.safetensors"
     header = json.dumps({"x": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}}).encode()
     lying.write_bytes(struct.pack("<Q", len(header)) + header)
-    refused(lying, "no readable model file")
+    refused(lying, "not a readable model file")
     lying.write_bytes(struct.pack("<Q", 1 << 60) + header)
-    refused(lying, "no readable model file")
+    refused(lying, "not a readable model file")
 
 
 @pytest.mark.parametrize(

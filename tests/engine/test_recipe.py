@@ -313,7 +313,7 @@ def test_the_command_notices_that_the_label_file_was_changed(results: Path, caps
     labels[0, 0, 0] += 1
     write_labels(results / "film_labels.tif", labels, "TYX")
     assert main(["replay", str(path), "--quiet"]) == 1
-    assert "film_labels.tif is of another run, or was changed" in capsys.readouterr().out
+    assert "film_labels.tif comes from another run, or has changed" in capsys.readouterr().out
 
 
 def test_the_command_fails_in_one_sentence(tmp_path: Path, capsys) -> None:

@@ -114,7 +114,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UtileError, match="other recipe"):
         next(start(dataclasses.replace(FAST, rate=1e-4), checkpoint=checkpoint, resume=True))
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(UtileError, match="no readable checkpoint"):
+    with pytest.raises(UtileError, match="not a readable checkpoint"):
         next(start(checkpoint=checkpoint, resume=True))
 
 

@@ -91,7 +91,7 @@ def test_a_training_of_another_living_process_is_not_offered_but_that_of_a_dead_
 
 
 def test_other_data_cannot_continue_a_training(folder, request_of_two):
-    with pytest.raises(UtileError, match="not the one of that training"):
+    with pytest.raises(UtileError, match="not the one used in that training"):
         unfinished.hold(folder, request_of_two, IDENTITY | {"base": "4"})
     unfinished.hold(folder, request_of_two, IDENTITY)
 

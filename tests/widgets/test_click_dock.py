@@ -279,9 +279,9 @@ def test_an_existing_layer_is_taken_and_its_cells_are_never_overwritten(qtbot):
     ("data", "options", "words"),
     [
         (np.zeros((3, 80, 110), int), {}, "3 axes"),
-        (np.zeros((80, 110), int), {"scale": (2, 2)}, "another grid"),
-        (np.zeros((80, 110), int), {"translate": (0.5, 0)}, "another grid"),
-        (np.zeros((80, 110), int), {"rotate": 90}, "another grid"),
+        (np.zeros((80, 110), int), {"scale": (2, 2)}, "a different grid"),
+        (np.zeros((80, 110), int), {"translate": (0.5, 0)}, "a different grid"),
+        (np.zeros((80, 110), int), {"rotate": 90}, "a different grid"),
         (np.zeros((9, 9), int), {"translate": (200, 0)}, "does not reach"),
         ([np.zeros((80, 110), int), np.zeros((40, 55), int)], {"multiscale": True}, "multiscale"),
     ],
@@ -377,7 +377,7 @@ def test_a_full_label_layer_says_so(qtbot):
     mine[0, 0] = 255
     clicker.form.target.set_layer(clicker.viewer.add_labels(mine.copy()))
     clicker.on().click(CELLS[0])
-    assert "no label left" in clicker.status
+    assert "no free label" in clicker.status
     assert np.array_equal(clicker.labels.data, mine)
 
 

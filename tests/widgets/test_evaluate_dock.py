@@ -211,7 +211,7 @@ def test_an_empty_viewer_says_what_to_open(qtbot: Any) -> None:
     dock = EvaluateDock(ViewerModel())
     qtbot.addWidget(dock)
     dock.run()
-    assert dock.form.status.text().startswith("Open a labels layer to judge")
+    assert dock.form.status.text().startswith("Open the labels to evaluate")
 
 
 def test_the_sweep_offers_its_best_to_the_segment_dock(dock: EvaluateDock, viewer: ViewerModel) -> None:

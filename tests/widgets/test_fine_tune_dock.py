@@ -151,7 +151,7 @@ def test_a_model_that_is_not_better_is_kept_only_on_purpose(dock, qtbot, annotat
     dock.run()
     finish(qtbot, dock)
     assert "not better" in dock.form.verdict.text()
-    assert dock.form.keep.text() == "Keep all the same"
+    assert dock.form.keep.text() == "Keep anyway"
 
 
 def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
@@ -180,7 +180,7 @@ def test_a_paused_training_stands_still_and_goes_on(dock, qtbot, annotated):
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
     dock.form.pause.click()
-    assert dock.form.pause.text() == "Go on"
+    assert dock.form.pause.text() == "Resume"
     qtbot.wait(1500)  # the step under way ends first
     before = len(dock.form.plot.losses)
     qtbot.wait(200)
@@ -276,7 +276,7 @@ def test_only_the_very_image_goes_on_with_its_training(dock_again, qtbot, cells)
     viewer.add_image(cells.image[::-1], name="cells")
     panel.go_on.click()
     finish(qtbot, dock_again)
-    assert "not the one of that training" in dock_again.form.status.text()
+    assert "not the one used in that training" in dock_again.form.status.text()
     qtbot.waitUntil(lambda: not panel.isHidden(), timeout=WAIT)
     assert unfinished()
 

@@ -331,7 +331,7 @@ def test_a_fix_that_needs_an_id_the_labels_cannot_hold_is_refused(viewer, make_d
     dock.form.tabs.setCurrentWidget(dock.form.check)
     qtbot.waitUntil(lambda: bool(dock.form.check.findings), timeout=10000)
     dock.form.check.fix_all.click()
-    assert "no id left" in dock.form.status.text()
+    assert "no free id" in dock.form.status.text()
     np.testing.assert_array_equal(layer.data, labels)
 
 

@@ -26,9 +26,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command."""
     parser = subparsers.add_parser(
         "click",
-        help="make the cells of markers that were set with clicks",
-        description="Make the cells of an image that markers ask for, as 'Apply markers again' in the Click dock "
-        "does. Save the layer of markers in napari as a CSV file.",
+        help="compute the cells of saved markers",
+        description=(
+            "Compute the cells that saved markers ask for, as 'Apply markers again' in the Click "
+            "dock does. Save the layer of markers in napari as a CSV file."
+        ),
     )
     parser.add_argument("image", metavar="IMAGE", help="the image (TIFF, PNG, OME-Zarr)")
     parser.add_argument("--points", type=Path, required=True, metavar="CSV", help="the saved markers")

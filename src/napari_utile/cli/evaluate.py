@@ -26,8 +26,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "evaluate",
         help="score label images against a reference",
         description="Score label images against their references, as files or as folders whose files are paired by "
-        "name (endings such as _labels and _masks do not matter; masks, probabilities and images beside them are not "
-        "looked at). Every plane of a stack is scored by itself. The "
+        "name (endings such as _labels and _masks do not matter; masks, probabilities and images "
+        "beside them are ignored). Every plane of a stack is scored by itself. The "
         "exit status is 1 where a file failed, a reference has no prediction, or a --minimum is not reached.",
     )
     parser.add_argument("prediction", metavar="PRED", help="label image, folder or pattern to be scored")
@@ -43,7 +43,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=[],
         type=_minimum,
         metavar="NAME=VALUE",
-        help="fail unless this mean score is at least VALUE (an error: at most), for example ap50=0.8; may be repeated",
+        help=(
+            "fail unless this mean score is at least VALUE (an error: at most), for example "
+            "ap50=0.8; may be repeated"
+        ),
     )
     parser.set_defaults(run=run)
 
@@ -54,7 +57,7 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
         "--ignore",
         type=Path,
         metavar="MASK",
-        help="image, folder or pattern; pixels above 0 are not looked at",
+        help="image, folder or pattern; pixels above 0 are ignored",
     )
     parser.add_argument(
         "--iou",
@@ -110,7 +113,7 @@ def score_pairs(
     names: list[str] = []
     scores: list[dict[str, float]] = []
     batch = Batch()
-    say_left_out("not looked at", pairing.ignored)
+    say_left_out("ignored", pairing.ignored)
     for path in pairing.second_alone:
         batch.fail(path, "there is no prediction for this reference")
     for path in pairing.first_alone:

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         ignored = pairing.ignored
         for path in pairing.first_alone:
             batch.fail(path, "there is no image of this name")
-    say_left_out("not looked at", ignored)
+    say_left_out("ignored", ignored)
     check_table(arguments.output, identities(path for pair in files for path in pair if path))
     tables = []
     measured = 0

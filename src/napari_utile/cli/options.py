@@ -96,7 +96,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 0,2") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0,2") from error
 
 
 def given(arguments: argparse.Namespace, cls: type) -> dict[str, Any]:

@@ -17,8 +17,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command."""
     parser = subparsers.add_parser(
         "replay",
-        help="make a result again from its recipe, and compare",
-        description="Make a result again from its recipe (NAME_recipe.json beside the labels) and say whether "
+        help="reproduce a result from its recipe, and compare",
+        description="Reproduce a result from its recipe (NAME_recipe.json beside the labels) and say whether "
         "it is identical, or where it first differs. The exit status is 0 when the labels are identical.",
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe, a JSON file")

@@ -46,7 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--probability", action="store_true", help="also write the cell probability")
     parser.add_argument("--mask", action="store_true", help="also write the mask")
     parser.add_argument("--measurements", action="store_true", help="also write a table of the cells (CSV)")
-    parser.add_argument("--estimate", action="store_true", help="only say what it will cost")
+    parser.add_argument("--estimate", action="store_true", help="only estimate time and memory")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
         "--region", type=_region, metavar="Y0:Y1,X0:X1", help="only these rows and columns, without Y1 and X1"

@@ -79,7 +79,7 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL.safetensors")
     parser.add_argument(
-        "--validation-images", metavar="DIR", help="judge by these images instead of held-out tiles"
+        "--validation-images", metavar="DIR", help="validate on these images instead of held-out tiles"
     )
     parser.add_argument("--validation-labels", metavar="DIR", help="their labels")
     parser.add_argument(
@@ -92,7 +92,7 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
         "--background",
         type=whole_number,
         metavar="LABEL",
-        help="with sparse: the label painted upon background",
+        help="with sparse: the label that marks background",
     )
     parser.add_argument(
         "--boxes",
@@ -188,7 +188,7 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
     pairing = pair_files(images, labels, first_is="image")
     for path in pairing.first_alone:
         print(f"{path}: there are no labels of this name; left out", file=sys.stderr)
-    say_left_out("not looked at", pairing.ignored)
+    say_left_out("ignored", pairing.ignored)
     for path in pairing.second_alone:
         print(f"{path}: there is no image of this name; left out", file=sys.stderr)
     if not pairing.pairs:

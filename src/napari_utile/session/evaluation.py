@@ -110,7 +110,7 @@ class PlaneResult:
 class EvaluationResult:
     """Scores of each prediction, and the mistakes of the first one, worst first.
 
-    `differences` holds, for each prediction but the first, the name of a score -> the difference to the
+    `differences` holds, for each prediction but the first, the name of a score -> the difference from the
     first, and what was resampled (see `difference_between`).
     """
 

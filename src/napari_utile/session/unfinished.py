@@ -99,7 +99,7 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
         header, _ = _read(path)
         if header["identity"] != json.loads(json.dumps(identity)):
             raise UtileError(
-                "The image on screen, or the model it started from, is not the one of that training."
+                "The image on screen, or the model it started from, is not the one used in that training."
             )
         started = header["started"]
     _held.add(folder)

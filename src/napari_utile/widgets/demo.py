@@ -146,7 +146,7 @@ def write_results(result: "SegmentResult", output: Path) -> list[Path]:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UtileError(f"Cannot make the folder {output}: {error.strerror or error}.") from error
+        raise UtileError(f"Cannot create the folder {output}: {error.strerror or error}.") from error
     stem = plane.name.replace(" ", "_")
     labels, table, figure = (
         output / f"{stem}_{kind}" for kind in ("labels.tif", "measurements.csv", "figure.png")

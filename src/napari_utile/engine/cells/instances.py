@@ -78,8 +78,10 @@ class InstanceParams:
             1.0,
             step=0.01,
             label="Split touching cells",
-            help="Cells that hang together are cut where the neck is narrower than this share of the smaller "
-            "cell; 0 never cuts, higher cuts more.",
+            help=(
+                "Cells that touch are split where the neck between them is narrower than this share"
+                " of the smaller cell; 0 never splits, higher values split more."
+            ),
         ),
     ] = 0.7
     grow: Annotated[

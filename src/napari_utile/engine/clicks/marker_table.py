@@ -30,7 +30,7 @@ def markers_of_table(positions: npt.NDArray[Any], columns: Mapping[str, Any]) ->
     """
     missing = [name for name in _COLUMNS if name not in columns]
     if missing:
-        raise ValueError(f"These points are no markers: they have no column {', '.join(missing)}.")
+        raise ValueError(f"These points are not markers: they have no column {', '.join(missing)}.")
     thresholds = columns.get("threshold", np.full(len(positions), np.nan))
     rows = zip(positions, *(columns[name] for name in _COLUMNS), thresholds, strict=True)
     return [

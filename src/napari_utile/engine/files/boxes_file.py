@@ -96,7 +96,7 @@ def read_boxes(path: str | Path, shape: tuple[int, int]) -> list[Box]:
     except OSError as error:
         raise UtileError(f"Cannot read {path}: {error.strerror or error}.") from error
     except (ValueError, TypeError, csv.Error) as error:
-        raise UtileError(f"{path.name} is no readable table of shapes ({error}).") from error
+        raise UtileError(f"{path.name} is not a readable table of shapes ({error}).") from error
     height, width = shape
     boxes = []
     for points in corners.values():

@@ -179,12 +179,12 @@ def whole_numbers(array: NDArray[Any], name: str) -> NDArray[np.integer]:
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.floor(array))
         if not whole.all():
-            raise UtileError(f"{name} is no label image: it holds the value {array[~whole].flat[0]}.")
+            raise UtileError(f"{name} is not a label image: it holds the value {array[~whole].flat[0]}.")
         array = array.astype(np.int64)
     if array.dtype == bool:
         return array.view(np.uint8)
     if array.dtype.kind == "i" and array.size and array.min() < 0:
-        raise UtileError(f"{name} is no label image: it holds the value {array.min()}.")
+        raise UtileError(f"{name} is not a label image: it holds the value {array.min()}.")
     return array
 
 

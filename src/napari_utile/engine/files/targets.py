@@ -87,7 +87,7 @@ def check_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UtileError(f"Cannot make the folder {folder}: {error.strerror or error}.") from error
+        raise UtileError(f"Cannot create the folder {folder}: {error.strerror or error}.") from error
     check_writable(folder)
 
 

@@ -152,7 +152,7 @@ def halve(plan: TilePlan, network: Network, tile: Tile, number_bytes: int = 4) -
     halves = tuple(geometry.output_at_least(-(-(n - 2 * geometry.halo) // 2)) for n in tile.outer.shape)
     if halves == plan.output:
         raise MemoryError(
-            "The memory does not hold even the smallest tile of this model; close other programs."
+            "There is not enough memory for even the smallest tile of this model; close other programs."
         )
     return _laid_out(plan.shape, network, tile.inner, (halves[0], halves[1]), number_bytes, on_lattice=False)
 

@@ -300,7 +300,7 @@ def read_card(path: Path) -> ModelCard:
         with safe_open(path, framework="np") as file:
             header = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise UtileError(f"{path.name} is no readable model file ({error}).") from error
+        raise UtileError(f"{path.name} is not a readable model file ({error}).") from error
     if CARD_KEY not in header:
         raise UtileError(
             f"{path.name} is a safetensors file without a U-Tile card: choose a model made by U-Tile."

@@ -60,7 +60,7 @@ def load_model(name: str | Path = "nuclei") -> Model:
     try:
         weights = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise UtileError(f"{path.name} is no readable model file ({error}).") from error
+        raise UtileError(f"{path.name} is not a readable model file ({error}).") from error
     _check_weights(network, weights, card, path)
     weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
     network.load_state_dict(weights, assign=True)

@@ -232,9 +232,11 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     except OSError as error:
         raise UtileError(f"Cannot read {path}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise UtileError(f"{path.name} is no recipe: it is not JSON.") from error
+        raise UtileError(f"{path.name} is not a recipe: it is not JSON.") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise UtileError(f"{path.name} is no recipe of this version (its format is not {FORMAT!r}).")
+        raise UtileError(
+            f"{path.name} is not a recipe that this version reads (its format is not {FORMAT!r})."
+        )
     try:
         return Recipe(
             source=str(values["source"]),
@@ -248,7 +250,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UtileError(f"{path.name} is no usable recipe: {_reason(error)}.") from error
+        raise UtileError(f"{path.name} is not a usable recipe: {_reason(error)}.") from error
 
 
 def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:

@@ -1,4 +1,4 @@
-"""Make a result again from its recipe, and say where the two first differ."""
+"""Reproduce a result from its recipe, and say where the two first differ."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -228,7 +228,7 @@ def stored_difference(recipe: Recipe, recipe_path: Path) -> str | None:
         return f"{labels.name} is not the file that this recipe is about."
     for plane, record in zip(planes, recipe.planes, strict=True):
         if sha256_of(plane.astype(np.int32)) != record.labels:
-            return f"{labels.name} is of another run, or was changed since the recipe was written."
+            return f"{labels.name} comes from another run, or has changed since the recipe was written."
     return None
 
 

@@ -64,7 +64,7 @@ class EvaluationReport:
     scores
         Mean scores of each prediction by name.
     differences
-        For each prediction but the first: score -> difference to the first, and what was resampled.
+        For each prediction but the first: score -> difference from the first, and what was resampled.
     kinds
         Value in the pictures -> (word, colour, how many cells).
     errors
@@ -119,7 +119,7 @@ class EvaluationReport:
 
     def _scores(self) -> str:
         header = "<tr><th>Score</th>" + "".join(
-            f"<th>{html.escape(name)}</th>" + ("<th>difference to the first</th>" if which else "")
+            f"<th>{html.escape(name)}</th>" + ("<th>difference from the first</th>" if which else "")
             for which, name in enumerate(self.names)
         )
         rows = [header + "<th></th></tr>"]

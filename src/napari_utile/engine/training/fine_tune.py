@@ -119,7 +119,7 @@ class FineTuning:
     ) -> None:
         if base.card.output_channels != 2 or base.card.foreground != (1,):
             raise UtileError(
-                f"{base.card.name} tells more than cells from background: it cannot be trained further."
+                f"{base.card.name} separates more than cells and background: it cannot be fine-tuned."
             )
         if typical_diameter(images) is None:
             raise UtileError("The labels contain no cells: there is nothing to learn from.")

@@ -42,7 +42,9 @@ class FineTuneParams:
     channels: Annotated[
         tuple[int, ...] | None, Bounds(label="Channels", help="Image channels to read, counted from 0.")
     ] = None
-    seed: Annotated[int, Bounds(0, 2**31 - 1, label="Seed", help="Decides all random choices.")] = 0
+    seed: Annotated[
+        int, Bounds(0, 2**31 - 1, label="Seed", help="The same seed makes the same random choices.")
+    ] = 0
     device: Device = "auto"
     precision: Precision = "auto"
 

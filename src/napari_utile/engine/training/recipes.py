@@ -42,7 +42,7 @@ class TrainingRecipe:
         float, Bounds(0, 0.9999, label="Momentum", help="Of SGD; the first moment of Adam is 0.9.")
     ] = 0.9
     weight_decay: Annotated[
-        float, Bounds(0, 1, label="Weight decay", help="Pull of the weights towards 0.")
+        float, Bounds(0, 1, label="Weight decay", help="How strongly weights are pulled towards 0.")
     ] = 1e-4
     warm_up: Annotated[
         int,
@@ -76,7 +76,7 @@ class TrainingRecipe:
     focus: Annotated[
         float,
         Bounds(
-            0, 1, step=0.1, label="Focus", help="Share of samples placed upon a random object, however rare."
+            0, 1, step=0.1, label="Focus", help="Share of samples placed on a random object, however rare."
         ),
     ] = 0.3
     density: Annotated[

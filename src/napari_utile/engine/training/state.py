@@ -115,7 +115,7 @@ def steps_of(path: Path) -> int:
         with safe_open(path, framework="pt") as file:
             return int(json.loads((file.metadata() or {})[KEY])["progress"]["step"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UtileError(f"{path.name} is no readable checkpoint ({error}).") from error
+        raise UtileError(f"{path.name} is not a readable checkpoint ({error}).") from error
 
 
 def read_checkpoint(
@@ -133,7 +133,7 @@ def read_checkpoint(
             header = json.loads((file.metadata() or {})[KEY])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UtileError(f"{path.name} is no readable checkpoint ({error}).") from error
+        raise UtileError(f"{path.name} is not a readable checkpoint ({error}).") from error
     wanted = json.loads(json.dumps(dict(identity)))
     if different := sorted(key for key in wanted if header["identity"].get(key) != wanted[key]):
         raise UtileError(

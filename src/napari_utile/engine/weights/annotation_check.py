@@ -19,7 +19,7 @@ class AnnotationCheckParams:
 
     speck_size: Annotated[
         int,
-        Bounds(0, 1000, 1, "px²", "Specks up to", help="Pieces of at most so many pixels count as specks."),
+        Bounds(0, 1000, 1, "px²", "Specks up to", help="Pieces of at most this many pixels count as specks."),
     ] = 8
 
     def __post_init__(self) -> None:

@@ -50,7 +50,7 @@ class WeightMapParams:
             1,
             1e6,
             1,
-            help="Never weight a class more, so that a lonely cell does not drown all else.",
+            help="Largest weight of a class, so that a single cell does not drown out everything else.",
             advanced=True,
         ),
     ] = 10.0

@@ -303,7 +303,9 @@ class Clicks:
         edit = self.labels.changed(joined_edits(edits))
         self.next_label = max(self.next_label, max(labels) + 1)
         changed = tuple(sorted(labels))
-        return Outcome(f"{len(cells)} cells made anew.{note}", edit if len(edit) else None, cells=changed)
+        return Outcome(
+            f"{len(cells)} cells computed again.{note}", edit if len(edit) else None, cells=changed
+        )
 
     def _new_label(self) -> int:
         label = self.next_label
@@ -356,4 +358,4 @@ def nothing(message: str) -> Action:
 
 
 def _gone(label: int) -> Outcome:
-    return Outcome(f"Cell {label} changed meanwhile; click again.")
+    return Outcome(f"Cell {label} has changed since; click again.")

@@ -234,14 +234,14 @@ def label_plane_on(labels: "napari.layers.Labels", source: "napari.layers.Layer"
     offset = np.round(on_image[0])
     if np.abs(on_image - offset - ends).max() > _TOLERANCE:
         raise ValueError(
-            f"{name} has another grid than the image (size, place or direction of its pixels); "
+            f"{name} has a different grid from the image (size, place or direction of its pixels); "
             "choose another layer, or a new one."
         )
     index: list[int | slice] = []
     for axis, entry, start, size in zip(axes, place.result.index, offset, sizes, strict=True):
         first, last = (0, place.shape[axis]) if isinstance(entry, slice) else (entry, entry + 1)
         if start + size <= first or start >= last:
-            raise ValueError(f"{name} does not reach what is shown of the image; choose a new layer.")
+            raise ValueError(f"{name} does not cover what is shown of the image; choose a new layer.")
         index.append(entry if isinstance(entry, slice) else entry - int(start))
     shown = [number for number, entry in enumerate(index) if isinstance(entry, slice)]
     corner = int(offset[shown[0]]), int(offset[shown[1]])

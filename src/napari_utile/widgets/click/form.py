@@ -42,7 +42,7 @@ GESTURES = (
         "Split a cell: its first click stays in one part, this click in the other.",
     ),
     ("merge", "Merge", "drag across", "Drag from one cell into another; they become one."),
-    ("background", "Not cell", "right click", "Say that this part of a cell is background."),
+    ("background", "Background", "right click", "Mark this part of a cell as background."),
     ("remove", "Remove", "Ctrl+click", "Remove a cell's label."),
 )
 _NO_IMAGE = (
@@ -78,18 +78,22 @@ class ClickForm(QWidget):
         self.toggle.setCheckable(True)
         self.toggle.setMinimumHeight(34)
         self.toggle.setObjectName("toggle")
-        self.toggle.setToolTip("While this is on, moving over the image outlines cells and clicks take them.")
+        self.toggle.setToolTip(
+            "While this is on, the cell under the mouse is outlined and a click labels it."
+        )
         self.source = SourcePicker(viewer)
         self.model = ModelPicker(session)
         self.target = LayerCombo(viewer, ("Labels",), none_text="New layer", accept=_is_target)
-        self.target.setToolTip("Where the cells go. Other cells in it are never overwritten.")
+        self.target.setToolTip(
+            "The layer that new cells are written to. Other cells in it are never overwritten."
+        )
         self.gestures = QButtonGroup(self)
         self.smaller, self.larger = _button("Smaller"), _button("Larger")
         self.smaller.setToolTip("Shrink the selected cell along the probability (Shift+wheel down).")
         self.larger.setToolTip("Grow the selected cell along the probability (Shift+wheel up).")
         self.undo, self.redo = _button("Undo"), _button("Redo")
-        self.undo.setToolTip("One step back, as Ctrl+Z in the label layer; clicks and painting alike.")
-        self.redo.setToolTip("One step forward again, as Ctrl+Shift+Z in the label layer.")
+        self.undo.setToolTip("Undo one step, clicks and painting alike, as Ctrl+Z does in the label layer.")
+        self.redo.setToolTip("Redo one step, as Ctrl+Shift+Z does in the label layer.")
         self.accept = _button("Accept all in view")
         self.accept.setToolTip("Label every cell in view that the model is this sure of; one step to undo.")
         self.confidence = NumberBox()
@@ -103,11 +107,11 @@ class ClickForm(QWidget):
         self.unsure.setToolTip("Go through the labelled cells, the least certain first. Key: U.")
         self.apply_again = _button("Apply markers again")
         self.apply_again.setToolTip(
-            "Make all clicked cells anew from their markers: after moving a marker, or with another model."
+            "Compute all clicked cells again from their markers, for example after moving one or with another model."
         )
         self.copy_command = _button("Copy command")
         self.copy_command.setToolTip(
-            "Copy the command line that makes the cells of the saved markers, without a window."
+            "Copy the command line that makes the cells of the saved markers without a window."
         )
         self.instances = Form(
             InstanceParams(), ("threshold", "split", "minimum_size"), slide={"minimum_size": (0, 500)}
@@ -129,7 +133,7 @@ class ClickForm(QWidget):
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow("Model", self.model)
-        top.addRow("Cells go to", self.target)
+        top.addRow("Output layer", self.target)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)

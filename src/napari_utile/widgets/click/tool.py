@@ -185,7 +185,7 @@ class ClickTool(QObject):
         outcome: Outcome = yield from action(clicks)
         if clicks.next_label - 1 > np.iinfo(aim.labels.data.dtype).max:
             raise ValueError(
-                f"{aim.labels.name} ({aim.labels.data.dtype}) has no label left; use a new layer."
+                f"{aim.labels.name} ({aim.labels.data.dtype}) has no free label; use a new layer."
             )
         target.next_label = clicks.next_label
         return outcome

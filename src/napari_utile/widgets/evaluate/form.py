@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EvaluateForm"]
 
-_HOW_TO = "Choose the labels to judge and the labels that are right, then press Evaluate."
+_HOW_TO = "Choose the labels to evaluate and the reference labels, then press Evaluate."
 
 
 class EvaluateForm(QWidget):
@@ -57,11 +57,11 @@ class EvaluateForm(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.prediction = LayerCombo(viewer, ("Labels",), empty_text="no labels open", accept=_is_judged)
-        self.prediction.setToolTip("The labels to be judged.")
+        self.prediction.setToolTip("The labels to evaluate.")
         self.truth = LayerCombo(viewer, ("Labels",), empty_text="no labels open", accept=_is_judged)
         self.ignore = LayerCombo(viewer, ("Labels", "Shapes"), none_text="nothing", accept=_is_judged)
         self.others = LayerChecklist(viewer, self._is_other)
-        self.others.setToolTip("Further predictions, shown beside the first with their difference to it.")
+        self.others.setToolTip("Further predictions, shown beside the first with their difference from it.")
         self.every_plane = QCheckBox("All planes of the stack")
         self.every_plane.setToolTip(
             "Score every plane and show the mean, instead of the plane on screen only."
@@ -101,7 +101,7 @@ class EvaluateForm(QWidget):
         """
         prediction, truth = self.prediction.layer, self.truth.layer
         if prediction is None or truth is None:
-            raise ValueError("Open a labels layer to judge and one with the reference first.")
+            raise ValueError("Open the labels to evaluate and the reference labels first.")
         if prediction is truth:
             raise ValueError("Prediction and reference are the same layer; choose two different ones.")
         return ComparedLayers((prediction, *self.others.layers), truth, self.ignore.layer)
@@ -133,9 +133,9 @@ class EvaluateForm(QWidget):
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow("Prediction", self.prediction)
         top.addRow("Reference", self.truth)
-        self.truth.setToolTip("The labels that are right.")
+        self.truth.setToolTip("The reference: labels that are known to be correct.")
         top.addRow("Ignore", self.ignore)
-        self.ignore.setToolTip("Pixels that are not looked at: labels above 0, or inside shapes.")
+        self.ignore.setToolTip("Pixels to ignore: labels above 0, or inside shapes.")
         compare = QCollapsible("Compare with other predictions")
         compare.setObjectName("compare")
         compare.setDuration(0)

@@ -56,7 +56,9 @@ class PrecisionPlot(_Plot):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("IoU", "average precision", parent)
         self.setXRange(IOU_THRESHOLDS[0], IOU_THRESHOLDS[-1])
-        self.setToolTip("Share of cells that are right, from a lenient to a strict demand on their overlap.")
+        self.setToolTip(
+            "Share of cells that are correct, from a lenient to a strict demand on their overlap."
+        )
 
     def show_result(self, result: EvaluationResult) -> None:
         """Draw a curve for each prediction."""

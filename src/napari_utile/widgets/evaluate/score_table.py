@@ -15,7 +15,7 @@ _NAMES, _NARROWEST = 125, 44
 
 
 class ScoreTable(QTableWidget):
-    """One row a score, one column a prediction, and behind all but the first their difference to the first."""
+    """One row a score, one column a prediction, and behind all but the first their difference from the first."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class ScoreTable(QTableWidget):
         for column, text in enumerate(headers):
             item = self.horizontalHeaderItem(column)
             if item is not None:
-                item.setToolTip(f"Difference to {names[0]}" if column > 2 and column % 2 else text)
+                item.setToolTip(f"Difference from {names[0]}" if column > 2 and column % 2 else text)
         groups = list(dict.fromkeys(score.group for score in GLOSSARY.values()))
         self.clearSpans()
         self.setRowCount(len(GLOSSARY) + len(groups))
@@ -106,7 +106,7 @@ def _difference(score: Score, change: float, difference: Difference, over: str) 
     text = f"{change:+.{digits}f}"
     if difference.low != difference.low:
         return _number(
-            text, "One plane is too little to say how certain this is; only SEG is compared by cell."
+            text, "One plane is not enough to say how certain this is; only SEG is compared by cell."
         )
     interval = f"{difference.low:+.{digits}f} to {difference.high:+.{digits}f}"
     sure = "The interval leaves out 0." if difference.is_clear else "It may well be chance."

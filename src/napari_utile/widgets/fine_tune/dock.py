@@ -152,7 +152,7 @@ class FineTuneDock(NarrowDock):
             self._job.resume()
         else:
             self._job.pause()
-        self.form.pause.setText("Go on" if self._job.paused else "Pause")
+        self.form.pause.setText("Resume" if self._job.paused else "Pause")
 
     def _show_progress(self, progress: Trained | Prediction) -> None:
         if isinstance(progress, Prediction):

@@ -38,10 +38,10 @@ DENSE, BOXES, SPARSE = "dense", "boxes", "sparse"
 _FEW = 10
 _STARTS = (
     ("The model above", ""),
-    ("Nothing: a new U-Net", "unet"),
-    ("Nothing: a new FCN-32s", "fcn32s"),
-    ("Nothing: a new FCN-16s", "fcn16s"),
-    ("Nothing: a new FCN-8s", "fcn8s"),
+    ("From scratch: a new U-Net", "unet"),
+    ("From scratch: a new FCN-32s", "fcn32s"),
+    ("From scratch: a new FCN-16s", "fcn16s"),
+    ("From scratch: a new FCN-8s", "fcn8s"),
 )
 
 
@@ -57,7 +57,7 @@ class FineTuneForm(QWidget):
         for text, family in _STARTS:
             self.start.addItem(text, family)
         self.start.setToolTip(
-            "Starting from a model needs minutes and a few cells; from nothing, hours and many."
+            "Starting from a model takes minutes and a few cells; starting from scratch takes hours and many."
         )
         self.unfinished = UnfinishedPanel(viewer)
         self.pairs = PairList(viewer)
@@ -77,10 +77,10 @@ class FineTuneForm(QWidget):
             "Add one training sample as layers: augmented image, labels, weights and the frame of the valid output."
         )
         self.run_bar = RunBar("Fine-tune", "Train the model on the painted cells.")
-        self.run_bar.cancel_button.setToolTip("Stop and forget what was learnt.")
+        self.run_bar.cancel_button.setToolTip("Stop and discard what was learnt.")
         self.pause = QPushButton("Pause")
         self.stop = QPushButton("Stop and keep the best")
-        self.stop.setToolTip("End the training now and look at the best model so far.")
+        self.stop.setToolTip("End the training now and review the best model so far.")
         self.copy_command = QPushButton("Copy command")
         self.copy_command.setToolTip("Copy the command line that trains in the same way, on files.")
         self.plot = TrainingPlot()
@@ -95,17 +95,17 @@ class FineTuneForm(QWidget):
 
     def _make_annotation(self, viewer: "napari.viewer.Viewer") -> None:
         self.complete = narrow(QComboBox())
-        self.complete.addItem("Everywhere", DENSE)
+        self.complete.addItem("Fully annotated", DENSE)
         self.complete.addItem("Inside drawn boxes", BOXES)
         self.complete.addItem("Only what I painted", SPARSE)
         self.complete.setToolTip(
-            "Everywhere: all cells of the image are painted.\nInside drawn boxes: all cells inside the boxes of a "
+            "Fully annotated: all cells of the image are painted.\nInside drawn boxes: all cells inside the boxes of a "
             "Shapes layer are.\nOnly what I painted: some cells, and some background with a label of its own."
         )
         self.boxes = LayerCombo(viewer, ("Shapes",), empty_text="no shapes yet")
         self.background = WholeNumberBox()
         self.background.setRange(1, 2**31 - 1)
-        self.background.setToolTip("The label with which you painted some background.")
+        self.background.setToolTip("The label you used to paint some background.")
         self.complete.currentIndexChanged.connect(self._annotation_chosen)
 
     def _make_result(self) -> None:
@@ -114,7 +114,7 @@ class FineTuneForm(QWidget):
         self.name.setToolTip("Name under which the model appears in all docks.")
         self.keep = QPushButton("Keep")
         self.discard = QPushButton("Discard")
-        self.compare = QPushButton("Look at before and after")
+        self.compare = QPushButton("Compare before and after")
         self.result = QWidget()
         rows = QVBoxLayout(self.result)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -136,7 +136,7 @@ class FineTuneForm(QWidget):
         top.addRow("Start from", self.start)
         where = QFormLayout()
         where.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        where.addRow("All painted", self.complete)
+        where.addRow("Annotation", self.complete)
         self._boxes_label, self._background_label = QLabel("Boxes"), QLabel("Background")
         where.addRow(self._boxes_label, self.boxes)
         where.addRow(self._background_label, self.background)
@@ -198,7 +198,7 @@ class FineTuneForm(QWidget):
         """Say whether the model became better, and let the user decide."""
         self.verdict.setText(verdict_of(result))
         better = result.tuned.improved
-        self.keep.setText("Keep" if better is not False else "Keep all the same")
+        self.keep.setText("Keep" if better is not False else "Keep anyway")
         self.compare.setVisible(bool(result.comparisons))
         self.result.show()
 
@@ -216,11 +216,11 @@ def verdict_of(result: FineTuneResult) -> str:
     """
     tuned = result.tuned
     if tuned.before is None or tuned.after is None:
-        return "Nothing was held out, so nobody can tell whether the model is better. Look at it before you keep it."
+        return "Nothing was held out, so there is no telling whether the model is better. Check it before you keep it."
     cells = "1 cell" if tuned.after.objects == 1 else f"{tuned.after.objects} cells"
-    few = " That is few: paint more to be sure." if tuned.after.objects < _FEW else ""
+    few = " That is not many: paint more to be sure." if tuned.after.objects < _FEW else ""
     numbers = (
-        f"Cells found right (AP at IoU 0.5): {tuned.before.ap50:.2f} before, {tuned.after.ap50:.2f} after. "
+        f"Cells found correctly (AP at IoU 0.5): {tuned.before.ap50:.2f} before, {tuned.after.ap50:.2f} after. "
         f"Overlap: {tuned.before.overlap:.2f} before, {tuned.after.overlap:.2f} after. "
         f"Judged on {cells} never trained on.{few}"
     )

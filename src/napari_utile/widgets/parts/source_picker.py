@@ -69,7 +69,7 @@ class SourcePicker(QWidget):
         self.axis = narrow(QComboBox())
         self.axis.setToolTip(
             "Which slider of this image goes through its channels, if one does. "
-            "Otherwise every position of the sliders is an image of its own."
+            "Otherwise every position of the sliders is a separate image."
         )
         self._axis_label = QLabel("Channels along")
         self._channel_boxes: list[tuple[QLabel, QComboBox]] = []

@@ -186,7 +186,9 @@ class SegmentForm(QWidget):
     def show_result(self, result: SegmentResult | None) -> None:
         """Say how many cells there are and how large; None says that there is nothing to adjust yet."""
         if result is None:
-            self.summary.setText("Press Segment; then these work at once, without computing again.")
+            self.summary.setText(
+                "Press Segment first; changes here then show at once, without running the network again."
+            )
         else:
             self.summary.setText(summary_of(result))
         self.show_table.setEnabled(result is not None and result.count > 0)

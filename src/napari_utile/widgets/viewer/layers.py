@@ -141,7 +141,7 @@ def place_of(
     if len(shown) < 2:
         shown = [axis for axis in range(ndim) if axis != channel_axis][-2:]
     if len(shown) < 2:
-        raise ValueError(f"{layer.name} has no two axes left beside its channel axis.")
+        raise ValueError(f"{layer.name} has fewer than two axes besides its channel axis.")
     first, second = sorted(shown[-2:])
     if channel_axis in (first, second):
         raise ValueError(f"Axis {channel_axis} of {layer.name} is on screen, so it cannot hold channels.")

@@ -237,7 +237,7 @@ class WeightMapDock(NarrowDock):
             largest = max(int(finding.values.max()) for finding in findings)
             dtype = np.dtype(layer.dtype)
             if dtype.kind in "iu" and largest > np.iinfo(dtype).max:
-                raise ValueError(f"{layer.name} holds {dtype} labels and has no id left for another cell.")
+                raise ValueError(f"{layer.name} holds {dtype} labels and has no free id for another cell.")
             with layer.block_history():
                 for finding in findings:
                     indices = watched.indices(finding.rows, finding.columns)

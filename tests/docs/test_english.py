@@ -1,0 +1,81 @@
+"""Words on screen, in errors and in docs are those that a native scientist would write."""
+
+import ast
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+SOURCES = sorted((TOP / "src/napari_utile").rglob("*.py"))
+PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("*/*.md"), *TOP.glob("src/napari_utile/models/*.md")])
+
+WOODEN = {
+    r"(?<!there )(?<!here )\b(is|are) no (?!longer|more|telling)[a-z]": "is not a ...",
+    r"memory (is not enough|does not (hold|suffice))": "not enough memory",
+    r"\b(go|goes|going|went) on\b(?! to| the| it)": "resume, continue",
+    r"\ball the same\b": "anyway",
+    r"\bcells go to\b": "output layer",
+    r"\bnot cell\b": "background",
+    r"\bchanged meanwhile\b|\bmeanwhile changed\b": "has changed since",
+    r"\bputs? (\w+ ){0,6}right\b": "fix",
+    r"\bso many\b": "this many",
+    r"\ba mpixels?\b|\ba megapixel\b": "per megapixel",
+    r"\bfilms?\b(?!_)": "time-lapse",
+    r"\bnot looked at\b": "ignored",
+    r"\bupon\b": "on",
+    r"\banew\b": "again",
+    r"\bparted\b": "separated",
+    r"\bdifferences? to (the|each|names?)\b": "difference from",
+    r"\b(is|are) few\b": "is not many",
+    r"\btoo little to\b": "not enough to",
+    r"\b(is|was|are|were) of another\b": "comes from another",
+    r"\banother \w+ than\b": "a different ... from",
+    r"\bnobody (can|knows)\b": "there is no telling",
+    r"\bmake the folder\b": "create the folder",
+    r"\bhang together\b": "touch",
+}
+"""What is not said -> what is said instead."""
+
+
+def texts_of(path: Path) -> list[tuple[int, str]]:
+    """Return the line and the words of every text of a module but its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    known = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    texts = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            known |= {id(part) for part in node.values}
+            parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+            texts.append((node.lineno, "".join(parts)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in known:
+            texts.append((node.lineno, node.value))
+    return texts
+
+
+@functools.cache
+def written() -> list[tuple[str, str]]:
+    """Return where, and what, of everything that users read."""
+    texts = [(f"{path.relative_to(TOP)}:{line}", text) for path in SOURCES for line, text in texts_of(path)]
+    for page in [*PAGES, TOP / "napari.yaml"]:
+        texts.append((str(page.relative_to(TOP)), " ".join(page.read_text(encoding="utf-8").split())))
+    return texts
+
+
+@pytest.mark.parametrize(("wooden", "better"), WOODEN.items())
+def test_what_users_read_is_english(wooden: str, better: str) -> None:
+    found = [
+        f"{where}: ...{text[max(hit.start() - 30, 0) : hit.end() + 30]}..."
+        for where, text in written()
+        for hit in re.finditer(wooden, text, re.IGNORECASE)
+    ]
+    assert not found, f"write {better!r}"
+
+
+def test_the_words_of_an_annotation_are_those_of_the_docs() -> None:
+    from napari_utile.widgets.fine_tune import form
+
+    texts = {text for _, text in texts_of(Path(form.__file__))}
+    assert "Fully annotated" in texts
+    assert "Everywhere" not in texts
