@@ -11,11 +11,24 @@ from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import LayerSpec
 
 if TYPE_CHECKING:
+    from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.provenance.locate import LayerAxis, Located
     from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.segment import Segmentation
 
-__all__ = ["SegmentRequest", "SegmentResult", "adjusted", "finished", "measured", "specs_of", "window_of"]
+__all__ = [
+    "SegmentRequest",
+    "SegmentResult",
+    "adjusted",
+    "command_of",
+    "finished",
+    "locate_request",
+    "measured",
+    "specs_of",
+    "what_the_command_lacks",
+    "window_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +49,8 @@ class SegmentRequest:
         Stands for the pixels of planes too large to be compared.
     path : str
         The image's file; empty where it has none.
-    index : tuple of (str, int)
-        Where in the image the plane lies, for example ``(("T", 3), ("Z", 0))``.
+    axes : tuple of LayerAxis
+        The axes of the layer, and where its sliders stand.
     """
 
     plane: "ImagePlane"
@@ -46,7 +59,7 @@ class SegmentRequest:
     inside: np.ndarray[Any, np.dtype[np.bool_]] | None = None
     data_key: Hashable = None
     path: str = ""
-    index: tuple[tuple[str, int], ...] = ()
+    axes: "tuple[LayerAxis, ...]" = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +74,15 @@ class SegmentResult:
         Column ``index`` holds the label.
     recipe : Recipe
         How it was made.
+    located : Located or None
+        Where in its file the plane lies; None where there is no file, or it gives other pixels.
     """
 
     request: SegmentRequest
     segmentation: "Segmentation"
     features: dict[str, np.ndarray[Any, Any]]
     recipe: "Recipe"
+    located: "Located | None" = None
 
     @property
     def nbytes(self) -> int:
@@ -84,11 +100,19 @@ def finished(
     request: SegmentRequest, segmentation: "Segmentation", features: dict[str, np.ndarray[Any, Any]]
 ) -> SegmentResult:
     """Record how a segmentation was made; reads every pixel."""
+    from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.provenance.recipe import recipe_of
 
-    source = request.path or request.plane.name
-    recipe = recipe_of({request.index: segmentation}, source, _command(request, segmentation))
-    return SegmentResult(request, segmentation, features, recipe)
+    located = locate_request(request)
+    index = located.index if located else index_of(request.axes)
+    recipe = recipe_of(
+        {tuple(index.items()): segmentation},
+        request.path if located else request.plane.name,
+        command_of(request, segmentation.params, segmentation.model.card, located),
+        located.selection if located else None,
+    )
+    recipe = replace(recipe, of_layer=True)
+    return SegmentResult(request, segmentation, features, recipe, located)
 
 
 def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResult:
@@ -101,17 +125,47 @@ def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResu
     record = replace(
         result.recipe.planes[0], labels=sha256_of(segmentation.labels), cells=len(features["index"])
     )
-    command = _command(request, segmentation)
+    command = command_of(request, segmentation.params, segmentation.model.card, result.located)
     recipe = replace(result.recipe, params=segmentation.params, planes=(record,), command=command)
-    return SegmentResult(request, segmentation, features, recipe)
+    return SegmentResult(request, segmentation, features, recipe, result.located)
 
 
-def _command(request: SegmentRequest, segmentation: "Segmentation") -> str:
+def locate_request(request: SegmentRequest) -> "Located | None":
+    """Find the plane of a request in its file, by the pixels; reads both."""
+    from napari_utile.engine.provenance.locate import locate
+
+    return locate(request.path, request.plane, request.axes) if request.path else None
+
+
+def command_of(
+    request: SegmentRequest, params: SegmentParams, card: "ModelCard", located: "Located | None"
+) -> str:
+    """Give the command that segments the same pixels of the file; with a placeholder where there is no such file."""
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.segment_params import suggested_instances
 
-    suggested = suggested_instances(segmentation.model.card, segmentation.params.known_diameter)
-    return segment_command(request.path or "IMAGE.tif", segmentation.params, suggested)
+    suggested = suggested_instances(card, params.known_diameter)
+    if located is None:
+        return segment_command("IMAGE.tif", params, suggested, region=request.region)
+    params = replace(params, channels=located.channels(params.channels))
+    return segment_command(
+        request.path, params, suggested, selection=located.selection, region=request.region
+    )
+
+
+def what_the_command_lacks(request: SegmentRequest, located: "Located | None") -> str:
+    """Say what a command cannot say of a request; empty where it makes the same labels."""
+    said = []
+    if located is None and request.path:
+        said.append(
+            "The file gives other pixels than this layer shows: save the layer, and put that file's name in place of "
+            "IMAGE.tif."
+        )
+    elif located is None:
+        said.append("Put your file's name in place of IMAGE.tif.")
+    if request.inside is not None:
+        said.append("It segments the box around the shapes, not only what is inside them.")
+    return " ".join(said)
 
 
 def measured(request: SegmentRequest, segmentation: "Segmentation") -> dict[str, np.ndarray[Any, Any]]:

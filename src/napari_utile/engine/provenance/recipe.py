@@ -79,6 +79,8 @@ class Recipe:
     planes : tuple of PlaneRecord
     selection : Selection, optional
         Which pixels of the file were read: series, axes, projection. None in recipes that do not say it.
+    of_layer : bool
+        Whether the result is a layer, so that no file of labels belongs to it.
     versions : dict
         Of the packages and the machine that the numbers depend on.
     """
@@ -92,6 +94,7 @@ class Recipe:
     planes: tuple[PlaneRecord, ...]
     versions: dict[str, str]
     selection: Selection | None = None
+    of_layer: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -103,6 +106,7 @@ class Recipe:
             "parameters": to_json(self.params),
             "compute": asdict(self.compute),
             "selection": None if self.selection is None else to_json(self.selection),
+            **({"layer": True} if self.of_layer else {}),
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
@@ -247,6 +251,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             compute=Compute(**values["compute"]),
             planes=tuple(_plane_from_json(plane) for plane in values["planes"]),
             versions={str(name): str(value) for name, value in values["versions"].items()},
+            of_layer=bool(values.get("layer", False)),
             selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -214,7 +214,7 @@ def stored_difference(recipe: Recipe, recipe_path: Path) -> str | None:
         belong together, and for recipes that no labels are kept beside.
     """
     labels = labels_beside(recipe_path)
-    if not recipe_path.name.endswith(RECIPE_ENDING):
+    if recipe.of_layer or not recipe_path.name.endswith(RECIPE_ENDING):
         return None
     if not labels.is_file():
         return (

@@ -7,11 +7,18 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.provenance.command import segment_command
+from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.windows import Window
 from napari_utile.session.jobs import Choices, choices_job, relabel_job, segment_job
-from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
+from napari_utile.session.results import (
+    SegmentRequest,
+    SegmentResult,
+    command_of,
+    locate_request,
+    specs_of,
+    what_the_command_lacks,
+)
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.narrow_dock import NarrowDock
@@ -162,6 +169,11 @@ class SegmentDock(NarrowDock):
             self._viewer.layers.selection.active = layers[-1]
         self.form.show_result(self._current_result())
         self._weight_map.follow(source, result)
+        if result.located is None and result.request.path:
+            self.form.status.say(
+                "The file gives other pixels than this layer shows: the result is recorded as that of the layer, and "
+                "cannot be made again from the file."
+            )
 
     def _fail(self, error: Exception) -> None:
         self._end_job()
@@ -301,14 +313,13 @@ class SegmentDock(NarrowDock):
         """Copy the command line that does the same to the clipboard."""
         with failures_to(self._show_error):
             source, request = self.request()
-            suggested = self._values.suggestion()
-            path = source.layer.source.path or "IMAGE.tif"
+            result = self._session.result_of(source.layer, source.place.key)
+            located = result.located if result is not None else locate_request(request)
             clipboard = QGuiApplication.clipboard()
             if clipboard is not None:
-                clipboard.setText(segment_command(path, request.params, suggested))
-            whole = "" if request.region is None else " It segments the whole image, not only the region."
-            known = "" if source.layer.source.path else " Put your file's name in place of IMAGE.tif."
-            self.form.status.say(f"The command is on the clipboard.{known}{whole}", "good")
+                clipboard.setText(command_of(request, request.params, card_of(self._session.model), located))
+            lacks = what_the_command_lacks(request, located)
+            self.form.status.say(f"The command is on the clipboard. {lacks}".rstrip(), "good")
 
     def show_table(self) -> None:
         """Open napari's table of the instances' measurements."""

@@ -1,13 +1,17 @@
 """Capture, on the GUI thread, all that a segmentation depends on."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.session.results import SegmentRequest
 from napari_utile.widgets.parts.source_picker import Source
 from napari_utile.widgets.segment.form import SegmentForm
 
-__all__ = ["capture", "index_of"]
+if TYPE_CHECKING:
+    from napari_utile.engine.provenance.locate import LayerAxis
+
+__all__ = ["axes_of", "capture"]
 
 
 def capture(form: SegmentForm, model: str, instances: InstanceParams) -> tuple[Source, SegmentRequest]:
@@ -35,14 +39,27 @@ def capture(form: SegmentForm, model: str, instances: InstanceParams) -> tuple[S
         instances=instances,
     )
     path = source.layer.source.path or ""
-    request = SegmentRequest(source.plane, params, region, inside, source.data_key, path, index_of(source))
+    request = SegmentRequest(source.plane, params, region, inside, source.data_key, path, axes_of(source))
     return source, request
 
 
-def index_of(source: Source) -> tuple[tuple[str, int], ...]:
-    """Name where in the image the plane lies, by the layer's axis labels."""
-    return tuple(
-        (label.upper() if len(label) == 1 else label, entry)
-        for label, entry in zip(source.layer.axis_labels, source.place.index, strict=True)
-        if not isinstance(entry, slice)
-    )
+def axes_of(source: Source) -> "tuple[LayerAxis, ...]":
+    """Say what each axis of the layer is, and where its slider stands."""
+    from napari_utile.engine.provenance.locate import LayerAxis
+
+    layer, place = source.layer, source.place
+    shown = dict(zip(place.axes, "YX", strict=True))
+    axes = [
+        LayerAxis(
+            str(label),
+            int(size),
+            "C" if axis == place.channel_axis else shown.get(axis, ""),
+            None if isinstance(entry, slice) else entry,
+        )
+        for axis, (label, size, entry) in enumerate(
+            zip(layer.axis_labels, place.shape, place.index, strict=True)
+        )
+    ]
+    if layer.rgb:
+        axes.append(LayerAxis("rgb", int((layer.data[0] if layer.multiscale else layer.data).shape[-1]), "S"))
+    return tuple(axes)

@@ -1,0 +1,199 @@
+"""Where in its file the plane of a layer lies, so that the command line and a replay read the same pixels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.images import read_image, series_of
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.naming import LETTERS, letter_of
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+
+_MOST_SERIES = 16
+_WHOLE_PIXELS = 1 << 24
+_BLOCK, _BLOCKS = 256, 8
+
+
+@dataclass(frozen=True)
+class LayerAxis:
+    """An axis of a layer, colours among them.
+
+    Attributes
+    ----------
+    name : str
+        Its label.
+    size : int
+    role : {"Y", "X", "C", "S", ""}
+        Rows, columns, channels, colours; empty for a slider.
+    entry : int or None
+        Where the slider stands.
+    """
+
+    name: str
+    size: int
+    role: str = ""
+    entry: int | None = None
+
+
+@dataclass(frozen=True)
+class Located:
+    """Which pixels of a file a plane is: the selection that reads it; its index, with C where it is one of channels."""
+
+    selection: Selection
+    index: dict[str, int]
+
+    def channels(self, chosen: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Give the channels of the file that are the chosen ones of the plane."""
+        return (self.index["C"],) if "C" in self.index else chosen
+
+
+def index_of(axes: Sequence[LayerAxis]) -> dict[str, int]:
+    """Name where a plane lies in a layer without a file: by the labels, else T and Z in turn."""
+    found: dict[str, int] = {}
+    for axis in axes:
+        if axis.entry is None or axis.size == 1:
+            continue
+        letter = letter_of(axis.name)
+        if letter is None or letter in found or letter in "YXS":
+            letter = next((each for each in "TZC" if each not in found), axis.name)
+        found[letter] = axis.entry
+    return found
+
+
+def locate(path: str | Path, plane: ImagePlane, axes: Sequence[LayerAxis]) -> Located | None:
+    """Find the plane of a layer in its file, by the pixels.
+
+    Parameters
+    ----------
+    path : str or Path
+    plane : ImagePlane
+        With all channels that the layer has.
+    axes : sequence of LayerAxis
+
+    Returns
+    -------
+    Located or None
+        None where the file cannot be read, or what is read of it is never the same pixels.
+    """
+    try:
+        for file, series in _files(Path(path)):
+            for one, asked in _readings(file, axes):
+                index = _index_in(one, axes)
+                found = None if index is None else _matching(one, index, plane)
+                if found is not None:
+                    selection = Selection(
+                        axes=asked,
+                        series=series,
+                        z=None if "Z" not in found else str(found["Z"]),
+                        t=None if "T" not in found else str(found["T"]),
+                    )
+                    return Located(selection, found)
+    except (UtileError, ValueError, OSError):
+        return None
+    return None
+
+
+def _files(path: Path) -> Iterator[tuple[ImageFile, str | None]]:
+    """Open what the file gives by itself, then its other images."""
+    try:
+        first = read_image(path)
+    except UtileError:
+        first = None
+    if first is not None:
+        yield first, None
+    for number, _ in enumerate(series_of(path)[:_MOST_SERIES]):
+        if first is None or (len(first.series) > 1 and number != first.chosen):
+            yield read_image(path, series=str(number)), str(number)
+
+
+def _readings(file: ImageFile, axes: Sequence[LayerAxis]) -> Iterator[tuple[ImageFile, str | None]]:
+    """Read the file's axes as the layer has them, where the shapes agree; else as the file names them."""
+    longer = [axis for axis in axes if axis.size > 1]
+    sizes = [size for size in file.data.shape if size > 1]
+    if [axis.size for axis in longer] == sizes:
+        letters = _as_the_layer(file, longer)
+        same = letters == file.axes and not file.guessed
+        yield replace(file, axes=letters, guessed=False), None if same else letters
+    yield file, file.axes if file.guessed else None
+
+
+def _as_the_layer(file: ImageFile, longer: Sequence[LayerAxis]) -> str:
+    roles = iter(longer)
+    letters: list[str] = []
+    taken = {axis.role for axis in longer if axis.role}
+    for letter, size in zip(file.axes, file.data.shape, strict=True):
+        role = "" if size == 1 else next(roles).role
+        if not role:
+            usable = letter not in taken and letter in ("TZC" if size > 1 else LETTERS)
+            free = "TZC" if letter != "S" else "CTZ"
+            role = letter if usable else next(each for each in free + LETTERS if each not in taken)
+            taken.add(role)
+        letters.append(role)
+    return "".join(letters)
+
+
+def _index_in(file: ImageFile, axes: Sequence[LayerAxis]) -> dict[str, int] | None:
+    """Give the entries of the file's axes at which the sliders stand; None where they cannot be told."""
+    sliders = [axis for axis in axes if axis.entry is not None and axis.size > 1]
+    sizes = {
+        letter: size
+        for letter, size in zip(file.axes, file.data.shape, strict=True)
+        if size > 1 and letter not in "YXS"
+    }
+    named = [letter_of(axis.name) for axis in sliders]
+    for letters in (list(sizes), [each for each in sizes if each != "C"], named):
+        if len(letters) == len(sliders) and all(
+            letter is not None and sizes.get(letter) == axis.size
+            for letter, axis in zip(letters, sliders, strict=True)
+        ):
+            return {str(letter): int(axis.entry or 0) for letter, axis in zip(letters, sliders, strict=True)}
+    return None
+
+
+def _matching(file: ImageFile, index: dict[str, int], plane: ImagePlane) -> dict[str, int] | None:
+    """Give the index, with the channel where the plane is one of several; None where the pixels differ."""
+    read = SelectedPlanes(file).plane(index)
+    if read.shape != plane.shape or np.dtype(read.data.dtype) != np.dtype(plane.data.dtype).newbyteorder("="):
+        return None
+    count, wanted = read.data.shape[0], plane.data.shape[0]
+    if count == wanted or (read.rgb and plane.rgb):
+        return index if _same(read.data, plane.data) else None
+    if wanted != 1 or count > _MOST_SERIES:
+        return None
+    return next(
+        (
+            {**index, "C": channel}
+            for channel in range(count)
+            if _same(read.with_channels([channel]).data, plane.data)
+        ),
+        None,
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Compare the channels that both have: every pixel, of large planes blocks on a diagonal lattice."""
+    channels = min(one.shape[0], other.shape[0])
+    height, width = one.shape[1:]
+    every = height * width <= _WHOLE_PIXELS
+    windows = (
+        [(slice(None), slice(None))]
+        if every
+        else [
+            (slice(y, y + _BLOCK), slice(x, x + _BLOCK))
+            for y in range(0, height, max(_BLOCK, height // _BLOCKS))
+            for x in range(0, width, max(_BLOCK, width // _BLOCKS))
+        ]
+    )
+    return all(
+        np.array_equal(
+            np.asarray(one[(slice(0, channels), *window)]),
+            np.asarray(other[(slice(0, channels), *window)]),
+            equal_nan=np.dtype(one.dtype).kind == "f",
+        )
+        for window in windows
+    )
