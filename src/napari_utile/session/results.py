@@ -104,12 +104,14 @@ def finished(
     from napari_utile.engine.provenance.recipe import recipe_of
 
     located = locate_request(request)
+    # Recipes of the planes of one layer are joined: their records say which plane, and the command means all.
+    every = located.all_planes() if located else None
     index = located.index if located else index_of(request.axes)
     recipe = recipe_of(
         {tuple(index.items()): segmentation},
         request.path if located else request.plane.name,
-        command_of(request, segmentation.params, segmentation.model.card, located),
-        located.selection if located else None,
+        command_of(request, segmentation.params, segmentation.model.card, every),
+        every.selection if every else None,
     )
     recipe = replace(recipe, of_layer=True)
     return SegmentResult(request, segmentation, features, recipe, located)
@@ -125,7 +127,8 @@ def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResu
     record = replace(
         result.recipe.planes[0], labels=sha256_of(segmentation.labels), cells=len(features["index"])
     )
-    command = command_of(request, segmentation.params, segmentation.model.card, result.located)
+    every = result.located.all_planes() if result.located else None
+    command = command_of(request, segmentation.params, segmentation.model.card, every)
     recipe = replace(result.recipe, params=segmentation.params, planes=(record,), command=command)
     return SegmentResult(request, segmentation, features, recipe, result.located)
 

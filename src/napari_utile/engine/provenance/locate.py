@@ -47,6 +47,10 @@ class Located:
     selection: Selection
     index: dict[str, int]
 
+    def all_planes(self) -> "Located":
+        """Give the same for all planes of the stack."""
+        return replace(self, selection=replace(self.selection, z=None, t=None))
+
     def channels(self, chosen: tuple[int, ...] | None) -> tuple[int, ...] | None:
         """Give the channels of the file that are the chosen ones of the plane."""
         return (self.index["C"],) if "C" in self.index else chosen
