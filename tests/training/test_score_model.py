@@ -41,7 +41,9 @@ def data(tmp_path: Path) -> Path:
                 writer.writerow({"name": name, "split": split})
                 made = simulate("nuclei", height=60, width=72, cells=6, diameter=14, seed=number)
                 image = np.stack([made.image] * 3) if folder.startswith("codex") else made.image
-                tifffile.imwrite(tmp_path / folder / "images" / f"{name}.tif", image)
+                tifffile.imwrite(
+                    tmp_path / folder / "images" / f"{name}.tif", image, photometric="minisblack"
+                )
                 tifffile.imwrite(tmp_path / folder / "labels" / f"{name}.tif", made.labels.astype(np.uint16))
     return tmp_path
 
