@@ -26,7 +26,7 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.steps import Run as Steps
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.data import training_planes
-from napari_utile.engine.training.learned import best_instances, foregrounds
+from napari_utile.engine.training.learned import best_instances, predictions
 from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane
 from napari_utile.engine.training.train import train
@@ -137,7 +137,7 @@ class Lane:
         """Choose instance parameters on some of the training images, once for each network."""
         if not path.is_file():
             planes = self._planes(model.card, DEFAULT, self.images[::EVERY])
-            maps = foregrounds(model, planes, choose_compute())
+            maps = predictions(model, planes, choose_compute())
             best = {
                 name: to_json(
                     best_instances(

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.models.outputs import ModelClass
 from napari_utile.engine.planes.axes import plane_from_array
@@ -22,7 +24,9 @@ from napari_utile.engine.training.data import (
     training_planes,
     typical_diameter,
 )
+from napari_utile.engine.training.distances import distance_targets
 from napari_utile.engine.training.fine_tune import FineTuned, FineTuneParams, FineTuning, fine_tune, new_model
+from napari_utile.engine.training.learned import predictions, score
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.recipes import TrainingRecipe
 from napari_utile.engine.weights.annotation import Annotation
@@ -89,6 +93,19 @@ def test_the_base_is_not_changed() -> None:
     assert all(torch.equal(value, before[key]) for key, value in start.network.state_dict().items())
 
 
+def test_a_second_fine_tuning_is_judged_by_its_own_network() -> None:
+    """Networks are kept warm by their fingerprints: two trainings in one process must not share one."""
+    images, labels = zip(pair(0), pair(1), strict=True)
+    good = tuned(80)
+    poor = fine_tune(
+        images, [0 * each + (each == 1) for each in labels], base(), recipe=RECIPE, steps=5, device="cpu"
+    )
+    assert good.after.ap50 > 0.7
+    again = predictions(poor.model, poor.held_out, choose_compute("cpu"))
+    params = InstanceParams(**poor.model.card.instances)
+    assert score(again, poor.held_out, params) == poor.after
+
+
 def test_the_seed_decides_the_model() -> None:
     first, second, third = (tuned(steps=2, seed=seed).model.fingerprint for seed in (0, 0, 1))
     assert first == second != third
@@ -148,11 +165,80 @@ def test_one_painted_cell_is_trained_on_rather_than_held_out() -> None:
     assert (kept[0].target == 1).any()
 
 
-def test_a_model_of_several_classes_is_refused() -> None:
+def test_a_model_without_background_is_refused() -> None:
     image, labels = pair(0)
-    classes = (*ModelCard("a", "unet", {}).classes, ModelClass("edge", "background"))
-    with pytest.raises(UtileError, match="separates more than cells"):
-        fine_tune([image], [labels], base(classes=classes, outputs=()), steps=1)
+    classes = (ModelClass("round", "foreground"), ModelClass("flat", "foreground"))
+    with pytest.raises(UtileError, match="no background class"):
+        fine_tune([image], [labels], base(classes=classes), steps=1)
+
+
+def test_a_model_of_several_kinds_of_cells_and_background_learns_where_cells_are() -> None:
+    torch.manual_seed(0)
+    roles = ("background", "foreground", "background", "foreground")
+    classes = tuple(ModelClass(f"class {index}", role) for index, role in enumerate(roles))
+    start = new_model("kinds", width=4, depth=1, batch_norm=True, dropout=0.0, classes=4)
+    card = dataclasses.replace(start.card, classes=classes, outputs=())
+    images, labels = zip(pair(0), pair(1), strict=True)
+    model = dataclasses.replace(start, card=card)
+    result = fine_tune(images, labels, model, recipe=RECIPE, steps=80, device="cpu")
+    assert result.after.ap50 > 0.7 > result.before.ap50
+    image, truth = pair(7)
+    found = segment(image, result.model, device="cpu")
+    assert found.probabilities.shape[0] == 4
+    assert abs(int(found.labels.max()) - int(truth.max())) <= 3
+
+
+def touching_pair(seed: int = 0, side: int = 96) -> tuple[np.ndarray, np.ndarray]:
+    """Squares of 12 pixels that touch one another in pairs, with a dark line of one pixel between the two."""
+    rng = np.random.default_rng(seed)
+    image, labels = np.zeros((side, side)), np.zeros((side, side), np.uint16)
+    number = 0
+    for top, left in np.ndindex(side // 24, side // 32):
+        y, x = top * 24 + rng.integers(2, 10), left * 32 + rng.integers(1, 7)
+        for half in (0, 1):
+            number += 1
+            labels[y : y + 12, x + 12 * half : x + 12 * half + 12] = number
+        image[y : y + 12, x : x + 24] = 1
+        image[y : y + 12, x + 11 : x + 13] = 0.8
+    return (image * 1000 + rng.normal(300, 40, image.shape)).astype(np.uint16), labels
+
+
+def test_a_model_with_distances_learns_them_and_keeps_them_in_its_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    start = new_model("crowded", distances=True, width=6, depth=2, batch_norm=True, dropout=0.0)
+    images, labels = zip(*(touching_pair(seed) for seed in range(3)), strict=True)
+    result = fine_tune(images, labels, start, recipe=RECIPE, steps=120, device="cpu", scale=1.0)
+    save_model(result.model.card, result.model.network, tmp_path / "crowded.safetensors")
+    model = load_model(tmp_path / "crowded.safetensors")
+    assert model.card.relief == "distances"
+    image, truth = touching_pair(9)
+    found = segment(image, model, device="cpu")
+    inside = ndimage.binary_erosion(truth > 0, iterations=2)
+    wanted = distance_targets(truth, np.ones(truth.shape, bool))
+    for index, name in enumerate("BC"):
+        predicted = found.outputs[name]
+        assert np.corrcoef(predicted[inside], wanted[index][inside])[0, 1] > 0.6
+    assert result.after.ap50 > 0.7
+
+
+def test_of_a_sparse_annotation_only_painted_cells_teach_distances() -> None:
+    """A model with distances is trained further on four painted cells and a stroke of background."""
+    torch.manual_seed(0)
+    start = new_model("crowded", distances=True, width=4, depth=1, batch_norm=True, dropout=0.0)
+    image, labels = touching_pair(0)
+    painted = np.where(np.isin(labels, [3, 4, 9, 10]), labels, 0).astype(np.uint16)
+    painted[0:2, :] = 99
+    given = AnnotatedImage(plane_from_array(image), painted, Annotation("sparse", background=99))
+    tuning = FineTuning([given], start, FineTuneParams(steps=30, device="cpu", scale=1.0), recipe=RECIPE)
+    for plane in (*tuning.planes, *tuning.held_out):
+        learnt = plane.distances[2] > 0
+        assert not learnt[(plane.target == IGNORE)].any()
+        assert np.isin(painted[learnt], [3, 4, 9, 10, 99]).all()
+    before = start.network.state_dict()["head.weight"].clone()
+    result = Run(tuning.steps()).result
+    assert result.model.card.has_distances
+    moved = (result.model.network.state_dict()["head.weight"] - before).abs().amax((1, 2, 3))
+    assert (moved > 1e-4).all()  # the two classes, B and C have all been taught
 
 
 @pytest.mark.parametrize("annotation", [Annotation("dense"), Annotation("sparse", background=1)])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.training.learned import best_instances, score
+from napari_utile.engine.training.learned import Learned, best_instances, score
 from napari_utile.engine.training.samples import training_plane
 
 START = InstanceParams(threshold=0.5, minimum_size=20, split=0.7, grow=0)
@@ -25,18 +25,18 @@ PLANE = training_plane("plane", np.zeros((1, 120, 120), np.float32), CELLS, w0=1
 def test_specks_larger_than_the_given_smallest_size_are_dropped():
     specks = discs([(100, 60), (100, 100), (80, 80)], 7)  # of 149 pixels
     foreground = ((CELLS > 0) | (specks > 0)).astype(np.float32)
-    chosen = best_instances([foreground], [PLANE], START)
+    chosen = best_instances([Learned(foreground)], [PLANE], START)
     assert 149 < chosen.minimum_size <= 317
-    assert score([foreground], [PLANE], chosen).ap50 == 1
+    assert score([Learned(foreground)], [PLANE], chosen).ap50 == 1
 
 
 def test_a_threshold_that_parts_cells_is_found():
     foreground = np.where(discs(CENTRES, 19) > 0, 0.75, 0).astype(np.float32)
     foreground[CELLS > 0] = 1
-    chosen = best_instances([foreground], [PLANE], START)
+    chosen = best_instances([Learned(foreground)], [PLANE], START)
     assert chosen.threshold > 0.75
-    assert score([foreground], [PLANE], START).ap50 == 0
-    assert score([foreground], [PLANE], chosen).ap50 == 1
+    assert score([Learned(foreground)], [PLANE], START).ap50 == 0
+    assert score([Learned(foreground)], [PLANE], chosen).ap50 == 1
 
 
 def test_the_split_that_leaves_long_cells_whole_is_found():
@@ -46,14 +46,14 @@ def test_the_split_that_leaves_long_cells_whole_is_found():
         labels[top : top + 2, 50:70] = labels[top + 8 : top + 10, 50:70] = 0  # a waist of six rows of ten
     plane = training_plane("bars", np.zeros((1, 120, 120), np.float32), labels, w0=10, sigma=5)
     foreground = (labels > 0).astype(np.float32)
-    assert score([foreground], [plane], START).ap50 < 1
-    chosen = best_instances([foreground], [plane], START)
+    assert score([Learned(foreground)], [plane], START).ap50 < 1
+    chosen = best_instances([Learned(foreground)], [plane], START)
     assert chosen.split < START.split
-    assert score([foreground], [plane], chosen).ap50 == 1
+    assert score([Learned(foreground)], [plane], chosen).ap50 == 1
 
 
 def test_of_equally_good_choices_the_given_split_stays():
     foreground = (CELLS > 0).astype(np.float32)
-    chosen = best_instances([foreground], [PLANE], START)
+    chosen = best_instances([Learned(foreground)], [PLANE], START)
     assert chosen.split == START.split
     assert (chosen.fill_holes, chosen.grow) == (START.fill_holes, START.grow)

@@ -13,6 +13,7 @@ import torch
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.training import objective
 from napari_utile.engine.training import run as training_run
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.recipes import DEFAULT, RECIPES, RONNEBERGER2015, Budget, TrainingRecipe
@@ -200,13 +201,13 @@ def test_a_diverged_run_lowers_its_rate_and_then_stops_with_a_sentence() -> None
 
 
 def test_training_goes_on_after_a_broken_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = training_run.weighted_cross_entropy
+    real = objective.weighted_cross_entropy
     calls = itertools.count()
 
     def sometimes(logits: torch.Tensor, *rest: Any) -> Any:
         return real(logits * (float("nan") if next(calls) == 2 else 1.0), *rest)
 
-    monkeypatch.setattr(training_run, "weighted_cross_entropy", sometimes)
+    monkeypatch.setattr(objective, "weighted_cross_entropy", sometimes)
     seen, result = finish(start())
     assert [step.skipped for step in seen] == [index == 2 for index in range(12)]
     assert all(bool(torch.isfinite(value).all()) for value in result.network.state_dict().values())

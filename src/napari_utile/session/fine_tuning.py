@@ -125,7 +125,7 @@ def base_model(session: "Session", request: FineTuneRequest) -> "Model":
         return session.load_model(request.base)
     import torch
 
-    config = {"in_channels": 1, "batch_norm": True, "dropout": 0.0, "width": _FCN_WIDTH}
+    config: dict[str, Any] = {"in_channels": 1, "batch_norm": True, "dropout": 0.0, "width": _FCN_WIDTH}
     if request.family == "unet":
         config |= {"width": _UNET_WIDTH, "depth": _UNET_DEPTH}
     with torch.random.fork_rng():
@@ -144,17 +144,19 @@ def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Predicti
 
 
 def _comparisons(tuning: "FineTuning", tuned: "FineTuned") -> tuple[Comparison, ...]:
-    from napari_utile.engine.training.learned import foregrounds
+    from napari_utile.engine.training.learned import predictions
     from napari_utile.engine.training.loss import IGNORE
 
     planes = tuned.held_out[:_MOST_COMPARED]
-    before = foregrounds(tuned.base, planes, tuning.compute)
-    after = foregrounds(tuned.model, planes, tuning.compute)
+    before = predictions(tuned.base, planes, tuning.compute)
+    after = predictions(tuned.model, planes, tuning.compute)
     compared = []
     for plane, old, new in zip(planes, before, after, strict=True):
         part = Window.of_mask(plane.target != IGNORE)
         assert part is not None
-        compared.append(Comparison(plane.name, plane.image[0][part], old[part], new[part]))
+        compared.append(
+            Comparison(plane.name, plane.image[0][part], old.foreground[part], new.foreground[part])
+        )
     return tuple(compared)
 
 

@@ -20,6 +20,8 @@ from torch.nn import functional
 
 from napari_utile.engine.training.augment_params import AugmentParams
 
+SOMETIMES = 0.3
+"""Share of the samples that are blurred, and of those under uneven light."""
 ELASTIC_GRID = 3
 """Displacements are drawn on a grid of 3 by 3 points that spans the tile."""
 _BICUBIC_OVERSHOOT = 1.4
@@ -119,19 +121,50 @@ def warp(source: Tensor, coordinates: Tensor, mode: str) -> Tensor:
 
 @dataclass(frozen=True)
 class GreyChange:
-    """One change of grey values: power `gamma`, then `gain` and `offset`, then noise of deviation `noise`."""
+    """One change of grey values, in the order of the attributes.
+
+    Attributes
+    ----------
+    gamma : float
+        Power of the grey values.
+    gain, offset : float
+    noise : float
+        Standard deviation of what is added at last.
+    noise_seed : int
+    blur : float
+        Standard deviation of a Gaussian, before all else (pixels).
+    invert : bool
+        Whether bright becomes dark, after the power.
+    slope : (float, float)
+        Relative change of the light from the middle to the border, along y and x, before the noise.
+    colours : tuple of float
+        Gain of each channel by itself; empty: 1.
+    """
 
     gamma: float
     gain: float
     offset: float
     noise: float
     noise_seed: int
+    blur: float = 0.0
+    invert: bool = False
+    slope: tuple[float, float] = (0.0, 0.0)
+    colours: tuple[float, ...] = ()
 
     def apply(self, image: Tensor) -> Tensor:
         """Change an image (C, Y, X) whose cells lie about between 0 and 1."""
+        if self.blur:
+            image = blurred(image, self.blur)
         if self.gamma != 1.0:
             image = image.sign() * image.abs().pow(self.gamma)
+        if self.invert:
+            image = 1 - image
         image = image * self.gain + self.offset
+        for channel, gain in zip(image, self.colours, strict=False):
+            channel *= gain
+        if any(self.slope):
+            y, x = (torch.linspace(-1, 1, size, device=image.device) for size in image.shape[-2:])
+            image = image * (1 + self.slope[0] * y[:, None] + self.slope[1] * x)
         if self.noise:
             generator = torch.Generator("cpu").manual_seed(self.noise_seed)  # the same noise on every device
             image = image + self.noise * torch.randn(image.shape, generator=generator).to(image.device)
@@ -144,4 +177,24 @@ def draw_grey_change(rng: np.random.Generator, params: AugmentParams) -> GreyCha
     gain = 1.0 + rng.uniform(-params.contrast, params.contrast)
     offset = rng.uniform(-params.brightness, params.brightness)
     noise = params.noise * rng.random()
-    return GreyChange(float(gamma), float(gain), float(offset), float(noise), int(rng.integers(1 << 62)))
+    seed = int(rng.integers(1 << 62))
+    blur = params.blur * rng.random() if params.blur and rng.random() < SOMETIMES else 0.0
+    invert = bool(params.invert and rng.random() < params.invert)
+    slope = (0.0, 0.0)
+    if params.gradient and rng.random() < SOMETIMES:
+        slope = float(rng.uniform(-1, 1) * params.gradient), float(rng.uniform(-1, 1) * params.gradient)
+    colours = tuple((1 + rng.uniform(-1, 1, 3) * params.colour).tolist()) if params.colour else ()
+    return GreyChange(
+        float(gamma), float(gain), float(offset), float(noise), seed, blur, invert, slope, colours
+    )
+
+
+def blurred(image: Tensor, sigma: float) -> Tensor:
+    """Blur an image (C, Y, X) by a Gaussian; beyond its border it is mirrored."""
+    reach = min(int(np.ceil(3 * sigma)), min(image.shape[-2:]) - 1)
+    offsets = torch.arange(-reach, reach + 1, dtype=torch.float32, device=image.device)
+    weights = torch.exp(-0.5 * (offsets / max(sigma, 1e-3)) ** 2)
+    weights = weights / weights.sum()
+    padded = functional.pad(image[:, None], (reach, reach, reach, reach), mode="reflect")
+    along_rows = functional.conv2d(padded, weights[None, None, :, None])
+    return functional.conv2d(along_rows, weights[None, None, None, :])[:, 0]

@@ -50,6 +50,23 @@ class AugmentParams:
     noise: Annotated[
         float, Bounds(0, 1, step=0.01, label="Noise", help="Largest standard deviation of added noise.")
     ] = 0.05
+    blur: Annotated[
+        float,
+        Bounds(0, 20, step=0.1, unit="px", label="Blur", help="Largest blur, of three in ten samples."),
+    ] = 0.0
+    gradient: Annotated[
+        float,
+        Bounds(
+            0, 1, step=0.05, label="Uneven light", help="Largest slope of the light, of three in ten samples."
+        ),
+    ] = 0.0
+    invert: Annotated[
+        float,
+        Bounds(0, 1, step=0.05, label="Invert", help="Share of samples whose grey values are inverted."),
+    ] = 0.0
+    colour: Annotated[
+        float, Bounds(0, 1, step=0.05, label="Colour", help="Largest relative change of a channel by itself.")
+    ] = 0.0
 
     def __post_init__(self) -> None:
         check_bounds(self)

@@ -80,7 +80,15 @@ def training_planes(
             data = ScaledPlane(data, shape)
             labels, annotation = _nearest(labels, shape), _rescaled(annotation, plane.shape, shape)
         try:
-            made = training_plane(name, data[:, :, :], labels, annotation, w0=recipe.w0, sigma=recipe.sigma)
+            made = training_plane(
+                name,
+                data[:, :, :],
+                labels,
+                annotation,
+                w0=recipe.w0,
+                sigma=recipe.sigma,
+                distances=card.has_distances,
+            )
         except ValueError as error:
             raise UtileError(str(error)) from error
         planes.append(replace(made, share=float(np.sqrt((made.target != IGNORE).sum()))))
@@ -165,8 +173,12 @@ def _tile_side(plane: TrainingPlane) -> int:
 def _without(plane: TrainingPlane, mask: NDArray[np.bool_]) -> TrainingPlane:
     if not mask.any():
         return plane
+    distances = plane.distances
+    if distances is not None:
+        distances = np.concatenate([distances[:2], distances[2:] * ~mask])
     return replace(
         plane,
         target=np.where(mask, np.uint8(IGNORE), plane.target),
         weight=np.where(mask, np.float32(0), plane.weight),
+        distances=distances,
     )

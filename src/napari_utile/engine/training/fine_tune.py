@@ -15,6 +15,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, fingerprint_of, load_model
+from napari_utile.engine.models.outputs import DISTANCES, class_output
 from napari_utile.engine.networks.families import FAMILIES, build_network
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
@@ -27,7 +28,7 @@ from napari_utile.engine.training.data import (
     typical_diameter,
 )
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.engine.training.learned import Scores, best_instances, foregrounds, score
+from napari_utile.engine.training.learned import Scores, best_instances, predictions, score
 from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
@@ -70,8 +71,16 @@ class FineTuned:
         return (self.after.ap50, self.after.overlap) > (self.before.ap50, self.before.overlap)
 
 
-def new_model(name: str, family: str = "unet", **config: Any) -> Model:
+def new_model(name: str, family: str = "unet", *, distances: bool = False, **config: Any) -> Model:
     """Make a model with random weights, to be trained from scratch.
+
+    Parameters
+    ----------
+    name, family : str
+    distances : bool
+        Whether it also predicts distances, which tell crowded cells apart.
+    **config
+        The family's configuration, but for the number of classes.
 
     Raises
     ------
@@ -80,8 +89,11 @@ def new_model(name: str, family: str = "unet", **config: Any) -> Model:
     """
     if family not in FAMILIES:
         raise ValueError(f"There is no network family {family!r}; the known ones are {', '.join(FAMILIES)}.")
+    outputs = (class_output(2), *(DISTANCES if distances else ()))
+    config = {"classes": sum(each.channels for each in outputs), **config}
     network = build_network(family, config).eval().requires_grad_(False)
-    card = ModelCard(name, family, to_json(network.config))
+    relief = "distances" if distances else "probability"
+    card = ModelCard(name, family, to_json(network.config), outputs=outputs, relief=relief)
     return Model(card, network, fingerprint_of(card, network))
 
 
@@ -104,7 +116,7 @@ class FineTuning:
     Raises
     ------
     UtileError
-        If the images cannot be used, or the base has other classes than background and one kind of object.
+        If the images cannot be used, or the base has no class that is background.
     """
 
     def __init__(
@@ -117,10 +129,8 @@ class FineTuning:
         held_out: Sequence[AnnotatedImage] = (),
         name: str = "my-model",
     ) -> None:
-        if base.card.output_channels != 2 or base.card.foreground != (1,):
-            raise UtileError(
-                f"{base.card.name} separates more than cells and background: it cannot be fine-tuned."
-            )
+        if not base.card.background:
+            raise UtileError(f"{base.card.name} has no background class: it cannot be fine-tuned.")
         if typical_diameter(images) is None:
             raise UtileError("The labels contain no cells: there is nothing to learn from.")
         params = params or FineTuneParams()
@@ -144,6 +154,7 @@ class FineTuning:
             params.budget,
             params.seed,
             self.compute,
+            base.card,
         )
 
     def steps(
@@ -152,10 +163,11 @@ class FineTuning:
         """Train; yield each step, return the model and its scores. Closing it cancels."""
         before = self._score(self.base, self._suggested())
         result = yield from self.run.steps(checkpoint, resume=resume)
-        unscored = Model(self._card(self.base.card.instances, {}), result.network, "training")
+        card = self._card(self.base.card.instances, {})
+        unscored = Model(card, result.network, fingerprint_of(card, result.network))
         some = self.planes[:MOST_CALIBRATED]
         suggested = self._suggested()
-        instances = best_instances(foregrounds(unscored, some, self.compute), some, suggested)
+        instances = best_instances(predictions(unscored, some, self.compute), some, suggested)
         after = self._score(unscored, instances)
         metrics = {}
         if before is not None and after is not None:
@@ -181,7 +193,7 @@ class FineTuning:
     def _score(self, model: Model, instances: InstanceParams) -> Scores | None:
         if not self.held_out:
             return None
-        maps = foregrounds(model, self.held_out, self.compute)
+        maps = predictions(model, self.held_out, self.compute)
         return score(maps, self.held_out, instances)
 
     def _suggested(self) -> InstanceParams:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
-from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.cells.watershed import Landscape
+from napari_utile.engine.inference.decode import foreground_of, height_from
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import predict_tiles
 from napari_utile.engine.inference.tiling import plan_tiles
@@ -45,33 +46,43 @@ class Scores:
     objects: int
 
 
-def foregrounds(model: Model, planes: Sequence[TrainingPlane], compute: Compute) -> list[NDArray[np.float32]]:
-    """Predict the foreground probability of planes that are already normalised and at the model's scale."""
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a model says of a plane: the foreground probability (Y, X), and the height where its relief is distances."""
+
+    foreground: NDArray[np.float32]
+    height: NDArray[np.float32] | None = None
+
+    def landscape(self, params: InstanceParams) -> Landscape:
+        """Find the basins for some parameters."""
+        return cell_landscape(self.foreground, params, self.height)
+
+
+def predictions(model: Model, planes: Sequence[TrainingPlane], compute: Compute) -> list[Learned]:
+    """Predict planes that are already normalised and at the model's scale."""
     maps = []
     for plane in planes:
         plan = plan_tiles(plane.size, model.network, compute.tile_budget)
-        probabilities = Run(predict_tiles(model, plane.image, plan, compute)).result
-        maps.append(foreground_of(probabilities, model.card))
+        values = Run(predict_tiles(model, plane.image, plan, compute)).result
+        maps.append(Learned(foreground_of(values, model.card), height_from(values, model.card)))
     return maps
 
 
-def score(
-    maps: Sequence[NDArray[np.float32]], planes: Sequence[TrainingPlane], params: InstanceParams
-) -> Scores:
-    """Score foreground maps against the annotated pixels of their planes; the others are not looked at."""
-    labels = [label_cells(cell_landscape(each, params), params) for each in maps]
+def score(maps: Sequence[Learned], planes: Sequence[TrainingPlane], params: InstanceParams) -> Scores:
+    """Score predictions against the annotated pixels of their planes; the others are not looked at."""
+    labels = [label_cells(each.landscape(params), params) for each in maps]
     right, wrong = _counts(labels, planes, (0.5,))[0]
     both = either = objects = 0
-    for foreground, plane in zip(maps, planes, strict=True):
+    for learned, plane in zip(maps, planes, strict=True):
         annotated = plane.target != IGNORE
-        found, wanted = (foreground > params.threshold) & annotated, (plane.objects > 0) & annotated
+        found, wanted = (learned.foreground > params.threshold) & annotated, (plane.objects > 0) & annotated
         both, either = both + int((found & wanted).sum()), either + int((found | wanted).sum())
         objects += np.unique(plane.objects[wanted]).size
     return Scores(right / max(right + wrong, 1), both / max(either, 1), objects)
 
 
 def best_instances(
-    maps: Sequence[NDArray[np.float32]],
+    maps: Sequence[Learned],
     planes: Sequence[TrainingPlane],
     params: InstanceParams,
     *,
@@ -83,8 +94,8 @@ def best_instances(
 
     Parameters
     ----------
-    maps : sequence of (Y, X) float32 array
-        Foreground probability of each plane.
+    maps : sequence of Learned
+        What the model says of each plane.
     planes : sequence of TrainingPlane
     params : InstanceParams
         What is not chosen stays; of equally good choices its own split wins.
@@ -101,7 +112,7 @@ def best_instances(
         small = [int(share * np.percentile(present, 5)) for share in sizes]
     best, highest = params, -1.0
     for threshold in thresholds:
-        lands = [cell_landscape(each, replace(params, threshold=threshold)) for each in maps]
+        lands = [each.landscape(replace(params, threshold=threshold)) for each in maps]
         for minimum_size, split in itertools.product(small, dict.fromkeys((params.split, *splits))):
             tried = replace(params, threshold=threshold, minimum_size=minimum_size, split=split)
             counts = _counts([label_cells(land, tried) for land in lands], planes, OVERLAPS)

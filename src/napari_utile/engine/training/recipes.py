@@ -73,6 +73,22 @@ class TrainingRecipe:
     sigma: Annotated[
         float, Bounds(0.1, 100, unit="px", label="Border width", help="How far that weight reaches.")
     ] = 5.0
+    dice: Annotated[
+        float,
+        Bounds(
+            0, 10, step=0.1, label="Overlap", help="How much the overlap (Dice) counts beside the entropy."
+        ),
+    ] = 0.0
+    distances: Annotated[
+        float,
+        Bounds(
+            0,
+            100,
+            step=0.5,
+            label="Distances",
+            help="How much distances count, for models that predict them.",
+        ),
+    ] = 4.0
     focus: Annotated[
         float,
         Bounds(

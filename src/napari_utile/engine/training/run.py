@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import Compute, choose_compute, is_out_of_memory, release_memory
 from napari_utile.engine.inference.heap import kept_heap
+from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.parameters import to_json
-from napari_utile.engine.training.loss import weighted_cross_entropy
+from napari_utile.engine.training.objective import Objective
 from napari_utile.engine.training.recipes import Budget, TrainingRecipe
 from napari_utile.engine.training.samples import Batch, Sampler, TrainingPlane
 from napari_utile.engine.training.state import (
@@ -44,7 +45,7 @@ class TrainStep:
     step : int
         Steps done, this one included.
     loss, plain : float
-        The batch's weighted and unweighted cross-entropy; not a number where the step was skipped.
+        What is minimised, and the batch's unweighted cross-entropy; not a number where the step was skipped.
     rate : float
         Learning rate.
     seconds : float
@@ -95,10 +96,12 @@ class TrainingRun:
         budget: Budget,
         seed: int,
         compute: Compute | None,
+        card: ModelCard | None = None,
     ) -> None:
         self.compute = compute or choose_compute("auto", recipe.precision)
         self.device = torch.device(self.compute.device)
         self.recipe, self.budget, self.seed = recipe, budget, seed
+        self.objective = Objective(card, recipe)
         network.requires_grad_(True)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.geometry = geometry = network.geometry
@@ -114,6 +117,7 @@ class TrainingRun:
             density=recipe.density,
             seed=seed,
             device=self.device,
+            optional=card.optional_inputs if card is not None else 0,
         )
         self.held_out = held_out_samples(held_out, self.progress.size, geometry.halo)
         names = sorted((plane.name, list(plane.size)) for plane in (*planes, *held_out))
@@ -218,7 +222,7 @@ class TrainingRun:
         with torch.random.fork_rng(cuda):  # dropout, without touching anybody else's random numbers
             torch.manual_seed(hash((self.seed, progress.step)) & 0x7FFF_FFFF_FFFF_FFFF)
             logits = self._forward(batch)
-        loss = weighted_cross_entropy(logits, batch.target, batch.weight)
+        loss = self.objective(logits, batch)
         loss.weighted.backward()  # type: ignore[no-untyped-call]
         return float(loss.weighted.detach()), float(loss.plain)
 
@@ -272,7 +276,8 @@ class TrainingRun:
         present = copy_weights(self.network)
         if self.average is not None:
             self.network.load_state_dict(self.average)
-        result = validate(self.network, self.held_out, self.device, self.compute.precision == "bfloat16")
+        mixed = self.compute.precision == "bfloat16"
+        result = validate(self.network, self.held_out, self.device, mixed, self.objective.classes)
         self.network.load_state_dict(present)
         return result
 

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.training.augment import Deformation, draw_deformation, draw_grey_change, warp
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
+from napari_utile.engine.training.distances import distance_targets
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.weights.annotation import DENSE, Annotation
 from napari_utile.engine.weights.touching import separate_touching
@@ -36,6 +38,8 @@ class TrainingPlane:
         Weight of each pixel in the loss, 0 where nobody annotated.
     share : float
         How often samples come from this plane, relative to the others.
+    distances : (3, Y, X) float32, optional
+        From `distance_targets`, for networks that predict distances.
     """
 
     name: str
@@ -44,6 +48,7 @@ class TrainingPlane:
     target: NDArray[np.uint8]
     weight: NDArray[np.float32]
     share: float = 1.0
+    distances: NDArray[np.float32] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -60,6 +65,7 @@ def training_plane(
     w0: float = 10.0,
     sigma: float = 5.0,
     share: float = 1.0,
+    distances: bool = False,
 ) -> TrainingPlane:
     """Make a plane to train on from a normalised image and its labels.
 
@@ -75,6 +81,8 @@ def training_plane(
         Border weight and its width (pixels), see `weight_map`.
     share : float
         How often samples come from this plane, relative to the others.
+    distances : bool
+        Whether distances are to be learnt, too.
 
     Raises
     ------
@@ -89,7 +97,19 @@ def training_plane(
     separated = separate_touching(objects)
     target = np.where(annotated, separated > 0, IGNORE).astype(np.uint8)
     weight = _weights(separated, annotated, w0, sigma)
-    return TrainingPlane(name, np.ascontiguousarray(image, np.float32), objects, target, weight, share)
+    measured = None
+    if distances:
+        measured = distance_targets(
+            objects, annotated, _ends(annotated) if annotation.kind == "boxes" else None
+        )
+    pixels = np.ascontiguousarray(image, np.float32)
+    return TrainingPlane(name, pixels, objects, target, weight, share, measured)
+
+
+def _ends(annotated: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the outermost annotated pixels: boxes cut the cells that reach them."""
+    inner: NDArray[np.bool_] = ndimage.binary_erosion(annotated, np.ones((3, 3), bool), border_value=1)
+    return annotated & ~inner
 
 
 def _weights(
@@ -117,6 +137,8 @@ class Sample:
     plane : str
         Name of the plane it came from.
     deformation : Deformation
+    distances : (3, Y, X) float32 tensor or None
+        As in `TrainingPlane`.
     """
 
     image: Tensor
@@ -124,15 +146,21 @@ class Sample:
     weight: Tensor
     plane: str
     deformation: Deformation
+    distances: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Samples stacked: image (N, C, Y + 2 halo, X + 2 halo), target and weight (N, Y, X)."""
+    """Samples stacked: image (N, C, Y + 2 halo, X + 2 halo), target and weight (N, Y, X), distances (N, 3, Y, X)."""
 
     image: Tensor
     target: Tensor
     weight: Tensor
+    distances: Tensor | None = None
+
+
+DROPPED = 0.5
+"""Share of the samples whose optional channels are 0."""
 
 
 class Sampler:
@@ -152,6 +180,8 @@ class Sampler:
     seed : int
     device : torch.device or str
         Where samples are deformed.
+    optional : int
+        How many of the image's channels, the last ones, a user's image may lack: in half of the samples they are 0.
     """
 
     def __init__(
@@ -164,12 +194,13 @@ class Sampler:
         density: float = 1.0,
         seed: int = 0,
         device: torch.device | str = "cpu",
+        optional: int = 0,
     ) -> None:
         if not planes:
             raise ValueError("There are no annotated planes to draw samples from.")
         self.planes = tuple(planes)
         self.halo, self.augment, self.focus, self.density = halo, augment, focus, density
-        self.seed, self.device = seed, torch.device(device)
+        self.seed, self.device, self.optional = seed, torch.device(device), optional
         shares = np.array([plane.share for plane in planes], np.float64)
         self._cumulative = np.cumsum(shares / shares.sum())
         self._places = [_places(plane) for plane in planes]
@@ -177,10 +208,12 @@ class Sampler:
     def batch(self, step: int, count: int, size: int) -> Batch:
         """Draw `count` samples of `size` output pixels a side."""
         samples = [self.sample(step, index, size) for index in range(count)]
+        distances = [each.distances for each in samples if each.distances is not None]
         return Batch(
             torch.stack([each.image for each in samples]),
             torch.stack([each.target for each in samples]),
             torch.stack([each.weight for each in samples]),
+            None if not distances else torch.stack(distances),
         )
 
     def sample(self, step: int, index: int, size: int) -> Sample:
@@ -191,18 +224,26 @@ class Sampler:
         centre = self._places[chosen].draw(rng, self.focus, size)
         deformation = draw_deformation(rng, centre, self.augment)
         sample = cut_sample(plane, deformation, size, self.halo, self.device)
-        image = draw_grey_change(rng, self.augment).apply(sample.image)
-        weight = sample.weight
+        image, weight = self._changed(rng, sample.image), sample.weight
         if self.density < 1:
             kept = torch.from_numpy(rng.random(weight.shape, np.float32) < self.density).to(self.device)
             weight = weight * kept
-        return Sample(image, sample.target, weight, plane.name, deformation)
+        return Sample(image, sample.target, weight, plane.name, deformation, sample.distances)
+
+    def _changed(self, rng: np.random.Generator, image: Tensor) -> Tensor:
+        """Change the grey values; of optional channels the gain alone, so that a missing one stays 0."""
+        change = draw_grey_change(rng, self.augment)
+        if not self.optional:
+            return change.apply(image)
+        needed, others = image[: -self.optional], image[-self.optional :]
+        kept = float(rng.random() >= DROPPED)
+        return torch.cat([change.apply(needed), kept * change.gain * others])
 
 
 def cut_sample(
     plane: TrainingPlane, deformation: Deformation, size: int, halo: int, device: torch.device | str = "cpu"
 ) -> Sample:
-    """Cut one sample of `size` output pixels out of a plane: image bilinear, target and weight by the nearest pixel."""
+    """Cut one sample of `size` output pixels out of a plane: image and distances bilinear, the rest nearest pixels."""
     where = deformation.coordinates(size + 2 * halo, device)
 
     first, last = deformation.reach(size + 2 * halo)
@@ -217,7 +258,11 @@ def cut_sample(
         where = where[halo:-halo, halo:-halo]
     annotation = torch.cat([window(plane.target[None]).float(), window(plane.weight[None])])
     target, weight = warp(annotation, where, "nearest")
-    return Sample(image, target.to(torch.uint8), weight, plane.name, deformation)
+    distances = None
+    if plane.distances is not None:
+        measured = window(plane.distances)
+        distances = torch.cat([warp(measured[:2], where, "bilinear"), warp(measured[2:], where, "nearest")])
+    return Sample(image, target.to(torch.uint8), weight, plane.name, deformation, distances)
 
 
 class _Places:

@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
@@ -31,6 +32,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_every: float = 60.0,
     resume: bool = False,
+    card: ModelCard | None = None,
 ) -> Generator[TrainStep, None, TrainResult]:
     """Train a network; yield each step, return the best weights.
 
@@ -51,6 +53,8 @@ def train(
         Seconds between checkpoints; one is written at the end and on cancelling, too.
     resume : bool
         Continue from `checkpoint`, if it is there.
+    card : ModelCard, optional
+        Describes the network's outputs and inputs; without it all output channels are classes.
 
     Yields
     ------
@@ -66,5 +70,5 @@ def train(
         If training diverges for good, memory does not suffice for the smallest tile, or the checkpoint is of
         another run.
     """
-    run = TrainingRun(network, planes, held_out, recipe, budget, seed, compute)
+    run = TrainingRun(network, planes, held_out, recipe, budget, seed, compute, card)
     return (yield from run.steps(checkpoint, checkpoint_every=checkpoint_every, resume=resume))

@@ -1,6 +1,6 @@
 """Validation on held-out tiles: fixed samples without augmentation, and what a network scores on them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,16 +63,20 @@ def _corners(plane: TrainingPlane, size: int) -> list[tuple[int, int]]:
 
 @torch.inference_mode()
 def validate(
-    network: nn.Module, samples: Sequence[Sample], device: torch.device, mixed: bool = False
+    network: nn.Module,
+    samples: Sequence[Sample],
+    device: torch.device,
+    mixed: bool = False,
+    classes: Callable[[Tensor], Tensor] = lambda raw: raw,
 ) -> Validation:
-    """Score a network on samples, in evaluation mode; the caller's mode is not kept."""
+    """Score a network on samples, in evaluation mode; `classes` takes the logits of classes from its outputs."""
     network.eval()
     energy = weights = plain = pixels = 0.0
     both = either = 0
     for sample in samples:
         image = sample.image[None].to(device).to(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
-            logits: Tensor = network(image)
+            logits = classes(network(image))
         target, weight = sample.target[None].to(device), sample.weight[None].to(device)
         loss = weighted_cross_entropy(logits, target, weight)
         counts = (target != IGNORE) & (weight > 0)
