@@ -48,7 +48,7 @@ def test_all_tables_are_made_and_trained_networks_are_kept(
     training = importlib.import_module("accuracy_runs.training")
     small = {family: {**config, "width": 2} for family, config in training.CONFIGURATIONS.items()}
     monkeypatch.setattr(training, "CONFIGURATIONS", small)
-    monkeypatch.setattr(training, "DEFAULT", training.Recipe(tile=32, batch=1))
+    monkeypatch.setattr(training, "DEFAULT", training.TrainingRecipe(tile=32, batch=1))
     work = tmp_path / "work"
     command = ["--data", str(simulated_data), "--work", str(work), "--steps", "2", "--seeds", "1"]
     accuracy.main(command)
