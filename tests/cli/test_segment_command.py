@@ -169,3 +169,39 @@ def test_memory_does_not_grow_with_the_planes_of_a_film(model, tmp_path, monkeyp
     grown = peak_of_a_film(24, tmp_path) - peak_of_a_film(4, tmp_path)
     assert grown < 20 * plane * 6  # the film itself takes 2 bytes a pixel, its results would take 27
     assert not [path.name for path in tmp_path.iterdir() if not path.name.startswith("film")]
+
+
+def test_settings_of_another_result_are_used_and_single_options_win(model, folder, capsys):
+    first, second, third = (folder / name for name in ("first", "second", "third"))
+    image = str(folder / "in" / "one.tif")
+    words = ["--model", "tiny", "--diameter", "none", "--threshold", "0.3", "--minimum-size", "2", "--quiet"]
+    assert main(["segment", image, "-o", str(first), *words]) == 0
+    recipe = first / "one_recipe.json"
+    assert main(["segment", image, "-o", str(second), "--settings", str(recipe), "--quiet"]) == 0
+    assert (second / "one_labels.tif").read_bytes() == (first / "one_labels.tif").read_bytes()
+    more = ["--settings", str(recipe), "--threshold", "0.6", "--quiet"]
+    assert main(["segment", image, "-o", str(third), *more]) == 0
+    instances = json.loads((third / "one_recipe.json").read_text())["parameters"]["instances"]
+    assert (instances["threshold"], instances["minimum_size"]) == (0.6, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("not json", "not JSON"),
+        ("{}", "no recipe"),
+        ('{"format": "napari-utile settings 1", "instances": {"flux": 1}}', "no setting flux"),
+        (
+            '{"format": "napari-utile settings 1", "instances": {"threshold": 7}}',
+            "threshold must be at most 1",
+        ),
+        ('{"format": "napari-utile settings 1", "segment": []}', "no usable settings"),
+    ],
+)
+def test_settings_that_are_none_are_one_sentence(folder, capsys, content, said):
+    (folder / "settings.json").write_text(content)
+    words = ["--settings", str(folder / "settings.json"), "--quiet"]
+    assert main(["segment", str(folder / "in"), "-o", str(folder / "out"), *words]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1

@@ -47,6 +47,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--mask", action="store_true", help="also write the mask")
     parser.add_argument("--measurements", action="store_true", help="also write a table of the cells (CSV)")
     parser.add_argument("--estimate", action="store_true", help="only estimate time and memory")
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="a recipe of another image, or fitted settings (JSON): single options win over them",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
         "--region", type=_region, metavar="Y0:Y1,X0:X1", help="only these rows and columns, without Y1 and X1"
@@ -64,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.names import results_apart
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
+    from napari_utile.engine.provenance.settings import Settings, load_settings
 
     found = results_apart(find_images(arguments.images))
     say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
@@ -74,11 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{path}: part of the same image as {first.name}; done once", file=sys.stderr)
     _refuse_same_names(paths)
     selection = Selection(**given(arguments, Selection))
-    chosen = given(arguments, SegmentParams)
+    settings = load_settings(arguments.settings) if arguments.settings else Settings()
+    chosen = {**settings.segment, **given(arguments, SegmentParams)}
     model = load_model(chosen.get("model", SegmentParams().model))
     params = SegmentParams(**chosen)
     compute = choose_compute(params.device, params.precision)
-    sizing = Sizing(params, given(arguments, InstanceParams), model, compute, paths, selection)
+    instances = {**settings.instances, **given(arguments, InstanceParams)}
+    sizing = Sizing(params, instances, model, compute, paths, selection)
     inputs = identities(found.images)
     if not arguments.estimate:
         check_folder(arguments.output)

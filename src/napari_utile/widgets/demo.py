@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.files.targets import check_folder
 from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             in_a_window(parsed.image)
         else:
             without_display(parsed.image, parsed.output)
-    except UtileError as error:
-        print(f"utile demo: {error}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user is told in one sentence
+        print(f"utile demo: {sentence_of(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -70,6 +71,7 @@ def without_display(image: Path | None, output: Path) -> None:
     UtileError
         If the image cannot be read or segmented, or the results cannot be written.
     """
+    check_folder(output)
     use_offscreen()
     import napari
 
@@ -143,10 +145,7 @@ def write_results(result: "SegmentResult", output: Path) -> list[Path]:
     plane = made.plane
     channels = np.asarray(plane.data[(slice(None), *made.region)])
     pixels = np.moveaxis(channels[:3], 0, -1) if plane.rgb else channels[0]
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UtileError(f"Cannot create the folder {output}: {error.strerror or error}.") from error
+    check_folder(output)
     stem = plane.name.replace(" ", "_")
     labels, table, figure = (
         output / f"{stem}_{kind}" for kind in ("labels.tif", "measurements.csv", "figure.png")

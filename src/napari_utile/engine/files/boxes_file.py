@@ -86,7 +86,7 @@ def read_boxes(path: str | Path, shape: tuple[int, int]) -> list[Box]:
             )
             if len(axes) < 2 or "index" not in (rows.fieldnames or ()):
                 raise UtileError(
-                    f"{path.name} holds no shapes: save a Shapes layer of napari as CSV (index, axis-0, axis-1)."
+                    f"{path.name} holds no shapes: save a Shapes layer of napari as CSV (index,axis-0,axis-1)."
                 )
             for row in rows:
                 y, x = float(row[axes[-2]]), float(row[axes[-1]])
@@ -96,7 +96,10 @@ def read_boxes(path: str | Path, shape: tuple[int, int]) -> list[Box]:
     except OSError as error:
         raise UtileError(f"Cannot read {path}: {error.strerror or error}.") from error
     except (ValueError, TypeError, csv.Error) as error:
-        raise UtileError(f"{path.name} is not a readable table of shapes ({error}).") from error
+        raise UtileError(
+            f"{path.name} is not a readable table of shapes ({error}): columns are separated by commas, and numbers "
+            "have a point."
+        ) from error
     height, width = shape
     boxes = []
     for points in corners.values():

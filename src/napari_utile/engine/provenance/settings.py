@@ -1,0 +1,94 @@
+"""Settings in files: what made one result, or was fitted to cells, to be used on other images."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.parameters import check_value, describe, to_json
+from napari_utile.engine.provenance.recipe import load_recipe
+from napari_utile.engine.segment_params import SegmentParams
+
+FORMAT = "napari-utile settings 1"
+_OF_THE_MACHINE = ("device", "precision", "tile")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values of parameters, by name; what is not named stays as it is.
+
+    Attributes
+    ----------
+    segment : mapping
+        Fields of `SegmentParams`.
+    instances : mapping
+        Fields of `InstanceParams`.
+    """
+
+    segment: Mapping[str, Any] = field(default_factory=dict)
+    instances: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_settings(path: str | os.PathLike[str]) -> Settings:
+    """Read settings from a file of `save_settings`, or from a recipe, without what depends on the machine.
+
+    Raises
+    ------
+    UtileError
+        If it is neither, or a value in it is unknown or out of bounds.
+    """
+    path = Path(path)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UtileError(f"Cannot read {path}: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UtileError(f"{path.name} holds no settings: it is not JSON.") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        return _settings_of_recipe(path)
+    try:
+        return Settings(
+            _checked(SegmentParams, values.get("segment", {})),
+            _checked(InstanceParams, values.get("instances", {})),
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UtileError(f"{path.name} holds no usable settings: {str(error).rstrip('.')}.") from error
+
+
+def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
+    """Write settings as JSON.
+
+    Raises
+    ------
+    UtileError
+        If the file cannot be written.
+    """
+    values = {"format": FORMAT, "segment": dict(settings.segment), "instances": dict(settings.instances)}
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def _settings_of_recipe(path: Path) -> Settings:
+    params = load_recipe(path).params
+    values = {
+        name: value for name, value in to_json(params).items() if name not in (*_OF_THE_MACHINE, "instances")
+    }
+    if params.diameter is None:
+        values["diameter"] = "none"  # the image as it is, where the default would measure
+    kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    instances = to_json(params.instances) if params.instances is not None else {}
+    return Settings({name: value for name, value in kept.items() if value is not None}, instances)
+
+
+def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    known = {parameter.name: parameter for parameter in describe(cls)}
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"there is no setting {name}")
+        check_value(known[name], value)
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
