@@ -60,7 +60,7 @@ def library_lock() -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UtileError(f"Cannot make the folder {folder}: {error.strerror or error}.") from error
+        raise UtileError(f"Cannot create the folder {folder}: {error.strerror or error}.") from error
     check_writable(folder)
     try:
         with FileLock(folder / ".lock", timeout=_LOCK_SECONDS):
