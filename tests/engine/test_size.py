@@ -8,9 +8,10 @@ from scipy import ndimage
 
 from napari_utile import segment
 from napari_utile.engine.inference.field import Field
-from napari_utile.engine.inference.size import SIDES, measure_size, spread
+from napari_utile.engine.inference.size import SIDES, measure_size
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import SegmentParams
 
 

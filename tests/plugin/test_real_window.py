@@ -138,7 +138,7 @@ def test_a_line_drawn_across_a_cell_sets_the_diameter(viewer, dock, qtbot, image
     zoom = viewer.scene.camera.zoom
     middle = QPoint(canvas_of(viewer).width() // 2, canvas_of(viewer).height() // 2)
     drag_on_canvas(viewer, middle, middle + QPoint(0, round(30 * zoom)))
-    qtbot.waitUntil(lambda: dock.form.diameter.value is not None, timeout=5000)
+    qtbot.waitUntil(lambda: isinstance(dock.form.diameter.value, float), timeout=5000)
     assert dock.form.diameter.value == pytest.approx(30, abs=3)
     assert [layer.name for layer in viewer.layers] == ["nuclei"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.planes.spread import MOST_PLANES, spread
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Sizing:
         return replace(params, instances=instances), said
 
     def _measured(self, planes: SelectedPlanes) -> "CellSize":
-        from napari_utile.engine.inference.size import MOST_PLANES, measure_size
+        from napari_utile.engine.inference.size import measure_size
 
         if self._params.diameter == "auto":
             some = some_planes(planes, MOST_PLANES)
@@ -77,10 +78,9 @@ class Sizing:
 
     def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:
         from napari_utile.engine.files.images import open_selected
-        from napari_utile.engine.inference.size import MOST_PLANES, spread
 
         images = []
-        for index in spread(len(self._paths), MOST_PLANES):
+        for index in spread(len(self._paths)):
             with suppress(UtileError, OSError, ValueError):  # said when its turn comes
                 images.append(
                     SelectedPlanes(open_selected(self._paths[index], self._selection), self._selection)
@@ -90,7 +90,5 @@ class Sizing:
 
 def some_planes(planes: SelectedPlanes, most: int) -> "list[ImagePlane]":
     """Return up to `most` planes, evenly spread, on which the cells of an image are measured."""
-    from napari_utile.engine.inference.size import spread
-
     indices = planes.indices
     return [planes.plane(indices[place]) for place in spread(len(indices), most)]

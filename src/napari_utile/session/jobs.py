@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import ListedModel, list_models
 from napari_utile.engine.steps import Run
+from napari_utile.session.cell_size import sized_steps
 from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
 from napari_utile.session.results import (
@@ -24,6 +25,7 @@ from napari_utile.session.results import (
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
     from napari_utile.session.state import Session
 
@@ -58,14 +60,18 @@ def choices_job() -> Generator[Choices, None, Choices]:
 
 def estimate_job(
     session: "Session", request: SegmentRequest
-) -> "Generator[None, None, tuple[Model, Estimate]]":
-    """Load the model and estimate the cost; the first time it times one small tile."""
+) -> "Generator[None, None, tuple[Model, Estimate, CellSize | None]]":
+    """Load the model, measure the cells if that is wanted, and estimate the cost.
+
+    The first time it times one small tile.
+    """
     yield
     from napari_utile.engine.inference.estimate import estimate
 
     model = session.load_model(request.params.model)
     yield
-    return model, estimate(request.plane, model, request.params, request.region)
+    params, size = yield from sized_steps(session, request.params, request.measured_on)
+    return model, estimate(request.plane, model, params, request.region), size
 
 
 def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progress, None, SegmentResult]":
@@ -73,11 +79,16 @@ def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progr
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.segment import segment_steps
 
+    model = session.load_model(request.params.model)
+    sizing = Run(sized_steps(session, request.params, request.measured_on))
+    for _ in sizing:
+        yield Progress(0, 1, stage="size")
+    params, _ = sizing.result
     run = Run(
         segment_steps(
             request.plane,
-            request.params,
-            model=session.load_model(request.params.model),
+            params,
+            model=model,
             region=request.region,
             inside=request.inside,
             cache=session.tile_cache,

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.windows import Window
+from napari_utile.session.cell_size import Stack
 from napari_utile.session.layer_specs import LayerSpec
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class SegmentRequest:
         The image's file; empty where it has none.
     axes : tuple of LayerAxis
         The axes of the layer, and where its sliders stand.
+    stack : Stack, optional
+        The planes on which the size of the cells is measured; the plane alone by default.
     """
 
     plane: "ImagePlane"
@@ -60,6 +63,12 @@ class SegmentRequest:
     data_key: Hashable = None
     path: str = ""
     axes: "tuple[LayerAxis, ...]" = ()
+    stack: Stack | None = None
+
+    @property
+    def measured_on(self) -> Stack:
+        """The planes on which the size of the cells is measured."""
+        return self.stack or Stack((self.plane,))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
 from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.session.cell_size import CellSizes
 
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
@@ -39,7 +40,7 @@ class Session:
     """State shared by the docks of one viewer; fields emit when they change.
 
     Docks read and set it on the GUI thread. A job gets what it needs in its request; of the session it uses
-    `load_model` and `tile_cache`, which any thread may.
+    `load_model`, `tile_cache` and `cell_sizes`, which any thread may.
 
     Attributes
     ----------
@@ -48,6 +49,7 @@ class Session:
     closed : bool
         True from when the viewer closes.
     tile_cache : TileCache
+    cell_sizes : CellSizes
     events : SessionEvents
         With a signal for each field, too: ``events.model``, ``events.closed``.
     """
@@ -58,6 +60,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.tile_cache = TileCache()
+        self.cell_sizes = CellSizes()
         self._loading = threading.Lock()
         self._loaded: tuple[tuple[str, int], Model] | None = None
         self._results: dict[tuple[weakref.ref[object], Hashable], SegmentResult] = {}

@@ -38,7 +38,7 @@ class Progress:
         The probability there that a pixel belongs to an object.
     seconds_left : float or None
         For the other tiles; known from the second one on, as the first also loads the network.
-    stage : {"tiles", "cells", "measurements"}
+    stage : {"size", "tiles", "cells", "measurements"}
         What is being done.
     """
 

@@ -22,6 +22,7 @@ from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.planes.units import micrometres
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
@@ -36,7 +37,6 @@ MOST_OF_ONCE = 0.4
 SIDES = (320, 288, 256, 224, 192)
 """Sides of a window as the network sees it, the largest first that the cost allows. Pixels."""
 MOST_WINDOWS = 4
-MOST_PLANES = 3
 
 # Chosen on images of `../shared/data` (see benchmarks/cell_size.py).
 SIZE_WEIGHT = 0.05
@@ -123,7 +123,7 @@ def measure_size(
         Of a stack, all planes: up to `MOST_PLANES` of them, evenly spread, are looked at.
     model : Model
     params : SegmentParams, optional
-        Channels, device, precision and instance parameters (those of the card by default) are used.
+        Channels, device and precision are used.
     compute : Compute, optional
         Chosen by the parameters by default.
     limits : IntensityLimits, optional
@@ -178,10 +178,10 @@ def _measure(
         return CellSize(None, origin="the model does not say how large its cells are")
     if "base" in card.training:
         return CellSize(None, origin="the model was trained on images of its own size")
-    some = [planes[index] for index in spread(len(planes), MOST_PLANES)]
+    some = [planes[index] for index in spread(len(planes))]
     ready = [each.for_network(len(card.inputs), params.channels, card.optional_inputs) for each in some]
     views = [
-        _View(plane, limits or measure_limits(plane.data, card.normalization), model, params, compute)
+        _View(plane, limits or measure_limits(plane.data, card.normalization), model, compute)
         for plane in ready
     ]
     largest = max((each.shape for each in ready), key=lambda shape: shape[0] * shape[1])
@@ -229,12 +229,10 @@ class _View:
         plane: ImagePlane,
         limits: IntensityLimits,
         model: Model,
-        params: SegmentParams,
         compute: Compute,
     ) -> None:
         self._plane, self._limits, self._model, self._compute = plane, limits, model, compute
-        instances = params.instances or InstanceParams(**model.card.instances)
-        self._instances = instances.resized(model.card.scale)
+        self._instances = InstanceParams(**model.card.instances).resized(model.card.scale)
         self._centres: list[tuple[float, float]] = []
 
     def look_at(self, count: int) -> None:
@@ -357,19 +355,6 @@ def _by_pixel_size(plane: ImagePlane, model: Model) -> float | None:
         return None
     pixel = unit * math.sqrt(plane.pixel_size[0] * plane.pixel_size[1])
     return float(f"{card.object_diameter * card.pixel_size / pixel:.3g}")
-
-
-def spread(count: int, most: int) -> list[int]:
-    """Return up to `most` of `count` places, evenly spread.
-
-    Examples
-    --------
-    >>> spread(2, 3), spread(9, 3), spread(9, 1)
-    ([0, 1], [1, 4, 7], [4])
-    """
-    if count <= most:
-        return list(range(count))
-    return [round((index + 0.5) * count / most - 0.5) for index in range(most)]
 
 
 def _starts(length: int, side: int, most: int) -> list[int]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.prompts import Steps
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.session.cell_size import Stack, sized_steps
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.field import Field
+    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.outputs import InputChannel
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.state import Session
@@ -35,17 +37,22 @@ class FieldRequest:
         Stands for the pixels of the plane; see `session.pixels`.
     told : hashable
         The layer's word for its pixels, of which `pixels` is made where they are too many to be compared.
+    stack : Stack, optional
+        The planes on which the size of the cells is measured; the plane alone by default.
     """
 
     plane: "ImagePlane"
     params: SegmentParams
     pixels: Hashable
     told: Hashable = None
+    stack: Stack | None = None
 
     @property
     def key(self) -> Hashable:
         """What the probability depends on."""
-        return self.pixels, tuple(self.plane.data.shape), self.plane.pixel_size, self.plane.unit, self.params
+        stack = None if self.stack is None else self.stack.key
+        shape, space = tuple(self.plane.data.shape), (self.plane.pixel_size, self.plane.unit)
+        return self.pixels, shape, space, self.params, stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +67,15 @@ class ReadyField:
         Half the width of the first window to read around a click: a typical cell fits.
     inputs : tuple of InputChannel
         What the model reads.
+    size : CellSize or None
+        What was measured of the cells, None where nothing was to be.
     """
 
     field: "Field"
     suggested: InstanceParams
     radius: int
     inputs: "tuple[InputChannel, ...]" = ()
+    size: "CellSize | None" = None
 
 
 class FieldStore:
@@ -104,10 +114,11 @@ def _made_ready(session: "Session", request: FieldRequest) -> Generator[None, No
 
     model = session.load_model(request.params.model)
     yield
+    params, size = yield from sized_steps(session, request.params, request.stack or Stack((request.plane,)))
     field = Field(
         request.plane,
         model,
-        request.params,
+        params,
         cache=session.tile_cache,
         pixels=pixels_key(request.plane, request.told, HASHED_IN_A_JOB),
     )
@@ -115,7 +126,8 @@ def _made_ready(session: "Session", request: FieldRequest) -> Generator[None, No
     warm_network(model, field.compute)
     return ReadyField(
         field,
-        suggested_instances(model.card, request.params.known_diameter),
+        suggested_instances(model.card, params.known_diameter),
         field.click_radius,
         model.card.inputs,
+        size,
     )

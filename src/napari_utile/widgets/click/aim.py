@@ -159,7 +159,7 @@ class Aims(QObject):
         settings = self._settings()
         params = replace(settings.params, channels=source.channels)
         request = FieldRequest(
-            source.plane, params, pixels_key(source.plane, source.data_key), source.data_key
+            source.plane, params, pixels_key(source.plane, source.data_key), source.data_key, source.stack
         )
         self.current = Aim(source, labels, plane, request, settings, self._targets[labels])
         return self.current

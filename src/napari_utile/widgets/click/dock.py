@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.clicks.field import ReadyField
 from napari_utile.session.jobs import Choices, choices_job
 from napari_utile.widgets.click.aim import Aims, ClickSettings
@@ -163,6 +164,11 @@ class ClickDock(NarrowDock):
         with failures_to(self._say_error):
             source, settings = self.form.source.read(), self._settings()
             params = replace(settings.params, channels=source.channels, instances=settings.instances)
+            size = (
+                self._session.cell_sizes.known(params, source.stack) if params.diameter in MEASURED else None
+            )
+            if size is not None:
+                params = replace(params, diameter=size.diameter)
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
             image, clipboard = source.layer.source.path or "IMAGE.tif", QGuiApplication.clipboard()
             if clipboard is not None:
@@ -210,8 +216,11 @@ class ClickDock(NarrowDock):
         self.form.source.set_model_inputs(ready.inputs)
         if self._suggested_by != self._session.model:
             self.form.instances.set_value(ready.suggested)
+        if ready.size is not None:
+            self.form.diameter.show_measured(ready.size.diameter)
         if self.form.status.text().startswith("Loading"):
-            self.form.status.say("Ready: click on a cell.")
+            said = "" if ready.size is None else f" {str(ready.size)[:1].upper()}{str(ready.size)[1:]}."
+            self.form.status.say(f"Ready: click on a cell.{said}")
 
     def _describe(self, label: int) -> None:
         layer = self.form.target.layer

@@ -1,6 +1,6 @@
 """What the Click dock looks like: its rows, buttons and words. It shows state; the dock acts."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -24,6 +24,7 @@ from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.model_picker import ModelPicker
 from napari_utile.widgets.parts.number_box import NumberBox
+from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.source_picker import SourcePicker
 from napari_utile.widgets.parts.status_line import StatusLine
 
@@ -116,9 +117,8 @@ class ClickForm(QWidget):
         self.instances = Form(
             InstanceParams(), ("threshold", "split", "minimum_size"), slide={"minimum_size": (0, 500)}
         )
-        self.compute = Form(
-            SegmentParams(), ("diameter", "device", "precision"), none_text={"diameter": "as in the image"}
-        )
+        self.compute = Form(SegmentParams(), ("diameter", "device", "precision"))
+        self.diameter = cast(SizeField, self.compute["diameter"])
         self.overwrite = QCheckBox("New cells may overwrite others")
         self.overwrite.setToolTip("Otherwise a new cell takes only pixels without a label.")
         self.cell = QLabel()

@@ -8,9 +8,10 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
 from napari_utile.engine.models.outputs import InputChannel
+from napari_utile.session.cell_size import Stack
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
-from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_of
+from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_of, planes_of
 from napari_utile.widgets.viewer.pixel_versions import version_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Source:
         The chosen ones; None leaves it to the model.
     data_key : hashable
         The layer's word for the pixels of this plane: another one after new data and after ``refresh()``.
+    stack : Stack
+        The planes of the layer on which the size of its cells is measured.
     """
 
     layer: "napari.layers.Layer"
@@ -48,6 +51,7 @@ class Source:
     plane: "ImagePlane"
     channels: tuple[int, ...] | None
     data_key: Hashable
+    stack: Stack
 
 
 class SourcePicker(QWidget):
@@ -125,7 +129,9 @@ class SourcePicker(QWidget):
         plane = plane_of(layer, self._viewer, channel_axis=self.channel_axis)
         version = version_of(self._viewer, layer)
         key = layer.unique_id, id(layer.data), place.key, place.channel_axis, version
-        return Source(layer, place, plane, self.channels, key)
+        axes = place.axes, place.channel_axis
+        stack = Stack(planes_of(layer, place), (layer.unique_id, id(layer.data), axes, version))
+        return Source(layer, place, plane, self.channels, key, stack)
 
     def _layer_changed(self, _: object = None) -> None:
         layer = self.layer

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.windows import Window
 from napari_utile.session.jobs import Choices, choices_job, relabel_job, segment_job
 from napari_utile.session.results import (
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
 
 __all__ = ["SegmentDock"]
@@ -161,7 +162,7 @@ class SegmentDock(NarrowDock):
         self._end_job()
         if source is None:
             return
-        self._model_known(result.segmentation.params.model, result.segmentation.model)
+        self._show_suggestion(result.segmentation.params.model, result.segmentation.model)
         self._session.remember(source.layer, source.place.key, result)
         first = own_layer(self._viewer, "instances", source.layer, source.place) is None
         layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
@@ -215,6 +216,7 @@ class SegmentDock(NarrowDock):
         self._values.are_the_users()
         with failures_to(self._show_error):
             source, instances = self.form.source.read(), self._values.read()
+            assert instances is not None
             result = self._session.result_of(source.layer, source.place.key)
             if result is None or self.running:
                 return
@@ -288,10 +290,26 @@ class SegmentDock(NarrowDock):
         source = self._on_screen()
         return None if source is None else self._session.result_of(*source)
 
-    def _model_known(self, name: str, model: "Model") -> None:
+    def _model_known(self, name: str, model: "Model", size: "CellSize | None" = None) -> None:
+        if size is not None:
+            self.form.diameter.show_measured(size.diameter)
+        self._show_suggestion(name, model)
+
+    def _show_suggestion(self, name: str, model: "Model") -> None:
         if name == self._session.model:
             self.form.source.set_model_inputs(model.card.inputs)
-        self._values.show_suggestion(name, model)
+        with failures_to():  # where the image has gone, its size does not matter
+            self._values.show_suggestion(name, model, self._sized(self.request()[1]).params.known_diameter)
+
+    def _sized(self, request: SegmentRequest) -> SegmentRequest:
+        """Put the size that was measured, if it is known by now, in place of the wish to measure it."""
+        params = request.params
+        size = (
+            self._session.cell_sizes.known(params, request.measured_on)
+            if params.diameter in MEASURED
+            else None
+        )
+        return request if size is None else replace(request, params=replace(params, diameter=size.diameter))
 
     # What the user sees.
 
@@ -305,14 +323,15 @@ class SegmentDock(NarrowDock):
             self._diameter_tool.start(layer)
 
     def _diameter_measured(self, pixels: float) -> None:
-        params = replace(SegmentParams(), diameter=round(max(1.0, pixels), 1))
-        self.form.diameter.value = params.diameter
-        self.form.status.say(f"Cell diameter: {params.diameter:g} pixels.", "good")
+        diameter = SegmentParams(diameter=round(max(1.0, pixels), 1)).known_diameter
+        self.form.diameter.value = diameter
+        self.form.status.say(f"Cell diameter: {diameter:g} pixels.", "good")
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""
         with failures_to(self._show_error):
             source, request = self.request()
+            request = self._sized(request)
             result = self._session.result_of(source.layer, source.place.key)
             located = result.located if result is not None else locate_request(request)
             clipboard = QGuiApplication.clipboard()

@@ -24,10 +24,11 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.jobs import Choices
 from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
-from napari_utile.widgets.parts.forms import Form, Number, align_labels
+from napari_utile.widgets.parts.forms import Form, align_labels
 from napari_utile.widgets.parts.model_picker import ModelPicker
 from napari_utile.widgets.parts.region_picker import RegionPicker
 from napari_utile.widgets.parts.run_bar import RunBar
+from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.source_picker import SourcePicker
 from napari_utile.widgets.parts.status_line import StatusLine
 
@@ -49,7 +50,7 @@ class SegmentForm(QWidget):
     Attributes
     ----------
     source, model, region : pickers
-    diameter : Number
+    diameter : SizeField
     compute : Form
         Of `SegmentParams`: device, precision and tile size.
     instances, more_instances : Form
@@ -98,7 +99,7 @@ class SegmentForm(QWidget):
 
     def _make_diameter(self) -> None:
         parameter = next(each for each in describe(SegmentParams) if each.name == "diameter")
-        self.diameter = Number(parameter, none_text="as in the image")
+        self.diameter = SizeField(parameter)
         self.measure_diameter = QPushButton("Draw")
         self.measure_diameter.setToolTip("Draw a line across a typical cell to measure its diameter.")
 
@@ -180,7 +181,7 @@ class SegmentForm(QWidget):
         expects = "" if diameter is None else f" This model was trained on cells of about {diameter:g} px."
         self.diameter.box.setToolTip(
             "Typical diameter of your cells; the image is rescaled to what the model expects. "
-            f"Leave it at its lowest to use the image as it is.{expects}"
+            f"Type a number to set it yourself.{expects}"
         )
 
     def show_result(self, result: SegmentResult | None) -> None:

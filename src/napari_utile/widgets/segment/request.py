@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["axes_of", "capture"]
 
 
-def capture(form: SegmentForm, model: str, instances: InstanceParams) -> tuple[Source, SegmentRequest]:
+def capture(form: SegmentForm, model: str, instances: InstanceParams | None) -> tuple[Source, SegmentRequest]:
     """Capture what Run would do now.
 
     Parameters
@@ -22,7 +22,8 @@ def capture(form: SegmentForm, model: str, instances: InstanceParams) -> tuple[S
     form : SegmentForm
     model : str
         Name or path.
-    instances : InstanceParams
+    instances : InstanceParams or None
+        None takes what the model suggests for the size of the cells.
 
     Raises
     ------
@@ -39,7 +40,9 @@ def capture(form: SegmentForm, model: str, instances: InstanceParams) -> tuple[S
         instances=instances,
     )
     path = source.layer.source.path or ""
-    request = SegmentRequest(source.plane, params, region, inside, source.data_key, path, axes_of(source))
+    request = SegmentRequest(
+        source.plane, params, region, inside, source.data_key, path, axes_of(source), source.stack
+    )
     return source, request
 
 

@@ -16,6 +16,7 @@ from napari_utile.widgets.worker import LatestJob, sentence_of
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
 
 __all__ = ["RunEstimate", "progress_text"]
@@ -35,7 +36,7 @@ class RunEstimate(QObject):
     request : callable
         Returns what Run would do now, None where there is nothing to estimate; raises where something is missing.
     on_model : callable
-        Called with the name and the model, which is loaded for the estimate.
+        Called with the name, the model, which is loaded for the estimate, and the size of the cells if measured.
     parent : QObject
     """
 
@@ -44,7 +45,7 @@ class RunEstimate(QObject):
         session: Session,
         label: QLabel,
         request: Callable[[], SegmentRequest | None],
-        on_model: "Callable[[str, Model], object]",
+        on_model: "Callable[[str, Model, CellSize | None], object]",
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -79,9 +80,10 @@ class RunEstimate(QObject):
                 on_error=self._fail,
             )
 
-    def _show(self, name: str, model: "Model", cost: "Estimate") -> None:
-        self._on_model(name, model)
-        self._label.setText(f"This will take {cost}.")
+    def _show(self, name: str, model: "Model", cost: "Estimate", size: "CellSize | None") -> None:
+        self._on_model(name, model, size)
+        said = "" if size is None else f"{str(size)[:1].upper()}{str(size)[1:]}. "
+        self._label.setText(f"{said}This will take {cost}.")
 
     def _fail(self, error: Exception) -> None:
         self._label.setText(sentence_of(error))
@@ -89,6 +91,8 @@ class RunEstimate(QObject):
 
 def progress_text(step: "Progress") -> str:
     """Say how far a segmentation is, and how long the rest will take."""
+    if step.stage == "size":
+        return "measuring how large cells are…"
     if step.stage == "measurements":
         return "measuring the cells…"
     if step.done == step.total:

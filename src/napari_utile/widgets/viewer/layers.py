@@ -6,11 +6,12 @@ step of the others. With the viewer in 3D it is the last two of them.
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from napari_utile.engine.planes.spread import spread
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
 
@@ -198,6 +199,24 @@ def plane_of(
     rgb = bool(getattr(layer, "rgb", False))
     plane = ImagePlane(plane_data(layer, place), layer.name, rgb, pixel_size, unit)
     return plane if channels is None else plane.with_channels(channels)
+
+
+def planes_of(layer: "napari.layers.Layer", place: Place) -> "tuple[ImagePlane, ...]":
+    """Take some planes, evenly spread, of the stack that a plane belongs to; a plain image is its only one."""
+    from napari_utile.engine.planes.axes import ImagePlane
+
+    pixel_size, unit = pixel_size_of(layer, place.axes)
+    rgb = bool(getattr(layer, "rgb", False))
+    stacked = [axis for axis, entry in enumerate(place.index) if not isinstance(entry, slice)]
+    sizes = [place.shape[axis] for axis in stacked]
+    planes = []
+    for number in spread(int(np.prod(sizes, dtype=int))):
+        index = list(place.index)
+        for axis, entry in zip(stacked, np.unravel_index(number, sizes) if sizes else (), strict=True):
+            index[axis] = int(entry)
+        data = plane_data(layer, replace(place, index=tuple(index)))
+        planes.append(ImagePlane(data, layer.name, rgb, pixel_size, unit))
+    return tuple(planes)
 
 
 def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:

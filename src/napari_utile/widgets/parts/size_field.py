@@ -1,0 +1,103 @@
+"""How large cells are: measured, as the image is, or a number of pixels."""
+
+from typing import Any
+
+from magicgui.widgets.bases import ValuedContainerWidget
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox
+
+from napari_utile.engine.parameters import Parameter
+from napari_utile.widgets.parts.number_box import NumberBox
+
+__all__ = ["SizeField"]
+
+_WAYS = (
+    (
+        "measured",
+        "auto",
+        "The cells are measured when image and model are chosen; you can change the number.",
+    ),
+    ("as in the image", None, "The model sees the image as it is."),
+    ("given", "given", "You say how many pixels your cells are across."),
+)
+
+
+class SizeField(ValuedContainerWidget[Any]):
+    """A choice of where the cell diameter comes from, and a box for it.
+
+    Typing a number, or setting one, makes it given.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        The diameter.
+
+    Attributes
+    ----------
+    way : QComboBox
+    box : NumberBox
+    """
+
+    def __init__(self, parameter: Parameter) -> None:
+        bounds = parameter.bounds
+        super().__init__(
+            layout="horizontal", labels=False, name=parameter.name, label=parameter.label, tooltip=bounds.help
+        )
+        self.margins = (0, 0, 0, 0)
+        self.way = QComboBox()
+        self.way.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.way.setMinimumContentsLength(6)
+        for row, (text, value, help_text) in enumerate(_WAYS):
+            self.way.addItem(text, value)
+            self.way.setItemData(row, help_text, Qt.ItemDataRole.ToolTipRole)
+        self.box: Any = NumberBox()
+        self.box.setDecimals(1)
+        low, high = bounds.minimum or 0, bounds.maximum or 1e6
+        self._unknown = low - 1
+        self.box.setRange(self._unknown, high)
+        self.box.setSingleStep(bounds.step or 1)
+        self.box.setSpecialValueText("–")
+        self.box.setSuffix(f" {bounds.unit}")
+        self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        self.box.setValue(self._unknown)
+        self.way.setToolTip(bounds.help)
+        self.box.setToolTip(bounds.help)
+        self.native.layout().addWidget(self.way, 1)
+        self.native.layout().addWidget(self.box, 1)
+        self.way.activated.connect(self._chosen)
+        self.box.valueChanged.connect(self._typed)
+
+    def get_value(self) -> Any:
+        """Return ``"auto"``, None or the number."""
+        way = self.way.currentData()
+        if way != "given":
+            return way
+        return self.box.value() if self.box.value() > self._unknown else "auto"
+
+    def set_value(self, value: Any) -> None:
+        """Show ``"auto"``, None or a number."""
+        number = self._unknown if value is None or isinstance(value, str) else value
+        row = {"auto": 0, "same": 0, None: 1}.get(value, 2) if value is None or isinstance(value, str) else 2
+        changed = value != self.get_value()
+        with QSignalBlocker(self.box):
+            self.way.setCurrentIndex(row)
+            self.box.setValue(number)
+        if changed:
+            self.changed.emit(self.get_value())
+
+    def show_measured(self, diameter: float | None) -> None:
+        """Show what was measured, while that is what counts."""
+        if self.way.currentData() == "auto":
+            with QSignalBlocker(self.box):
+                self.box.setValue(self._unknown if diameter is None else diameter)
+
+    def _chosen(self, _: int = 0) -> None:
+        if self.way.currentData() != "given":
+            with QSignalBlocker(self.box):
+                self.box.setValue(self._unknown)
+        self.changed.emit(self.get_value())
+
+    def _typed(self) -> None:
+        self.way.setCurrentIndex(2 if self.box.value() > self._unknown else 0)
+        self.changed.emit(self.get_value())
