@@ -150,10 +150,10 @@ class SegmentDock(NarrowDock):
         source = self._running_on
         if source is None or self._job is None:
             return
-        if self._preview is None:
+        if self._preview is None and step.stage != "size":
             name = f"{source.plane.name} probability (running)"
             self._preview = PreviewLayer(self._viewer, source.layer, source.place, region, name)
-        if step.window is not None and step.foreground is not None:
+        if self._preview is not None and step.window is not None and step.foreground is not None:
             self._preview.paint(step.window, step.foreground)
         self.form.run_bar.set_progress(step.done, step.total, progress_text(step))
 
