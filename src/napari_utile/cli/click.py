@@ -42,8 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0."""
-    from napari_utile.engine.clicks.marker_table import read_markers
-    from napari_utile.engine.clicks.markers import label_marked_cells
+    from napari_utile.engine.clicks.markers import label_marked_cells, read_markers
     from napari_utile.engine.files.images import read_image, write_labels
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.inference.device import choose_compute

@@ -28,6 +28,8 @@ class PlaneIndex:
     (3, slice(0, 2, None), slice(4, 6, None))
     >>> plane.point((7, 8)), plane.expanded(np.zeros((5, 5))).shape
     ((3, 7, 8), (1, 5, 5))
+    >>> plane.sliders, plane.steps, plane.at((4,)).index
+    ((0,), (3,), (4, slice(None, None, None), slice(None, None, None)))
     """
 
     index: tuple[int | slice, ...]
@@ -46,6 +48,22 @@ class PlaneIndex:
         if len(axes) != 2:
             raise ValueError(f"A plane has two axes; the index {tuple(index)} leaves {len(axes)}.")
         return cls(tuple(index), (axes[0], axes[1]))
+
+    @property
+    def sliders(self) -> tuple[int, ...]:
+        """The axes on which the plane has one position."""
+        return tuple(axis for axis, entry in enumerate(self.index) if not isinstance(entry, slice))
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The positions on them."""
+        return tuple(entry for entry in self.index if not isinstance(entry, slice))
+
+    def at(self, steps: Sequence[int]) -> "PlaneIndex":
+        """Return the same plane at other positions of the sliders."""
+        given = iter(steps)
+        entries = (entry if isinstance(entry, slice) else int(next(given)) for entry in self.index)
+        return PlaneIndex(tuple(entries), self.axes)
 
     def window(self, window: Sequence[slice] | None) -> tuple[int | slice, ...]:
         """Return the index of a window of the plane; None is all of it."""

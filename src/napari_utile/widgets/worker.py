@@ -26,7 +26,9 @@ __all__ = ["JobHandle", "LatestJob", "as_job", "cancel_all_jobs", "run_job", "se
 
 _logger = logging.getLogger("napari_utile")
 _Result = TypeVar("_Result")
-_running: "weakref.WeakSet[JobHandle]" = weakref.WeakSet()
+_running: "set[JobHandle]" = set()
+"""Jobs whose thread has not ended; with `_lock`, as each thread takes its own away."""
+_lock = threading.Lock()
 _awaited: "set[JobHandle]" = set()
 """Jobs whose last callback is still due: kept alive here, as callers need not keep their handles."""
 
@@ -150,7 +152,8 @@ class JobHandle:
         finally:
             del generator
         self._post("cancelled" if self.cancelled else letter[0], () if self.cancelled else letter[1])
-        _running.discard(self)
+        with _lock:
+            _running.discard(self)
 
     def _exhaust(self, generator: Generator[Any, Any, Any]) -> tuple[str, tuple[Any, ...]]:
         run = Run(generator)
@@ -236,7 +239,8 @@ def run_job(
                 job.drop()
 
         when_deleted(owner, drop_it)
-    _running.add(handle)
+    with _lock:
+        _running.add(handle)
     _awaited.add(handle)
     handle._thread.start()
     return handle
@@ -308,7 +312,8 @@ def cancel_all_jobs(timeout: float = 5.0) -> bool:
     bool
         True if all have ended.
     """
-    jobs = list(_running)
+    with _lock:
+        jobs = list(_running)
     for job in jobs:
         job.drop()
     until = time.monotonic() + timeout

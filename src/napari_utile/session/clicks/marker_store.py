@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_utile.engine.clicks.marker_table import markers_of_table
-from napari_utile.engine.clicks.markers import Marker
+from napari_utile.engine.clicks.markers import Marker, markers_of_table
 from napari_utile.session.clicks.label_plane import labels_at
 
 __all__ = ["MarkerStore"]

@@ -16,6 +16,7 @@ from napari_utile.session.clicks.field import FieldRequest
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.marker_store import MarkerStore
 from napari_utile.session.pixels import pixels_key
+from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.click.layers import MarkerLayer, new_labels
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
@@ -243,8 +244,8 @@ def label_plane_on(labels: "napari.layers.Labels", source: "napari.layers.Layer"
         if start + size <= first or start >= last:
             raise ValueError(f"{name} does not cover what is shown of the image; choose a new layer.")
         index.append(entry if isinstance(entry, slice) else entry - int(start))
-    shown = [number for number, entry in enumerate(index) if isinstance(entry, slice)]
-    corner = int(offset[shown[0]]), int(offset[shown[1]])
+    rows, columns = PlaneIndex.of(index).axes
+    corner = int(offset[rows]), int(offset[columns])
     return LabelPlane(labels.data, tuple(index), corner, place.plane_shape)
 
 

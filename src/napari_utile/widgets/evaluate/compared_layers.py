@@ -50,7 +50,7 @@ class _Planes(Sequence[PlaneLabels]):
         if ignore is None and layers.ignore is not None:
             ignore = _labels(layers.ignore, _fitting(place, layers.ignore)) > 0
         return PlaneLabels(
-            tuple(entry for entry in place.index if not isinstance(entry, slice)),
+            place.plane.steps,
             tuple(_labels(layer, _fitting(place, layer)) for layer in layers.predictions),
             _labels(layers.truth, place),
             ignore,
@@ -90,13 +90,8 @@ def compared_planes(
         mask = inside_shapes(layers.ignore, layers.truth, viewer, whole, place)
     if not every_plane:
         return [place], [_Planes(layers, [place], mask)[0]]
-    sliders = [axis for axis, entry in enumerate(place.index) if not isinstance(entry, slice)]
-    places = []
-    for position in np.ndindex(*(place.shape[axis] for axis in sliders)):
-        index = list(place.index)
-        for axis, entry in zip(sliders, position, strict=True):
-            index[axis] = int(entry)
-        places.append(replace(place, index=tuple(index)))
+    every = np.ndindex(*(place.shape[axis] for axis in place.plane.sliders))
+    places = [replace(place, index=place.plane.at(steps).index) for steps in every]
     return places, _Planes(layers, places, mask)
 
 

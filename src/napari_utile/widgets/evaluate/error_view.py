@@ -56,12 +56,7 @@ def go_to_error(viewer: "napari.viewer.Viewer", layers: ComparedLayers, found: F
         What it is, in one sentence.
     """
     place = place_of(layers.truth, viewer)
-    sliders = iter(found.index)
-    position = [
-        found.center[place.axes.index(axis)] if axis in place.axes else float(next(sliders))
-        for axis in range(len(place.shape))
-    ]
-    go_to(viewer, layers.truth, position)
+    go_to(viewer, layers.truth, place.plane.at(found.index).point(found.center))
     _zoom_in(viewer, found.extent * abs(float(np.asarray(layers.truth.scale)[place.axes[0]])))
     error = found.error
     for layer, ids in ((layers.predictions[0], error.prediction_ids), (layers.truth, error.truth_ids)):

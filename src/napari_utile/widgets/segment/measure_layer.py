@@ -56,9 +56,8 @@ def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
         rows = len(columns["index"])
         # In a stack, rows of cells on other planes stay.
         gone = old.get("index", []) if layer.ndim == 2 else columns["index"]
-        for axis, entry in enumerate(place.index):
-            if not isinstance(entry, slice):
-                columns[f"axis {axis}"] = np.full(rows, entry)
+        for axis, step in zip(place.plane.sliders, place.plane.steps, strict=True):
+            columns[f"axis {axis}"] = np.full(rows, step)
         layer.features = merged_features(old, columns, 0, np.asarray(gone, dtype=int))
         viewer.layers.selection.active = layer
         window = getattr(viewer, "window", None)

@@ -77,7 +77,12 @@ class Place:
     @property
     def key(self) -> tuple[int, ...]:
         """The positions of the sliders and the axes of the plane, to tell planes of a layer apart."""
-        return (*(entry for entry in self.index if not isinstance(entry, slice)), *self.axes)
+        return (*self.plane.steps, *self.axes)
+
+    @property
+    def channel_position(self) -> int:
+        """Which axis the channels are of what reading at the index gives."""
+        return sum(isinstance(entry, slice) for entry in self.index[: self.channel_axis])
 
     @property
     def plane_shape(self) -> tuple[int, int]:
@@ -231,8 +236,7 @@ def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:
         return np.moveaxis(plane, -1, 0)[:3]
     if place.channel_axis is None:
         return plane[np.newaxis]
-    before = sum(isinstance(entry, slice) for entry in place.index[: place.channel_axis])
-    return np.moveaxis(plane, before, 0)
+    return np.moveaxis(plane, place.channel_position, 0)
 
 
 def space_of(

@@ -238,30 +238,21 @@ def _plane_bytes(layer: "napari.layers.Layer", place: Place) -> int:
     return height * width * int(layer.data.dtype.itemsize)
 
 
-def _inner_channel_axis(place: Place) -> int | None:
-    """Position of the channel axis in a result's plane; None where the result has no such axis."""
-    if place.channel_axis is None or place.channel_axis == 0:
-        return None
-    return sum(isinstance(entry, slice) for entry in place.index[: place.channel_axis])
-
-
 def _one_plane(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[Any, Any]:
-    axis = _inner_channel_axis(place)
-    return data if axis is None else data.take(0, axis=axis)
+    return data.take(0, axis=place.channel_position) if place.channel_axis else data
 
 
 def _with_channel_axis(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[Any, Any]:
-    axis = _inner_channel_axis(place)
-    if axis is None:
+    if not place.channel_axis:  # a result has no leading one
         return data
-    repeats = place.shape[cast("int", place.channel_axis)]
-    return np.repeat(np.expand_dims(data, axis), repeats, axis=axis)
+    data = np.expand_dims(data, place.channel_position)
+    return np.repeat(data, place.shape[place.channel_axis], axis=place.channel_position)
 
 
 def _slider_columns(layer: "napari.layers.Layer", place: Place) -> dict[str, int]:
     """Name the plane of a stack that rows of the feature table belong to."""
+    names = [layer.axis_labels[axis] for axis in place.result.sliders]
     return {
-        label if not label.lstrip("-").isdigit() else f"axis {axis}": entry
-        for axis, (label, entry) in enumerate(zip(layer.axis_labels, place.result.index, strict=True))
-        if not isinstance(entry, slice)
+        name if not name.lstrip("-").isdigit() else f"axis {axis}": step
+        for axis, name, step in zip(place.result.sliders, names, place.result.steps, strict=True)
     }
