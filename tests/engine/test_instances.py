@@ -12,6 +12,8 @@ from napari_utile.engine.cells.instances import (
     label_cells,
     label_instances,
 )
+from pictures import discs
+from strategies import parameters, probability_maps
 
 LITERAL = InstanceParams(fill_holes=0, minimum_size=0, split=0, grow=0)
 
@@ -29,37 +31,12 @@ def numbers(rows):
     return np.array([[int(c) if c != " " else 0 for c in row] for row in rows], dtype=np.int32)
 
 
-def discs(shape, centres, radius):
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    away = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
-    return np.clip(0.5 + (radius - away) / 4, 0, 1).astype(np.float32)
-
-
 def same_cells(one, other):
     """Whether two label images cut the same pixels into the same cells, whatever the ids."""
     if not np.array_equal(one > 0, other > 0):
         return False
     pairs = np.unique(np.stack([one[one > 0], other[one > 0]]), axis=1)
     return pairs.shape[1] == len(np.unique(pairs[0])) == len(np.unique(pairs[1]))
-
-
-@st.composite
-def probability_maps(draw, smallest=1, largest=48):
-    height, width = draw(st.integers(smallest, largest)), draw(st.integers(smallest, largest))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    smooth = ndimage.gaussian_filter(rng.normal(size=(height, width)), draw(st.sampled_from([0, 1, 2, 3])))
-    spread = np.abs(smooth).max() or 1.0
-    return (0.5 + 0.5 * smooth / spread).astype(np.float32)
-
-
-parameters = st.builds(
-    InstanceParams,
-    threshold=st.floats(0.3, 0.7),
-    fill_holes=st.integers(0, 30),
-    minimum_size=st.integers(0, 30),
-    split=st.floats(0, 1),
-    grow=st.integers(0, 3),
-)
 
 
 def test_only_pixels_above_the_threshold_are_foreground():
@@ -92,14 +69,14 @@ def test_diagonal_neighbours_are_two_cells_numbered_in_raster_order():
 
 
 def test_two_touching_discs_are_cut_at_their_neck_and_one_disc_is_not():
-    two = discs((40, 60), [(20, 20), (20, 38)], 10)
+    two = discs((40, 60), (20, 20), (20, 38), radius=10)
     labels = labelled(two, InstanceParams())
     assert labels.max() == 2
     assert labels[20, 20] == 1
     assert labels[20, 38] == 2
     border = np.flatnonzero(np.diff(labels[20, 12:46]))
     assert abs(border[0] + 12 - 28.5) <= 1  # halfway between the centres
-    assert labelled(discs((40, 60), [(20, 20)], 10), InstanceParams()).max() == 1
+    assert labelled(discs((40, 60), (20, 20), radius=10), InstanceParams()).max() == 1
 
 
 def test_a_dip_of_probability_without_a_neck_is_a_border_too():
@@ -110,7 +87,7 @@ def test_a_dip_of_probability_without_a_neck_is_a_border_too():
 
 
 def test_split_zero_leaves_connected_components():
-    two = discs((40, 60), [(20, 20), (20, 38)], 10)
+    two = discs((40, 60), (20, 20), (20, 38), radius=10)
     assert labelled(two, InstanceParams(split=0)).max() == 1
 
 
@@ -160,7 +137,7 @@ def test_wrong_shapes_are_named():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("threshold", 1.5), ("split", -0.1), ("grow", 11), ("minimum_size", -1)]
+    ("name", "value"), [("threshold", 1.5), ("split", -0.1), ("grow", 101), ("minimum_size", -1)]
 )
 def test_parameters_out_of_bounds_are_named(name, value):
     with pytest.raises(ValueError, match=name):

@@ -8,39 +8,17 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_utile.engine.cells.instances import (
-    InstanceParams,
     cell_landscape,
     foreground_mask,
     label_cells,
     label_instances,
 )
 from napari_utile.engine.cells.runs import connected_runs, runs_of
-
-
-@st.composite
-def probability_maps(draw, largest=60):
-    height, width = draw(st.integers(1, largest)), draw(st.integers(1, largest))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    smooth = ndimage.gaussian_filter(rng.normal(size=(height, width)), draw(st.sampled_from([0, 1, 2, 3])))
-    likely = 0.5 + 0.5 * smooth / (np.abs(smooth).max() or 1.0)
-    values = draw(st.sampled_from([None, 4, 1]))
-    if values is not None:
-        likely = np.round(likely * values) / values
-    return likely.astype(np.float32)
-
-
-parameters = st.builds(
-    InstanceParams,
-    threshold=st.floats(0.3, 0.7),
-    fill_holes=st.integers(0, 30),
-    minimum_size=st.integers(0, 30),
-    split=st.floats(0, 1),
-    grow=st.integers(0, 3),
-)
+from strategies import parameters, probability_maps
 
 
 @settings(max_examples=100, deadline=None)
-@given(probability_maps(), parameters, st.lists(parameters, max_size=4))
+@given(probability_maps(60, ties=True), parameters, st.lists(parameters, max_size=4))
 def test_one_landscape_gives_the_labels_of_every_size_split_and_growth(probability, first, others):
     landscape = cell_landscape(probability, first)
     for other in [first, *others]:

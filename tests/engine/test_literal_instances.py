@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
+from strategies import parameters, probability_maps
 
 ABOVE_TO_BELOW = ((-1, 0), (0, -1), (0, 0), (0, 1), (1, 0))  # raster order
 
@@ -127,33 +127,8 @@ def is_inside(mask, y, x):
     return 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and bool(mask[y, x])
 
 
-@st.composite
-def probability_maps(draw, largest=28):
-    """Smooth and rough maps; some of few values, so that heights tie; some with pixels that are no number."""
-    height, width = draw(st.integers(1, largest)), draw(st.integers(1, largest))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    smooth = ndimage.gaussian_filter(rng.normal(size=(height, width)), draw(st.sampled_from([0, 1, 2, 3])))
-    likely = 0.5 + 0.5 * smooth / (np.abs(smooth).max() or 1.0)
-    values = draw(st.sampled_from([None, 4, 1]))
-    if values is not None:
-        likely = np.round(likely * values) / values
-    if draw(st.booleans()):
-        likely[rng.random(likely.shape) < 0.05] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))
-    return likely.astype(np.float32)
-
-
-parameters = st.builds(
-    InstanceParams,
-    threshold=st.floats(0.3, 0.7),
-    fill_holes=st.integers(0, 30),
-    minimum_size=st.integers(0, 30),
-    split=st.floats(0, 1),
-    grow=st.integers(0, 3),
-)
-
-
 @settings(max_examples=150, deadline=None)
-@given(probability_maps(), parameters)
+@given(probability_maps(28, ties=True, gaps=True), parameters)
 def test_the_labels_equal_those_of_the_literal_description(probability, params):
     labels = label_cells(cell_landscape(probability, params), params)
     assert labels.dtype == np.int32

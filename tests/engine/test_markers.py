@@ -7,14 +7,9 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
 from napari_utile.engine.clicks.prompts import cell_at
 from napari_utile.engine.steps import Run
+from pictures import discs
 
 PARAMS = InstanceParams(minimum_size=5)
-
-
-def discs(shape, *centres, radius=8):
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    away = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
-    return np.clip(0.5 + (radius - away) / 4, 0, 1).astype(np.float32)
 
 
 class Field:

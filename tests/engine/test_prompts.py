@@ -10,6 +10,7 @@ from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, cell_from_
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
+from strategies import probability_maps
 
 
 class Reader:
@@ -55,11 +56,8 @@ def segmented(probability, params):
 
 @st.composite
 def maps_and_points(draw):
-    height, width = draw(st.integers(1, 70)), draw(st.integers(1, 70))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    smooth = ndimage.gaussian_filter(rng.normal(size=(height, width)), draw(st.sampled_from([0, 1, 2, 4])))
-    probability = (0.5 + 0.5 * smooth / (np.abs(smooth).max() or 1)).astype(np.float32)
-    return probability, (draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1)))
+    probability = draw(probability_maps(70))
+    return probability, tuple(draw(st.integers(0, size - 1)) for size in probability.shape)
 
 
 parameters = st.builds(

@@ -13,6 +13,7 @@ import torch
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.steps import Run
 from napari_utile.engine.training import objective
 from napari_utile.engine.training import run as training_run
 from napari_utile.engine.training.augment_params import AugmentParams
@@ -66,12 +67,8 @@ def start(
 
 
 def finish(steps: Generator[TrainStep, None, TrainResult]) -> tuple[list[TrainStep], TrainResult]:
-    seen = []
-    while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as end:
-            return seen, end.value
+    run = Run(steps)
+    return list(run), run.result
 
 
 def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:

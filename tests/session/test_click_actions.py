@@ -10,6 +10,7 @@ from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.actions import Clicks
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, joined_edits
 from napari_utile.session.clicks.view import accept_all, rate_cells
+from pictures import discs
 
 PARAMS = InstanceParams(minimum_size=5)
 
@@ -42,12 +43,6 @@ def finish(action, meanwhile=lambda: None):
         run.answer = Run(work).result
         meanwhile()
     return run.result
-
-
-def discs(shape, *centres, radius=8):
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    away = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
-    return np.clip(0.5 + (radius - away) / 4, 0, 1).astype(np.float32)
 
 
 class Plane:

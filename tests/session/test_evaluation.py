@@ -1,13 +1,13 @@
 """What the Evaluate dock asks for: planes, errors with their places, differences, sweeps."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.metrics.cell_kinds import CellKind
+from napari_utile.engine.steps import Run
 from napari_utile.session.evaluation import (
     EvaluationRequest,
     EvaluationResult,
@@ -29,18 +29,10 @@ PREDICTION = np.where((TRUTH == 1) | (TRUTH == 2), 7, np.where(TRUTH == 3, 3, 0)
 PREDICTION[26:29, 36:39] = 9
 
 
-def finish(job: Any) -> Any:
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            return end.value
-
-
 def evaluated(*predictions: np.ndarray, planes: int = 1) -> EvaluationResult:
     each = tuple(PlaneLabels((number,) if planes > 1 else (), predictions, TRUTH) for number in range(planes))
     names = tuple(f"prediction {number}" for number in range(len(predictions)))
-    result = finish(evaluation_job(EvaluationRequest(names, each)))
+    result = Run(evaluation_job(EvaluationRequest(names, each))).result
     assert isinstance(result, EvaluationResult)
     return result
 
@@ -76,7 +68,7 @@ def test_planes_are_averaged_and_their_cells_summed() -> None:
 def test_ignored_pixels_are_not_painted() -> None:
     ignore = TRUTH == 4
     plane = PlaneLabels((), (PREDICTION,), TRUTH, ignore)
-    result = finish(evaluation_job(EvaluationRequest(("p",), [plane])))
+    result = Run(evaluation_job(EvaluationRequest(("p",), [plane]))).result
     assert (result.planes[0].error_map[ignore] == 0).all()
     assert result.kinds[CellKind.MISSED] == 0
 
@@ -111,7 +103,7 @@ def test_the_sweep_finds_the_threshold_that_parts_the_cells() -> None:
     probability[2:10, 11:13] = 0.6
     params = InstanceParams(split=0, grow=1)
     request = SweepRequest(probability, TRUTH, None, params, (0.3, 0.5, 0.7), (0, 90))
-    points = finish(sweep_job(request))
+    points = Run(sweep_job(request)).result
     assert [point.done for point in points] == [1, 2, 3, 4, 5, 6]
     best = best_point(points)
     assert (best.params.threshold, best.params.minimum_size, best.score) == (0.7, 0, 1)

@@ -12,20 +12,14 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
 from napari_utile.widgets.click.dock import ClickDock
+from pictures import CELLS, bright_discs
 
 WAIT = 30_000
-CELLS = ((20, 22), (20, 60), (50, 25), (52, 70), (52, 84))
 
 
 @pytest.fixture(autouse=True)
 def _fast(bright_nuclei):
     """Click with a model that takes no time."""
-
-
-def discs(centres=CELLS):
-    y, x = np.mgrid[:80, :110]
-    away = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
-    return (200 * np.clip((8.5 - away) / 2 + 0.5, 0, 1)).astype(np.uint8)
 
 
 class Clicked:
@@ -67,7 +61,7 @@ class Clicked:
 
 
 def test_the_copied_command_makes_what_the_dock_makes(qtbot, tmp_path, capsys):
-    clicked = Clicked(qtbot, tmp_path, discs())
+    clicked = Clicked(qtbot, tmp_path, bright_discs())
     for cell in CELLS[:4]:
         clicked.click(cell)
     clicked.click((47, 70), "shift")
@@ -82,7 +76,7 @@ def test_the_copied_command_makes_what_the_dock_makes(qtbot, tmp_path, capsys):
 
 
 def test_parameters_that_were_changed_are_in_the_command(qtbot, tmp_path):
-    clicked = Clicked(qtbot, tmp_path, discs())
+    clicked = Clicked(qtbot, tmp_path, bright_discs())
     clicked.dock.form.instances.set_value(clicked.dock.form.instances.value().__class__(threshold=0.9))
     clicked.dock.form.instances.changed.emit()
     clicked.click(CELLS[0])
@@ -92,7 +86,7 @@ def test_parameters_that_were_changed_are_in_the_command(qtbot, tmp_path):
 
 
 def test_markers_of_a_film_make_cells_on_their_planes(qtbot, tmp_path):
-    film = np.stack([discs(), discs(CELLS[:1]), discs(CELLS[2:])])
+    film = np.stack([bright_discs(), bright_discs(centres=CELLS[:1]), bright_discs(centres=CELLS[2:])])
     clicked = Clicked(qtbot, tmp_path, film)
     for step, cell in ((0, CELLS[1]), (2, CELLS[2])):
         clicked.viewer.dims.set_current_step(0, step)
@@ -113,7 +107,7 @@ def test_markers_of_a_film_make_cells_on_their_planes(qtbot, tmp_path):
     ],
 )
 def test_what_are_no_markers_of_the_image_is_refused_in_one_sentence(tmp_path, capsys, text, words):
-    tifffile.imwrite(tmp_path / "cells.tif", discs())
+    tifffile.imwrite(tmp_path / "cells.tif", bright_discs())
     (tmp_path / "markers.csv").write_text(text)
     options = ["--points", str(tmp_path / "markers.csv"), "-o", str(tmp_path / "out.tif")]
     assert main(["click", str(tmp_path / "cells.tif"), *options]) == 1
@@ -124,7 +118,7 @@ def test_what_are_no_markers_of_the_image_is_refused_in_one_sentence(tmp_path, c
 
 
 def test_markers_outside_of_the_image_or_on_nothing_are_counted(tmp_path, capsys):
-    tifffile.imwrite(tmp_path / "cells.tif", discs())
+    tifffile.imwrite(tmp_path / "cells.tif", bright_discs())
     rows = ["0,20,22,cell,1,1,", "1,500,3,cell,2,2,", "2,2,40,cell,3,3,0.5"]
     (tmp_path / "markers.csv").write_text("\n".join(["index,axis-0,axis-1,kind,cell,order,threshold", *rows]))
     options = ["--points", str(tmp_path / "markers.csv"), "-o", str(tmp_path / "out.tif")]

@@ -9,21 +9,14 @@ from qtpy.QtCore import Qt
 
 from napari_utile.widgets.click.dock import ClickDock
 from napari_utile.widgets.viewer.layers import session_of
+from pictures import CELLS, bright_discs
 
 WAIT = 30_000
-CELLS = ((20, 22), (20, 60), (50, 25), (52, 70), (52, 84))
-"""Centres of bright discs; the last two touch."""
 
 
 @pytest.fixture(autouse=True)
 def _fast(bright_nuclei):
     """Click with a model that takes no time."""
-
-
-def discs(shape=(80, 110), centres=CELLS, radius=8.5):
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    away = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
-    return (200 * np.clip((radius - away) / 2 + 0.5, 0, 1)).astype(np.uint8)
 
 
 class Clicker:
@@ -33,7 +26,7 @@ class Clicker:
         self.qtbot = qtbot
         self.viewer = ViewerModel()
         self.image = self.viewer.add_image(
-            discs() if image is None else image, name="cells of mine", **options
+            bright_discs() if image is None else image, name="cells of mine", **options
         )
         self.dock = ClickDock(self.viewer)
         if not closed_by_test:
@@ -212,7 +205,7 @@ def test_clicks_faster_than_the_network_are_neither_lost_nor_doubled(qtbot):
 
 
 def test_a_click_outside_on_nan_or_on_background_changes_nothing_and_says_why(qtbot):
-    image = discs().astype(float)
+    image = bright_discs().astype(float)
     image[:, 95:] = np.nan
     clicker = Clicker(qtbot, image).on()
     for pixel in (None, (5, 100), (2, 40)):
@@ -222,7 +215,7 @@ def test_a_click_outside_on_nan_or_on_background_changes_nothing_and_says_why(qt
 
 
 def test_planes_of_a_stack_are_labelled_where_they_are_and_share_their_ids(qtbot):
-    stack = np.stack([np.zeros((80, 110), np.uint8), discs(), discs(centres=CELLS[:1])])
+    stack = np.stack([np.zeros((80, 110), np.uint8), bright_discs(), bright_discs(centres=CELLS[:1])])
     clicker = Clicker(qtbot, stack)
     clicker.viewer.dims.set_current_step(0, 1)
     clicker.on()
@@ -236,7 +229,7 @@ def test_planes_of_a_stack_are_labelled_where_they_are_and_share_their_ids(qtbot
 
 
 def test_a_slider_moved_while_the_network_computes_does_not_move_the_click(qtbot):
-    clicker = Clicker(qtbot, np.stack([discs(), np.zeros((80, 110), np.uint8)]))
+    clicker = Clicker(qtbot, np.stack([bright_discs(), np.zeros((80, 110), np.uint8)]))
     clicker.viewer.dims.set_current_step(0, 0)
     clicker.form.toggle.click()
     clicker.dock.mouse.clicked.emit(CELLS[0], "click")
@@ -247,7 +240,7 @@ def test_a_slider_moved_while_the_network_computes_does_not_move_the_click(qtbot
 
 @pytest.mark.parametrize("kind", ["dask", "multiscale", "rgb"])
 def test_lazy_multiscale_and_colour_images_work(qtbot, kind):
-    plain = discs()
+    plain = bright_discs()
     image = {
         "dask": da.from_array(plain, chunks=32),
         "multiscale": [plain, plain[::2, ::2]],
@@ -348,7 +341,7 @@ def test_a_label_layer_on_a_part_of_the_image_gets_what_lies_on_it(qtbot, space)
 
 
 def test_a_label_layer_on_some_planes_of_a_film_gets_their_cells(qtbot):
-    clicker = Clicker(qtbot, np.stack([discs()] * 4))
+    clicker = Clicker(qtbot, np.stack([bright_discs()] * 4))
     layer = clicker.viewer.add_labels(np.zeros((2, 80, 110), int), translate=(1, 0, 0))
     clicker.form.target.set_layer(layer)
     clicker.viewer.dims.set_current_step(0, 2)
@@ -363,7 +356,7 @@ def test_a_label_layer_on_some_planes_of_a_film_gets_their_cells(qtbot):
 @pytest.mark.parametrize(("side", "dtype"), [(2048, np.int32), (2049, np.uint16)])
 def test_new_layers_of_large_planes_hold_labels_that_napari_draws_as_they_are(qtbot, side, dtype):
     image = np.zeros((2048, side), np.uint8)
-    image[:80, :110] = discs()
+    image[:80, :110] = bright_discs()
     clicker = Clicker(qtbot, image).on().click(CELLS[0])
     assert clicker.labels.data.dtype == dtype
     assert clicker.labels.data[CELLS[0]] == 1
@@ -437,10 +430,10 @@ def test_a_model_trained_further_under_the_same_name_counts_from_the_next_click(
 
 def test_changed_pixels_are_looked_at_again(clicker):
     clicker.click(CELLS[0])
-    clicker.image.data = discs(centres=((40, 50),))
+    clicker.image.data = bright_discs(centres=((40, 50),))
     clicker.click((40, 50))
     assert clicker.labels.data[40, 50] == 2
-    clicker.image.data[:] = discs(centres=((65, 20),))
+    clicker.image.data[:] = bright_discs(centres=((65, 20),))
     clicker.image.refresh()
     clicker.click((65, 20))
     assert clicker.labels.data[65, 20] == 3
@@ -455,7 +448,7 @@ def test_clicks_are_answered_while_a_segmentation_runs(qtbot, monkeypatch, same_
     segment = SegmentDock(clicker.viewer)
     qtbot.addWidget(segment)
     if not same_image:
-        other = clicker.viewer.add_image(discs(centres=((40, 50),)), name="another")
+        other = clicker.viewer.add_image(bright_discs(centres=((40, 50),)), name="another")
         segment.form.source.image.set_layer(other)
     segmented = segment.form.source.layer
     ready = []
@@ -493,12 +486,12 @@ def test_clicks_are_answered_while_a_segmentation_runs(qtbot, monkeypatch, same_
 @pytest.mark.parametrize("kind", ["zarr", "dask", "multiscale"])
 def test_lazy_pixels_changed_in_place_are_looked_at_again_after_a_refresh(qtbot, kind):
     stored = zarr.create_array(zarr.storage.MemoryStore(), shape=(80, 110), chunks=(32, 32), dtype=np.uint8)
-    stored[:] = discs()
+    stored[:] = bright_discs()
     lazy = da.from_array(stored, chunks=32)
     image = {"zarr": stored, "dask": lazy, "multiscale": [lazy, lazy[::2, ::2]]}[kind]
     clicker = Clicker(qtbot, image, multiscale=kind == "multiscale", contrast_limits=(0, 255)).on()
     clicker.click(CELLS[0])
-    stored[:] = discs(centres=((22, 40),))
+    stored[:] = bright_discs(centres=((22, 40),))
     clicker.image.refresh()
     clicker.click((22, 40))
     assert clicker.labels.data[22, 40] == 2, clicker.status
@@ -509,13 +502,13 @@ def test_after_new_pixels_the_last_segmentation_is_of_no_use(qtbot):
     from napari_utile.widgets.segment.dock import SegmentDock
 
     stored = zarr.create_array(zarr.storage.MemoryStore(), shape=(80, 110), chunks=(32, 32), dtype=np.uint8)
-    stored[:] = discs()
+    stored[:] = bright_discs()
     clicker = Clicker(qtbot, stored, contrast_limits=(0, 255))
     segment = SegmentDock(clicker.viewer)
     qtbot.addWidget(segment)
     segment.run()
     qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
-    stored[:] = discs(centres=((22, 40),))
+    stored[:] = bright_discs(centres=((22, 40),))
     clicker.image.refresh()
     clicker.form.target.set_layer(None)
     clicker.on().click((22, 40))
@@ -527,7 +520,7 @@ def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch
     from napari_utile.engine.inference import predict
     from napari_utile.widgets.segment.dock import SegmentDock
 
-    lazy = da.from_array(discs(), chunks=32)
+    lazy = da.from_array(bright_discs(), chunks=32)
     images = {"dask": lazy, "multiscale": [lazy, lazy[::2, ::2]]}
     clicker = Clicker(qtbot, images.get(kind), multiscale=kind == "multiscale")
     segment = SegmentDock(clicker.viewer)

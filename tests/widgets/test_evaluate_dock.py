@@ -1,7 +1,6 @@
 """The Evaluate dock, by what users press and see."""
 
 import csv
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_utile.engine.cells.instances import InstanceParams
@@ -27,12 +27,13 @@ PREDICTION[5:15, 15] = 7
 PREDICTION[50:55, 70:75] = 9
 
 
-def until(done: Callable[[], Any], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, "it took too long"
-        QApplication.processEvents()
-        time.sleep(0.005)
+def until(done: Callable[[], Any]) -> None:
+    """Let the dock's jobs answer."""
+    for _ in range(4000):
+        if done():
+            return
+        QTest.qWait(5)
+    pytest.fail("the answer did not come")
 
 
 @pytest.fixture

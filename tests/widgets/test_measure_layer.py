@@ -1,22 +1,16 @@
 """Measuring the active Labels layer into its features."""
 
-import time
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
-from qtpy.QtWidgets import QApplication
 
 from napari_utile.widgets.segment.measure_layer import measure_active_labels
 
 
-def finish(job: Any) -> None:
-    end = time.monotonic() + 10
-    while job.running and time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.005)
-    assert not job.running
+def finish(qtbot: Any, job: Any) -> None:
+    qtbot.waitUntil(lambda: not job.running, timeout=10_000)
 
 
 def cells() -> np.ndarray:
@@ -26,11 +20,11 @@ def cells() -> np.ndarray:
     return labels
 
 
-def test_features_hold_shapes_and_intensities_in_physical_units(qapp: Any) -> None:
+def test_features_hold_shapes_and_intensities_in_physical_units(qtbot: Any) -> None:
     viewer = ViewerModel()
     viewer.add_image(np.full((20, 30), 7.0), name="image", scale=(0.5, 0.5), units=("um", "um"))
     layer = viewer.add_labels(cells(), name="cells", scale=(0.5, 0.5), units=("um", "um"))
-    finish(measure_active_labels(viewer))
+    finish(qtbot, measure_active_labels(viewer))
     table = layer.features
     assert table["index"].tolist() == [3, 8]
     assert table["area_um2"].tolist() == [15, 15]
@@ -38,26 +32,26 @@ def test_features_hold_shapes_and_intensities_in_physical_units(qapp: Any) -> No
     assert {"perimeter_um", "eccentricity", "solidity", "neighbours", "touching_fraction"} <= set(table)
 
 
-def test_a_stack_is_measured_on_the_plane_on_screen(qapp: Any) -> None:
+def test_a_stack_is_measured_on_the_plane_on_screen(qtbot: Any) -> None:
     viewer = ViewerModel()
     layer = viewer.add_labels(np.stack([cells(), np.zeros_like(cells())]), name="cells")
     viewer.dims.set_current_step(0, 0)
-    finish(measure_active_labels(viewer))
+    finish(qtbot, measure_active_labels(viewer))
     assert layer.features["axis 0"].tolist() == [0, 0]
     assert "intensity_mean" not in layer.features
 
 
-def test_measuring_another_plane_keeps_the_rows_of_the_first(qapp: Any) -> None:
+def test_measuring_another_plane_keeps_the_rows_of_the_first(qtbot: Any) -> None:
     viewer = ViewerModel()
     layer = viewer.add_labels(np.stack([cells(), np.where(cells() > 0, cells() + 20, 0)]), name="cells")
     for plane in (0, 1, 1):
         viewer.dims.set_current_step(0, plane)
-        finish(measure_active_labels(viewer))
+        finish(qtbot, measure_active_labels(viewer))
     assert layer.features["index"].tolist() == [3, 8, 23, 28]
     assert layer.features["axis 0"].tolist() == [0, 0, 1, 1]
 
 
-def test_without_labels_it_says_so(qapp: Any) -> None:
+def test_without_labels_it_says_so(qtbot: Any) -> None:
     viewer = ViewerModel()
     viewer.add_image(np.zeros((4, 4)))
     said: list[str] = []

@@ -579,10 +579,8 @@ def test_the_session_lets_go_of_results_with_their_source(viewer, dock, qtbot, i
     assert result() is not None
     viewer.layers.clear()
     del source
-    qtbot.wait(50)
-    gc.collect()
-    if reference() is None:
-        assert result() is None
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and reference() is None, timeout=WAIT)
+    assert result() is None
 
 
 def test_the_dock_shows_a_long_name_without_growing(viewer, dock, image):

@@ -213,8 +213,10 @@ def test_a_session_does_not_keep_its_viewer_alive():
     import weakref
 
     viewer = ViewerModel()
-    session_of(viewer)
+    session = session_of(viewer)
+    assert session_of(viewer) is session
     reference = weakref.ref(viewer)
     del viewer
     gc.collect()
-    assert reference() is None
+    assert reference() is None, "although its session is still here"
+    assert session_of(ViewerModel()) is not session
