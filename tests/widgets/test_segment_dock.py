@@ -1,5 +1,6 @@
 import gc
 import json
+import threading
 import weakref
 
 import dask.array as da
@@ -188,6 +189,28 @@ def test_cancel_leaves_the_viewer_as_it_was(viewer, dock, qtbot, image):
     assert names(viewer) == ["cells"]
     assert "Cancelled" in dock.form.status.text()
     assert not dock.form.run_bar.busy
+
+
+@pytest.mark.parametrize("function", ["cell_landscape", "label_cells"])
+def test_cancel_works_after_the_last_tile(viewer, dock, qtbot, image, monkeypatch, function):
+    from napari_utile.engine.inference import decode
+
+    reached, go_on, plain = threading.Event(), threading.Event(), getattr(decode, function)
+
+    def held(*args, **kwargs):
+        reached.set()
+        assert go_on.wait(WAIT / 1000)
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(decode, function, held)
+    viewer.add_image(image, name="cells")
+    dock.run()
+    qtbot.waitUntil(reached.is_set, timeout=WAIT)
+    dock.cancel()
+    go_on.set()
+    finish(qtbot, dock)
+    assert names(viewer) == ["cells"]
+    assert "Cancelled" in dock.form.status.text()
 
 
 def test_finished_tiles_of_a_cancelled_run_are_not_computed_again(viewer, dock, qtbot, image, monkeypatch):
