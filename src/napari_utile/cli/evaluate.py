@@ -66,6 +66,11 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
         help="overlap from which a cell counts as found, for F1. Default: 0.5.",
     )
     parser.add_argument(
+        "--axes",
+        metavar="LETTERS",
+        help="axes of the label images, out of TCZYXS, where the files lack their names",
+    )
+    parser.add_argument(
         "--volume", action="store_true", help="take the cells of a z stack as volumes, not by plane"
     )
 
@@ -143,8 +148,8 @@ def _score(
     from napari_utile.engine.files.label_files import label_planes
     from napari_utile.engine.metrics.evaluation import evaluate
 
-    predicted = label_planes(pair.first, arguments.volume)
-    reference = label_planes(pair.second, arguments.volume)
+    predicted = label_planes(pair.first, arguments.volume, arguments.axes)
+    reference = label_planes(pair.second, arguments.volume, arguments.axes)
     hidden = label_planes(mask, arguments.volume) if mask else None
     for where, truth in reference:
         try:

@@ -29,6 +29,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--pixel-size", type=number, metavar="UM", help="size of a pixel in µm; what the file says by default"
     )
+    parser.add_argument(
+        "--axes",
+        metavar="LETTERS",
+        help="axes of the labels, out of TCZYXS, where the file lacks their names",
+    )
     parser.add_argument("--basic", action="store_true", help="only area, position and mean intensity")
     parser.set_defaults(run=run)
 
@@ -80,10 +85,10 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
 
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.files.label_files import labels_of
+    from napari_utile.engine.files.label_files import index_in_image, labels_of
     from napari_utile.engine.planes.axes import plane_from_array
 
-    file = read_image(path, as_labels=True)
+    file = read_image(path, as_labels=True, axes=arguments.axes)
     image = read_image(image_path) if image_path else None
     size, unit = file.pixel_size, file.unit
     if size is None and image is not None:
@@ -91,15 +96,21 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
     if arguments.pixel_size is not None:
         size, unit = (arguments.pixel_size, arguments.pixel_size), "µm"
     tables = []
+    assumed: dict[str, None] = {}
     for where, labels in labels_of(file):
         index = {part[0].upper(): int(part[1:]) for part in where.split()}
         pixels = None
         if image is not None:
-            pixels = np.asarray(plane_from_array(image.data, image.axes, index=index, name=image.name).data)
+            there, said = index_in_image(index, file, image)
+            assumed.setdefault(said)
+            plane = plane_from_array(image.data, image.axes, index=there, name=image.name)
+            pixels = np.asarray(plane.data)
         table = measure(labels, pixels, size, unit, basic=arguments.basic)
         rows = len(table["index"])
         where_columns = {axis.lower(): [number] * rows for axis, number in index.items()}
         tables.append(
             {"image": [file.name] * rows, **where_columns, **{k: v.tolist() for k, v in table.items()}}
         )
+    for said in filter(None, assumed):
+        print(said)
     return tables

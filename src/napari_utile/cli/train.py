@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from napari_utile.cli.batch import say_left_out
 from napari_utile.cli.options import add_options, given, number, whole_number
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_folder, check_target, identities
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES
@@ -107,6 +109,7 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
     parser.add_argument("--log", metavar="FILE", help="append metrics as JSON lines; - is standard output")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument("--recipe", choices=tuple(RECIPES), default=recipe, help=f"Default: {recipe}.")
+    add_options(parser, Selection)
     add_options(parser, FineTuneParams, skip=("recipe",))
 
 
@@ -179,9 +182,9 @@ def _base(arguments: argparse.Namespace, seed: int) -> "Model":
 def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
     """Read all pairs; say which files found no partner."""
     from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
-    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.files.label_files import label_planes, pair_files
-    from napari_utile.engine.planes.axes import plane_from_array
+    from napari_utile.engine.planes.selection import SelectedPlanes
     from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.weights.annotation import Annotation
 
@@ -202,13 +205,17 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
         if kind == "boxes" and pair.name not in boxes:
             print(f"{pair.first}: there are no boxes of this name; left out", file=sys.stderr)
             continue
-        image = read_image(pair.first)
+        image = open_selected(pair.first, Selection(**given(arguments, Selection)))
         planes = list(label_planes(pair.second))
         if len(planes) != 1:
             raise UtileError(f"{pair.second.name} has {len(planes)} planes; each label image must have one.")
-        plane = plane_from_array(
-            image.data, image.axes, name=pair.name, pixel_size=image.pixel_size, unit=image.unit
-        )
+        chosen = SelectedPlanes(image, Selection(**given(arguments, Selection)))
+        if len(chosen) != 1:
+            raise UtileError(
+                f"{pair.first.name} has {len(chosen)} planes along {' and '.join(chosen.stacked)}, and its labels one: "
+                "choose with --z, --t or --project, or name its axes with --axes."
+            )
+        plane = replace(chosen.plane(chosen.indices[0]), name=pair.name)
         drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
         annotation = Annotation(kind, background=arguments.background, boxes=drawn)
         pairs.append(AnnotatedImage(plane, planes[0][1], annotation))

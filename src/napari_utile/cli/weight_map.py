@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from napari_utile.cli.options import add_options, given
-from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.weights.weight_map import WeightMapParams
 
@@ -26,6 +25,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--term", choices=TERM_CHOICES, default="total", help="what to write. Default: total."
     )
+    parser.add_argument(
+        "--axes",
+        metavar="LETTERS",
+        help="axes of the labels, out of TCZYXS, where the file lacks their names",
+    )
     add_options(parser, WeightMapParams)
     parser.set_defaults(run=run)
 
@@ -33,16 +37,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Write the weight map and say what is in it."""
     from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.label_files import label_stack
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
 
     check_target(arguments.output, identities([arguments.labels]), TIFF_SUFFIXES)
-    image = read_image(arguments.labels, as_labels=True)
-    if image.axes[-2:] != "YX":
-        raise UtileError(f"{arguments.labels.name} has colours; a label image has one number for each pixel.")
+    image = read_image(arguments.labels, as_labels=True, axes=arguments.axes)
+    labels, axes = label_stack(image)
     params = WeightMapParams(**given(arguments, WeightMapParams))
     term = arguments.term.replace("-", "_")
-    weights = weigh_planes(image.data, params, image.pixel_size, term)
-    write_weight_map(arguments.output, weights, params, image.axes, image.pixel_size, image.unit, term)
+    weights = weigh_planes(labels, params, image.pixel_size, term)
+    write_weight_map(arguments.output, weights, params, axes, image.pixel_size, image.unit, term)
     print(f"{arguments.output}: {arguments.term} from {weights.min():.4g} to {weights.max():.4g}")
     return 0

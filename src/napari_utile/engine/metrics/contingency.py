@@ -151,7 +151,9 @@ def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
         raise ValueError(f"{name} must be an integer or boolean label image, got {array.dtype}")
     if array.dtype.kind == "i" and array.size and array.min() < 0:
         raise ValueError(f"{name} must not hold negative ids, got {array.min()}")
-    return array
+    if array.dtype.itemsize == 8 and array.dtype.kind == "u" and array.size and array.max() >= 2**63:
+        raise ValueError(f"{name} must hold ids below 2^63, got {array.max()}: number them anew")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _run_starts(

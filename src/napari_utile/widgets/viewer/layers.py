@@ -226,11 +226,9 @@ def planes_of(layer: "napari.layers.Layer", place: Place) -> "tuple[ImagePlane, 
 
 def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:
     """Read the plane at `place` as a (C, Y, X) array, lazily where the layer is lazy."""
-    data = _full_resolution(layer)
-    if not isinstance(data, np.ndarray) and not hasattr(data, "dask"):
-        import dask.array
+    from napari_utile.engine.planes.arrays import as_array
 
-        data = dask.array.from_array(data, chunks=getattr(data, "chunks", None) or "auto")
+    data, _ = as_array(_full_resolution(layer))
     plane = data[place.index]
     if getattr(layer, "rgb", False):
         return np.moveaxis(plane, -1, 0)[:3]

@@ -1,0 +1,88 @@
+"""Planes of labels and of images belong together by the names of their axes, else by order, else not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_utile.cli import main
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.label_files import index_in_image, label_planes, whole_numbers
+
+CELL = np.zeros((20, 24), np.uint16)
+CELL[5:12, 6:15] = 3
+
+
+def write(path: Path, planes: np.ndarray, axes: str | None) -> Path:
+    if axes is None:
+        tifffile.imwrite(path, planes, photometric="minisblack")
+    else:
+        tifffile.imwrite(path, planes, imagej=True, metadata={"axes": axes})
+    return path
+
+
+def means(folder: Path, labels: np.ndarray, label_axes, image: np.ndarray, image_axes, *more: str):
+    one = write(folder / "labels.tif", labels, label_axes)
+    other = write(folder / "image.tif", image, image_axes)
+    status = main(["measure", str(one), str(other), "-o", str(folder / "a.csv"), "--basic", *more])
+    if status:
+        return None
+    table = np.genfromtxt(folder / "a.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+    return np.atleast_1d(table["intensity_mean"]).tolist()
+
+
+STACK = np.stack([np.full(CELL.shape, 10 * (number + 1), np.uint16) for number in range(4)])
+
+
+@pytest.mark.parametrize("label_axes", [None, "TYX", "ZYX"])
+@pytest.mark.parametrize("image_axes", [None, "TYX", "ZYX"])
+def test_each_plane_is_measured_on_its_own_plane(tmp_path: Path, capsys, label_axes, image_axes) -> None:
+    found = means(tmp_path, np.stack([CELL] * 4), label_axes, STACK, image_axes)
+    assert found == [10, 20, 30, 40]
+    renamed = (label_axes or "TYX") != (image_axes or "TYX")
+    assert ("by the order of their planes" in capsys.readouterr().out) == renamed
+
+
+@pytest.mark.parametrize(("labels", "image"), [(4, 3), (1, 4), (4, 1)])
+def test_what_does_not_pair_is_one_sentence_that_names_the_option(tmp_path, capsys, labels, image) -> None:
+    def stack(planes, number):
+        return planes[0] if number == 1 else planes[:number]
+
+    assert means(tmp_path, stack(np.stack([CELL] * 4), labels), None, stack(STACK, image), None) is None
+    assert "they do not pair; where the axes" in capsys.readouterr().err
+
+
+def test_channels_of_the_image_need_no_partner(tmp_path: Path) -> None:
+    labels = write(tmp_path / "labels.tif", CELL, "YX")
+    image = write(tmp_path / "image.tif", STACK[:2], "CYX")
+    assert index_in_image({}, read_image(labels), read_image(image)) == ({}, "")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", ">i4", "int64", "uint64", "float16", ">f4", "float64"])
+def test_ids_of_any_type_are_the_same_ids(tmp_path: Path, dtype) -> None:
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, CELL.astype(dtype), byteorder=">" if dtype.startswith(">") else "<")
+    ((_, plane),) = label_planes(path)
+    assert plane.dtype.kind in "iu"
+    assert plane.dtype.isnative
+    np.testing.assert_array_equal(plane, CELL)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "words"),
+    [
+        (-1, "int32", "ids are above 0, and background is 0"),
+        (0.5, "float32", "ids are whole numbers"),
+        (np.nan, "float64", "ids are whole numbers"),
+        (1e30, "float64", "too large"),
+        (2**63, "uint64", "number them anew"),
+    ],
+)
+def test_what_is_no_id_is_refused_with_the_remedy(value, dtype, words) -> None:
+    labels = CELL.astype(dtype)
+    labels[0, 0] = value
+    with pytest.raises(UtileError, match=words):
+        whole_numbers(labels, "labels.tif")
+    assert int(whole_numbers(CELL.astype("u8") + np.uint64(2**62), "labels.tif").max()) == 2**62 + 3
