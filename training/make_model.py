@@ -2,9 +2,9 @@
 
 python training/make_model.py nuclei CHECKPOINT -o src/napari_utile/models/nuclei.safetensors
 
-CHECKPOINT is what `train_model.py` keeps (safetensors), or a PyTorch file ``{"state": state_dict, "args": {...}}``
-with plain values (`torch.load(weights_only=True)`). ``--choose`` chooses threshold, split, smallest size and relief
-on the val images; without it the card keeps the defaults, or what ``--instances`` and ``--relief`` give.
+CHECKPOINT is a PyTorch file ``{"state": state_dict, "args": {...}}`` with plain values, which is all that is read
+(`torch.load(weights_only=True)`); what `train_model.py` writes is a model file already. Settings are chosen, and
+scores measured, by `score_model.py`.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def make_model(name: str, checkpoint: Path, output: Path, **card: Any) -> Model:
             f"The weights in {checkpoint.name} do not fit a {plan.family} of {config}."
         ) from error
     training = {
-        "script": "training/train_model.py",
+        "made by": "a forerunner of training/train_model.py: the same images, targets and loss",
         "run": {key: value for key, value in about.items() if key not in ("out", "step", "spent")},
         "steps": about.get("step"),
         "minutes": round(about["spent"] / 60, 1) if "spent" in about else None,

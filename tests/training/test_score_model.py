@@ -1,6 +1,5 @@
 """Scores of a model on val images, and the settings that are chosen there."""
 
-import csv
 import json
 import sys
 from dataclasses import replace
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 import torch
 
 import score_model
@@ -18,34 +16,6 @@ from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.networks.families import build_network
 from simulation.rods import simulate_rods
-from simulation.simulate import simulate
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """The layout of the annotated images, with simulated ones."""
-    for folder, names in {
-        "dsb2018_stage1": [("fl_1", "train"), ("fl_2", "val"), ("fl_3", "val"), ("he_1", "val")],
-        "bbbc039_fluo_nuclei": [("a", "val")],
-        "mnfinder_fluo_nuclei": [],
-        "ecoli_dapi_fluo": [],
-        "cellbindb_demo": [],
-        "codex_tissue_wholecell": [("c", "val")],
-    }.items():
-        for kind in ("images", "labels"):
-            (tmp_path / folder / kind).mkdir(parents=True)
-        with (tmp_path / folder / "index.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["name", "split"])
-            writer.writeheader()
-            for number, (name, split) in enumerate(names):
-                writer.writerow({"name": name, "split": split})
-                made = simulate("nuclei", height=60, width=72, cells=6, diameter=14, seed=number)
-                image = np.stack([made.image] * 3) if folder.startswith("codex") else made.image
-                tifffile.imwrite(
-                    tmp_path / folder / "images" / f"{name}.tif", image, photometric="minisblack"
-                )
-                tifffile.imwrite(tmp_path / folder / "labels" / f"{name}.tif", made.labels.astype(np.uint16))
-    return tmp_path
 
 
 @pytest.fixture
@@ -64,9 +34,9 @@ def run(monkeypatch, capsys, *arguments: str) -> list[dict]:
 
 
 def test_every_data_set_of_a_model_gets_a_line_and_the_card_keeps_it(
-    data, model, monkeypatch, capsys
+    annotated_data, model, monkeypatch, capsys
 ) -> None:
-    lines = run(monkeypatch, capsys, str(model.path), "--data", str(data), "--write")
+    lines = run(monkeypatch, capsys, str(model.path), "--data", str(annotated_data), "--write")
     assert [(line["images of"], line["images"]) for line in lines] == [
         ("dsb2018_stage1", 2), ("bbbc039_fluo_nuclei", 1),
     ]  # fmt: skip
@@ -78,11 +48,21 @@ def test_every_data_set_of_a_model_gets_a_line_and_the_card_keeps_it(
     assert load_model(model.path).fingerprint == model.fingerprint
 
 
-def test_settings_are_chosen_on_val_and_written_to_the_card(data, model, monkeypatch, capsys) -> None:
+def test_settings_are_chosen_on_val_and_written_to_the_card(
+    annotated_data, model, monkeypatch, capsys
+) -> None:
     monkeypatch.setattr(score_model, "THRESHOLDS", (0.4, 0.6))
     monkeypatch.setattr(score_model, "SPLITS", (0.7,))
     first, *_ = run(
-        monkeypatch, capsys, str(model.path), "--data", str(data), "--choose", "--write", "--images", "1"
+        monkeypatch,
+        capsys,
+        str(model.path),
+        "--data",
+        str(annotated_data),
+        "--choose",
+        "--write",
+        "--images",
+        "1",
     )
     card = read_card(model.path)
     assert card.relief == first["chosen"]["relief"]
@@ -90,10 +70,10 @@ def test_settings_are_chosen_on_val_and_written_to_the_card(data, model, monkeyp
     assert card.instances["threshold"] in (0.4, 0.6)
 
 
-def test_what_is_chosen_is_never_worse_than_the_others(data, model, monkeypatch) -> None:
+def test_what_is_chosen_is_never_worse_than_the_others(annotated_data, model, monkeypatch) -> None:
     monkeypatch.setattr(score_model, "THRESHOLDS", (0.5,))
     monkeypatch.setattr(score_model, "SPLITS", (0.5, 0.9))
-    cases = list(score_model.cases_of(data, PLANS["nuclei"], PLANS["nuclei"].parts))
+    cases = list(score_model.cases_of(annotated_data, PLANS["nuclei"], PLANS["nuclei"].parts))
     _, _, both = score_model.choose(model, cases)
     for split in (0.5, 0.9):
         monkeypatch.setattr(score_model, "SPLITS", (split,))
@@ -106,8 +86,8 @@ def test_a_perfect_answer_scores_1_at_every_overlap() -> None:
     assert (score_model.precisions(labels * 0, labels) == 0).all()
 
 
-def test_membrane_and_cytoplasm_are_each_shown_with_the_nuclei(data) -> None:
-    (image,) = read_part(data, Part("codex_tissue_wholecell"), "val")
+def test_membrane_and_cytoplasm_are_each_shown_with_the_nuclei(annotated_data) -> None:
+    (image,) = read_part(annotated_data, Part("codex_tissue_wholecell"), "val")
     assert channel_choices(PLANS["cells"], image.plane) == ((0, 2), (1, 2))
     assert channel_choices(PLANS["nuclei"], image.plane) == (None,)
 

@@ -19,6 +19,7 @@ from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES
+from napari_utile.engine.training.stopping import stopped_by_signals
 from napari_utile.engine.weights.annotation import ANNOTATIONS
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     network.add_argument(
         "--batch-norm", action=argparse.BooleanOptionalAction, default=True, help="Default: yes."
+    )
+    network.add_argument(
+        "--distances",
+        action="store_true",
+        help="also predict distances to the edge and centre of a cell, which tell crowded cells apart",
     )
     network.add_argument("--dropout", type=number, default=0.0, help="Default: 0.")
     network.add_argument(
@@ -170,7 +176,7 @@ def _base(arguments: argparse.Namespace, seed: int) -> "Model":
         raise UtileError("Only a U-Net has a --depth.")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = new_model(arguments.output.stem, arguments.family, **config)
+        model = new_model(arguments.output.stem, arguments.family, distances=arguments.distances, **config)
     if arguments.from_coarser:
         coarser = load_model(arguments.from_coarser).network
         if not isinstance(model.network, FCN) or not isinstance(coarser, FCN):
@@ -236,16 +242,16 @@ def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
             log = sys.stdout
         elif arguments.log:
             log = stack.enter_context(Path(arguments.log).open("a", encoding="utf-8"))
-        try:
-            for step in run:
-                bar.update(round(1000 * step.spent) - bar.n)
-                bar.set_postfix_str(f"step {step.step}, loss {step.loss:.3f}")
-                if log is not None:
-                    print(json.dumps(_line(step)), file=log, flush=True)
-        except KeyboardInterrupt:
-            run.close()
-            print(f"The run is kept in {checkpoint}; --resume continues it.", file=sys.stderr)
-            raise
+        stopped = stack.enter_context(stopped_by_signals())
+        for step in run:
+            bar.update(round(1000 * step.spent) - bar.n)
+            bar.set_postfix_str(f"step {step.step}, loss {step.loss:.3f}")
+            if log is not None:
+                print(json.dumps(_line(step)), file=log, flush=True)
+            if stopped():
+                run.close()
+                print(f"The run is kept in {checkpoint}; --resume continues it.", file=sys.stderr)
+                raise KeyboardInterrupt
     checkpoint.unlink(missing_ok=True)
     return run.result
 
