@@ -5,7 +5,7 @@
 
 One line a data set: average precision TP / (TP + FP + FN) at an overlap of 0.5, 0.75, and the mean over 0.5 to 0.95, as
 the mean over images, each with the interval that holds 95 % of the means of resampled images. ``--size given`` tells
-the diameter of the true cells, ``auto`` leaves it to the program. ``--choose`` tries threshold, split, smallest size
+the diameter of the true cells, ``auto`` leaves it to the program, ``none`` takes images as they are. ``--choose`` tries threshold, split, smallest size
 and relief (size given) and keeps what is best on average over the data sets.
 """
 
@@ -71,8 +71,8 @@ def precisions(found: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def segmented(model: Model, case: Case, size: str) -> Segmentation:
-    """Segment an image; `size` is ``"given"`` or ``"auto"``."""
-    diameter: Any = case.image.diameter if size == "given" else size
+    """Segment an image; `size` is ``"given"``, or what `segment` takes as a diameter."""
+    diameter: Any = {"given": case.image.diameter, "none": None}.get(size, size)
     return segment(case.image.plane, model, channels=case.channels, diameter=diameter)
 
 
@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("model", help="name or file")
     parser.add_argument("--plan", choices=sorted(PLANS), help="whose images; the model's name by default")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--size", nargs="*", choices=("given", "auto"), default=["given"])
+    parser.add_argument("--size", nargs="*", choices=("given", "auto", "none"), default=["given"])
     parser.add_argument("--images", type=int, help="at most so many images of each data set")
     parser.add_argument("--choose", action="store_true", help="choose the settings")
     parser.add_argument(
