@@ -5,8 +5,8 @@
 
 One line a data set: average precision TP / (TP + FP + FN) at an overlap of 0.5, 0.75, and the mean over 0.5 to 0.95, as
 the mean over images, each with the interval that holds 95 % of the means of resampled images. ``--size given`` tells
-the diameter of the true cells, ``auto`` leaves it to the program, ``none`` takes images as they are. ``--choose`` tries threshold, split, smallest size
-and relief (size given) and keeps what is best on average over the data sets.
+the diameter of the true cells, ``auto`` leaves it to the program, ``none`` takes images as they are. ``--choose``
+tries threshold, split, smallest size and relief (size given) and keeps what is best on average over the data sets.
 """
 
 import argparse

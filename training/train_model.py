@@ -2,7 +2,7 @@
 
     python training/train_model.py nuclei --minutes 65 -o nuclei.safetensors
 
-Stopped (Ctrl+C, SIGTERM) or killed, it goes on from its checkpoint when it is called again with ``--resume``; the
+Stopped (Ctrl+C, SIGTERM) or killed, it continues from its checkpoint when it is called again with ``--resume``; the
 checkpoint is written every five minutes. ``--leave-out`` leaves data sets out, for scores on images of other labs.
 Settings are chosen, and scores measured, by `score_model.py`.
 """
