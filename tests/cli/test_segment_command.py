@@ -1,6 +1,7 @@
 """`utile segment` and `utile models`, as a user types them."""
 
 import json
+import os
 import tracemalloc
 
 import numpy as np
@@ -205,3 +206,75 @@ def test_settings_that_are_none_are_one_sentence(folder, capsys, content, said):
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_names_of_bytes_that_are_no_text_are_segmented(model, folder):
+    name = os.fsdecode(b"caf\xe9")
+    try:
+        (folder / f"{name}.tif").write_bytes((folder / "in" / "one.tif").read_bytes())
+    except OSError:
+        pytest.skip("this disk takes no such names")
+    out = folder / "out"
+    words = ["--model", "tiny", "--measurements", "--probability", "--quiet"]
+    assert main(["segment", str(folder / f"{name}.tif"), "-o", str(out), *words]) == 0
+    assert {path.name.removeprefix(name) for path in out.iterdir()} == {
+        "_labels.tif", "_recipe.json", "_cells.csv", "_probability.tif"}  # fmt: skip
+    assert main(["replay", str(out / f"{name}_recipe.json"), "--quiet"]) == 0
+    assert main(["measure", str(out / f"{name}_labels.tif"), "-o", str(folder / "again.csv")]) == 0
+
+
+def test_a_name_too_long_for_its_results_is_said_before_the_work(model, folder, capsys):
+    for length, status in ((255 - len("_labels.tif") - len("xx"), 0), (248, 1)):
+        image = folder / f"{'ü' * (length // 2)}.tif"
+        image.write_bytes((folder / "in" / "one.tif").read_bytes())
+        words = ["--model", "tiny", "--quiet"]
+        assert main(["segment", str(image), "-o", str(folder / "out"), *words]) == status
+    error = capsys.readouterr().err
+    assert "too long" in error
+    assert "2 of" not in error
+
+
+def test_labels_that_are_gone_or_of_another_run_are_named_and_replaced_by_the_next(model, folder, capsys):
+    image, out = str(folder / "in" / "one.tif"), folder / "out"
+    command = ["segment", image, "-o", str(out), "--model", "tiny", "--diameter", "none", "--quiet"]
+    assert main(command) == 0
+    good = (out / "one_labels.tif").read_bytes()
+    replay = ["replay", str(out / "one_recipe.json"), "--quiet"]
+    (out / "one_labels.tif").unlink()
+    assert main(replay) == 1
+    assert "no one_labels.tif beside this recipe" in capsys.readouterr().out
+    assert main([*command, "--threshold", "0.3"]) == 0
+    assert main(replay) == 0
+    (out / "one_labels.tif").write_bytes(good)
+    capsys.readouterr()
+    assert main(replay) == 1
+    assert "from another run" in capsys.readouterr().out
+    assert main(command) == 0
+    assert (out / "one_labels.tif").read_bytes() == good
+
+
+def test_a_run_over_its_own_results_leaves_them_out(model, folder, capsys):
+    here = folder / "in"
+    command = ["segment", str(here), "-o", str(here), "--model", "tiny", "--mask", "--probability", "--quiet"]
+    assert main(command) == 0
+    first = {path.name for path in here.iterdir()}
+    assert main(command) == 0
+    assert {path.name for path in here.iterdir()} == first
+    assert "left out, as results of another image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["result.tif", "cells.csv", "x.png"])
+def test_a_file_name_is_no_folder_for_results(model, folder, capsys, target):
+    assert main(["segment", str(folder / "in"), "-o", str(folder / target), "--model", "tiny"]) == 1
+    assert "give a folder for the results" in capsys.readouterr().err
+    assert not (folder / target).exists()
+
+
+def test_a_disk_without_room_is_said_before_the_work(model, folder, capsys, monkeypatch):
+    import shutil
+
+    usage = shutil.disk_usage(folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10))
+    assert main(["segment", str(folder / "in"), "-o", str(folder / "out"), "--model", "tiny", "--quiet"]) == 1
+    assert "are free on the disk" in capsys.readouterr().err
+    assert list((folder / "out").iterdir()) == []
