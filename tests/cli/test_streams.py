@@ -12,7 +12,7 @@ from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError, log_file, sentence_of
 from napari_utile.engine.files.images import write_labels
 
-ENCODINGS = ("ascii", "cp437", "cp850", "cp1252", "latin-1", "cp932", "utf-16")
+ENCODINGS = ("ascii", "cp1252", "cp932", "utf-16")
 
 
 @pytest.fixture

@@ -161,6 +161,20 @@ def test_damaged_files_are_one_sentence(tmp_path: Path, suffix: str) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_napari_opens_them_by_channels(tmp_path: Path) -> None:
+    from napari_utile.widgets.files.reader import get_reader
+
+    expected = pixels("TCYX")
+    write_lif(tmp_path / "a.lif", {"field": expected}, "TCYX")
+    reader = get_reader(str(tmp_path / "a.lif"))
+    assert reader is not None
+    layers = reader(str(tmp_path / "a.lif"))
+    assert [kind for *_, kind in layers] == ["image", "image"]
+    for number, (data, options, _) in enumerate(layers):
+        np.testing.assert_array_equal(np.asarray(data), expected[:, number])
+        assert options["scale"][1:] == pytest.approx((0.3, 0.2))
+
+
 @pytest.mark.parametrize("suffix", [".nd2", ".czi", ".lif"])
 def test_without_its_reader_the_line_that_installs_it(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,6 +105,8 @@ def _czi_pixels(entry: Any) -> NDArray[Any]:
     block = entry.data_segment()
     if entry.compression not in (5, 6):
         return np.asarray(block.data())
+    import imagecodecs
+
     raw = block.data(raw=True)
     start = raw[0] if entry.compression == 6 else 0
     data = np.frombuffer(imagecodecs.zstd_decode(raw[start:]), np.uint8)

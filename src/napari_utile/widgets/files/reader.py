@@ -1,4 +1,4 @@
-"""Open OME-Zarr and this program's results in napari: pyramid, channels, scale, units and labels."""
+"""Open OME-Zarr, vendors' files and this program's results in napari, with channels, scale, units and labels."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
+from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.units import micrometres
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -21,7 +22,7 @@ _SECONDS = {"second", "millisecond", "microsecond", "minute", "hour", "day", "s"
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Say how a path is opened: OME-Zarr of version 0.4 and 0.5, and results with their recipe; None for all else.
+    """Say how a path is opened: OME-Zarr 0.4 and 0.5, vendors' files, results with their recipe; None for all else.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     place = Path(path)
     if has_pyramid(place):
         return open_ome_zarr
+    if place.suffix.lower() in READERS and place.is_file():
+        return open_vendor
     return open_result if _recipe_of(place) else None
 
 
@@ -40,6 +43,19 @@ def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
     """Describe an OME-Zarr image and its labels as layers; nothing is read before it is shown."""
     image = read_pyramid(Path(str(path)))
     return [_image_layer(image), *(_labels_layer(labels) for labels in image.labels)]
+
+
+def open_vendor(path: str | Sequence[str]) -> list[LayerData]:
+    """Describe a file of a microscope's vendor as layers; of several images the first, which is said."""
+    from napari.utils.notifications import show_info
+
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.widgets.sample_images import image_layers
+
+    image = read_image(str(path))
+    if image.notes:
+        show_info(f"{image.path.name}: {'; '.join(image.notes)}")
+    return image_layers(image)
 
 
 def open_result(path: str | Sequence[str]) -> list[LayerData]:
