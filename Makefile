@@ -1,7 +1,7 @@
 # make demo [IMAGE=path]   install and segment: a napari window, or demo_output/ where there is no display
 # make test                install and run the tests
 # make check               style, types and import contracts
-# make bench               measure, as ratios in one run
+# make bench [QUICK=1] [AGAINST=folder]   measure, as ratios in one run; against another version's checkout
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 IMAGE ?=
+QUICK ?=
+AGAINST ?=
 
 .PHONY: help install demo test check bench wheel clean
 help:
@@ -29,7 +31,8 @@ check: $(STAMPS)/project
 	$(BIN)/lint-imports --no-logo
 
 bench: $(STAMPS)/bench
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick)
+	$(if $(AGAINST),$(BIN)/python -u benchmarks/against.py "$(AGAINST)" $(if $(QUICK),--quick))
 
 wheel: $(STAMPS)/project
 	$(BIN)/python -m build

@@ -14,7 +14,6 @@ which no choice looks at: the last running mean of the weights is kept, threshol
 stay in `--work`: killed, the command goes on where it was. Intervals hold 95 % of 5000 resamplings of the images.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from accuracy_runs.intervals import Interval, PerImage, interval
 from accuracy_runs.scoring import Columns, scores_of
 from accuracy_runs.tables import difference_text, score_text, table
 from accuracy_runs.training import Lane, Run, Trained
+from timing import options
 
 from napari_utile.engine.metrics.glossary import GLOSSARY
 from napari_utile.engine.models.catalogue import list_models
@@ -60,8 +60,8 @@ TOUCHING = {
 WAYS = {"plain": "connected components", "split": "with splitting at necks"}
 
 
-def score_models(data: Path) -> dict[str, Any]:
-    """Score the bundled models; print and return."""
+def score_models(data: Path, most: int | None = None) -> dict[str, Any]:
+    """Score the bundled models, on this many images of each set at most; print and return."""
     print("\n## Bundled models\n")
     found: dict[str, Any] = {}
     rows = []
@@ -73,7 +73,7 @@ def score_models(data: Path) -> dict[str, Any]:
         done: dict[str, tuple[Sequence[Annotated], Columns]] = {}
         for title, folder, start in VALIDATION[listed.name]:
             if folder not in done:
-                images = read_images(data, folder, "val")
+                images = read_images(data, folder, "val")[:most]
                 done[folder] = images, scores_of(model, images, {"card": None})["card"]
             images, columns = done[folder]
             chosen = np.array([each.name.startswith(start) for each in images])
@@ -205,7 +205,7 @@ def _json(values: dict[str, Interval], ending: str = "") -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--data", type=Path, help="folder of the annotated images")
     parser.add_argument("--only", choices=PARTS, action="append", help="do this part only; may be repeated")
     parser.add_argument("--minutes", type=float, default=7.0, help="CPU time to train each network for")
@@ -214,6 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=Path("accuracy-work"), help="folder of trained networks")
     parser.add_argument("--json", type=Path, help="file for all numbers (default: in the work folder)")
     args = parser.parse_args(arguments)
+    if args.quick:  # the bundled models on their validation images; nothing is trained
+        args.only = args.only or ["models"]
     if args.data is None:
         print("skipped: trains for most of an hour. python benchmarks/accuracy.py --data ../shared/data")
         return
@@ -223,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parts = args.only or PARTS
     found: dict[str, Any] = {}
     if "models" in parts:
-        found["models"] = score_models(args.data)
+        found["models"] = score_models(args.data, 8 if args.quick else None)
     if {"families", "borders"} & set(parts):
         lane = Lane(
             read_images(args.data, FOLDER, "train", FLUORESCENCE), args.work, args.minutes, args.steps

@@ -4,7 +4,6 @@ Beside each figure stands what napari itself needs to paint one pixel into the s
 Run with ``xvfb-run -a -s "-screen 0 1600x1000x24 +extension GLX" python benchmarks/bench_click_window.py``.
 """
 
-import argparse
 import os
 import resource
 import sys
@@ -27,6 +26,7 @@ import zarr
 from bench_clicks import BLOCK, large_image
 from qtpy.QtCore import QEventLoop, QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
+from timing import options
 
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.widgets.click.dock import ClickDock
@@ -222,11 +222,13 @@ def measure(data, multiscale: bool, centres, clicks: int, busy=None) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--clicks", type=int, default=10)
     parser.add_argument("--kind", choices=("plain", "dask", "multiscale"), action="append")
     parser.add_argument("--busy", action="store_true", help="while another image is being segmented")
     args = parser.parse_args()
+    if args.quick:
+        args.clicks, args.kind = min(args.clicks, 3), args.kind or ["plain"]
     with tempfile.TemporaryDirectory() as folder:
         image, centres = large_image(Path(folder))
         for kind in args.kind or ("plain", "multiscale"):

@@ -4,7 +4,6 @@ Run with ``python benchmarks/bench_clicks.py`` for the times and, with the annot
 checkout, ``python benchmarks/bench_clicks.py --data ../shared/data`` for the quality as well.
 """
 
-import argparse
 import csv
 import resource
 import sys
@@ -17,6 +16,7 @@ import tifffile
 import torch
 import zarr
 from scipy import ndimage
+from timing import options
 from torch import nn
 from torch.nn import functional
 
@@ -250,12 +250,14 @@ def quality(data: Path, most: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--data", type=Path, help="folder with the annotated images")
     parser.add_argument("--clicks", type=int, default=20)
     parser.add_argument("--images", type=int, default=1000, help="at most so many of each set")
     parser.add_argument("--only-quality", action="store_true")
     args = parser.parse_args()
+    if args.quick:
+        args.clicks, args.images = min(args.clicks, 5), min(args.images, 2)
     if not args.only_quality:
         times = latency(args.clicks)
         sam = sam_milliseconds()

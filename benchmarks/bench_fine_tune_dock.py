@@ -12,6 +12,7 @@ from pathlib import Path
 import napari
 from heartbeat import Heartbeat, summary
 from qtpy.QtCore import QEventLoop, QTimer
+from timing import options
 
 from napari_utile.widgets.fine_tune.dock import FineTuneDock
 
@@ -30,10 +31,12 @@ def wait_until(condition, timeout: float = 600.0) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--seconds", type=float, default=40.0, help="of training")
     parser.add_argument("--watch", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
+    if args.quick:
+        args.seconds = min(args.seconds, 15.0)
 
     viewer = napari.Viewer()
     viewer.window.resize(1400, 860)

@@ -3,13 +3,13 @@
 Run with ``python benchmarks/bench_instances.py``.
 """
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.segmentation import expand_labels, watershed
+from timing import best_of, options
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 
@@ -44,18 +44,13 @@ def textbook(probability: np.ndarray) -> np.ndarray:
 
 
 def milliseconds(function: Callable[[], object], runs: int = 5) -> float:
-    """Best of some runs."""
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return 1000 * min(times)
+    return 1000 * best_of(runs, function)
 
 
 def main() -> None:
+    quick = options(__doc__).parse_args().quick
     print("  size  cells found      ours   per Mpx  textbook   ratio")
-    for size in (512, 1024, 2048, 4096):
+    for size in (512, 1024) if quick else (512, 1024, 2048, 4096):
         probability = probability_of(size, 300 * size**2 // 1024**2)
         found = int(instances(probability).max())
         ours = milliseconds(lambda p=probability: instances(p))

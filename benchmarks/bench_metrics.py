@@ -3,10 +3,10 @@
 Run with ``OMP_NUM_THREADS=1 python benchmarks/bench_metrics.py``.
 """
 
-import time
 from collections.abc import Callable
 
 import numpy as np
+from timing import best_of, options
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.metrics.boundaries import boundary_scores
@@ -17,37 +17,32 @@ from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.metrics.regions import rand_error
 from napari_utile.engine.metrics.semantic import semantic_scores
 
-SIZE, PITCH = 4096, 58
+PITCH = 58
 
 
-def cells(shift: int, radius: float) -> np.ndarray:
+def cells(size: int, shift: int, radius: float) -> np.ndarray:
     """Discs on a grid, every 50th of them missing."""
-    y, x = np.mgrid[:SIZE, :SIZE]
+    y, x = np.mgrid[:size, :size]
     row, column = (y + shift) // PITCH, (x + shift // 2) // PITCH
     inside = np.hypot((y + shift) % PITCH - PITCH / 2, (x + shift // 2) % PITCH - PITCH / 2) < radius
-    number = row * (SIZE // PITCH + 2) + column + 1
+    number = row * (size // PITCH + 2) + column + 1
     return np.where(inside & ((number + shift) % 50 > 0), number, 0).astype(np.int32)
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Best of three runs."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return best_of(3, function)
 
 
 def main() -> None:
-    truth, prediction = cells(0, 24), cells(3, 25)
+    size = 1024 if options(__doc__).parse_args().quick else 4096
+    truth, prediction = cells(size, 0, 24), cells(size, 3, 25)
     image = np.random.default_rng(0).random(truth.shape, np.float32)
     table = contingency(prediction, truth)
 
     def errors() -> object:
         return cell_errors(table, cell_kinds(table, match(table)))
 
-    print(f"{SIZE} x {SIZE}, {np.unique(truth).size - 1} cells")
+    print(f"{size} x {size}, {np.unique(truth).size - 1} cells")
     one_pass = seconds(lambda: np.count_nonzero(prediction != truth))
     for name, function in {
         "one comparison of the two images": lambda: np.count_nonzero(prediction != truth),

@@ -13,6 +13,7 @@ import heartbeat
 import napari
 import numpy as np
 from qtpy.QtTest import QTest
+from timing import options
 from vispy.gloo import gl
 
 from napari_utile.session.results import adjusted
@@ -22,7 +23,6 @@ from napari_utile.widgets.viewer.layers import session_of
 sys.path.append(str(Path(__file__).parents[1] / "training"))
 from simulation.simulate import simulate
 
-SIZE, CELLS = 1024, 600
 WINDOW = 1200, 800
 MOVES = {
     "threshold": np.linspace(0.3, 0.7, 13).tolist(),
@@ -54,7 +54,9 @@ class Screen:
 
 
 def main() -> None:
-    image = simulate("clustered_nuclei", height=SIZE, width=SIZE, cells=CELLS, seed=0).image
+    quick = options(__doc__).parse_args().quick
+    size, cells = (512, 150) if quick else (1024, 600)
+    image = simulate("clustered_nuclei", height=size, width=size, cells=cells, seed=0).image
     viewer = napari.Viewer()
     viewer.window.resize(*WINDOW)
     dock = SegmentDock(viewer)
@@ -73,7 +75,7 @@ def main() -> None:
     print(f"\nmedian (worst) ms after a slider moved; window {WINDOW[0]} x {WINDOW[1]}, ", end="")
     print(f"drawn by {gl.glGetParameter(gl.GL_RENDERER)}")
     print(f"{'':14}{'in the worker':>20}{'in the layers':>20}{'on screen':>20}")
-    for name, values in MOVES.items():
+    for name, values in ((name, each[::4] if quick else each) for name, each in MOVES.items()):
         box = dock.form.instances[name].box
         in_layers, on_screen = [], []
         for value in values:
@@ -84,7 +86,11 @@ def main() -> None:
             written = time.perf_counter()
             in_layers.append(written - start)
             on_screen.append(screen.after(written) - start)
-        columns = in_worker(dock, session_of(viewer).result_of(layer, (0, 1)), name), in_layers, on_screen
+        columns = (
+            in_worker(dock, session_of(viewer).result_of(layer, (0, 1)), name, values),
+            in_layers,
+            on_screen,
+        )
         print(f"{name:14}" + "".join(f"{figures(column):>20}" for column in columns))
     print(
         "In the layers are mask, labels and the table of cells, as after a new run with the slider's value."
@@ -92,10 +98,10 @@ def main() -> None:
     viewer.close()
 
 
-def in_worker(dock: SegmentDock, result, name: str) -> list[float]:
+def in_worker(dock: SegmentDock, result, name: str, values: list) -> list[float]:
     """Return the seconds that mask, labels and table take by themselves, one for each move."""
     spent = []
-    for value in MOVES[name]:
+    for value in values:
         params = replace(dock.request()[1].params.instances, **{name: value})
         start = time.perf_counter()
         result = adjusted(result, params)

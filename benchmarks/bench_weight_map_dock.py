@@ -16,10 +16,9 @@ os.environ.setdefault("NAPARI_CONFIG", "")
 import napari
 from bench_weight_map import touching_discs
 from qtpy.QtWidgets import QApplication
+from timing import options
 
 from napari_utile.widgets.weight_map.dock import WeightMapDock
-
-STROKES = 40
 
 
 def wait(seconds: float) -> None:
@@ -29,11 +28,11 @@ def wait(seconds: float) -> None:
         time.sleep(0.005)
 
 
-def strokes(layer, seed, follower=None) -> dict[str, list[float]]:
+def strokes(layer, seed, count, follower=None) -> dict[str, list[float]]:
     """Paint dabs that enlarge cells; give milliseconds of the dab, of the map and until the window is drawn."""
     rng = np.random.default_rng(seed)
     times: dict[str, list[float]] = {"paint": [], "map and overlay": [], "on screen": []}
-    for _ in range(STROKES):
+    for _ in range(count):
         cell = int(rng.choice(np.unique(layer.data)[1:]))
         place = tuple(np.argwhere(layer.data == cell)[0])  # at its upper end
         start = time.perf_counter()
@@ -51,12 +50,13 @@ def strokes(layer, seed, follower=None) -> dict[str, list[float]]:
 
 
 def main() -> None:
+    count = 8 if options(__doc__).parse_args().quick else 40
     viewer = napari.Viewer()
     viewer.window.resize(1200, 900)
     layer = viewer.add_labels(touching_discs(2048, 1000), name="cells")
     layer.brush_size = 20
     wait(1)
-    alone = strokes(layer, 0)
+    alone = strokes(layer, 0, count)
     dock = WeightMapDock(viewer)
     viewer.window.add_dock_widget(dock, name="Weight map")
     while dock.follower.live is None:
@@ -65,8 +65,8 @@ def main() -> None:
     for seed, term in enumerate(("border", "total"), start=1):
         dock.follower.set_term(term)
         wait(1)
-        ours = strokes(layer, seed, dock.follower)
-        print(f"one dab of 20 pixels, showing {term}: median and worst of {STROKES}, milliseconds")
+        ours = strokes(layer, seed, count, dock.follower)
+        print(f"one dab of 20 pixels, showing {term}: median and worst of {count}, milliseconds")
         for name, values in ours.items():
             print(f"  {name:16} {np.median(values):6.1f} {max(values):6.1f}")
         more = np.median(ours["on screen"]) - np.median(alone["on screen"])

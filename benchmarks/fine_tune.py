@@ -7,7 +7,6 @@ Prints lines of JSON: average precision, TP / (TP + FP + FN), at an overlap of 0
 mean over fields and with the counts of all fields pooled, before and after. Three fields are every fifth one.
 """
 
-import argparse
 import csv
 import json
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from timing import options
 
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
@@ -57,7 +57,7 @@ def validate(
 
 def main() -> None:
     """Tune and score."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--fields", type=int, default=3)
@@ -70,6 +70,8 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
+    if args.quick:
+        args.fields, args.minutes = min(args.fields, 3), min(args.minutes or 0.5, 0.5)
     if not args.data.is_dir():
         print(f"skipped: there are no annotated images in {args.data}")
         return

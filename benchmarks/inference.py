@@ -5,22 +5,22 @@ whose output has the size of its input: it gets the same convolutions with zero 
 bare network is run on one tile after the other without reading, mirroring or storing anything.
 """
 
-import argparse
 import copy
 import functools
+import os
 import resource
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
+from timing import best_of, in_turns, options, seconds
 from torch import nn
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import Compute, choose_compute, has_amx
 from napari_utile.engine.inference.predict import predict_tiles
 from napari_utile.engine.inference.tiling import plan_tiles
@@ -28,8 +28,6 @@ from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, fingerprint_of
 from napari_utile.engine.networks.unet import UNet, UNetConfig
-
-SIDE = 2048
 
 
 def make_model(width: int = 32, depth: int = 4) -> Model:
@@ -81,48 +79,57 @@ def bare(model: Model, output: int, compute: Compute) -> Callable[[], None]:
     return run
 
 
-def seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def compare(repeats: int) -> None:
+def compare(side: int, rounds: int) -> None:
     model = make_model()
-    plane = np.random.default_rng(0).random((1, SIDE, SIDE), np.float32)
+    plane = np.random.default_rng(0).random((1, side, side), np.float32)
     float32, auto = choose_compute("cpu", "float32"), choose_compute("cpu", "auto")
     padded = ZeroPadded(model.network).eval()
     padded_last = copy.deepcopy(padded).to(memory_format=torch.channels_last)
+    output = best_tile(model, auto)
+    tile = bare(model, output, auto)
     runs: dict[str, Callable[[], object]] = {
         "U-Tile float32": functools.partial(ours, model, plane, float32),
+        "bare network, one tile": tile,
         "MONAI float32": functools.partial(monai, padded, plane, False, False),
         "MONAI float32 channels_last": functools.partial(monai, padded_last, plane, True, False),
-        "MONAI bfloat16 channels_last": functools.partial(monai, padded_last, plane, True, True),
     }
+    try:
+        choose_compute("cpu", "bfloat16")
+        runs["MONAI bfloat16 channels_last"] = functools.partial(monai, padded_last, plane, True, True)
+    except UtileError as error:  # torch emulates it, fifteen times slower
+        print(f"no bfloat16 for MONAI: {error}")
     if auto.precision != "float32":
         runs["U-Tile auto"] = functools.partial(ours, model, plane, auto)
-    for run in runs.values():
-        run()
-    times = {name: statistics.median(seconds(run) for _ in range(repeats)) for name, run in runs.items()}
+    print(f"{side} x {side}, {torch.get_num_threads()} threads, {instructions()}, auto is {auto.precision}")
+    times = in_turns(runs, rounds)
     times.setdefault("U-Tile auto", times["U-Tile float32"])
     best = min(times[name] for name in times if name.startswith("MONAI"))
-    print(
-        f"{torch.get_num_threads()} threads, AMX: {has_amx()}, auto is {auto.precision}; medians of {repeats}"
-    )
+    print(f"medians of {rounds}")
     for name, value in times.items():
         print(f"  {name:30} {value:6.2f} s")
     print(f"  float32: {times['MONAI float32'] / times['U-Tile float32']:.2f} x MONAI's float32")
     print(f"  auto:    {times['MONAI float32'] / times['U-Tile auto']:.2f} x MONAI's float32")
     print(f"  auto:    {best / times['U-Tile auto']:.2f} x MONAI at its best")
+    share = side**2 / times["U-Tile auto"] * times["bare network, one tile"] / output**2
+    print(f"  {share:.0%} of the rate of the bare network on its best tile ({output} pixels a side)")
 
+
+def best_tile(model: Model, compute: Compute) -> int:
+    """Return the output side at which the bare network is quickest."""
     rates = {}
     for wanted in (196, 260, 388, 516, 772):
-        run = bare(model, wanted, auto)
+        run = bare(model, wanted, compute)
         run()
-        rates[wanted] = wanted**2 / statistics.median(seconds(run) for _ in range(max(3, 1_000 // wanted)))
-    output = max(rates, key=lambda side: rates[side])
-    share = SIDE**2 / times["U-Tile auto"] / rates[output]
-    print(f"  {share:.0%} of the rate of the bare network on its best tile ({output} pixels a side)")
+        rates[wanted] = wanted**2 / best_of(max(2, 600 // wanted), run)
+        print(f"  bare network, tile of {wanted}: {rates[wanted] / 1e6:.2f} Mpixel a second")
+    return max(rates, key=lambda side: rates[side])
+
+
+def instructions() -> str:
+    """Name the instructions that convolutions use."""
+    asked = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    found = "AMX" if has_amx() else torch.backends.cpu.get_cpu_capability()
+    return f"{found}, limited to {asked}" if asked else found
 
 
 def peak_memory() -> int:
@@ -150,9 +157,9 @@ def grow(side: int) -> None:
     print(spent, peak, plane.nbytes * 3)  # the output holds two classes
 
 
-def growth() -> None:
+def growth(sides: Sequence[int]) -> None:
     print("  pixels      seconds per megapixel   peak memory beyond input and output")
-    for side in (1000, 2000, 4000, 8000):
+    for side in sides:
         words = subprocess.run(
             [sys.executable, __file__, "--grow", str(side)], check=True, capture_output=True, text=True
         ).stdout.split()
@@ -161,12 +168,12 @@ def growth() -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
+    parser = options(__doc__)
     parser.add_argument("--grow", type=int)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     if arguments.grow:
         grow(arguments.grow)
     else:
-        compare(arguments.repeats)
-        growth()
+        compare(*((1024, 1) if arguments.quick else (2048, arguments.rounds)))
+        growth((1000, 2000) if arguments.quick else (1000, 2000, 4000, 8000))

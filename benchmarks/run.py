@@ -1,4 +1,4 @@
-"""Run all benchmarks of this folder, or those named: `python benchmarks/run.py [NAME...]`.
+"""Run all benchmarks of this folder, or those named: `python benchmarks/run.py [--quick] [NAME...]`.
 
 Each is a script of its own in a process of its own, so that one's memory and threads do not burden the next. Run
 them on a machine that does nothing else: ratios within a run are what counts.
@@ -22,8 +22,10 @@ def window_server() -> list[str]:
     return [xvfb, "-a", "-s", "-screen 0 1600x1000x24 +extension GLX"]
 
 
-def main(names: list[str]) -> int:
-    no_benchmarks = {Path(__file__).name, "heartbeat.py"}
+def main(arguments: list[str]) -> int:
+    names = [each for each in arguments if each != "--quick"]
+    passed_on = [each for each in arguments if each == "--quick"]
+    no_benchmarks = {Path(__file__).name, "heartbeat.py", "timing.py"}
     known = {path.stem: path for path in sorted(HERE.glob("*.py")) if path.name not in no_benchmarks}
     if unknown := [name for name in names if name not in known]:
         print(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(known)}.", file=sys.stderr)
@@ -32,7 +34,8 @@ def main(names: list[str]) -> int:
     for name in names or known:
         start = time.perf_counter()
         print(f"\n== {name} ==", flush=True)
-        if subprocess.run([*window_server(), sys.executable, known[name]], check=False).returncode:
+        # -u: what a benchmark prints is seen when it is known, also through a pipe
+        if subprocess.run([*window_server(), sys.executable, "-u", known[name], *passed_on]).returncode:
             failed.append(name)
         print(f"({time.perf_counter() - start:.0f} s)", flush=True)
     if failed:

@@ -7,13 +7,9 @@ augmentation and weights), log-softmax and weighted cross-entropy, AdamW. Ours m
 Also: what share of a step is spent on making samples, the weight map included. Ratios within one run.
 """
 
-import argparse
-import statistics
-import time
-from collections.abc import Callable
-
 import numpy as np
 import torch
+from timing import in_turns, options, seconds
 from torch import nn
 from torch.nn import functional
 
@@ -46,22 +42,14 @@ def plain_step(network: nn.Module, optimizer: torch.optim.Optimizer, image, targ
     optimizer.step()
 
 
-def seconds(step: Callable[[], object], repeats: int) -> float:
-    step()
-    taken = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        step()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--width", type=int, default=24)
     parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
+    if args.quick:
+        args.repeats = min(args.repeats, 2)
 
     config = UNetConfig(width=args.width, depth=args.depth, batch_norm=True, dropout=0.0)
     planes = [discs(512, seed) for seed in range(3)]
@@ -73,21 +61,15 @@ def main() -> None:
     optimizer = torch.optim.AdamW(plain.parameters(), DEFAULT.rate)
     data = (batch.image.contiguous(), batch.target.long(), batch.weight)
 
-    rounds = []
     steps = run.steps()
-    for _ in range(3):  # in turns, so that a disturbance meets all of them
-        rounds.append(
-            (
-                seconds(lambda: plain_step(plain, optimizer, *data), args.repeats),
-                seconds(lambda: next(steps), args.repeats),
-                seconds(lambda: run.sampler.batch(1, DEFAULT.batch, run.progress.size), args.repeats),
-            )
-        )
+    turns = {
+        "plain loop": lambda: plain_step(plain, optimizer, *data),
+        "napari-utile": lambda: next(steps),
+        "making its samples": lambda: run.sampler.batch(1, DEFAULT.batch, run.progress.size),
+    }
+    slow, fast, sampling = in_turns(turns, args.repeats).values()
     steps.close()
-    slow, fast, sampling = (statistics.median(each) for each in zip(*rounds, strict=True))
-    started = time.perf_counter()
-    training_plane("again", planes[0].image, planes[0].objects)
-    weight_map = time.perf_counter() - started
+    weight_map = seconds(lambda: training_plane("again", planes[0].image, planes[0].objects))
     print(
         f"U-Net width {args.width}, depth {args.depth}: {DEFAULT.batch} tiles of {run.progress.size} pixels a step,"
     )
