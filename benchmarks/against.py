@@ -30,14 +30,14 @@ def tasks(side: int) -> dict[str, Callable[[], object]]:
     labels = np.where(distance < 15, (y // 40) * (side // 40 + 1) + x // 40 + 1, 0).astype(np.int32)
     image = (np.clip(16 - distance, 0, 8) * 25 + rng.normal(20, 4, labels.shape)).astype(np.float32)
     moved = np.roll(labels, 2, axis=0)
-    made = napari_utile.segment(image)
+    made = napari_utile.segment(image, diameter=None)
     other = napari_utile.InstanceParams(threshold=0.4)
     return {
-        f"segment {side} x {side} with the bundled model": lambda: napari_utile.segment(image),
-        "the same in 64 calls of 128 x 128": lambda: [
-            napari_utile.segment(image[row : row + 128, column : column + 128])
-            for row in range(0, 1024, 128)
-            for column in range(0, 1024, 128)
+        f"segment {side} x {side} with the bundled model": lambda: napari_utile.segment(image, diameter=None),
+        "16 calls of 128 x 128": lambda: [
+            napari_utile.segment(image[row : row + 128, column : column + 128], diameter=None)
+            for row in range(0, 512, 128)
+            for column in range(0, 512, 128)
         ],
         "cells from probabilities, by another threshold": lambda: made.relabelled(other),
         "weight map": lambda: napari_utile.weight_map(labels),
@@ -91,7 +91,7 @@ def main() -> None:
     if arguments.checkout is None:
         print("skipped: name another checkout to compare with. python benchmarks/against.py ../before")
         return
-    side, rounds = (1024, 3) if arguments.quick else (2048, 7)
+    side, rounds = (512, 3) if arguments.quick else (2048, 7)
     then, now = Version(arguments.checkout.resolve(), side), Version(HERE, side)
     print(f"{'':50} {'before':>9} {'now':>9}   ratio (lowest and highest of {rounds} pairs)")
     for task in now.tasks:

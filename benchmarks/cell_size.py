@@ -9,7 +9,6 @@
 Prints as it goes; `--every N` takes every N-th image.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from unittest import mock
 import numpy as np
 from accuracy_runs.images import Annotated, read_images
 from scipy import ndimage
+from timing import options
 
 from napari_utile.engine.inference import size
 from napari_utile.engine.metrics.contingency import contingency
@@ -130,7 +130,7 @@ def cost(model: Model) -> None:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th image")
     parser.add_argument("--model", default="nuclei")
@@ -138,7 +138,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = load_model(arguments.model)
     cost(model)
-    if not arguments.only_cost and arguments.data.is_dir():
+    if not (arguments.only_cost or arguments.quick) and arguments.data.is_dir():
         other_sizes(model, arguments.data, arguments.every)
         every_set(model, arguments.data, arguments.every)
 
