@@ -197,6 +197,7 @@ def segment(
     z: str | int | None = None,
     t: str | int | None = None,
     project: str | None = None,
+    preprocess: str | None = None,
     diameter: float | str | None = "auto",
     device: str = "auto",
     precision: str = "auto",
@@ -222,6 +223,8 @@ def segment(
         Which plane; with `project` also several, ``"A:B"`` without B.
     project : str, optional
         One plane made of a stack: ``"z:max"``, ``"z:mean"`` or ``"z:focus"``.
+    preprocess : str, optional
+        Steps before the network, such as ``"invert,background:50,smooth:1"``: see `planes.preprocessing`.
     diameter : float, "auto" or None
         Typical diameter of the cells (pixels): the image is rescaled to what the model expects. ``"auto"`` measures
         it, None uses the image as it is.
@@ -256,6 +259,7 @@ def segment(
     params = SegmentParams(
         model=name,
         channels=tuple(channels) if channels is not None else None,
+        preprocess=preprocess,
         diameter=diameter,
         device=device,
         precision=precision,

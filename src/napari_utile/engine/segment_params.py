@@ -9,6 +9,7 @@ from napari_utile.engine.compute_params import Device, Precision
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.parameters import Bounds, check_bounds, describe
+from napari_utile.engine.planes.preprocessing import parse_steps
 
 MEASURED = ("auto", "same")
 """Diameters that are measured: one for each image or stack, and one for all images of a call."""
@@ -40,6 +41,15 @@ class SegmentParams:
             words=(*MEASURED, "none"),
         ),
     ] = "auto"
+    preprocess: Annotated[
+        str | None,
+        Bounds(
+            label="Preprocess",
+            help="Steps before the network, in order, with pixels: invert, smooth:1.5, median:1, background:50 (larger "
+            "than a cell), contrast:40. For example invert,background:50.",
+            advanced=True,
+        ),
+    ] = None
     device: Device = "auto"
     precision: Precision = "auto"
     tile: Annotated[
@@ -60,6 +70,7 @@ class SegmentParams:
         if self.diameter == "none":
             object.__setattr__(self, "diameter", None)
         check_bounds(self)
+        parse_steps(self.preprocess)
 
     @property
     def known_diameter(self) -> float | None:

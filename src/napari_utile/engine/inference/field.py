@@ -23,6 +23,7 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.planes.preprocessing import preprocessed
 from napari_utile.engine.planes.resample import (
     NormalizedPlane,
     ScaledPlane,
@@ -87,16 +88,17 @@ class Field:
         self.model = model
         self.compute = compute or choose_compute(params.device, params.precision)
         self.plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
-        self.limits = limits or measure_limits(self.plane.data, model.card.normalization)
+        seen_data = preprocessed(self.plane, params.preprocess).data
+        self.limits = limits or measure_limits(seen_data, model.card.normalization)
         self._factors = scale_factors(self.plane, model.card, params.known_diameter)
         rows, columns = (scaled_shape(self.shape, factor)[axis] for axis, factor in enumerate(self._factors))
         self._scaled = rows, columns
-        normalized = NormalizedPlane(self.plane.data, self.limits)
+        normalized = NormalizedPlane(seen_data, self.limits)
         self._image: Any = ScaledPlane(normalized, self._scaled) if self.is_scaled else normalized
         self._tile = params.tile
         self._cache = cache
         own = object() if pixels is None else pixels
-        seen = (own, self.limits, params.channels, self._scaled)
+        seen = (own, self.limits, params.channels, params.preprocess, self._scaled)
         self._key = (*seen, model.fingerprint, *self.compute.key)
         grid = model.network.geometry.grid
         self._block = -(-_BLOCK // grid) * grid

@@ -22,6 +22,7 @@ from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.planes.preprocessing import preprocessed
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.planes.units import micrometres
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
@@ -179,7 +180,12 @@ def _measure(
     if "base" in card.training:
         return CellSize(None, origin="the model was trained on images of its own size")
     some = [planes[index] for index in spread(len(planes))]
-    ready = [each.for_network(len(card.inputs), params.channels, card.optional_inputs) for each in some]
+    ready = [
+        preprocessed(
+            each.for_network(len(card.inputs), params.channels, card.optional_inputs), params.preprocess
+        )
+        for each in some
+    ]
     views = [
         _View(plane, limits or measure_limits(plane.data, card.normalization), model, compute)
         for plane in ready
