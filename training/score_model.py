@@ -118,10 +118,10 @@ def choose(model: Model, cases: Sequence[Case]) -> tuple[str, InstanceParams, fl
     for case in cases:
         made = segmented(model, case, "given")
         height = height_of(made.outputs["B"], made.outputs["C"]) if card.has_distances else None
-        area = ((case.image.diameter or card.object_diameter) / card.object_diameter) ** 2
         row, land = [], None
         for previous, (relief, threshold, split, size) in itertools.pairwise([(None,) * 4, *tries]):
-            params = replace(start, threshold=threshold, split=split, minimum_size=round(size * area))
+            params = replace(start, threshold=threshold, split=split, minimum_size=size)
+            params = params.resized(card.enlarged(case.image.diameter))
             if land is None or previous[:2] != (relief, threshold):
                 land = cell_landscape(made.foreground, params, height if relief == "distances" else None)
             row.append(precisions(label_cells(land, params), case.image.labels).mean())
