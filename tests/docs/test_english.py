@@ -21,7 +21,7 @@ WOODEN = {
     r"\bchanged meanwhile\b|\bmeanwhile changed\b": "has changed since",
     r"\bputs? (\w+ ){0,6}right\b": "fix",
     r"\bso many\b": "this many",
-    r"\ba mpixels?\b|\ba megapixel\b": "per megapixel",
+    r"\ba mpixels?\b|\b(s|ms|[kmg]b|seconds?) a megapixel\b": "per megapixel",
     r"\bfilms?\b(?!_)": "time-lapse",
     r"\bnot looked at\b": "ignored",
     r"\bupon\b": "on",

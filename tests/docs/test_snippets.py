@@ -43,3 +43,21 @@ def test_the_snippets_of_the_python_page_run_one_after_the_other(monkeypatch, ca
     assert names["result"].labels.shape == (512, 512)
     assert names["labels"].max() == names["result"].labels.max() > 50
     assert "tiles" in capsys.readouterr().out
+
+
+def test_what_the_architecture_page_names_is_there() -> None:
+    page = (TOP / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package = TOP / "src" / "napari_utile"
+    source = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    named = set(re.findall(r"`([^`\n]+)`", page))
+    paths = {name for name in named if "/" in name}
+    assert len(paths) > 30
+    assert not {name for name in paths if not ((package / name).exists() or (TOP / name).exists())}
+    words = {name for name in named - paths if re.fullmatch(r"[A-Za-z_]+(\.[a-z_]+)?", name)}
+    missing = {
+        name
+        for name in words - {"auto", "napari_utile.segment", "result"}
+        for part in name.split(".")
+        if not re.search(rf"\b(class|def) {part}\b", source)
+    }
+    assert not missing
