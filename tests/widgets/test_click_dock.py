@@ -275,7 +275,7 @@ def test_an_existing_layer_is_taken_and_its_cells_are_never_overwritten(qtbot):
         (np.zeros((80, 110), int), {"scale": (2, 2)}, "a different grid"),
         (np.zeros((80, 110), int), {"translate": (0.5, 0)}, "a different grid"),
         (np.zeros((80, 110), int), {"rotate": 90}, "a different grid"),
-        (np.zeros((9, 9), int), {"translate": (200, 0)}, "does not reach"),
+        (np.zeros((9, 9), int), {"translate": (200, 0)}, "does not cover"),
         ([np.zeros((80, 110), int), np.zeros((40, 55), int)], {"multiscale": True}, "multiscale"),
     ],
 )
@@ -349,7 +349,7 @@ def test_a_label_layer_on_some_planes_of_a_film_gets_their_cells(qtbot):
     assert [plane.max() for plane in layer.data] == [0, 1]
     clicker.viewer.dims.set_current_step(0, 3)
     clicker.click(CELLS[0])
-    assert "does not reach" in clicker.status
+    assert "does not cover" in clicker.status
     assert [plane.max() for plane in layer.data] == [0, 1]
 
 

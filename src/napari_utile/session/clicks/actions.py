@@ -21,7 +21,7 @@ from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probabilit
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, edit_of, joined_edits
 
-__all__ = ["Action", "Clicks", "Outcome", "nothing"]
+__all__ = ["Action", "Clicks", "Outcome"]
 
 Point = tuple[int, int]
 FloatArray = npt.NDArray[np.float32]
@@ -59,6 +59,7 @@ class Outcome:
     cells: tuple[int, ...] = ()
 
 
+_OUTSIDE = Outcome("That is outside of the layer for the cells; choose a new layer.")
 Action = Generator[Steps, Any, Outcome]
 """Yields the slow part, and is sent what that returned."""
 
@@ -97,10 +98,7 @@ class Clicks:
     def take(self, point: Point) -> Action:
         """Take the cell at a point under the next free label; select it where it is labelled already."""
         if not self.labels.holds(point):
-            return _outside()
-        return self._take(point)
-
-    def _take(self, point: Point) -> Action:
+            return _OUTSIDE
         if label := self.labels.at(point):
             return Outcome(f"Cell {label} is selected.", selected=label)
         cell = yield cell_at(self.field, point, self.params, self.radius)
@@ -133,13 +131,10 @@ class Clicks:
     def split(self, point: Point) -> Action:
         """Split the cell at a point between its markers and this one."""
         if not self.labels.holds(point):
-            return _outside()
+            return _OUTSIDE
         label = self.labels.at(point)
         if not label:
-            return self._take(point)
-        return self._split(point, label)
-
-    def _split(self, point: Point, label: int) -> Action:
+            return (yield from self.take(point))
         window = self._around_object(point)
         probability = yield self.field.read_steps(window)
         if self.labels.at(point) != label:
@@ -163,10 +158,8 @@ class Clicks:
     def push_back(self, point: Point) -> Action:
         """Say that a pixel is background: the cell at it loses that part."""
         if not self.labels.holds(point):
-            return _outside()
-        return self._push_back(point, self.labels.at(point))
-
-    def _push_back(self, point: Point, label: int) -> Action:
+            return _OUTSIDE
+        label = self.labels.at(point)
         if not label:
             return Outcome("This is background already.")
         window = self._around_object(point)
@@ -189,11 +182,7 @@ class Clicks:
                 seen.setdefault(label, point)
         end = points[-1] if points and self.labels.holds(points[-1]) else None
         if len(seen) == 1 and end is not None and not self.labels.at(end):
-            return self._add(end, *seen.items())
-        return self._merge(seen)
-
-    def _merge(self, seen: dict[int, Point]) -> Action:
-        yield from ()
+            return (yield from self._add(end, *seen.items()))
         if len(seen) < 2:
             return Outcome("Drag from one cell into another to merge them.")
         objects = {label: self.labels.object_at(point) for label, point in seen.items()}
@@ -228,12 +217,9 @@ class Clicks:
 
     def remove(self, point: Point) -> Action:
         """Remove the cell at a point."""
-        if not self.labels.holds(point):
-            return _outside()
-        return self._remove(point)
-
-    def _remove(self, point: Point) -> Action:
         yield from ()
+        if not self.labels.holds(point):
+            return _OUTSIDE
         label = self.labels.at(point)
         if not label:
             return Outcome("There is no cell here to remove.")
@@ -243,10 +229,8 @@ class Clicks:
     def resize(self, point: Point, steps: int) -> Action:
         """Grow (`steps` above 0) or shrink the cell at a point along the probability contour."""
         if not self.labels.holds(point):
-            return _outside()
-        return self._resize(point, steps, self.labels.at(point))
-
-    def _resize(self, point: Point, steps: int, label: int) -> Action:
+            return _OUTSIDE
+        label = self.labels.at(point)
         if not label:
             return Outcome("Click on a cell first, then make it larger or smaller.")
         window = self._around_object(point, margin=abs(steps) + 1)
@@ -276,10 +260,7 @@ class Clicks:
         """Make all cells with markers anew from the probability; everything else stays."""
         standing = list(self.markers)
         if not any(marker.inside for marker in standing):
-            return nothing("There are no markers yet: click on cells first.")
-        return self._apply(standing)
-
-    def _apply(self, standing: list[Marker]) -> Action:
+            return Outcome("There are no markers yet: click on cells first.")
         cells = yield cells_from_markers(self.field, standing, self.params, self.radius)
         labels = {marker.cell for marker in standing if marker.inside}
         edits = []
@@ -345,16 +326,6 @@ def _contour_of(mask: BoolArray, probability: FloatArray) -> float:
     outer = ndimage.binary_dilation(mask) & ~mask
     sides = [float(np.median(probability[side])) for side in (inner, outer) if side.any()]
     return float(np.clip(np.mean(sides), 0.02, 0.98)) if sides else 0.5
-
-
-def _outside() -> Action:
-    return nothing("That is outside of the layer for the cells; choose a new layer.")
-
-
-def nothing(message: str) -> Action:
-    """Only say something."""
-    yield from ()
-    return Outcome(message)
 
 
 def _gone(label: int) -> Outcome:

@@ -13,7 +13,7 @@ from napari_utile.engine.cells.uncertainty import confidences
 from napari_utile.engine.clicks.markers import Marker
 from napari_utile.engine.clicks.prompts import Probability, cut_sides
 from napari_utile.engine.windows import Window
-from napari_utile.session.clicks.actions import Action, Clicks, Outcome, nothing
+from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.label_plane import Edit, joined_edits
 
 __all__ = ["RatedCell", "accept_all", "rate_cells"]
@@ -48,13 +48,9 @@ def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
         The least confidence, 0..1.
     """
     if not view.size:
-        return nothing("The image is not in view.")
+        return Outcome("The image is not in view.")
     if view.size > MOST_IN_VIEW:
-        return nothing("Zoom in first: there is too much in view to accept at once.")
-    return _accept_all(clicks, view, confidence)
-
-
-def _accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
+        return Outcome("Zoom in first: there is too much in view to accept at once.")
     window = view.grown(_MARGIN).clipped(clicks.labels.shape)
     found, rated = yield instances_in(clicks.field, window, clicks.params)
     top, left = window.start

@@ -155,8 +155,6 @@ class ClickDock(NarrowDock):
 
     def copy_command(self) -> None:
         """Copy the command line that makes the cells of the markers."""
-        from qtpy.QtGui import QGuiApplication
-
         from napari_utile.engine.models.catalogue import card_of
         from napari_utile.engine.provenance.command import click_command
         from napari_utile.engine.segment_params import suggested_instances
@@ -170,13 +168,11 @@ class ClickDock(NarrowDock):
             if size is not None:
                 params = replace(params, diameter=size.diameter)
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
-            image, clipboard = source.layer.source.path or "IMAGE.tif", QGuiApplication.clipboard()
-            if clipboard is not None:
-                clipboard.setText(click_command(image, "MARKERS.csv", params, suggested))
-            known = "" if source.layer.source.path else " Put your file's name in place of IMAGE.tif."
-            self.form.status.say(
-                f"The command is on the clipboard. Save the layer of markers as MARKERS.csv for it.{known}",
-                "good",
+            path = source.layer.source.path
+            known = "" if path else " Put your file's name in place of IMAGE.tif."
+            self.form.status.copied(
+                click_command(path or "IMAGE.tif", "MARKERS.csv", params, suggested),
+                f"Save the layer of markers as MARKERS.csv for it.{known}",
             )
 
     def _history(self, name: str) -> None:

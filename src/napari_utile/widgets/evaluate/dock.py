@@ -246,14 +246,9 @@ class EvaluateDock(Dock):
 
     def copy_command(self) -> None:
         """Copy the command line that gives the same numbers."""
-        from qtpy.QtGui import QGuiApplication
-
         files = [file_of(layer) for layer in (self.form.prediction.layer, self.form.truth.layer)]
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(evaluate_command(*files))
-        hint = "" if all(files) else " Put your files' names into it."
-        self.form.status.say(f"The command is on the clipboard.{hint}", "good")
+        hint = "" if all(files) else "Put your files' names into it."
+        self.form.status.copied(evaluate_command(*files), hint)
 
     def _ask_path(self, name: str, kinds: str) -> str:
         path, _ = QFileDialog.getSaveFileName(self, "Save", str(Path.home() / name), kinds)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.provenance.command import train_command
@@ -271,15 +270,13 @@ class FineTuneDock(NarrowDock):
         with failures_to(self._show_error):
             request = self.request()
             annotation = request.images[0].annotation
-            clipboard = QGuiApplication.clipboard()
-            if clipboard is not None:
-                clipboard.setText(train_command(request.params, request.base, request.family, annotation))
-            text = "The command is on the clipboard. Put your folders in place of IMAGES and LABELS."
+            hint = "Put your folders in place of IMAGES and LABELS."
             if annotation.kind == "boxes":
-                text += (
+                hint += (
                     " Save each Shapes layer there as CSV, named as its image, in a folder in place of BOXES."
                 )
-            self.form.status.say(text, "good")
+            command = train_command(request.params, request.base, request.family, annotation)
+            self.form.status.copied(command, hint)
 
     # Choices.
 

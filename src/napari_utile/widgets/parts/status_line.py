@@ -1,6 +1,7 @@
 """One line at the bottom of a dock that says what happened or what to do."""
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 __all__ = ["StatusLine"]
@@ -27,6 +28,13 @@ class StatusLine(QLabel):
         self.setStyleSheet(f"color: {_COLOURS[kind]};" if _COLOURS[kind] else "")
         self.setText(text)
         self.setVisible(bool(text))
+
+    def copied(self, command: str, hint: str = "") -> None:
+        """Put a command on the clipboard and say so, with what is left to do."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(command)
+        self.say(f"The command is on the clipboard. {hint}".rstrip(), "good")
 
     def problem(self, text: str) -> None:
         """Show what went wrong."""

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
@@ -334,11 +333,8 @@ class SegmentDock(NarrowDock):
             request = self._sized(request)
             result = self._session.result_of(source.layer, source.place.key)
             located = result.located if result is not None else locate_request(request)
-            clipboard = QGuiApplication.clipboard()
-            if clipboard is not None:
-                clipboard.setText(command_of(request, request.params, card_of(self._session.model), located))
-            lacks = what_the_command_lacks(request, located)
-            self.form.status.say(f"The command is on the clipboard. {lacks}".rstrip(), "good")
+            command = command_of(request, request.params, card_of(self._session.model), located)
+            self.form.status.copied(command, what_the_command_lacks(request, located))
 
     def show_table(self) -> None:
         """Open napari's table of the instances' measurements."""

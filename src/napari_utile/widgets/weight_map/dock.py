@@ -281,8 +281,6 @@ class WeightMapDock(NarrowDock):
 
     def copy_command(self) -> None:
         """Copy the command line that computes the same map from a file."""
-        from qtpy.QtGui import QGuiApplication
-
         watched, term = self.follower.watched, self.follower.term
         if watched is None:
             return
@@ -290,8 +288,5 @@ class WeightMapDock(NarrowDock):
         command = weight_map_command(
             path or "LABELS.tif", self.form.params(), term="total" if term == "loss" else term
         )
-        clipboard = QGuiApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(command)
-        known = "" if path else " Save the labels and put the file's name in place of LABELS.tif."
-        self.form.status.say(f"The command is on the clipboard.{known}", "good")
+        known = "" if path else "Save the labels and put the file's name in place of LABELS.tif."
+        self.form.status.copied(command, known)
