@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from napari_utile.cli import suggest
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.outputs import Output
 from napari_utile.engine.parameters import to_json
@@ -23,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("model", help="a model's name or file")
     show.add_argument("--json", action="store_true", help="print the card as JSON")
     show.set_defaults(run=_show)
+    suggest.add_action(actions)
     taken = actions.add_parser("import", help="copy a model file into your library")
     taken.add_argument("file", type=Path, help="a .safetensors file made by U-Tile")
     taken.add_argument("--name", help="what it is called there; the name on its card by default")

@@ -55,6 +55,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
+        "--strict", action="store_true", help="exit with 3 where the model does not look right for an image"
+    )
+    parser.add_argument(
         "--region", type=_region, metavar="Y0:Y1,X0:X1", help="only these rows and columns, without Y1 and X1"
     )
     add_options(parser, Selection)
@@ -64,7 +67,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Segment each image; return 0, or 1 where some failed."""
+    """Segment each image; return 0, 1 where some failed, or with ``--strict`` 3 where the model does not fit some."""
     from napari_utile.engine.files.find import find_images
     from napari_utile.engine.files.images import one_of_each_set
     from napari_utile.engine.files.names import results_apart
@@ -91,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = identities(found.images)
     if not arguments.estimate:
         check_folder(arguments.output)
-    batch = Batch()
+    batch, doubtful = Batch(), 0
     for path in paths:
         with batch.each(path):
             for image, one in _images_of(path, selection):
@@ -101,10 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
                     continue
                 for ending in _endings(arguments):
                     check_target(arguments.output / f"{image.name}{ending}", inputs)
-                _segment_file(planes, model, sizing, compute, arguments)
+                doubtful += not _segment_file(planes, model, sizing, compute, arguments)
     if batch.failed:
         print(f"{batch.failed} of {len(paths)} images failed.", file=sys.stderr)
-    return 1 if batch.failed else 0
+    return 1 if batch.failed else 3 if doubtful and arguments.strict else 0
 
 
 def _refuse_same_names(paths: Sequence[Path]) -> None:
@@ -158,9 +161,11 @@ def _segment_file(
     sizing: Sizing,
     compute: "Compute",
     arguments: argparse.Namespace,
-) -> None:
+) -> bool:
+    """Segment and write one image; return whether the model looks right for it, as far as that is known."""
     from napari_utile.engine.files.images import write_image, write_labels
     from napari_utile.engine.files.plane_file import PlaneFile
+    from napari_utile.engine.fitting.confidence import WHAT_TO_DO, fit_of, overall
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
     from napari_utile.engine.segment import segment_steps
@@ -170,7 +175,7 @@ def _segment_file(
     stacked, sizes = planes.stacked, planes.sizes
     check_space(arguments.output, _bytes_to_write(planes, arguments))
     params, said = sizing.params_for(planes)
-    records, tables = [], []
+    records, tables, fits = [], [], []
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
         labels, foreground = (
@@ -182,6 +187,7 @@ def _segment_file(
             where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
             made = with_bar(steps, where, arguments.quiet)
             records.append(record_plane(made, index))
+            fits.append(fit_of(made))
             labels.put(position, made.labels)
             if arguments.probability:
                 foreground.put(position, made.foreground)
@@ -222,7 +228,12 @@ def _segment_file(
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     about = "; ".join(each for each in (taken, said) if each)
     cells = sum(record.cells for record in records)
-    print(f"{image.shown_name}: {cells} cells{f' ({about})' if about else ''}")
+    found = f"{cells} cells" if cells else "no cells found"
+    print(f"{image.shown_name}: {found}{f' ({about})' if about else ''}")
+    fit = overall(fits)
+    if fit.looks_right is False:
+        print(f"{image.shown_name}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
+    return fit.looks_right is not False
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:

@@ -9,6 +9,7 @@ click, a preview and the whole image are seen at the same size.
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,7 +219,8 @@ def _measure(
                     trials[magnification] = trial
                     yield trial
     tried = tuple(trials[each] for each in sorted(trials))
-    diameter = _diameter(tried, expected)
+    least = LEAST_SCORE if card.confidence is None else card.confidence
+    diameter = _diameter(tried, expected, least)
     by_pixels = _by_pixel_size(ready[0], model)
     if by_pixels is not None and (diameter is None or max(by_pixels / diameter, diameter / by_pixels) <= 1.5):
         return CellSize(by_pixels, tried, "by the pixel size")
@@ -321,9 +323,32 @@ def _trial(
     area = np.concatenate([each for view in found for _, each in view])
     if confidence.size == 0:
         return SizeTrial(magnification, 0, 0.0, None, 0.0)
-    diameter, sureness = float(np.median(2 * np.sqrt(area / np.pi))), float(confidence.mean())
-    score = sureness - SIZE_WEIGHT * abs(math.log2(diameter / expected)) - FEW_WEIGHT / math.sqrt(area.size)
-    return SizeTrial(magnification, area.size, sureness, diameter / magnification, score)
+    score, diameter = score_of(confidence, area, expected)
+    return SizeTrial(magnification, area.size, float(confidence.mean()), diameter / magnification, score)
+
+
+def score_of(
+    confidence: NDArray[np.float64], area: NDArray[np.floating[Any]], expected: float | None
+) -> tuple[float, float]:
+    """Rate cells that a model found: their mean confidence, less for a size that is not the model's, and for few cells.
+
+    Parameters
+    ----------
+    confidence, area : (N,) float array
+        Of at least one cell; see `confidences`. Pixels.
+    expected : float or None
+        Diameter (pixels) of the cells that the model knows; None where it does not say.
+
+    Returns
+    -------
+    score : float
+    diameter : float
+        The median. Pixels.
+    """
+    diameter = float(np.median(2 * np.sqrt(area / np.pi)))
+    off = abs(math.log2(diameter / expected)) if expected is not None else 0.0
+    score = float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size)
+    return score, diameter
 
 
 def _best(trials: Sequence[SizeTrial]) -> SizeTrial | None:
@@ -341,9 +366,9 @@ def _is_past_best(trials: Sequence[SizeTrial]) -> bool:
     )
 
 
-def _diameter(trials: Sequence[SizeTrial], expected: float) -> float | None:
+def _diameter(trials: Sequence[SizeTrial], expected: float, least: float) -> float | None:
     best = _best(trials)
-    if best is None or best.diameter is None or best.score < LEAST_SCORE:
+    if best is None or best.diameter is None or best.score < least:
         return None
     seen = expected / best.magnification  # what the magnification stands for
     diameter = min(max(best.diameter, seen / 2), seen * 2)

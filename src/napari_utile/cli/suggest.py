@@ -1,0 +1,58 @@
+"""`utile models suggest`: which model fits an image."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_utile.cli.options import add_options, given
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.planes.spread import MOST_PLANES
+
+if TYPE_CHECKING:
+    from napari_utile.engine.fitting.confidence import Suggestion
+
+
+def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the action to those of `utile models`."""
+    parser = actions.add_parser("suggest", help="rank the models by how well they fit an image")
+    parser.add_argument("image", type=Path, help="the image")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_options(parser, Selection)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the models, the best first; return 1 where none fits."""
+    from napari_utile.cli.cell_size import some_planes
+    from napari_utile.engine.files.images import open_selected
+    from napari_utile.engine.fitting.confidence import WHAT_TO_DO, suggest
+    from napari_utile.engine.models.catalogue import list_models
+    from napari_utile.engine.models.library import load_model
+
+    selection = Selection(**given(arguments, Selection))
+    image = open_selected(arguments.image, selection)
+    planes = some_planes(SelectedPlanes(image, selection), MOST_PLANES)
+    models = [load_model(each.name) for each in list_models() if each.card is not None]
+    found = suggest(planes, models).result
+    if arguments.json:
+        print(json.dumps([_as_json(each) for each in found], indent=2))
+    else:
+        for each in found:
+            print(f"{each.card.name:20} {each.fit}; {each.size}")
+    fits = any(each.fit.looks_right for each in found)
+    if not fits and not arguments.json:
+        print(f"No model looks right for this image: {WHAT_TO_DO}.")
+    return 0 if fits else 1
+
+
+def _as_json(suggestion: "Suggestion") -> dict[str, object]:
+    fit, size = suggestion.fit, suggestion.size
+    return {
+        "model": fit.model,
+        "confidence": fit.confidence,
+        "threshold": fit.threshold,
+        "looks_right": fit.looks_right,
+        "diameter": size.diameter,
+        "cells": fit.cells,
+    }

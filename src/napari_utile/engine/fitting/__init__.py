@@ -1,0 +1,1 @@
+"""Which model, size and settings fit an image, and how well."""

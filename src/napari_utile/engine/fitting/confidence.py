@@ -1,0 +1,175 @@
+"""Whether a model fits an image: how sure it is of its cells, beside what its card says of images that it knows."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_utile.engine.cells.instances import CutSides
+from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.inference.size import CellSize, measure_size, score_of
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.segment import Segmentation
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
+
+MOST_PIXELS = 4_000_000
+"""Of larger results only blocks are rated, so that rating costs next to nothing."""
+BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a model fits an image.
+
+    Attributes
+    ----------
+    model : str
+        Its name.
+    confidence : float or None
+        Mean confidence of the cells, less what few cells and cells of another size take from it (see `score_of`);
+        None where no cell was found.
+    threshold : float or None
+        What images that the model knows reach, from its card; None where nobody measured it.
+    cells : int
+        Cells that were rated.
+    """
+
+    model: str
+    confidence: float | None
+    threshold: float | None
+    cells: int
+
+    @property
+    def looks_right(self) -> bool | None:
+        """Whether the image looks like those that the model knows; None where that cannot be said."""
+        if self.confidence is None or self.threshold is None:
+            return None
+        return self.confidence >= self.threshold
+
+    @property
+    def margin(self) -> float:
+        """How far the confidence lies above the threshold, as a share of what is left to 1: it ranks models."""
+        if self.confidence is None:
+            return -1.0
+        threshold = self.threshold or 0.0
+        return (self.confidence - threshold) / (1 - threshold)
+
+    def __str__(self) -> str:
+        """Say it as a user is told."""
+        if self.confidence is None:
+            return "no cells found"
+        if self.looks_right is None:
+            return f"confidence {self.confidence:.2f}"
+        if self.looks_right:
+            return f"confidence {self.confidence:.2f}, as on the images that {self.model} knows"
+        return (
+            f"this does not look like what {self.model} was trained on "
+            f"(confidence {self.confidence:.2f}, at least {self.threshold:.2f} expected)"
+        )
+
+
+WHAT_TO_DO = (
+    "try another model (utile models suggest), fit the settings to a few cells (utile fit), "
+    "or train on a few painted ones (utile fine-tune)"
+)
+"""What a user is told where a model does not fit."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A model at the cell size that suits it best in an image."""
+
+    card: ModelCard
+    size: CellSize
+    fit: Fit
+
+
+def fit_of(made: Segmentation) -> Fit:
+    """Rate a finished segmentation; large ones by blocks of it.
+
+    Parameters
+    ----------
+    made : Segmentation
+
+    Returns
+    -------
+    Fit
+    """
+    card = made.model.card
+    shape = made.labels.shape
+    blocks = [Window.whole(shape)]
+    if made.labels.size > MOST_PIXELS:
+        every = [each.clipped(shape) for each in Window.whole(shape).blocks(BLOCK)]
+        blocks = [every[place] for place in spread(len(every), MOST_PIXELS // BLOCK**2)]
+    foreground = made.foreground
+    sure, area = [np.zeros(0)], [np.zeros(0)]
+    for block in blocks:
+        labels = np.asarray(made.labels[block])
+        (top, left), (bottom, right) = block.start, block.stop
+        rim = CutSides(top > 0, bottom < shape[0], left > 0, right < shape[1]).rim(labels.shape)
+        ids, confidence = confidences(labels, foreground[block])
+        pixels = np.bincount(np.searchsorted(ids, labels[labels > 0]), minlength=ids.size)
+        whole = ~np.isin(ids, labels[rim])
+        sure.append(confidence[whole])
+        area.append(pixels[whole].astype(np.float64))
+    rated = np.concatenate(sure)
+    if rated.size == 0:
+        return Fit(card.name, None, card.confidence, 0)
+    score, _ = score_of(rated, np.concatenate(area), made.field.object_diameter)
+    return Fit(card.name, score, card.confidence, int(rated.size))
+
+
+def overall(fits: Sequence[Fit]) -> Fit:
+    """Return how well a model fits a stack: the mean over its planes, each as often as it has cells."""
+    rated = [each for each in fits if each.confidence is not None]
+    cells = sum(each.cells for each in rated)
+    if not rated:
+        return fits[0]
+    mean = sum(each.cells * (each.confidence or 0.0) for each in rated) / cells
+    return Fit(rated[0].model, mean, rated[0].threshold, cells)
+
+
+def fit_at(size: CellSize, card: ModelCard) -> Fit:
+    """Rate a model by what a measurement of the cell size saw of the image."""
+    best = size.best
+    return Fit(card.name, best.score if best else None, card.confidence, best.cells if best else 0)
+
+
+def suggest(
+    planes: ImagePlane | Sequence[ImagePlane], models: Sequence[Model], params: SegmentParams | None = None
+) -> Run[Suggestion, list[Suggestion]]:
+    """Rank models by how well they fit an image, each at its best cell size.
+
+    Parameters
+    ----------
+    planes : ImagePlane or sequence of ImagePlane
+    models : sequence of Model
+        Those that need more channels than the image has are left out.
+    params : SegmentParams, optional
+        Channels, device and precision are used.
+
+    Returns
+    -------
+    Run
+        Yields each `Suggestion`; its result is all of them, the best first.
+    """
+    return Run(_suggest(planes, models, params or SegmentParams()))
+
+
+def _suggest(
+    planes: ImagePlane | Sequence[ImagePlane], models: Sequence[Model], params: SegmentParams
+) -> Generator[Suggestion, None, list[Suggestion]]:
+    first = planes if isinstance(planes, ImagePlane) else planes[0]
+    found = []
+    for model in models:
+        if len(model.card.inputs) - model.card.optional_inputs > first.data.shape[0]:
+            continue
+        size = measure_size(planes, model, params).result
+        found.append(Suggestion(model.card, size, fit_at(size, model.card)))
+        yield found[-1]
+    return sorted(found, key=lambda each: -each.fit.margin)

@@ -1,0 +1,83 @@
+"""Whether a model fits an image, said honestly."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_utile.engine.fitting.confidence import Fit, fit_of, overall, suggest
+from napari_utile.engine.models.library import load_model
+from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.segment import segment
+
+
+def nuclei_image(shape=(160, 200), seed=0, radius=8):
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[: shape[0], : shape[1]]
+    image = rng.normal(20, 3, shape)
+    for y in range(20, shape[0] - 10, 3 * radius):
+        for x in range(20, shape[1] - 10, 3 * radius):
+            image += 100 / (1 + np.exp(np.hypot(yy - y, xx - x) - radius))
+    return image.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def nuclei():
+    model = load_model("nuclei")
+    return replace(model, card=replace(model.card, confidence=0.5))
+
+
+def test_nuclei_look_right_to_the_model_of_nuclei(nuclei):
+    fit = fit_of(segment(nuclei_image(), nuclei))
+    assert fit.looks_right
+    assert fit.cells > 20
+
+
+def test_a_field_without_cells_says_only_that(nuclei):
+    fit = fit_of(segment(np.zeros((64, 64), np.float32), nuclei, diameter=None))
+    assert (fit.confidence, fit.looks_right, str(fit)) == (None, None, "no cells found")
+
+
+def test_a_model_without_a_threshold_says_nothing(nuclei):
+    model = replace(nuclei, card=replace(nuclei.card, confidence=None))
+    fit = fit_of(segment(nuclei_image(), model, diameter=None))
+    assert fit.looks_right is None
+    assert "does not look" not in str(fit)
+
+
+def test_a_large_result_is_rated_by_blocks_about_as_a_whole(nuclei, monkeypatch):
+    made = segment(nuclei_image((300, 300)), nuclei, diameter=None)
+    whole = fit_of(made)
+    monkeypatch.setattr("napari_utile.engine.fitting.confidence.MOST_PIXELS", 40_000)
+    monkeypatch.setattr("napari_utile.engine.fitting.confidence.BLOCK", 100)
+    some = fit_of(made)
+    assert 0 < some.cells < whole.cells
+    assert some.confidence == pytest.approx(whole.confidence, abs=0.1)
+
+
+def test_low_confidence_names_the_model_and_the_numbers():
+    fit = Fit("nuclei", 0.41, 0.6, 30)
+    assert fit.looks_right is False
+    assert str(fit) == (
+        "this does not look like what nuclei was trained on (confidence 0.41, at least 0.60 expected)"
+    )
+
+
+def test_a_stack_counts_its_planes_by_their_cells():
+    fit = overall([Fit("m", 0.8, 0.5, 30), Fit("m", None, 0.5, 0), Fit("m", 0.4, 0.5, 10)])
+    assert (fit.confidence, fit.cells) == (pytest.approx(0.7), 40)
+    assert overall([Fit("m", None, 0.5, 0)]).confidence is None
+
+
+def test_models_are_ranked_by_how_far_they_lie_above_their_thresholds(nuclei):
+    strict = replace(nuclei, card=replace(nuclei.card, name="strict", confidence=0.95))
+    found = suggest(plane_from_array(nuclei_image()), [strict, nuclei]).result
+    assert [each.card.name for each in found] == [nuclei.card.name, "strict"]
+    assert [each.fit.looks_right for each in found] == [True, False]
+
+
+def test_models_that_need_more_channels_are_left_out(nuclei):
+    three = replace(
+        nuclei, card=replace(nuclei.card, inputs=nuclei.card.inputs * 3, config={"in_channels": 3})
+    )
+    assert suggest(plane_from_array(np.zeros((64, 64))), [three]).result == []
