@@ -3,6 +3,7 @@
 import json
 import os
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -278,3 +279,29 @@ def test_a_disk_without_room_is_said_before_the_work(model, folder, capsys, monk
     assert main(["segment", str(folder / "in"), "-o", str(folder / "out"), "--model", "tiny", "--quiet"]) == 1
     assert "are free on the disk" in capsys.readouterr().err
     assert list((folder / "out").iterdir()) == []
+
+
+def test_a_model_that_does_not_fit_is_named_and_strict_exits_with_3(model, folder, capsys):
+    doubting = replace(model.card, name="doubting", confidence=0.99)
+    save_model(doubting, model.network, user_model_folder() / "doubting.safetensors")
+    command = ["segment", str(folder / "in" / "one.tif"), "-o", str(folder / "out"), "--model", "doubting",
+               "--threshold", "0", "--quiet"]  # fmt: skip
+    assert main(command) == 0
+    assert "one.tif: this does not look like what doubting was trained on" in capsys.readouterr().err
+    assert (folder / "out" / "one_labels.tif").exists()
+    assert main([*command, "--strict"]) == 3
+
+
+def test_an_empty_field_says_no_cells_found_and_nothing_else(folder, capsys):
+    tifffile.imwrite(folder / "empty.tif", np.zeros((64, 64), np.uint8))
+    assert main(["segment", str(folder / "empty.tif"), "-o", str(folder / "out"), "--quiet", "--strict"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("empty.tif: no cells found")
+    assert "does not look" not in captured.err
+
+
+def test_models_are_suggested_for_an_image_the_best_first(folder, capsys):
+    status = main(["models", "suggest", str(folder / "in" / "one.tif"), "--json"])
+    ranked = json.loads(capsys.readouterr().out)
+    assert "nuclei" in [each["model"] for each in ranked]
+    assert status == (0 if any(each["looks_right"] for each in ranked) else 1)

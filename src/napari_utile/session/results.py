@@ -12,6 +12,7 @@ from napari_utile.session.cell_size import Stack
 from napari_utile.session.layer_specs import LayerSpec
 
 if TYPE_CHECKING:
+    from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.provenance.locate import LayerAxis, Located
@@ -85,13 +86,16 @@ class SegmentResult:
         How it was made.
     located : Located or None
         Where in its file the plane lies; None where there is no file, or it gives other pixels.
+    fit : Fit
+        Whether the model looks right for the image, as it was segmented first.
     """
 
     request: SegmentRequest
     segmentation: "Segmentation"
     features: dict[str, np.ndarray[Any, Any]]
     recipe: "Recipe"
-    located: "Located | None" = None
+    located: "Located | None"
+    fit: "Fit"
 
     @property
     def nbytes(self) -> int:
@@ -109,6 +113,7 @@ def finished(
     request: SegmentRequest, segmentation: "Segmentation", features: dict[str, np.ndarray[Any, Any]]
 ) -> SegmentResult:
     """Record how a segmentation was made; reads every pixel."""
+    from napari_utile.engine.fitting.confidence import fit_of
     from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.provenance.recipe import recipe_of
 
@@ -123,7 +128,7 @@ def finished(
         every.selection if every else None,
     )
     recipe = replace(recipe, of_layer=True)
-    return SegmentResult(request, segmentation, features, recipe, located)
+    return SegmentResult(request, segmentation, features, recipe, located, fit_of(segmentation))
 
 
 def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResult:
@@ -139,7 +144,7 @@ def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResu
     every = result.located.all_planes() if result.located else None
     command = command_of(request, segmentation.params, segmentation.model.card, every)
     recipe = replace(result.recipe, params=segmentation.params, planes=(record,), command=command)
-    return SegmentResult(request, segmentation, features, recipe, result.located)
+    return SegmentResult(request, segmentation, features, recipe, result.located, result.fit)
 
 
 def locate_request(request: SegmentRequest) -> "Located | None":

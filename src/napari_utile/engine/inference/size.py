@@ -48,6 +48,8 @@ FEW_WEIGHT = 0.3
 LEAST_SCORE = 0.58
 """Below it a model does not see what it knows, and the size says nothing: 0.60 and more on nuclei of all stains, 0.56
 and less on phase contrast, junctions, tissue and electron micrographs."""
+MEASURED_BELOW = 0.12
+"""So far below the confidence that a card asks for, the size of the cells is still better measured than not."""
 GOOD, LEAST_CELLS, WORSE = 0.6, 5, 0.03
 """The search ends where a score this good, of this many cells, is followed by two that are this much worse."""
 SAME_SIZE = 0.25
@@ -219,7 +221,7 @@ def _measure(
                     trials[magnification] = trial
                     yield trial
     tried = tuple(trials[each] for each in sorted(trials))
-    least = LEAST_SCORE if card.confidence is None else card.confidence
+    least = LEAST_SCORE if card.confidence is None else min(LEAST_SCORE, card.confidence - MEASURED_BELOW)
     diameter = _diameter(tried, expected, least)
     by_pixels = _by_pixel_size(ready[0], model)
     if by_pixels is not None and (diameter is None or max(by_pixels / diameter, diameter / by_pixels) <= 1.5):

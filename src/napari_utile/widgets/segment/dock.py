@@ -28,7 +28,7 @@ from napari_utile.widgets.segment.instance_values import InstanceValues
 from napari_utile.widgets.segment.instances_weight_map import InstancesWeightMap
 from napari_utile.widgets.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.segment.request import capture
-from napari_utile.widgets.segment.run_estimate import RunEstimate, progress_text
+from napari_utile.widgets.segment.run_estimate import RunEstimate, in_the_window, progress_text
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, session_of
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
@@ -169,7 +169,11 @@ class SegmentDock(NarrowDock):
             self._viewer.layers.selection.active = layers[-1]
         self.form.show_result(self._current_result())
         self._weight_map.follow(source, result)
-        if result.located is None and result.request.path:
+        if result.fit.looks_right is False:
+            self.form.status.problem(in_the_window(result.fit))
+        elif result.fit.confidence is None:
+            self.form.status.say(in_the_window(result.fit))
+        elif result.located is None and result.request.path:
             self.form.status.say(
                 "The file gives other pixels than this layer shows: the result is recorded as that of the layer, and "
                 "cannot be made again from the file."
