@@ -12,7 +12,7 @@ IMAGE ?=
 QUICK ?=
 AGAINST ?=
 
-.PHONY: help install demo test check bench wheel clean
+.PHONY: help install demo test check bench torture wheel clean
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
@@ -33,6 +33,9 @@ check: $(STAMPS)/project
 bench: $(STAMPS)/bench
 	$(BIN)/python benchmarks/run.py $(if $(QUICK),--quick)
 	$(if $(AGAINST),$(BIN)/python -u benchmarks/against.py "$(AGAINST)" $(if $(QUICK),--quick))
+
+torture: install
+	UTILE_FUZZ=5000 $(BIN)/python -m pytest tests/engine/test_files_fuzz.py
 
 wheel: $(STAMPS)/project
 	$(BIN)/python -m build

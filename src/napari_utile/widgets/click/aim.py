@@ -227,6 +227,13 @@ def label_plane_on(labels: "napari.layers.Labels", source: "napari.layers.Layer"
         )
     if not isinstance(labels.data, np.ndarray) and hasattr(labels.data, "dask"):
         raise ValueError(f"{name} is computed on demand (dask) and cannot be edited; choose a new layer.")
+    if isinstance(labels.data, np.ndarray) and not labels.data.flags.writeable:
+        raise ValueError(f"{name} is read-only; choose another layer, or a new one.")
+    if not np.dtype(labels.data.dtype).isnative:
+        raise ValueError(
+            f"napari cannot edit {name}, whose numbers ({labels.data.dtype}) are stored in the byte order of other "
+            "machines; choose a new layer."
+        )
     if labels.ndim != len(axes):
         raise ValueError(f"{name} has {labels.ndim} axes, the image {len(axes)}; choose a new layer.")
     sizes = np.asarray(labels.data.shape, dtype=float)

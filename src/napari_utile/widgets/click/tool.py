@@ -169,7 +169,12 @@ class ClickTool(QObject):
         ready: ReadyField = yield from self.ready(aim)
         target = aim.target
         if target.next_label is None:
-            target.next_label = (yield highest_label(aim.labels.data)) + 1
+            highest = yield highest_label(aim.labels.data)
+            if highest >= np.iinfo(np.int64).max:
+                raise ValueError(
+                    f"{aim.labels.name} holds the id {highest}, which is too large; use a new layer."
+                )
+            target.next_label = highest + 1
         plane = aim.plane.of(aim.labels.data)  # a user may have replaced the data meanwhile
         target.store.follow(aim.labels.data)
         clicks = Clicks(
