@@ -196,3 +196,15 @@ def test_growing_and_shrinking_move_the_outline_by_at_most_a_pixel(drawn, seed):
 
 def test_a_single_pixel_does_not_vanish():
     assert shrink(np.ones((1, 1), bool), np.ones((1, 1))).all()
+
+
+def test_where_a_model_predicts_distances_markers_split_along_their_valley() -> None:
+    mask, probability = np.ones((5, 30), bool), np.ones((5, 30), np.float32)
+    row = np.interp(np.arange(30), [0, 4, 9, 20, 29], [0.2, 1, 0.3, 1, 0.2]).astype(np.float32)
+    height = np.repeat(row[None], 5, axis=0)
+    parts = split_between(mask, probability, [[(2, 4)], [(2, 20)]], height)
+    assert (parts[:, :9] == 1).all()
+    assert (parts[:, 10:] == 2).all()
+    kept = push_back(mask, probability, [(2, 20)], [(2, 4)], height)
+    assert not kept[:, :9].any()
+    assert kept[:, 10:].all()

@@ -26,7 +26,12 @@ NOTABLE_DIP = 0.9
 _LEAST_LEFT = 0.3
 
 
-def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Sequence[Point]]) -> LabelArray:
+def split_between(
+    mask: BoolArray,
+    probability: FloatArray,
+    groups: Sequence[Sequence[Point]],
+    height: FloatArray | None = None,
+) -> LabelArray:
     """Split a cell between markers, along the valley of the probability where there is one.
 
     Markers whose hills differ are separated by a watershed. Markers on one hill are separated halfway between them.
@@ -39,6 +44,8 @@ def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Seq
         Cell probability, 0..1.
     groups : sequence of sequences of (row, column)
         Markers of one group stay together; every marker lies inside the mask.
+    height : (y, x) float32 array, optional
+        As for `climbing_relief`: where a model tells cells apart by it, so do markers.
 
     Returns
     -------
@@ -52,13 +59,13 @@ def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Seq
         If a marker lies outside the mask, or a pixel carries markers of two groups.
     """
     owner = _check_markers(mask, groups)
-    hills = split_components(mask, probability, NOTABLE_DIP)
+    hills = split_components(mask, probability, NOTABLE_DIP, height=height)
     on_hill: dict[int, list[Point]] = {}
     for point in sorted(owner):
         on_hill.setdefault(int(hills[point]), []).append(point)
     parts = np.zeros(mask.shape, dtype=np.int32)
     marked = np.where(np.isin(hills, list(on_hill)), hills, 0)
-    territory = watershed(-climbing_relief(mask, probability), marked, mask=mask)
+    territory = watershed(-climbing_relief(mask, probability, height=height), marked, mask=mask)
     for hill, points in on_hill.items():
         own = territory == hill
         if len({owner[point] for point in points}) == 1:
@@ -69,7 +76,11 @@ def split_between(mask: BoolArray, probability: FloatArray, groups: Sequence[Seq
 
 
 def push_back(
-    mask: BoolArray, probability: FloatArray, inside: Sequence[Point], outside: Sequence[Point]
+    mask: BoolArray,
+    probability: FloatArray,
+    inside: Sequence[Point],
+    outside: Sequence[Point],
+    height: FloatArray | None = None,
 ) -> BoolArray:
     """Take from a cell what markers call background.
 
@@ -87,6 +98,8 @@ def push_back(
         Markers that stay inside; without any, the pixel deepest inside the cell and away from `outside`.
     outside : sequence of (row, column)
         Markers inside the mask that are background.
+    height : (y, x) float32 array, optional
+        As for `split_between`.
 
     Returns
     -------
@@ -106,11 +119,11 @@ def push_back(
     if not inside:
         return np.zeros_like(mask)
     kept = mask.copy()
-    hills = split_components(mask, probability, NOTABLE_DIP)
+    hills = split_components(mask, probability, NOTABLE_DIP, height=height)
     own = {int(hills[point]) for point in inside}
     elsewhere = [point for point in outside if int(hills[point]) not in own]
     if elsewhere:
-        kept = split_between(mask, probability, [inside, *([point] for point in elsewhere)]) == 1
+        kept = split_between(mask, probability, [inside, *([point] for point in elsewhere)], height) == 1
     for point in outside:
         if kept[point]:
             kept = _without(kept, probability, inside, point)

@@ -176,8 +176,10 @@ def _split(
     if len(labels) == 1 and not outside:
         return [(labels[0], cell)]
     probability = yield from field.read_steps(cell.window)
-    mask = push_back(cell.mask, probability, [p for points in groups.values() for p in points], outside)
-    parts = split_between(mask, probability, list(groups.values()))
+    height = yield from field.height_steps(cell.window)
+    kept = [point for points in groups.values() for point in points]
+    mask = push_back(cell.mask, probability, kept, outside, height)
+    parts = split_between(mask, probability, list(groups.values()), height)
     found = []
     for number, label in enumerate(labels, start=1):
         part = cell_from_mask(parts == number, (top, left), cell.threshold)

@@ -213,6 +213,7 @@ class FineTuning:
             pixel_size=None,
             scale=self.scale,
             instances=instances,
+            confidence=None,  # the base's says nothing of this network
             training={
                 "base": {"name": base.name, "fingerprint": self.base.fingerprint} if self.base.path else None,
                 "data": self.data,

@@ -8,7 +8,7 @@ in between is never lost.
 import dataclasses
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -136,7 +136,7 @@ class Clicks:
         if not label:
             return (yield from self.take(point))
         window = self._around_object(point)
-        probability = yield self.field.read_steps(window)
+        probability, height = yield self._read(window)
         if self.labels.at(point) != label:
             return _gone(label)
         box, mask = self.labels.object_at(point)
@@ -145,7 +145,8 @@ class Clicks:
         if not others:
             return Outcome(f"Cell {label} is too small to split.", selected=label)
         groups = [others, [here]]
-        parts = corrections.split_between(mask, _crop(probability, window, box), groups)
+        likely, hills = _crop(probability, window, box), _crop(height, window, box)
+        parts = corrections.split_between(mask, likely, groups, hills)
         new = self._new_label()
         edit = edit_of(parts == 2, box.start, new)
         markers = [Marker(point, new, "split")]
@@ -155,6 +156,12 @@ class Clicks:
         message = f"Split into cells {label} and {new}."
         return Outcome(message, edit, new, tuple(markers), cells=(label, new))
 
+    def _read(self, window: Window) -> Steps:
+        """Read probability and height of a window."""
+        probability = yield from self.field.read_steps(window)
+        height = yield from self.field.height_steps(window)
+        return probability, height
+
     def push_back(self, point: Point) -> Action:
         """Say that a pixel is background: the cell at it loses that part."""
         if not self.labels.holds(point):
@@ -163,13 +170,14 @@ class Clicks:
         if not label:
             return Outcome("This is background already.")
         window = self._around_object(point)
-        probability = yield self.field.read_steps(window)
+        probability, height = yield self._read(window)
         if self.labels.at(point) != label:
             return _gone(label)
         box, mask = self.labels.object_at(point)
         here = _local(point, box)
         inside = [each for each in self._markers_in(box, mask) if each != here]
-        kept = corrections.push_back(mask, _crop(probability, window, box), inside, [here])
+        likely, hills = _crop(probability, window, box), _crop(height, window, box)
+        kept = corrections.push_back(mask, likely, inside, [here], hills)
         edit = edit_of(mask & ~kept, box.start, 0)
         marker = Marker(point, label, "background")
         return Outcome(f"Cell {label} gave back {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
@@ -312,11 +320,17 @@ def _local(point: Sequence[int], window: Window) -> Point:
     return point[0] - window[0].start, point[1] - window[1].start
 
 
-def _crop(probability: FloatArray, window: Window, box: Window) -> FloatArray:
-    """Cut a box out of a window that was read; what was not read counts as probability 0."""
+@overload
+def _crop(values: FloatArray, window: Window, box: Window) -> FloatArray: ...
+@overload
+def _crop(values: None, window: Window, box: Window) -> None: ...
+def _crop(values: FloatArray | None, window: Window, box: Window) -> FloatArray | None:
+    """Cut a box out of a window that was read, if anything was; what was not read counts as 0."""
+    if values is None:
+        return None
     cut = np.zeros(box.shape, dtype=np.float32)
     both = window & box
-    cut[both.relative_to(box)] = probability[both.relative_to(window)]
+    cut[both.relative_to(box)] = values[both.relative_to(window)]
     return cut
 
 
