@@ -77,7 +77,7 @@ def test_ids_of_any_type_are_the_same_ids(tmp_path: Path, dtype) -> None:
         (0.5, "float32", "ids are whole numbers"),
         (np.nan, "float64", "ids are whole numbers"),
         (1e30, "float64", "too large"),
-        (2**63, "uint64", "number them anew"),
+        (2**63, "uint64", "renumber them"),
     ],
 )
 def test_what_is_no_id_is_refused_with_the_remedy(value, dtype, words) -> None:

@@ -263,7 +263,7 @@ def whole_numbers(array: NDArray[Any], name: str) -> NDArray[np.integer]:
         return array.view(np.uint8)
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
         raise UtileError(
-            f"{name} holds the id {array.max()}; ids go up to {np.iinfo(np.int64).max}: number them anew."
+            f"{name} holds the id {array.max()}; ids go up to {np.iinfo(np.int64).max}: renumber them."
         )
     if array.dtype.kind == "i" and array.size and array.min() < 0:
         raise UtileError(

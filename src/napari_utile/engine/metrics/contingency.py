@@ -152,7 +152,7 @@ def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
     if array.dtype.kind == "i" and array.size and array.min() < 0:
         raise ValueError(f"{name} must not hold negative ids, got {array.min()}")
     if array.dtype.itemsize == 8 and array.dtype.kind == "u" and array.size and array.max() >= 2**63:
-        raise ValueError(f"{name} must hold ids below 2^63, got {array.max()}: number them anew")
+        raise ValueError(f"{name} must hold ids below 2^63, got {array.max()}: renumber them")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
