@@ -6,12 +6,14 @@ import weakref
 import dask.array as da
 import numpy as np
 import pytest
+import torch
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
+from napari_utile.engine.inference import device_check
 from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.result_layers import METADATA_KEY
@@ -121,6 +123,14 @@ def test_one_press_gives_probability_mask_and_instances(viewer, dock, qtbot, ima
 def test_the_cost_is_said_before_it_runs(viewer, dock, qtbot, image):
     viewer.add_image(image)
     qtbot.waitUntil(lambda: "This will take 1 tile" in dock.form.estimate.text(), timeout=WAIT)
+
+
+def test_what_the_computer_cannot_do_is_said_before_it_runs(dock, viewer, qtbot, monkeypatch, image):
+    monkeypatch.setattr(device_check, "joins", lambda dtype: dtype == torch.float32)
+    viewer.add_image(image, name="cells")
+    dock.form.compute["device"].value = "cpu"
+    dock.form.compute["precision"].value = "bfloat16"
+    qtbot.waitUntil(lambda: "no instructions for bfloat16" in dock.form.estimate.text(), timeout=WAIT)
 
 
 def test_results_appear_tile_by_tile_and_the_preview_goes_away(viewer, dock, qtbot, image):
