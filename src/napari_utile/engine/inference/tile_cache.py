@@ -64,6 +64,8 @@ class TileCache:
                 self._bytes -= old.nbytes
                 if dropped[2]:
                     self._tiles[dropped[0]].discard(dropped)
+                    if not self._tiles[dropped[0]]:
+                        del self._tiles[dropped[0]]
 
     def tiles(self, field: Hashable) -> list[tuple[Window, NDArray[np.float32]]]:
         """Return the tiles of a field that are known, of whatever run, and where they lie."""
