@@ -1,4 +1,6 @@
-"""What measuring the size of the cells gives and costs: `python benchmarks/cell_size.py [--every 4]`.
+"""What measuring the size of the cells costs; with `--figures` also what it gives, on `../shared/data`.
+
+    python benchmarks/cell_size.py --figures [--every 4] [--short]
 
 1. Fluorescence images of the validation splits, enlarged and shrunk: AP at IoU 0.5 with the size measured, beside that
    of the same images at their own size and of the enlarged images as they are.
@@ -6,7 +8,7 @@
 3. Windows against whole images: AP with the size measured on the windows that are affordable, and on all of the image.
 4. Cost: the time of a measurement as a share of the time of segmenting the image once, as it is.
 
-Prints as it goes; `--every N` takes every N-th image.
+Prints as it goes; `--every N` takes every N-th image, `--short` leaves out enlarged images as they are, and whole ones.
 """
 
 import statistics
@@ -66,7 +68,7 @@ def measured(image: ImagePlane, model: Model, *, whole: bool = False) -> float |
         return size.measure_size(image, model).result.diameter
 
 
-def other_sizes(model: Model, data: Path, every: int) -> None:
+def other_sizes(model: Model, data: Path, every: int, short: bool) -> None:
     """Print the first table."""
     images = [
         each for folder, start in FLUORESCENCE for each in read_images(data, folder, "val", start)[::every]
@@ -83,20 +85,21 @@ def other_sizes(model: Model, data: Path, every: int) -> None:
                 seen = enlarged(image, factor)
                 found = [
                     average_precision(segment(seen.plane, model, diameter=how).labels, seen.labels)
-                    for how in ("auto", None)
+                    for how in ("auto", None)[: 1 if short else 2]
                 ]
                 rows.append((before, *found))
-        means = "  ".join(f"{mean:8.3f}" for mean in np.mean(rows, axis=0))
+        means = "  ".join(f"{mean:8.3f}" for mean in np.mean(rows, axis=0)) if rows else ""
         print(f"{factor:6}  {len(rows):6}  {means}", flush=True)
 
 
-def every_set(model: Model, data: Path, every: int) -> None:
+def every_set(model: Model, data: Path, every: int, short: bool) -> None:
     """Print the second and the third table."""
     print("\nset                            images  as it is  measured  difference  whole images")
     for folder, images in sets(data, every):
         rows = []
         for image in images:
-            ways = (None, measured(image.plane, model), measured(image.plane, model, whole=True))
+            ways = [None, measured(image.plane, model)]
+            ways.append(ways[1] if short else measured(image.plane, model, whole=True))
             known: dict[float | None, float] = {}
             for way in dict.fromkeys(ways):
                 labels = segment(image.plane, model, diameter=way).labels
@@ -134,13 +137,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th image")
     parser.add_argument("--model", default="nuclei")
-    parser.add_argument("--only-cost", action="store_true")
+    parser.add_argument("--figures", action="store_true", help="also the tables of scores, which take long")
+    parser.add_argument("--only", choices=("sizes", "sets"), help="one of those tables alone")
+    parser.add_argument("--short", action="store_true", help="no enlarged images as they are, no whole ones")
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    cost(model)
-    if not (arguments.only_cost or arguments.quick) and arguments.data.is_dir():
-        other_sizes(model, arguments.data, arguments.every)
-        every_set(model, arguments.data, arguments.every)
+    if arguments.only is None:
+        cost(model)
+        if not arguments.figures:
+            return
+    if arguments.only in (None, "sizes"):
+        other_sizes(model, arguments.data, arguments.every, arguments.short)
+    if arguments.only in (None, "sets"):
+        every_set(model, arguments.data, arguments.every, arguments.short)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+"""`utile segment --diameter auto | same | none | N`."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_utile.cli import main
+from napari_utile.engine.files.images import write_image
+
+
+def nuclei(diameter: int) -> np.ndarray:
+    y, x = np.mgrid[:200, :200]
+    step = round(1.6 * diameter)
+    image = ((y % step - step / 2) ** 2 + (x % step - step / 2) ** 2 < diameter**2 / 4) * 500.0
+    image = ndimage.gaussian_filter(image, diameter / 25)
+    return (image + np.random.default_rng(0).normal(100, 8, image.shape)).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, diameter in (("small", 17), ("large", 40)):
+        write_image(tmp_path / f"{name}.tif", nuclei(diameter), "YX")
+    return tmp_path
+
+
+def run(folder, capsys, *options: str) -> tuple[dict[str, str], dict[str, float | None]]:
+    """Return what is said of each image, and the diameters that the recipes record."""
+    names = ("small", "large")
+    assert (
+        main(
+            [
+                "segment",
+                *(str(folder / f"{name}.tif") for name in names),
+                "-o",
+                str(folder / "out"),
+                "--quiet",
+                *options,
+            ]
+        )
+        == 0
+    )
+    said = dict(line.split(".tif: ") for line in capsys.readouterr().out.splitlines())
+    recipes = [json.loads((folder / "out" / f"{name}_recipe.json").read_text()) for name in names]
+    return said, {name: recipe["parameters"]["diameter"] for name, recipe in zip(names, recipes, strict=True)}
+
+
+def test_each_file_is_measured_and_its_number_recorded(folder, capsys) -> None:
+    said, diameters = run(folder, capsys)
+    assert diameters["small"] == 16.6  # as the model knows them
+    assert diameters["large"] == pytest.approx(40, rel=0.2)
+    assert f"cells about {diameters['large']:g} px across, measured" in said["large"]
+    command = json.loads((folder / "out" / "large_recipe.json").read_text())["command"]
+    assert f"--diameter {diameters['large']:g}" in command
+    assert main(["replay", str(folder / "out" / "large_recipe.json"), "--quiet"]) == 0
+
+
+def test_one_size_for_all_files_none_or_a_number(folder, capsys) -> None:
+    said, diameters = run(folder, capsys, "--diameter", "same")
+    assert diameters["small"] == diameters["large"]
+    assert all("px across, measured" in each for each in said.values())
+    said, diameters = run(folder, capsys, "--diameter", "none")
+    assert set(diameters.values()) == {None}
+    assert re.fullmatch(r"\d+ cells", said["large"])
+    _, diameters = run(folder, capsys, "--diameter", "38.5")
+    assert set(diameters.values()) == {38.5}
+
+
+def test_the_estimate_names_the_size(folder, capsys) -> None:
+    image = str(folder / "large.tif")
+    assert main(["segment", image, "-o", str(folder / "out"), "--estimate"]) == 0
+    assert "px across, measured" in capsys.readouterr().out
+
+
+def test_other_words_are_refused(folder, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["segment", str(folder / "large.tif"), "-o", str(folder / "out"), "--diameter", "large"])
+    assert "'large' is not a number" in capsys.readouterr().err
