@@ -28,6 +28,6 @@ def read_images(data: Path, folder: str, split: str, start: str = "") -> list[An
         image, labels = (
             tifffile.imread(data / folder / kind / f"{name}.tif") for kind in ("images", "labels")
         )
-        axes = "YXS" if image.ndim == 3 else "YX"
+        axes = "YX" if image.ndim == 2 else "YXS" if image.shape[-1] == 3 else "CYX"
         images.append(Annotated(name, plane_from_array(image, axes, name=name).for_network(1), labels))
     return images

@@ -4,7 +4,7 @@ from typing import Any
 
 from magicgui.widgets.bases import ValuedContainerWidget
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSizePolicy
 
 from napari_utile.engine.parameters import Parameter
 from napari_utile.widgets.parts.number_box import NumberBox
@@ -46,7 +46,9 @@ class SizeField(ValuedContainerWidget[Any]):
         self.margins = (0, 0, 0, 0)
         self.way = QComboBox()
         self.way.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.way.setMinimumContentsLength(6)
+        self.way.setMinimumContentsLength(3)
+        self.way.setMinimumWidth(54)  # a dock is narrow; the list shows the whole words
+        self.way.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for row, (text, value, help_text) in enumerate(_WAYS):
             self.way.addItem(text, value)
             self.way.setItemData(row, help_text, Qt.ItemDataRole.ToolTipRole)
@@ -61,10 +63,11 @@ class SizeField(ValuedContainerWidget[Any]):
         self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.box.setValue(self._unknown)
+        self.box.setFixedWidth(72)
         self.way.setToolTip(bounds.help)
         self.box.setToolTip(bounds.help)
         self.native.layout().addWidget(self.way, 1)
-        self.native.layout().addWidget(self.box, 1)
+        self.native.layout().addWidget(self.box)
         self.way.activated.connect(self._chosen)
         self.box.valueChanged.connect(self._typed)
 

@@ -101,6 +101,7 @@ class SegmentForm(QWidget):
         parameter = next(each for each in describe(SegmentParams) if each.name == "diameter")
         self.diameter = SizeField(parameter)
         self.measure_diameter = QPushButton("Draw")
+        self.measure_diameter.setMaximumWidth(54)
         self.measure_diameter.setToolTip("Draw a line across a typical cell to measure its diameter.")
 
     def _arrange(self) -> None:
