@@ -109,13 +109,15 @@ def test_the_x_of_weight_map_takes_overlay_and_lines_away_at_once(window):
 def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
     from napari_utile.session import jobs
 
-    before, go_on = window.left_behind(), threading.Event()
+    before, shown, go_on = window.left_behind(), threading.Event(), threading.Event()
+    window.viewer.layers.events.inserted.connect(lambda _: shown.set())
     whole = jobs.segment_job
 
     def halting(session, request):
         for tile in whole(session, request):
             yield tile
-            go_on.wait(10)
+            if shown.wait(1):
+                go_on.wait(10)
 
     monkeypatch.setattr("napari_utile.widgets.segment.dock.segment_job", halting)
     dock = window.add(SegmentDock(window.viewer), "Segment")
