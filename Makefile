@@ -2,6 +2,7 @@
 # make test                install and run the tests
 # make check               style, types and import contracts
 # make bench [QUICK=1] [AGAINST=folder]   measure, as ratios in one run; against another version's checkout
+# make torture             the checks that take long: thousands of mixed files
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv

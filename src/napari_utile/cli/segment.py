@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.files.image_file import ImageFile
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.windows import Window
 
 
@@ -181,9 +182,10 @@ def _segment_file(
         labels, foreground = (
             open_files.enter_context(PlaneFile(arguments.output, stacked, sizes)) for _ in range(2)
         )
+        limits = _limits_of_stack(planes, model, params)
         for position, (index, plane) in zip(np.ndindex(*sizes), planes, strict=True):
             _check_region(region, plane.shape)
-            steps = segment_steps(plane, params, model=model, compute=compute, region=region)
+            steps = segment_steps(plane, params, model=model, compute=compute, region=region, limits=limits)
             where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
             made = with_bar(steps, where, arguments.quiet)
             records.append(record_plane(made, index))
@@ -234,6 +236,25 @@ def _segment_file(
     if fit.looks_right is False:
         print(f"{image.shown_name}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
     return fit.looks_right is not False
+
+
+def _limits_of_stack(
+    planes: SelectedPlanes, model: "Model", params: SegmentParams
+) -> "IntensityLimits | None":
+    """Measure the grey limits that all planes share; None where each has its own."""
+    from napari_utile.engine.planes.preprocessing import preprocessed
+    from napari_utile.engine.planes.stack import stack_limits
+
+    if params.limits == "plane" or len(planes) == 1:
+        return None
+    card = model.card
+    ready = [
+        preprocessed(
+            plane.for_network(len(card.inputs), params.channels, card.optional_inputs), params.preprocess
+        )
+        for _, plane in planes
+    ]
+    return stack_limits(ready, card.normalization)
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:

@@ -50,6 +50,16 @@ class SegmentParams:
             advanced=True,
         ),
     ] = None
+    limits: Annotated[
+        str,
+        Bounds(
+            label="Grey limits",
+            choices=("plane", "stack"),
+            help="Whether every plane of a stack is scaled by its own grey values, or all by those of the stack, so "
+            "that an empty plane stays empty.",
+            advanced=True,
+        ),
+    ] = "plane"
     device: Device = "auto"
     precision: Precision = "auto"
     tile: Annotated[
