@@ -191,7 +191,7 @@ def test_settings_of_another_result_are_used_and_single_options_win(model, folde
     ("content", "said"),
     [
         ("not json", "not JSON"),
-        ("{}", "no recipe"),
+        ("{}", "not a recipe"),
         ('{"format": "napari-utile settings 1", "instances": {"flux": 1}}', "no setting flux"),
         (
             '{"format": "napari-utile settings 1", "instances": {"threshold": 7}}',
