@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import struct
 
 import pytest
@@ -158,3 +159,9 @@ def test_models_are_found_by_name_and_the_users_go_before_bundled_ones(tmp_path,
 
 def test_a_card_is_read_without_the_weights(saved):
     assert read_card(saved.path) == saved.card
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
+def test_a_model_may_be_read_by_those_who_may_read_other_files(tmp_path, saved):
+    (tmp_path / "other").write_text("x")
+    assert saved.path.stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -103,7 +103,7 @@ def save_model(
     dtype : torch.dtype
         What the weights are stored as; float16 halves the file.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path = Path(path)
     if path.suffix != SUFFIX:
@@ -120,7 +120,8 @@ def save_model(
             stack.enter_context(library_lock())
             keep_version(path)
         with atomic_path(path) as temporary:
-            save_file(weights, temporary, metadata=card.to_header())
+            # `save_file` would make a file that nobody else may read
+            temporary.write_bytes(save(weights, card.to_header()))
     return load_model(path)
 
 
