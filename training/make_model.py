@@ -69,10 +69,13 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--instances", type=json.loads, default={}, help='as JSON: {"threshold": 0.5}')
     parser.add_argument("--relief", choices=("probability", "distances"))
+    parser.add_argument("--confidence", type=float, help="below it an image does not look right")
     args = parser.parse_args()
     card: dict[str, Any] = {"instances": args.instances}
     if args.relief:
         card["relief"] = args.relief
+    if args.confidence is not None:
+        card["confidence"] = args.confidence
     made = make_model(args.name, args.checkpoint, args.output, **card)
     print(
         json.dumps(
