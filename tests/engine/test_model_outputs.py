@@ -56,8 +56,9 @@ def test_a_card_of_format_1_opens_as_classes_alone_and_its_borders_are_backgroun
     assert result.probabilities.shape == (3, 30, 40)
 
 
-def test_the_bundled_model_still_opens() -> None:
-    assert load_model("nuclei").card.output_channels == 2
+def test_the_bundled_model_of_nuclei_tells_them_apart_by_distances() -> None:
+    card = load_model("nuclei").card
+    assert (card.output_channels, card.relief, card.has_distances) == (4, "distances", True)
 
 
 def test_a_card_keeps_its_outputs_and_inputs_in_the_file(tmp_path) -> None:
