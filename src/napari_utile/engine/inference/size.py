@@ -52,6 +52,8 @@ MEASURED_BELOW = 0.12
 """So far below the confidence that a card asks for, the size of the cells is still better measured than not."""
 GOOD, LEAST_CELLS, WORSE = 0.6, 5, 0.03
 """The search ends where a score this good, of this many cells, is followed by two that are this much worse."""
+NO_BETTER = 0.015
+"""The image is used as it is where no other magnification is better than that by more than this score."""
 SAME_SIZE = 0.25
 """Cells are as the model knows them where they differ by less than this; the image is then used as it is. Octaves."""
 
@@ -372,6 +374,9 @@ def _diameter(trials: Sequence[SizeTrial], expected: float, least: float) -> flo
     best = _best(trials)
     if best is None or best.diameter is None or best.score < least:
         return None
+    own = max((each.score for each in trials if each.magnification == 1), default=0.0)
+    if own >= best.score - NO_BETTER:
+        return expected
     seen = expected / best.magnification  # what the magnification stands for
     diameter = min(max(best.diameter, seen / 2), seen * 2)
     return expected if abs(math.log2(diameter / expected)) < SAME_SIZE else float(f"{diameter:.3g}")
