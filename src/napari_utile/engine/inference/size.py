@@ -230,7 +230,8 @@ def _measure(
         return CellSize(by_pixels, tried, "by the pixel size")
     if by_pixels is not None:
         return CellSize(diameter, tried, f"measured; by the pixel size they would be {by_pixels:.3g} px")
-    return CellSize(diameter, tried, "measured" if diameter is not None else _why_not(tried))
+    none = "no cells that the model is sure of" if _best(tried) else "no cells to measure"
+    return CellSize(diameter, tried, none if diameter is None else "measured")
 
 
 class _View:
@@ -380,10 +381,6 @@ def _diameter(trials: Sequence[SizeTrial], expected: float, least: float) -> flo
     seen = expected / best.magnification  # what the magnification stands for
     diameter = min(max(best.diameter, seen / 2), seen * 2)
     return expected if abs(math.log2(diameter / expected)) < SAME_SIZE else float(f"{diameter:.3g}")
-
-
-def _why_not(trials: Sequence[SizeTrial]) -> str:
-    return "no cells that the model is sure of" if _best(trials) is not None else "no cells to measure"
 
 
 def _by_pixel_size(plane: ImagePlane, model: Model) -> float | None:
