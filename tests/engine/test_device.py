@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_utile import cli
+from napari_utile.cli import doctor
 from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.inference import device, device_check, fused
 from napari_utile.engine.inference.device import choose_compute
@@ -131,7 +131,7 @@ def test_the_fixed_picture_tells_a_wrong_device_from_rounding(monkeypatch):
 def test_the_doctor_shows_difference_and_speed_of_every_device(card, capsys):
     card["float32"] = 0.3
     with pytest.warns(UtileWarning):
-        lines = [str(finding) for finding in cli.doctor.compute()]
+        lines = [str(finding) for finding in doctor.compute()]
     assert "mps float32" in lines[0]
     assert "1000 GFLOP/s, probabilities within 0.3" in lines[0]
     assert "-> update torch" in lines[0]

@@ -8,8 +8,6 @@ import traceback
 import warnings
 from pathlib import Path
 
-import platformdirs
-
 _logger = logging.getLogger("napari_utile")
 _LOG_BYTES = 2**20
 
@@ -67,6 +65,8 @@ def log_file() -> Path:
     """Return where tracebacks are kept; the environment variable UTILE_LOG overrides the platform's place."""
     if chosen := os.environ.get("UTILE_LOG"):
         return Path(chosen)
+    import platformdirs
+
     return platformdirs.user_log_path("napari-utile", appauthor=False) / "utile.log"
 
 
