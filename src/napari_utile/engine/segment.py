@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.watershed import Landscape
-from napari_utile.engine.files.one_plane import plane_of, region_of
 from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
@@ -251,6 +250,9 @@ def segment(
     """
     series, z, t = (None if each is None else str(each) for each in (series, z, t))
     selection = Selection(axes=axes, series=series, z=z, t=t, project=project)
+    # Not above: a plane at hand needs nothing that reads files.
+    from napari_utile.engine.files.one_plane import plane_of, region_of
+
     plane = image if isinstance(image, ImagePlane) else plane_of(image, selection)
     if region is not None:
         region = region_of(region, plane)

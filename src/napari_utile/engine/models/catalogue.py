@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import platformdirs
-
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard, read_card
 
@@ -37,6 +35,8 @@ def user_model_folder() -> Path:
     """Return where the user's models live; the environment variable UTILE_MODELS overrides the platform's place."""
     if chosen := os.environ.get("UTILE_MODELS"):
         return Path(chosen)
+
+    import platformdirs
 
     return platformdirs.user_data_path("napari-utile", appauthor=False) / "models"
 

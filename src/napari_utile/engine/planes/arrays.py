@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import dask.array
 import numpy as np
 
 
@@ -33,10 +32,12 @@ def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
     if hasattr(image, "dask") and hasattr(image, "transpose"):
         return image, None
     if hasattr(image, "chunks") and hasattr(image, "__getitem__"):  # zarr, h5py
+        from dask.array import from_array
+
         metadata = getattr(image, "metadata", None)
         names = getattr(metadata, "dimension_names", None)
         chunks = image.chunks or "auto"
-        return dask.array.from_array(image, chunks=chunks, name=False), tuple(names) if names else None
+        return from_array(image, chunks=chunks, name=False), tuple(names) if names else None
     return (image if hasattr(image, "transpose") and hasattr(image, "ndim") else np.asarray(image)), None
 
 
