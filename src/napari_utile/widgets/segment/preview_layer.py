@@ -48,7 +48,13 @@ class PreviewLayer:
         array, space = self._over(region or Window.whole(place.plane_shape))
         active = self._viewer.layers.selection.active
         self.layer = Image(
-            array, name=name, colormap="magma", blending="additive", contrast_limits=(0.0, 1.0), **space
+            array,
+            name=name,
+            rgb=False,
+            colormap="magma",
+            blending="additive",
+            contrast_limits=(0.0, 1.0),
+            **space,
         )
         self._viewer.add_layer(self.layer)
         self._viewer.layers.selection.active = active

@@ -4,6 +4,7 @@ A result has all the axes of its source and holds zeros where nothing was comput
 the next plane of a stack, or on another region, adds to the same layer.
 """
 
+import functools
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -142,7 +143,8 @@ def _new_layer(
 
     space = space_of(source, place.result_axes) if source is not None else {}
     data = empty_data(place, spec.data.dtype)
-    make = Labels if spec.kind == "labels" else Image
+    # napari would take a last axis of 3 or 4 for colours.
+    make = Labels if spec.kind == "labels" else functools.partial(Image, rgb=False)
     layer = make(data, name=spec.name, **{**space, **spec.options})
     viewer.add_layer(layer)
     shown = _Shown(layer.name, spec.role, weakref.ref(source) if source is not None else None)
