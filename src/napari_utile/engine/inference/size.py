@@ -40,14 +40,13 @@ SIDES = (320, 288, 256, 224, 192)
 """Sides of a window as the network sees it, the largest first that the cost allows. Pixels."""
 MOST_WINDOWS = 4
 
-# Chosen on images of `../shared/data` (see benchmarks/cell_size.py).
+# Chosen by benchmarks/cell_size.py.
 SIZE_WEIGHT = 0.05
 """What an octave between the cells found and the cells that the model knows takes from the score."""
 FEW_WEIGHT = 0.3
 """What is taken from the score of a single cell; of n cells, that over the root of n."""
 LEAST_SCORE = 0.58
-"""Below it a model does not see what it knows, and the size says nothing: 0.60 and more on nuclei of all stains, 0.56
-and less on phase contrast, junctions, tissue and electron micrographs."""
+"""Below it the size says nothing: nuclei of all stains have 0.60 or more, other kinds of images 0.56 or less."""
 MEASURED_BELOW = 0.12
 """So far below the confidence that a card asks for, the size of the cells is still better measured than not."""
 GOOD, LEAST_CELLS, WORSE = 0.6, 5, 0.03
