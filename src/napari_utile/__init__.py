@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.cells.instances import InstanceParams
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.grow import grow_seeds
     from napari_utile.engine.metrics.cells import average_precision, cell_scores
     from napari_utile.engine.metrics.evaluation import Evaluation, evaluate
     from napari_utile.engine.models.catalogue import list_models
@@ -33,6 +34,7 @@ _PUBLIC = {
     "cell_scores": "engine.metrics.cells",
     "evaluate": "engine.metrics.evaluation",
     "fine_tune": "engine.training.fine_tune",
+    "grow_seeds": "engine.grow",
     "list_models": "engine.models.catalogue",
     "load_model": "engine.models.library",
     "measure": "engine.cells.measure",
@@ -53,6 +55,7 @@ __all__ = [
     "cell_scores",
     "evaluate",
     "fine_tune",
+    "grow_seeds",
     "list_models",
     "load_model",
     "measure",

@@ -2,10 +2,12 @@
 
 import contextlib
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from napari_utile.engine.errors import sentence_of
+from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.files.names import image_name
 
 
 class Batch:
@@ -39,3 +41,13 @@ def say_left_out(what: str, paths: Sequence[Path], shown: int = 3) -> None:
         names = ", ".join(path.name for path in paths[:shown])
         more = f" and {len(paths) - shown} more" if len(paths) > shown else ""
         print(f"{what}: {names}{more}", file=sys.stderr)
+
+
+def refuse_same_names(paths: Sequence[Path]) -> None:
+    """Refuse images whose results would have the same names."""
+    counts = Counter(image_name(path).lower() for path in paths)  # some disks do not tell capitals apart
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        raise UtileError(
+            f"{counts[repeated[0]]} images are named {repeated[0]} and would overwrite each other's results: "
+            "segment them into different folders."
+        )

@@ -9,6 +9,7 @@ import numpy as np
 from napari_utile.cli.progress import with_bar
 
 if TYPE_CHECKING:
+    from napari_utile.engine.provenance.grown import GrownRecipe
     from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.provenance.replay import Replay
 
@@ -33,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.planes.selection import Selection
+    from napari_utile.engine.provenance.grown import load_grown
     from napari_utile.engine.provenance.recipe import load_recipe
     from napari_utile.engine.provenance.replay import (
         find_model,
@@ -41,6 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
         stored_difference,
     )
 
+    grown = load_grown(arguments.recipe)
+    if grown is not None:
+        return _grow_again(grown, arguments)
     recipe = load_recipe(arguments.recipe)
     stored = stored_difference(recipe, arguments.recipe)
     taken = recipe.selection or Selection()
@@ -66,6 +71,21 @@ def run(arguments: argparse.Namespace) -> int:
     if result.changed and not result.identical:
         print("changed since: " + "; ".join(result.changed))
     return 1 if result.difference is not None or stored is not None else 0
+
+
+def _grow_again(recipe: "GrownRecipe", arguments: argparse.Namespace) -> int:
+    """Grow the cells of a recipe from their seeds again."""
+    from napari_utile.engine.files.images import open_selected
+    from napari_utile.engine.models.library import load_model
+    from napari_utile.engine.provenance.grown import difference_of_grown
+
+    image = open_selected(arguments.image or recipe.source, recipe.selection)
+    model = None if recipe.model is None else load_model(arguments.model or recipe.model)
+    difference = difference_of_grown(recipe, image, model)
+    cells = sum(plane.cells for plane in recipe.planes)
+    same = f"identical: {cells} cells grown from seeds in {len(recipe.planes)} plane(s)"
+    print(same if difference is None else f"different: {difference}")
+    return 0 if difference is None else 1
 
 
 def _first_pixel(path: Path, recipe: "Recipe", result: "Replay") -> str | None:

@@ -4,21 +4,20 @@ import argparse
 import contextlib
 import math
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_utile.cli.batch import Batch, say_left_out
+from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing
-from napari_utile.cli.options import add_options, given
+from napari_utile.cli.options import add_options, given, number
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.names import RECIPE_ENDING, image_name
+from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
@@ -61,6 +60,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--region", type=_region, metavar="Y0:Y1,X0:X1", help="only these rows and columns, without Y1 and X1"
     )
+    parser.add_argument(
+        "--seeds",
+        metavar="LABELS",
+        help="label image, or folder paired with the images by name: each seed, such as a nucleus, grows to one cell "
+        "with the seed's id; in the intensities of the channel, or with --model in what the model sees as cells",
+    )
+    parser.add_argument(
+        "--seed-distance",
+        type=number,
+        metavar="PX",
+        help="how far a cell reaches beyond its seed at the most; half the median diameter of the seeds by default, "
+        "with --model as far as its cells",
+    )
     add_options(parser, Selection)
     add_options(parser, SegmentParams)
     add_options(parser, InstanceParams)
@@ -69,6 +81,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image; return 0, 1 where some failed, or with ``--strict`` 3 where the model does not fit some."""
+    if arguments.seeds is not None:
+        from napari_utile.cli import seeds
+
+        return seeds.run(arguments)
     from napari_utile.engine.files.find import find_images
     from napari_utile.engine.files.images import one_of_each_set
     from napari_utile.engine.files.names import results_apart
@@ -83,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     paths, parts = one_of_each_set(found.images)
     for path, first in parts.items():
         print(f"{path}: part of the same image as {first.name}; done once", file=sys.stderr)
-    _refuse_same_names(paths)
+    refuse_same_names(paths)
     selection = Selection(**given(arguments, Selection))
     settings = load_settings(arguments.settings) if arguments.settings else Settings()
     chosen = {**settings.segment, **given(arguments, SegmentParams)}
@@ -111,15 +127,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if batch.failed else 3 if doubtful and arguments.strict else 0
 
 
-def _refuse_same_names(paths: Sequence[Path]) -> None:
-    counts = Counter(image_name(path).lower() for path in paths)  # some disks do not tell capitals apart
-    if repeated := [name for name, count in counts.items() if count > 1]:
-        raise UtileError(
-            f"{counts[repeated[0]]} images are named {repeated[0]} and would overwrite each other's results: "
-            "segment them into different folders."
-        )
-
-
 def _endings(arguments: argparse.Namespace) -> list[str]:
     """Give what follows an image's name in the files that are written, the labels last."""
     asked = {
@@ -137,8 +144,8 @@ def _images_of(path: Path, selection: Selection) -> "Iterator[tuple[ImageFile, S
     if selection.series != "all":
         yield open_selected(path, selection), selection
         return
-    for number, _ in enumerate(series_of(path)):
-        one = replace(selection, series=str(number))
+    for place, _ in enumerate(series_of(path)):
+        one = replace(selection, series=str(place))
         image = open_selected(path, one)
         yield (image.as_one_of_many() if len(image.series) > 1 else image), one
 

@@ -1,0 +1,148 @@
+"""`utile segment --seeds`: each seed, such as a nucleus, grows to one whole cell."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
+from napari_utile.cli.cell_size import Sizing
+from napari_utile.cli.options import given
+from napari_utile.cli.progress import with_bar
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.segment_params import SegmentParams
+
+if TYPE_CHECKING:
+    from napari_utile.engine.inference.device import Compute
+    from napari_utile.engine.models.library import Model
+
+NOT_WITH_SEEDS = ("probability", "mask", "estimate", "region", "strict")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Grow the seeds of each image; return 0, 1 where some failed, 2 for options that say nothing about seeds."""
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.models.library import load_model
+    from napari_utile.engine.provenance.settings import Settings, load_settings
+
+    selection = Selection(**given(arguments, Selection))
+    refused = [f"--{name}" for name in NOT_WITH_SEEDS if getattr(arguments, name)]
+    if selection.series == "all":
+        refused.append("--series all")
+    if refused or (arguments.seed_distance or 0) < 0:
+        what = f"--seeds does not take {refused[0]}" if refused else "--seed-distance must be at least 0"
+        print(f"utile segment: {what} (utile segment --help)", file=sys.stderr)
+        return 2
+    settings = load_settings(arguments.settings) if arguments.settings else Settings()
+    chosen = {**settings.segment, **given(arguments, SegmentParams)}
+    params = SegmentParams(**chosen)
+    batch = Batch()
+    pairs = _pairs(arguments, batch)
+    refuse_same_names([image for _, image in pairs])
+    model, compute, sizing = None, None, None
+    if "model" in chosen:
+        model = load_model(chosen["model"])
+        compute = choose_compute(params.device, params.precision)
+        instances = {**settings.instances, **given(arguments, InstanceParams)}
+        sizing = Sizing(params, instances, model, compute, [image for _, image in pairs], selection)
+    inputs = identities([path for pair in pairs for path in pair])
+    check_folder(arguments.output)
+    for seeds, path in pairs:
+        with batch.each(path):
+            _grow_file(seeds, path, selection, params, sizing, model, compute, arguments, inputs)
+    if batch.failed:
+        print(f"{batch.failed} of {len(pairs)} images failed.", file=sys.stderr)
+    return 1 if batch.failed else 0
+
+
+def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path]]:
+    """Pair each image with its seeds."""
+    from napari_utile.engine.files.label_files import pair_files
+
+    if len(arguments.images) > 1 and Path(arguments.seeds).is_file():
+        raise UtileError(f"{arguments.seeds} holds the seeds of one image: give the folder of all seeds.")
+    pairs = []
+    for images in arguments.images:
+        pairing = pair_files(arguments.seeds, images, second_is="image")
+        say_left_out("ignored", pairing.ignored)
+        pairs += [(pair.first, pair.second) for pair in pairing.pairs]
+        for path in pairing.second_alone:
+            batch.fail(path, "there are no seeds of this name")
+    if not pairs:
+        raise UtileError("No image has seeds of its name.")
+    return pairs
+
+
+def _grow_file(
+    seeds_path: Path,
+    path: Path,
+    selection: Selection,
+    params: SegmentParams,
+    sizing: Sizing | None,
+    model: "Model | None",
+    compute: "Compute | None",
+    arguments: argparse.Namespace,
+    inputs: frozenset[tuple[int, int]],
+) -> None:
+    from napari_utile.engine.cells.measure import measure
+    from napari_utile.engine.cells.seeds import compartments
+    from napari_utile.engine.files.images import open_selected, read_image, write_labels
+    from napari_utile.engine.files.label_files import labels_of
+    from napari_utile.engine.files.plane_file import PlaneFile
+    from napari_utile.engine.files.tables import write_table
+    from napari_utile.engine.grow import grow_steps, usual_distance, with_seeds
+    from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
+
+    image = open_selected(path, selection)
+    start = arguments.output / image.name
+    endings = [RECIPE_ENDING, "_labels.tif", *(["_cells.csv"] if arguments.measurements else [])]
+    for ending in endings:
+        check_target(f"{start}{ending}", inputs)
+    seeds_file = read_image(seeds_path, as_labels=True)
+    planes = SelectedPlanes(image, selection)
+    height, width = planes.plane(planes.indices[0]).shape
+    check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
+    said = ""
+    if sizing is not None:
+        params, said = sizing.params_for(planes)
+    distance = arguments.seed_distance
+    if distance is None and model is None:
+        distance = usual_distance(seeds for _, seeds in labels_of(seeds_file))
+    records: list[GrownPlane] = []
+    tables = {}
+    with PlaneFile(arguments.output, planes.stacked, planes.sizes) as labels:
+        for position, index, plane, seeds in with_seeds(planes, seeds_file):
+            where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
+            steps = grow_steps(plane, seeds, params, model=model, distance=distance, compute=compute)
+            cells = with_bar(steps, where, arguments.quiet)
+            records.append(grown_plane(index, plane, seeds, cells))
+            labels.put(position, cells)
+            if arguments.measurements:
+                space, pixels = (plane.pixel_size, plane.unit), np.asarray(plane.data[:])
+                table = measure(cells, pixels, *space)
+                table |= compartments(cells, seeds, pixels, pixel_size=space[0], unit=space[1])
+                rows = len(table["index"])
+                stack = {axis: np.full(rows, number) for axis, number in index.items()}
+                tables[position] = {**stack, **table}
+        recipe = GrownRecipe.of(
+            path, seeds_path, arguments.output, selection, params, model, compute, distance, records
+        )
+        recipe.save(f"{start}{RECIPE_ENDING}")
+        if tables:
+            every = [tables[position] for position in sorted(tables)]
+            write_table(
+                f"{start}_cells.csv",
+                {key: np.concatenate([table[key] for table in every]) for key in every[0]},
+            )
+        between = {axis: step for axis, step in image.steps.items() if axis in planes.stacked}
+        write_labels(f"{start}_labels.tif", labels.planes, None, image.pixel_size, image.unit, None, between)
+    count = sum(record.cells for record in records)
+    reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
+    about = "; ".join(each for each in (planes.taken(params.channels, 1), said, reach) if each)
+    print(f"{image.shown_name}: {count} cells grown from seeds{f' ({about})' if about else ''}")

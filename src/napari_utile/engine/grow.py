@@ -1,0 +1,194 @@
+"""From seeds to whole cells: in what a model makes of an image, or in the intensities of a channel."""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_utile.engine.cells.relief import climbing_relief
+from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.label_files import index_in_image, labels_of, whole_numbers
+from napari_utile.engine.files.one_plane import plane_of
+from napari_utile.engine.inference.decode import height_from
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.predict import Progress
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.segment import Segmentation, segment, segment_steps
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
+
+Labels = NDArray[np.integer[Any]]
+
+
+def usual_distance(seeds: Iterable[Labels]) -> float:
+    """Return how far cells reach beyond their seeds where nobody says it: half the median diameter of all seeds.
+
+    Parameters
+    ----------
+    seeds : iterable of (Y, X) int array
+
+    Returns
+    -------
+    float
+        Pixels, at least 1.
+    """
+    areas = [np.unique(plane[plane > 0], return_counts=True)[1] for plane in seeds]
+    every = np.concatenate([*areas, np.zeros(0, np.int64)])
+    return 1.0 if every.size == 0 else round(max(1.0, float(np.sqrt(np.median(every) / np.pi))), 1)
+
+
+def grow_steps(
+    plane: ImagePlane,
+    seeds: Labels,
+    params: SegmentParams,
+    *,
+    model: Model | None = None,
+    distance: float | None = None,
+    compute: Compute | None = None,
+) -> Generator[Progress, None, Labels]:
+    """Grow each seed to one cell; every yield is a point to cancel at.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+    seeds : (Y, X) int array
+    params : SegmentParams
+        Without a model only the channels are used.
+    model : Model, optional
+        Cells grow in its foreground, to the valleys of its relief; else to the edges in the intensities.
+    distance : float, optional
+        Pixels that a cell reaches beyond its seed at the most. By default as far as the model's foreground does, or
+        `usual_distance`.
+    compute : Compute, optional
+
+    Returns
+    -------
+    (Y, X) int array
+        With the ids of the seeds.
+
+    Raises
+    ------
+    UtileError
+        If seeds and plane do not have the same shape.
+    """
+    if seeds.shape != plane.shape:
+        raise UtileError(_other_shape(seeds, plane))
+    if model is None:
+        grey = np.asarray(plane.for_network(1, params.channels).data[0])
+        return grow_in_intensity(seeds, grey, usual_distance([seeds]) if distance is None else distance)
+    made = yield from segment_steps(plane, params, model=model, compute=compute)
+    return _grown_in(made, seeds, distance)
+
+
+def _grown_in(made: Segmentation, seeds: Labels, distance: float | None) -> Labels:
+    instances = made.params.instances
+    assert instances is not None
+    foreground = made.foreground > instances.threshold
+    height = height_from(made.values, made.model.card)
+    relief = climbing_relief(foreground, made.foreground, height=height, limit=instances.relief_limit)
+    return grow_in_relief(seeds, foreground, relief, distance)
+
+
+def with_seeds(
+    planes: SelectedPlanes, seeds: ImageFile
+) -> Iterator[tuple[tuple[int, ...], dict[str, int], ImagePlane, Labels]]:
+    """Pair the selected planes of an image with those of its seeds.
+
+    Yields
+    ------
+    position, index, plane, seeds
+        Where the plane lies in the stack of results, where in the image, its pixels, and its seeds.
+
+    Raises
+    ------
+    UtileError
+        If the two files do not pair.
+    """
+    places = zip(planes.indices, np.ndindex(*planes.sizes), strict=True)
+    wanted = {tuple(sorted(index.items())): position for index, position in places}
+    one = len(wanted) == 1
+    for number, (where, labels) in enumerate(labels_of(seeds)):
+        if one and not where and number == 0:  # a projection of a stack, or one plane of it
+            there = planes.indices[0]
+        else:
+            index = {part[0].upper(): int(part[1:]) for part in where.split()}
+            there, _ = index_in_image(index, seeds, planes.image)
+        position = wanted.pop(tuple(sorted(there.items())), None)
+        if position is not None:
+            yield position, there, planes.plane(there), labels
+    if wanted:
+        raise UtileError(
+            f"{seeds.path.name} lacks seeds for {len(wanted)} planes of {planes.image.path.name}."
+        )
+
+
+def grow_seeds(
+    image: Any,
+    seeds: ArrayLike,
+    model: str | Path | Model | None = None,
+    *,
+    channels: Sequence[int] | None = None,
+    distance: float | None = None,
+    axes: str | None = None,
+    **options: Any,
+) -> Labels:
+    """Grow each seed, such as a nucleus, to one whole cell with the seed's id.
+
+    Parameters
+    ----------
+    image : path, array-like or ImagePlane
+        As for `segment`: an image of the whole cells.
+    seeds : (Y, X) int array
+        0 is background.
+    model : str, Path or Model, optional
+        Cells grow in its foreground and meet in the valleys of its relief. Without one they grow in the intensities of
+        the first of `channels`, to the edges of the cells.
+    channels : sequence of int, optional
+    distance : float, optional
+        Pixels that a cell reaches beyond its seed at the most. By default half the median diameter of the seeds, and
+        with a model as far as its foreground.
+    axes : str, optional
+        A letter an axis of the image.
+    **options
+        With a model, those of `segment`.
+
+    Returns
+    -------
+    (Y, X) int array
+
+    Raises
+    ------
+    UtileError
+        If the image or the seeds cannot be used.
+
+    Examples
+    --------
+    >>> image = np.array([[0, 0, 9, 9, 9, 9, 0, 0]]) * np.ones((5, 1))
+    >>> nuclei = np.zeros((5, 8), int)
+    >>> nuclei[2, 3] = 7
+    >>> grow_seeds(image, nuclei, distance=2)[2].tolist()
+    [0, 0, 7, 7, 7, 7, 0, 0]
+    """
+    ids = whole_numbers(np.asarray(seeds), "the seeds")
+    plane = image if isinstance(image, ImagePlane) else plane_of(image, Selection(axes=axes))
+    if ids.shape != plane.shape:
+        raise UtileError(_other_shape(ids, plane))
+    if model is None:
+        if options:
+            raise UtileError(f"The option {next(iter(options))!r} needs a model.")
+        params = SegmentParams(channels=tuple(channels) if channels is not None else None)
+        return Run(grow_steps(plane, ids, params, distance=distance)).result
+    return _grown_in(segment(plane, model, channels=channels, **options), ids, distance)
+
+
+def _other_shape(seeds: Labels, plane: ImagePlane) -> str:
+    ours, theirs = (" x ".join(map(str, shape)) for shape in (seeds.shape, plane.shape))
+    return (
+        f"The seeds have {ours} pixels and {plane.name} has {theirs}: seeds lie on the pixels of the image."
+    )

@@ -1,0 +1,198 @@
+"""How cells were grown from seeds, as JSON; grown again and compared."""
+
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.grow import grow_steps, with_seeds
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.provenance.command import command_options
+from napari_utile.engine.provenance.recipe import findable_model, versions
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.steps import Run
+
+FORMAT = "napari-utile seeds recipe 1"
+Labels = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class GrownPlane:
+    """One plane: where it lies, SHA-256 of its pixels, its seeds and its cells, and how many cells there are."""
+
+    index: dict[str, int]
+    pixels: str
+    seeds: str
+    labels: str
+    cells: int
+
+
+def grown_plane(index: dict[str, int], plane: ImagePlane, seeds: Labels, cells: Labels) -> GrownPlane:
+    """Record one plane; ids are hashed as numbers, whatever type they have."""
+    count = int(np.unique(cells[cells > 0]).size)
+    hashes = (sha256_of(plane.data), sha256_of(seeds.astype(np.int64)), sha256_of(cells.astype(np.int64)))
+    return GrownPlane(index, *hashes, count)
+
+
+@dataclass(frozen=True)
+class GrownRecipe:
+    """How cells were grown from seeds.
+
+    Attributes
+    ----------
+    source, seeds : str
+        The files of the image and of the seeds.
+    command : str
+        The command line that makes the same labels.
+    distance : float or None
+        Pixels that a cell reached beyond its seed at the most; None: as far as the model's foreground.
+    model, fingerprint : str or None
+        The model's name or file, and its fingerprint; None where the cells grew in intensities.
+    params : SegmentParams
+    compute : Compute or None
+    selection : Selection
+    planes : tuple of GrownPlane
+    versions : dict
+    """
+
+    source: str
+    seeds: str
+    command: str
+    distance: float | None
+    model: str | None
+    fingerprint: str | None
+    params: SegmentParams
+    compute: Compute | None
+    selection: Selection
+    planes: tuple[GrownPlane, ...]
+    versions: dict[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        image: Path,
+        seeds: Path,
+        output: Path,
+        selection: Selection,
+        params: SegmentParams,
+        model: Model | None,
+        compute: Compute | None,
+        distance: float | None,
+        planes: Sequence[GrownPlane],
+    ) -> "GrownRecipe":
+        """Say how the cells of an image were grown."""
+        words = ["utile", "segment", str(image), "--seeds", str(seeds), "-o", str(output)]
+        words += [] if distance is None else ["--seed-distance", f"{distance:g}"]
+        words += command_options(Selection, selection)
+        if model is None:
+            params = SegmentParams(channels=params.channels)
+            words += command_options(SegmentParams, params)
+        else:
+            words += ["--model", params.model]
+            words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
+            suggested = suggested_instances(model.card, params.known_diameter)
+            words += command_options(InstanceParams, params.instances, reference=suggested)
+        return cls(
+            source=str(image.resolve()),
+            seeds=str(seeds.resolve()),
+            command=shlex.join(words),
+            distance=distance,
+            model=None if model is None else findable_model(params.model),
+            fingerprint=None if model is None else model.fingerprint,
+            params=params,
+            compute=compute,
+            selection=selection,
+            planes=tuple(planes),
+            versions=versions(),
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as JSON."""
+        values = {
+            "format": FORMAT,
+            **{name: getattr(self, name) for name in ("source", "seeds", "command", "distance")},
+            "model": None if self.model is None else {"name": self.model, "sha256": self.fingerprint},
+            "parameters": to_json(self.params),
+            "compute": None if self.compute is None else asdict(self.compute),
+            "selection": to_json(self.selection),
+            "planes": [asdict(plane) for plane in self.planes],
+            "versions": self.versions,
+        }
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:
+    """Read a recipe of cells that were grown from seeds; None where the file is no such recipe.
+
+    Raises
+    ------
+    UtileError
+        If it is one and cannot be used.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(values, Mapping) or values.get("format") != FORMAT:
+        return None
+    try:
+        model, compute = values["model"], values["compute"]
+        return GrownRecipe(
+            source=str(values["source"]),
+            seeds=str(values["seeds"]),
+            command=str(values["command"]),
+            distance=None if values["distance"] is None else float(values["distance"]),
+            model=None if model is None else str(model["name"]),
+            fingerprint=None if model is None else str(model["sha256"]),
+            params=from_json(SegmentParams, values["parameters"]),
+            compute=None if compute is None else Compute(**compute),
+            selection=from_json(Selection, values["selection"]),
+            planes=tuple(GrownPlane(**plane) for plane in values["planes"]),
+            versions=dict(values["versions"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UtileError(f"{Path(path).name} is not a usable recipe: {error}.") from error
+
+
+def difference_of_grown(recipe: GrownRecipe, image: ImageFile, model: Model | None) -> str | None:
+    """Grow the seeds of a recipe again; return the first difference in one sentence, None where there is none.
+
+    Raises
+    ------
+    UtileError
+        If the file of seeds is missing, or does not pair with the image.
+    """
+    if model is not None and model.fingerprint != recipe.fingerprint:
+        return f"The model {model.card.name} is not that of the recipe."
+    seeds_file = read_image(recipe.seeds, as_labels=True)
+    records = {tuple(sorted(plane.index.items())): plane for plane in recipe.planes}
+    for _, index, plane, seeds in with_seeds(SelectedPlanes(image, recipe.selection), seeds_file):
+        steps = grow_steps(
+            plane, seeds, recipe.params, model=model, distance=recipe.distance, compute=recipe.compute
+        )
+        record = records.get(tuple(sorted(index.items())))
+        again = grown_plane(index, plane, seeds, Run(steps).result)
+        where = " ".join([plane.name, *(f"{axis} {number}" for axis, number in index.items())])
+        if record is None:
+            return f"The recipe does not know the plane {where}."
+        for name, what in (("pixels", "pixels"), ("seeds", "seeds"), ("labels", "labels")):
+            if getattr(again, name) != getattr(record, name):
+                return f"The {what} of {where} are not those of the recipe."
+    return None
