@@ -40,7 +40,6 @@ SIDES = (320, 288, 256, 224, 192)
 """Sides of a window as the network sees it, the largest first that the cost allows. Pixels."""
 MOST_WINDOWS = 4
 
-# Chosen by benchmarks/cell_size.py.
 SIZE_WEIGHT = 0.05
 """What an octave between the cells found and the cells that the model knows takes from the score."""
 FEW_WEIGHT = 0.3
