@@ -1,5 +1,6 @@
 """How sure the model is of each labelled cell, whoever drew it."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,12 @@ IntArray = npt.NDArray[np.integer[Any]]
 
 # Probability this near outside of a cell counts as cell that the label misses. Pixels.
 RING = 2
+
+# Chosen on images of `../shared/data` (see benchmarks/cell_size.py).
+SIZE_WEIGHT = 0.05
+"""What an octave between the cells found and the cells that the model knows takes from the score."""
+FEW_WEIGHT = 0.3
+"""What is taken from the score of a single cell; of n cells, that over the root of n."""
 
 
 def confidences(
@@ -56,6 +63,30 @@ def confidences(
     ring = np.bincount(owner.ravel(), weights=likely.ravel(), minlength=count) - inside
     confidence = inside / np.maximum(area + ring, 1e-9)
     return ids[1:].astype(np.int64), np.clip(confidence[1:], 0, 1)
+
+
+def score_of(
+    confidence: npt.NDArray[np.float64], area: npt.NDArray[np.floating[Any]], expected: float | None
+) -> tuple[float, float]:
+    """Rate cells that a model found: their mean confidence, less for a size that is not the model's, and for few cells.
+
+    Parameters
+    ----------
+    confidence, area : (N,) float array
+        Of at least one cell; see `confidences`. Pixels.
+    expected : float or None
+        Diameter (pixels) of the cells that the model knows; None where it does not say.
+
+    Returns
+    -------
+    score : float
+    diameter : float
+        The median. Pixels.
+    """
+    diameter = float(np.median(2 * np.sqrt(area / np.pi)))
+    off = abs(math.log2(diameter / expected)) if expected is not None else 0.0
+    score = float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size)
+    return score, diameter
 
 
 def _with_ring(numbers: npt.NDArray[np.intp], width: int) -> npt.NDArray[np.intp]:

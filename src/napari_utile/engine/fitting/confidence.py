@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_utile.engine.cells.instances import CutSides
-from napari_utile.engine.cells.uncertainty import confidences
-from napari_utile.engine.inference.size import CellSize, measure_size, score_of
+from napari_utile.engine.cells.uncertainty import confidences, score_of
+from napari_utile.engine.inference.size import CellSize, measure_size
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane

@@ -9,13 +9,12 @@ click, a preview and the whole image are seen at the same size.
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import CutSides, InstanceParams
-from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.cells.uncertainty import confidences, score_of
 from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.field import Field
@@ -40,10 +39,6 @@ SIDES = (320, 288, 256, 224, 192)
 """Sides of a window as the network sees it, the largest first that the cost allows. Pixels."""
 MOST_WINDOWS = 4
 
-SIZE_WEIGHT = 0.05
-"""What an octave between the cells found and the cells that the model knows takes from the score."""
-FEW_WEIGHT = 0.3
-"""What is taken from the score of a single cell; of n cells, that over the root of n."""
 LEAST_SCORE = 0.58
 """Below it the size says nothing: nuclei of all stains have 0.60 or more, other kinds of images 0.56 or less."""
 MEASURED_BELOW = 0.12
@@ -328,30 +323,6 @@ def _trial(
         return SizeTrial(magnification, 0, 0.0, None, 0.0)
     score, diameter = score_of(confidence, area, expected)
     return SizeTrial(magnification, area.size, float(confidence.mean()), diameter / magnification, score)
-
-
-def score_of(
-    confidence: NDArray[np.float64], area: NDArray[np.floating[Any]], expected: float | None
-) -> tuple[float, float]:
-    """Rate cells that a model found: their mean confidence, less for a size that is not the model's, and for few cells.
-
-    Parameters
-    ----------
-    confidence, area : (N,) float array
-        Of at least one cell; see `confidences`. Pixels.
-    expected : float or None
-        Diameter (pixels) of the cells that the model knows; None where it does not say.
-
-    Returns
-    -------
-    score : float
-    diameter : float
-        The median. Pixels.
-    """
-    diameter = float(np.median(2 * np.sqrt(area / np.pi)))
-    off = abs(math.log2(diameter / expected)) if expected is not None else 0.0
-    score = float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size)
-    return score, diameter
 
 
 def _best(trials: Sequence[SizeTrial]) -> SizeTrial | None:
