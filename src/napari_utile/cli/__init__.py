@@ -17,6 +17,7 @@ from napari_utile.engine.errors import UtileWarning, sentence_of
 
 COMMANDS = (
     "segment",
+    "fit",
     "click",
     "models",
     "weight_map",

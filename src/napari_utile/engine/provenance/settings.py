@@ -50,7 +50,7 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
     except (ValueError, RecursionError) as error:
         raise UtileError(f"{path.name} holds no settings: it is not JSON.") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        return _settings_of_recipe(path)
+        return settings_of(load_recipe(path).params)
     try:
         return Settings(
             _checked(SegmentParams, values.get("segment", {})),
@@ -58,6 +58,18 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise UtileError(f"{path.name} holds no usable settings: {str(error).rstrip('.')}.") from error
+
+
+def settings_of(params: SegmentParams) -> Settings:
+    """Give complete parameters as settings, without what depends on the machine."""
+    values = {
+        name: value for name, value in to_json(params).items() if name not in (*_OF_THE_MACHINE, "instances")
+    }
+    if params.diameter is None:
+        values["diameter"] = "none"  # the image as it is, where the default would measure
+    kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    instances = to_json(params.instances) if params.instances is not None else {}
+    return Settings({name: value for name, value in kept.items() if value is not None}, instances)
 
 
 def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
@@ -71,18 +83,6 @@ def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
     values = {"format": FORMAT, "segment": dict(settings.segment), "instances": dict(settings.instances)}
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-
-
-def _settings_of_recipe(path: Path) -> Settings:
-    params = load_recipe(path).params
-    values = {
-        name: value for name, value in to_json(params).items() if name not in (*_OF_THE_MACHINE, "instances")
-    }
-    if params.diameter is None:
-        values["diameter"] = "none"  # the image as it is, where the default would measure
-    kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    instances = to_json(params.instances) if params.instances is not None else {}
-    return Settings({name: value for name, value in kept.items() if value is not None}, instances)
 
 
 def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,110 @@
+"""A few given cells choose the settings; the other cells of the image gain by it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+
+from napari_utile.cli import main
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.fitting.cells import _left_out, _pick, _Target, _Trial, fit_to_cells
+from napari_utile.engine.models.library import load_model
+from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.segment import segment
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.windows import Window
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+
+
+def mean_best_iou(found, truth, ids):
+    scores = []
+    for number in ids:
+        cell = truth == number
+        near = [each for each in np.unique(found[cell]) if each]
+        scores.append(max([0.0] + [(cell & (found == n)).sum() / (cell | (found == n)).sum() for n in near]))
+    return float(np.mean(scores))
+
+
+@pytest.fixture(scope="module")
+def off():
+    """Nuclei twice as large, dark on a bright ground and dim; their labels; three of them, and the others."""
+    image, truth = (tifffile.imread(SAMPLES / f"nuclei{end}.tif")[:160, :160] for end in ("", "_truth"))
+    image = ndimage.zoom(image.astype(np.float32), 2, order=1)
+    truth = truth.repeat(2, 0).repeat(2, 1)
+    areas = np.bincount(truth.ravel())
+    ids = [number for number in np.unique(truth) if number and areas[number] > 400]
+    image = ((image.max() - image) * 0.05).astype(np.float32)
+    return image, truth, ids[:3], ids[3:]
+
+
+def test_three_cells_raise_the_others(off, tmp_path, capsys):
+    image, truth, few, others = off
+    few_labels = np.where(np.isin(truth, few), truth, 0)
+    for name, pixels in {"image": image, "labels": few_labels.astype(np.uint16)}.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
+    settings = tmp_path / "fitted.json"
+    words = ["--labels", str(tmp_path / "labels.tif"), "--sparse", "--model", "nuclei", "-o", str(settings)]
+    assert main(["fit", str(tmp_path / "image.tif"), *words]) == 0
+    assert "invert" in capsys.readouterr().out
+    before = mean_best_iou(segment(image).labels, truth, others)
+    status = main(
+        ["segment", str(tmp_path / "image.tif"), "--settings", str(settings), "-o", str(tmp_path), "--quiet"]
+    )
+    assert status == 0
+    after = mean_best_iou(tifffile.imread(tmp_path / "image_labels.tif"), truth, others)
+    assert before < 0.4 < 0.75 < after
+
+
+def test_cells_that_are_found_already_change_nothing_much(off):
+    image, _, _, _ = off
+    bright = image.max() - image
+    model = load_model("nuclei")
+    suggested = segment(bright, model, diameter=40)
+    given = np.where(np.isin(suggested.labels, np.unique(suggested.labels)[1:5]), suggested.labels, 0)
+    found = fit_to_cells(plane_from_array(bright), given, [model]).result
+    assert found.iou >= found.before
+    assert found.iou > 0.9
+    assert found.params.preprocess is None
+
+
+def test_under_three_cells_it_declines():
+    labels = np.zeros((30, 30), int)
+    labels[2:5, 2:5], labels[9:12, 9:12] = 1, 2
+    with pytest.raises(UtileError, match=r"at least 3 cells, and 2 cells are labelled"):
+        fit_to_cells(plane_from_array(np.zeros((30, 30))), labels, [])
+
+
+def trial(changes, *scores):
+    return _Trial(SegmentParams(), changes, np.array(scores, float), InstanceParams())
+
+
+def test_ties_go_to_the_cards_values():
+    card, as_good, better = trial(0, 0.5, 0.5, 0.5), trial(1, 0.502, 0.5, 0.504), trial(2, 0.6, 0.6, 0.6)
+    assert _pick([as_good, card]) is card
+    assert _pick([card, as_good, better]) is better
+
+
+def test_what_helps_one_cell_only_fails_when_it_is_left_out():
+    card, lucky = trial(0, 0.5, 0.5, 0.5), trial(1, 1.0, 0.45, 0.45)
+    assert _pick([card, lucky]) is lucky
+    assert _left_out([card, lucky]) < 0.5
+    assert _left_out([card, trial(1, 0.6, 0.6, 0.6)]) == pytest.approx(0.6)
+
+
+def test_cells_found_beside_count_only_where_the_annotation_is_dense():
+    labels = np.zeros((6, 12), int)
+    labels[1:5, 1:5] = 7
+    found = np.zeros((6, 12), np.int32)
+    found[1:5, 1:5], found[1:5, 7:10] = 1, 2
+    target = _Target(Window.whole((6, 12)), labels, 7, np.zeros((6, 12), bool))
+    assert target.score(found, dense=False) == 1
+    assert target.score(found, dense=True) == 0.5
+    rim = np.zeros((6, 12), bool)
+    rim[:, 9] = True
+    assert replace(target, rim=rim).score(found, dense=True) == 1
+    assert target.score(np.zeros_like(found), dense=False) == 0
