@@ -181,7 +181,7 @@ def _fit(
     dense: bool,
     compute: Compute,
 ) -> Generator[str, None, CellFit]:
-    areas = np.array([np.count_nonzero(labels == number) for number in ids])
+    areas = np.unique(labels[labels > 0], return_counts=True)[1]
     across = round(float(2 * np.sqrt(np.median(areas) / np.pi)), 1)
     targets = _targets(plane, labels, ids, across)
     trials: list[_Trial] = []
