@@ -4,7 +4,7 @@ from typing import Any
 
 from magicgui.widgets.bases import ValuedContainerWidget
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSizePolicy
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QHBoxLayout, QSizePolicy
 
 from napari_utile.engine.parameters import Parameter
 from napari_utile.widgets.parts.number_box import NumberBox
@@ -36,18 +36,19 @@ class SizeField(ValuedContainerWidget[Any]):
     ----------
     way : QComboBox
     box : NumberBox
+    line : QHBoxLayout
+        That of the box, where a button can be put beside it.
     """
 
     def __init__(self, parameter: Parameter) -> None:
         bounds = parameter.bounds
         super().__init__(
-            layout="horizontal", labels=False, name=parameter.name, label=parameter.label, tooltip=bounds.help
+            layout="vertical", labels=False, name=parameter.name, label=parameter.label, tooltip=bounds.help
         )
         self.margins = (0, 0, 0, 0)
         self.way = QComboBox()
         self.way.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.way.setMinimumContentsLength(3)
-        self.way.setMinimumWidth(54)  # a dock is narrow; the list shows the whole words
+        self.way.setMinimumContentsLength(6)
         self.way.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for row, (text, value, help_text) in enumerate(_WAYS):
             self.way.addItem(text, value)
@@ -66,8 +67,13 @@ class SizeField(ValuedContainerWidget[Any]):
         self.box.setFixedWidth(72)
         self.way.setToolTip(bounds.help)
         self.box.setToolTip(bounds.help)
-        self.native.layout().addWidget(self.way, 1)
-        self.native.layout().addWidget(self.box)
+        self.line = QHBoxLayout()
+        self.line.addWidget(self.box)
+        self.line.addStretch(1)
+        layout: Any = self.native.layout()
+        layout.setSpacing(4)
+        layout.addWidget(self.way)
+        layout.addLayout(self.line)
         self.way.activated.connect(self._chosen)
         self.box.valueChanged.connect(self._typed)
 
