@@ -1,4 +1,4 @@
-"""What the tests find around them: threads, a display, the annotated images."""
+"""What the tests find around them: threads, a display, the annotated images, a model that takes no time."""
 
 import os
 from pathlib import Path
@@ -42,3 +42,40 @@ def own_model_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     folder = tmp_path_factory.mktemp("models")
     monkeypatch.setenv("UTILE_MODELS", str(folder))
     monkeypatch.setenv("UTILE_LOG", str(folder / "utile.log"))
+
+
+def save_bright_model(path: Path, **card):
+    """Save a U-Net that is known exactly: its foreground probability rises with the pixel's own brightness."""
+    import torch
+
+    from napari_utile.engine.models.card import ModelCard
+    from napari_utile.engine.models.library import save_model
+    from napari_utile.engine.networks.families import build_network
+
+    config = {"in_channels": 1, "classes": 2, "width": 2, "depth": 1, "dropout": 0.0}
+    network = build_network("unet", config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        # The middle pixel goes straight through the upper level: skip or up first, the other half is zero.
+        for block in (network.down[0], network.merge[0]):
+            for convolution in (block[0], block[2]):
+                for channel in {0, convolution.in_channels // 2}:
+                    convolution.weight[0, channel, 1, 1] = 1.0
+        network.head.weight[1, 0] = 20.0
+        network.head.bias[1] = -8.0
+    return save_model(ModelCard(path.stem, "unet", config, **card), network, path)
+
+
+@pytest.fixture
+def make_bright_model():
+    """Give the function that saves such a model."""
+    return save_bright_model
+
+
+@pytest.fixture
+def bright_nuclei(own_model_folder):
+    """Put that model in the place of the bundled ``nuclei``."""
+    from napari_utile.engine.models.catalogue import user_model_folder
+
+    return save_bright_model(user_model_folder() / "nuclei.safetensors", object_diameter=20.0)

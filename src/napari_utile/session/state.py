@@ -3,6 +3,7 @@
 import sys
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -21,6 +22,8 @@ __all__ = ["Session", "SessionEvents"]
 
 # Results kept for the sliders, all planes together. Bytes.
 _RESULT_BYTES = 2**30
+# Models that stay loaded, so that one can be compared with another.
+_MODELS = 4
 
 
 class SessionEvents(SignalGroup):
@@ -62,13 +65,13 @@ class Session:
         self.tile_cache = TileCache()
         self.cell_sizes = CellSizes()
         self._loading = threading.Lock()
-        self._loaded: tuple[tuple[str, int], Model] | None = None
+        self._loaded: OrderedDict[tuple[str, int], Model] = OrderedDict()
         self._results: dict[tuple[weakref.ref[object], Hashable], SegmentResult] = {}
         self._chosen: weakref.WeakKeyDictionary[object, dict[Hashable, SegmentParams]]
         self._chosen = weakref.WeakKeyDictionary()
 
     def load_model(self, name: str) -> "Model":
-        """Load a model by name or path, or return the one loaded before if its file has not changed.
+        """Load a model by name or path, or return it if it was loaded before and its file has not changed.
 
         Raises
         ------
@@ -81,13 +84,14 @@ class Session:
         path = find_model(name)
         key = (str(path), path.stat().st_mtime_ns)
         with self._loading:  # two jobs that ask for one model load it once
-            known = self._loaded
-            if known is not None and known[0] == key:
-                return known[1]
+            if key in self._loaded:
+                self._loaded.move_to_end(key)
+                return self._loaded[key]
             model = load_model(path)
-            self._loaded = (key, model)
-            if self.closed:  # meanwhile
-                self._loaded = None
+            if not self.closed:  # meanwhile
+                self._loaded[key] = model
+            while len(self._loaded) > _MODELS:
+                self._loaded.popitem(last=False)
             return model
 
     def remember(self, source: object, plane: Hashable, result: "SegmentResult") -> None:
@@ -131,7 +135,7 @@ class Session:
             return
         self.closed = True
         self._results.clear()
-        self._loaded = None
+        self._loaded = OrderedDict()
         self.tile_cache.clear()
         # Where no network was ever made, torch need not load.
         if warm := sys.modules.get("napari_utile.engine.inference.warm"):

@@ -52,12 +52,16 @@ class Fit:
         return self.confidence >= self.threshold
 
     @property
-    def margin(self) -> float:
-        """How far the confidence lies above the threshold, as a share of what is left to 1: it ranks models."""
+    def rank(self) -> tuple[int, float]:
+        """What models are sorted by: whether they look right, then how far their confidence lies above the threshold.
+
+        Models without a threshold come after those that look right, and those that find no cell last.
+        """
         if self.confidence is None:
-            return -1.0
+            return 0, 0.0
+        group = {True: 3, None: 2, False: 1}[self.looks_right]
         threshold = self.threshold or 0.0
-        return (self.confidence - threshold) / (1 - threshold)
+        return group, (self.confidence - threshold) / (1 - threshold)
 
     def __str__(self) -> str:
         """Say it as a user is told."""
@@ -172,4 +176,4 @@ def _suggest(
         size = measure_size(planes, model, params).result
         found.append(Suggestion(model.card, size, fit_at(size, model.card)))
         yield found[-1]
-    return sorted(found, key=lambda each: -each.fit.margin)
+    return sorted(found, key=lambda each: each.fit.rank, reverse=True)

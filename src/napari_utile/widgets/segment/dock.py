@@ -28,7 +28,7 @@ from napari_utile.widgets.segment.instance_values import InstanceValues
 from napari_utile.widgets.segment.instances_weight_map import InstancesWeightMap
 from napari_utile.widgets.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.segment.request import capture
-from napari_utile.widgets.segment.run_estimate import RunEstimate, in_the_window, progress_text
+from napari_utile.widgets.segment.run_estimate import RunEstimate, doubt, in_the_window, progress_text
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, session_of
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
@@ -79,6 +79,7 @@ class SegmentDock(NarrowDock):
         form.source.changed.connect(self._source_changed)
         form.region.changed.connect(self._choice_changed)
         form.diameter.changed.connect(self._choice_changed)
+        form.suggestions.asked.connect(self._suggest_models)
         form.compute.changed.connect(self._choice_changed)
         form.instances.changed.connect(self._adjust)
         form.more_instances.changed.connect(self._adjust)
@@ -108,7 +109,11 @@ class SegmentDock(NarrowDock):
         return capture(self.form, self._session.model, self._values.read())
 
     def _request_to_estimate(self) -> SegmentRequest | None:
-        return None if self.form.source.layer is None or self.running else self.request()[1]
+        if self.form.source.layer is None or self.running:
+            return None
+        request = self.request()[1]
+        self.form.suggestions.follow(request.measured_on, request.params)
+        return request
 
     # Running.
 
@@ -209,7 +214,7 @@ class SegmentDock(NarrowDock):
         return True
 
     def _drop_jobs(self) -> None:
-        for job in (self._job, self._estimate, self._adjustments, self._weight_map):
+        for job in (self._job, self._estimate, self._adjustments, self._weight_map, self.form.suggestions):
             if job is not None:
                 job.drop()
 
@@ -262,6 +267,11 @@ class SegmentDock(NarrowDock):
         self.form.set_choices(choices)
         self._choice_changed()
 
+    def _suggest_models(self) -> None:
+        with failures_to(self._show_error):
+            request = self.request()[1]
+            self.form.suggestions.suggest_for(request.measured_on, request.params)
+
     def _source_changed(self) -> None:
         layer = self.form.source.layer
         self.form.region.set_source_layer(layer)
@@ -296,6 +306,8 @@ class SegmentDock(NarrowDock):
     def _model_known(self, name: str, model: "Model", size: "CellSize | None" = None) -> None:
         if size is not None:
             self.form.diameter.show_measured(size.diameter)
+        if name == self._session.model:
+            self.form.suggestions.doubt(doubt(size, model))
         self._show_suggestion(name, model)
 
     def _show_suggestion(self, name: str, model: "Model") -> None:

@@ -26,6 +26,7 @@ from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.parts.forms import Form, align_labels
 from napari_utile.widgets.parts.model_picker import ModelPicker
+from napari_utile.widgets.parts.model_suggestions import ModelSuggestions
 from napari_utile.widgets.parts.region_picker import RegionPicker
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.size_field import SizeField
@@ -50,6 +51,7 @@ class SegmentForm(QWidget):
     Attributes
     ----------
     source, model, region : pickers
+    suggestions : ModelSuggestions
     diameter : SizeField
     compute : Form
         Of `SegmentParams`: device, precision and tile size.
@@ -66,6 +68,7 @@ class SegmentForm(QWidget):
         super().__init__(parent)
         self.source = SourcePicker(viewer)
         self.model = ModelPicker(session)
+        self.suggestions = ModelSuggestions(session)
         self.region = RegionPicker(viewer)
         self.empty = QLabel(_NO_IMAGE)
         self.empty.setWordWrap(True)
@@ -109,10 +112,8 @@ class SegmentForm(QWidget):
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow("Model", self.model)
         top.addRow("Where", self.region)
-        diameter = QHBoxLayout()
-        diameter.addWidget(self.diameter.native, 1)
-        diameter.addWidget(self.measure_diameter)
-        top.addRow("Cell diameter", diameter)
+        self.diameter.line.insertWidget(1, self.measure_diameter)
+        top.addRow("Cell diameter", self.diameter.native)
 
         adjust = QVBoxLayout(self._adjust)
         adjust.setContentsMargins(0, 0, 0, 0)
@@ -143,6 +144,7 @@ class SegmentForm(QWidget):
         for part in (self.empty, self.source):
             layout.addWidget(part)
         layout.addLayout(top)
+        layout.addWidget(self.suggestions)
         layout.addWidget(self.estimate)
         layout.addWidget(self.run_bar)
         layout.addWidget(_line())
@@ -157,6 +159,7 @@ class SegmentForm(QWidget):
         """Say what to do while no image is open."""
         self.empty.setVisible(not has_image)
         self.source.setVisible(has_image)
+        self.suggestions.setVisible(has_image)
         for widget in (self.run_bar.run_button, self.measure_diameter, self.copy_command):
             widget.setEnabled(has_image)
         if not has_image:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
 
-__all__ = ["RunEstimate", "in_the_window", "progress_text"]
+__all__ = ["RunEstimate", "doubt", "in_the_window", "progress_text"]
 
 # The user is done choosing when nothing changed for this long. Milliseconds.
 _AFTER = 250
@@ -84,27 +84,27 @@ class RunEstimate(QObject):
     def _show(self, name: str, model: "Model", cost: "Estimate", size: "CellSize | None") -> None:
         self._on_model(name, model, size)
         said = "" if size is None else f"{str(size)[:1].upper()}{str(size)[1:]}. "
-        self._label.setText(f"{said}This will take {cost}.{_doubt(size, model)}")
+        self._label.setText(f"{said}This will take {cost}.")
 
     def _fail(self, error: Exception) -> None:
         self._label.setText(sentence_of(error))
 
 
-def _doubt(size: "CellSize | None", model: "Model") -> str:
+def doubt(size: "CellSize | None", model: "Model") -> str:
     """Say that the model does not look right for the image, where the measurement of the cells shows it."""
     if size is None:
         return ""
     from napari_utile.engine.fitting.confidence import fit_at
 
     fit = fit_at(size, model.card)
-    return f" {in_the_window(fit)}" if fit.looks_right is False else ""
+    return in_the_window(fit) if fit.looks_right is False else ""
 
 
 def in_the_window(fit: "Fit") -> str:
     """Say how well a model fits, and what to do where it does not, as a dock says it."""
     text = f"{str(fit)[:1].upper()}{str(fit)[1:]}."
     if fit.looks_right is False:
-        text += " Try another model, another cell diameter, or train this one on a few painted cells."
+        text += " See which model fits, set the cell diameter, or train this model on a few painted cells."
     return text
 
 

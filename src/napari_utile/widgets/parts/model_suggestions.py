@@ -1,0 +1,208 @@
+"""Which model fits? Every model rated on the image, in a list to choose from."""
+
+from collections.abc import Hashable
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.session.cell_size import Stack
+from napari_utile.session.model_suggestions import RatedModel, Ratings, suggest_job
+from napari_utile.session.state import Session
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.run_bar import RunBar
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+
+__all__ = ["ModelSuggestions"]
+
+_NONE_FITS = (
+    "No model looks right for this image. Paint a few cells, then fit the settings to them (the command utile fit) or "
+    "train on them (Plugins ▸ U-Tile ▸ Fine-tune)."
+)
+_CLICK_ONE = "Best fit first. Click a model to use it."
+_MOST_ROWS = 5
+
+
+class ModelSuggestions(QWidget):
+    """A button that rates every model on an image, and the list of them; a click on one sets `Session.model`.
+
+    Parameters
+    ----------
+    session : Session
+
+    Attributes
+    ----------
+    asked : Signal
+        Emitted when the button is pressed; answer it with `suggest_for`.
+    bar : RunBar
+    list : QListWidget
+    advice : StatusLine
+        Above the button: a doubt about the chosen model.
+    answer : StatusLine
+        Below it: what to do with the list.
+    """
+
+    asked = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._job: JobHandle | None = None
+        self._subject: Hashable = None
+        self.advice = StatusLine()
+        self.answer = StatusLine()
+        self.bar = RunBar(
+            "Which model fits?", "Try every model on this image, and list them, the best fit first."
+        )
+        self.bar.run_button.setObjectName("which_model_fits")
+        self.bar.run_button.setMinimumHeight(0)
+        self.bar.cancel_button.setToolTip("Stop; the models that were rated stay in the list.")
+        self.list = QListWidget()
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setAccessibleName("Models, the best fit first")
+        self.list.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for part in (self.advice, self.bar, self.answer, self.list):
+            layout.addWidget(part)
+        self.clear()
+        self.bar.run.connect(self.asked)
+        self.bar.cancel.connect(self.cancel)
+        self.list.itemClicked.connect(self._choose)
+        self.list.itemActivated.connect(self._choose)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.model, self._model_chosen)
+
+    @property
+    def running(self) -> bool:
+        """Whether models are being rated."""
+        return self._job is not None and self._job.running
+
+    def suggest_for(self, stack: Stack, params: SegmentParams) -> None:
+        """Rate every model on the planes of an image.
+
+        Parameters
+        ----------
+        stack : Stack
+        params : SegmentParams
+            Channels, device and precision are used.
+        """
+        self.follow(stack, params)
+        self.clear()
+        self.bar.set_busy("starting…")
+        self._job = run_job(
+            suggest_job(self._session, params, stack),
+            on_progress=self._show_progress,
+            on_done=self._show_all,
+            on_error=self._fail,
+            on_cancelled=self.bar.set_idle,
+            owner=self,
+        )
+
+    def cancel(self) -> None:
+        """Stop, and keep what is known."""
+        if self._job is not None and self._job.running:
+            self.bar.set_cancelling()
+            self._job.cancel()
+
+    def drop(self) -> None:
+        """Stop, and say nothing more."""
+        if self._job is not None:
+            self._job.drop()
+            self._job = None
+
+    def follow(self, stack: Stack, params: SegmentParams) -> None:
+        """Forget what was said where it was about another image or channel."""
+        subject = stack.key, params.channels and params.channels[:1]
+        if subject != self._subject:
+            self._subject = subject
+            self.clear()
+
+    def clear(self) -> None:
+        """Stop, and forget what was said."""
+        self.drop()
+        self.bar.set_idle()
+        self.advice.say("")
+        self.answer.say("")
+        self.list.clear()
+        self.list.hide()
+
+    def doubt(self, sentence: str) -> None:
+        """Say above the button that the chosen model may not fit; nothing where the list says so."""
+        if not self.running and self.list.isHidden():
+            self.advice.say(sentence, "problem" if sentence else "info")
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Make room for lines that wrap."""
+        super().resizeEvent(event)
+        self._fit_height()
+
+    def _show_progress(self, ratings: Ratings) -> None:
+        self._show(ratings)
+        done = len(ratings.models)
+        self.bar.set_progress(done, ratings.total, f"{done + 1} of {ratings.total}: {ratings.next_title}")
+
+    def _show_all(self, ratings: Ratings) -> None:
+        self.bar.set_idle()
+        self._show(ratings)
+        if ratings.any_looks_right:
+            self.answer.say(_CLICK_ONE)
+        else:
+            self.answer.problem(_NONE_FITS)
+
+    def _show(self, ratings: Ratings) -> None:
+        if len(ratings.models) == self.list.count():
+            return
+        self.list.clear()
+        for rated in ratings.models:
+            self.list.addItem(_item(rated))
+        self.list.show()
+        self._mark_chosen(self._session.model)
+        self.list.scrollToTop()
+        self._fit_height()
+
+    def _fail(self, error: Exception) -> None:
+        self.bar.set_idle()
+        self.answer.problem(sentence_of(error))
+
+    def _choose(self, item: QListWidgetItem) -> None:
+        self._session.model = item.data(Qt.ItemDataRole.UserRole)
+
+    def _model_chosen(self, name: str) -> None:
+        self.doubt("")
+        self._mark_chosen(name)
+
+    def _mark_chosen(self, name: str) -> None:
+        for row in range(self.list.count()):
+            item: Any = self.list.item(row)
+            if item.data(Qt.ItemDataRole.UserRole) == name:
+                self.list.setCurrentItem(item)
+
+    def _fit_height(self) -> None:
+        """Show all models without scrolling, where they are few."""
+        few = self.list.count() <= _MOST_ROWS
+        policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOff if few else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        self.list.setVerticalScrollBarPolicy(policy)  # its bar would make more lines wrap
+        self.list.scheduleDelayedItemsLayout()
+        last = self.list.item(min(self.list.count(), _MOST_ROWS) - 1)
+        if last is not None:
+            bottom = self.list.visualItemRect(last).bottom() + self.list.verticalOffset()
+            self.list.setFixedHeight(bottom + 2 * self.list.frameWidth() + 3)
+
+
+def _item(rated: RatedModel) -> QListWidgetItem:
+    size = "" if rated.diameter is None else f", {rated.diameter:.2g} px across"
+    item = QListWidgetItem(f"{rated.title}{size}\n{rated.in_words()}")
+    item.setData(Qt.ItemDataRole.UserRole, rated.name)
+    item.setToolTip(
+        "" if rated.problem else f"Click to use {rated.title}. The number is its confidence in its cells."
+    )
+    if rated.problem:
+        item.setFlags(Qt.ItemFlag.NoItemFlags)
+    return item

@@ -1,0 +1,105 @@
+"""Which model fits?, asked in a real window with the mouse."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_utile.engine.models import catalogue
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.widgets.segment.dock import SegmentDock
+from napari_utile.widgets.viewer.layers import session_of
+
+WAIT = 60_000
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture(autouse=True)
+def _two_models(make_bright_model, monkeypatch, tmp_path):
+    """Let the model called *nuclei* expect more than any image gives, and another one less."""
+    monkeypatch.setattr(catalogue, "BUNDLED_FOLDER", tmp_path)
+    folder = user_model_folder()
+    make_bright_model(folder / "nuclei.safetensors", object_diameter=20.0, confidence=0.99, title="Strict")
+    make_bright_model(folder / "easy.safetensors", object_diameter=20.0, confidence=0.2, title="Easy")
+
+
+@pytest.fixture
+def cells():
+    y, x = np.mgrid[:160, :160]
+    return ((((y % 40) - 20) ** 2 + ((x % 40) - 20) ** 2 < 100) * 200.0).astype(np.float32)
+
+
+@pytest.mark.real_window
+def test_a_doubt_is_said_and_a_click_on_a_better_model_takes_it(make_napari_viewer, qtbot, cells):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 800)
+    dock = SegmentDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Segment")
+    viewer.add_image(cells, name="cells")
+    asking = dock.form.suggestions
+    qtbot.waitUntil(lambda: "does not look like what nuclei" in asking.advice.text(), timeout=WAIT)
+    assert "which model fits" in asking.advice.text()
+
+    QTest.mouseClick(asking.bar.run_button, LEFT)
+    assert asking.running
+    qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
+    rows = [asking.list.item(row).text() for row in range(asking.list.count())]
+    assert [row.partition("\n")[0] for row in rows] == [
+        "Easy, 20 px across",
+        "Strict, 20 px across",
+    ]
+    assert "Looks right" in rows[0]
+    assert "Does not look right" in rows[1]
+    assert asking.list.currentRow() == 1
+    assert dock.form.minimumSizeHint().width() <= 340
+
+    QTest.qWait(50)
+    assert asking.list.visualItemRect(asking.list.item(1)).bottom() <= asking.list.viewport().height()
+    place = asking.list.visualItemRect(asking.list.item(0)).center()
+    QTest.mouseClick(asking.list.viewport(), LEFT, pos=place)
+    assert session_of(viewer).model == "easy"
+    assert dock.form.model.combo.currentData() == "easy"
+    assert asking.list.currentRow() == 0
+
+    viewer.add_image(cells.T[::-1] * 2, name="another")
+    dock.form.source.image.set_layer(viewer.layers["another"])
+    qtbot.waitUntil(asking.list.isHidden, timeout=WAIT)
+    assert asking.list.count() == 0
+
+
+@pytest.fixture
+def dock(qtbot):
+    from napari.components import ViewerModel
+
+    dock = SegmentDock(ViewerModel())
+    qtbot.addWidget(dock)
+    dock.show()
+    return dock
+
+
+def test_without_a_model_that_looks_right_it_says_what_to_do(dock, qtbot, cells):
+    (user_model_folder() / "easy.safetensors").unlink()
+    dock._viewer.add_image(cells)
+    asking = dock.form.suggestions
+    qtbot.mouseClick(asking.bar.run_button, LEFT)
+    qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
+    assert "Paint a few cells" in asking.answer.text()
+    assert asking.answer.kind == "problem"
+
+
+def test_it_can_be_cancelled_and_ends_with_the_dock(dock, qtbot, cells):
+    dock._viewer.add_image(cells)
+    asking = dock.form.suggestions
+    qtbot.mouseClick(asking.bar.run_button, LEFT)
+    qtbot.mouseClick(asking.bar.cancel_button, LEFT)
+    qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
+    assert not asking.bar.busy
+    qtbot.mouseClick(asking.bar.run_button, LEFT)
+    job = asking._job
+    dock.let_go()
+    assert job.cancelled
+    assert not asking.running
+
+
+def test_without_an_image_it_is_not_offered(dock):
+    assert dock.form.suggestions.isHidden()
