@@ -150,7 +150,8 @@ _CELLS_PLAN = Plan(
 
 def _specialist(name: str, title: str, description: str, *folders: str) -> Plan:
     parts = tuple(part for part in _CELLS if part.folder.startswith(folders))
-    return replace(_CELLS_PLAN, name=name, title=title, description=description, parts=parts)
+    before = (*_FIRST_NUCLEI, *_CELLS)  # it starts from the weights of `cells`
+    return replace(_CELLS_PLAN, name=name, title=title, description=description, parts=parts, before=before)
 
 
 def _fcn(family: str, stride: int) -> Plan:
@@ -172,12 +173,24 @@ _PLANS = (
     _CELLS_PLAN,
     _specialist(
         "phase",
-        "Cells in transmitted light",
-        "Whole cells in phase contrast, DIC and quantitative phase.",
+        "Adherent cells in transmitted light",
+        "Whole cells that spread or round up on a dish, in phase contrast, DIC and quantitative phase.",
         "usiigaci",
         "bbbc030",
         "cellphe",
-        "yeastvision",
+    ),
+    replace(
+        _specialist(
+            "tissue-cells",
+            "Cells in fluorescent tissue sections",
+            "Whole cells in tissue sections with a stain of cytoplasm or membranes, and nuclei as a second channel: "
+            "give both, as in --channels 0,2.",
+            "codex",
+            "mdck",
+            "cellbindb",
+        ),
+        diameter=24.0,
+        invert=False,
     ),
     _specialist(
         "junctions",
