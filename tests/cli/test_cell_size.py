@@ -8,8 +8,8 @@ import pytest
 from scipy import ndimage
 
 from napari_utile.cli import main
-from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.files.images import write_image
+from napari_utile.engine.models.catalogue import card_of
 
 
 def nuclei(diameter: int) -> np.ndarray:
