@@ -3,7 +3,7 @@
 import dask.array
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from scipy import ndimage
@@ -41,6 +41,7 @@ def test_limits_are_the_percentiles(pixels, low, high) -> None:
         elements=st.floats(-1e6, 1e6) | st.sampled_from([np.nan, np.inf, -np.inf]),
     )
 )
+@example(pixels=np.eye(6, 7)[None] * 5e-324)
 def test_whatever_the_pixels_the_network_sees_finite_numbers(pixels) -> None:
     seen = measure_limits(pixels).apply(pixels)
     assert seen.dtype == np.float32

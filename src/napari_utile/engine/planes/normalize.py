@@ -57,11 +57,11 @@ class IntensityLimits:
         """
         low = np.asarray(self.low, np.float64)[:, None, None]
         span = np.asarray(self.high, np.float64)[:, None, None] - low
-        scale = np.where(span > 0, 1.0 / np.where(span > 0, span, 1.0), 0.0)
         values: NDArray[np.floating[Any]] = np.array(
             window, dtype=np.float32 if window.dtype.itemsize <= 4 else np.float64
         )
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):  # a span near 0: its scale is infinite
+            scale = np.where(span > 0, 1.0 / np.where(span > 0, span, 1.0), 0.0)
             values -= low.astype(values.dtype)
             values *= scale.astype(values.dtype)
         values[np.isnan(values)] = 0
