@@ -180,6 +180,8 @@ def with_debris(image: np.ndarray, rng, share: float, radius: int, times: float)
     dtype=st.sampled_from([np.uint16, np.float32]),
 )
 def test_debris_leaves_the_cells_their_range(seed, share, radius, times, cells, dtype) -> None:
+    # Where specks and their surroundings cover most of the image nothing is left that tells them from cells.
+    assume(share / (3.2 * radius**2) * (2 * (radius + 4) + 1) ** 2 < 0.5)
     rng = np.random.default_rng(seed)
     clean = scene(rng, cells=cells, bright=500)
     dirty = with_debris(clean, rng, share, radius, times)

@@ -3,7 +3,8 @@
 A high percentile is in the debris as soon as debris covers more pixels than the percentile leaves out, and the cells
 then become too dark to be seen. A few bright cells on an empty ground look alike in a histogram; what tells the two
 apart is what is left of the image once the bright pixels and their surroundings are taken out: cells in many places,
-or nothing but ground.
+or nothing but ground. Specks so dense that together with their surroundings they cover most of the image leave nothing
+to tell them by: they stay in.
 """
 
 from typing import Any
