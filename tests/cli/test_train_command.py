@@ -99,6 +99,24 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(pairs: Path, capsys
     assert sorted(path.name for path in pairs.rglob("*")) == before
 
 
+def test_folders_of_the_cell_tracking_challenge_are_paired_as_they_are_downloaded(
+    pairs: Path, capsys
+) -> None:
+    for kind in ("01", "01_GT/SEG"):
+        (pairs / kind).mkdir(parents=True)
+    for frame in (0, 1, 2):
+        (pairs / "images" / f"field{frame}.tif").rename(pairs / "01" / f"t{frame:03d}.tif")
+    for frame in (0, 1):
+        (pairs / "labels" / f"field{frame}_labels.tif").rename(
+            pairs / "01_GT" / "SEG" / f"man_seg{frame:03d}.tif"
+        )
+    given = ["--images", str(pairs / "01"), "--labels", str(pairs / "01_GT" / "SEG"), "--device", "cpu"]
+    assert main(["train", *given, *small(pairs, "--dry-run")]) == 0
+    written = capsys.readouterr()
+    assert written.out.count("16 cells") == 2
+    assert "t002.tif: there are no labels of this name" in written.err
+
+
 def test_annotation_counts_only_inside_the_boxes_of_each_image(pairs: Path, capsys) -> None:
     (pairs / "boxes").mkdir()
     corners = [(0, 0), (0, 31), (31, 31), (31, 0)]
