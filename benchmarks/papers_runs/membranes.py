@@ -92,7 +92,7 @@ def ways(paper_width: int) -> dict[str, Way]:
 
 
 def read_slices(data: Path, split: str, most: int | None = None) -> list[Slice]:
-    """Read the slices of one split, at most so many."""
+    """Read the slices of one split, at most this many."""
     folder = data / FOLDER
     with (folder / "index.csv").open() as file:
         names = [row["name"] for row in csv.DictReader(file) if row["split"] == split]

@@ -114,7 +114,7 @@ def border_of(folder: Path) -> int:
 def training_frames(
     recording: Recording, most: int, *, border: int = 0, silver: bool = False
 ) -> list[AnnotatedImage]:
-    """Read at most so many outlined frames, spread over the sequence."""
+    """Read at most this many outlined frames, spread over the sequence."""
     outlines = recording.outlines("ST" if silver else "GT")
     if not outlines:
         raise UtileError(
@@ -127,7 +127,7 @@ def training_frames(
 def seg(model: Model, recording: Recording, most: int | None = None) -> tuple[float, int]:
     """Return SEG on the gold outlines of a sequence, the mean over all its cells, and the number of cells.
 
-    Of a long sequence at most so many frames are judged, spread over it.
+    Of a long sequence at most this many frames are judged, spread over it.
     """
     outlines = recording.outlines()
     jaccards = []
