@@ -1,5 +1,6 @@
 """Planes of labels and of images belong together by the names of their axes, else by order, else not."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import tifffile
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.label_files import index_in_image, label_planes, whole_numbers
+from napari_utile.engine.files.label_planes import index_in_image, label_planes, whole_numbers
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
 CELL = np.zeros((20, 24), np.uint16)
 CELL[5:12, 6:15] = 3
@@ -57,7 +59,75 @@ def test_what_does_not_pair_is_one_sentence_that_names_the_option(tmp_path, caps
 def test_channels_of_the_image_need_no_partner(tmp_path: Path) -> None:
     labels = write(tmp_path / "labels.tif", CELL, "YX")
     image = write(tmp_path / "image.tif", STACK[:2], "CYX")
-    assert index_in_image({}, read_image(labels), read_image(image)) == ({}, "")
+    assert index_in_image({}, read_image(labels), SelectedPlanes(read_image(image))) == ({}, "")
+
+
+def test_labels_of_selected_planes_pair_with_these(tmp_path: Path) -> None:
+    image = read_image(write(tmp_path / "image.tif", STACK, "ZYX"))
+    some = SelectedPlanes(image, Selection(z="1:3"))
+    of_all = read_image(write(tmp_path / "all.tif", np.stack([CELL] * 4), "ZYX"))
+    of_some = read_image(write(tmp_path / "some.tif", np.stack([CELL] * 2), "TYX"))
+    of_one = read_image(write(tmp_path / "one.tif", CELL, "YX"))
+    assert index_in_image({"Z": 2}, of_all, some)[0] == {"Z": 2}
+    assert index_in_image({"T": 1}, of_some, some)[0] == {"Z": 2}
+    assert index_in_image({}, of_one, SelectedPlanes(image, Selection(z="3")))[0] == {"Z": 3}
+    assert index_in_image({}, of_one, SelectedPlanes(image, Selection(project="z:max")))[0] == {}
+    with pytest.raises(UtileError, match="they do not pair"):
+        index_in_image({}, of_one, some)
+
+
+def grid(axes: str) -> np.ndarray:
+    """Planes of one cell each; cell t*3+z moves to the right."""
+    planes = np.zeros((2, 3, 20, 60), np.uint16)
+    for place, (t, z) in enumerate(np.ndindex(2, 3)):
+        planes[t, z, 5:12, 6 * place : 6 * place + 8] = 1 + place
+    return planes.transpose(["TZYX".index(axis) for axis in axes])
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_planes_are_scored_by_the_names_of_their_axes(tmp_path: Path, command) -> None:
+    one, other = tmp_path / "one.ome.tif", tmp_path / "other.ome.tif"
+    for path, axes in ((one, "TZYX"), (other, "ZTYX")):
+        tifffile.imwrite(path, grid(axes), ome=True, metadata={"axes": axes})
+    words = [str(one), str(other)] if command == "evaluate" else [str(other), str(one), str(one)]
+    assert main([command, *words, "--json", str(tmp_path / "a.json")]) == 0
+    found = json.loads((tmp_path / "a.json").read_text())
+    mean = found["mean"] if command == "evaluate" else found["predictions"][0]["mean"]
+    assert mean["seg"] == 1
+
+
+def test_scored_planes_of_other_names_pair_by_order_and_others_not(tmp_path: Path, capsys) -> None:
+    one = write(tmp_path / "one.tif", grid("TZYX")[0], "ZYX")
+    other = write(tmp_path / "other.tif", grid("TZYX")[0], "TYX")
+    assert main(["evaluate", str(one), str(other), "--minimum", "seg=1"]) == 0
+    assert "paired by the order of their planes, T with Z" in capsys.readouterr().err
+    short = write(tmp_path / "short.tif", grid("TZYX")[0, :2], "TYX")
+    assert main(["evaluate", str(one), str(short)]) == 1
+    assert "they do not pair; where the axes of the labels are named wrong" in capsys.readouterr().err
+    assert main(["evaluate", str(other), str(one), "--volume"]) == 1
+    assert "other.tif has no axis Z: say which is which with --axes" in capsys.readouterr().err
+    assert main(["evaluate", str(other), str(one), "--volume", "--axes", "ZYX", "--minimum", "seg=1"]) == 0
+
+
+def test_every_plane_of_a_stack_is_trained_on_with_its_own_labels(tmp_path: Path, capsys) -> None:
+    for folder, planes in (("images", grid("TZYX")[0] * 20), ("labels", grid("TZYX")[0])):
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "a.tif", planes, imagej=True, metadata={"axes": "ZYX"})
+    words = ["fine-tune", "--images", str(tmp_path / "images"), "--labels", str(tmp_path / "labels")]
+    words += [
+        "-o",
+        str(tmp_path / "m.safetensors"),
+        "--dry-run",
+        "--quiet",
+        "--family",
+        "unet",
+        "--width",
+        "4",
+    ]
+    words[0] = "train"
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert all(f"a z{number}: 20 x 60 pixels, 1 cells" in said for number in range(3))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", ">i4", "int64", "uint64", "float16", ">f4", "float64"])

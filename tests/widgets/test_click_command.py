@@ -96,6 +96,40 @@ def test_markers_of_a_film_make_cells_on_their_planes(qtbot, tmp_path):
     np.testing.assert_array_equal(made, clicked.labels)
 
 
+def test_planes_and_axes_of_the_image_can_be_chosen(tmp_path, capsys):
+    film = np.stack([bright_discs() // 5, bright_discs(), bright_discs(centres=CELLS[:1])])
+    tifffile.imwrite(tmp_path / "film.tif", film, photometric="minisblack")
+    (tmp_path / "here.csv").write_text(
+        f"index,axis-0,axis-1,kind,cell,order\n0,{CELLS[0][0]},{CELLS[0][1]},cell,1,1\n"
+    )
+    (tmp_path / "there.csv").write_text(
+        f"index,axis-0,axis-1,axis-2,kind,cell,order\n0,1,{CELLS[0][0]},{CELLS[0][1]},cell,1,1\n"
+    )
+
+    def clicked(points, *options):
+        words = ["click", str(tmp_path / "film.tif"), "--points", str(tmp_path / points), *options]
+        assert main([*words, "-o", str(tmp_path / "out.tif")]) == 0
+        return tifffile.imread(tmp_path / "out.tif")
+
+    one = clicked("here.csv", "--axes", "ZYX", "--z", "1")
+    assert one.max() == 1
+    assert "(Z 1 of 3" in capsys.readouterr().out
+    several = clicked("there.csv", "--axes", "ZYX", "--z", "1:")
+    np.testing.assert_array_equal(several, [one, np.zeros_like(one)])
+    np.testing.assert_array_equal(clicked("here.csv", "--project", "t:max"), clicked("here.csv", "--t", "1"))
+
+
+def test_the_command_of_a_layer_of_one_channel_names_the_channel(qtbot, tmp_path):
+    both = np.stack([np.zeros_like(bright_discs()), bright_discs()])
+    tifffile.imwrite(tmp_path / "both.tif", both, imagej=True, metadata={"axes": "CYX"})
+    clicked = Clicked(qtbot, tmp_path, bright_discs())
+    clicked.viewer.layers["cells"].source.__dict__["path"] = str(tmp_path / "both.tif")
+    clicked.click(CELLS[0])
+    made = clicked.run_copied_command()
+    assert "--channels 1" in QGuiApplication.clipboard().text()
+    np.testing.assert_array_equal(made, clicked.labels)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -124,6 +158,6 @@ def test_markers_outside_of_the_image_or_on_nothing_are_counted(tmp_path, capsys
     options = ["--points", str(tmp_path / "markers.csv"), "-o", str(tmp_path / "out.tif")]
     assert main(["click", str(tmp_path / "cells.tif"), *options]) == 0
     found, nothing = capsys.readouterr().out.splitlines()
-    assert "1 cell;" in found
+    assert "1 cell (" in found
     assert nothing == "2 had nothing under their markers"
     assert set(np.unique(tifffile.imread(tmp_path / "out.tif"))) == {0, 1}

@@ -1,7 +1,6 @@
 """`utile click`: the cells of markers that were set in the Click dock, as a label image."""
 
 import argparse
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +12,12 @@ from napari_utile.cli.options import add_options, given
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
-from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 
 if TYPE_CHECKING:
     from napari_utile.engine.clicks.markers import Marker
-    from napari_utile.engine.files.image_file import ImageFile
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,6 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("image", metavar="IMAGE", help="the image (TIFF, PNG, OME-Zarr)")
     parser.add_argument("--points", type=Path, required=True, metavar="CSV", help="the saved markers")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TIFF", help="labels to write")
+    add_options(parser, Selection)
     add_options(parser, SegmentParams, skip=("tile",))
     add_options(parser, InstanceParams)
     parser.set_defaults(run=run)
@@ -43,74 +42,64 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0."""
     from napari_utile.engine.clicks.markers import label_marked_cells, read_markers
-    from napari_utile.engine.files.images import read_image, write_labels
+    from napari_utile.engine.files.images import open_selected, write_labels
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.field import Field
     from napari_utile.engine.inference.tile_cache import TileCache
     from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.planes.axes import plane_from_array
 
     check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)
-    image = read_image(arguments.image)
+    selection = Selection(**given(arguments, Selection))
+    planes = SelectedPlanes(open_selected(arguments.image, selection), selection)
     markers = read_markers(arguments.points)
-    stacked = _stacked_axes(image, markers)
+    axes = _marked_axes(planes, markers)
     chosen = given(arguments, SegmentParams)
     model = load_model(chosen.get("model", SegmentParams().model))
     wanted = SegmentParams(**chosen)
     compute = choose_compute(wanted.device, wanted.precision)
-    params, said = Sizing(wanted, given(arguments, InstanceParams), model, compute).params_for(
-        SelectedPlanes(image)
-    )
+    params, said = Sizing(wanted, given(arguments, InstanceParams), model, compute).params_for(planes)
     assert params.instances is not None
-    sizes = [image.data.shape[image.axes.index(axis)] for axis in stacked]
-    planes = []
-    for position in itertools.product(*(range(size) for size in sizes)):
-        plane = plane_from_array(
-            image.data,
-            image.axes,
-            index=dict(zip(stacked, position, strict=True)),
-            name=image.name,
-            pixel_size=image.pixel_size,
-            unit=image.unit,
-        )
-        here = [marker.on_plane((*position, slice(None), slice(None))) for marker in markers]
-        inside = [marker for marker in here if marker is not None]
-        planes.append(np.zeros(plane.shape, np.int32))
-        if inside:
+    labelled = []
+    for index, plane in planes:
+        where: tuple[int | slice, ...] = (*(index.get(axis, 0) for axis in axes), slice(None), slice(None))
+        here = [marker for marker in (each.on_plane(where) for each in markers) if marker is not None]
+        labelled.append(np.zeros(plane.shape, np.int32))
+        if here:
             field = Field(plane, model, params, compute=compute, cache=TileCache())
-            planes[-1] = Run(label_marked_cells(field, inside, params.instances, field.click_radius)).result
-    labels = np.stack(planes).reshape(*sizes, *planes[0].shape)
-    write_labels(arguments.output, labels, f"{stacked}YX", image.pixel_size, image.unit)
+            labelled[-1] = Run(label_marked_cells(field, here, params.instances, field.click_radius)).result
+    labels = np.stack(labelled).reshape(*planes.sizes, *labelled[0].shape)
+    image = planes.image
+    write_labels(arguments.output, labels, f"{planes.stacked}YX", image.pixel_size, image.unit)
     asked = {marker.cell for marker in markers if marker.inside}
     found = asked & set(np.unique(labels).tolist())
-    print(
-        f"{image.path.name}: {len(found)} cell{'' if len(found) == 1 else 's'}"
-        + (f"; {said}" if said else "")
-    )
+    about = "; ".join(each for each in (planes.taken(params.channels, len(model.card.inputs)), said) if each)
+    cells = f"{len(found)} cell{'' if len(found) == 1 else 's'}"
+    print(f"{image.shown_name}: {cells}{f' ({about})' if about else ''}")
     if len(found) < len(asked):
         print(f"{len(asked) - len(found)} had nothing under their markers")
     return 0
 
 
-def _stacked_axes(image: "ImageFile", markers: "Sequence[Marker]") -> str:
-    """Return the axes of the image that the markers have before Y and X.
+def _marked_axes(planes: SelectedPlanes, markers: "Sequence[Marker]") -> str:
+    """Return the axes of the image that the markers have before Y and X, where they count as in the whole image.
 
     Raises
     ------
     UtileError
         If the markers were set on an image of other axes.
     """
-    channel = "S" if "S" in image.axes else "C"
-    every = "".join(axis for axis in image.axes if axis not in ("Y", "X", channel))
-    longer = "".join(axis for axis in every if image.data.shape[image.axes.index(axis)] > 1)
     if not markers:
         raise UtileError("There are no markers in this file; set some with clicks first.")
+    image = planes.image
+    channel = "S" if "S" in image.axes else "C"
+    every = "".join(axis for axis in image.axes if axis not in ("Y", "X", channel))
+    longer = "".join(planes.sliders)
     count = len(markers[0].point)
-    for axes in (longer, every):
+    for axes in (longer, every, planes.stacked):
         if len(axes) + 2 == count:
             return axes
     raise UtileError(
         f"The markers have {count} coordinates, and {image.path.name} has {len(longer) + 2} axes "
-        f"({longer}YX): they belong to another image."
+        f"({longer}YX): they belong to another image, or --axes, --z and --t choose their planes."
     )

@@ -145,21 +145,20 @@ def read_here(pairing: "Pairing", arguments: argparse.Namespace) -> frozenset[Id
 def _score(
     pair: "FilePair", mask: Path | None, arguments: argparse.Namespace
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    from napari_utile.engine.files.label_files import label_planes
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.label_planes import paired_labels, pairing_in_words, place_in_words
     from napari_utile.engine.metrics.evaluation import evaluate
 
-    predicted = label_planes(pair.first, arguments.volume, arguments.axes)
-    reference = label_planes(pair.second, arguments.volume, arguments.axes)
-    hidden = label_planes(mask, arguments.volume) if mask else None
-    for where, truth in reference:
-        try:
-            _, prediction = next(predicted)
-            ignore = next(hidden)[1] > 0 if hidden else None
-        except StopIteration:
-            raise UtileError(f"it has fewer planes than {pair.second}") from None
-        yield where, evaluate(prediction, truth, ignore, arguments.iou).scores
-    if next(predicted, None) is not None:
-        raise UtileError(f"it has more planes than {pair.second}")
+    truth, prediction = (
+        read_image(path, as_labels=True, axes=arguments.axes) for path in (pair.second, pair.first)
+    )
+    hidden = read_image(mask, as_labels=True) if mask else None
+    ignored = paired_labels(truth, hidden, arguments.volume) if hidden else None
+    if said := pairing_in_words(truth, prediction):
+        print(said, file=sys.stderr)
+    for index, reference, predicted in paired_labels(truth, prediction, arguments.volume):
+        ignore = next(ignored)[2] > 0 if ignored else None
+        yield place_in_words(index), evaluate(predicted, reference, ignore, arguments.iou).scores
 
 
 def _masks(pairing: "Pairing", ignore: Path | None) -> dict[str, Path]:

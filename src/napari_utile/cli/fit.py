@@ -1,6 +1,7 @@
 """`utile fit`: the settings that find a few given cells best."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from napari_utile.cli.options import add_options, given
@@ -36,8 +37,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Fit, write and say what was chosen."""
     from napari_utile.engine.files.images import open_selected, read_image
+    from napari_utile.engine.files.label_planes import pairing_in_words, planes_with_labels
     from napari_utile.engine.fitting.cells import fit_to_cells
-    from napari_utile.engine.grow import with_seeds
     from napari_utile.engine.models.catalogue import list_models
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import save_settings, settings_of
@@ -48,7 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
     params = SegmentParams(**given(arguments, SegmentParams))
     names = [arguments.model] if arguments.model else [each.name for each in list_models() if each.card]
     best = None
-    for _, _, plane, labels in with_seeds(planes, read_image(arguments.labels, as_labels=True)):
+    given_cells = read_image(arguments.labels, as_labels=True)
+    if said := pairing_in_words(given_cells, planes):
+        print(said, file=sys.stderr)
+    for _, _, plane, labels in planes_with_labels(planes, given_cells):
         cells = len(set(labels[labels > 0].tolist()))
         if best is None or cells > best[0]:
             best = cells, plane, labels

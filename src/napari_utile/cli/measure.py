@@ -85,8 +85,8 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
 
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.files.label_files import index_in_image, labels_of
-    from napari_utile.engine.planes.axes import plane_from_array
+    from napari_utile.engine.files.label_planes import index_in_image, labels_of, pairing_in_words
+    from napari_utile.engine.planes.selection import SelectedPlanes
 
     file = read_image(path, as_labels=True, axes=arguments.axes)
     image = read_image(image_path) if image_path else None
@@ -96,21 +96,17 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
     if arguments.pixel_size is not None:
         size, unit = (arguments.pixel_size, arguments.pixel_size), "µm"
     tables = []
-    assumed: dict[str, None] = {}
-    for where, labels in labels_of(file):
-        index = {part[0].upper(): int(part[1:]) for part in where.split()}
+    planes = SelectedPlanes(image) if image is not None else None
+    if planes is not None and (said := pairing_in_words(file, planes)):
+        print(said)
+    for index, labels in labels_of(file):
         pixels = None
-        if image is not None:
-            there, said = index_in_image(index, file, image)
-            assumed.setdefault(said)
-            plane = plane_from_array(image.data, image.axes, index=there, name=image.name)
-            pixels = np.asarray(plane.data)
+        if planes is not None:
+            pixels = np.asarray(planes.plane(index_in_image(index, file, planes)[0]).data)
         table = measure(labels, pixels, size, unit, basic=arguments.basic)
         rows = len(table["index"])
         where_columns = {axis.lower(): [number] * rows for axis, number in index.items()}
         tables.append(
             {"image": [file.name] * rows, **where_columns, **{k: v.tolist() for k, v in table.items()}}
         )
-    for said in filter(None, assumed):
-        print(said)
     return tables

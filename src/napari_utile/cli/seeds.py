@@ -93,10 +93,10 @@ def _grow_file(
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.cells.seeds import compartments
     from napari_utile.engine.files.images import open_selected, read_image, write_labels
-    from napari_utile.engine.files.label_files import labels_of
+    from napari_utile.engine.files.label_planes import labels_of, pairing_in_words, planes_with_labels
     from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.files.tables import write_table
-    from napari_utile.engine.grow import grow_steps, usual_distance, with_seeds
+    from napari_utile.engine.grow import grow_steps, usual_distance
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
 
     image = open_selected(path, selection)
@@ -106,6 +106,8 @@ def _grow_file(
         check_target(f"{start}{ending}", inputs)
     seeds_file = read_image(seeds_path, as_labels=True)
     planes = SelectedPlanes(image, selection)
+    if paired := pairing_in_words(seeds_file, planes):
+        print(paired, file=sys.stderr)
     height, width = planes.plane(planes.indices[0]).shape
     check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
     said = ""
@@ -117,7 +119,7 @@ def _grow_file(
     records: list[GrownPlane] = []
     tables = {}
     with PlaneFile(arguments.output, planes.stacked, planes.sizes) as labels:
-        for position, index, plane, seeds in with_seeds(planes, seeds_file):
+        for position, index, plane, seeds in planes_with_labels(planes, seeds_file):
             where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
             steps = grow_steps(plane, seeds, params, model=model, distance=distance, compute=compute)
             cells = with_bar(steps, where, arguments.quiet)

@@ -188,8 +188,9 @@ def _base(arguments: argparse.Namespace, seed: int) -> "Model":
 def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
     """Read all pairs; say which files found no partner."""
     from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
-    from napari_utile.engine.files.images import open_selected
-    from napari_utile.engine.files.label_files import label_planes, pair_files
+    from napari_utile.engine.files.images import open_selected, read_image
+    from napari_utile.engine.files.label_files import pair_files
+    from napari_utile.engine.files.label_planes import pairing_in_words, place_in_words, planes_with_labels
     from napari_utile.engine.planes.selection import SelectedPlanes
     from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.weights.annotation import Annotation
@@ -211,20 +212,18 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
         if kind == "boxes" and pair.name not in boxes:
             print(f"{pair.first}: there are no boxes of this name; left out", file=sys.stderr)
             continue
-        image = open_selected(pair.first, Selection(**given(arguments, Selection)))
-        planes = list(label_planes(pair.second))
-        if len(planes) != 1:
-            raise UtileError(f"{pair.second.name} has {len(planes)} planes; each label image must have one.")
-        chosen = SelectedPlanes(image, Selection(**given(arguments, Selection)))
-        if len(chosen) != 1:
-            raise UtileError(
-                f"{pair.first.name} has {len(chosen)} planes along {' and '.join(chosen.stacked)}, and its labels one: "
-                "choose with --z, --t or --project, or name its axes with --axes."
-            )
-        plane = replace(chosen.plane(chosen.indices[0]), name=pair.name)
-        drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
-        annotation = Annotation(kind, background=arguments.background, boxes=drawn)
-        pairs.append(AnnotatedImage(plane, planes[0][1], annotation))
+        selection = Selection(**given(arguments, Selection))
+        chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
+        truth = read_image(pair.second, as_labels=True)
+        if said := pairing_in_words(truth, chosen):
+            print(said, file=sys.stderr)
+        if kind == "boxes" and len(chosen) > 1:
+            raise UtileError(f"{pair.first.name} has {len(chosen)} planes; boxes belong to one: choose it.")
+        for _, index, plane, painted in planes_with_labels(chosen, truth):
+            drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
+            annotation = Annotation(kind, background=arguments.background, boxes=drawn)
+            name = f"{pair.name} {place_in_words(index)}" if len(chosen) > 1 else pair.name
+            pairs.append(AnnotatedImage(replace(plane, name=name), painted, annotation))
     if not pairs:
         raise UtileError(f"No image in {images} has the name of a file of boxes in {arguments.boxes}.")
     return pairs

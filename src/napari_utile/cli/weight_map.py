@@ -37,7 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Write the weight map and say what is in it."""
     from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.files.label_files import label_stack
+    from napari_utile.engine.files.label_planes import label_stack
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
 

@@ -1,6 +1,6 @@
 """From seeds to whole cells: in what a model makes of an image, or in the intensities of a channel."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from napari_utile.engine.cells.relief import climbing_relief
 from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.label_files import index_in_image, labels_of, whole_numbers
+from napari_utile.engine.files.label_planes import whole_numbers
 from napari_utile.engine.files.one_plane import plane_of
 from napari_utile.engine.inference.decode import height_from
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment import Segmentation, segment, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
@@ -93,39 +92,6 @@ def _grown_in(made: Segmentation, seeds: Labels, distance: float | None) -> Labe
     height = height_from(made.values, made.model.card)
     relief = climbing_relief(foreground, made.foreground, height=height, limit=instances.relief_limit)
     return grow_in_relief(seeds, foreground, relief, distance)
-
-
-def with_seeds(
-    planes: SelectedPlanes, seeds: ImageFile
-) -> Iterator[tuple[tuple[int, ...], dict[str, int], ImagePlane, Labels]]:
-    """Pair the selected planes of an image with those of its seeds.
-
-    Yields
-    ------
-    position, index, plane, seeds
-        Where the plane lies in the stack of results, where in the image, its pixels, and its seeds.
-
-    Raises
-    ------
-    UtileError
-        If the two files do not pair.
-    """
-    places = zip(planes.indices, np.ndindex(*planes.sizes), strict=True)
-    wanted = {tuple(sorted(index.items())): position for index, position in places}
-    one = len(wanted) == 1
-    for number, (where, labels) in enumerate(labels_of(seeds)):
-        if one and not where and number == 0:  # a projection of a stack, or one plane of it
-            there = planes.indices[0]
-        else:
-            index = {part[0].upper(): int(part[1:]) for part in where.split()}
-            there, _ = index_in_image(index, seeds, planes.image)
-        position = wanted.pop(tuple(sorted(there.items())), None)
-        if position is not None:
-            yield position, there, planes.plane(there), labels
-    if wanted:
-        raise UtileError(
-            f"{seeds.path.name} lacks seeds for {len(wanted)} planes of {planes.image.path.name}."
-        )
 
 
 def grow_seeds(

@@ -147,6 +147,12 @@ class SelectedPlanes:
         }
 
     @property
+    def sliders(self) -> dict[str, int]:
+        """The axes of planes that are longer than 1, without a projected one, and how long they are in the image."""
+        sizes = dict(zip(self.image.axes, self.image.data.shape, strict=True))
+        return {axis: int(sizes[axis]) for axis in self._stepped}
+
+    @property
     def stacked(self) -> str:
         """The axes along which results are stacked before Y and X."""
         return "".join(axis for axis, entries in self._stepped.items() if len(entries) > 1)

@@ -58,6 +58,8 @@ def click_command(
     params: SegmentParams,
     suggested: InstanceParams,
     output: str | Path = "clicked_labels.tif",
+    *,
+    selection: Selection | None = None,
 ) -> str:
     """Return the command that makes the cells of saved markers as the Click dock does.
 
@@ -70,6 +72,8 @@ def click_command(
         What the model's card suggests: equal parameters need not be named.
     output : str or Path
         The file of labels to write.
+    selection : Selection, optional
+        Which pixels of the file.
     """
     words = [
         "utile",
@@ -82,6 +86,8 @@ def click_command(
         "--model",
         params.model,
     ]
+    if selection is not None:
+        words += command_options(Selection, selection)
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
     if params.instances is not None:
         words += command_options(InstanceParams, params.instances, reference=suggested)

@@ -16,7 +16,8 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.grow import grow_steps, with_seeds
+from napari_utile.engine.files.label_planes import planes_with_labels
+from napari_utile.engine.grow import grow_steps
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import from_json, to_json
@@ -183,7 +184,7 @@ def difference_of_grown(recipe: GrownRecipe, image: ImageFile, model: Model | No
         return f"The model {model.card.name} is not that of the recipe."
     seeds_file = read_image(recipe.seeds, as_labels=True)
     records = {tuple(sorted(plane.index.items())): plane for plane in recipe.planes}
-    for _, index, plane, seeds in with_seeds(SelectedPlanes(image, recipe.selection), seeds_file):
+    for _, index, plane, seeds in planes_with_labels(SelectedPlanes(image, recipe.selection), seeds_file):
         steps = grow_steps(
             plane, seeds, recipe.params, model=model, distance=recipe.distance, compute=recipe.compute
         )

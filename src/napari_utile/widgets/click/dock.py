@@ -17,6 +17,7 @@ from napari_utile.widgets.click.unsure import UnsureWalk
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.narrow_dock import NarrowDock
+from napari_utile.widgets.segment.request import axes_of
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.worker import run_job, sentence_of
@@ -157,6 +158,7 @@ class ClickDock(NarrowDock):
         """Copy the command line that makes the cells of the markers."""
         from napari_utile.engine.models.catalogue import card_of
         from napari_utile.engine.provenance.command import click_command
+        from napari_utile.engine.provenance.locate import locate
         from napari_utile.engine.segment_params import suggested_instances
 
         with failures_to(self._say_error):
@@ -169,10 +171,16 @@ class ClickDock(NarrowDock):
                 params = replace(params, diameter=size.diameter)
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
             path = source.layer.source.path
-            known = "" if path else " Put your file's name in place of IMAGE.tif."
+            located = locate(path, source.plane, axes_of(source)) if path else None
+            selection, said = None, " Put your file's name in place of IMAGE.tif."
+            if located is not None:
+                selection, said = located.all_planes().selection, ""
+                params = replace(params, channels=located.channels(params.channels))
             self.form.status.copied(
-                click_command(path or "IMAGE.tif", "MARKERS.csv", params, suggested),
-                f"Save the layer of markers as MARKERS.csv for it.{known}",
+                click_command(
+                    path if located else "IMAGE.tif", "MARKERS.csv", params, suggested, selection=selection
+                ),
+                f"Save the layer of markers as MARKERS.csv for it.{said}",
             )
 
     def _history(self, name: str) -> None:
