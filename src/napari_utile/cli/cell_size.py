@@ -1,6 +1,6 @@
 """The cell size of each image of a command: given, measured for each, or measured once for all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.planes.spread import MOST_PLANES, spread
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.steps import Run
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
@@ -27,7 +28,8 @@ class Sizing:
         Without instance parameters.
     instances : mapping
         Those that were given, in pixels of the image; the others are what the model suggests for the size.
-    model : Model
+    load : callable
+        Loads a model by its name.
     compute : Compute
     paths : sequence of Path
         All images of the command, of which some are measured where one size is wanted for all.
@@ -39,17 +41,17 @@ class Sizing:
         self,
         params: SegmentParams,
         instances: Mapping[str, Any],
-        model: "Model",
+        load: "Callable[[str], Model]",
         compute: "Compute",
         paths: Sequence[Path] = (),
         selection: Selection | None = None,
     ) -> None:
-        self._params, self._instances, self._model, self._compute = params, instances, model, compute
+        self._params, self._instances, self._load, self._compute = params, instances, load, compute
         self._paths, self._selection = paths, selection or Selection()
-        self._same: CellSize | None = None
+        self._same: tuple[SegmentParams, CellSize | None] | None = None
 
-    def params_for(self, planes: SelectedPlanes) -> tuple[SegmentParams, str]:
-        """Return the parameters for an image, and what is to be said of its cells' size, nothing where it was given.
+    def params_for(self, planes: SelectedPlanes) -> "tuple[SegmentParams, Model, str]":
+        """Return parameters and model for an image, and what is to be said of its cells, nothing where it was given.
 
         Raises
         ------
@@ -60,20 +62,24 @@ class Sizing:
 
         params, said = self._params, ""
         if params.diameter in MEASURED:
-            size = self._measured(planes)
-            params, said = replace(params, diameter=size.diameter), str(size)
-        instances = suggested_instances(self._model.card, params.known_diameter, **self._instances)
-        return replace(params, instances=instances), said
+            params, size = self._measured(planes)
+            chosen = (
+                f"{self._params.model}: chose {params.model}; " if params.model != self._params.model else ""
+            )
+            said = f"{chosen}{size}"
+        model = self._load(params.model)
+        instances = suggested_instances(model.card, params.known_diameter, **self._instances)
+        return replace(params, instances=instances), model, said
 
-    def _measured(self, planes: SelectedPlanes) -> "CellSize":
-        from napari_utile.engine.inference.size import measure_size
+    def _measured(self, planes: SelectedPlanes) -> "tuple[SegmentParams, CellSize | None]":
+        from napari_utile.engine.inference.sized import with_choice
 
         if self._params.diameter == "auto":
             some = some_planes(planes, MOST_PLANES)
-            return measure_size(some, self._model, self._params, compute=self._compute).result
+            return Run(with_choice(self._params, some, self._load, compute=self._compute)).result
         if self._same is None:
             some = [plane for each in self._some_images(planes) for plane in some_planes(each, 1)]
-            self._same = measure_size(some, self._model, self._params, compute=self._compute).result
+            self._same = Run(with_choice(self._params, some, self._load, compute=self._compute)).result
         return self._same
 
     def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:

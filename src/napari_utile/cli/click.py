@@ -1,6 +1,7 @@
 """`utile click`: the cells of markers that were set in the Click dock, as a label image."""
 
 import argparse
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     markers = read_markers(arguments.points)
     axes = _marked_axes(planes, markers)
     chosen = given(arguments, SegmentParams)
-    model = load_model(chosen.get("model", SegmentParams().model))
     wanted = SegmentParams(**chosen)
     compute = choose_compute(wanted.device, wanted.precision)
-    params, said = Sizing(wanted, given(arguments, InstanceParams), model, compute).params_for(planes)
+    sizing = Sizing(wanted, given(arguments, InstanceParams), functools.cache(load_model), compute)
+    params, model, said = sizing.params_for(planes)
     assert params.instances is not None
     labelled = []
     for index, plane in planes:

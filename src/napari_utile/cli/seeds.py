@@ -1,6 +1,7 @@
 """`utile segment --seeds`: each seed, such as a nucleus, grows to one whole cell."""
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,6 @@ from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
-    from napari_utile.engine.models.library import Model
 
 NOT_WITH_SEEDS = ("probability", "mask", "estimate", "region", "strict")
 
@@ -45,17 +45,18 @@ def run(arguments: argparse.Namespace) -> int:
     batch = Batch()
     pairs = _pairs(arguments, batch)
     refuse_same_names([image for _, image in pairs])
-    model, compute, sizing = None, None, None
+    compute, sizing = None, None
     if "model" in chosen:
-        model = load_model(chosen["model"])
+        load = functools.cache(load_model)
+        load(params.model)  # a wrong name fails at once
         compute = choose_compute(params.device, params.precision)
         instances = {**settings.instances, **given(arguments, InstanceParams)}
-        sizing = Sizing(params, instances, model, compute, [image for _, image in pairs], selection)
+        sizing = Sizing(params, instances, load, compute, [image for _, image in pairs], selection)
     inputs = identities([path for pair in pairs for path in pair])
     check_folder(arguments.output)
     for seeds, path in pairs:
         with batch.each(path):
-            _grow_file(seeds, path, selection, params, sizing, model, compute, arguments, inputs)
+            _grow_file(seeds, path, selection, params, sizing, compute, arguments, inputs)
     if batch.failed:
         print(f"{batch.failed} of {len(pairs)} images failed.", file=sys.stderr)
     return 1 if batch.failed else 0
@@ -85,7 +86,6 @@ def _grow_file(
     selection: Selection,
     params: SegmentParams,
     sizing: Sizing | None,
-    model: "Model | None",
     compute: "Compute | None",
     arguments: argparse.Namespace,
     inputs: frozenset[tuple[int, int]],
@@ -110,9 +110,9 @@ def _grow_file(
         print(paired, file=sys.stderr)
     height, width = planes.plane(planes.indices[0]).shape
     check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
-    said = ""
+    model, said = None, ""
     if sizing is not None:
-        params, said = sizing.params_for(planes)
+        params, model, said = sizing.params_for(planes)
     distance = arguments.seed_distance
     if distance is None and model is None:
         distance = usual_distance(seeds for _, seeds in labels_of(seeds_file))

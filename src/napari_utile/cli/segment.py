@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import math
 import sys
 from collections.abc import Iterator
@@ -103,11 +104,12 @@ def run(arguments: argparse.Namespace) -> int:
     selection = Selection(**given(arguments, Selection))
     settings = load_settings(arguments.settings) if arguments.settings else Settings()
     chosen = {**settings.segment, **given(arguments, SegmentParams)}
-    model = load_model(chosen.get("model", SegmentParams().model))
     params = SegmentParams(**chosen)
+    load = functools.cache(load_model)
+    load(params.model)  # a wrong name fails at once
     compute = choose_compute(params.device, params.precision)
     instances = {**settings.instances, **given(arguments, InstanceParams)}
-    sizing = Sizing(params, instances, model, compute, paths, selection)
+    sizing = Sizing(params, instances, load, compute, paths, selection)
     inputs = identities(found.images)
     if not arguments.estimate:
         check_folder(arguments.output)
@@ -117,11 +119,11 @@ def run(arguments: argparse.Namespace) -> int:
             for image, one in _images_of(path, selection):
                 planes = SelectedPlanes(image, one)
                 if arguments.estimate:
-                    _print_estimate(planes, model, sizing)
+                    _print_estimate(planes, sizing)
                     continue
                 for ending in _endings(arguments):
                     check_target(arguments.output / f"{image.name}{ending}", inputs)
-                doubtful += not _segment_file(planes, model, sizing, compute, arguments)
+                doubtful += not _segment_file(planes, sizing, compute, arguments)
     if batch.failed:
         print(f"{batch.failed} of {len(paths)} images failed.", file=sys.stderr)
     return 1 if batch.failed else 3 if doubtful and arguments.strict else 0
@@ -165,7 +167,6 @@ def _region(text: str) -> "Window":
 
 def _segment_file(
     planes: SelectedPlanes,
-    model: "Model",
     sizing: Sizing,
     compute: "Compute",
     arguments: argparse.Namespace,
@@ -182,7 +183,7 @@ def _segment_file(
     image, region = planes.image, arguments.region
     stacked, sizes = planes.stacked, planes.sizes
     check_space(arguments.output, _bytes_to_write(planes, arguments))
-    params, said = sizing.params_for(planes)
+    params, model, said = sizing.params_for(planes)
     records, tables, fits = [], [], []
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
@@ -280,10 +281,10 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
     return 1e5 + pixels * (each + until_all_are_done)
 
 
-def _print_estimate(planes: SelectedPlanes, model: "Model", sizing: Sizing) -> None:
+def _print_estimate(planes: SelectedPlanes, sizing: Sizing) -> None:
     from napari_utile.engine.inference.estimate import estimate
 
-    params, said = sizing.params_for(planes)
+    params, model, said = sizing.params_for(planes)
     cost = f"{estimate(planes.plane(planes.indices[0]), model, params)}" + (f"; {said}" if said else "")
     many = f"{len(planes)} planes of " if len(planes) > 1 else ""
     print(f"{planes.image.shown_name}: {many}{cost}")

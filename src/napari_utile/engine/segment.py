@@ -1,6 +1,7 @@
 """From an image to its cells: the one path that docks, command line and Python share."""
 
 import dataclasses
+import functools
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from napari_utile.engine.inference.decode import decode_steps, foreground_of, on
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.predict import Float32, Progress
-from napari_utile.engine.inference.size import with_size
+from napari_utile.engine.inference.sized import with_choice, with_size
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import by_name
@@ -212,7 +213,8 @@ def segment(
         A file; or (Y, X), (C, Y, X) of up to 4 channels, (Y, X, RGB) of numpy, dask, zarr, xarray or torch; other
         shapes with `axes`.
     model : str, Path or Model
-        Name of a bundled or own model, a model file, or a loaded model.
+        Name of a bundled or own model, a model file, or a loaded model. Where the diameter is measured, a named
+        model may leave the image to one of its specialists (see `ModelCard`); a loaded one does not.
     axes : str, optional
         A letter an axis, for example ``"TCYX"``; of an array the first time point, depth ... is taken.
     channels : sequence of int, optional
@@ -256,10 +258,9 @@ def segment(
     plane = image if isinstance(image, ImagePlane) else plane_of(image, selection)
     if region is not None:
         region = region_of(region, plane)
-    loaded = model if isinstance(model, Model) else load_model(model)
-    name = str(model) if not isinstance(model, Model) else loaded.card.name
+    load = functools.cache(load_model)
     params = SegmentParams(
-        model=name,
+        model=model.card.name if isinstance(model, Model) else str(model),
         channels=tuple(channels) if channels is not None else None,
         preprocess=preprocess,
         diameter=diameter,
@@ -267,6 +268,10 @@ def segment(
         precision=precision,
         tile=tile,
     )
-    params = Run(with_size(params, plane, loaded)).result
+    if isinstance(model, Model):  # that one, whatever is better
+        loaded, params = model, Run(with_size(params, plane, model)).result
+    else:
+        params, _ = Run(with_choice(params, plane, load)).result
+        loaded = load(params.model)
     params = replace(params, instances=suggested_instances(loaded.card, params.known_diameter, **instances))
     return Run(segment_steps(plane, params, model=loaded, region=region)).result

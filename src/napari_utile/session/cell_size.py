@@ -3,17 +3,22 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.steps import Run
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.state import Session
 
-__all__ = ["CellSizes", "Stack", "sized_steps"]
+__all__ = ["CellSizes", "Stack", "measured_steps", "sized_by_now", "sized_steps"]
 
 _MOST_KEPT = 32
 
@@ -57,17 +62,47 @@ class CellSizes:
 def sized_steps(
     session: "Session", params: SegmentParams, stack: Stack
 ) -> "Generator[None, None, tuple[SegmentParams, CellSize | None]]":
-    """Complete parameters by a measured cell size; every yield is a point to cancel at.
+    """Complete parameters by a measured cell size and the model that suits; every yield is a point to cancel at.
 
     Returns
     -------
     params : SegmentParams
-        With a diameter in pixels, or None.
+        With the model that is to be used, and a diameter in pixels, or None.
     size : CellSize or None
         What was measured; None where nothing was to be.
     """
     if params.diameter not in MEASURED:
-        return params, None
+        return sized_by_now(session, params, stack), None
+    yield
+    size = yield from measured_and_chosen(params, partial(measured_steps, session, stack))
+    return replace(params, model=size.model, diameter=size.diameter), size
+
+
+def sized_by_now(session: "Session", params: SegmentParams, stack: Stack) -> SegmentParams:
+    """Complete parameters as far as sizes are known; a diameter set by hand is of the model that was chosen."""
+
+    def known(wanted: SegmentParams) -> "Generator[None, None, CellSize]":
+        yield from ()
+        size = session.cell_sizes.known(wanted, stack)
+        if size is None:
+            raise _UnknownError
+        return size
+
+    with suppress(_UnknownError, UtileError):
+        size = Run(measured_and_chosen(replace(params, diameter="auto"), known)).result
+        diameter = size.diameter if params.diameter in MEASURED else params.diameter
+        return replace(params, model=size.model, diameter=diameter)
+    return params
+
+
+class _UnknownError(Exception):
+    """A size was not measured yet."""
+
+
+def measured_steps(
+    session: "Session", stack: Stack, params: SegmentParams
+) -> "Generator[None, None, CellSize]":
+    """Measure the cells by one model, or return what was measured before; every yield is a point to cancel at."""
     size = session.cell_sizes.known(params, stack)
     if size is None:
         yield
@@ -78,7 +113,7 @@ def sized_steps(
             yield
         size = run.result
         session.cell_sizes.keep(params, stack, size)
-    return replace(params, diameter=size.diameter), size
+    return size
 
 
 def _key(params: SegmentParams, stack: Stack) -> Hashable:

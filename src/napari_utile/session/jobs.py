@@ -68,9 +68,9 @@ def estimate_job(
     yield
     from napari_utile.engine.inference.estimate import estimate
 
-    model = session.load_model(request.params.model)
-    yield
     params, size = yield from sized_steps(session, request.params, request.measured_on)
+    model = session.load_model(params.model)
+    yield
     return model, estimate(request.plane, model, params, request.region), size
 
 
@@ -79,11 +79,11 @@ def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progr
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.segment import segment_steps
 
-    model = session.load_model(request.params.model)
     sizing = Run(sized_steps(session, request.params, request.measured_on))
     for _ in sizing:
         yield Progress(0, 1, stage="size")
     params, _ = sizing.result
+    model = session.load_model(params.model)
     run = Run(
         segment_steps(
             request.plane,

@@ -9,7 +9,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.catalogue import card_of, list_models
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
-from napari_utile.session.cell_size import Stack, sized_steps
+from napari_utile.session.cell_size import Stack, measured_steps
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit, Suggestion
@@ -128,8 +128,7 @@ def _suggestion_steps(
     card = card_of(params.model)
     channels = params.channels and params.channels[: len(card.inputs)]
     wished = replace(params, channels=channels, diameter="auto")
-    _, size = yield from sized_steps(session, wished, stack)
-    assert size is not None
+    size = yield from measured_steps(session, stack, wished)
     return Suggestion(card, size, fit_at(size, card))
 
 

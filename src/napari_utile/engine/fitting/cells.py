@@ -12,7 +12,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.decode import decode_steps
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.field import Field
-from napari_utile.engine.inference.size import with_size
+from napari_utile.engine.inference.sized import with_size
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane

@@ -7,6 +7,7 @@ import numpy as np
 
 from napari_utile.engine.cells.instances import CutSides
 from napari_utile.engine.cells.uncertainty import confidences, score_of
+from napari_utile.engine.inference.choice import margin
 from napari_utile.engine.inference.size import CellSize, measure_size
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model
@@ -60,8 +61,7 @@ class Fit:
         if self.confidence is None:
             return 0, 0.0
         group = {True: 3, None: 2, False: 1}[self.looks_right]
-        threshold = self.threshold or 0.0
-        return group, (self.confidence - threshold) / (1 - threshold)
+        return group, margin(self.confidence, self.threshold)
 
     def __str__(self) -> str:
         """Say it as a user is told."""

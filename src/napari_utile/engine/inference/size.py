@@ -8,7 +8,7 @@ click, a preview and the whole image are seen at the same size.
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
 from napari_utile.engine.planes.preprocessing import preprocessed
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.planes.units import micrometres
-from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
@@ -88,11 +88,14 @@ class CellSize:
         Every magnification that was tried, the coarsest first.
     origin : str
         Where the diameter comes from, in words; why there is none.
+    model : str
+        The model that was chosen to segment the image, where there was a choice (see `measure_and_choose`).
     """
 
     diameter: float | None
     trials: tuple[SizeTrial, ...] = ()
     origin: str = "measured"
+    model: str = ""
 
     @property
     def best(self) -> SizeTrial | None:
@@ -142,27 +145,6 @@ def measure_size(
     every = [planes] if isinstance(planes, ImagePlane) else list(planes)
     compute = compute or choose_compute(params.device, params.precision)
     return Run(_measure(every, model, params, compute, limits))
-
-
-def with_size(
-    params: SegmentParams,
-    planes: ImagePlane | Sequence[ImagePlane],
-    model: Model,
-    *,
-    compute: Compute | None = None,
-    limits: IntensityLimits | None = None,
-) -> Generator[SizeTrial, None, SegmentParams]:
-    """Return the parameters with a diameter in pixels, or None, in place of one that is to be measured.
-
-    Parameters
-    ----------
-    params, planes, model, compute, limits
-        As for `measure_size`.
-    """
-    if params.diameter not in MEASURED:
-        return params
-    size = yield from measure_size(planes, model, params, compute=compute, limits=limits)
-    return replace(params, diameter=size.diameter)
 
 
 def _measure(

@@ -74,6 +74,9 @@ class ModelCard:
     instances : dict
         The instance parameters that suit this model (see `InstanceParams`) for cells of `object_diameter`;
         missing ones keep their defaults.
+    specialists : tuple of str
+        Names of models that know a part of what this one knows, and know it better: where images are measured, the
+        surest of this one and them is used.
     confidence : float or None
         Below this confidence an image does not look like those the model was trained on; None: not known.
     data : tuple of DataSource
@@ -105,6 +108,7 @@ class ModelCard:
     scale: float = 1.0
     normalization: Normalization = field(default_factory=Normalization)
     instances: dict[str, Any] = field(default_factory=dict)
+    specialists: tuple[str, ...] = ()
     confidence: float | None = None
     data: tuple[DataSource, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
@@ -251,6 +255,10 @@ def card_from_json(values: Any) -> ModelCard:
     for name, entry in _LISTS.items():
         if name in values:
             values[name] = tuple(from_json(entry, _mapping(name, each)) for each in values[name])
+    specialists = values.get("specialists", [])
+    if not isinstance(specialists, list) or not all(isinstance(each, str) for each in specialists):
+        raise ValueError("the card's specialists is not a list of names")
+    values["specialists"] = tuple(specialists)
     if "normalization" in values:
         values["normalization"] = from_json(Normalization, _mapping("normalization", values["normalization"]))
     return ModelCard(**values)

@@ -112,9 +112,9 @@ def _made_ready(session: "Session", request: FieldRequest) -> Generator[None, No
     from napari_utile.engine.inference.warm import warm_network
     from napari_utile.engine.segment_params import suggested_instances
 
-    model = session.load_model(request.params.model)
-    yield
     params, size = yield from sized_steps(session, request.params, request.stack or Stack((request.plane,)))
+    model = session.load_model(params.model)
+    yield
     field = Field(
         request.plane,
         model,

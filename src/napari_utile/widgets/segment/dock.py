@@ -7,8 +7,9 @@ from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.windows import Window
+from napari_utile.session.cell_size import sized_by_now
 from napari_utile.session.jobs import Choices, choices_job, relabel_job, segment_job
 from napari_utile.session.results import (
     SegmentRequest,
@@ -318,13 +319,7 @@ class SegmentDock(NarrowDock):
 
     def _sized(self, request: SegmentRequest) -> SegmentRequest:
         """Put the size that was measured, if it is known by now, in place of the wish to measure it."""
-        params = request.params
-        size = (
-            self._session.cell_sizes.known(params, request.measured_on)
-            if params.diameter in MEASURED
-            else None
-        )
-        return request if size is None else replace(request, params=replace(params, diameter=size.diameter))
+        return replace(request, params=sized_by_now(self._session, request.params, request.measured_on))
 
     # What the user sees.
 
@@ -349,7 +344,7 @@ class SegmentDock(NarrowDock):
             request = self._sized(request)
             result = self._session.result_of(source.layer, source.place.key)
             located = result.located if result is not None else locate_request(request)
-            command = command_of(request, request.params, card_of(self._session.model), located)
+            command = command_of(request, request.params, card_of(request.params.model), located)
             self.form.status.copied(command, what_the_command_lacks(request, located))
 
     def show_table(self) -> None:

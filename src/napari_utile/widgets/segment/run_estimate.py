@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QLabel
 
 from napari_utile.engine.inference.cost import duration
+from napari_utile.engine.models.catalogue import card_of
 from napari_utile.session.jobs import estimate_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
@@ -84,6 +85,8 @@ class RunEstimate(QObject):
     def _show(self, name: str, model: "Model", cost: "Estimate", size: "CellSize | None") -> None:
         self._on_model(name, model, size)
         said = "" if size is None else f"{str(size)[:1].upper()}{str(size)[1:]}. "
+        if size is not None and size.model != name:
+            said = f"{card_of(name).title or name}: chose {model.card.title or size.model}. {said}"
         self._label.setText(f"{said}This will take {cost}.")
 
     def _fail(self, error: Exception) -> None:

@@ -1,0 +1,82 @@
+"""Which model segments an image: the one asked for, or a specialist that is surer."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference import choice
+from napari_utile.engine.inference.choice import CLEARLY, margin, measured_and_chosen
+from napari_utile.engine.inference.size import CellSize, SizeTrial
+from napari_utile.engine.models.card import ModelCard, card_from_json
+from napari_utile.engine.parameters import to_json
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
+
+ASKED = ModelCard("general", "unet", {}, confidence=0.5, specialists=("first", "second", "gone"))
+CARDS = {
+    "general": ASKED,
+    "first": ModelCard("first", "unet", {}, confidence=0.6),
+    "second": ModelCard("second", "unet", {}, confidence=0.7),
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def catalogue():
+    def find(name):
+        if name not in CARDS:
+            raise UtileError(f"There is no model {name}.")
+        return CARDS[name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "card_of", find)
+        yield
+
+
+def chosen(scores: dict[str, float | None]) -> CellSize:
+    """Choose by the scores that measuring would give; None: the model cannot be used."""
+
+    def measure(params):
+        yield params.model
+        if scores[params.model] is None:
+            raise UtileError("The model needs another channel.")
+        return CellSize(30.0, (SizeTrial(1.0, 9, 0.9, 30.0, scores[params.model]),))
+
+    return Run(measured_and_chosen(SegmentParams(model="general"), measure)).result
+
+
+scores = st.floats(0, 1)
+
+
+@given(general=scores, first=scores, second=scores)
+def test_the_one_with_the_largest_margin_is_taken_the_one_asked_for_where_it_is_close(general, first, second):
+    margins = {
+        "general": margin(general, 0.5) + CLEARLY,
+        "first": margin(first, 0.6),
+        "second": margin(second, 0.7),
+    }
+    taken = chosen({"general": general, "first": first, "second": second}).model
+    assert margins[taken] == max(margins.values())
+
+
+def test_a_specialist_that_cannot_be_used_is_passed_over() -> None:
+    assert chosen({"general": 0.5, "first": None, "second": 0.9}).model == "second"
+
+
+def test_the_model_asked_for_must_be_of_use() -> None:
+    with pytest.raises(UtileError):
+        chosen({"general": None, "first": 0.9, "second": 0.9})
+
+
+def test_without_a_threshold_a_specialist_is_never_taken(monkeypatch) -> None:
+    monkeypatch.setitem(CARDS, "first", replace(CARDS["first"], confidence=None))
+    assert chosen({"general": 0.5, "first": 1.0, "second": 0.0}).model == "general"
+
+
+def test_the_card_keeps_its_specialists() -> None:
+    card = replace(ASKED, config={"in_channels": 1})
+    assert card_from_json(to_json(card)).specialists == ("first", "second", "gone")
+    with pytest.raises(ValueError, match="specialists"):
+        card_from_json({**to_json(card), "specialists": "first"})
