@@ -88,8 +88,17 @@ def height_of(edge: npt.NDArray[Any], centre: npt.NDArray[Any]) -> FloatArray:
     (Y, X) float32 array
         0..1.
     """
+    return smoothed(unsmoothed_height(edge, centre))
+
+
+def unsmoothed_height(edge: npt.NDArray[Any], centre: npt.NDArray[Any]) -> FloatArray:
+    """Return ``(B + 1 - C) / 2``, pixel by pixel: what `smoothed` makes the height of."""
     height: FloatArray = ((1 + edge - centre) / 2).astype(np.float32)
-    np.nan_to_num(height, copy=False)
+    return np.nan_to_num(height, copy=False)
+
+
+def smoothed(height: FloatArray) -> FloatArray:
+    """Smooth a height (Y, X): each pixel by itself, by those within `HEIGHT_REACH`."""
     for axis in (0, 1):
-        height = ndimage.correlate1d(height, _WEIGHTS, axis=axis, mode="reflect")  # sums each pixel by itself
+        height = ndimage.correlate1d(height, _WEIGHTS, axis=axis, mode="reflect")
     return height

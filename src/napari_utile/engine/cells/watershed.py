@@ -29,7 +29,7 @@ IndexArray = npt.NDArray[np.integer[Any]]
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
 # The neighbours in raster order; a pixel is its own third.
-_ABOVE, _LEFT, _ITSELF, _RIGHT, _BELOW = range(5)
+_ABOVE, _LEFT, ITSELF, _RIGHT, _BELOW = range(5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +140,9 @@ def landscape_of(
     relief = climbing_relief(inside, probability, -1, height, limit)
     summits, basins = _climb(relief, inside)
     runs = runs_of(basins)
-    low, high, height = _passes(relief, inside, basins, runs)
+    low, high, height = passes_between(relief, inside, basins, runs)
     summit = relief.ravel()[summits]
-    # Several passes may share their lowest pixel: the highest summits go first, then raster order.
-    one, other = summit[low], summit[high]
-    order = np.lexsort((-np.minimum(one, other), -np.maximum(one, other), -height))
+    order = order_of_passes(low, high, height, summit)
     part = runs.values >= 0
     area = sums(runs.values[part], runs.lengths[part], summits.size)
     count, component = connected(low, high, summits.size)
@@ -191,19 +189,9 @@ def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArra
     basins : (Y, X) int32 array
         The summit that each pixel climbs to, by number; -1 outside.
     """
-    width = relief.shape[1]
-    pixels = np.flatnonzero(inside)
-    way = _highest_neighbours(relief).ravel()[pixels]
-    steps = np.array([-width, -1, 0, 1, width])
-    number = np.empty(relief.size, dtype=np.int32)
-    number[pixels] = np.arange(pixels.size, dtype=np.int32)
-    above = number[pixels + steps.take(way)].astype(np.intp)
-    while True:
-        higher = above[above]
-        above = higher[higher]
-        if np.array_equal(higher, above):
-            break
-    summits = np.flatnonzero(way == _ITSELF)
+    ways = highest_neighbours(relief)
+    pixels, above = climbed(ways, inside)
+    summits = np.flatnonzero(ways.ravel()[pixels] == ITSELF)
     basin = np.empty(pixels.size, dtype=np.int32)
     basin[summits] = np.arange(summits.size, dtype=np.int32)
     basins = np.full(relief.shape, -1, dtype=np.int32)
@@ -211,7 +199,37 @@ def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArra
     return pixels[summits], basins
 
 
-def _highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
+def climbed(ways: npt.NDArray[np.uint8], inside: BoolArray) -> tuple[IndexArray, IndexArray]:
+    """Follow the way of each pixel to where it ends.
+
+    Parameters
+    ----------
+    ways : (Y, X) uint8 array
+        From `highest_neighbours`.
+    inside : (Y, X) bool array
+        The pixels that climb, and that ways lead to.
+
+    Returns
+    -------
+    pixels : (N,) integer array
+        Flat indices of those inside.
+    above : (N,) integer array
+        Which of them stands at the end of each one's way.
+    """
+    width = ways.shape[1]
+    pixels = np.flatnonzero(inside)
+    steps = np.array([-width, -1, 0, 1, width])
+    number = np.empty(ways.size, dtype=np.int32)
+    number[pixels] = np.arange(pixels.size, dtype=np.int32)
+    above = number[pixels + steps.take(ways.ravel()[pixels])].astype(np.intp)
+    while True:
+        higher = above[above]
+        above = higher[higher]
+        if np.array_equal(higher, above):
+            return pixels, above
+
+
+def highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
     """Say which of its four neighbours and itself is highest; of equal ones the last in raster order."""
     highest_ways = np.empty(relief.shape, dtype=np.uint8)
     padded = np.full((relief.shape[0] + 2, relief.shape[1] + 2), -1, dtype=np.float32)
@@ -221,14 +239,14 @@ def _highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
         around = {
             _ABOVE: rows[:-2, 1:-1],
             _LEFT: rows[1:-1, :-2],
-            _ITSELF: rows[1:-1, 1:-1],
+            ITSELF: rows[1:-1, 1:-1],
             _RIGHT: rows[1:-1, 2:],
             _BELOW: rows[2:, 1:-1],
         }
         highest = around[_ABOVE].copy()
         last = highest_ways[top : top + _ROWS_AT_ONCE]
         last[...] = _ABOVE
-        for way in (_LEFT, _ITSELF, _RIGHT, _BELOW):
+        for way in (_LEFT, ITSELF, _RIGHT, _BELOW):
             at_least = (around[way] >= highest).view(np.uint8)
             at_least *= np.uint8(way)
             np.maximum(last, at_least, out=last)
@@ -236,7 +254,18 @@ def _highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
     return highest_ways
 
 
-def _passes(
+def order_of_passes(
+    low: IndexArray, high: IndexArray, height: FloatArray, summit: FloatArray
+) -> npt.NDArray[np.intp]:
+    """Return in which order passes are looked at, the highest first.
+
+    Several may share their lowest pixel: the one with the highest summits goes first, then raster order.
+    """
+    one, other = summit[low], summit[high]
+    return np.lexsort((-np.minimum(one, other), -np.maximum(one, other), -height))
+
+
+def passes_between(
     relief: FloatArray, inside: BoolArray, basins: LabelArray, runs: Runs
 ) -> tuple[IndexArray, IndexArray, FloatArray]:
     """List neighbouring basins and the height of the highest pass between them."""
@@ -249,10 +278,25 @@ def _passes(
     meets &= inside[:-1]
     here = np.concatenate([right, np.flatnonzero(meets)])
     there = np.concatenate([right + 1, here[right.size :] + width])
-    a, b = flat[here], flat[there]
-    pair = np.minimum(a, b).astype(np.int64) << 32 | np.maximum(a, b)
+    return highest_passes(flat[here], flat[there], np.minimum(heights[here], heights[there]))
+
+
+def highest_passes(
+    one: IndexArray, other: IndexArray, height: FloatArray
+) -> tuple[IndexArray, IndexArray, FloatArray]:
+    """Reduce meetings (M,) of basins to the highest between each two; those of a basin with itself are left out.
+
+    Returns
+    -------
+    low, high : (P,) integer arrays
+        The two basins, ``low < high``, in ascending order.
+    height : (P,) float32 array
+    """
+    differ = one != other
+    one, other, height = one[differ], other[differ], height[differ]
+    pair = np.minimum(one, other).astype(np.int64) << 32 | np.maximum(one, other)
     order = np.argsort(pair)
-    pair, height = pair[order], np.minimum(heights[here], heights[there])[order]
+    pair, height = pair[order], height[order]
     first = np.flatnonzero(np.diff(pair, prepend=-1))
     pair = pair[first]
     highest = np.maximum.reduceat(height, first) if first.size else height
