@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.grow import grow_seeds
+    from napari_utile.engine.linking.links import link
     from napari_utile.engine.metrics.cells import average_precision, cell_scores
     from napari_utile.engine.metrics.evaluation import Evaluation, evaluate
     from napari_utile.engine.models.catalogue import list_models
@@ -35,6 +36,7 @@ _PUBLIC = {
     "evaluate": "engine.metrics.evaluation",
     "fine_tune": "engine.training.fine_tune",
     "grow_seeds": "engine.grow",
+    "link": "engine.linking.links",
     "list_models": "engine.models.catalogue",
     "load_model": "engine.models.library",
     "measure": "engine.cells.measure",
@@ -56,6 +58,7 @@ __all__ = [
     "evaluate",
     "fine_tune",
     "grow_seeds",
+    "link",
     "list_models",
     "load_model",
     "measure",
