@@ -99,3 +99,13 @@ def test_what_is_said_of_a_model(fit, said):
         24.0, (SizeTrial(1.0, fit.cells, 0.6, 24.0, 0.6) if fit.cells else SizeTrial(1, 0, 0, None, 0),)
     )
     assert RatedModel("nuclei", "Nuclei", Suggestion(card_of("nuclei"), size, fit)).in_words() == said
+
+
+def test_models_that_only_teach_are_rated_where_they_are_chosen_and_nowhere_else(make_bright_model, stack):
+    make_bright_model(user_model_folder() / "fcn.safetensors", object_diameter=20.0, teaching=True)
+    assert "fcn" in [each.name for each in catalogue.list_models()]
+    assert catalogue.candidates() == ["nuclei", "strict"]
+    assert "fcn" not in [each.name for each in ratings_of(Session(), stack).models]
+    session = Session()
+    session.model = "fcn"
+    assert "fcn" in [each.name for each in ratings_of(session, stack).models]

@@ -40,6 +40,8 @@ class Plan:
         Whether samples are inverted now and then: cells may be dark or bright.
     distances : bool
         Whether it predicts B and C.
+    teaching : bool
+        Whether it is there to be compared with others, and never suggested.
     before : tuple of Part
         Images that taught the network whose weights it starts from.
     family : str
@@ -56,6 +58,7 @@ class Plan:
     inputs: tuple[InputChannel, ...]
     invert: bool = False
     distances: bool = True
+    teaching: bool = False
     before: tuple[Part, ...] = ()
     family: str = "unet"
     network: dict[str, Any] = field(
@@ -84,6 +87,7 @@ class Plan:
                 "classes": (ModelClass("background", "background"), ModelClass(self.cell, "foreground")),
                 "outputs": self.outputs,
                 "relief": "distances" if self.distances else "probability",
+                "teaching": self.teaching,
                 "inputs": self.inputs,
                 "title": self.title,
                 "description": self.description,
@@ -162,9 +166,10 @@ def _fcn(family: str, stride: int) -> Plan:
         description="Nuclei in fluorescence by the network of Long, Shelhamer and Darrell (2015) with stride "
         f"{stride}, to compare with U-Nets.",
         distances=False,
+        teaching=True,
         before=(),
         family=family,
-        network={"width": 4, "batch_norm": True, "dropout": 0.0},
+        network={"width": 3, "batch_norm": True, "dropout": 0.0},
     )
 
 

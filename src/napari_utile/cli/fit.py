@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.images import open_selected, read_image
     from napari_utile.engine.files.label_planes import pairing_in_words, planes_with_labels
     from napari_utile.engine.fitting.cells import fit_to_cells
-    from napari_utile.engine.models.catalogue import list_models
+    from napari_utile.engine.models.catalogue import candidates
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import save_settings, settings_of
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     selection = Selection(**given(arguments, Selection))
     planes = SelectedPlanes(open_selected(arguments.image, selection), selection)
     params = SegmentParams(**given(arguments, SegmentParams))
-    names = [arguments.model] if arguments.model else [each.name for each in list_models() if each.card]
+    names = [arguments.model] if arguments.model else candidates()
     best = None
     given_cells = read_image(arguments.labels, as_labels=True)
     if said := pairing_in_words(given_cells, planes):

@@ -27,13 +27,13 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.cli.cell_size import some_planes
     from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.fitting.confidence import WHAT_TO_DO, suggest
-    from napari_utile.engine.models.catalogue import list_models
+    from napari_utile.engine.models.catalogue import candidates
     from napari_utile.engine.models.library import load_model
 
     selection = Selection(**given(arguments, Selection))
     image = open_selected(arguments.image, selection)
     planes = some_planes(SelectedPlanes(image, selection), MOST_PLANES)
-    models = [load_model(each.name) for each in list_models() if each.card is not None]
+    models = [load_model(name) for name in candidates()]
     found = suggest(planes, models).result
     if arguments.json:
         print(json.dumps([_as_json(each) for each in found], indent=2))

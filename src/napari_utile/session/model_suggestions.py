@@ -135,6 +135,9 @@ def _suggestion_steps(
 def _models(chosen: str) -> list[tuple[str, str, str]]:
     """Return name, title and problem of every model; the user's go before bundled ones of the same name."""
     every = {each.name: each for each in list_models()}
+    every = {
+        name: each for name, each in every.items() if name == chosen or not (each.card and each.card.teaching)
+    }
     listed = [
         (name, (each.card.title if each.card else "") or name, each.problem or "")
         for name, each in every.items()

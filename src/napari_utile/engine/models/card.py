@@ -79,6 +79,8 @@ class ModelCard:
         surest of this one and them is used.
     confidence : float or None
         Below this confidence an image does not look like those the model was trained on; None: not known.
+    teaching : bool
+        Whether the model is there to be compared with others: it can be chosen, and is never suggested.
     data : tuple of DataSource
         What it was trained on.
     training : dict
@@ -110,6 +112,7 @@ class ModelCard:
     instances: dict[str, Any] = field(default_factory=dict)
     specialists: tuple[str, ...] = ()
     confidence: float | None = None
+    teaching: bool = False
     data: tuple[DataSource, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
@@ -246,8 +249,13 @@ def card_from_json(values: Any) -> ModelCard:
         raise ValueError(f"the card has unknown entries: {', '.join(unknown)}")
     if missing := sorted({"name", "family", "config", "classes"} - set(values)):
         raise ValueError(f"the card lacks {', '.join(missing)}")
-    kinds = dict.fromkeys(_OBJECTS, dict) | dict.fromkeys(_LISTS, list) | dict.fromkeys(_TEXTS, str)
-    words = {dict: "a JSON object", list: "a list", str: "text"}
+    kinds: dict[str, type] = {
+        **dict.fromkeys(_OBJECTS, dict),
+        **dict.fromkeys(_LISTS, list),
+        **dict.fromkeys(_TEXTS, str),
+        "teaching": bool,
+    }
+    words: dict[type, str] = {dict: "a JSON object", list: "a list", str: "text", bool: "true or false"}
     for name, kind in kinds.items():
         if name in values and not isinstance(values[name], kind):
             raise ValueError(f"the card's {name} is not {words[kind]}")

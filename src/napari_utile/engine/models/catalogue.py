@@ -46,6 +46,12 @@ def list_models() -> list[ListedModel]:
     return [*_listed(BUNDLED_FOLDER, bundled=True), *_listed(user_model_folder(), bundled=False)]
 
 
+def candidates() -> list[str]:
+    """Name the models that may be suggested for an image: all that can be read, but for those that only teach."""
+    listed = {each.name: each.card for each in list_models()}
+    return [name for name, card in listed.items() if card is not None and not card.teaching]
+
+
 def _listed(folder: Path, *, bundled: bool) -> Iterator[ListedModel]:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
