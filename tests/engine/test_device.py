@@ -15,7 +15,7 @@ import torch
 from napari_utile.cli import doctor
 from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.inference import device, device_check, fused
-from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.inference.device import choose_compute, training_compute
 from napari_utile.engine.inference.device_check import TOLERANCE, DeviceCheck, check_device
 from napari_utile.engine.inference.exact import exact_float32
 
@@ -193,3 +193,26 @@ def test_on_a_cpu_of_avx2_auto_segments_and_bfloat16_is_refused_in_one_sentence(
     assert done.stderr.split("before\n")[-1].splitlines() == [
         "utile segment: This computer's CPU has no instructions for bfloat16; choose float32, or auto."
     ]
+
+
+@pytest.mark.parametrize(
+    ("has_instructions", "usable", "asked", "expected"),
+    [
+        (True, True, "auto", "bfloat16"),
+        (True, True, "float32", "float32"),
+        (True, False, "auto", "float32"),
+        (False, True, "auto", "float32"),
+    ],
+)
+def test_training_is_in_bfloat16_where_the_processor_multiplies_it(
+    monkeypatch, has_instructions, usable, asked, expected
+):
+    def difference(name, precision):
+        if precision == "bfloat16" and not usable:
+            raise UtileError("no such path")
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_instructions, raising=False)
+    monkeypatch.setattr(device, "has_amx", lambda: False)
+    monkeypatch.setattr(device, "difference_from_cpu", difference)
+    assert training_compute("cpu", asked).precision == expected
+    assert choose_compute("cpu", asked).precision == "float32"

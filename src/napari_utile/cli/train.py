@@ -306,7 +306,7 @@ def _print_plan(tuning: "FineTuning", images: "list[AnnotatedImage]") -> None:
     print(f"Held out: {held / max(held + kept, 1):.0%} of the annotated pixels.")
     print(
         f"Network: {network.family}, {sum(each.numel() for each in network.parameters()) / 1e6:.1f} M parameters, "
-        f"on {tuning.compute.device} in {tuning.compute.precision}."
+        f"on {run.compute.device} in {run.compute.precision}."
     )
     print(f"Recipe {recipe.name}: {recipe.batch} tiles of {size} pixels a step, {gflop:.0f} GFLOP a step.")
     started = time.perf_counter()

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -101,6 +101,27 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
         raise UtileError(problems[0])
     warn(f"{problems[0]} Check the result, or choose cpu.")
     return doubtful
+
+
+def training_compute(device: str = "auto", precision: str = "auto") -> Compute:
+    """Choose where a network is trained: as `choose_compute`, but also in bfloat16 on CPUs with AVX512-BF16.
+
+    There a step of `cells` takes 0.57 of its time in float32, while predicting is slower.
+
+    Parameters
+    ----------
+    device, precision : str
+        As for `choose_compute`.
+    """
+    compute = choose_compute(device, precision)
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    if precision != "auto" or compute.device != "cpu" or not (probe and probe()):
+        return compute
+    try:
+        usable = difference_from_cpu("cpu", "bfloat16") is None
+    except UtileError:
+        return compute
+    return replace(compute, precision="bfloat16") if usable else compute
 
 
 def _candidates(devices: Sequence[str], precision: str) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.inference.device import choose_compute, training_compute
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, fingerprint_of, load_model
 from napari_utile.engine.models.outputs import DISTANCES, class_output
@@ -137,6 +137,7 @@ class FineTuning:
         self.base, self.params, self.name = base, params, name
         self.recipe = recipe or RECIPES[params.recipe]
         self.compute = choose_compute(params.device, params.precision)
+        asked = self.recipe.precision if params.precision == "auto" else params.precision
         self.scale = params.scale or matching_scale(images, base.card)
         self.diameter = typical_diameter([*images, *held_out])
         self.data = [_fingerprint(image) for image in images]
@@ -153,7 +154,7 @@ class FineTuning:
             self.recipe,
             params.budget,
             params.seed,
-            self.compute,
+            training_compute(params.device, asked),
             base.card,
         )
 
@@ -214,6 +215,7 @@ class FineTuning:
             scale=self.scale,
             instances=instances,
             confidence=None,  # the base's says nothing of this network
+            teaching=False,
             training={
                 "base": {"name": base.name, "fingerprint": self.base.fingerprint} if self.base.path else None,
                 "data": self.data,

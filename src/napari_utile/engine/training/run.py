@@ -12,7 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.inference.device import Compute, choose_compute, is_out_of_memory, release_memory
+from napari_utile.engine.inference.device import (
+    Compute,
+    is_out_of_memory,
+    release_memory,
+    training_compute,
+)
 from napari_utile.engine.inference.heap import kept_heap
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.networks.network import Network
@@ -98,7 +103,7 @@ class TrainingRun:
         compute: Compute | None,
         card: ModelCard | None = None,
     ) -> None:
-        self.compute = compute or choose_compute("auto", recipe.precision)
+        self.compute = compute or training_compute("auto", recipe.precision)
         self.device = torch.device(self.compute.device)
         self.recipe, self.budget, self.seed = recipe, budget, seed
         self.objective = Objective(card, recipe)
