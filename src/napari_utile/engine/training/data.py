@@ -17,9 +17,7 @@ from napari_utile.engine.training.recipes import TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
 from napari_utile.engine.weights.annotation import Annotation
 
-LARGER_THAN_LEARNT = 1.5
-"""Objects are shown to a model that much larger than those it was trained on: other cells have finer parts."""
-SCALES_LEFT_ALONE = (0.7, 1.5)
+SCALES_LEFT_ALONE = (0.8, 1.25)
 """Images whose objects are about of the right size are not rescaled."""
 HELD_OUT_TILE = 96
 """Side of the tiles that are held out (pixels at the scale of the model)."""
@@ -37,7 +35,7 @@ def matching_scale(images: Sequence[AnnotatedImage], card: ModelCard) -> float:
     diameter = typical_diameter(images)
     if diameter is None or card.object_diameter is None:
         return card.scale
-    factor = LARGER_THAN_LEARNT * card.object_diameter / diameter
+    factor = card.object_diameter / diameter
     low, high = SCALES_LEFT_ALONE
     return 1.0 if low <= factor <= high else round(min(max(factor, 0.1), 4.0), 3)
 

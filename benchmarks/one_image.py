@@ -1,0 +1,242 @@
+"""What one annotated image teaches, for each kind of image: before, fitted, and fine-tuned.
+
+    python benchmarks/one_image.py --data ../shared/data --minutes 10
+    python benchmarks/one_image.py --only usiigaci yeast --steps 60 --judged 2 --cells 10
+    python benchmarks/one_image.py --only usiigaci --images 10 --minutes 10
+
+One training image of each data set is given with all its cells (`--cells 10`: a box of ten of them; `--images`: more
+images). The other columns are the average precision TP / (TP + FP + FN) at an overlap of 0.5, as the mean over images
+of the split `val`:
+
+before      one press: the model that *Which model fits?* puts first on the given image, the size measured
+fit only    that model, size and settings that `utile fit` chooses by the given cells, nothing is trained
+fine-tuned  the model that finds the given cells best, trained further on them for `--minutes` or `--steps`
+
+The last line has the means over the kinds. Rows are printed when they are known.
+"""
+
+import csv
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from scipy import ndimage
+from timing import options
+
+from napari_utile.engine.fitting.cells import fit_to_cells
+from napari_utile.engine.fitting.confidence import suggest
+from napari_utile.engine.metrics.contingency import contingency
+from napari_utile.engine.metrics.matching import match
+from napari_utile.engine.models.catalogue import list_models
+from napari_utile.engine.models.library import Model, load_model, save_model
+from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.segment import segment_steps
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
+from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.bases import rank_bases
+from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning
+from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
+from napari_utile.engine.weights.annotation import Annotation
+
+SPECK = 12
+"""Smaller pieces of neurites are specks (pixels)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of image: its data set, how the names of its images start, the channels that are read."""
+
+    title: str
+    folder: str
+    start: str = ""
+    channels: tuple[int, ...] | None = None
+
+
+KINDS = (
+    Kind("fluorescence nuclei", "dsb2018_stage1", "fl_"),
+    Kind("fluorescence nuclei, U2OS", "bbbc039_fluo_nuclei"),
+    Kind("fluorescence nuclei, four cell lines", "mnfinder_fluo_nuclei"),
+    Kind("nuclei in H&E", "dsb2018_stage1", "he_"),
+    Kind("nuclei in brightfield smears", "dsb2018_stage1", "bf_"),
+    Kind("phase contrast, thin cells", "usiigaci_phase"),
+    Kind("DIC, round cells", "bbbc030_dic_cho"),
+    Kind("quantitative phase", "cellphe_qpi"),
+    Kind("phase contrast, yeast", "yeastvision_phase_yeast"),
+    Kind("brightfield, yeast", "baby_yeast_brightfield"),
+    Kind("phase contrast, E. coli", "trpl_phase_ecoli"),
+    Kind("junctions of an epithelium", "mdck_zo1_membrane"),
+    Kind("tissue, cytoplasm and nuclei", "codex_tissue_wholecell", "", (0, 2)),
+    Kind("corneal endothelium", "corneal_endothelium_specular"),
+    Kind("neurites in EM", "flyem_em_bodies"),
+)
+
+
+def read_images(data: Path, kind: Kind, split: str) -> list[AnnotatedImage]:
+    """Read the annotated images of a kind."""
+    with (data / kind.folder / "index.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    images = []
+    for name in (row["name"] for row in rows if row["name"].startswith(kind.start)):
+        image, labels = (
+            tifffile.imread(data / kind.folder / what / f"{name}.tif") for what in ("images", "labels")
+        )
+        axes = "YX" if image.ndim == 2 else "YXS" if image.shape[-1] == 3 else "CYX"
+        if kind.folder.startswith("flyem"):
+            labels = pieces(labels)
+        if labels.any():
+            images.append(AnnotatedImage(plane_from_array(image, axes, name=name), labels.astype(np.int32)))
+    return images
+
+
+def pieces(labels: np.ndarray) -> np.ndarray:
+    """Number the pieces of each label; specks are background."""
+    made, count = np.zeros(labels.shape, np.int32), 0
+    for label in np.unique(labels[labels > 0]):
+        parts, found = ndimage.label(labels == label)
+        made = np.where(parts > 0, parts + count, made)
+        count += found
+    areas = np.bincount(made.ravel())
+    return np.where(areas[made] < SPECK, 0, made)
+
+
+def typical(images: Sequence[AnnotatedImage], count: int) -> list[AnnotatedImage]:
+    """Choose images: the one with the median number of cells, or more that are spread over those numbers."""
+    order = sorted(images, key=lambda each: (np.unique(each.labels).size, each.plane.name))
+    return [order[place] for place in spread(len(order), count)]
+
+
+def ten_cells(image: AnnotatedImage, count: int) -> AnnotatedImage:
+    """Keep a box around the cell in the middle of an image and those nearest to it; every cell in it is painted."""
+    labels = np.asarray(image.labels)
+    ids = np.unique(labels[labels > 0])
+    centres = np.array(ndimage.center_of_mass(np.ones_like(labels), labels, ids))
+    middle = centres[np.argmin(np.hypot(*(centres - np.array(labels.shape) / 2).T))]
+    near = ids[np.argsort(np.hypot(*(centres - middle).T))[:count]]
+    rows, columns = np.nonzero(np.isin(labels, near))
+    box = (int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1)
+    return replace(image, annotation=Annotation("boxes", boxes=[box]))
+
+
+def precision(images: Sequence[AnnotatedImage], model: Model, params: SegmentParams) -> float:
+    """Return AP at IoU 0.5, the mean over images."""
+    found = [Run(segment_steps(each.plane, params, model=model)).result.labels for each in images]
+    pairs = zip(found, images, strict=True)
+    return float(np.mean([match(contingency(a, each.labels)).average_precision for a, each in pairs]))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one kind gives; NaN for what was not asked for."""
+
+    base: str = ""
+    before: float = float("nan")
+    fitted: float = float("nan")
+    tuned: float = float("nan")
+    said: str = ""
+
+
+def measure(
+    shown: Sequence[AnnotatedImage],
+    judged: Sequence[AnnotatedImage],
+    models: Sequence[Model],
+    params: FineTuneParams,
+    *,
+    recipe: TrainingRecipe,
+    columns: Sequence[str],
+    output: Path | None = None,
+) -> Row:
+    """Measure one kind: what models make of `judged` before and after they were shown `shown`."""
+    seen = SegmentParams(channels=params.channels)
+    row = Row()
+    if "before" in columns:
+        first = suggest(shown[0].plane, models, seen).result[0].card.name
+        model = next(each for each in models if each.card.name == first)
+        row = replace(row, before=precision(judged, model, seen), said=f"{first}; ")
+    if "fit" in columns:
+        objects, _ = shown[0].annotation.split(shown[0].labels)
+        dense = shown[0].annotation.kind == "dense"
+        fitted = fit_to_cells(shown[0].plane, objects, models, seen, dense=dense).result.params
+        model = next(each for each in models if each.card.name == fitted.model)
+        row = replace(row, fitted=precision(judged, model, fitted))
+    if "tuned" in columns:
+        started = time.perf_counter()
+        base = rank_bases(shown, models, params).result[0].model
+        chosen = time.perf_counter()
+        made = Run(FineTuning(shown, base, params, recipe=recipe, name="one-image").steps()).result
+        if output is not None:
+            save_model(made.model.card, made.model.network, output)
+        said = f"{row.said}{made.result.steps} steps, {(time.perf_counter() - chosen) / 60:.1f} min"
+        said += f", choosing {chosen - started:.0f} s, settings {json.dumps(made.model.card.instances)}"
+        tuned = precision(judged, made.model, replace(seen, diameter=None))
+        row = replace(row, base=base.card.name, tuned=tuned, said=said)
+    return row
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the table."""
+    parser = options(__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument(
+        "--only", nargs="*", default=[""], help="kinds whose title or folder has one of these words"
+    )
+    parser.add_argument("--columns", nargs="*", default=["before", "fit", "tuned"])
+    parser.add_argument("--models", nargs="*", help="candidates; the bundled ones by default")
+    parser.add_argument("--images", type=int, default=1, help="annotated images that are given")
+    parser.add_argument("--cells", type=int, help="of each, only a box of this many cells")
+    parser.add_argument(
+        "--judged", type=int, default=8, help="at most this many images are judged, spread over val"
+    )
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--held-out", type=float, default=FineTuneParams().held_out)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipe", type=json.loads, default={}, help="fields of the recipe as JSON")
+    parser.add_argument("-o", "--output", type=Path, help="folder for the models")
+    args = parser.parse_args(arguments)
+    if args.quick:
+        args.only, args.steps, args.judged, args.columns = ["cornea"], 3, 1, ["tuned"]
+    if not args.data.is_dir():
+        print(f"skipped: there are no annotated images in {args.data} (--data)")
+        return
+    names = args.models or [each.name for each in list_models() if each.bundled]
+    models = [load_model(name) for name in names]
+    recipe = from_json(TrainingRecipe, {**to_json(RECIPES["fine-tune"]), **args.recipe})
+    minutes = args.minutes if args.minutes or args.steps else 10.0
+    print("| images | before | fit only | fine-tuned | from | | \n|---|---|---|---|---|---|")
+    rows = []
+    for kind in KINDS:
+        if not any(word in f"{kind.title} {kind.folder}" for word in args.only):
+            continue
+        shown = typical(read_images(args.data, kind, "train"), args.images)
+        if args.cells:
+            shown = [ten_cells(each, args.cells) for each in shown]
+        every = read_images(args.data, kind, "val")
+        judged = [every[place] for place in spread(len(every), args.judged)]
+        params = FineTuneParams(
+            minutes=minutes, steps=args.steps, held_out=args.held_out, seed=args.seed, channels=kind.channels
+        )
+        output = args.output / f"{kind.folder}.safetensors" if args.output else None
+        able = [each for each in models if len(each.card.inputs) >= len(kind.channels or ())]
+        row = measure(shown, judged, able, params, recipe=recipe, columns=args.columns, output=output)
+        rows.append(row)
+        cells = sum(np.unique(each.annotation.split(each.labels)[0]).size - 1 for each in shown)
+        print(f"{line(f'{kind.title} ({cells} cells given, {len(judged)} images judged)', row)}", flush=True)
+    mean = [float(np.mean([getattr(row, name) for row in rows])) for name in ("before", "fitted", "tuned")]
+    print(line("mean", Row("", *mean)))
+
+
+def line(title: str, row: Row) -> str:
+    """Lay out a row."""
+    values = ["" if np.isnan(each) else f"{each:.3f}" for each in (row.before, row.fitted, row.tuned)]
+    return f"| {title} | {' | '.join(values)} | {row.base} | {row.said} |"
+
+
+if __name__ == "__main__":
+    main()
