@@ -29,9 +29,8 @@ from qtpy.QtTest import QTest
 from timing import options
 
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.widgets.click.dock import ClickDock
-from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.regions import camera_of
+from napari_utile.widgets.workbench.commands import open_page
 
 
 def megabytes() -> float:
@@ -66,8 +65,7 @@ class Window:
         before = time.perf_counter()
         self.viewer.add_image(data, multiscale=multiscale, contrast_limits=(0, 255), name="large")
         self.opened = self.drawn_after(time.perf_counter()) - before
-        self.dock = ClickDock(self.viewer)
-        self.viewer.window.add_dock_widget(self.dock, name="Click")
+        self.dock = open_page(self.viewer, "click").page("click")
         self.idle(0.5)
 
     @property
@@ -113,9 +111,9 @@ class Window:
     def keep_busy(self, image) -> None:
         """Segment another image over and over meanwhile."""
         other = self.viewer.add_image(image, name="another", visible=False)
-        self.busy = SegmentDock(self.viewer)
-        self.viewer.window.add_dock_widget(self.busy, name="Segment", tabify=True)
-        self.busy.form.source.image.set_layer(other)
+        dock = open_page(self.viewer, "click")
+        dock.header.source.image.set_layer(other)
+        self.busy = dock.page("segment")
         self.busy.form.compute.set_value(SegmentParams(tile=512))
         self.dock.raise_()
         again = QTimer(self.busy)

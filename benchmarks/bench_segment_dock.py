@@ -17,8 +17,9 @@ from timing import options
 from vispy.gloo import gl
 
 from napari_utile.session.results import adjusted
-from napari_utile.widgets.segment.dock import SegmentDock
+from napari_utile.widgets.pages.segment.page import SegmentPage
 from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.workbench.commands import open_page
 
 sys.path.append(str(Path(__file__).parents[1] / "training"))
 from simulation.simulate import simulate
@@ -59,8 +60,7 @@ def main() -> None:
     image = simulate("clustered_nuclei", height=size, width=size, cells=cells, seed=0).image
     viewer = napari.Viewer()
     viewer.window.resize(*WINDOW)
-    dock = SegmentDock(viewer)
-    viewer.window.add_dock_widget(dock)
+    dock = open_page(viewer, "segment").page("segment")
     layer = viewer.add_image(image, name="cells")
     wait_until(lambda: "take" in dock.form.estimate.text())
 
@@ -98,7 +98,7 @@ def main() -> None:
     viewer.close()
 
 
-def in_worker(dock: SegmentDock, result, name: str, values: list) -> list[float]:
+def in_worker(dock: SegmentPage, result, name: str, values: list) -> list[float]:
     """Return the seconds that mask, labels and table take by themselves, one for each move."""
     spent = []
     for value in values:

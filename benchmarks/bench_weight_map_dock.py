@@ -18,7 +18,7 @@ from bench_weight_map import touching_discs
 from qtpy.QtWidgets import QApplication
 from timing import options
 
-from napari_utile.widgets.weight_map.dock import WeightMapDock
+from napari_utile.widgets.workbench.commands import open_page
 
 
 def wait(seconds: float) -> None:
@@ -57,8 +57,7 @@ def main() -> None:
     layer.brush_size = 20
     wait(1)
     alone = strokes(layer, 0, count)
-    dock = WeightMapDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Weight map")
+    dock = open_page(viewer, "weights").page("weights")
     while dock.follower.live is None:
         wait(0.1)
     wait(3)

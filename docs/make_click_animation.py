@@ -15,7 +15,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
-from napari_utile.widgets.click.dock import ClickDock
+from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.workbench.commands import open_page
 
 PATH = Path(__file__).parent / "images" / "click.gif"
 SAMPLES = Path(__file__).parents[1] / "sample_data"
@@ -31,8 +32,7 @@ class Film:
         self.viewer = napari.Viewer()
         self.viewer.window.resize(*WINDOW)
         self.image = self.viewer.add_image(tifffile.imread(SAMPLES / "nuclei_clustered.tif"), name="nuclei")
-        self.dock = ClickDock(self.viewer)
-        self.viewer.window.add_dock_widget(self.dock, name="Click")
+        self.dock = open_page(self.viewer, "click").page("click")
         self.canvas = self.viewer.window._qt_viewer.canvas
         self.frames: list[Image.Image] = []
         self.times: list[int] = []
@@ -128,7 +128,7 @@ def main() -> None:
     cells = [(round(float(y)), round(float(x))) for y, x in centres[order[:7]]]
     for cell in cells[:5]:
         film.click(cell)
-    target = film.dock.form.target.layer
+    target = session_of(film.viewer).cells
     labelled = [cell for cell in cells[:5] if target.data[cell]]
     first = labelled[0]
     ys, xs = np.nonzero(target.data == target.data[first])

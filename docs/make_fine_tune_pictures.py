@@ -27,6 +27,7 @@ from skimage.segmentation import find_boundaries
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.workbench.commands import open_page
 
 PAINTED, NEXT = "usiigaci_set16_crop", "usiigaci_set38_crop"
 CELLS = 12
@@ -68,12 +69,12 @@ def learn(viewer: napari.Viewer, data: Path, minutes: float) -> str:
     """Paint, press Fine-tune, take the picture half-way, keep; return the model's name."""
     image, truth = read(data, PAINTED)
     viewer.add_image(image, name="phase contrast", contrast_limits=np.percentile(image, (0.5, 99.8)))
-    _, dock = viewer.window.add_plugin_dock_widget("napari-utile", "Fine-tune")
+    dock = open_page(viewer, "train").page("train")
     form = dock.form
     settle(2)
     form.pairs.paint.click()
     box = box_of_a_dozen(truth)
-    labels = form.pairs.rows[0].labels.layer
+    labels = session_of(viewer).cells
     labels.data = np.where(np.isin(truth, np.unique(truth[box])), truth, 0)
     labels.mode, labels.opacity = "pan_zoom", 0.4
     viewer.add_shapes(
@@ -109,14 +110,12 @@ def learn(viewer: napari.Viewer, data: Path, minutes: float) -> str:
 def segment_next(viewer: napari.Viewer, image: np.ndarray, models: list[str]) -> list[np.ndarray]:
     """Press Segment on the next image with each model; return the labels."""
     layer = viewer.add_image(image, name="next image")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-utile", "Segment")
+    dock = open_page(viewer, "segment").page("segment")
     settle(2)
     found = []
     for model in models:
         session_of(viewer).model = model
-        settle(
-            5, until=lambda model=model: dock.form.model.combo.currentData() == model
-        )  # its sliders follow
+        settle(5, until=lambda model=model: session_of(viewer).model == model)  # its sliders follow
         dock.form.run_bar.run_button.click()
         settle(0.5, until=lambda: not dock.running)
         found.append(np.array(viewer.layers[f"{layer.name} instances"].data))

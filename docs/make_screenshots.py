@@ -14,6 +14,8 @@ import napari
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_utile.widgets.workbench.commands import open_page
+
 IMAGES = Path(__file__).parent / "images"
 WINDOW = (1400, 860)
 
@@ -31,7 +33,7 @@ def settle(seconds: float = 0.5, until: Callable[[], bool] = lambda: True, limit
 def segment(viewer: napari.Viewer) -> None:
     """Show nuclei segmented by one press."""
     viewer.open_sample("napari-utile", "nuclei")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-utile", "Segment")
+    dock = open_page(viewer, "segment").page("segment")
     settle(2)
     dock.form.run_bar.run_button.click()
     settle(until=lambda: not dock.running)

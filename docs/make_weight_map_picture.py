@@ -13,6 +13,8 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_utile.widgets.workbench.commands import open_page
+
 BRUSH = 9
 
 
@@ -99,7 +101,7 @@ def weight_map_scene(viewer: napari.Viewer) -> None:
     truth = next(np.squeeze(np.asarray(data)) for data, _, kind in rest if kind == "labels")
     one, other, gap = neighbours(truth)
     labels = viewer.add_labels(np.zeros(truth.shape, np.int32), name="my cells", opacity=0.45)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-utile", "Weight map")
+    dock = open_page(viewer, "weights").page("weights")
     settle(1, until=lambda: dock.follower.live is not None)
     camera = getattr(viewer, "scene", viewer).camera
     both = np.argwhere((truth == one) | (truth == other))

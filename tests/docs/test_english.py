@@ -74,7 +74,7 @@ def test_what_users_read_is_english(wooden: str, better: str) -> None:
 
 
 def test_the_words_of_an_annotation_are_those_of_the_docs() -> None:
-    from napari_utile.widgets.fine_tune import form
+    from napari_utile.widgets.pages.train import form
 
     texts = {text for _, text in texts_of(Path(form.__file__))}
     assert "Fully annotated" in texts

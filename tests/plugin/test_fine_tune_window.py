@@ -5,8 +5,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_utile.widgets.fine_tune.dock import FineTuneDock
-from napari_utile.widgets.segment.dock import SegmentDock
+from pages import page_of
 from simulation.simulate import simulate
 
 pytestmark = pytest.mark.real_window
@@ -31,8 +30,8 @@ def paint_stroke(viewer, start, end):
 def test_painted_cells_teach_a_model_that_the_segment_dock_then_uses(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     viewer.window._qt_window.resize(1500, 950)
-    dock = FineTuneDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Fine-tune")
+    dock = page_of(viewer, "train")
+    viewer.window.add_dock_widget(dock.dock, name="U-Tile")
     viewer.add_image(simulate("nuclei", height=96, width=96, cells=6, seed=2).image, name="cells")
     QTest.qWait(100)
     click(dock.form.pairs.paint)
@@ -53,9 +52,8 @@ def test_painted_cells_teach_a_model_that_the_segment_dock_then_uses(make_napari
     dock.keep()
     qtbot.waitUntil(lambda: "Kept as window-model" in dock.form.status.text(), timeout=WAIT)
 
-    segment = SegmentDock(viewer)
-    viewer.window.add_dock_widget(segment, name="Segment")
-    qtbot.waitUntil(lambda: segment.form.model.combo.currentData() == "window-model", timeout=WAIT)
+    segment = dock.dock.open_page("segment")
+    qtbot.waitUntil(lambda: dock.dock.header.model.combo.currentData() == "window-model", timeout=WAIT)
     segment.run()
     qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
     assert (

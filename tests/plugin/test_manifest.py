@@ -6,6 +6,8 @@ import pytest
 from npe2 import PluginManager, PluginManifest
 from npe2.manifest.utils import import_python_name
 
+from napari_utile.widgets.workbench.dock import PAGES
+
 TOP = Path(__file__).parents[2]
 
 
@@ -39,12 +41,11 @@ def test_every_command_has_a_place_where_a_user_finds_it(manifest):
     assert {command.id for command in contributions.commands or ()} == offered
 
 
-def test_every_dock_of_the_package_is_in_the_manifest(manifest):
-    folders = {path.parent.name for path in (TOP / "src/napari_utile/widgets").glob("*/dock.py")}
-    named = {command.python_name or "" for command in manifest.contributions.commands or ()}
-    assert {f"napari_utile.widgets.{folder}.dock" for folder in folders} == {
-        name.partition(":")[0] for name in named if name.endswith("Dock")
-    }
+def test_every_page_has_a_command_and_the_dock_is_one(manifest):
+    folders = {path.parent.name for path in (TOP / "src/napari_utile/widgets/pages").glob("*/page.py")}
+    commands = {command.id.partition(".")[2] for command in manifest.contributions.commands or ()}
+    assert set(PAGES) == folders <= commands
+    assert len(manifest.contributions.widgets) == 1
 
 
 def test_the_samples_live_beside_the_package_and_at_the_top_level():

@@ -6,7 +6,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.widgets.segment.dock import SegmentDock
+from pages import page_of
 from simulation.simulate import simulate
 
 pytestmark = pytest.mark.real_window
@@ -23,8 +23,8 @@ def viewer(make_napari_viewer):
 
 @pytest.fixture
 def dock(viewer, qtbot):
-    dock = SegmentDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Segment")
+    dock = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(dock.dock, name="U-Tile")
     QTest.qWait(100)
     return dock
 

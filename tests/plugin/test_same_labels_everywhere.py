@@ -13,8 +13,8 @@ from qtpy.QtGui import QGuiApplication
 import napari_utile
 from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image
-from napari_utile.widgets.segment.dock import SegmentDock
-from napari_utile.widgets.viewer.result_layers import METADATA_KEY
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
+from pages import page_of
 from simulation.simulate import simulate
 
 
@@ -33,8 +33,8 @@ def viewer():
 
 
 def in_the_dock(viewer, qtbot, path, adjust=lambda dock: None):
-    dock = SegmentDock(viewer)
-    qtbot.addWidget(dock)
+    dock = page_of(viewer, "segment")
+    qtbot.addWidget(dock.dock)
     viewer.open(str(path), plugin="napari")
     qtbot.waitUntil(lambda: "take" in dock.form.estimate.text(), timeout=30_000)
     adjust(dock)

@@ -5,6 +5,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_utile.engine.weights.weight_map import weight_map
+from napari_utile.widgets.workbench.commands import open_page
 
 pytestmark = pytest.mark.real_window
 
@@ -53,7 +54,7 @@ def painting(make_napari_viewer, qtbot):
     viewer.window.resize(1000, 700)
     viewer.add_image(np.zeros((100, 120), np.float32), name="image", contrast_limits=(0, 1))
     labels = viewer.add_labels(np.zeros((100, 120), np.int32), name="cells")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-utile", "Weight map")
+    dock = open_page(viewer, "weights").page("weights")
     qtbot.waitUntil(lambda: dock.follower.live is not None, timeout=10000)
     viewer.reset_view()
     qtbot.wait(50)

@@ -28,31 +28,26 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
 application = QApplication([])
-from napari_utile.widgets.click.dock import ClickDock
-from napari_utile.widgets.evaluate.dock import EvaluateDock
-from napari_utile.widgets.fine_tune.dock import FineTuneDock
-from napari_utile.widgets.segment.dock import SegmentDock
-from napari_utile.widgets.weight_map.dock import WeightMapDock
+from napari_utile.widgets.workbench.dock import PAGES, Workbench
 
 viewer = ViewerModel()
 viewer.add_image(np.random.default_rng(0).random((64, 64)).astype("float32"), name="cells")
 for name in ("painted", "truth"):
     viewer.add_labels(np.pad(np.ones((20, 20), int), 22), name=name)
-for make in (SegmentDock, ClickDock, FineTuneDock, EvaluateDock, WeightMapDock):
-    dock = make(viewer)
-    dock.show()
+whole = Workbench(viewer)
+whole.show()
+for name in PAGES:
+    dock = whole.open_page(name)
     until = time.monotonic() + 1.0
     while time.monotonic() < until:
         application.processEvents()
         time.sleep(0.01)
-    combo = getattr(getattr(dock.form, "model", None), "combo", None)
-    if combo is not None:
-        names = [combo.itemData(row) for row in range(combo.count())]
-        assert "nuclei" in names, names
+    combo = whole.header.model.combo
+    assert "nuclei" in [combo.itemData(row) for row in range(combo.count())]
     application.clipboard().setText("")
     dock.copy_command()
-    assert application.clipboard().text().startswith("utile "), (make, dock.form.status.text())
-    dock.close()
+    assert application.clipboard().text().startswith("utile "), (name, dock.form.status.text())
+whole.close()
 assert not any(attempts), "the GUI thread asked for torch"
 assert attempts, "no job asked for it either: this test has lost its object"
 print("fine")

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
-from napari_utile.widgets.click.dock import ClickDock
+from pages import page_of
 from pictures import CELLS, bright_discs
 
 WAIT = 30_000
@@ -30,14 +30,14 @@ class Clicked:
         tifffile.imwrite(folder / "cells.tif", image, imagej=True, metadata={"axes": "TYX"[-image.ndim :]})
         self.viewer = ViewerModel()
         self.viewer.add_image(image, name="cells")
-        self.dock = ClickDock(self.viewer)
-        qtbot.addWidget(self.dock)
+        self.dock = page_of(self.viewer, "click")
+        qtbot.addWidget(self.dock.dock)
         qtbot.mouseClick(self.dock.form.toggle, Qt.MouseButton.LeftButton)
         self.finish()
 
     @property
     def labels(self):
-        return self.dock.form.target.layer.data
+        return self.dock.dock.header.cells.layer.data
 
     def finish(self):
         self.qtbot.waitUntil(lambda: self.dock.tool.queue.busy == 0, timeout=WAIT)

@@ -7,8 +7,8 @@ import zarr
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
-from napari_utile.widgets.click.dock import ClickDock
 from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
 from pictures import CELLS, bright_discs
 
 WAIT = 30_000
@@ -28,9 +28,9 @@ class Clicker:
         self.image = self.viewer.add_image(
             bright_discs() if image is None else image, name="cells of mine", **options
         )
-        self.dock = ClickDock(self.viewer)
+        self.dock = page_of(self.viewer, "click")
         if not closed_by_test:
-            qtbot.addWidget(self.dock)
+            qtbot.addWidget(self.dock.dock)
 
     @property
     def form(self):
@@ -38,7 +38,7 @@ class Clicker:
 
     @property
     def labels(self):
-        return self.form.target.layer
+        return self.dock.dock.header.cells.layer
 
     @property
     def status(self):
@@ -257,7 +257,7 @@ def test_an_existing_layer_is_taken_and_its_cells_are_never_overwritten(qtbot):
     mine = np.zeros((80, 110), np.uint16)
     mine[15:19, 15:30] = 40
     layer = clicker.viewer.add_labels(mine.copy(), name="mine")
-    clicker.form.target.set_layer(layer)
+    clicker.dock.dock.header.cells.set_layer(layer)
     clicker.on().click((22, 22))
     assert np.array_equal(layer.data == 40, mine == 40)
     assert ids(layer) == [0, 40, 41]
@@ -282,7 +282,7 @@ def test_an_existing_layer_is_taken_and_its_cells_are_never_overwritten(qtbot):
 def test_a_label_layer_on_another_grid_is_refused_in_one_sentence(qtbot, data, options, words):
     clicker = Clicker(qtbot)
     layer = clicker.viewer.add_labels(data, **options)
-    clicker.form.target.set_layer(layer)
+    clicker.dock.dock.header.cells.set_layer(layer)
     clicker.form.toggle.click()
     assert words in clicker.status
     assert not clicker.dock.on
@@ -302,7 +302,7 @@ def test_a_label_layer_on_a_part_of_the_image_gets_what_lies_on_it(qtbot, space)
     corner = np.array([15, 20])
     translate = np.asarray(clicker.image.data_to_world(corner))
     layer = clicker.viewer.add_labels(np.zeros((65, 55), int), **{**space, "translate": translate})
-    clicker.form.target.set_layer(layer)
+    clicker.dock.dock.header.cells.set_layer(layer)
     clicker.on()
     for each in (whole, clicker):
         each.click(CELLS[0]).click(CELLS[3]).click((47, 70), "shift").click((20, 24), "background")
@@ -343,7 +343,7 @@ def test_a_label_layer_on_a_part_of_the_image_gets_what_lies_on_it(qtbot, space)
 def test_a_label_layer_on_some_planes_of_a_film_gets_their_cells(qtbot):
     clicker = Clicker(qtbot, np.stack([bright_discs()] * 4))
     layer = clicker.viewer.add_labels(np.zeros((2, 80, 110), int), translate=(1, 0, 0))
-    clicker.form.target.set_layer(layer)
+    clicker.dock.dock.header.cells.set_layer(layer)
     clicker.viewer.dims.set_current_step(0, 2)
     clicker.on().click(CELLS[0])
     assert [plane.max() for plane in layer.data] == [0, 1]
@@ -368,7 +368,7 @@ def test_a_full_label_layer_says_so(qtbot):
     clicker = Clicker(qtbot)
     mine = np.zeros((80, 110), np.uint8)
     mine[0, 0] = 255
-    clicker.form.target.set_layer(clicker.viewer.add_labels(mine.copy()))
+    clicker.dock.dock.header.cells.set_layer(clicker.viewer.add_labels(mine.copy()))
     clicker.on().click(CELLS[0])
     assert "no free label" in clicker.status
     assert np.array_equal(clicker.labels.data, mine)
@@ -442,15 +442,13 @@ def test_changed_pixels_are_looked_at_again(clicker):
 @pytest.mark.parametrize("same_image", [True, False])
 def test_clicks_are_answered_while_a_segmentation_runs(qtbot, monkeypatch, same_image):
     from napari_utile.engine.inference import predict
-    from napari_utile.widgets.segment.dock import SegmentDock
 
     clicker = Clicker(qtbot).on()
-    segment = SegmentDock(clicker.viewer)
-    qtbot.addWidget(segment)
+    segment = page_of(clicker.viewer, "segment")
+    qtbot.addWidget(segment.dock)
     if not same_image:
         other = clicker.viewer.add_image(bright_discs(centres=((40, 50),)), name="another")
-        segment.form.source.image.set_layer(other)
-    segmented = segment.form.source.layer
+        segment.dock.header.source.image.set_layer(other)
     ready = []
     clicker.dock.tool.model_ready.connect(ready.append)
     held, run = threading.Event(), predict.run_tile
@@ -466,6 +464,7 @@ def test_clicks_are_answered_while_a_segmentation_runs(qtbot, monkeypatch, same_
     monkeypatch.setattr(predict, "run_tile", hold)
     segment.run()
     qtbot.waitUntil(lambda: bool(first), timeout=WAIT)
+    segment.dock.header.source.image.set_layer(clicker.image)
     for number, cell in enumerate(CELLS[:3], start=1):
         clicker.dock.mouse.moved.emit(cell)
         clicker.click(cell)
@@ -477,7 +476,7 @@ def test_clicks_are_answered_while_a_segmentation_runs(qtbot, monkeypatch, same_
     clicker.click(CELLS[2])
     assert not ready, "the field is the same: nothing is loaded again"
     assert ids(clicker.labels) == [0, 1, 2, 4]
-    instances = clicker.viewer.layers[f"{segmented.name} instances"].data
+    instances = clicker.viewer.layers[f"{'cells of mine' if same_image else 'another'} instances"].data
     assert instances.max() == (5 if same_image else 1)
     if same_image:
         assert np.array_equal(clicker.labels.data == 1, instances == instances[CELLS[0]])
@@ -499,18 +498,17 @@ def test_lazy_pixels_changed_in_place_are_looked_at_again_after_a_refresh(qtbot,
 
 
 def test_after_new_pixels_the_last_segmentation_is_of_no_use(qtbot):
-    from napari_utile.widgets.segment.dock import SegmentDock
 
     stored = zarr.create_array(zarr.storage.MemoryStore(), shape=(80, 110), chunks=(32, 32), dtype=np.uint8)
     stored[:] = bright_discs()
     clicker = Clicker(qtbot, stored, contrast_limits=(0, 255))
-    segment = SegmentDock(clicker.viewer)
-    qtbot.addWidget(segment)
+    segment = page_of(clicker.viewer, "segment")
+    qtbot.addWidget(segment.dock)
     segment.run()
     qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
     stored[:] = bright_discs(centres=((22, 40),))
     clicker.image.refresh()
-    clicker.form.target.set_layer(None)
+    clicker.dock.dock.header.cells.set_layer(None)
     clicker.on().click((22, 40))
     assert clicker.labels.data[22, 40] == 1, clicker.status
 
@@ -518,20 +516,19 @@ def test_after_new_pixels_the_last_segmentation_is_of_no_use(qtbot):
 @pytest.mark.parametrize("kind", ["plain", "rescaled", "dask", "multiscale"])
 def test_what_the_segment_dock_computed_is_not_computed_again(qtbot, monkeypatch, kind):
     from napari_utile.engine.inference import predict
-    from napari_utile.widgets.segment.dock import SegmentDock
 
     lazy = da.from_array(bright_discs(), chunks=32)
     images = {"dask": lazy, "multiscale": [lazy, lazy[::2, ::2]]}
     clicker = Clicker(qtbot, images.get(kind), multiscale=kind == "multiscale")
-    segment = SegmentDock(clicker.viewer)
-    qtbot.addWidget(segment)
+    segment = page_of(clicker.viewer, "segment")
+    qtbot.addWidget(segment.dock)
     if kind == "rescaled":
         for diameter in (segment.form.diameter, clicker.form.compute["diameter"]):
             diameter.value = 15.0
     segment.run()
     qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
     monkeypatch.setattr(predict, "run_tile", lambda *_: pytest.fail("computed again"))
-    clicker.form.target.set_layer(None)
+    clicker.dock.dock.header.cells.set_layer(None)
     clicker.on().click(CELLS[0])
     instances = clicker.viewer.layers["cells of mine instances"].data
     assert np.array_equal(clicker.labels.data == 1, instances == instances[CELLS[0]])
@@ -605,7 +602,7 @@ def test_a_deleted_dock_gives_mouse_and_key_back_and_leaves_the_cells(qtbot):
     viewer, labels = clicker.viewer, clicker.labels
     assert "U" in map(str, viewer.keymap)
     own = clicker.dock.mouse._drag
-    clicker.dock.deleteLater()
+    clicker.dock.dock.deleteLater()
     clicker.qtbot.wait(50)
     assert own not in viewer.mouse_drag_callbacks
     assert "U" not in map(str, viewer.keymap)

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from napari_utile.widgets.click.queue import ClickQueue
+from napari_utile.widgets.pages.click.queue import ClickQueue
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.widgets.click.dock import ClickDock
 from napari_utile.widgets.viewer.regions import camera_of
+from pages import page_of
 
 pytestmark = pytest.mark.real_window
 
@@ -32,8 +32,8 @@ class Window:
         away = np.min([np.hypot(y - cy, (x - cx) * 0.7) for cy, cx in self.centres], axis=0)
         bright = (200 * np.clip((12 - away) / 3, 0, 1)).astype(np.uint8)
         self.image = viewer.add_image(bright, name="nuclei", scale=(0.5, 0.5))
-        self.dock = ClickDock(viewer)
-        viewer.window.add_dock_widget(self.dock, name="Click")
+        self.dock = page_of(viewer, "click")
+        viewer.window.add_dock_widget(self.dock.dock, name="U-Tile")
         QTest.qWait(150)
         viewer.reset_view()
         QTest.mouseClick(self.dock.form.toggle, LEFT)
@@ -41,7 +41,7 @@ class Window:
 
     @property
     def labels(self):
-        return self.dock.form.target.layer
+        return self.dock.dock.header.cells.layer
 
     @property
     def canvas(self):

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel
 
-from napari_utile.widgets.click.dock import ClickDock
-from napari_utile.widgets.evaluate.dock import EvaluateDock
-from napari_utile.widgets.fine_tune.dock import FineTuneDock
-from napari_utile.widgets.segment.dock import SegmentDock
-from napari_utile.widgets.weight_map.dock import WeightMapDock
+from napari_utile.widgets.workbench.dock import PAGES
+from pages import page_of
 
 pytestmark = pytest.mark.real_window
 
@@ -38,7 +36,7 @@ class Window:
         QTest.qWait(100)
 
     def add(self, dock, name, **options):
-        self.frame = self.viewer.window.add_dock_widget(dock, name=name, **options)
+        self.frame = self.viewer.window.add_dock_widget(dock.dock, name=name, **options)
         QTest.qWait(100)
         return dock
 
@@ -71,7 +69,7 @@ def mine(_):
 def test_the_x_of_click_gives_mouse_keys_and_outline_back_at_once(window):
     window.viewer.bind_key(",", mine)
     before = window.left_behind()
-    dock = window.add(ClickDock(window.viewer), "Click")
+    dock = window.add(page_of(window.viewer, "click"), "Click")
     QTest.mouseClick(dock.form.toggle, Qt.MouseButton.LeftButton)
     window.qtbot.waitUntil(lambda: dock.tool.queue.busy == 0, timeout=WAIT)
     dock.mouse.clicked.emit((30, 30), "click")
@@ -81,13 +79,13 @@ def test_the_x_of_click_gives_mouse_keys_and_outline_back_at_once(window):
     callbacks, keys, layers = window.left_behind()
     assert (callbacks, keys) == before[:2]
     assert "U-Tile outline" not in layers
-    assert "image cells" in layers
+    assert np.unique(window.viewer.layers["cells"].data).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_x_of_evaluate_gives_the_keys_back_at_once(window):
     window.viewer.bind_key(".", mine)
     before = window.left_behind()
-    window.add(EvaluateDock(window.viewer), "Evaluate")
+    window.add(page_of(window.viewer, "evaluate"), "Evaluate")
     assert dict(window.viewer.keymap) != before[1]
     window.close()
     assert window.left_behind() == before
@@ -96,7 +94,7 @@ def test_the_x_of_evaluate_gives_the_keys_back_at_once(window):
 
 def test_the_x_of_weight_map_takes_overlay_and_lines_away_at_once(window):
     before = window.left_behind()
-    dock = window.add(WeightMapDock(window.viewer), "Weight map")
+    dock = window.add(page_of(window.viewer, "weights"), "Weight map")
     window.qtbot.waitUntil(lambda: len(window.viewer.layers) > 2, timeout=WAIT)
     dock.hover.point_at((30, 30))
     QTest.qWait(100)
@@ -119,8 +117,8 @@ def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
             if shown.wait(1):
                 go_on.wait(10)
 
-    monkeypatch.setattr("napari_utile.widgets.segment.dock.segment_job", halting)
-    dock = window.add(SegmentDock(window.viewer), "Segment")
+    monkeypatch.setattr("napari_utile.widgets.pages.segment.page.segment_job", halting)
+    dock = window.add(page_of(window.viewer, "segment"), "Segment")
     QTest.mouseClick(dock.form.run_bar.run_button, Qt.MouseButton.LeftButton)
     window.qtbot.waitUntil(lambda: len(window.viewer.layers) > 2, timeout=WAIT)
     window.close()
@@ -131,9 +129,9 @@ def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
     assert window.left_behind() == before
 
 
-@pytest.mark.parametrize("kind", [ClickDock, EvaluateDock, WeightMapDock, SegmentDock, FineTuneDock])
-def test_a_closed_dock_is_deleted_although_its_python_object_is_held(window, kind):
-    dock, gone = window.add(kind(window.viewer), "dock"), []
+@pytest.mark.parametrize("name", PAGES)
+def test_a_closed_dock_is_deleted_although_its_python_object_is_held(window, name):
+    dock, gone = window.add(page_of(window.viewer, name), "dock"), []
     dock.destroyed.connect(lambda: gone.append(True))
     window.close()
     window.settle()
@@ -142,9 +140,9 @@ def test_a_closed_dock_is_deleted_although_its_python_object_is_held(window, kin
 
 def test_a_hidden_dock_rests_and_a_shown_one_works_again(window):
     window.viewer.bind_key(".", mine)
-    dock = window.add(EvaluateDock(window.viewer), "Evaluate")
+    dock = window.add(page_of(window.viewer, "evaluate"), "Evaluate")
     borrowed = dict(window.viewer.keymap)
-    other = window.viewer.window.add_dock_widget(ClickDock(window.viewer), name="Click")
+    other = window.viewer.window.add_dock_widget(QLabel("another"), name="another")
     QTest.qWait(100)
     window.viewer.window._qt_window.tabifyDockWidget(window.frame, other)
     window.qtbot.waitUntil(lambda: list(window.viewer.keymap.values()) == [mine])

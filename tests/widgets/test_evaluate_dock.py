@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QApplication
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.session.evaluation import FoundError
-from napari_utile.widgets.evaluate.dock import EvaluateDock
+from napari_utile.widgets.pages.evaluate.page import EvaluatePage
 from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
 
 TRUTH = np.zeros((60, 80), np.int32)
 TRUTH[5:15, 5:15] = 1
@@ -46,20 +47,20 @@ def viewer() -> ViewerModel:
 
 
 @pytest.fixture
-def dock(viewer: ViewerModel, qtbot: Any) -> Iterator[EvaluateDock]:
-    widget = EvaluateDock(viewer)
-    qtbot.addWidget(widget)
+def dock(viewer: ViewerModel, qtbot: Any) -> Iterator[EvaluatePage]:
+    widget = page_of(viewer, "evaluate")
+    qtbot.addWidget(widget.dock)
     yield widget
     session_of(viewer).close()
 
 
-def evaluated(dock: EvaluateDock) -> EvaluateDock:
+def evaluated(dock: EvaluatePage) -> EvaluatePage:
     dock.form.run_bar.run_button.click()
     until(lambda: not dock.running and dock.result is not None)
     return dock
 
 
-def cell(dock: EvaluateDock, score: str, column: int = 1) -> str:
+def cell(dock: EvaluatePage, score: str, column: int = 1) -> str:
     table = dock.form.scores
     for row in range(table.rowCount()):
         if table.item(row, 0).text() == score:
@@ -67,12 +68,12 @@ def cell(dock: EvaluateDock, score: str, column: int = 1) -> str:
     raise AssertionError(f"no row {score}")
 
 
-def test_it_guesses_which_layer_is_the_reference(dock: EvaluateDock) -> None:
+def test_it_guesses_which_layer_is_the_reference(dock: EvaluatePage) -> None:
     assert dock.form.truth.layer.name == "truth"
-    assert dock.form.prediction.layer.name == "predicted"
+    assert dock.dock.header.cells.layer.name == "predicted"
 
 
-def test_numbers_errors_and_the_error_layer_appear(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_numbers_errors_and_the_error_layer_appear(dock: EvaluatePage, viewer: ViewerModel) -> None:
     evaluated(dock)
     assert cell(dock, "AP at IoU 0.5") == f"{1 / 6:.3f}"
     assert cell(dock, "Reference cells") == "4"
@@ -84,7 +85,7 @@ def test_numbers_errors_and_the_error_layer_appear(dock: EvaluateDock, viewer: V
     assert "3 errors" in dock.form.status.text()
 
 
-def test_every_score_explains_itself_on_hover(dock: EvaluateDock) -> None:
+def test_every_score_explains_itself_on_hover(dock: EvaluatePage) -> None:
     evaluated(dock)
     table = dock.form.scores
     tips = [table.item(row, 0).toolTip() for row in range(table.rowCount()) if table.item(row, 1) is not None]
@@ -93,7 +94,7 @@ def test_every_score_explains_itself_on_hover(dock: EvaluateDock) -> None:
     assert "TP / (TP + FP + FN)" in tips[1]
 
 
-def test_stepping_goes_to_each_error_and_round(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_stepping_goes_to_each_error_and_round(dock: EvaluatePage, viewer: ViewerModel) -> None:
     evaluated(dock)
     went: list[FoundError] = []
     dock.form.errors.chosen.connect(went.append)
@@ -109,7 +110,7 @@ def test_stepping_goes_to_each_error_and_round(dock: EvaluateDock, viewer: Viewe
     assert dock.form.status.text() == "False: cell 9 of the prediction."
 
 
-def test_keys_step_through_the_errors(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_keys_step_through_the_errors(dock: EvaluatePage, viewer: ViewerModel) -> None:
     evaluated(dock)
     keys = {str(key): function for key, function in viewer.keymap.items()}
     keys["."](viewer)
@@ -120,7 +121,7 @@ def test_keys_step_through_the_errors(dock: EvaluateDock, viewer: ViewerModel) -
     assert dock.form.tabs.currentWidget() is dock.form.errors
 
 
-def test_numbers_follow_an_edit_and_its_undo(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_numbers_follow_an_edit_and_its_undo(dock: EvaluatePage, viewer: ViewerModel) -> None:
     evaluated(dock)
     layer = viewer.layers["predicted"]
     layer.data_setitem(np.nonzero(TRUTH == 4), 11)
@@ -131,7 +132,7 @@ def test_numbers_follow_an_edit_and_its_undo(dock: EvaluateDock, viewer: ViewerM
     assert viewer.layers["predicted errors"].data[35, 55] == 2
 
 
-def test_an_ignored_region_takes_errors_away(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_an_ignored_region_takes_errors_away(dock: EvaluatePage, viewer: ViewerModel) -> None:
     viewer.add_shapes([np.array([[28, 48], [28, 64], [44, 64], [44, 48]])], name="out of focus")
     dock.form.ignore.set_layer(viewer.layers["out of focus"])
     assert cell(evaluated(dock), "Missed") == "0"
@@ -142,9 +143,9 @@ def test_an_ignored_region_takes_errors_away(dock: EvaluateDock, viewer: ViewerM
     assert cell(dock, "False") == "0"
 
 
-def test_predictions_are_compared_with_an_interval(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_predictions_are_compared_with_an_interval(dock: EvaluatePage, viewer: ViewerModel) -> None:
     better = viewer.add_labels(TRUTH.copy(), name="better")
-    dock.form.prediction.set_layer(viewer.layers["predicted"])
+    dock.dock.header.cells.set_layer(viewer.layers["predicted"])
     dock.form.others.tick(better)
     evaluated(dock)
     assert [dock.form.scores.horizontalHeaderItem(column).text() for column in range(4)] == [
@@ -165,8 +166,8 @@ def test_a_stack_is_scored_plane_by_plane_and_in_all(qtbot: Any) -> None:
     viewer = ViewerModel()
     viewer.add_labels(np.stack([TRUTH, TRUTH, TRUTH]), name="truth")
     viewer.add_labels(np.stack([TRUTH, PREDICTION, TRUTH]), name="predicted")
-    dock = EvaluateDock(viewer)
-    qtbot.addWidget(dock)
+    dock = page_of(viewer, "evaluate")
+    qtbot.addWidget(dock.dock)
     viewer.dims.set_current_step(0, 0)
     evaluated(dock)
     assert cell(dock, "AP at IoU 0.5") == "1.000"
@@ -184,23 +185,17 @@ def test_a_stack_is_scored_plane_by_plane_and_in_all(qtbot: Any) -> None:
     session_of(viewer).close()
 
 
-@pytest.mark.parametrize("case", ["one layer", "same layer", "size"])
+@pytest.mark.parametrize("case", ["one layer", "size"])
 def test_what_does_not_fit_is_said_in_one_sentence(case: str, qtbot: Any) -> None:
     viewer = ViewerModel()
-    one = viewer.add_labels(TRUTH.copy(), name="truth")
+    viewer.add_labels(TRUTH.copy(), name="truth")
     if case == "size":
         viewer.add_labels(np.zeros((5, 6), int), name="small")
-    if case == "same layer":
-        viewer.add_labels(TRUTH.copy(), name="other")
-    dock = EvaluateDock(viewer)
-    qtbot.addWidget(dock)
-    if case != "size":
-        dock.form.prediction.set_layer(one)
-        dock.form.truth.set_layer(one)
+    dock = page_of(viewer, "evaluate")
+    qtbot.addWidget(dock.dock)
     dock.run()
     said = {
-        "one layer": "Prediction and reference are the same layer; choose two different ones.",
-        "same layer": "Prediction and reference are the same layer; choose two different ones.",
+        "one layer": "Open the labels to evaluate and the reference labels first.",
         "size": "small is 5 x 6 pixels, but truth is 60 x 80.",
     }
     assert dock.form.status.text() == said[case]
@@ -209,13 +204,13 @@ def test_what_does_not_fit_is_said_in_one_sentence(case: str, qtbot: Any) -> Non
 
 
 def test_an_empty_viewer_says_what_to_open(qtbot: Any) -> None:
-    dock = EvaluateDock(ViewerModel())
-    qtbot.addWidget(dock)
+    dock = page_of(ViewerModel(), "evaluate")
+    qtbot.addWidget(dock.dock)
     dock.run()
     assert dock.form.status.text().startswith("Open the labels to evaluate")
 
 
-def test_the_sweep_offers_its_best_to_the_segment_dock(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_the_sweep_offers_its_best_to_the_segment_dock(dock: EvaluatePage, viewer: ViewerModel) -> None:
     probability = np.where(TRUTH > 0, 0.9, 0.05).astype(np.float32)
     probability[5:15, 15] = 0.6
     viewer.add_image(probability, name="probability")
@@ -229,7 +224,7 @@ def test_the_sweep_offers_its_best_to_the_segment_dock(dock: EvaluateDock, viewe
     assert "average precision of 1.000" in dock.form.sweep.best.text()
 
 
-def test_scores_are_saved_as_a_table_and_a_page(dock: EvaluateDock, tmp_path: Path) -> None:
+def test_scores_are_saved_as_a_table_and_a_page(dock: EvaluatePage, tmp_path: Path) -> None:
     evaluated(dock)
     dock.export_csv(str(tmp_path / "scores.csv"))
     with (tmp_path / "scores.csv").open(newline="") as file:
@@ -245,12 +240,12 @@ def test_scores_are_saved_as_a_table_and_a_page(dock: EvaluateDock, tmp_path: Pa
     assert dock.form.status.kind == "problem"
 
 
-def test_the_command_is_copied(dock: EvaluateDock) -> None:
+def test_the_command_is_copied(dock: EvaluatePage) -> None:
     dock.form.copy_command.click()
     assert QApplication.clipboard().text() == "utile evaluate PREDICTION.tif REFERENCE.tif"
 
 
-def test_removing_a_compared_layer_does_no_harm(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_removing_a_compared_layer_does_no_harm(dock: EvaluatePage, viewer: ViewerModel) -> None:
     evaluated(dock)
     viewer.layers.remove("truth")
     viewer.layers["predicted"].data_setitem((np.array([0]), np.array([0])), 5)
@@ -261,7 +256,7 @@ def test_removing_a_compared_layer_does_no_harm(dock: EvaluateDock, viewer: View
 
 
 def test_compared_labels_become_outlines_upon_the_error_layer_once(
-    dock: EvaluateDock, viewer: ViewerModel
+    dock: EvaluatePage, viewer: ViewerModel
 ) -> None:
     viewer.layers["truth"].contour = 3
     evaluated(dock)
@@ -272,11 +267,11 @@ def test_compared_labels_become_outlines_upon_the_error_layer_once(
     assert viewer.layers["predicted"].contour == 0, "the user wanted it filled"
 
 
-def test_numbers_have_room_beside_several_predictions(dock: EvaluateDock, viewer: ViewerModel) -> None:
+def test_numbers_have_room_beside_several_predictions(dock: EvaluatePage, viewer: ViewerModel) -> None:
     better = viewer.add_labels(TRUTH.copy(), name="a prediction with a long name")
     dock.form.others.tick(better)
     dock.resize(330, 800)
-    dock.show()
+    dock.dock.show()
     evaluated(dock)
     table = dock.form.scores
     for column in (1, 2, 3):
@@ -286,7 +281,7 @@ def test_numbers_have_room_beside_several_predictions(dock: EvaluateDock, viewer
 
 
 def test_the_error_that_took_the_place_of_a_fixed_one_comes_next(
-    dock: EvaluateDock, viewer: ViewerModel
+    dock: EvaluatePage, viewer: ViewerModel
 ) -> None:
     evaluated(dock)
     errors = dock.form.errors

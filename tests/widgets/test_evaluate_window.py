@@ -8,11 +8,11 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.metrics.cells import average_precision
-from napari_utile.widgets.click.dock import ClickDock
-from napari_utile.widgets.evaluate.dock import EvaluateDock
-from napari_utile.widgets.segment.dock import SegmentDock
+from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.regions import camera_of
 from napari_utile.widgets.viewer.result_layers import own_layer
+from napari_utile.widgets.viewer.source import read_source
+from pages import page_of
 
 pytestmark = pytest.mark.real_window
 
@@ -45,7 +45,7 @@ class Window:
         return self.viewer.window._qt_viewer.canvas
 
     def add(self, dock, name, **where):
-        self.viewer.window.add_dock_widget(dock, name=name, **where)
+        self.viewer.window.add_dock_widget(dock.dock, name=name, **where)
         QTest.qWait(150)
         return dock
 
@@ -78,19 +78,19 @@ def window(make_napari_viewer, qtbot, bright_nuclei):
 
 
 def test_the_best_threshold_goes_into_the_segment_dock_and_makes_its_layers_anew(window):
-    segment = window.add(SegmentDock(window.viewer), "Segment")
+    segment = window.add(page_of(window.viewer, "segment"), "Segment")
     window.press(segment.form.run_bar.run_button)
     window.until(lambda: not segment.running)
     segment.form.show_instances(InstanceParams(threshold=0.05, minimum_size=0))
     segment._adjust()
-    source = segment.form.source.read()
+    source = read_source(window.viewer, session_of(window.viewer))
     instances = own_layer(window.viewer, "instances", source.layer, source.place)
     probability = own_layer(window.viewer, "probability", source.layer, source.place)
     window.until(lambda: segment._current_result().segmentation.params.instances.threshold == 0.05)
     QTest.qWait(50)
     before = average_precision(instances.data, window.truth, 0.75)
 
-    evaluate = window.add(EvaluateDock(window.viewer), "Evaluate")
+    evaluate = window.add(page_of(window.viewer, "evaluate"), "Evaluate")
     assert evaluate.form.truth.layer.name == "truth"
     evaluate.form.tabs.setCurrentWidget(evaluate.form.sweep)
     assert evaluate.form.sweep.probability.layer is probability
@@ -122,9 +122,9 @@ def test_a_newcomer_compares_two_segmentations_walks_the_errors_fixes_two_and_ta
     second[120:130, 75:130] = 13  # two merged
     predicted = window.viewer.add_labels(first, name="U-Net")
     window.viewer.add_labels(second, name="FCN-8s", visible=False)
-    evaluate = window.add(EvaluateDock(window.viewer), "Evaluate")
+    evaluate = window.add(page_of(window.viewer, "evaluate"), "Evaluate")
     form = evaluate.form
-    form.prediction.set_layer(predicted)
+    evaluate.dock.header.cells.set_layer(predicted)
     form.compare.expand(animate=False)
     form.others.tick(window.viewer.layers["FCN-8s"])
     window.press(form.run_bar.run_button)
@@ -132,8 +132,7 @@ def test_a_newcomer_compares_two_segmentations_walks_the_errors_fixes_two_and_ta
     header = [form.scores.horizontalHeaderItem(column).text() for column in range(4)]
     assert header == ["", "U-Net", "FCN-8s", "change"]
 
-    click = window.add(ClickDock(window.viewer), "Click", area="left")
-    click.form.target.set_layer(predicted)
+    click = window.add(page_of(window.viewer, "click"), "Click", area="left")
     window.press(click.form.toggle)
     window.until(lambda: click.tool.queue.busy == 0)
 

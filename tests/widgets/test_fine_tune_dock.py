@@ -11,9 +11,9 @@ from napari_utile.engine.models.library import load_model
 from napari_utile.engine.windows import Window
 from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
-from napari_utile.widgets.fine_tune.dock import FineTuneDock
-from napari_utile.widgets.segment.preview_layer import PreviewLayer
+from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.viewer.layers import place_of, session_of
+from pages import page_of
 from simulation.simulate import simulate
 
 WAIT = 60_000
@@ -36,8 +36,8 @@ def viewer():
 
 @pytest.fixture
 def dock(viewer, qtbot):
-    dock = FineTuneDock(viewer)
-    qtbot.addWidget(dock)
+    dock = page_of(viewer, "train")
+    qtbot.addWidget(dock.dock)
     dock.form.params["minutes"].value = 0.02
     return dock
 
@@ -72,8 +72,8 @@ def interrupted(qtbot, viewer, dock, annotated):
 @pytest.fixture
 def dock_again(qtbot, interrupted):
     """The dock in a viewer that was opened after that."""
-    dock = FineTuneDock(ViewerModel())
-    qtbot.addWidget(dock)
+    dock = page_of(ViewerModel(), "train")
+    qtbot.addWidget(dock.dock)
     qtbot.waitUntil(lambda: len(dock.form.unfinished._found) == 1, timeout=WAIT)
     return dock
 
@@ -301,9 +301,8 @@ def test_several_images_are_trained_on_together(viewer, dock, annotated, cells):
     viewer.add_image(cells.image[::-1], name="second")
     viewer.add_labels(cells.labels[::-1].copy(), name="second painted")
     dock.form.pairs.add_row()
-    first, second = dock.form.pairs.rows
-    first.image.set_layer(annotated[0])
-    first.labels.set_layer(annotated[1])
+    dock.dock.header.cells.set_layer(annotated[1])
+    (second,) = dock.form.pairs.rows
     second.image.set_layer(viewer.layers["second"])
     second.labels.set_layer(viewer.layers["second painted"])
     assert [image.plane.name for image in dock.request().images] == ["cells", "second"]
@@ -313,7 +312,7 @@ def test_several_images_are_trained_on_together(viewer, dock, annotated, cells):
 
 def test_labels_of_another_size_are_named(viewer, dock, annotated):
     viewer.add_labels(np.ones((9, 9), int), name="small")
-    dock.form.pairs.rows[0].labels.set_layer(viewer.layers["small"])
+    dock.dock.header.cells.set_layer(viewer.layers["small"])
     dock.run()
     assert "128 x 128" in dock.form.status.text()
 

@@ -6,7 +6,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
-from napari_utile.widgets.segment.measure_layer import measure_active_labels
+from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
 
 
 def finish(qtbot: Any, job: Any) -> None:

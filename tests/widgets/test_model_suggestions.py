@@ -7,8 +7,8 @@ from qtpy.QtTest import QTest
 
 from napari_utile.engine.models import catalogue
 from napari_utile.engine.models.catalogue import user_model_folder
-from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
 
 WAIT = 60_000
 LEFT = Qt.MouseButton.LeftButton
@@ -33,8 +33,8 @@ def cells():
 def test_a_doubt_is_said_and_a_click_on_a_better_model_takes_it(make_napari_viewer, qtbot, cells):
     viewer = make_napari_viewer(show=True)
     viewer.window._qt_window.resize(1280, 800)
-    dock = SegmentDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Segment")
+    dock = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(dock.dock, name="Segment")
     viewer.add_image(cells, name="cells")
     asking = dock.form.suggestions
     qtbot.waitUntil(lambda: "does not look like what nuclei" in asking.advice.text(), timeout=WAIT)
@@ -58,11 +58,11 @@ def test_a_doubt_is_said_and_a_click_on_a_better_model_takes_it(make_napari_view
     place = asking.list.visualItemRect(asking.list.item(0)).center()
     QTest.mouseClick(asking.list.viewport(), LEFT, pos=place)
     assert session_of(viewer).model == "easy"
-    assert dock.form.model.combo.currentData() == "easy"
+    assert dock.dock.header.model.combo.currentData() == "easy"
     assert asking.list.currentRow() == 0
 
     viewer.add_image(cells.T[::-1] * 2, name="another")
-    dock.form.source.image.set_layer(viewer.layers["another"])
+    dock.dock.header.source.image.set_layer(viewer.layers["another"])
     qtbot.waitUntil(asking.list.isHidden, timeout=WAIT)
     assert asking.list.count() == 0
 
@@ -71,9 +71,9 @@ def test_a_doubt_is_said_and_a_click_on_a_better_model_takes_it(make_napari_view
 def dock(qtbot):
     from napari.components import ViewerModel
 
-    dock = SegmentDock(ViewerModel())
-    qtbot.addWidget(dock)
-    dock.show()
+    dock = page_of(ViewerModel(), "segment")
+    qtbot.addWidget(dock.dock)
+    dock.dock.show()
     return dock
 
 

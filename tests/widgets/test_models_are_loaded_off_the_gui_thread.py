@@ -7,8 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_utile.engine.models import library
-from napari_utile.widgets.click.dock import ClickDock
-from napari_utile.widgets.segment.dock import SegmentDock
+from pages import page_of
 
 WAIT = 30_000
 
@@ -28,21 +27,21 @@ def loaded_in(monkeypatch, bright_nuclei):
     go_on.set()
 
 
-@pytest.mark.parametrize("make", [SegmentDock, ClickDock])
-def test_a_dock_works_while_its_model_is_loaded(make, qtbot, loaded_in):
+@pytest.mark.parametrize("name", ["segment", "click"])
+def test_a_dock_works_while_its_model_is_loaded(name, qtbot, loaded_in):
     threads, go_on = loaded_in
     viewer = ViewerModel()
     viewer.add_image(np.random.default_rng(0).random((64, 64)).astype(np.float32), name="cells")
-    dock = make(viewer)
-    qtbot.addWidget(dock)
-    dock.show()
-    start = dock.run if make is SegmentDock else (lambda: dock.set_on(True))
+    dock = page_of(viewer, name)
+    qtbot.addWidget(dock.dock)
+    dock.dock.show()
+    start = dock.run if name == "segment" else (lambda: dock.set_on(True))
     start()
     qtbot.waitUntil(lambda: bool(threads), timeout=WAIT)
     dock.copy_command()
     assert "clipboard" in dock.form.status.text()
     go_on.set()
-    if make is SegmentDock:
+    if name == "segment":
         qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
         dock.copy_command()
     assert threading.main_thread() not in threads

@@ -14,9 +14,9 @@ from qtpy.QtGui import QGuiApplication
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
 from napari_utile.engine.inference import device_check
-from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.layers import session_of
-from napari_utile.widgets.viewer.result_layers import METADATA_KEY
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
+from pages import page_of
 from simulation.simulate import simulate
 
 WAIT = 30_000
@@ -46,9 +46,9 @@ def viewer():
 
 @pytest.fixture
 def dock(viewer, qtbot):
-    dock = SegmentDock(viewer)
-    qtbot.addWidget(dock)
-    dock.show()
+    dock = page_of(viewer, "segment")
+    qtbot.addWidget(dock.dock)
+    dock.dock.show()
     return dock
 
 
@@ -86,8 +86,8 @@ def drag(dock, name, value):
 
 
 def test_without_an_image_the_dock_says_what_to_do(dock):
-    assert "Open an image" in dock.form.empty.text()
-    assert not dock.form.empty.isHidden()
+    assert "Open an image" in dock.dock.header.empty.text()
+    assert not dock.dock.header.empty.isHidden()
     assert not dock.form.run_bar.run_button.isEnabled()
 
 
@@ -263,8 +263,8 @@ def test_the_preview_removed_by_the_user_does_not_disturb_the_run(viewer, dock, 
 
 def test_the_viewer_closed_while_running_leaves_nothing_behind(make_napari_viewer, qtbot, image):
     viewer = make_napari_viewer()
-    dock = SegmentDock(viewer)
-    viewer.window.add_dock_widget(dock)
+    dock = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(dock.dock)
     viewer.add_image(np.tile(image, (4, 4)))
     dock.form.compute["tile"].value = 16
     dock.run()
@@ -279,20 +279,18 @@ def test_the_viewer_closed_while_running_leaves_nothing_behind(make_napari_viewe
 def test_a_closed_dock_stops_its_job_and_can_be_opened_again(make_napari_viewer, qtbot, image):
     viewer = make_napari_viewer()
     viewer.add_image(np.tile(image, (4, 4)), name="cells")
-    dock = SegmentDock(viewer)
-    held = viewer.window.add_dock_widget(dock)
+    dock = page_of(viewer, "segment")
+    held = viewer.window.add_dock_widget(dock.dock)
     dock.form.compute["tile"].value = 16
     dock.run()
     job = dock._job
     viewer.window.remove_dock_widget(held)
-    dock.deleteLater()
     qtbot.waitUntil(lambda: job.cancelled, timeout=WAIT)
     assert job.wait(20)
-    viewer.add_image(image, name="another")
-    again = SegmentDock(viewer)
-    viewer.window.add_dock_widget(again)
+    again = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(again.dock)
     run(qtbot, again)
-    assert "another instances" in names(viewer)
+    assert "cells instances" in names(viewer)
 
 
 def test_the_current_plane_of_a_stack_is_segmented_and_planes_add_up(viewer, dock, qtbot, image):
@@ -425,7 +423,7 @@ def test_colours_are_segmented_by_brightness_or_by_one_of_them(viewer, dock, qtb
     brightness = labels_of(viewer).max()
     assert brightness > 0
     assert {"intensity_mean_red", "intensity_mean_green"} <= set(layer_of(viewer, "instances").features)
-    (_, box), *_ = dock.form.source._channel_boxes
+    (_, box), *_ = dock.dock.header.source._channel_boxes
     box.setCurrentIndex(box.findText("Green"))
     run(qtbot, dock)
     assert labels_of(viewer).max() == 0
@@ -434,8 +432,8 @@ def test_colours_are_segmented_by_brightness_or_by_one_of_them(viewer, dock, qtb
 def test_a_channel_of_a_stack_is_chosen_by_name(viewer, dock, qtbot, image):
     stack = np.stack([np.zeros_like(image), image])
     viewer.add_image(stack, axis_labels=("c", "y", "x"), name="two")
-    assert dock.form.source.channel_axis == 0
-    (_, box), *_ = dock.form.source._channel_boxes
+    assert session_of(viewer).image.channel_axis == 0
+    (_, box), *_ = dock.dock.header.source._channel_boxes
     box.setCurrentIndex(box.findText("Channel 1"))
     run(qtbot, dock)
     assert labels_of(viewer).shape == image.shape
@@ -632,5 +630,5 @@ def test_the_summary_is_that_of_the_image_and_plane_on_screen(viewer, dock, qtbo
     viewer.dims.set_current_step(0, 0)
     assert dock.form.summary.text() == found
     viewer.add_image(image, name="another")
-    dock.form.source.image.set_layer(viewer.layers["another"])
+    dock.dock.header.source.image.set_layer(viewer.layers["another"])
     assert "Press Segment" in dock.form.summary.text()

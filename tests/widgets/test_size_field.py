@@ -9,8 +9,8 @@ from scipy import ndimage
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.widgets.parts.size_field import SizeField
-from napari_utile.widgets.segment.dock import SegmentDock
 from napari_utile.widgets.viewer.layers import place_of, planes_of
+from pages import page_of
 
 WAIT = 60_000
 
@@ -55,8 +55,8 @@ def test_large_nuclei_are_measured_shown_used_and_recorded(qtbot) -> None:
     image = ((y % 100 - 50) ** 2 + (x % 100 - 50) ** 2 < 30**2) * 500.0
     image = ndimage.gaussian_filter(image, 2) + np.random.default_rng(0).normal(100, 8, image.shape)
     viewer = ViewerModel()
-    dock = SegmentDock(viewer)
-    qtbot.addWidget(dock)
+    dock = page_of(viewer, "segment")
+    qtbot.addWidget(dock.dock)
     viewer.add_image(image.astype(np.float32), name="large")
     qtbot.waitUntil(lambda: "px across, measured" in dock.form.estimate.text(), timeout=WAIT)
     assert dock.form.diameter.value == "auto"

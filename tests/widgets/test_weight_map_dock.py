@@ -8,7 +8,7 @@ from napari_utile.engine.files.images import read_image
 from napari_utile.engine.weights.loss_budget import loss_budget
 from napari_utile.engine.weights.weight_map import weight_map
 from napari_utile.widgets.viewer.regions import camera_of
-from napari_utile.widgets.weight_map.dock import WeightMapDock
+from pages import page_of
 
 
 def two_cells(shape=(80, 90)):
@@ -28,7 +28,7 @@ def make_dock(qtbot):
     docks = []
 
     def make(viewer, wait=True):
-        dock = WeightMapDock(viewer)
+        dock = page_of(viewer, "weights")
         docks.append(dock)
         if wait:
             qtbot.waitUntil(lambda: dock.follower.live is not None, timeout=10000)
@@ -37,7 +37,7 @@ def make_dock(qtbot):
     yield make
     for dock in docks:
         with qtbot.waitSignal(dock.destroyed):
-            dock.deleteLater()
+            dock.dock.deleteLater()
 
 
 def settle(qtbot, dock):
@@ -204,7 +204,7 @@ def test_lazy_and_pyramid_labels_are_shown(viewer, make_dock, qtbot):
 
 
 def test_of_large_labels_what_is_in_view_is_weighed(viewer, make_dock, qtbot, monkeypatch):
-    from napari_utile.widgets.weight_map import watched_labels
+    from napari_utile.widgets.pages.weights import watched_labels
 
     labels = np.zeros((900, 1000), np.int32)
     labels[500:580, 600:700] = two_cells()[:80, :1].max() or 0
@@ -229,7 +229,7 @@ def test_of_large_labels_what_is_in_view_is_weighed(viewer, make_dock, qtbot, mo
 
 
 def test_labels_too_large_for_the_view_say_to_zoom_in(viewer, make_dock, monkeypatch):
-    from napari_utile.widgets.weight_map import watched_labels
+    from napari_utile.widgets.pages.weights import watched_labels
 
     layer = viewer.add_labels(two_cells())
     monkeypatch.setattr(watched_labels, "_WHOLE_BELOW", 100)
@@ -387,13 +387,13 @@ def test_a_deleted_overlay_stays_away_until_asked_for(viewer, make_dock, qtbot):
 
 def test_closing_the_dock_leaves_only_the_users_layers(viewer, qtbot):
     viewer.add_labels(two_cells(), name="mine")
-    dock = WeightMapDock(viewer)
+    dock = page_of(viewer, "weights")
     qtbot.waitUntil(lambda: dock.follower.live is not None, timeout=10000)
     callbacks = len(viewer.mouse_move_callbacks)
     dock.hover.point_at((30, 42))
     qtbot.waitUntil(lambda: len(viewer.layers) == 3)
     with qtbot.waitSignal(dock.destroyed):
-        dock.deleteLater()
+        dock.dock.deleteLater()
     assert [layer.name for layer in viewer.layers] == ["mine"]
     assert len(viewer.mouse_move_callbacks) == callbacks - 1
     viewer.layers[0].paint((30, 41), 3)

@@ -1,4 +1,4 @@
-"""`utile click`: the cells of markers that were set in the Click dock, as a label image."""
+"""`utile click`: the cells of markers that were set in the Click page, as a label image."""
 
 import argparse
 import functools

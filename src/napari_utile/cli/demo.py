@@ -13,8 +13,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Describe the command `demo`."""
     parser = subparsers.add_parser(
         "demo",
-        help="open napari with the Segment dock and segment a sample",
-        description="Open napari on a sample image with the Segment dock and segment it. Without a display the same "
+        help="open napari with the Segment page and segment a sample",
+        description="Open napari on a sample image with the Segment page and segment it. Without a display the same "
         "dock runs in an off-screen viewer, and labels, measurements and a figure are written.",
     )
     parser.add_argument(

@@ -80,9 +80,7 @@ def annotation_warning(request: FineTuneRequest) -> str:
     if not found:
         return ""
     parts = [f"{count} {_KINDS[kind][count > 1]}" for kind, count in sorted(found.items())]
-    return (
-        f"Among the painted cells are {', '.join(parts)}; the Weight map dock's check shows and fixes them."
-    )
+    return f"Among the painted cells are {', '.join(parts)}; the Weights page's check shows and fixes them."
 
 
 def network_view_job(

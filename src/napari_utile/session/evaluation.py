@@ -1,4 +1,4 @@
-"""Evaluations that the Evaluate dock asks for, as frozen requests, and the generators that carry them out."""
+"""Evaluations that the Evaluate page asks for, as frozen requests, and the generators that carry them out."""
 
 import itertools
 from collections.abc import Generator, Sequence

@@ -1,4 +1,4 @@
-"""What the docks of one viewer share: the chosen model, the tiles already computed, the results."""
+"""What the pages of the dock share: image, model and cells chosen once, the tiles already computed, the results."""
 
 import sys
 import threading
@@ -6,7 +6,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
@@ -14,11 +14,12 @@ from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.session.cell_size import CellSizes
 
 if TYPE_CHECKING:
+    from napari_utile.engine.models.catalogue import ListedModel
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.segment_params import SegmentParams
     from napari_utile.session.results import SegmentResult
 
-__all__ = ["Session", "SessionEvents"]
+__all__ = ["ChosenImage", "Session", "SessionEvents"]
 
 # Results kept for the sliders, all planes together. Bytes.
 _RESULT_BYTES = 2**30
@@ -30,7 +31,7 @@ class SessionEvents(SignalGroup):
     """What is told besides the new values of a session's fields.
 
     `models_changed` when the user's library did, `result` with a new result, `instances_offered` with instance
-    parameters that another dock found to be good.
+    parameters that another page found to be good.
     """
 
     models_changed = Signal()
@@ -38,27 +39,62 @@ class SessionEvents(SignalGroup):
     instances_offered = Signal(object)
 
 
+@dataclass(frozen=True)
+class ChosenImage:
+    """The image that all pages work on.
+
+    Attributes
+    ----------
+    layer : layer, optional
+    channel_axis : int, optional
+        The axis of the layer that goes through its channels, if one does.
+    channels : tuple of int, optional
+        What the model reads of it; None leaves it to the model.
+    """
+
+    layer: Any = None
+    channel_axis: int | None = None
+    channels: tuple[int, ...] | None = None
+
+
 @dataclass(eq=False)
 class Session:
-    """State shared by the docks of one viewer; fields emit when they change.
+    """State of the dock of one viewer, which outlives the dock; fields emit when they change.
 
-    Docks read and set it on the GUI thread. A job gets what it needs in its request; of the session it uses
+    Pages read and set it on the GUI thread. A job gets what it needs in its request; of the session it uses
     `load_model`, `tile_cache` and `cell_sizes`, which any thread may.
 
     Attributes
     ----------
+    image : ChosenImage
     model : str
         Name of a bundled or user model, or the path of a model file.
+    cells : layer, optional
+        The labels that clicks go to, that train, are weighed and evaluated; None stands for a new layer.
+    models : tuple of ListedModel
+        All that there are.
+    devices : tuple of str
+        What this computer can compute on; empty until that is known.
+    clicking : bool
+        Whether clicks go to the cells: then they stay chosen whatever else is made.
+    page : str
+        Which page of the dock is shown.
     closed : bool
         True from when the viewer closes.
     tile_cache : TileCache
     cell_sizes : CellSizes
     events : SessionEvents
-        With a signal for each field, too: ``events.model``, ``events.closed``.
+        With a signal for each field, too: ``events.image``, ``events.model``, ``events.closed``.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(signal_group_class=SessionEvents)
+    image: ChosenImage = ChosenImage()
     model: str = "nuclei"
+    cells: Any = None
+    models: "tuple[ListedModel, ...]" = ()
+    devices: tuple[str, ...] = ()
+    clicking: bool = False
+    page: str = "segment"
     closed: bool = False
 
     def __post_init__(self) -> None:
@@ -69,6 +105,13 @@ class Session:
         self._results: dict[tuple[weakref.ref[object], Hashable], SegmentResult] = {}
         self._chosen: weakref.WeakKeyDictionary[object, dict[Hashable, SegmentParams]]
         self._chosen = weakref.WeakKeyDictionary()
+
+    def forget_layer(self, layer: object) -> None:
+        """Choose nothing in the place of a layer that was removed."""
+        if self.image.layer is layer:
+            self.image = ChosenImage()
+        if self.cells is layer:
+            self.cells = None
 
     def load_model(self, name: str) -> "Model":
         """Load a model by name or path, or return it if it was loaded before and its file has not changed.
@@ -130,10 +173,11 @@ class Session:
         self._results.pop((weakref.ref(source), plane), None)
 
     def close(self) -> None:
-        """Release everything; docks stop their jobs. Closing twice does nothing."""
+        """Release everything; the dock stops its jobs. Closing twice does nothing."""
         if self.closed:
             return
         self.closed = True
+        self.image, self.cells = ChosenImage(), None
         self._results.clear()
         self._loaded = OrderedDict()
         self.tile_cache.clear()

@@ -1,4 +1,4 @@
-"""The demo behind `utile demo`: an image, the Segment dock and Run, in a window or without a display."""
+"""The demo behind `utile demo`: an image, the Segment page and Run, in a window or without a display."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_utile.session.jobs import SegmentResult
-    from napari_utile.widgets.segment.dock import SegmentDock
+    from napari_utile.widgets.pages.segment.page import SegmentPage
 
 SAMPLE = "nuclei"
 
@@ -95,16 +95,17 @@ def without_display(image: Path | None, output: Path) -> None:
         viewer.close()
 
 
-def open_with_dock(viewer: "napari.Viewer", image: Path | None) -> "SegmentDock":
-    """Show an image, or the sample, and the Segment dock beside it, as napari's menus would."""
+def open_with_dock(viewer: "napari.Viewer", image: Path | None) -> "SegmentPage":
+    """Show an image, or the sample, and the Segment page beside it, as napari's menus would."""
     if image is None:
         viewer.open_sample("napari-utile", SAMPLE)
     else:
         open_image(viewer, image)
-    _, contents = viewer.window.add_plugin_dock_widget("napari-utile", "Segment")
-    dock = cast("SegmentDock", contents)
-    dock.form.source.image.set_layer(viewer.layers[0])  # of several channels the first
-    return dock
+    from napari_utile.widgets.workbench.commands import open_page
+
+    dock = open_page(viewer, "segment")
+    dock.header.source.image.set_layer(viewer.layers[0])  # of several channels the first
+    return cast("SegmentPage", dock.page("segment"))
 
 
 def open_image(viewer: "napari.Viewer", image: Path) -> None:

@@ -61,7 +61,7 @@ def click_command(
     *,
     selection: Selection | None = None,
 ) -> str:
-    """Return the command that makes the cells of saved markers as the Click dock does.
+    """Return the command that makes the cells of saved markers as the Click page does.
 
     Parameters
     ----------

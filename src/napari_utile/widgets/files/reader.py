@@ -62,7 +62,7 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
     """Describe labels, a mask or a probability that `utile segment` or this plugin wrote, with their recipe."""
     from napari_utile.engine.files.images import read_image
     from napari_utile.widgets.sample_images import image_layers
-    from napari_utile.widgets.viewer.result_layers import METADATA_KEY
+    from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
     place = Path(str(path))
     is_labels = name_and_ending(place)[1] == "_labels"

@@ -22,7 +22,7 @@ def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]
 
 def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write a Labels layer, and beside it the recipe of what this plugin made, first."""
-    from napari_utile.widgets.viewer.result_layers import METADATA_KEY
+    from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
     array = _full(data, attributes)
     kept = (attributes.get("metadata") or {}).get(METADATA_KEY)

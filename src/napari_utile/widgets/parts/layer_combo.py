@@ -31,6 +31,9 @@ class LayerCombo(QComboBox):
         Shown while there is no such layer.
     accept : callable, optional
         Says of a layer whether it is listed.
+    prefer : callable, optional
+        Says of a layer whether it is chosen unasked; the topmost one is where none is. With it a layer is chosen
+        rather than none, until the user chooses none.
 
     Attributes
     ----------
@@ -47,6 +50,7 @@ class LayerCombo(QComboBox):
         none_text: str = "",
         empty_text: str = "no image open",
         accept: Any = None,
+        prefer: Any = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -55,6 +59,8 @@ class LayerCombo(QComboBox):
         self._none_text = none_text
         self._empty_text = empty_text
         self._accept = accept
+        self._prefer = prefer
+        self._none_wanted = bool(none_text) and prefer is None
         self._layer: Any = None
         narrow(self)
         self._connections = Connections(self)
@@ -64,7 +70,7 @@ class LayerCombo(QComboBox):
         self._connections.connect(events.inserted, self._watch_name)
         for layer in self._viewer.layers:
             self._connections.connect(layer.events.name, self._list_layers)
-        self.activated.connect(lambda _: self._choose(self.currentData()))
+        self.activated.connect(lambda _: self._activated())
         self._list_layers()
 
     @property
@@ -76,9 +82,14 @@ class LayerCombo(QComboBox):
         """Choose a layer of the list."""
         index = self._index_of(layer)
         if index >= 0:
+            self._none_wanted = layer is None
             with QSignalBlocker(self):
                 self.setCurrentIndex(index)
             self._choose(layer)
+
+    def _activated(self) -> None:
+        self._none_wanted = self.currentData() is None
+        self._choose(self.currentData())
 
     def list_again(self) -> None:
         """Ask `accept` again for every layer."""
@@ -102,12 +113,19 @@ class LayerCombo(QComboBox):
                 self.addItem(layer.name, layer)
             if not listed and not self._none_text:
                 self.addItem(self._empty_text, None)
-            index = self._index_of(self._layer)
-            if self._layer is None or index < 0:
-                index = 0
-            self.setCurrentIndex(index)
+            index = -1 if self._layer is None else self._index_of(self._layer)
+            self.setCurrentIndex(self._first() if index < 0 else index)
         self.setEnabled(bool(listed))
         self._choose(self.currentData())
+
+    def _first(self) -> int:
+        """Return the entry that is chosen unasked."""
+        if self._none_wanted or self._prefer is None:
+            return 0
+        layers = [index for index in range(self.count()) if self.itemData(index) is not None]
+        return next(
+            (index for index in layers if self._prefer(self.itemData(index))), layers[0] if layers else 0
+        )
 
     def _index_of(self, layer: Any) -> int:
         return next((index for index in range(self.count()) if self.itemData(index) is layer), -1)

@@ -20,7 +20,7 @@ __all__ = ["ModelSuggestions"]
 
 _NONE_FITS = (
     "No model looks right for this image. Paint a few cells, then fit the settings to them (the command utile fit) or "
-    "train on them (Plugins ▸ U-Tile ▸ Fine-tune)."
+    "train on them (the page Train)."
 )
 _CLICK_ONE = "Best fit first. Click a model to use it."
 _MOST_ROWS = 5

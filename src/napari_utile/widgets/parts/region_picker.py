@@ -14,7 +14,7 @@ from napari_utile.widgets.viewer.regions import inside_shapes, region_in_view, r
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_utile.widgets.parts.source_picker import Source
+    from napari_utile.widgets.viewer.source import Source
 
 __all__ = ["RegionPicker"]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.widgets.viewer.layers import Place, plane_data
-from napari_utile.widgets.viewer.result_layers import is_own
+from napari_utile.widgets.viewer.own_pictures import is_own
 
 if TYPE_CHECKING:
     import napari.viewer

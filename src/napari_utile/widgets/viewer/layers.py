@@ -41,11 +41,12 @@ def plain_viewer(viewer: "napari.viewer.Viewer") -> "napari.viewer.Viewer":
 
 
 def session_of(viewer: "napari.viewer.Viewer") -> Session:
-    """Return the session that the docks of this viewer share; it closes with the viewer's window."""
+    """Return the session of this viewer; it closes with the viewer's window."""
     model = plain_viewer(viewer)
     session = _sessions.get(model)
     if session is None:
-        session = _sessions[model] = Session()
+        made = session = _sessions[model] = Session()
+        model.layers.events.removed.connect(lambda event: made.forget_layer(event.value))
         window = getattr(getattr(model, "window", None), "_qt_window", None)
         if window is not None:
             window.destroyed.connect(session.close)

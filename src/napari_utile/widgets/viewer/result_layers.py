@@ -16,14 +16,13 @@ from qtpy.QtCore import QTimer
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
 
 if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["METADATA_KEY", "empty_data", "is_own", "own_layer", "show_layers"]
-
-METADATA_KEY = "napari-utile"
+__all__ = ["empty_data", "own_layer", "show_layers", "source_of"]
 
 # Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
 _CHUNKED_ABOVE = 2 * 2**30
@@ -53,9 +52,10 @@ class _Shown:
 _shown: "weakref.WeakKeyDictionary[Any, _Shown]" = weakref.WeakKeyDictionary()
 
 
-def is_own(layer: "napari.layers.Layer") -> bool:
-    """Say whether the plugin made this layer (edited since or not)."""
-    return layer in _shown
+def source_of(layer: "napari.layers.Layer") -> "napari.layers.Layer | None":
+    """Return the layer that one of the plugin's own was made from; None for a user's."""
+    shown = _shown.get(layer)
+    return shown.source() if shown is not None and shown.source is not None else None
 
 
 def own_layer(
@@ -146,6 +146,7 @@ def _new_layer(
     # napari would take a last axis of 3 or 4 for colours.
     make = Labels if spec.kind == "labels" else functools.partial(Image, rgb=False)
     layer = make(data, name=spec.name, **{**space, **spec.options})
+    mark_own(layer, spec.role)
     viewer.add_layer(layer)
     shown = _Shown(layer.name, spec.role, weakref.ref(source) if source is not None else None)
     _shown[layer] = shown

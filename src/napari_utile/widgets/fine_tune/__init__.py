@@ -1,1 +1,0 @@
-"""The Fine-tune dock."""

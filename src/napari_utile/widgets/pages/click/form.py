@@ -1,0 +1,187 @@
+"""What the Click page looks like: its rows, buttons and words. It shows state; the page acts."""
+
+from typing import cast
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.widgets.parts.forms import Form
+from napari_utile.widgets.parts.number_box import NumberBox
+from napari_utile.widgets.parts.size_field import SizeField
+from napari_utile.widgets.parts.status_line import StatusLine
+
+__all__ = ["GESTURES", "ClickForm"]
+
+# Name, button text, how to do it with the mouse, help.
+GESTURES = (
+    ("take", "Take", "click", "Outline and label the cell under the mouse, or select it if it has a label."),
+    (
+        "split",
+        "Split",
+        "Shift+click",
+        "Split a cell: its first click stays in one part, this click in the other.",
+    ),
+    ("merge", "Merge", "drag across", "Drag from one cell into another; they become one."),
+    ("background", "Background", "right click", "Mark this part of a cell as background."),
+    ("remove", "Remove", "Ctrl+click", "Remove a cell's label."),
+)
+
+
+class ClickForm(QWidget):
+    """The widgets of the Click page.
+
+    Attributes
+    ----------
+    toggle : QPushButton
+        On: clicks on the canvas are for cells.
+    gesture_changed : Signal(str)
+        What a plain left click does from now on.
+    instances : Form
+        Of `InstanceParams`.
+    """
+
+    gesture_changed = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.toggle = QPushButton("Click cells")
+        self.toggle.setCheckable(True)
+        self.toggle.setMinimumHeight(34)
+        self.toggle.setObjectName("toggle")
+        self.toggle.setToolTip(
+            "While this is on, the cell under the mouse is outlined and a click labels it."
+        )
+        self.gestures = QButtonGroup(self)
+        self.smaller, self.larger = _button("Smaller"), _button("Larger")
+        self.smaller.setToolTip("Shrink the selected cell along the probability (Shift+wheel down).")
+        self.larger.setToolTip("Grow the selected cell along the probability (Shift+wheel up).")
+        self.undo, self.redo = _button("Undo"), _button("Redo")
+        self.undo.setToolTip("Undo one step, clicks and painting alike, as Ctrl+Z does in the label layer.")
+        self.redo.setToolTip("Redo one step, as Ctrl+Shift+Z does in the label layer.")
+        self.accept = _button("Accept all in view")
+        self.accept.setToolTip("Label every cell in view that the model is this sure of; one step to undo.")
+        self.confidence = NumberBox()
+        self.confidence.setRange(0, 100)
+        self.confidence.setDecimals(0)
+        self.confidence.setValue(80)
+        self.confidence.setPrefix("above ")
+        self.confidence.setSuffix(" %")
+        self.confidence.setToolTip("How sure the model must be of a cell.")
+        self.unsure = _button("Next unsure cell (U)")
+        self.unsure.setToolTip("Go through the labelled cells, the least certain first. Key: U.")
+        self.apply_again = _button("Apply markers again")
+        self.apply_again.setToolTip(
+            "Compute all clicked cells again from their markers, for example after moving one or with another model."
+        )
+        self.copy_command = _button("Copy command")
+        self.copy_command.setToolTip(
+            "Copy the command line that makes the cells of the saved markers without a window."
+        )
+        self.instances = Form(
+            InstanceParams(), ("threshold", "split", "minimum_size"), slide={"minimum_size": (0, 500)}
+        )
+        self.compute = Form(SegmentParams(), ("diameter", "device", "precision"))
+        self.diameter = cast(SizeField, self.compute["diameter"])
+        self.overwrite = QCheckBox("New cells may overwrite others")
+        self.overwrite.setToolTip("Otherwise a new cell takes only pixels without a label.")
+        self.cell = QLabel()
+        self.cell.setWordWrap(True)
+        self.cell.setTextFormat(Qt.TextFormat.PlainText)
+        self.status = StatusLine()
+        self._arrange()
+        self.show_cell("")
+        self.status.say("")
+
+    def _arrange(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(self.toggle)
+        layout.addWidget(self._gesture_table())
+        layout.addLayout(_row(self.smaller, self.larger, self.undo, self.redo))
+        layout.addWidget(self.cell)
+        layout.addLayout(_row(self.accept, self.confidence))
+        layout.addLayout(_row(self.unsure, self.apply_again))
+        more = QCollapsible("More options")
+        more.setDuration(0)
+        inside = QWidget()
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.instances.native)
+        rows.addWidget(self.compute.native)
+        rows.addWidget(self.overwrite)
+        more.setContent(inside)
+        more.collapse(animate=False)
+        layout.addWidget(more)
+        layout.addWidget(self.copy_command)
+        layout.addStretch(1)
+
+    def _gesture_table(self) -> QWidget:
+        table = QWidget()
+        grid = QGridLayout(table)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        for row, (name, text, how, help_text) in enumerate(GESTURES):
+            button = QPushButton(text)
+            button.setObjectName(name)
+            button.setCheckable(True)
+            button.setChecked(name == "take")
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.setToolTip(f"{help_text} Press to make this what a plain click does.")
+            self.gestures.addButton(button)
+            button.clicked.connect(lambda _=False, name=name: self.gesture_changed.emit(name))
+            hint = QLabel(how)
+            hint.setToolTip(help_text)
+            grid.addWidget(button, row, 0)
+            grid.addWidget(hint, row, 1)
+        return table
+
+    @property
+    def gesture(self) -> str:
+        """What a plain left click does."""
+        button = self.gestures.checkedButton()
+        return button.objectName() if button is not None else "take"
+
+    def set_has_image(self, has_image: bool) -> None:
+        """Offer what needs an image only where there is one."""
+        self.toggle.setEnabled(has_image)
+        self.copy_command.setEnabled(has_image)
+
+    def set_on(self, on: bool) -> None:
+        """Show whether clicks are for cells, and offer what works then."""
+        self.toggle.setChecked(on)
+        self.toggle.setText("Clicking cells: on" if on else "Click cells")
+        for button in (*self.gestures.buttons(), self.smaller, self.larger, self.accept, self.unsure):
+            button.setEnabled(on)
+        for button in (self.undo, self.redo, self.apply_again):
+            button.setEnabled(on)
+
+    def show_cell(self, text: str) -> None:
+        """Describe the selected cell."""
+        self.cell.setText(text or "No cell is selected.")
+
+
+def _button(text: str) -> QPushButton:
+    return QPushButton(text)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

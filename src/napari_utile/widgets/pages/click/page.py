@@ -1,0 +1,286 @@
+"""The Click page: one click, one cell; further clicks correct it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QWidget
+
+from napari_utile.engine.segment_params import MEASURED
+from napari_utile.session.clicks.field import ReadyField
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.pages.click.aim import Aims, ClickSettings
+from napari_utile.widgets.pages.click.form import ClickForm
+from napari_utile.widgets.pages.click.mouse import ClickMouse
+from napari_utile.widgets.pages.click.tool import ClickTool
+from napari_utile.widgets.pages.click.unsure import UnsureWalk
+from napari_utile.widgets.pages.segment.request import axes_of
+from napari_utile.widgets.viewer.keys import BorrowedKeys
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.source import read_source
+from napari_utile.widgets.workbench.page import Page
+from napari_utile.widgets.worker import sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["ClickPage"]
+
+_UNSURE_KEY = "U"
+
+
+class ClickPage(Page):
+    """Click on cells to outline and label them.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose canvas is clicked.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session_of(viewer)
+        self._suggested_by = ""
+        self._clicked_on: tuple[Any, ...] = ()
+        self.form = ClickForm()
+        session = self._session
+        self.aims = Aims(
+            self._viewer,
+            lambda: read_source(self._viewer, session),
+            self._settings,
+            lambda: session.cells,
+            self,
+        )
+        self.tool = ClickTool(self._viewer, self._session, self.aims, self)
+        self.unsure = UnsureWalk(self._viewer, self.aims, self.tool)
+        self.mouse = ClickMouse(self._viewer, self.aims.pixel_at, self.aims.is_cell, self._listens, self)
+        self.show_form(self.form, self.form.status)
+        self._connect()
+        self._image_changed()
+        self.form.set_on(False)
+
+    def _connect(self) -> None:
+        form, tool = self.form, self.tool
+        form.toggle.clicked.connect(self.set_on)
+        form.smaller.clicked.connect(lambda: tool.resize(-1))
+        form.larger.clicked.connect(lambda: tool.resize(1))
+        form.undo.clicked.connect(lambda: self._history("undo"))
+        form.redo.clicked.connect(lambda: self._history("redo"))
+        form.accept.clicked.connect(lambda: tool.accept_all(form.confidence.value() / 100))
+        form.unsure.clicked.connect(self.unsure.next)
+        form.apply_again.clicked.connect(tool.apply_markers)
+        form.copy_command.clicked.connect(self.copy_command)
+        form.instances.changed.connect(self._instances_changed)
+        form.compute.changed.connect(self.aims.forget)
+        form.overwrite.clicked.connect(self.aims.forget)
+        self.aims.target_made.connect(self._target_made)
+        tool.said.connect(form.status.say)
+        tool.failed.connect(self._say_error)
+        tool.selected_changed.connect(self._describe)
+        tool.model_ready.connect(self._model_ready)
+        tool.queue.busy_changed.connect(self._busy)
+        self.mouse.clicked.connect(self._clicked)
+        self.mouse.dragged.connect(tool.merge)
+        self.mouse.moved.connect(tool.hover)
+        self.mouse.scrolled.connect(lambda _, steps: tool.resize(steps))
+        self._connections = Connections(self)
+        self._connections.connect(self._session.events.image, self._image_changed)
+        self._connections.connect(self._session.events.cells, self._cells_changed)
+        self._connections.connect(self._session.events.model, self._model_changed)
+        self._connections.connect(self._viewer.layers.events.removed, self._stop_without_layers)
+        self._connections.connect(self._session.events.closed, self._close_down)
+        self._keys = BorrowedKeys(self._viewer, {_UNSURE_KEY: _next_unsure_of(self.unsure)})
+        for function in (self.mouse.remove, self._keys.give_back, self.tool.outline.remove):
+            self.at_end(function)
+
+    # On and off.
+
+    @property
+    def on(self) -> bool:
+        """Whether clicks are for cells."""
+        return self.form.toggle.isChecked()
+
+    def set_on(self, on: bool) -> None:
+        """Begin or stop listening to the mouse."""
+        self.form.set_on(False)
+        self._session.clicking = False
+        if not on:
+            self.mouse.remove()
+            self._keys.give_back()
+            self.tool.stop()
+            self._clicked_on = ()
+            self.form.status.say("")
+            return
+        with failures_to(self._say_error):
+            aim = self.aims.aim(make=True)
+            assert aim is not None
+            self._viewer.layers.selection.active = aim.labels
+            aim.labels.mode = "pan_zoom"
+            self.mouse.install()
+            self._keys.take()
+            self.form.status.say("Move over the image and click on a cell.")
+            self.form.set_on(True)
+            self._clicked_on = aim.source.layer, aim.labels
+            self._session.clicking = True
+            self.tool.make_ready()
+
+    def _listens(self) -> bool:
+        """Whether a click is meant for cells: not while another tool of napari is in use."""
+        if not self.on or self.covered or self._viewer.dims.ndisplay != 2:
+            return False
+        active = self._viewer.layers.selection.active
+        return active is None or str(getattr(active, "mode", "pan_zoom")).lower().endswith("pan_zoom")
+
+    def rest(self, covered: bool) -> None:
+        """Give the key back while the dock is hidden; clicks are napari's then."""
+        if self.on:
+            (self._keys.give_back if covered else self._keys.take)()
+            self.tool.hover(None)
+
+    def let_go(self) -> None:
+        """Stop clicking."""
+        self.set_on(False)
+
+    # What the mouse and the buttons ask for.
+
+    def _clicked(self, pixel: Any, gesture: str) -> None:
+        if pixel is None:
+            self.form.status.say("That is outside of the image.")
+            return
+        wanted = {"shift": "split", "control": "remove", "background": "background"}
+        name = wanted.get(gesture, self.form.gesture)
+        act = {
+            "take": self.tool.take,
+            "split": self.tool.split,
+            "merge": self.tool.merge_with_selected,
+            "background": self.tool.push_back,
+            "remove": self.tool.remove,
+        }[name]
+        act(pixel)
+
+    def copy_command(self) -> None:
+        """Copy the command line that makes the cells of the markers."""
+        from napari_utile.engine.models.catalogue import card_of
+        from napari_utile.engine.provenance.command import click_command
+        from napari_utile.engine.provenance.locate import locate
+        from napari_utile.engine.segment_params import suggested_instances
+
+        with failures_to(self._say_error):
+            source, settings = read_source(self._viewer, self._session), self._settings()
+            params = replace(settings.params, channels=source.channels, instances=settings.instances)
+            size = (
+                self._session.cell_sizes.known(params, source.stack) if params.diameter in MEASURED else None
+            )
+            if size is not None:
+                params = replace(params, diameter=size.diameter)
+            suggested = suggested_instances(card_of(params.model), params.known_diameter)
+            path = source.layer.source.path
+            located = locate(path, source.plane, axes_of(source)) if path else None
+            selection, said = None, " Put your file's name in place of IMAGE.tif."
+            if located is not None:
+                selection, said = located.all_planes().selection, ""
+                params = replace(params, channels=located.channels(params.channels))
+            self.form.status.copied(
+                click_command(
+                    path if located else "IMAGE.tif", "MARKERS.csv", params, suggested, selection=selection
+                ),
+                f"Save the layer of markers as MARKERS.csv for it.{said}",
+            )
+
+    def _history(self, name: str) -> None:
+        layer = self._session.cells
+        if layer is not None:
+            getattr(layer, name)()
+
+    def _settings(self) -> ClickSettings:
+        params = replace(self.form.compute.value(), model=self._session.model)
+        own = self.form.instances.value() if self._suggested_by == self._session.model else None
+        return ClickSettings(params, own, self.form.overwrite.isChecked())
+
+    def _instances_changed(self) -> None:
+        self._suggested_by = self._session.model  # the user's values count from now on
+        self.aims.forget()
+
+    def _model_changed(self, _: object = None) -> None:
+        self.aims.forget()
+        if self.on:
+            self.tool.make_ready()
+
+    def _target_made(self, layer: Any) -> None:
+        self._session.cells = layer
+
+    def _cells_changed(self, _: object = None) -> None:
+        self._stop_without_layers()
+        self.aims.forget()
+        if self.on:
+            self._clicked_on = self._session.image.layer, self._session.cells
+
+    def _image_changed(self, _: object = None) -> None:
+        self._stop_without_layers()
+        self.form.set_has_image(self._session.image.layer is not None)
+        self.aims.forget()
+
+    def _stop_without_layers(self, _: object = None) -> None:
+        """Stop where the image or the labels are gone: the next click must not go to what took their place."""
+        if self.on and any(
+            layer is not None and layer not in self._viewer.layers for layer in self._clicked_on
+        ):
+            self.set_on(False)
+            self.form.status.say("Off: the layer was removed.")
+
+    # What the user sees.
+
+    def _model_ready(self, ready: ReadyField) -> None:
+        if self._suggested_by != self._session.model:
+            self.form.instances.set_value(ready.suggested)
+        if ready.size is not None:
+            self.form.diameter.show_measured(ready.size.diameter)
+        if self.form.status.text().startswith("Loading"):
+            said = "" if ready.size is None else f" {str(ready.size)[:1].upper()}{str(ready.size)[1:]}."
+            self.form.status.say(f"Ready: click on a cell.{said}")
+
+    def _describe(self, label: int) -> None:
+        layer = self._session.cells
+        self.form.show_cell("" if not label or layer is None else _described(label, layer.features))
+
+    def _busy(self, count: int) -> None:
+        self.form.toggle.setText(
+            f"Clicking cells: {count} waiting"
+            if count > 1
+            else "Clicking cells: on"
+            if self.on
+            else "Click cells"
+        )
+
+    def _say_error(self, error: Exception) -> None:
+        self.form.status.problem(sentence_of(error))
+
+    def _close_down(self) -> None:
+        self.mouse.remove()
+        self.tool.queue.drop()
+
+
+def _next_unsure_of(walk: UnsureWalk) -> Callable[[Any], None]:
+    def next_unsure_cell(_: Any) -> None:
+        """Go to the next cell by how unsure the model is of it."""
+        walk.next()
+
+    return next_unsure_cell
+
+
+def _described(label: int, features: Any) -> str:
+    """Describe a cell by its row of features."""
+    text = f"Cell {label} is selected"
+    if "index" not in features or "area_px" not in features:
+        return f"{text}."
+    row = features[features["index"] == label]
+    if len(row) == 0:
+        return f"{text}."
+    first = row.iloc[0]
+    parts = [f"{first['area_px']:.0f} px"]
+    if "confidence" in row and first["confidence"] == first["confidence"]:
+        parts.append(f"{first['confidence']:.0%} sure")
+    return f"{text}: {', '.join(parts)}."

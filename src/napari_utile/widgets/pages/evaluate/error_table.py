@@ -1,0 +1,190 @@
+"""The mistakes as a table, worst first; click one, or step through them."""
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_utile.engine.metrics.cell_kinds import CellKind
+from napari_utile.session.evaluation import FoundError
+from napari_utile.widgets.pages.evaluate.error_colours import KIND_COLOURS, KIND_HELP, KIND_WORDS
+
+__all__ = ["ErrorTable"]
+
+# A table of more rows than anyone reads takes seconds to fill.
+_MOST_ROWS = 2000
+_COLUMNS = ("Kind", "Ref.", "Pred.", "Area", "IoU")
+_COLUMN_HELP = (
+    "What went wrong.",
+    "Ids of the reference cells concerned.",
+    "Ids of the predicted cells concerned.",
+    "Area of the cells concerned, in pixels.",
+    "Best overlap that one of these cells has with any other.",
+)
+
+
+class ErrorTable(QWidget):
+    """Counts by kind, the list of mistakes, and buttons to walk through it.
+
+    Attributes
+    ----------
+    chosen : Signal
+        Emitted with a `FoundError` when the user goes to it.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._errors: tuple[FoundError, ...] = ()
+        self._went_to: FoundError | None = None
+        self._gone_before = 0  # row whose error took the place of the one last gone to
+        self.counts = QLabel()
+        self.counts.setWordWrap(True)
+        self.counts.setTextFormat(Qt.TextFormat.RichText)
+        self.table = QTableWidget(0, len(_COLUMNS))
+        self.table.setHorizontalHeaderLabels(_COLUMNS)
+        for column, text in enumerate(_COLUMN_HELP):
+            item = self.table.horizontalHeaderItem(column)
+            if item is not None:
+                item.setToolTip(text)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        rows = self.table.verticalHeader()
+        if rows is not None:
+            rows.setVisible(False)
+            rows.setDefaultSectionSize(22)
+        header = self.table.horizontalHeader()
+        if header is not None:
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.setMinimumHeight(160)
+        self.previous_button = QPushButton("◀ Previous")
+        self.previous_button.setToolTip("Go to the error before this one (key: comma).")
+        self.next_button = QPushButton("Next ▶")
+        self.next_button.setToolTip("Go to the next error (key: full stop).")
+        self.position = QLabel()
+        self.position.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        walk = QHBoxLayout()
+        walk.addWidget(self.previous_button)
+        walk.addWidget(self.position, 1)
+        walk.addWidget(self.next_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.addWidget(self.counts)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(walk)
+        self.table.itemSelectionChanged.connect(self._row_chosen)
+        self.table.cellClicked.connect(lambda *_: self._row_chosen())
+        self.previous_button.clicked.connect(lambda _: self.step(-1))
+        self.next_button.clicked.connect(lambda _: self.step(1))
+        self.show_errors((), {})
+
+    @property
+    def row(self) -> int:
+        """The chosen row, or -1."""
+        rows = {index.row() for index in self.table.selectedIndexes()}
+        return min(rows, default=-1)
+
+    def show_errors(self, errors: Sequence[FoundError], kinds: dict[CellKind, int]) -> None:
+        """List mistakes in the order given; the one last gone to stays chosen while it is there."""
+        before = self.row if self.row >= 0 else self._gone_before
+        self._errors = tuple(errors)[:_MOST_ROWS]
+        row = next((row for row, found in enumerate(self._errors) if _same(found, self._went_to)), -1)
+        self._gone_before = before if row < 0 else 0
+        with QSignalBlocker(self.table):
+            self.table.clearSelection()
+            self.table.setRowCount(len(self._errors))
+            for number, found in enumerate(self._errors):
+                self._fill(number, found)
+            if row >= 0:
+                self.table.selectRow(row)
+        self.counts.setText(_counts_text(kinds))
+        for button in (self.previous_button, self.next_button):
+            button.setEnabled(bool(self._errors))
+        self._show_position(len(errors))
+
+    def step(self, by: int) -> None:
+        """Go `by` rows on, round the ends; after a fixed error on to the one that took its place."""
+        if not self._errors:
+            return
+        row = self.row
+        if row >= 0:
+            following = (row + by) % len(self._errors)
+        else:
+            following = (self._gone_before + (by - 1 if by > 0 else by)) % len(self._errors)
+        if following == row:
+            self._row_chosen()
+        else:
+            self.table.selectRow(following)
+
+    def _fill(self, row: int, found: FoundError) -> None:
+        error = found.error
+        texts = (
+            KIND_WORDS[error.kind],
+            _ids(error.truth_ids),
+            _ids(error.prediction_ids),
+            str(error.pixels),
+            f"{error.iou:.2f}",
+        )
+        where = f" Plane {', '.join(map(str, found.index))}." if found.index else ""
+        for column, text in enumerate(texts):
+            item = QTableWidgetItem(text)
+            item.setToolTip(KIND_HELP[error.kind] + where)
+            if column == 0:
+                item.setForeground(QColor(KIND_COLOURS[error.kind]))
+            if column >= 3:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.table.setItem(row, column, item)
+
+    def _row_chosen(self) -> None:
+        row = self.row
+        self._show_position(len(self._errors))
+        if 0 <= row < len(self._errors):
+            self._went_to = self._errors[row]
+            self.chosen.emit(self._errors[row])
+
+    def _show_position(self, total: int) -> None:
+        if not total:
+            self.position.setText("no errors" if self.counts.text() else "")
+        elif self.row < 0:
+            self.position.setText(f"{total} error{'s' if total > 1 else ''}")
+        else:
+            self.position.setText(f"{self.row + 1} of {total}")
+
+
+def _same(one: FoundError, other: FoundError | None) -> bool:
+    """Whether two evaluations found the same mistake."""
+    return other is not None and (
+        one.index,
+        one.error.kind,
+        one.error.truth_ids,
+        one.error.prediction_ids,
+    ) == (
+        other.index,
+        other.error.kind,
+        other.error.truth_ids,
+        other.error.prediction_ids,
+    )
+
+
+def _counts_text(kinds: dict[CellKind, int]) -> str:
+    return "&nbsp; ".join(
+        f'<span style="color:{KIND_COLOURS[kind]}">■</span>&nbsp;{count}&nbsp;{KIND_WORDS[kind]}'
+        for kind, count in kinds.items()
+    )
+
+
+def _ids(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers)) if numbers else "–"

@@ -1,0 +1,178 @@
+"""What the Evaluate page looks like: its rows, tabs and words. It shows state; the page acts."""
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_utile.session.evaluation import EvaluationResult
+from napari_utile.session.state import Session
+from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers
+from napari_utile.widgets.pages.evaluate.error_table import ErrorTable
+from napari_utile.widgets.pages.evaluate.plots import PrecisionPlot
+from napari_utile.widgets.pages.evaluate.score_table import ScoreTable
+from napari_utile.widgets.pages.evaluate.sweep_panel import SweepPanel
+from napari_utile.widgets.parts.layer_checklist import LayerChecklist
+from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.parts.run_bar import RunBar
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.own_pictures import is_cells
+from napari_utile.widgets.workbench.header import looks_like_a_reference
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["EvaluateForm"]
+
+_HOW_TO = "Choose the cells above and the reference here, then press Evaluate."
+
+
+class EvaluateForm(QWidget):
+    """The widgets of the Evaluate page.
+
+    Attributes
+    ----------
+    truth, ignore : LayerCombo
+    others : LayerChecklist
+        Further predictions to compare with the chosen cells.
+    every_plane : QCheckBox
+    run_bar : RunBar
+    scores : ScoreTable
+    plot : PrecisionPlot
+    errors : ErrorTable
+    sweep : SweepPanel
+    export_csv, export_report, copy_command : QPushButton
+    status : StatusLine
+    """
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.truth = LayerCombo(
+            viewer,
+            ("Labels",),
+            empty_text="no other labels open",
+            accept=lambda layer: is_cells(layer) and layer is not session.cells,
+            prefer=looks_like_a_reference,
+        )
+        self.ignore = LayerCombo(viewer, ("Labels", "Shapes"), none_text="nothing", accept=is_cells)
+        self.others = LayerChecklist(viewer, self._is_other)
+        self.others.setToolTip("Further predictions, shown beside the first with their difference from it.")
+        self.every_plane = QCheckBox("All planes of the stack")
+        self.every_plane.setToolTip(
+            "Score every plane and show the mean, instead of the plane on screen only."
+        )
+        self.run_bar = RunBar("Evaluate", "Compare the prediction with the reference.")
+        self.run_bar.cancel_button.setToolTip("Stop after the plane that is being scored.")
+        self.scores = ScoreTable()
+        self.plot = PrecisionPlot()
+        self.errors = ErrorTable()
+        self.sweep = SweepPanel(viewer)
+        self.export_csv = QPushButton("CSV…")
+        self.export_csv.setToolTip("Save all scores, plane by plane, as a table.")
+        self.export_report = QPushButton("Report…")
+        self.export_report.setToolTip(
+            "Save one web page with scores, plots, pictures and the worst errors; a browser prints it."
+        )
+        self.copy_command = QPushButton("Copy command")
+        self.copy_command.setToolTip(
+            "Copy the command line that gives the same numbers for files and folders."
+        )
+        self.status = StatusLine()
+        self._arrange()
+        self.truth.layer_changed.connect(lambda _: self.others.list_again())
+        self.show_has_result(False)
+        self.status.say(_HOW_TO)
+
+    @property
+    def layers(self) -> ComparedLayers:
+        """The chosen layers.
+
+        Raises
+        ------
+        ValueError
+            In one sentence, if something is missing.
+        """
+        prediction, truth = self._session.cells, self.truth.layer
+        if prediction is None or truth is None:
+            raise ValueError("Open the labels to evaluate and the reference labels first.")
+        return ComparedLayers((prediction, *self.others.layers), truth, self.ignore.layer)
+
+    def show_result(self, result: EvaluationResult) -> None:
+        """Fill tables and plots."""
+        self.scores.show_result(result)
+        self.plot.show_result(result)
+        self.errors.show_errors(result.errors, result.kinds)
+        self.show_has_result(True)
+
+    def show_has_result(self, has_result: bool) -> None:
+        """Enable what needs a result."""
+        for button in (self.export_csv, self.export_report):
+            button.setEnabled(has_result)
+
+    def list_layers_again(self) -> None:
+        """Leave out a layer that has become one of errors."""
+        for chooser in (self.truth, self.ignore, self.others):
+            chooser.list_again()
+
+    def follow_cells(self, _: object = None) -> None:
+        """Leave the cells that were chosen above out of what they are compared with."""
+        self.truth.list_again()
+        self.others.list_again()
+
+    def follow_stack(self) -> None:
+        """Offer all planes only where there are several."""
+        truth = self.truth.layer
+        self.every_plane.setVisible(truth is not None and truth.data.ndim > 2)
+
+    def _arrange(self) -> None:
+        top = QFormLayout()
+        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        top.addRow("Reference", self.truth)
+        self.truth.setToolTip("The reference: labels that are known to be correct.")
+        top.addRow("Ignore", self.ignore)
+        self.ignore.setToolTip("Pixels to ignore: labels above 0, or inside shapes.")
+        compare = QCollapsible("Compare with other predictions")
+        compare.setObjectName("compare")
+        compare.setDuration(0)
+        compare.setContent(self.others)
+        compare.collapse(animate=False)
+        compare.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.compare = compare
+        self.tabs = QTabWidget()
+        numbers = QSplitter(Qt.Orientation.Vertical)
+        numbers.addWidget(self.scores)
+        numbers.addWidget(self.plot)
+        numbers.setSizes([330, 160])
+        self.tabs.addTab(numbers, "Scores")
+        self.tabs.addTab(self.errors, "Errors")
+        self.tabs.addTab(self.sweep, "Best threshold")
+        buttons = QHBoxLayout()
+        for button in (self.export_csv, self.export_report, self.copy_command):
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(6)
+        layout.addLayout(top)
+        layout.addWidget(compare)
+        layout.addWidget(self.every_plane)
+        layout.addWidget(self.run_bar)
+        layout.addWidget(self.tabs, 1)
+        layout.addLayout(buttons)
+
+    def _is_other(self, layer: Any) -> bool:
+        chosen = (self._session.cells, self.truth.layer)
+        return layer._type_string == "labels" and is_cells(layer) and all(layer is not one for one in chosen)

@@ -1,0 +1,301 @@
+"""The Evaluate page: how good a segmentation is, and where it is wrong."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.provenance.command import evaluate_command
+from napari_utile.session.evaluation import (
+    EvaluationRequest,
+    EvaluationResult,
+    FoundError,
+    PlaneLabels,
+    evaluation_job,
+)
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers, compared_planes
+from napari_utile.widgets.pages.evaluate.error_view import go_to_error, show_error_layer
+from napari_utile.widgets.pages.evaluate.export import file_of, report_of, score_columns
+from napari_utile.widgets.pages.evaluate.form import EvaluateForm
+from napari_utile.widgets.viewer.keys import BorrowedKeys
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
+from napari_utile.widgets.workbench.page import Page
+from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["EvaluatePage"]
+
+# An edit is over when nothing changed for this long. Milliseconds.
+_FOLLOW_AFTER = 300
+
+
+class EvaluatePage(Page):
+    """Compare labels with a reference.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose layers are compared.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session_of(viewer)
+        self._job: JobHandle | None = None
+        self._follow_job = LatestJob(owner=self)
+        self._layers: ComparedLayers | None = None
+        self._places: list[Place] = []
+        self._seen: tuple[str, ...] = ()
+        self.result: EvaluationResult | None = None
+        self.form = EvaluateForm(self._viewer, self._session)
+        self.show_form(self.form, self.form.status)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_FOLLOW_AFTER)
+        self._timer.timeout.connect(self._follow)
+        self._connect()
+        self.form.follow_stack()
+
+    def _connect(self) -> None:
+        form = self.form
+        form.run_bar.run.connect(self.run)
+        form.run_bar.cancel.connect(self.cancel)
+        form.truth.layer_changed.connect(lambda _: form.follow_stack())
+        form.errors.chosen.connect(self.go_to_error)
+        form.sweep.run_asked.connect(self._start_sweep)
+        form.sweep.offered.connect(self._offer)
+        form.export_csv.clicked.connect(lambda _: self.export_csv())
+        form.export_report.clicked.connect(lambda _: self.export_report())
+        form.copy_command.clicked.connect(lambda _: self.copy_command())
+        self._connections = Connections(self)
+        self._watched = Connections(self)
+        self._connections.connect(self._session.events.cells, form.follow_cells)
+        self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
+        self._keys = BorrowedKeys(self._viewer, _keys_of(form))
+        self._keys.take()
+        self.at_end(self._keys.give_back)
+        self._connections.connect(self._session.events.closed, self._drop_jobs)
+
+    # Running.
+
+    @property
+    def running(self) -> bool:
+        """Whether an evaluation is under way."""
+        return self._job is not None and self._job.running
+
+    def run(self) -> None:
+        """Score the chosen layers; numbers and errors appear when all planes are done."""
+        if self.running:
+            return
+        with failures_to(self._show_error):
+            layers = self.form.layers
+            every = self.form.every_plane.isVisibleTo(self.form) and self.form.every_plane.isChecked()
+            places, planes = compared_planes(self._viewer, layers, every)
+            self._seen = () if every else _hashes(planes[0])
+            self._start(layers, places, planes)
+
+    def _start(self, layers: ComparedLayers, places: list[Place], planes: Sequence[PlaneLabels]) -> None:
+        self._follow_job.drop()
+        self._layers, self._places = layers, places
+        self.form.run_bar.set_busy("comparing…")
+        self.form.status.say("")
+        names = tuple(layer.name for layer in layers.predictions)
+        self._job = run_job(
+            evaluation_job(EvaluationRequest(names, planes)),
+            on_progress=self._show_progress,
+            on_done=self._finish,
+            on_error=self._fail,
+            on_cancelled=self._cancelled,
+            owner=self,
+        )
+        self._watch(layers)
+
+    def cancel(self) -> None:
+        """Stop after the plane that is being scored."""
+        if self._job is not None and self._job.running:
+            self.form.run_bar.set_cancelling()
+            self._job.cancel()
+
+    def _show_progress(self, progress: tuple[int, int]) -> None:
+        done, total = progress
+        if total > 1:
+            self.form.run_bar.set_progress(done, total, f"{done} of {total} planes")
+
+    def _finish(self, result: EvaluationResult) -> None:
+        self.form.run_bar.set_idle()
+        self._show(result)
+        first = result.scores(0)
+        self.form.status.say(
+            f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
+            f"{len(result.errors)} error{'' if len(result.errors) == 1 else 's'}.",
+            "good",
+        )
+
+    def _fail(self, error: Exception) -> None:
+        self.form.run_bar.set_idle()
+        self._show_error(error)
+
+    def _cancelled(self) -> None:
+        self.form.run_bar.set_idle()
+        self.form.status.say("Cancelled.")
+
+    def _show(self, result: EvaluationResult) -> None:
+        self.result = result
+        self.form.show_result(result)
+        if self._layers is not None and self._layers.truth in self._viewer.layers:
+            show_error_layer(self._viewer, self._layers, self._places, result)
+            self.form.list_layers_again()
+
+    # Following edits.
+
+    def _watch(self, layers: ComparedLayers) -> None:
+        self._watched.disconnect_all()
+        for layer in (*layers.predictions, layers.truth):
+            for emitter in (layer.events.data, layer.events.set_data, layer.events.paint):
+                self._watched.connect(emitter, self._changed)
+
+    def _changed(self, _: object = None) -> None:
+        if self.result is not None and not self.running:
+            self._timer.start()
+
+    def _follow(self) -> None:
+        """Score again what the user changed, or the plane that the sliders went to."""
+        layers = self._layers
+        if layers is None or len(self._places) != 1 or self.running or self.result is None:
+            return
+        if any(layer not in self._viewer.layers for layer in (*layers.predictions, layers.truth)):
+            return
+        try:
+            places, planes = compared_planes(self._viewer, layers, False)
+        except ValueError:
+            return
+        seen = _hashes(planes[0])
+        if seen == self._seen and places[0].key == self._places[0].key:
+            return
+        self._seen = seen
+
+        def show(result: EvaluationResult) -> None:
+            self._places = places
+            self._show(result)
+
+        self._follow_job.run(
+            evaluation_job(EvaluationRequest(self.result.names, planes)),
+            on_done=show,
+            on_error=self._show_error,
+        )
+
+    # Errors.
+
+    def go_to_error(self, found: FoundError) -> None:
+        """Move the camera to an error and choose its cells in the layers."""
+        layers = self._layers
+        if layers is not None and layers.truth in self._viewer.layers:
+            self.form.status.say(go_to_error(self._viewer, layers, found))
+
+    # The best threshold.
+
+    def _start_sweep(self) -> None:
+        with failures_to(self._show_error):
+            truth = self.form.truth.layer
+            if truth is None:
+                raise ValueError("Open a labels layer with the reference first.")
+            layers = ComparedLayers((), truth, self.form.ignore.layer)
+            places, planes = compared_planes(self._viewer, layers, False)
+            self.form.sweep.start(places[0], planes[0])
+
+    def _offer(self, params: InstanceParams) -> None:
+        self._session.events.instances_offered.emit(params)
+        self.form.status.say(
+            f"Threshold {params.threshold:g} and minimum size {params.minimum_size} px are set in the Segment page.",
+            "good",
+        )
+
+    # Taking it away.
+
+    def export_csv(self, path: str = "") -> None:
+        """Save the scores, one prediction and plane a row."""
+        from napari_utile.engine.files.tables import write_table
+
+        path = path or self._ask_path("scores.csv", "Tables (*.csv)")
+        if path and self.result is not None:
+            self._save(path, lambda: write_table(path, score_columns(self.result)))
+
+    def export_report(self, path: str = "") -> None:
+        """Save one page with everything."""
+        path = path or self._ask_path("evaluation.html", "Web pages (*.html)")
+        if path and self.result is not None and self._layers is not None:
+            self._save(
+                path, lambda: report_of(self._viewer, self._layers, self._places, self.result).write(path)
+            )
+
+    def copy_command(self) -> None:
+        """Copy the command line that gives the same numbers."""
+        files = [file_of(layer) for layer in (self._session.cells, self.form.truth.layer)]
+        hint = "" if all(files) else "Put your files' names into it."
+        self.form.status.copied(evaluate_command(*files), hint)
+
+    def _ask_path(self, name: str, kinds: str) -> str:
+        path, _ = QFileDialog.getSaveFileName(self, "Save", str(Path.home() / name), kinds)
+        return str(path)
+
+    def _save(self, path: str, write: Any) -> None:
+        with failures_to(self._show_error):
+            write()
+            self.form.status.say(f"Saved {Path(path).name}.", "good")
+
+    def _layer_removed(self, event: Any) -> None:
+        layers = self._layers
+        if layers is not None and any(event.value is one for one in (*layers.predictions, layers.truth)):
+            self.cancel()
+            self._watched.disconnect_all()
+
+    def rest(self, covered: bool) -> None:
+        """Give the keys back while the dock is hidden."""
+        (self._keys.give_back if covered else self._keys.take)()
+
+    def let_go(self) -> None:
+        """End all jobs."""
+        self._drop_jobs()
+
+    def _drop_jobs(self) -> None:
+        self._timer.stop()
+        self._follow_job.drop()
+        self.form.sweep.drop()
+        if self._job is not None:
+            self._job.drop()
+
+    def _show_error(self, error: Exception) -> None:
+        self.form.status.problem(sentence_of(error))
+
+
+def _hashes(plane: PlaneLabels) -> tuple[str, ...]:
+    return tuple(sha256_of(one) for one in (*plane.predictions, plane.truth))
+
+
+def _two(value: float) -> str:
+    return "–" if value != value else f"{value:.2f}"
+
+
+def _keys_of(form: EvaluateForm) -> dict[str, Callable[[Any], None]]:
+    def step(by: int) -> None:
+        form.tabs.setCurrentWidget(form.errors)
+        form.errors.step(by)
+
+    def next_error(_: Any) -> None:
+        """Go to the next error."""
+        step(1)
+
+    def previous_error(_: Any) -> None:
+        """Go to the previous error."""
+        step(-1)
+
+    return {".": next_error, ",": previous_error}

@@ -1,0 +1,87 @@
+"""Plots of the Evaluate page: average precision over IoU, and score over threshold and minimum size."""
+
+from collections.abc import Mapping, Sequence
+
+import pyqtgraph
+from qtpy.QtWidgets import QWidget
+
+from napari_utile.engine.metrics.cells import IOU_THRESHOLDS
+from napari_utile.session.evaluation import EvaluationResult, SweepPoint
+
+__all__ = ["PrecisionPlot", "SweepPlot", "series_colour"]
+
+_COLOURS = ("#3fa7ff", "#ff9f1c", "#4daf4a", "#c77dff", "#e41a1c", "#8c8c8c")
+_BACKGROUND = "#262930"
+_FOREGROUND = "#d0d2d6"
+
+
+def series_colour(number: int) -> str:
+    """Return the colour of one of several curves."""
+    return _COLOURS[number % len(_COLOURS)]
+
+
+class _Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
+    """A small plot of values from 0 to 1 that does not move under the mouse."""
+
+    def __init__(self, x_label: str, y_label: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent, background=_BACKGROUND)
+        self.setMinimumHeight(150)
+        self.setMouseEnabled(False, False)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setYRange(0, 1)
+        self.showGrid(x=True, y=True, alpha=0.2)
+        for side, text in (("bottom", x_label), ("left", y_label)):
+            self.setLabel(side, text, color=_FOREGROUND)
+            self.getAxis(side).setTextPen(_FOREGROUND)
+            self.getAxis(side).enableAutoSIPrefix(False)
+
+    def draw(self, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
+        """Draw named curves; more than one get a legend."""
+        self.clear()
+        if self.plotItem.legend is not None:
+            self.plotItem.legend.scene().removeItem(self.plotItem.legend)
+            self.plotItem.legend = None
+        if len(curves) > 1:
+            self.addLegend(offset=(5, -5), labelTextColor=_FOREGROUND, labelTextSize="8pt")
+        for number, (name, (x, y)) in enumerate(curves.items()):
+            colour = series_colour(number)
+            pen = pyqtgraph.mkPen(colour, width=2)
+            self.plot(x, y, pen=pen, name=name, symbol="o", symbolSize=5, symbolBrush=colour, symbolPen=None)
+
+
+class PrecisionPlot(_Plot):
+    """Average precision over the IoU from which a cell counts as found, one curve a prediction."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("IoU", "average precision", parent)
+        self.setXRange(IOU_THRESHOLDS[0], IOU_THRESHOLDS[-1])
+        self.setToolTip(
+            "Share of cells that are correct, from a lenient to a strict demand on their overlap."
+        )
+
+    def show_result(self, result: EvaluationResult) -> None:
+        """Draw a curve for each prediction."""
+        curves = {}
+        for which, name in enumerate(result.names):
+            scores = result.scores(which)
+            values = [scores[f"ap{round(100 * threshold)}"] for threshold in IOU_THRESHOLDS]
+            curves[name] = (IOU_THRESHOLDS, values)
+        self.draw(curves)
+
+
+class SweepPlot(_Plot):
+    """Average precision over the threshold, one curve a minimum size."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("threshold", "average precision", parent)
+        self.setXRange(0, 1)
+
+    def show_points(self, points: Sequence[SweepPoint]) -> None:
+        """Draw what is known so far."""
+        curves: dict[str, tuple[list[float], list[float]]] = {}
+        for point in points:
+            x, y = curves.setdefault(f"≥ {point.params.minimum_size} px", ([], []))
+            x.append(point.params.threshold)
+            y.append(point.score)
+        self.draw(curves)

@@ -1,0 +1,337 @@
+"""The Segment page: press Run, get probabilities, a mask and cell instances."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QWidget
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.windows import Window
+from napari_utile.session.cell_size import sized_by_now
+from napari_utile.session.jobs import relabel_job, segment_job
+from napari_utile.session.results import (
+    SegmentRequest,
+    SegmentResult,
+    command_of,
+    locate_request,
+    specs_of,
+    what_the_command_lacks,
+)
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.pages.segment.diameter_tool import DiameterTool
+from napari_utile.widgets.pages.segment.form import SegmentForm
+from napari_utile.widgets.pages.segment.instance_values import InstanceValues
+from napari_utile.widgets.pages.segment.instances_weight_map import InstancesWeightMap
+from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
+from napari_utile.widgets.pages.segment.request import capture
+from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, doubt, in_the_window, progress_text
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
+from napari_utile.widgets.viewer.source import Source, on_screen, read_source
+from napari_utile.widgets.workbench.page import Page
+from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.models.library import Model
+
+__all__ = ["SegmentPage"]
+
+
+class SegmentPage(Page):
+    """Segment the cells of the chosen image.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose layers are segmented.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session_of(viewer)
+        self._job: JobHandle | None = None
+        self._running_on: Source | None = None
+        self._preview: PreviewLayer | None = None
+        self._adjustments = LatestJob(owner=self)
+        self.form = SegmentForm(self._viewer, self._session)
+        self._values = InstanceValues(self.form, self._session)
+        self._estimate = RunEstimate(
+            self._session, self.form.estimate, self._request_to_estimate, self._model_known, self
+        )
+        self._diameter_tool = DiameterTool(self._viewer, self)
+        self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
+        self.show_form(self.form, self.form.status)
+        self._connect()
+        self.form.show_devices(self._session.devices)
+        self._image_changed()
+
+    def _connect(self) -> None:
+        form, session = self.form, self._session
+        form.run_bar.run.connect(self.run)
+        form.run_bar.cancel.connect(self.cancel)
+        form.region.changed.connect(self._choice_changed)
+        form.diameter.changed.connect(self._choice_changed)
+        form.suggestions.asked.connect(self._suggest_models)
+        form.compute.changed.connect(self._choice_changed)
+        form.instances.changed.connect(self._adjust)
+        form.more_instances.changed.connect(self._adjust)
+        form.weight_map.toggled.connect(self._weight_map_toggled)
+        form.measure_diameter.clicked.connect(self._measure_diameter)
+        form.copy_command.clicked.connect(self.copy_command)
+        form.show_table.clicked.connect(self.show_table)
+        self._diameter_tool.measured.connect(self._diameter_measured)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.image, self._image_changed)
+        self._connections.connect(session.events.model, self._choice_changed)
+        self._connections.connect(session.events.models_changed, self._choice_changed)
+        self._connections.connect(session.events.devices, form.show_devices)
+        self._connections.connect(session.events.instances_offered, self._take_instances)
+        self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
+        self._connections.connect(self._viewer.dims.events.current_step, self._plane_changed)
+        self._connections.connect(session.events.closed, self._drop_jobs)
+
+    # What is to be done, captured now.
+
+    def request(self) -> tuple[Source, SegmentRequest]:
+        """Capture what Run would do now.
+
+        Raises
+        ------
+        ValueError, UtileError
+            In one sentence, if something is missing.
+        """
+        return capture(self._viewer, self._session, self.form, self._values.read())
+
+    def _request_to_estimate(self) -> SegmentRequest | None:
+        if self._session.image.layer is None or self.running:
+            return None
+        request = self.request()[1]
+        self.form.suggestions.follow(request.measured_on, request.params)
+        return request
+
+    # Running.
+
+    def run(self) -> None:
+        """Segment the chosen plane; results appear tile by tile."""
+        if self._job is not None and self._job.running:
+            return
+        with failures_to(self._show_error):
+            self._start(*self.request())
+
+    def _start(self, source: Source, request: SegmentRequest) -> None:
+        self._estimate.drop()
+        self._adjustments.drop()  # its answer would come after the new one
+        self._running_on = source
+        self.form.run_bar.set_busy("preparing…")
+        self.form.status.say("")
+        self._job = run_job(
+            segment_job(self._session, request),
+            on_progress=lambda step: self._show_progress(step, request.region),
+            on_done=self._finish,
+            on_error=self._fail,
+            on_cancelled=self._cancelled,
+            owner=self,
+        )
+
+    def cancel(self) -> None:
+        """Stop after the tile that is being computed and leave the layers as they were."""
+        if self._job is not None and self._job.running:
+            self.form.run_bar.set_cancelling()
+            self._job.cancel()
+
+    @property
+    def running(self) -> bool:
+        """Whether a segmentation is under way."""
+        return self._job is not None and self._job.running
+
+    def _show_progress(self, step: "Progress", region: Window | None) -> None:
+        source = self._running_on
+        if source is None or self._job is None:
+            return
+        if self._preview is None and step.stage != "size":
+            name = f"{source.plane.name} probability (running)"
+            self._preview = PreviewLayer(self._viewer, source.layer, source.place, region, name)
+        if self._preview is not None and step.window is not None and step.foreground is not None:
+            self._preview.paint(step.window, step.foreground)
+        self.form.run_bar.set_progress(step.done, step.total, progress_text(step))
+
+    def _finish(self, result: SegmentResult) -> None:
+        source = self._running_on
+        self._end_job()
+        if source is None:
+            return
+        self._show_suggestion(result.segmentation.params.model, result.segmentation.model)
+        self._session.remember(source.layer, source.place.key, result)
+        first = own_layer(self._viewer, "instances", source.layer, source.place) is None
+        layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
+        if first:
+            self._viewer.layers.selection.active = layers[-1]
+        if not self._session.clicking and self._session.image.layer is source.layer:
+            self._session.cells = layers[-1]
+        self.form.show_result(self._current_result())
+        self._weight_map.follow(source, result)
+        if result.fit.looks_right is False:
+            self.form.status.problem(in_the_window(result.fit))
+        elif result.fit.confidence is None:
+            self.form.status.say(in_the_window(result.fit))
+        elif result.located is None and result.request.path:
+            self.form.status.say(
+                "The file gives other pixels than this layer shows: the result is recorded as that of the layer, and "
+                "cannot be made again from the file."
+            )
+
+    def _fail(self, error: Exception) -> None:
+        self._end_job()
+        self._show_error(error)
+
+    def _cancelled(self) -> None:
+        self._end_job()
+        self.form.status.say("Cancelled. Tiles that were finished are kept for the next run.")
+
+    def _end_job(self) -> None:
+        self._running_on = None
+        self.form.run_bar.set_idle()
+        if self._preview is not None:
+            self._preview.remove()
+            self._preview = None
+
+    def _layer_removed(self, event: Any) -> None:
+        running = self._running_on
+        if running is not None and event.value is running.layer:
+            self.cancel()
+
+    def let_go(self) -> None:
+        """End all jobs, and take away what they show."""
+        running = self.running
+        self._drop_jobs()
+        self._diameter_tool.stop()
+        if running:
+            self._end_job()
+
+    def _drop_jobs(self) -> None:
+        for job in (self._job, self._estimate, self._adjustments, self._weight_map, self.form.suggestions):
+            if job is not None:
+                job.drop()
+
+    # Following the sliders.
+
+    def _adjust(self) -> None:
+        self._values.are_the_users()
+        with failures_to(self._show_error):
+            source, instances = read_source(self._viewer, self._session), self._values.read()
+            assert instances is not None
+            result = self._session.result_of(source.layer, source.place.key)
+            if result is None or self.running:
+                return
+            self._adjustments.run(
+                relabel_job(result, instances),
+                on_done=lambda adjusted: self._show_adjusted(source, adjusted),
+                on_error=self._show_error,
+            )
+
+    def _take_instances(self, params: InstanceParams) -> None:
+        self.form.show_instances(params)
+        self._adjust()
+
+    def _show_adjusted(self, source: Source, result: SegmentResult) -> None:
+        if source.layer not in self._viewer.layers:
+            return
+        self._session.remember(source.layer, source.place.key, result)
+        show_layers(self._viewer, specs_of(result, probability=False), source.layer, source.place)
+        self.form.show_result(self._current_result())
+        self._weight_map.follow(source, result)
+
+    def _weight_map_toggled(self, on: bool) -> None:
+        self._weight_map.shown = on
+        with failures_to():  # where there is no image, there is nothing to show it of
+            source = read_source(self._viewer, self._session)
+            self._weight_map.show(source, self._session.result_of(source.layer, source.place.key))
+
+    # Choices.
+
+    def _suggest_models(self) -> None:
+        with failures_to(self._show_error):
+            request = self.request()[1]
+            self.form.suggestions.suggest_for(request.measured_on, request.params)
+
+    def _image_changed(self, _: object = None) -> None:
+        layer = self._session.image.layer
+        self.form.region.set_source_layer(layer)
+        self.form.set_has_image(layer is not None)
+        self._plane_changed()
+
+    def _plane_changed(self, _: object = None) -> None:
+        shown = self._on_screen()
+        self._values.show_result(None if shown is None else self._session.params_of(*shown))
+        self._choice_changed()
+
+    def _choice_changed(self, _: object = None) -> None:
+        self.form.run_bar.run_button.setEnabled(self._session.image.layer is not None)
+        self.form.show_result(self._current_result())
+        self._estimate.follow()
+
+    def _on_screen(self) -> tuple[Any, tuple[int, ...]] | None:
+        """Return the image and which plane of it is on screen, None where there is none."""
+        shown = on_screen(self._viewer, self._session)
+        return None if shown is None else (shown[0], shown[1].key)
+
+    def _current_result(self) -> SegmentResult | None:
+        """Return the result of the plane that is on screen, if there is one."""
+        shown = self._on_screen()
+        return None if shown is None else self._session.result_of(*shown)
+
+    def _model_known(self, name: str, model: "Model", size: "CellSize | None" = None) -> None:
+        if size is not None:
+            self.form.diameter.show_measured(size.diameter)
+        if name == self._session.model:
+            self.form.suggestions.doubt(doubt(size, model))
+        self._show_suggestion(name, model)
+
+    def _show_suggestion(self, name: str, model: "Model") -> None:
+        with failures_to():  # where the image has gone, its size does not matter
+            self._values.show_suggestion(name, model, self._sized(self.request()[1]).params.known_diameter)
+
+    def _sized(self, request: SegmentRequest) -> SegmentRequest:
+        """Put the size that was measured, if it is known by now, in place of the wish to measure it."""
+        return replace(request, params=sized_by_now(self._session, request.params, request.measured_on))
+
+    # What the user sees.
+
+    def _show_error(self, error: Exception) -> None:
+        self.form.status.problem(sentence_of(error))
+
+    def _measure_diameter(self) -> None:
+        layer = self._session.image.layer
+        if layer is not None:
+            self.form.status.say("Draw a line across a typical cell.")
+            self._diameter_tool.start(layer)
+
+    def _diameter_measured(self, pixels: float) -> None:
+        diameter = SegmentParams(diameter=round(max(1.0, pixels), 1)).known_diameter
+        self.form.diameter.value = diameter
+        self.form.status.say(f"Cell diameter: {diameter:g} pixels.", "good")
+
+    def copy_command(self) -> None:
+        """Copy the command line that does the same to the clipboard."""
+        with failures_to(self._show_error):
+            source, request = self.request()
+            request = self._sized(request)
+            result = self._session.result_of(source.layer, source.place.key)
+            located = result.located if result is not None else locate_request(request)
+            command = command_of(request, request.params, card_of(request.params.model), located)
+            self.form.status.copied(command, what_the_command_lacks(request, located))
+
+    def show_table(self) -> None:
+        """Open napari's table of the instances' measurements."""
+        layer = own_layer(self._viewer, "instances", self._session.image.layer)
+        if layer is not None:
+            self._viewer.layers.selection.active = layer
+        self._viewer.window.add_plugin_dock_widget("napari", "Features table widget")

@@ -1,0 +1,75 @@
+"""Capture, on the GUI thread, all that a segmentation depends on."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.session.results import SegmentRequest
+from napari_utile.session.state import Session
+from napari_utile.widgets.pages.segment.form import SegmentForm
+from napari_utile.widgets.viewer.source import Source, read_source
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.engine.provenance.locate import LayerAxis
+
+__all__ = ["axes_of", "capture"]
+
+
+def capture(
+    viewer: "napari.viewer.Viewer", session: Session, form: SegmentForm, instances: InstanceParams | None
+) -> tuple[Source, SegmentRequest]:
+    """Capture what Run would do now.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Shows the plane.
+    session : Session
+        Names image and model.
+    form : SegmentForm
+    instances : InstanceParams or None
+        None takes what the model suggests for the size of the cells.
+
+    Raises
+    ------
+    ValueError, UtileError
+        In one sentence, if something is missing.
+    """
+    source = read_source(viewer, session)
+    region, inside = form.region.read(source)
+    params = replace(
+        form.compute.value(),
+        model=session.model,
+        channels=source.channels,
+        diameter=form.diameter.value,
+        instances=instances,
+    )
+    path = source.layer.source.path or ""
+    request = SegmentRequest(
+        source.plane, params, region, inside, source.data_key, path, axes_of(source), source.stack
+    )
+    return source, request
+
+
+def axes_of(source: Source) -> "tuple[LayerAxis, ...]":
+    """Say what each axis of the layer is, and where its slider stands."""
+    from napari_utile.engine.provenance.locate import LayerAxis
+
+    layer, place = source.layer, source.place
+    shown = dict(zip(place.axes, "YX", strict=True))
+    axes = [
+        LayerAxis(
+            str(label),
+            int(size),
+            "C" if axis == place.channel_axis else shown.get(axis, ""),
+            None if isinstance(entry, slice) else entry,
+        )
+        for axis, (label, size, entry) in enumerate(
+            zip(layer.axis_labels, place.shape, place.index, strict=True)
+        )
+    ]
+    if layer.rgb:
+        axes.append(LayerAxis("rgb", int((layer.data[0] if layer.multiscale else layer.data).shape[-1]), "S"))
+    return tuple(axes)

@@ -1,0 +1,113 @@
+"""Shows what training would see and goes where annotating helps most."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from napari_utile.session.annotation_advice import NetworkView, Unsure, network_view_job, unsure_places_job
+from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.state import Session
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.pages.train.network_view_layers import show_network_view
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_of
+from napari_utile.widgets.viewer.regions import go_to
+from napari_utile.widgets.worker import LatestJob, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.engine.planes.axes import ImagePlane
+
+__all__ = ["AnnotationAdvisor"]
+
+
+class AnnotationAdvisor:
+    """Samples as the network sees them, and the places on which the model is least sure.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    status : StatusLine
+        Where it says what happened.
+    owner : QObject
+        The dock.
+    """
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: Session, status: StatusLine, owner: QObject
+    ) -> None:
+        self._viewer, self._session, self._status = viewer, session, status
+        self._jobs = LatestJob(owner)
+        self._samples_seen = 0
+        self._sample_layers: list[Any] = []
+        self._places: list[Unsure] = []
+        self._places_of: Any = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being computed."""
+        return self._jobs.running
+
+    def drop(self) -> None:
+        """Forget what is being computed."""
+        self._jobs.drop()
+
+    def show_sample(self, request: FineTuneRequest, source: Any) -> None:
+        """Show the next augmented sample below `source`, in the place of the one before."""
+        self._samples_seen += 1
+
+        def show(view: NetworkView) -> None:
+            for layer in self._sample_layers:
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
+            if source in self._viewer.layers:
+                self._sample_layers = show_network_view(self._viewer, view, source)
+                self._status.say("One sample lies below the image; press again for another one.")
+
+        job = network_view_job(self._session, request, self._samples_seen)
+        self._jobs.run(job, on_done=show, on_error=self._say_error)
+
+    def go_to_next_place(self, source: Any, labels: Any) -> None:
+        """Move the camera to the next part, or cell, on which the model is least sure."""
+        if source is None:
+            self._status.problem("Open an image first.")
+            return
+        with failures_to(self._say_error):
+            place = place_of(source, self._viewer)
+            plane = plane_of(source, self._viewer)
+            painted = None if labels is None else np.array(plane_of(labels, self._viewer).data[0])
+            self._go_on(source, place, plane, painted)
+
+    def _go_on(
+        self, source: Any, place: Place, plane: "ImagePlane", painted: np.ndarray[Any, Any] | None
+    ) -> None:
+        key = (source.unique_id, place.key, self._session.model)
+        if self._places and self._places_of == key:
+            self._visit(source)
+            return
+        if painted is not None and painted.shape != place.plane_shape:
+            painted = None
+
+        def ranked(places: tuple[Unsure, ...]) -> None:
+            self._places, self._places_of = list(places), key
+            self._visit(source)
+
+        self._status.say("Looking for places where the model is unsure…")
+        job = unsure_places_job(self._session, plane, self._session.model, painted)
+        self._jobs.run(job, on_done=ranked, on_error=self._say_error)
+
+    def _visit(self, source: Any) -> None:
+        if not self._places:
+            self._status.say("Every part of this image holds painted cells already.")
+            return
+        if source not in self._viewer.layers:
+            return
+        where = self._places.pop(0)
+        go_to(self._viewer, source, where.position)
+        self._status.say(f"The model is unsure about this {where.kind} (doubt {where.doubt:.2f}).")
+
+    def _say_error(self, error: Exception) -> None:
+        self._status.problem(sentence_of(error))

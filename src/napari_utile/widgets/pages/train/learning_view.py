@@ -1,0 +1,94 @@
+"""The prediction in view while a model learns: asked for every few seconds, shown in one layer."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QAbstractButton
+
+from napari_utile.engine.windows import Window
+from napari_utile.session.fine_tuning import LookAt, Prediction
+from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
+from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_of
+from napari_utile.widgets.viewer.regions import region_in_view
+from napari_utile.widgets.worker import JobHandle
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["LearningView"]
+
+# The prediction is refreshed at most so often (milliseconds), and of at most so many pixels a side.
+_EVERY = 5000
+_MOST_PIXELS = 512
+
+
+class LearningView:
+    """The layer *learning*.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    wanted : QAbstractButton
+        Whether it is checked decides.
+    owner : QObject
+        The dock.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", wanted: QAbstractButton, owner: QObject) -> None:
+        self._viewer, self._wanted = plain_viewer(viewer), wanted
+        self._job: JobHandle | None = None
+        self._source: Any = None
+        self._asked: Place | None = None
+        self._layer: PreviewLayer | None = None
+        self._shown: Place | None = None
+        self.timer = QTimer(owner)
+        self.timer.setInterval(_EVERY)
+        self.timer.timeout.connect(self._ask)
+
+    def start(self, job: JobHandle, source: Any) -> None:
+        """Watch a job learn; `source` is the image layer that it looks at."""
+        self._job, self._source, self._asked = job, source, None
+        self.timer.start()
+
+    def stop(self) -> None:
+        """Look no more and take the layer away."""
+        self.timer.stop()
+        self._job = None
+        if self._layer is not None:
+            self._layer.remove()
+            self._layer = None
+
+    def _ask(self) -> None:
+        """Ask the job for the prediction in view; it answers between two steps."""
+        if self._job is None or self._asked or self._job.paused or not self._wanted.isChecked():
+            return
+        if self._source not in self._viewer.layers:
+            return
+        with suppress(ValueError):  # nothing of the image is in view
+            place = place_of(self._source, self._viewer)
+            region = _central(region_in_view(self._viewer, self._source, place))
+            self._job.send(LookAt(plane_of(self._source, self._viewer), region))
+            self._asked = place
+
+    def show(self, prediction: Prediction) -> None:
+        """Show what the job answered."""
+        place, self._asked = self._asked, None
+        if place is None or self._source not in self._viewer.layers:
+            return
+        kept = self._layer is not None and self._layer.layer in self._viewer.layers and place == self._shown
+        if self._layer is None or not kept:
+            if self._layer is not None:
+                self._layer.remove()
+            self._layer = PreviewLayer(self._viewer, self._source, place, prediction.region, "learning")
+            self._shown = place
+        self._layer.show(prediction.region, prediction.foreground)
+
+
+def _central(region: Window) -> Window:
+    """Cut a large region down to its middle."""
+    parts = []
+    for part in region:
+        spare = max(0, part.stop - part.start - _MOST_PIXELS)
+        parts.append(slice(part.start + spare // 2, part.stop - (spare - spare // 2)))
+    return Window(*parts)

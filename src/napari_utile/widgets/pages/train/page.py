@@ -1,0 +1,306 @@
+"""The Train page: teach a model your own cells, watch it learn, and keep it only if it became better."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QWidget
+
+from napari_utile.engine.provenance.command import train_command
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.session.annotation_advice import annotation_warning
+from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.fine_tuning import (
+    FineTuneResult,
+    Prediction,
+    StopAndKeep,
+    Trained,
+    fine_tune_job,
+    keep_job,
+    model_name_problem,
+)
+from napari_utile.session.unfinished import Unfinished, new_folder, release, remove, request_of
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.pages.train.annotation_advisor import AnnotationAdvisor
+from napari_utile.widgets.pages.train.comparison_layers import show_comparisons
+from napari_utile.widgets.pages.train.form import TrainForm
+from napari_utile.widgets.pages.train.learning_view import LearningView
+from napari_utile.widgets.pages.train.request import capture
+from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_painted
+from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of
+from napari_utile.widgets.workbench.page import Page
+from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["TrainPage"]
+
+# Curves and progress are drawn at most so often: every change makes Qt put the whole window together anew. Seconds.
+_DRAW_EVERY = 0.3
+
+
+class TrainPage(Page):
+    """Fine-tune a model on the painted cells of open layers.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose layers hold the images and the painted cells.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session_of(viewer)
+        self._job: JobHandle | None = None
+        self._result: FineTuneResult | None = None
+        self._source: Any = None
+        self._folder: Path | None = None
+        self._compared: list[Any] = []
+        self._drawn = 0.0
+        self.form = TrainForm(self._viewer, self._session)
+        self.show_form(self.form, self.form.status)
+        self.learning = LearningView(self._viewer, self.form.watch, self)
+        form = self.form
+        form.run_bar.run.connect(self.run)
+        form.run_bar.cancel.connect(self.cancel)
+        form.pause.clicked.connect(self._pause_or_resume)
+        form.stop.clicked.connect(self._stop)
+        form.keep.clicked.connect(self.keep)
+        form.discard.clicked.connect(self.discard)
+        form.compare.clicked.connect(self._compare)
+        form.unfinished.chosen.connect(self._continue)
+        form.start.currentIndexChanged.connect(self._start_chosen)
+        form.copy_command.clicked.connect(self.copy_command)
+        form.next_place.clicked.connect(self._go_to_next_place)
+        form.network_view.clicked.connect(self._show_network_view)
+        self._advisor = AnnotationAdvisor(self._viewer, self._session, form.status, self)
+        self._connections = Connections(self)
+        self._connections.connect(self._session.events.closed, self._drop)
+        form.unfinished.look()
+
+    @property
+    def running(self) -> bool:
+        """Whether a training is under way."""
+        return self._job is not None and self._job.running
+
+    def request(self) -> FineTuneRequest:
+        """Capture what the button would do now; raises one sentence if something is missing."""
+        return capture(self.form, self._viewer, self._session.model)
+
+    # Training.
+
+    def run(self) -> None:
+        """Start training."""
+        if self.running:
+            return
+        self.discard()
+        with failures_to(self._show_error):
+            self._start(self.request(), self.form.pairs.pairs()[0][0], new_folder())
+
+    def _continue(self, unfinished: Unfinished) -> None:
+        """Go on with a training that was interrupted."""
+        layers = images_of(unfinished, self._viewer)
+        if self.running or layers is None:
+            return
+        self.discard()
+        with failures_to(self._show_error):
+            request = request_of(unfinished, [plane_of(layer, self._viewer) for layer in layers])
+            show_painted(request, layers, self._viewer)
+            self._start(request, layers[0], unfinished.folder)
+
+    def _start(self, request: FineTuneRequest, source: Any, folder: Path) -> None:
+        self._source, self._folder = source, folder
+        self.form.unfinished.clear()
+        self.form.status.say(annotation_warning(request))
+        self.form.set_running(True)
+        self.form.run_bar.set_busy("preparing…")
+        self.form.progress.setText("Scoring the model as it is…")
+        self._job = run_job(
+            fine_tune_job(self._session, request, folder),
+            on_progress=self._show_progress,
+            on_done=self._finish,
+            on_error=self._fail,
+            on_cancelled=self._cancelled,
+            owner=self,
+        )
+        self.learning.start(self._job, self._source)
+
+    def cancel(self) -> None:
+        """Stop within one step and forget what was learnt."""
+        if self._job is not None and self.running:
+            self.form.run_bar.set_cancelling()
+            self._job.cancel()
+
+    def _stop(self) -> None:
+        if self._job is not None:
+            self._job.resume()
+            self._job.send(StopAndKeep())
+            self.form.run_bar.bar.setFormat("finishing…")
+
+    def _pause_or_resume(self) -> None:
+        if self._job is None:
+            return
+        if self._job.paused:
+            self._job.resume()
+        else:
+            self._job.pause()
+        self.form.pause.setText("Resume" if self._job.paused else "Pause")
+
+    def _show_progress(self, progress: Trained | Prediction) -> None:
+        if isinstance(progress, Prediction):
+            self.learning.show(progress)
+            return
+        step = progress.step
+        self.form.plot.add(step)
+        now = time.perf_counter()
+        if now - self._drawn > _DRAW_EVERY or step.validation is not None:
+            self._drawn = now
+            self.form.plot.draw()
+            self.form.run_bar.set_progress(round(step.spent * 1000), 1000, f"step {step.step}, {_left(step)}")
+        if step.validation is not None:
+            best = max(self.form.plot.overlaps)
+            rate = step.step / max(step.seconds, 1e-9)
+            self.form.progress.setText(
+                f"Overlap on held-out tiles {step.validation.overlap:.2f}, best {best:.2f}; {rate:.1f} steps/s."
+            )
+
+    def _finish(self, result: FineTuneResult) -> None:
+        self._end()
+        self._result = result
+        self.form.plot.draw()
+        self.form.progress.setText("")
+        self.form.name.setText(_free_name(result.tuned.base.card.name))
+        self.form.show_result(result)
+
+    def _fail(self, error: Exception) -> None:
+        self._end()
+        self.form.progress.setText("")
+        self._show_error(error)
+        release(self._folder)
+        self.form.unfinished.look()
+
+    def _cancelled(self) -> None:
+        self._end()
+        remove(self._folder)
+        self.form.progress.setText("")
+        self.form.status.say("Cancelled; nothing was kept.")
+
+    def _end(self) -> None:
+        self.learning.stop()
+        self.form.set_running(False)
+
+    @property
+    def asks(self) -> str:
+        """A training is under way."""
+        return "A model is being trained." if self.running else ""
+
+    def let_go(self) -> None:
+        """Stop looking at what is painted; a training goes on."""
+        self._advisor.drop()
+        self.learning.stop()
+
+    def _drop(self) -> None:
+        self.learning.timer.stop()
+        self._advisor.drop()
+        if self._job is not None:
+            self._job.drop()
+        release(self._folder)
+
+    # The decision.
+
+    def keep(self) -> None:
+        """Save the model to the user's library; all docks of the viewer use it from now on."""
+        if self._result is None:
+            return
+        self.form.keep.setEnabled(False)
+        run_job(
+            keep_job(self._result, self.form.name.text().strip()),
+            on_done=self._kept,
+            on_error=self._not_kept,
+            owner=self,
+        )
+
+    def _not_kept(self, error: Exception) -> None:
+        self.form.keep.setEnabled(True)
+        self._show_error(error)
+
+    def _kept(self, path: Path) -> None:
+        self.form.keep.setEnabled(True)
+        self._session.events.models_changed.emit()
+        self._session.model = path.stem
+        self._forget()
+        self.form.status.say(f"Kept as {path.stem}; the other docks use it now.", "good")
+
+    def discard(self) -> None:
+        """Forget the model and take its layers away."""
+        if self._result is not None:
+            self._forget()
+            self.form.status.say("Discarded.")
+
+    def _forget(self) -> None:
+        self._result = None
+        remove(self._folder)
+        self.form.result.hide()
+        for layer in self._compared:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._compared = []
+
+    def _compare(self) -> None:
+        if self._result is None:
+            return
+        if not any(layer in self._viewer.layers for layer in self._compared):
+            self._compared = show_comparisons(self._viewer, self._result, self._source)
+        self._viewer.reset_view()
+
+    # Advice.
+
+    def _show_network_view(self) -> None:
+        with failures_to(self._show_error):
+            self._advisor.show_sample(self.request(), self.form.pairs.pairs()[0][0])
+
+    def _go_to_next_place(self) -> None:
+        self._advisor.go_to_next_place(*self.form.pairs.pairs()[0])
+
+    def copy_command(self) -> None:
+        """Copy the command line that trains in the same way to the clipboard."""
+        with failures_to(self._show_error):
+            request = self.request()
+            annotation = request.images[0].annotation
+            hint = "Put your folders in place of IMAGES and LABELS."
+            if annotation.kind == "boxes":
+                hint += (
+                    " Save each Shapes layer there as CSV, named as its image, in a folder in place of BOXES."
+                )
+            command = train_command(request.params, request.base, request.family, annotation)
+            self.form.status.copied(command, hint)
+
+    # Choices.
+
+    def _start_chosen(self) -> None:
+        """Choose the recipe that goes with it: a new network needs the one that starts from nothing."""
+        more: FineTuneParams = self.form.more_params.value()
+        recipe = "default" if self.form.start.currentData() else "fine-tune"
+        self.form.more_params.set_value(replace(more, recipe=recipe))
+
+    def _show_error(self, error: Exception) -> None:
+        self.form.status.problem(sentence_of(error))
+
+
+def _left(step: Any) -> str:
+    from napari_utile.engine.inference.cost import duration
+
+    if step.spent <= 0:
+        return ""
+    return f"{duration(step.seconds / step.spent - step.seconds)} left"
+
+
+def _free_name(base: str) -> str:
+    name, number = f"{base}-tuned", 2
+    while model_name_problem(name):
+        name, number = f"{base}-tuned-{number}", number + 1
+    return name

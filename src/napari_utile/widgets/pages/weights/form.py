@@ -1,0 +1,146 @@
+"""What the Weights page looks like. It shows state; the page acts."""
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_utile.engine.weights.weight_map import WeightMapParams
+from napari_utile.widgets.pages.weights.budget_tab import LossBudgetTab
+from napari_utile.widgets.pages.weights.check_tab import AnnotationCheckTab
+from napari_utile.widgets.pages.weights.follower import TERMS
+from napari_utile.widgets.pages.weights.hover import PixelReading
+from napari_utile.widgets.pages.weights.overlay import COLORMAP
+from napari_utile.widgets.pages.weights.profile_tab import WeightProfileTab
+from napari_utile.widgets.parts.colour_legend import ColourLegend
+from napari_utile.widgets.parts.forms import Form, align_labels, narrow
+from napari_utile.widgets.parts.status_line import StatusLine
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["WeightsForm"]
+
+# Where most values lie; the boxes beside the sliders take all that is allowed.
+_SLIDE = {"w0": (0.0, 50.0), "sigma": (0.5, 20.0)}
+_POINT = "Point at the image to see why a pixel weighs what it does."
+_NO_LABELS = "Add a Labels layer and paint two cells close together, or segment an image, to see the weights."
+
+
+class WeightsForm(QWidget):
+    """The widgets of the Weights page.
+
+    Attributes
+    ----------
+    term : QComboBox
+        Its data are the keys of `TERMS`.
+    show_overlay, show_lines : QCheckBox
+    main, more : Form
+        Of `WeightMapParams`.
+    legend : ColourLegend
+    tabs : QTabWidget
+        Of `budget`, `check` and `profile`.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.term = narrow(QComboBox())
+        for key, text in TERMS.items():
+            self.term.addItem(text, key)
+        self.term.setToolTip("What the overlay shows.")
+        self.show_overlay = QCheckBox("Show on the image")
+        self.show_overlay.setChecked(True)
+        self.show_lines = QCheckBox("Lines to cells")
+        self.show_lines.setChecked(True)
+        self.show_lines.setToolTip("Draw lines from the mouse to the two nearest cells.")
+        self.legend = ColourLegend(COLORMAP)
+        self.main = Form(WeightMapParams(), ("w0", "sigma", "balance"), slide=_SLIDE)
+        self.more = Form(WeightMapParams(), ("balance_limit", "everywhere"))
+        self.readout = QLabel(_POINT)
+        self.readout.setWordWrap(True)
+        self.readout.setTextFormat(Qt.TextFormat.RichText)
+        self.readout.setMinimumHeight(3 * self.fontMetrics().height() + 4)
+        self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.budget = LossBudgetTab(viewer)
+        self.check = AnnotationCheckTab()
+        self.profile = WeightProfileTab(viewer)
+        self.tabs = QTabWidget()
+        self.tabs.setUsesScrollButtons(False)
+        self.tabs.addTab(self.budget, "Loss budget")
+        self.tabs.addTab(self.check, "Check labels")
+        self.tabs.addTab(self.profile, "Profile")
+        self.save = QPushButton("Save…")
+        self.save.setToolTip(
+            "Save what is shown as a TIFF of 32-bit floats, with the parameters in its description."
+        )
+        self.copy_command = QPushButton("Copy command")
+        self.copy_command.setToolTip("Copy the command line that computes the same map from a label file.")
+        self.status = StatusLine()
+        self._arrange()
+        self.status.say("")
+
+    def _arrange(self) -> None:
+        top = QFormLayout()
+        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        top.addRow("Show", self.term)
+        align_labels(top, self.main.rows)
+        checks = QHBoxLayout()
+        checks.addWidget(self.show_overlay)
+        checks.addWidget(self.show_lines)
+        more = QCollapsible("More options")
+        more.setDuration(0)
+        more.setContent(self.more.native)
+        more.collapse(animate=False)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.save)
+        buttons.addWidget(self.copy_command)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addLayout(top)
+        layout.addLayout(checks)
+        layout.addWidget(self.legend)
+        layout.addWidget(self.main.native)
+        layout.addWidget(more)
+        layout.addWidget(self.readout)
+        layout.addWidget(self.tabs, 1)
+        layout.addLayout(buttons)
+
+    def params(self) -> WeightMapParams:
+        """Return the parameters shown."""
+        main, more = self.main.value(), self.more.value()
+        return WeightMapParams(main.w0, main.sigma, main.balance, more.balance_limit, more.everywhere)
+
+    def set_has_labels(self, there: bool) -> None:
+        """Say what to do first where there are no labels."""
+        for widget in (self.save, self.copy_command):
+            widget.setEnabled(there)
+        if not there:
+            self.budget.clear()
+            self.check.clear()
+            self.profile.show_profile(None)
+        self.status.say("" if there else _NO_LABELS)
+
+    def show_reading(self, reading: PixelReading | None) -> None:
+        """Say what the mouse points at."""
+        if reading is None:
+            self.readout.setText(_POINT)
+            return
+        lines = [
+            f"<b>w = {reading.total:.2f}</b> = {reading.class_balance:.2f} class"
+            f" + {reading.border:.2f} border"
+        ]
+        for place, near in enumerate(reading.near, start=1):
+            where = "inside" if near.distance == 0 else f"d{place} = {near.distance:.1f} px from"
+            lines.append(f"{where} cell {near.cell}")
+        self.readout.setText("<br>".join(lines))

@@ -1,0 +1,57 @@
+"""Which layers the plugin made itself: those are never offered as images, and only its cells as labels."""
+
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari_utile.widgets.viewer.layers import plain_viewer
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+__all__ = ["CELLS", "METADATA_KEY", "add_own", "is_cells", "is_own", "mark_own", "role_of"]
+
+_Layer = TypeVar("_Layer", bound="napari.layers.Layer")
+
+METADATA_KEY = "napari-utile"
+CELLS = "instances"
+"""The role of results that are cells, and may be edited, weighed, learnt from and evaluated as a user's are."""
+
+_roles: "weakref.WeakKeyDictionary[Any, str]" = weakref.WeakKeyDictionary()
+
+
+def mark_own(layer: "napari.layers.Layer", role: str) -> None:
+    """Remember that the plugin made a layer; to be called before the viewer shows it.
+
+    Parameters
+    ----------
+    layer : napari layer
+    role : str
+        What it shows, for example ``"probability"`` or ``"preview"``.
+    """
+    _roles[layer] = role
+
+
+def add_own(viewer: "napari.viewer.Viewer", layer: _Layer, role: str) -> _Layer:
+    """Show a picture of the plugin; the layer that is active stays so."""
+    mark_own(layer, role)
+    selection = plain_viewer(viewer).layers.selection
+    active = selection.active
+    plain_viewer(viewer).add_layer(layer)
+    selection.active = active
+    return layer
+
+
+def role_of(layer: "napari.layers.Layer") -> str:
+    """Return what a layer of the plugin shows, "" for a user's; also where it was saved and opened again."""
+    return _roles.get(layer) or str(layer.metadata.get(METADATA_KEY, {}).get("role", ""))
+
+
+def is_own(layer: "napari.layers.Layer") -> bool:
+    """Say whether the plugin made a layer, edited since or not."""
+    return bool(role_of(layer))
+
+
+def is_cells(layer: "napari.layers.Layer") -> bool:
+    """Say whether a Labels layer can hold cells: a user's, or a result."""
+    return role_of(layer) in ("", CELLS)

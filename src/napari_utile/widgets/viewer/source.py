@@ -1,0 +1,74 @@
+"""Read the image that the session names, as the viewer shows it at one moment."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_utile.session.cell_size import Stack
+from napari_utile.session.state import Session
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_of, planes_of
+from napari_utile.widgets.viewer.pixel_versions import version_of
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+    from napari_utile.engine.planes.axes import ImagePlane
+
+__all__ = ["Source", "on_screen", "read_source"]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What the user chose, read at one moment.
+
+    Attributes
+    ----------
+    layer : napari layer
+    place : Place
+        Of the current plane.
+    plane : ImagePlane
+        All channels.
+    channels : tuple of int, optional
+        The chosen ones; None leaves it to the model.
+    data_key : hashable
+        The layer's word for the pixels of this plane: another one after new data and after ``refresh()``.
+    stack : Stack
+        The planes of the layer on which the size of its cells is measured.
+    """
+
+    layer: "napari.layers.Layer"
+    place: Place
+    plane: "ImagePlane"
+    channels: tuple[int, ...] | None
+    data_key: Hashable
+    stack: Stack
+
+
+def read_source(viewer: "napari.viewer.Viewer", session: Session) -> Source:
+    """Read the current plane of the chosen image.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, if there is no image or nothing at the current position.
+    """
+    layer, axis = session.image.layer, session.image.channel_axis
+    if layer is None:
+        raise ValueError("Open an image first.")
+    place = place_of(layer, viewer, axis)
+    plane = plane_of(layer, viewer, channel_axis=axis)
+    version = version_of(viewer, layer)
+    key = layer.unique_id, id(layer.data), place.key, place.channel_axis, version
+    stack_key = layer.unique_id, id(layer.data), (place.axes, place.channel_axis), version
+    return Source(layer, place, plane, session.image.channels, key, Stack(planes_of(layer, place), stack_key))
+
+
+def on_screen(viewer: "napari.viewer.Viewer", session: Session) -> "tuple[napari.layers.Layer, Place] | None":
+    """Return the chosen image and where its plane on screen lies, None where there is none."""
+    if session.image.layer is None:
+        return None
+    try:
+        return session.image.layer, place_of(session.image.layer, viewer, session.image.channel_axis)
+    except ValueError:
+        return None

@@ -1,1 +1,0 @@
-"""The Weight map dock."""

@@ -1,0 +1,138 @@
+"""The one dock: a header, and a page for each thing to do with an image and its cells."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QDockWidget, QFrame, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+
+from napari_utile.widgets.connections import when_deleted
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.workbench.header import Header
+from napari_utile.widgets.workbench.page import Page
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["PAGES", "Workbench"]
+
+PAGES = {
+    "segment": ("Segment", "SegmentPage", "Find the cells of the image."),
+    "click": ("Click", "ClickPage", "Take, split, merge and remove cells with the mouse."),
+    "train": ("Train", "TrainPage", "Teach the model your own cells."),
+    "weights": ("Weights", "WeightsPage", "See what training on these cells would weigh."),
+    "evaluate": ("Evaluate", "EvaluatePage", "Compare the cells with a reference."),
+}
+"""Name of each page: its title, class and what it is for."""
+
+# Pixels.
+_WIDTH, _LEAST_WIDTH, _HEIGHT = 340, 310, 640
+
+
+class Workbench(QWidget):
+    """The dock. It ends when its X is pressed, and rests while it is hidden or covered by another tab.
+
+    napari's X takes the widget out of its dock and leaves it to Python's collector, which may come much later.
+    For a hidden dock and a covered tab Qt emits the same signal.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+
+    Attributes
+    ----------
+    header : Header
+    bar : QTabBar
+        Of the pages.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self._session = session_of(viewer)
+        self._pages: dict[str, Page] = {}
+        self._covered = False
+        self.header = Header(self._viewer, self._session)
+        self.bar = QTabBar()
+        self.bar.setObjectName("pages")
+        self.bar.setAccessibleName("Pages")
+        self.bar.setUsesScrollButtons(False)
+        self.bar.setElideMode(Qt.TextElideMode.ElideNone)
+        self.bar.setDrawBase(False)
+        self.bar.setStyleSheet("QTabBar::tab { padding: 5px 7px; }")
+        for title, _, about in PAGES.values():
+            self.bar.setTabToolTip(self.bar.addTab(title), about)
+        self._stack = QStackedWidget()
+        line = QFrame()
+        line.setFrameShape(QFrame.Shape.HLine)
+        line.setObjectName("line")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for part in (self.header, self.bar, line):
+            layout.addWidget(part)
+        layout.addWidget(self._stack, 1)
+        self.setMinimumWidth(_LEAST_WIDTH)
+        self._ends: list[list[Callable[[], object]]] = []
+        ends = self._ends
+        when_deleted(self, lambda: _end(ends))
+        self.bar.currentChanged.connect(lambda index: self.open_page(list(PAGES)[index]))
+        self.open_page(self._session.page)
+
+    def page(self, name: str) -> Page:
+        """Return a page; it is made when it is asked for the first time."""
+        if name not in self._pages:
+            module = import_module(f"napari_utile.widgets.pages.{name}.page")
+            made = cast(Callable[..., Page], getattr(module, PAGES[name][1]))(self._viewer)
+            made.cover(True)
+            self._pages[name] = made
+            self._ends.append(made.ends)
+            self._stack.addWidget(made)
+        return self._pages[name]
+
+    def open_page(self, name: str) -> Page:
+        """Show a page, and let the others rest."""
+        page = self.page(name)
+        self._session.page = name
+        self._stack.setCurrentWidget(page)
+        self.bar.setCurrentIndex(list(PAGES).index(name))
+        self._cover()
+        return page
+
+    def sizeHint(self) -> QSize:
+        """Be narrow, so that the image keeps its room."""
+        return QSize(_WIDTH, max(super().sizeHint().height(), _HEIGHT))
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Listen to the frame around this widget, and end when it is gone."""
+        super().changeEvent(event)
+        if event is None or event.type() != QEvent.Type.ParentChange:
+            return
+        frame = self.parent()
+        if isinstance(frame, QDockWidget):
+            frame.visibilityChanged.connect(self._seen)
+        elif frame is None:
+            for page in self._pages.values():
+                page.let_go()
+            _end(self._ends)
+            if not any(page.asks for page in self._pages.values()):
+                self.deleteLater()
+
+    def _seen(self, seen: bool) -> None:
+        if self.parent() is not None:
+            self._covered = not seen
+            self._cover()
+
+    def _cover(self) -> None:
+        current = self._stack.currentWidget()
+        for page in sorted(
+            self._pages.values(), key=lambda page: page is current
+        ):  # keys are given back first
+            page.cover(page is not current or self._covered)
+
+
+def _end(ends: list[list[Callable[[], object]]]) -> None:
+    for functions in ends:
+        while functions:
+            functions.pop()()

@@ -1,0 +1,107 @@
+"""The header of the dock: image, channel, model and cells, chosen once for all pages."""
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_utile.session.jobs import Choices, choices_job
+from napari_utile.session.state import ChosenImage, Session
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.forms import align_labels
+from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, is_own
+from napari_utile.widgets.viewer.result_layers import own_layer, source_of
+from napari_utile.widgets.workbench.model_picker import ModelPicker
+from napari_utile.widgets.workbench.source_picker import SourcePicker
+from napari_utile.widgets.worker import run_job
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["Header", "looks_like_a_reference"]
+
+_NO_IMAGE = (
+    "Open an image to start: drop a file on the window, or choose File ▸ Open Sample ▸ U-Tile for one to try."
+)
+
+
+class Header(QWidget):
+    """Shows and sets what the session holds.
+
+    Attributes
+    ----------
+    source : SourcePicker
+    model : ModelPicker
+    cells : LayerCombo
+    """
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._session = plain_viewer(viewer), session
+        self.empty = QLabel(_NO_IMAGE)
+        self.empty.setWordWrap(True)
+        self.source = SourcePicker(viewer, session)
+        self.model = ModelPicker(session)
+        before = session.cells
+        self.cells = LayerCombo(
+            viewer,
+            ("Labels",),
+            none_text="New layer",
+            accept=is_cells,
+            prefer=lambda layer: not looks_like_a_reference(layer),
+        )
+        self.cells.setAccessibleName("Cells")
+        if before is not None:
+            self.cells.set_layer(before)
+        rows = QFormLayout()
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.addRow("Model", self.model)
+        rows.addRow("Cells", self.cells)
+        self.cells.setToolTip(
+            "The labels that you click, train on, weigh and evaluate: a result, or your own."
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 4)
+        layout.setSpacing(6)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.source)
+        layout.addLayout(rows)
+        align_labels(rows, self.source.layout())
+        self.cells.layer_changed.connect(self._choose_cells)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.image, self._image_chosen)
+        self._connections.connect(session.events.cells, self._show_cells)
+        self._connections.connect(session.events.models_changed, self._list_models)
+        self._choose_cells(self.cells.layer)
+        self._image_chosen(session.image)
+        self._list_models()
+
+    def _list_models(self) -> None:
+        run_job(choices_job(), on_progress=self._take, on_done=self._take, owner=self)
+
+    def _take(self, found: Choices) -> None:
+        self._session.models, self._session.devices = found.models, found.devices
+
+    def _choose_cells(self, layer: Any) -> None:
+        self._session.cells = layer
+
+    def _show_cells(self, layer: Any) -> None:
+        if layer is not self.cells.layer and (layer is not None or self.cells.layer in self._viewer.layers):
+            self.cells.set_layer(layer)
+
+    def _image_chosen(self, chosen: ChosenImage) -> None:
+        self.empty.setVisible(chosen.layer is None)
+        self.source.setVisible(chosen.layer is not None)
+        cells = self._session.cells
+        if cells is None or not is_own(cells) or source_of(cells) is chosen.layer:
+            return
+        self._session.cells = own_layer(self._viewer, CELLS, chosen.layer)  # not those of another image
+
+
+def looks_like_a_reference(layer: Any) -> bool:
+    """Say whether a Labels layer is named as people name what they compare with."""
+    words = ("truth", "reference", "gt", "annot", "manual")
+    return any(word in layer.name.lower() for word in words)

@@ -1,0 +1,68 @@
+"""What the pages of the dock share: an end that leaves nothing behind, and a form that scrolls in a low window."""
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+__all__ = ["Page"]
+
+
+class Page(QWidget):
+    """A page of the dock. It works on the image, the model and the cells that the session names.
+
+    Attributes
+    ----------
+    covered : bool
+        Whether another page is shown, or the dock is hidden or covered by another tab.
+    ends : list of callable
+        What is still to be called at the end.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.covered = False
+        self.ends: list[Callable[[], object]] = []
+
+    def show_form(self, form: QWidget, below: QWidget | None = None) -> None:
+        """Fill the page; to be called once.
+
+        Parameters
+        ----------
+        form : QWidget
+        below : QWidget, optional
+            Stays in sight under the form, however low the window is.
+        """
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(form)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        if below is not None:
+            below.setContentsMargins(8, 4, 8, 8)
+            layout.addWidget(below)
+
+    def at_end(self, function: Callable[[], object]) -> None:
+        """Call a function once: when the X is pressed, or when Qt deletes the dock. It must not refer to the page."""
+        self.ends.append(function)
+
+    def cover(self, covered: bool) -> None:
+        """Say whether the page is out of sight."""
+        if covered is not self.covered:
+            self.covered = covered
+            self.rest(covered)
+
+    def rest(self, covered: bool) -> None:
+        """Give mouse and keys back while the page is out of sight, and take them again; jobs go on."""
+
+    @property
+    def asks(self) -> str:
+        """What goes on that must not end unasked, as a sentence; "" where nothing does."""
+        return ""
+
+    def let_go(self) -> None:
+        """End the jobs, as the X was pressed."""
