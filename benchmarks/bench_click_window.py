@@ -29,6 +29,7 @@ from qtpy.QtTest import QTest
 from timing import options
 
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.regions import camera_of
 from napari_utile.widgets.workbench.commands import open_page
 
@@ -74,7 +75,7 @@ class Window:
 
     @property
     def labels(self):
-        return self.dock.form.target.layer
+        return session_of(self.viewer).cells
 
     def drawn_after(self, moment: float) -> float:
         """Wait until the canvas has been drawn after a moment; returns when that was."""
