@@ -162,14 +162,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", help="a narrower U-Net whose weights it starts from, such as nuclei")
     parser.add_argument("--tile", type=int, help="output pixels a side of a sample")
+    parser.add_argument("--batch", type=int, help="samples a step")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="DATA SET")
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
 
     plan = PLANS[args.name]
     recipe = recipe_of(plan)
-    if args.tile:
-        recipe = replace(recipe, tile=args.tile)
+    recipe = replace(recipe, tile=args.tile or recipe.tile, batch=args.batch or recipe.batch)
     planes = planes_of(args.data, plan, plan.card(), recipe, args.leave_out)
     print(json.dumps({"images": len(planes), "left out": args.leave_out}), flush=True)
     checkpoint = args.output.with_suffix(".checkpoint")

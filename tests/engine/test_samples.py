@@ -7,7 +7,7 @@ import torch
 from napari_utile.engine.training.augment import draw_deformation
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.training.loss import IGNORE
-from napari_utile.engine.training.samples import Sampler, cut_sample, training_plane
+from napari_utile.engine.training.samples import HeldPlane, Sampler, cut_sample, hold, training_plane
 from napari_utile.engine.training.validation import held_out_samples
 from napari_utile.engine.weights.annotation import Annotation
 
@@ -111,6 +111,26 @@ def test_a_sample_reads_its_real_neighbourhood_as_context() -> None:
     real = np.pad(IMAGE[0], 30, mode="reflect")[22:46, 49:73]  # rows -8 to 16, columns 19 to 43
     assert np.allclose(sample.image[0].numpy(), real, atol=1e-4)
     assert np.array_equal(sample.target[2:].numpy(), plane.target[:10, 25:37])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_samples_cut_on_the_device_are_those_cut_from_the_array(seed) -> None:
+    plane = training_plane("a", IMAGE, LABELS, distances=True)
+    deformation = draw_deformation(np.random.default_rng(seed), (8.0, 57.0), AugmentParams())
+    ours = cut_sample(plane, deformation, 24, 6)
+    held = cut_sample(HeldPlane.of(plane, "cpu"), deformation, 24, 6)
+    for name in ("image", "target", "weight", "distances"):
+        assert torch.equal(getattr(held, name), getattr(ours, name)), name
+
+
+def test_planes_are_held_where_a_card_has_room(monkeypatch) -> None:
+    plane = training_plane("a", IMAGE, LABELS)
+    assert hold([plane], torch.device("cpu")) == [plane]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10_000, 20_000))
+    assert hold([plane], torch.device("cuda")) == [plane]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10_000_000, 20_000_000))
+    monkeypatch.setattr(HeldPlane, "of", lambda plane, device: (plane.name, device.type))
+    assert hold([plane], torch.device("cuda")) == [("a", "cuda")]
 
 
 def test_planes_are_drawn_by_their_shares() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from napari_utile.engine.planes.mirror import mirror_window
+from napari_utile.engine.planes.mirror import mirror_indices, mirror_window
 from napari_utile.engine.training.augment import Deformation, draw_deformation, draw_grey_change, warp
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.training.distances import distance_targets
@@ -54,6 +54,40 @@ class TrainingPlane:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.target.shape[0], self.target.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldPlane:
+    """A training plane whose pixels lie on a device, so that samples are cut there; see `TrainingPlane`."""
+
+    name: str
+    image: Tensor
+    target: Tensor
+    weight: Tensor
+    distances: Tensor | None
+
+    @classmethod
+    def of(cls, plane: TrainingPlane, device: torch.device | str) -> "HeldPlane":
+        """Copy a plane to a device."""
+        image, target, weight = (
+            torch.from_numpy(each).to(device) for each in (plane.image, plane.target, plane.weight)
+        )
+        distances = None if plane.distances is None else torch.from_numpy(plane.distances).to(device)
+        return cls(plane.name, image, target, weight, distances)
+
+
+def hold(planes: Sequence[TrainingPlane], device: torch.device) -> Sequence[TrainingPlane | HeldPlane]:
+    """Copy planes to a CUDA device where they take no more than a share of its free memory."""
+    if device.type != "cuda":
+        return planes
+    wanted = sum(
+        each.nbytes
+        for plane in planes
+        for each in (plane.image, plane.target, plane.weight, plane.distances)
+        if each is not None
+    )
+    free, _ = torch.cuda.mem_get_info(device)
+    return [HeldPlane.of(plane, device) for plane in planes] if wanted < MOST_HELD * free else planes
 
 
 def training_plane(
@@ -159,6 +193,8 @@ class Batch:
     distances: Tensor | None = None
 
 
+MOST_HELD = 0.25
+"""Of a card's free memory, for training planes."""
 DROPPED = 0.5
 """Share of the samples whose optional channels are 0."""
 
@@ -201,6 +237,7 @@ class Sampler:
         self.planes = tuple(planes)
         self.halo, self.augment, self.focus, self.density = halo, augment, focus, density
         self.seed, self.device, self.optional = seed, torch.device(device), optional
+        self._held = hold(self.planes, self.device)
         shares = np.array([plane.share for plane in planes], np.float64)
         self._cumulative = np.cumsum(shares / shares.sum())
         self._places = [_places(plane) for plane in planes]
@@ -220,7 +257,7 @@ class Sampler:
         """Draw one sample of `size` output pixels a side."""
         rng = np.random.default_rng((self.seed, step, index))
         chosen = min(int(np.searchsorted(self._cumulative, rng.random(), side="right")), len(self.planes) - 1)
-        plane = self.planes[chosen]
+        plane = self._held[chosen]
         centre = self._places[chosen].draw(rng, self.focus, size)
         deformation = draw_deformation(rng, centre, self.augment)
         sample = cut_sample(plane, deformation, size, self.halo, self.device)
@@ -241,7 +278,11 @@ class Sampler:
 
 
 def cut_sample(
-    plane: TrainingPlane, deformation: Deformation, size: int, halo: int, device: torch.device | str = "cpu"
+    plane: TrainingPlane | HeldPlane,
+    deformation: Deformation,
+    size: int,
+    halo: int,
+    device: torch.device | str = "cpu",
 ) -> Sample:
     """Cut one sample of `size` output pixels out of a plane: image and distances bilinear, the rest nearest pixels."""
     where = deformation.coordinates(size + 2 * halo, device)
@@ -249,7 +290,13 @@ def cut_sample(
     first, last = deformation.reach(size + 2 * halo)
     where = where - torch.as_tensor(first, dtype=torch.float32, device=where.device)
 
-    def window(data: NDArray[Any]) -> Tensor:
+    def window(data: NDArray[Any] | Tensor) -> Tensor:
+        if isinstance(data, Tensor):
+            rows, columns = (
+                torch.from_numpy(mirror_indices(start, stop, length)).to(data.device)
+                for start, stop, length in zip(first.tolist(), last.tolist(), data.shape[1:], strict=True)
+            )
+            return data[:, rows[:, None], columns]
         cut = mirror_window(data, Window.span(first, last))
         return torch.from_numpy(np.ascontiguousarray(cut)).to(device)
 
