@@ -67,7 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
         print("identical labels; the probabilities differ in their last digits")
     else:
         cells = sum(plane.cells for plane in recipe.planes)
-        print(f"identical: {cells} cells in {len(recipe.planes)} plane(s), probabilities to the last bit")
+        linked = f", linked to {recipe.linking.total}" if recipe.linking else ""
+        print(
+            f"identical: {cells} cells in {len(recipe.planes)} plane(s){linked}, probabilities to the last bit"
+        )
     if result.changed and not result.identical:
         print("changed since: " + "; ".join(result.changed))
     return 1 if result.difference is not None or stored is not None else 0
@@ -94,7 +97,9 @@ def _first_pixel(path: Path, recipe: "Recipe", result: "Replay") -> str | None:
     from napari_utile.engine.provenance.replay import labels_beside, stored_difference
 
     stored_file = labels_beside(path)
-    if not result.segmentations or not stored_file.is_file() or stored_difference(recipe, path):
+    if not result.segmentations or recipe.linking or not stored_file.is_file():
+        return None
+    if stored_difference(recipe, path):
         return None
     again = result.segmentations[-1].labels
     stored = np.asarray(read_image(stored_file).data).reshape(-1, *again.shape)[len(result.segmentations) - 1]

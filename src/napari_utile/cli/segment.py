@@ -14,12 +14,14 @@ import numpy as np
 
 from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing
+from napari_utile.cli.linking import TABLES, check_linking, linked, linking_of
 from napari_utile.cli.options import add_options, given, number
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -77,6 +79,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_options(parser, Selection)
     add_options(parser, SegmentParams)
     add_options(parser, InstanceParams)
+    add_options(parser, LinkParams)
     parser.set_defaults(run=run)
 
 
@@ -136,6 +139,8 @@ def _endings(arguments: argparse.Namespace) -> list[str]:
         "_mask.tif": arguments.mask,
         "_cells.csv": arguments.measurements,
     }
+    if axis := linking_of(arguments).axis:
+        asked[TABLES[axis]] = arguments.measurements
     return [RECIPE_ENDING, *(ending for ending, wanted in asked.items() if wanted), "_labels.tif"]
 
 
@@ -182,6 +187,8 @@ def _segment_file(
 
     image, region = planes.image, arguments.region
     stacked, sizes = planes.stacked, planes.sizes
+    linking = linking_of(arguments)
+    check_linking(planes, linking)
     check_space(arguments.output, _bytes_to_write(planes, arguments))
     params, model, said = sizing.params_for(planes)
     records, tables, fits = [], [], []
@@ -219,26 +226,35 @@ def _segment_file(
             arguments.output,
             selection=planes.selection,
             region=region,
+            linking=linking,
         )
         recipe = recipe_of_planes(records, made, image.path, command, planes.selection)
+        stored, links = labels.planes, linked(labels.planes, linking)
+        if links is not None:
+            stored, recipe = links.planes, replace(recipe, linking=links.record)
         save_recipe(recipe, f"{start}{RECIPE_ENDING}")
         between = {axis: step for axis, step in image.steps.items() if axis in stacked}
         space = (None, image.pixel_size, image.unit, None, between)
         if arguments.probability:
             write_image(f"{start}_probability.tif", foreground.planes, *space)
         if arguments.mask:
-            write_image(f"{start}_mask.tif", labels.planes.mapped(lambda plane: plane > 0, bool), *space)
+            write_image(f"{start}_mask.tif", stored.mapped(lambda plane: plane > 0, bool), *space)
         if arguments.measurements:
             from napari_utile.engine.files.tables import write_table
 
+            if links is not None:
+                table = links.tables(image, planes.indices, tables)
+                write_table(f"{start}{TABLES[linking.axis]}", table)
             columns = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
             write_table(f"{start}_cells.csv", columns)
         # The labels come last: where they are, all is there. The recipe holds their hash.
-        write_labels(f"{start}_labels.tif", labels.planes, *space)
+        write_labels(f"{start}_labels.tif", stored, *space)
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     about = "; ".join(each for each in (taken, said) if each)
     cells = sum(record.cells for record in records)
     found = f"{cells} cells" if cells else "no cells found"
+    if links is not None and cells:
+        found = f"{links.links.summary()}, from {found}"
     print(f"{image.shown_name}: {found}{f' ({about})' if about else ''}")
     fit = overall(fits)
     if fit.looks_right is False:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams
@@ -19,6 +20,7 @@ def segment_command(
     *,
     selection: Selection | None = None,
     region: Sequence[slice] | None = None,
+    linking: LinkParams | None = None,
 ) -> str:
     """Return the command that segments an image file as these parameters do.
 
@@ -35,6 +37,8 @@ def segment_command(
         Which pixels of the file.
     region : (slice, slice), optional
         Rows and columns; all by default.
+    linking : LinkParams, optional
+        How the planes are linked; not at all by default.
     """
     words = ["utile", "segment", _not_an_option(image), "-o", str(output), "--model", params.model]
     if selection is not None:
@@ -44,6 +48,8 @@ def segment_command(
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
     if params.instances is not None:
         words += command_options(InstanceParams, params.instances, reference=suggested)
+    if linking is not None:
+        words += command_options(LinkParams, linking)
     return shlex.join(words)
 
 

@@ -17,6 +17,7 @@ from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.provenance.linked import LinkRecord
 from napari_utile.engine.provenance.pixel_runs import run_lengths_of
 from napari_utile.engine.segment import Segmentation
 from napari_utile.engine.segment_params import SegmentParams
@@ -83,6 +84,8 @@ class Recipe:
         Whether the result is a layer, so that no file of labels belongs to it.
     versions : dict
         Of the packages and the machine that the numbers depend on.
+    linking : LinkRecord, optional
+        How the planes were linked, where they were.
     """
 
     source: str
@@ -95,6 +98,7 @@ class Recipe:
     versions: dict[str, str]
     selection: Selection | None = None
     of_layer: bool = False
+    linking: LinkRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -107,6 +111,7 @@ class Recipe:
             "compute": asdict(self.compute),
             "selection": None if self.selection is None else to_json(self.selection),
             **({"layer": True} if self.of_layer else {}),
+            **({"linking": self.linking.to_json()} if self.linking else {}),
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
@@ -253,6 +258,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             versions={str(name): str(value) for name, value in values["versions"].items()},
             of_layer=bool(values.get("layer", False)),
             selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
+            linking=LinkRecord.from_json(linking) if (linking := values.get("linking")) else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UtileError(f"{path.name} is not a usable recipe: {_reason(error)}.") from error

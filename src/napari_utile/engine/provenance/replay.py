@@ -17,6 +17,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.provenance.linked import difference_of_links
 from napari_utile.engine.provenance.pixel_runs import mask_of
 from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, versions
 from napari_utile.engine.segment import Segmentation, segment_steps
@@ -99,6 +100,9 @@ def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Pr
             break
         if again.probabilities != record.probabilities:
             rounding.append(where)
+    if difference is None and recipe.linking is not None:
+        labels, indices = [each.labels for each in made], [record.index for record in recipe.planes]
+        difference = difference_of_links(recipe.linking, labels, indices)
     return Replay(difference, tuple(rounding), tuple(made), changed_versions(recipe))
 
 
@@ -226,8 +230,9 @@ def stored_difference(recipe: Recipe, recipe_path: Path) -> str | None:
         planes = stored.reshape(len(recipe.planes), bottom - top, right - left)
     except (UtileError, ValueError, IndexError):
         return f"{labels.name} is not the file that this recipe is about."
-    for plane, record in zip(planes, recipe.planes, strict=True):
-        if sha256_of(plane.astype(np.int32)) != record.labels:
+    known = recipe.linking.labels if recipe.linking else [record.labels for record in recipe.planes]
+    for plane, labels_then in zip(planes, known, strict=True):
+        if sha256_of(plane.astype(np.int32)) != labels_then:
             return f"{labels.name} comes from another run, or has changed since the recipe was written."
     return None
 

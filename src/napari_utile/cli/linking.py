@@ -1,0 +1,90 @@
+"""`utile segment --link`: one id for one cell in the files that are written."""
+
+import argparse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.cli.options import given
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.planes.selection import SelectedPlanes
+
+if TYPE_CHECKING:
+    from napari_utile.engine.files.plane_file import Planes
+    from napari_utile.engine.linking.links import Links
+    from napari_utile.engine.provenance.linked import LinkRecord
+
+TABLES = {"Z": "_objects.csv", "T": "_tracks.csv"}
+"""What follows an image's name in the table of what was linked, by the axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinkedPlanes:
+    """The label planes of an image with the ids of objects or tracks.
+
+    Attributes
+    ----------
+    planes : Planes
+    links : Links
+    record : LinkRecord
+    """
+
+    planes: "Planes"
+    links: "Links"
+    record: "LinkRecord"
+
+    def tables(
+        self, image: Any, indices: list[dict[str, int]], tables: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Give the cells of each plane their ids, in place, and return the table of objects or tracks.
+
+        Parameters
+        ----------
+        image : ImageFile
+        indices, tables : lists
+            Of each plane its place in the image and its cells.
+        """
+        from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
+        from napari_utile.engine.provenance.linked import file_order
+
+        column = ID_COLUMN[self.links.axis]
+        order = file_order(indices)
+        for number, place in enumerate(order):
+            ids = self.links.relabelled(number, tables[place]["index"])
+            tables[place] = {column: ids, **tables[place], "index": ids}
+        cells = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+        spacing = Spacing(image.pixel_size, image.unit, image.steps)
+        return link_table(self.links, [indices[place] for place in order], spacing, cells)
+
+
+def linking_of(arguments: argparse.Namespace) -> LinkParams:
+    """Give what the options say of linking."""
+    return LinkParams(**given(arguments, LinkParams))
+
+
+def check_linking(planes: SelectedPlanes, params: LinkParams) -> None:
+    """Check, before anything is computed, that an image has planes to be linked.
+
+    Raises
+    ------
+    UtileError
+        If it has not.
+    """
+    if params.axis and params.axis not in planes.stacked:
+        raise UtileError(
+            f"{planes.image.shown_name} has no planes along {params.axis} to link: leave out --link {params.link}."
+        )
+
+
+def linked(labels: "Planes", params: LinkParams) -> LinkedPlanes | None:
+    """Link the labels of all planes; None where nothing is to be linked."""
+    if not params.axis:
+        return None
+    from napari_utile.engine.linking.links import link_planes
+    from napari_utile.engine.provenance.linked import record_links
+
+    links = link_planes(labels, params)
+    planes = links.of_planes(labels)
+    return LinkedPlanes(planes, links, record_links(links, planes, params))

@@ -1,0 +1,166 @@
+"""Tables of linked cells: one row an object or a track, in physical units where they are known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.measure import Columns, unit_suffix
+from napari_utile.engine.linking.links import Links
+from napari_utile.engine.planes.units import micrometres
+
+ID_COLUMN = {"Z": "object", "T": "track_id"}
+"""What the column of ids is called, by the axis that was linked."""
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """How large pixels are, and how far apart planes.
+
+    Attributes
+    ----------
+    pixel_size : (float, float) or None
+        Height and width of a pixel.
+    unit : str or None
+        Of the pixel size.
+    steps : mapping of str to (float, str or None)
+        From one plane to the next along Z or T, and its unit: see `ImageFile`.
+    """
+
+    pixel_size: tuple[float, float] | None = None
+    unit: str | None = None
+    steps: Mapping[str, tuple[float, str | None]] | None = None
+
+    @property
+    def depth(self) -> float | None:
+        """From one plane to the next along Z, in `unit`; None where that is not known."""
+        length, unit = (self.steps or {}).get("Z", (None, None))
+        ours, theirs = micrometres(self.unit), micrometres(unit)
+        if length is None or ours is None or theirs is None:
+            return None
+        return length * theirs / ours
+
+    @property
+    def interval(self) -> tuple[float, str]:
+        """From one plane to the next along T, and its unit as a column's name has it; frames where it is not known."""
+        length, unit = (self.steps or {}).get("T", (None, None))
+        return (float(length), unit_suffix(unit)) if length and unit else (1.0, "frame")
+
+
+def link_table(
+    links: Links, indices: Sequence[Mapping[str, int]], spacing: Spacing, cells: Columns | None = None
+) -> Columns:
+    """Measure each object or track.
+
+    Parameters
+    ----------
+    links : Links
+    indices : sequence of mappings
+        Which entry of each axis each plane is, for example ``{"T": 3}``.
+    spacing : Spacing
+    cells : dict of str to (N,) arrays, optional
+        Of each section a row, with its ``object`` or ``track_id`` and intensities, which are averaged.
+
+    Returns
+    -------
+    dict of str to (M,) arrays
+        Sorted by id.
+
+        - Of objects: ``object``, further axes of the stack, ``planes`` (how many hold it), ``z_first``, ``z_last``,
+          ``volume_px``; ``volume_<unit>3`` and ``z_extent_<unit>`` where pixel size and z spacing are known;
+          ``centroid_z``, ``centroid_y``, ``centroid_x`` in planes and pixels.
+        - Of tracks: ``track_id``, ``parent`` (0 for none), ``divides`` (0 or 1), ``frames``, ``t_first``, ``t_last``,
+          ``area_px_mean``, ``path_<unit>``, ``distance_<unit>`` from the first to the last place,
+          ``speed_<unit>_per_<interval>`` along the path.
+        - Of both: ``intensity_mean`` of each channel.
+    """
+    sections = links.sections
+    order = np.lexsort((sections.plane, links.ids))
+    ids, starts = np.unique(links.ids[order], return_index=True)
+    plane, area = sections.plane[order], sections.area[order]
+    y, x = sections.y[order], sections.x[order]
+    entry = np.array([index[links.axis] for index in indices], np.int64)[plane]
+    count = np.diff(np.append(starts, order.size))
+    ends = starts + count - 1
+    axis = links.axis.lower()
+    table: Columns = {ID_COLUMN[links.axis]: ids}
+    for other in indices[0] if indices else ():
+        if other != links.axis and len({index[other] for index in indices}) > 1:
+            table[other.lower()] = np.array([indices[place][other] for place in plane[starts]], np.int64)
+    if links.axis == "T":
+        mothers = {division.mother for division in links.divisions}
+        table["parent"] = np.array([links.parents.get(int(each), 0) for each in ids], np.int64)
+        table["divides"] = np.array([int(int(each) in mothers) for each in ids], np.int64)
+    table["planes" if links.axis == "Z" else "frames"] = count
+    table |= {f"{axis}_first": entry[starts], f"{axis}_last": entry[ends]}
+    if links.axis == "Z":
+        table |= _volumes(entry, area, y, x, starts, ends, spacing)
+    else:
+        table |= _paths(entry, area, y, x, starts, ends, spacing)
+    return table | _intensities(cells, ID_COLUMN[links.axis], ids)
+
+
+def _volumes(
+    entry: NDArray[np.int64],
+    area: NDArray[np.int64],
+    y: NDArray[np.float64],
+    x: NDArray[np.float64],
+    starts: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    spacing: Spacing,
+) -> Columns:
+    total = _sums(area, starts)
+    table: Columns = {"volume_px": total}
+    if spacing.pixel_size is not None and spacing.depth is not None:
+        suffix = unit_suffix(spacing.unit)
+        table[f"volume_{suffix}3"] = total * (spacing.pixel_size[0] * spacing.pixel_size[1] * spacing.depth)
+        table[f"z_extent_{suffix}"] = (entry[ends] - entry[starts] + 1) * spacing.depth
+    for name, values in (("z", entry), ("y", y), ("x", x)):
+        table[f"centroid_{name}"] = _sums(area * values, starts) / total
+    return table
+
+
+def _paths(
+    entry: NDArray[np.int64],
+    area: NDArray[np.int64],
+    y: NDArray[np.float64],
+    x: NDArray[np.float64],
+    starts: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    spacing: Spacing,
+) -> Columns:
+    height, width = spacing.pixel_size or (1.0, 1.0)
+    suffix = unit_suffix(spacing.unit) if spacing.pixel_size is not None else "px"
+    steps = np.zeros(y.size)
+    steps[1:] = np.hypot(np.diff(y) * height, np.diff(x) * width)
+    steps[starts] = 0  # from one track to the next is no step
+    path = _sums(steps, starts)
+    length, interval = spacing.interval
+    lasted = (entry[ends] - entry[starts]) * length
+    speed = np.divide(path, lasted, out=np.full(path.shape, np.nan), where=lasted > 0)
+    return {
+        "area_px_mean": _sums(area, starts) / (ends - starts + 1),
+        f"path_{suffix}": path,
+        f"distance_{suffix}": np.hypot((y[ends] - y[starts]) * height, (x[ends] - x[starts]) * width),
+        f"speed_{suffix}_per_{interval}": speed,
+    }
+
+
+def _sums(values: NDArray[Any], starts: NDArray[np.intp]) -> NDArray[Any]:
+    return np.add.reduceat(values, starts) if starts.size else np.zeros(0, values.dtype)
+
+
+def _intensities(cells: Columns | None, column: str, ids: NDArray[np.int64]) -> Columns:
+    """Average the mean intensities of sections by their areas."""
+    if cells is None or not ids.size:
+        return {}
+    place = np.searchsorted(ids, cells[column])
+    area = np.asarray(cells["area_px"], float)
+    total = np.bincount(place, area, minlength=ids.size)
+    return {
+        name: np.bincount(place, area * values, minlength=ids.size) / total
+        for name, values in cells.items()
+        if name.startswith("intensity_mean")
+    }

@@ -1,0 +1,106 @@
+"""How the planes of a result were linked, as recipes keep it, and the same once more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.files.plane_file import AXIS_ORDER, Planes
+from napari_utile.engine.linking.links import Links, link_planes
+from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.planes.pixels import sha256_of
+
+
+@dataclass(frozen=True)
+class LinkRecord:
+    """How the planes were linked, and what came out.
+
+    Attributes
+    ----------
+    params : LinkParams
+    total : int
+        Objects or tracks.
+    parents : dict of int to int
+        Track -> the track that it divided from.
+    labels : tuple of str
+        SHA-256 of the labels of each plane, with the ids of objects or tracks; in the order of the label file.
+    """
+
+    params: LinkParams
+    total: int
+    parents: dict[int, int]
+    labels: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what JSON can hold."""
+        return {
+            "parameters": to_json(self.params),
+            "total": self.total,
+            "parents": {str(track): parent for track, parent in self.parents.items()},
+            "labels": list(self.labels),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "LinkRecord":
+        """Read what `to_json` gave."""
+        return cls(
+            from_json(LinkParams, values["parameters"]),
+            int(values["total"]),
+            {int(track): int(parent) for track, parent in values["parents"].items()},
+            tuple(str(each) for each in values["labels"]),
+        )
+
+
+def record_links(links: Links, planes: Planes, params: LinkParams) -> LinkRecord:
+    """Record how planes were linked; reads every pixel.
+
+    Parameters
+    ----------
+    links : Links
+    planes : Planes
+        With the ids of objects or tracks: see `Links.of_planes`.
+    params : LinkParams
+    """
+    return LinkRecord(
+        params, links.total, dict(links.parents), tuple(sha256_of(plane) for plane in planes.read())
+    )
+
+
+def stacked_labels(labels: Sequence[NDArray[np.int32]], indices: Sequence[Mapping[str, int]]) -> Planes:
+    """Give label planes (Y, X) in the order in which a file of labels has them.
+
+    Parameters
+    ----------
+    labels : sequence of (Y, X) arrays
+    indices : sequence of mappings
+        Which entry of each axis each of them is, for example ``{"T": 3, "Z": 0}``.
+    """
+    values = {axis: sorted({index[axis] for index in indices}) for axis in AXIS_ORDER if axis in indices[0]}
+    sizes = {axis: len(each) for axis, each in values.items() if len(each) > 1}
+    ordered = [labels[place] for place in file_order(indices)]
+    shape = (*sizes.values(), *labels[0].shape)
+    return Planes(shape, f"{''.join(sizes)}YX", labels[0].dtype, lambda: iter(ordered))
+
+
+def file_order(indices: Sequence[Mapping[str, int]]) -> list[int]:
+    """Give the places of planes in the order in which a file of labels has them."""
+    axes = [axis for axis in AXIS_ORDER if indices and axis in indices[0]]
+    return sorted(range(len(indices)), key=lambda place: [indices[place][axis] for axis in axes])
+
+
+def difference_of_links(
+    record: LinkRecord, labels: Sequence[NDArray[np.int32]], indices: Sequence[Mapping[str, int]]
+) -> str | None:
+    """Link planes again, and say where the result differs from what was recorded; None where it does not."""
+    planes = stacked_labels(labels, indices)
+    links = link_planes(planes, record.params)
+    again = record_links(links, links.of_planes(planes), record.params)
+    if again == record:
+        return None
+    what = "objects" if record.params.axis == "Z" else "tracks"
+    if again.total != record.total:
+        return f"The planes link differently: {again.total} {what}, there were {record.total}."
+    return f"The planes link differently, to {record.total} {what} in both."

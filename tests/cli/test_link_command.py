@@ -1,0 +1,132 @@
+"""`utile segment --link`: one id for one cell in labels, tables and recipe."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_utile.cli import main
+from napari_utile.engine.linking.links import link
+
+
+@pytest.fixture
+def model(bright_nuclei):
+    return bright_nuclei
+
+
+def discs(*cells, shape=(40, 60)):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    plane = np.zeros(shape, np.uint8)
+    for row, column, radius in cells:
+        plane[np.hypot(y - row, x - column) <= radius] = 200
+    return plane
+
+
+STACK = np.array([discs((20, 20, r), (20, 45, 5)) for r in (5, 6, 7, 6)])
+FRAMES = np.array(
+    [
+        discs((20, 20, 7), (10, 50, 5)),
+        discs((14, 20, 5), (26, 20, 5), (12, 50, 5)),
+        discs((12, 20, 5), (28, 20, 5), (14, 50, 5)),
+    ]
+)
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run(path, out, *words):
+    options = ["--diameter", "none", "--minimum-size", "2", "--split", "0", "--measurements", "--quiet"]
+    return main(["segment", str(path), "-o", str(out), *options, *words])
+
+
+def write(path, stack, axes, **spacing):
+    metadata = {"axes": axes, **spacing}
+    tifffile.imwrite(path, stack, metadata=metadata, imagej=True, resolution=(2, 2))
+    return path
+
+
+def test_sections_become_objects_with_volumes_and_the_recipe_replays(model, tmp_path, capsys):
+    image = write(tmp_path / "stack.tif", STACK, "ZYX", spacing=2.0, unit="um")
+    assert run(image, tmp_path, "--link", "z") == 0
+    assert "2 objects" in capsys.readouterr().out
+    labels = tifffile.imread(tmp_path / "stack_labels.tif")
+    assert [np.unique(plane).tolist() for plane in labels] == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
+    np.testing.assert_array_equal(labels, link(labels, "z").labels)
+    cells = rows(tmp_path / "stack_cells.csv")
+    assert all(row["object"] == row["index"] for row in cells)
+    for row in rows(tmp_path / "stack_objects.csv"):
+        voxels = np.count_nonzero(labels == int(row["object"]))
+        assert int(row["volume_px"]) == voxels == sum(int(each["area_px"]) for each in cells
+                                                     if each["object"] == row["object"])  # fmt: skip
+        assert float(row["volume_um3"]) == pytest.approx(voxels * 0.5 * 0.5 * 2)
+        assert (row["planes"], row["z_first"], row["z_last"]) == ("4", "0", "3")
+        assert float(row["z_extent_um"]) == 8
+    assert main(["replay", str(tmp_path / "stack_recipe.json"), "--quiet"]) == 0
+    assert "linked to 2" in capsys.readouterr().out
+
+
+def test_frames_become_tracks_and_divisions_are_reported(model, tmp_path, capsys):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX", finterval=30.0, unit="um")
+    assert run(image, tmp_path, "--link", "t", "--link-gap", "0") == 0
+    assert "4 tracks, 1 division" in capsys.readouterr().out
+    tracks = {row["track_id"]: row for row in rows(tmp_path / "cells_tracks.csv")}
+    mother = next(row for row in tracks.values() if row["divides"] == "1")
+    assert [row["track_id"] for row in tracks.values() if row["parent"] == mother["track_id"]] == ["3", "4"]
+    speed = next(name for name in mother if name.startswith("speed_um_per_"))
+    still = next(row for row in tracks.values() if row["t_last"] == "2" and row["parent"] == "0")
+    assert float(still["path_um"]) == pytest.approx(2, abs=0.01)  # 2 x 2 pixels of half a micrometre
+    assert float(still[speed]) == pytest.approx(2 / 60, rel=0.01)
+    recipe = json.loads((tmp_path / "cells_recipe.json").read_text())
+    assert recipe["linking"]["parents"] == {"3": int(mother["track_id"]), "4": int(mother["track_id"])}
+    assert "--link t --link-gap 0" in recipe["command"]
+
+
+def test_a_replay_notices_other_links_and_labels_that_were_exchanged(model, tmp_path, capsys):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX")
+    assert run(image, tmp_path, "--link", "t") == 0
+    path = tmp_path / "cells_recipe.json"
+    recipe = json.loads(path.read_text())
+    recipe["linking"]["parameters"] |= {"link_distance": 0, "link_overlap": 1}
+    path.write_text(json.dumps(recipe))
+    assert main(["replay", str(path), "--quiet"]) == 1
+    assert "link differently" in capsys.readouterr().out
+    assert run(image, tmp_path) == 0
+    linked = tifffile.imread(tmp_path / "cells_labels.tif")
+    assert run(image, tmp_path, "--link", "t") == 0
+    tifffile.imwrite(tmp_path / "cells_labels.tif", linked, photometric="minisblack")
+    assert main(["replay", str(path), "--quiet"]) == 1
+    assert "from another run" in capsys.readouterr().out
+
+
+def test_an_image_without_such_planes_is_one_sentence_and_the_others_are_done(model, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "a.tif", STACK, "ZYX")
+    tifffile.imwrite(tmp_path / "in" / "b.tif", STACK[0])
+    assert run(tmp_path / "in", tmp_path / "out", "--link", "z") == 1
+    assert "b.tif has no planes along Z to link" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a_objects.csv").exists()
+    assert not (tmp_path / "out" / "b_labels.tif").exists()
+
+
+def test_empty_planes_link_to_nothing(model, tmp_path, capsys):
+    image = write(tmp_path / "empty.tif", np.zeros((3, 30, 30), np.uint8), "ZYX")
+    assert run(image, tmp_path, "--link", "z") == 0
+    assert rows(tmp_path / "empty_objects.csv") == []
+    assert main(["replay", str(tmp_path / "empty_recipe.json"), "--quiet"]) == 0
+
+
+def test_each_depth_of_a_time_series_has_its_own_tracks_whatever_the_order_of_the_axes(model, tmp_path):
+    image = write(tmp_path / "both.tif", np.stack([FRAMES, FRAMES], axis=1), "TZYX")
+    assert run(image, tmp_path, "--link", "t") == 0
+    labels = tifffile.imread(tmp_path / "both_labels.tif")
+    assert labels.shape == (3, 2, 40, 60)
+    assert not set(np.unique(labels[:, 0])) & set(np.unique(labels[:, 1])) - {0}
+    depths = {row["track_id"]: row["z"] for row in rows(tmp_path / "both_tracks.csv")}
+    cells = rows(tmp_path / "both_cells.csv")
+    assert cells
+    assert all(depths[row["track_id"]] == row["Z"] for row in cells)
