@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.ome_zarr import is_ome_image, is_zarr
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".zarr", ".nd2", ".czi", ".lif")
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".zarr", ".nd2", ".czi", ".lif")
 """Suffixes taken from a folder; `read_image` itself goes by content."""
 
 

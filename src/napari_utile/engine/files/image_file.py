@@ -147,8 +147,30 @@ def usable_length(value: object, unit: str | None) -> float | None:
     return length
 
 
-def lazy(array: "zarr.Array[Any]") -> "dask.array.Array":
-    """Give a zarr array as a dask array, which can also be transposed and sliced without being read."""
+class _Chunks:
+    """A zarr array whose damaged chunks are named in a sentence when they are read."""
+
+    def __init__(self, array: "zarr.Array[Any]", path: Path) -> None:
+        self._array, self._path = array, path
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, window: Any) -> Any:
+        try:
+            return self._array[window]
+        except MemoryError:
+            raise
+        except Exception as error:  # codecs raise RuntimeError, ValueError, zlib.error ...
+            place = ", ".join(f"{part.start}:{part.stop}" for part in window if isinstance(part, slice))
+            raise UtileError(
+                f"Cannot read {self._path.name}: its pixels at {place} are damaged ({brief(error)})."
+            ) from error
+
+
+def lazy(array: "zarr.Array[Any]", path: Path) -> "dask.array.Array":
+    """Give a zarr array of a file as a dask array, which can also be transposed and sliced without being read.
+
+    Reading it raises `UtileError` where chunks are damaged.
+    """
     # Blocks of whole chunks, large enough that their number does not slow dask down.
     planar = array.ndim - 2
     chunks = tuple(
@@ -156,7 +178,7 @@ def lazy(array: "zarr.Array[Any]") -> "dask.array.Array":
         for axis, chunk in enumerate(array.chunks)
     )
     # Without a name, dask would hash the array's content.
-    blocks: dask.array.Array = dask.array.from_array(array, chunks=chunks, name=False)
+    blocks: dask.array.Array = dask.array.from_array(_Chunks(array, path), chunks=chunks, name=False)
     return blocks
 
 

@@ -1,4 +1,4 @@
-"""Image files: TIFF, PNG, JPEG, BMP, OME-Zarr and those of vendors in, TIFF out."""
+"""Image files: TIFF, PNG, JPEG, BMP, GIF, OME-Zarr and those of vendors in, TIFF out."""
 
 import os
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ def read_image(
     Parameters
     ----------
     path : str or path-like
-        TIFF, PNG, JPEG, BMP, an OME-Zarr folder, or a vendor's file (see `read_vendor`).
+        TIFF, PNG, JPEG, BMP, GIF, an OME-Zarr folder, or a vendor's file (see `read_vendor`).
     axes : str, optional
         A letter an axis, out of ``TCZYXS``, whatever the file says.
     series : str, optional
@@ -92,7 +92,7 @@ def read_image(
                 raise UtileError(f"{path.name} has no series {series}: it is one image.")
             return replace(picture, axes=asked_axes(axes, picture.data.shape, path.name)) if axes else picture
     raise UtileError(
-        f"{path.name} is not an image in a known format (TIFF, OME-Zarr, PNG, JPEG, BMP, ND2, CZI, LIF)."
+        f"{path.name} is not an image in a known format (TIFF, OME-Zarr, PNG, JPEG, BMP, GIF, ND2, CZI, LIF)."
     )
 
 

@@ -160,7 +160,9 @@ def _image_file(array: Any, path: Path, names: Any, asked: str | None) -> ImageF
         axes, guessed = asked_axes(asked, array.shape, path.name), False
     else:
         axes, guessed = name_axes(array.shape, names, path.name)
-    return ImageFile(lazy(array), axes, None, None, path, notes=absent_chunks(array, path), guessed=guessed)
+    return ImageFile(
+        lazy(array, path), axes, None, None, path, notes=absent_chunks(array, path), guessed=guessed
+    )
 
 
 def absent_chunks(array: Any, path: Path) -> tuple[str, ...]:

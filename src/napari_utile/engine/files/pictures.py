@@ -1,4 +1,4 @@
-"""Read PNG, JPEG and BMP with all their bits: grey, colours, palettes, transparency."""
+"""Read PNG, JPEG, BMP and GIF with all their bits: grey, colours, palettes, transparency."""
 
 import struct
 from pathlib import Path
@@ -12,19 +12,25 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.samples import palette_grey_or_colour, through_palette
 
-PICTURE_STARTS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
+PICTURE_STARTS = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+}
 """How such files start."""
 
 _PNG_GREY, _PNG_COLOUR, _PNG_GREY_ALPHA, _PNG_COLOUR_ALPHA = 0, 2, 4, 6
 
 
 def read_picture(path: Path, kind: str, *, as_labels: bool = False) -> ImageFile:
-    """Read a PNG, JPEG or BMP.
+    """Read a PNG, JPEG, BMP or GIF.
 
     Parameters
     ----------
     path : Path
-    kind : {"PNG", "JPEG", "BMP"}
+    kind : {"PNG", "JPEG", "BMP", "GIF"}
     as_labels : bool
         Take the indices of a palette as they are, instead of its colours.
 

@@ -108,7 +108,7 @@ def _read(group: Any, path: Path, name: str) -> Pyramid:
     scale = scale_of(first, ndim) * scale_of(multiscale, ndim)
     return Pyramid(
         name,
-        tuple(lazy(level) for level in levels),
+        tuple(lazy(level, path) for level in levels),
         axes,
         tuple(float(step) if np.isfinite(step) and step > 0 else 1.0 for step in scale),
         _translation(first, ndim),

@@ -108,7 +108,7 @@ def _read(
             data = np.memmap(path, dtype, "r", series.dataoffset, tuple(series.shape))
         else:
             store = series.aszarr(level=0)
-            data = lazy(zarr.open_array(store, mode="r"))
+            data = lazy(zarr.open_array(store, mode="r"), path)
             # The store reads from the open file while it lives.
             weakref.finalize(store, stack.pop_all().close)
         data, letters = _interpreted(data, series, as_labels, path, notes)

@@ -1,5 +1,6 @@
 """What a TIFF says of the size of its pixels, the distance of its planes and the time between them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,6 +91,10 @@ def _ome(tif: tifffile.TiffFile, number: int) -> Space:
 
 
 def _tags(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Space:
+    if tif.is_lsm:
+        return _lsm(tif.lsm_metadata or {})
+    if tif.is_svs and (side := _aperio_side(tif.pages.first.description)):
+        return Space((side, side), "µm")
     metadata = (tif.imagej_metadata or {}) if tif.is_imagej else {}
     unit = str(metadata.get("unit", "") or "")
     steps: dict[str, tuple[float, str | None]] = {}
@@ -113,6 +118,27 @@ def _tags(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Space:
     if factor is None or max(height, width) * factor > _COARSEST_PIXEL:
         return Space(steps=steps)
     return Space(*usable_pixel_size(height * factor, width * factor, "µm"), steps=steps)
+
+
+def _lsm(metadata: Mapping[str, Any]) -> Space:
+    """Read the voxel sizes of a Zeiss LSM, which are metres there, and its time interval, seconds."""
+    lengths = {axis: metadata.get(f"VoxelSize{axis}") for axis in "ZYX"}
+    found = {
+        axis: 1e6 * value if isinstance(value, (int, float)) else None for axis, value in lengths.items()
+    }
+    size, unit = usable_pixel_size(found["Y"], found["X"], "µm")
+    steps: dict[str, tuple[float, str | None]] = {}
+    if (depth := usable_length(found["Z"], "µm")) is not None:
+        steps["Z"] = (depth, "µm")
+    if (interval := usable_length(metadata.get("TimeIntervall"), None)) is not None:  # the format's spelling
+        steps["T"] = (interval, "s")
+    return Space(size, unit, steps)
+
+
+def _aperio_side(description: str) -> float | None:
+    """Read ``MPP = 0.499``, micrometres per pixel, of an Aperio SVS slide."""
+    found = re.search(r"\bMPP\s*=\s*([0-9.]+)", description)
+    return usable_length(found.group(1), "µm") if found else None
 
 
 def _ratio(value: Any) -> float | None:
