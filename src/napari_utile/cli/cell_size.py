@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
-from napari_utile.engine.planes.spread import MOST_PLANES, spread
+from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.axes import ImagePlane
 
 
 class Sizing:
@@ -75,11 +74,13 @@ class Sizing:
         from napari_utile.engine.inference.sized import with_choice
 
         if self._params.diameter == "auto":
-            some = some_planes(planes, MOST_PLANES)
+            some = planes.measured_on()
             return Run(with_choice(self._params, some, self._load, compute=self._compute)).result
         if self._same is None:
-            some = [plane for each in self._some_images(planes) for plane in some_planes(each, 1)]
-            self._same = Run(with_choice(self._params, some, self._load, compute=self._compute)).result
+            some = [plane for each in self._some_images(planes) for plane in each.measured_on(1)]
+            alone = replace(self._params, limits="plane")  # they are of several images
+            params, size = Run(with_choice(alone, some, self._load, compute=self._compute)).result
+            self._same = replace(params, limits=self._params.limits), size
         return self._same
 
     def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:
@@ -92,9 +93,3 @@ class Sizing:
                     SelectedPlanes(open_selected(self._paths[index], self._selection), self._selection)
                 )
         return images or [planes]
-
-
-def some_planes(planes: SelectedPlanes, most: int) -> "list[ImagePlane]":
-    """Return up to `most` planes, evenly spread, on which the cells of an image are measured."""
-    indices = planes.indices
-    return [planes.plane(indices[place]) for place in spread(len(indices), most)]

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.field import Field
+    from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.inference.tile_cache import TileCache
     from napari_utile.engine.models.library import load_model
 
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     compute = choose_compute(wanted.device, wanted.precision)
     sizing = Sizing(wanted, given(arguments, InstanceParams), functools.cache(load_model), compute)
     params, model, said = sizing.params_for(planes)
+    limits = limits_of_stack(planes.measured_on(), params, model.card)
     assert params.instances is not None
     labelled = []
     for index, plane in planes:
@@ -67,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         here = [marker for marker in (each.on_plane(where) for each in markers) if marker is not None]
         labelled.append(np.zeros(plane.shape, np.int32))
         if here:
-            field = Field(plane, model, params, compute=compute, cache=TileCache())
+            field = Field(plane, model, params, compute=compute, limits=limits, cache=TileCache())
             labelled[-1] = Run(label_marked_cells(field, here, params.instances, field.click_radius)).result
     labels = np.stack(labelled).reshape(*planes.sizes, *labelled[0].shape)
     image = planes.image

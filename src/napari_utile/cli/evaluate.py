@@ -89,10 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
         check_table(arguments.csv, inputs)
     names, scores, failed = score_pairs(pairing, arguments)
     if not scores:
-        raise UtileError(
-            "nothing could be scored: no prediction has the name of a reference (but for endings such as _labels "
-            "and beginnings such as mask_)."
-        )
+        why = "" if pairing.pairs else ": no prediction has the name of a reference"
+        but = "" if pairing.pairs else " (but for endings such as _labels and beginnings such as mask_)"
+        raise UtileError(f"nothing could be scored{why}{but}.")
     means = mean_scores(scores)
     print(_as_table(names, scores, means))
     if arguments.json:

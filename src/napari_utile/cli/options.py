@@ -33,7 +33,10 @@ def _add(group: Any, parameter: Parameter) -> None:
     if parameter.kind is bool:
         group.add_argument(parameter.option, action=argparse.BooleanOptionalAction, **common)
     elif parameter.kind is tuple:
-        group.add_argument(parameter.option, type=_numbers, metavar="N[,N...]", **common)
+        metavar = "N[,N...]" if parameter.item is int else "LOW,HIGH"
+        group.add_argument(
+            parameter.option, type=_within(parameter, _numbers(parameter.item)), metavar=metavar, **common
+        )
     elif bounds.choices:
         group.add_argument(parameter.option, choices=bounds.choices, **common)
     else:
@@ -92,11 +95,19 @@ def _within(parameter: Parameter, kind: Callable[[str], Any]) -> Callable[[str],
     return read
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0,2") from error
+def _numbers(kind: type) -> Callable[[str], tuple[Any, ...]]:
+    """Read numbers with commas between them."""
+    read_one, example = (whole_number, "0,2") if kind is int else (number, "1,99.8")
+
+    def read(text: str) -> tuple[Any, ...]:
+        try:
+            return tuple(read_one(part) for part in text.split(","))
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a list of numbers such as {example}"
+            ) from error
+
+    return read
 
 
 def given(arguments: argparse.Namespace, cls: type) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def _grow_file(
     from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.files.tables import write_table
     from napari_utile.engine.grow import grow_steps, usual_distance
+    from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
 
     image = open_selected(path, selection)
@@ -110,9 +111,10 @@ def _grow_file(
         print(paired, file=sys.stderr)
     height, width = planes.plane(planes.indices[0]).shape
     check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
-    model, said = None, ""
+    model, limits, said = None, None, ""
     if sizing is not None:
         params, model, said = sizing.params_for(planes)
+        limits = limits_of_stack(planes.measured_on(), params, model.card)
     distance = arguments.seed_distance
     if distance is None and model is None:
         distance = usual_distance(seeds for _, seeds in labels_of(seeds_file))
@@ -121,7 +123,9 @@ def _grow_file(
     with PlaneFile(arguments.output, planes.stacked, planes.sizes) as labels:
         for position, index, plane, seeds in planes_with_labels(planes, seeds_file):
             where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
-            steps = grow_steps(plane, seeds, params, model=model, distance=distance, compute=compute)
+            steps = grow_steps(
+                plane, seeds, params, model=model, distance=distance, limits=limits, compute=compute
+            )
             cells = with_bar(steps, where, arguments.quiet)
             records.append(grown_plane(index, plane, seeds, cells))
             labels.put(position, cells)

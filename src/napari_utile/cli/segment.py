@@ -28,8 +28,6 @@ from napari_utile.engine.segment_params import SegmentParams
 if TYPE_CHECKING:
     from napari_utile.engine.files.image_file import ImageFile
     from napari_utile.engine.inference.device import Compute
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.windows import Window
 
 
@@ -180,6 +178,7 @@ def _segment_file(
     from napari_utile.engine.files.images import write_image, write_labels
     from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.fitting.confidence import WHAT_TO_DO, fit_of, overall
+    from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
     from napari_utile.engine.segment import segment_steps
@@ -191,13 +190,13 @@ def _segment_file(
     check_linking(planes, linking)
     check_space(arguments.output, _bytes_to_write(planes, arguments))
     params, model, said = sizing.params_for(planes)
+    limits = limits_of_stack(planes.measured_on(), params, model.card)
     records, tables, fits = [], [], []
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
         labels, foreground = (
             open_files.enter_context(PlaneFile(arguments.output, stacked, sizes)) for _ in range(2)
         )
-        limits = _limits_of_stack(planes, model, params)
         for position, (index, plane) in zip(np.ndindex(*sizes), planes, strict=True):
             _check_region(region, plane.shape)
             steps = segment_steps(plane, params, model=model, compute=compute, region=region, limits=limits)
@@ -260,25 +259,6 @@ def _segment_file(
     if fit.looks_right is False:
         print(f"{image.shown_name}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
     return fit.looks_right is not False
-
-
-def _limits_of_stack(
-    planes: SelectedPlanes, model: "Model", params: SegmentParams
-) -> "IntensityLimits | None":
-    """Measure the grey limits that all planes share; None where each has its own."""
-    from napari_utile.engine.planes.preprocessing import preprocessed
-    from napari_utile.engine.planes.stack import stack_limits
-
-    if params.limits == "plane" or len(planes) == 1:
-        return None
-    card = model.card
-    ready = [
-        preprocessed(
-            plane.for_network(len(card.inputs), params.channels, card.optional_inputs), params.preprocess
-        )
-        for _, plane in planes
-    ]
-    return stack_limits(ready, card.normalization)
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:

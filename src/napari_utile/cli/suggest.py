@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from napari_utile.cli.options import add_options, given
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
-from napari_utile.engine.planes.spread import MOST_PLANES
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Suggestion
@@ -24,7 +23,6 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the models, the best first; return 1 where none fits."""
-    from napari_utile.cli.cell_size import some_planes
     from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.fitting.confidence import WHAT_TO_DO, suggest
     from napari_utile.engine.models.catalogue import candidates
@@ -32,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     selection = Selection(**given(arguments, Selection))
     image = open_selected(arguments.image, selection)
-    planes = some_planes(SelectedPlanes(image, selection), MOST_PLANES)
+    planes = SelectedPlanes(image, selection).measured_on()
     models = [load_model(name) for name in candidates()]
     found = suggest(planes, models).result
     if arguments.json:

@@ -11,12 +11,13 @@ from napari_utile.engine.cells.relief import climbing_relief
 from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_planes import whole_numbers
-from napari_utile.engine.files.one_plane import plane_of
+from napari_utile.engine.files.one_plane import planes_of
 from napari_utile.engine.inference.decode import height_from
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment import Segmentation, segment, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
@@ -49,6 +50,7 @@ def grow_steps(
     *,
     model: Model | None = None,
     distance: float | None = None,
+    limits: IntensityLimits | None = None,
     compute: Compute | None = None,
 ) -> Generator[Progress, None, Labels]:
     """Grow each seed to one cell; every yield is a point to cancel at.
@@ -64,7 +66,8 @@ def grow_steps(
     distance : float, optional
         Pixels that a cell reaches beyond its seed at the most. By default as far as the model's foreground does, or
         `usual_distance`.
-    compute : Compute, optional
+    limits, compute
+        See `Field`.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def grow_steps(
     if model is None:
         grey = np.asarray(plane.for_network(1, params.channels).data[0])
         return grow_in_intensity(seeds, grey, usual_distance([seeds]) if distance is None else distance)
-    made = yield from segment_steps(plane, params, model=model, compute=compute)
+    made = yield from segment_steps(plane, params, model=model, limits=limits, compute=compute)
     return _grown_in(made, seeds, distance)
 
 
@@ -142,7 +145,11 @@ def grow_seeds(
     [0, 0, 7, 7, 7, 7, 0, 0]
     """
     ids = whole_numbers(np.asarray(seeds), "the seeds")
-    plane = image if isinstance(image, ImagePlane) else plane_of(image, Selection(axes=axes))
+    if isinstance(image, ImagePlane):
+        plane = image
+    else:
+        planes = planes_of(image, Selection(axes=axes))
+        plane = planes.plane(planes.indices[0])
     if ids.shape != plane.shape:
         raise UtileError(_other_shape(ids, plane))
     if model is None:

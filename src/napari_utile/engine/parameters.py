@@ -62,13 +62,17 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One field of a parameter dataclass: `kind` is the bare type, `optional` whether None is allowed."""
+    """One field of a parameter dataclass.
+
+    `kind` is the bare type, `item` that of a tuple's entries, `optional` whether None is allowed.
+    """
 
     name: str
     kind: type
     optional: bool
     default: Any
     bounds: Bounds
+    item: type = int
 
     @property
     def label(self) -> str:
@@ -102,7 +106,7 @@ def _described(cls: type) -> tuple[Parameter, ...]:
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
-        described.append(Parameter(field.name, kind, optional, default, bounds))
+        described.append(Parameter(field.name, kind, optional, default, bounds, _item_type(hint)))
     return tuple(described)
 
 
@@ -112,6 +116,13 @@ def _bare_type(hint: Any) -> tuple[type, bool]:
         members = [member for member in get_args(hint) if member is not type(None)]
         return get_origin(members[0]) or members[0], type(None) in get_args(hint)
     return get_origin(hint) or hint, False
+
+
+def _item_type(hint: Any) -> type:
+    """Give the type of the entries of a tuple, also of one that may be None."""
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    entries = [get_args(member) for member in members if get_origin(member) is tuple]
+    return entries[0][0] if entries and isinstance(entries[0][0], type) else int
 
 
 def check_bounds(params: Any) -> None:
@@ -136,6 +147,11 @@ def check_value(parameter: Parameter, value: Any) -> None:
     if bounds.choices and value not in bounds.choices:
         raise ValueError(f"{name} must be one of {', '.join(bounds.choices)}; got {value!r}.")
     if isinstance(value, str) and value in bounds.words:
+        return
+    if parameter.kind is tuple:
+        entry = dataclasses.replace(parameter, kind=parameter.item, optional=False)
+        for each in value:
+            check_value(entry, each)
         return
     if parameter.kind in (int, float):
         is_number = isinstance(value, (int, float)) or hasattr(value, "__float__")

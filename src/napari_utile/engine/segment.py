@@ -15,6 +15,7 @@ from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.inference.predict import Float32, Progress
 from napari_utile.engine.inference.sized import with_choice, with_size
 from napari_utile.engine.inference.tile_cache import TileCache
@@ -199,6 +200,9 @@ def segment(
     project: str | None = None,
     preprocess: str | None = None,
     diameter: float | str | None = "auto",
+    limits: str = "stack",
+    channel_limits: str = "each",
+    percentiles: tuple[float, float] | None = None,
     device: str = "auto",
     precision: str = "auto",
     tile: int | None = None,
@@ -229,6 +233,12 @@ def segment(
     diameter : float, "auto" or None
         Typical diameter of the cells (pixels): the image is rescaled to what the model expects. ``"auto"`` measures
         it, None uses the image as it is.
+    limits : {"stack", "plane"}
+        Whether the grey limits are those of the whole stack that the plane is of, or its own.
+    channel_limits : {"each", "shared"}
+        Whether every channel is scaled by its own limits, or all by the lowest and the highest of any.
+    percentiles : (float, float), optional
+        Which percentiles of the grey values become 0 and 1, in place of the model's rule.
     device : {"auto", "cuda", "mps", "cpu"}
     precision : {"auto", "float32", "bfloat16"}
     tile : int, optional
@@ -253,9 +263,13 @@ def segment(
     series, z, t = (None if each is None else str(each) for each in (series, z, t))
     selection = Selection(axes=axes, series=series, z=z, t=t, project=project)
     # Not above: a plane at hand needs nothing that reads files.
-    from napari_utile.engine.files.one_plane import plane_of, region_of
+    from napari_utile.engine.files.one_plane import planes_of, region_of
 
-    plane = image if isinstance(image, ImagePlane) else plane_of(image, selection)
+    if isinstance(image, ImagePlane):
+        plane, stack = image, [image]
+    else:
+        planes = planes_of(image, selection)
+        plane, stack = planes.plane(planes.indices[0]), planes.measured_on()
     if region is not None:
         region = region_of(region, plane)
     load = functools.cache(load_model)
@@ -264,14 +278,19 @@ def segment(
         channels=tuple(channels) if channels is not None else None,
         preprocess=preprocess,
         diameter=diameter,
+        limits=limits,
+        channel_limits=channel_limits,
+        percentiles=percentiles,
         device=device,
         precision=precision,
         tile=tile,
     )
     if isinstance(model, Model):  # that one, whatever is better
-        loaded, params = model, Run(with_size(params, plane, model)).result
+        loaded, shared = model, limits_of_stack(stack, params, model.card)
+        params = Run(with_size(params, stack, model, limits=shared)).result
     else:
-        params, _ = Run(with_choice(params, plane, load)).result
+        params, _ = Run(with_choice(params, stack, load)).result
         loaded = load(params.model)
+        shared = limits_of_stack(stack, params, loaded.card)
     params = replace(params, instances=suggested_instances(loaded.card, params.known_diameter, **instances))
-    return Run(segment_steps(plane, params, model=loaded, region=region)).result
+    return Run(segment_steps(plane, params, model=loaded, region=region, limits=shared)).result

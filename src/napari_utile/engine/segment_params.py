@@ -54,12 +54,34 @@ class SegmentParams:
         str,
         Bounds(
             label="Grey limits",
-            choices=("plane", "stack"),
-            help="Whether every plane of a stack is scaled by its own grey values, or all by those of the stack, so "
-            "that an empty plane stays empty.",
+            choices=("stack", "plane"),
+            help="Whether all planes of a stack are scaled by the grey values of the stack, so that an empty plane "
+            "stays empty, or each by its own, as in a time-lapse that fades.",
             advanced=True,
         ),
-    ] = "plane"
+    ] = "stack"
+    channel_limits: Annotated[
+        str,
+        Bounds(
+            label="Limits of channels",
+            choices=("each", "shared"),
+            help="Whether every channel is scaled by its own grey values, or all by the lowest and highest limit of "
+            "any, so that their ratios are kept.",
+            advanced=True,
+        ),
+    ] = "each"
+    percentiles: Annotated[
+        tuple[float, float] | None,
+        Bounds(
+            0,
+            100,
+            unit="%",
+            label="Percentiles",
+            help="Two percentiles of the grey values, such as 1,99.8, that become black and white for the network; "
+            "by default those of the model, of which bright debris is left out.",
+            advanced=True,
+        ),
+    ] = None
     device: Device = "auto"
     precision: Precision = "auto"
     tile: Annotated[
@@ -80,6 +102,12 @@ class SegmentParams:
         if self.diameter == "none":
             object.__setattr__(self, "diameter", None)
         check_bounds(self)
+        if self.percentiles is not None and (
+            len(self.percentiles) != 2 or self.percentiles[0] >= self.percentiles[1]
+        ):
+            raise ValueError(
+                f"percentiles are two numbers, the lower one first, such as 1,99.8; got {self.percentiles!r}."
+            )
         parse_steps(self.preprocess)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Generator, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.choice import measured_and_chosen
@@ -16,16 +16,18 @@ from napari_utile.engine.steps import Run
 if TYPE_CHECKING:
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.session.state import Session
 
-__all__ = ["CellSizes", "Stack", "measured_steps", "sized_by_now", "sized_steps"]
+__all__ = ["Measured", "Stack", "limits_of", "measured_steps", "sized_by_now", "sized_steps"]
 
 _MOST_KEPT = 32
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """The planes of an image on which its cells are measured.
+    """The planes of an image on which its cells and its grey limits are measured.
 
     Attributes
     ----------
@@ -33,30 +35,33 @@ class Stack:
         One of a plain image, some of a stack.
     key : hashable
         Stands for the pixels of all of them; None where nothing does.
+    of_one_image : bool
+        Whether they are known to lie along Z and T, so that they share their grey limits; other axes may be channels.
     """
 
     planes: "tuple[ImagePlane, ...]"
     key: Hashable = None
+    of_one_image: bool = False
 
 
-class CellSizes:
-    """Sizes that were measured, for any thread."""
+class Measured(Generic[Value]):
+    """What was measured on stacks for models, such as cell sizes, for any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sizes: OrderedDict[Hashable, CellSize] = OrderedDict()
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
 
-    def known(self, params: SegmentParams, stack: Stack) -> "CellSize | None":
-        """Return the size of the cells of a stack for a model, if it was measured."""
+    def known(self, params: SegmentParams, stack: Stack) -> Value | None:
+        """Return what was measured of a stack for a model, if it was."""
         with self._lock:
-            return self._sizes.get(_key(params, stack))
+            return self._values.get(_key(params, stack))
 
-    def keep(self, params: SegmentParams, stack: Stack, size: "CellSize") -> None:
-        """Keep a size."""
+    def keep(self, params: SegmentParams, stack: Stack, value: Value) -> None:
+        """Keep what was measured."""
         with self._lock:
-            self._sizes[_key(params, stack)] = size
-            while len(self._sizes) > _MOST_KEPT:
-                self._sizes.popitem(last=False)
+            self._values[_key(params, stack)] = value
+            while len(self._values) > _MOST_KEPT:
+                self._values.popitem(last=False)
 
 
 def sized_steps(
@@ -108,7 +113,8 @@ def measured_steps(
         yield
         from napari_utile.engine.inference.size import measure_size
 
-        run = measure_size(stack.planes, session.load_model(params.model), params)
+        limits = limits_of(session, params, stack)
+        run = measure_size(stack.planes, session.load_model(params.model), params, limits=limits)
         for _ in run:
             yield
         size = run.result
@@ -116,8 +122,23 @@ def measured_steps(
     return size
 
 
+def limits_of(session: "Session", params: SegmentParams, stack: Stack) -> "IntensityLimits | None":
+    """Return the grey limits that the planes of a stack share, measured once; None where each plane has its own."""
+    if params.limits == "plane" or not stack.of_one_image:
+        return None
+    limits = session.stack_limits.known(params, stack)
+    if limits is None:
+        from napari_utile.engine.inference.limits import limits_of_stack
+
+        limits = limits_of_stack(stack.planes, params, session.load_model(params.model).card)
+        if limits is not None:
+            session.stack_limits.keep(params, stack, limits)
+    return limits
+
+
 def _key(params: SegmentParams, stack: Stack) -> Hashable:
     from napari_utile.engine.models.catalogue import find_model
 
     path = find_model(params.model)
-    return stack.key or object(), str(path), path.stat().st_mtime_ns, params.channels
+    seen = params.channels, params.preprocess, params.limits, params.channel_limits, params.percentiles
+    return stack.key or object(), str(path), path.stat().st_mtime_ns, seen

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import ListedModel, list_models
 from napari_utile.engine.steps import Run
-from napari_utile.session.cell_size import sized_steps
+from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
 from napari_utile.session.results import (
@@ -91,6 +91,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progr
             model=model,
             region=request.region,
             inside=request.inside,
+            limits=limits_of(session, params, request.measured_on),
             cache=session.tile_cache,
             pixels=pixels_key(request.plane, request.data_key, HASHED_IN_A_JOB),
         )

@@ -165,6 +165,8 @@ def command_of(
     if located is None:
         return segment_command("IMAGE.tif", params, suggested, region=request.region)
     params = replace(params, channels=located.channels(params.channels))
+    if len(request.measured_on.planes) == 1 and {"Z", "T"} & located.index.keys():
+        params = replace(params, limits="plane")  # the layer has but one plane of the file's stack
     return segment_command(
         request.path, params, suggested, selection=located.selection, region=request.region
     )

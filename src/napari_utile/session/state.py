@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
 from napari_utile.engine.inference.tile_cache import TileCache
-from napari_utile.session.cell_size import CellSizes
+from napari_utile.session.cell_size import Measured
 
 if TYPE_CHECKING:
+    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.catalogue import ListedModel
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.segment_params import SegmentParams
     from napari_utile.session.results import SegmentResult
 
@@ -62,7 +64,7 @@ class Session:
     """State of the dock of one viewer, which outlives the dock; fields emit when they change.
 
     Pages read and set it on the GUI thread. A job gets what it needs in its request; of the session it uses
-    `load_model`, `tile_cache` and `cell_sizes`, which any thread may.
+    `load_model`, `tile_cache`, `cell_sizes` and `stack_limits`, which any thread may.
 
     Attributes
     ----------
@@ -82,7 +84,8 @@ class Session:
     closed : bool
         True from when the viewer closes.
     tile_cache : TileCache
-    cell_sizes : CellSizes
+    cell_sizes, stack_limits : Measured
+        Of the stacks that were segmented or clicked on.
     events : SessionEvents
         With a signal for each field, too: ``events.image``, ``events.model``, ``events.closed``.
     """
@@ -99,7 +102,8 @@ class Session:
 
     def __post_init__(self) -> None:
         self.tile_cache = TileCache()
-        self.cell_sizes = CellSizes()
+        self.cell_sizes: Measured[CellSize] = Measured()
+        self.stack_limits: Measured[IntensityLimits] = Measured()
         self._loading = threading.Lock()
         self._loaded: OrderedDict[tuple[str, int], Model] = OrderedDict()
         self._results: dict[tuple[weakref.ref[object], Hashable], SegmentResult] = {}

@@ -17,8 +17,8 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.windows import Window
 
 
-def plane_of(image: Any, selection: Selection) -> ImagePlane:
-    """Take the one plane that is meant out of a file or an array.
+def planes_of(image: Any, selection: Selection) -> SelectedPlanes:
+    """Find the one plane that is meant of a file or an array, the first one, in its stack.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def plane_of(image: Any, selection: Selection) -> ImagePlane:
         planes = SelectedPlanes(
             ImageFile(array, axes or guess_axes(array, names), None, None, Path("image")), selection
         )
-    return planes.plane(planes.indices[0])
+    return planes
 
 
 def region_of(region: Sequence[slice], plane: ImagePlane) -> Window:

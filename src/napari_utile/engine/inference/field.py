@@ -16,14 +16,14 @@ from napari_utile.engine.cells.relief import HEIGHT_REACH
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.decode import foreground_of, height_from
 from napari_utile.engine.inference.device import Compute, choose_compute
+from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.inference.predict import Progress, predict_tiles
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.tiling import TilePlan, plan_tiles
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
-from napari_utile.engine.planes.preprocessing import preprocessed
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.resample import (
     NormalizedPlane,
     ScaledPlane,
@@ -88,18 +88,18 @@ class Field:
         self.model = model
         self.compute = compute or choose_compute(params.device, params.precision)
         self.plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
-        seen_data = preprocessed(self.plane, params.preprocess).data
-        self.limits = limits or measure_limits(seen_data, model.card.normalization)
+        seen = seen_plane(plane, params, model.card)
+        self.limits = limits or limits_of([seen], params, model.card)
         self._factors = scale_factors(self.plane, model.card, params.known_diameter)
         rows, columns = (scaled_shape(self.shape, factor)[axis] for axis, factor in enumerate(self._factors))
         self._scaled = rows, columns
-        normalized = NormalizedPlane(seen_data, self.limits)
+        normalized = NormalizedPlane(seen.data, self.limits)
         self._image: Any = ScaledPlane(normalized, self._scaled) if self.is_scaled else normalized
         self._tile = params.tile
         self._cache = cache
         own = object() if pixels is None else pixels
-        seen = (own, self.limits, params.channels, params.preprocess, self._scaled)
-        self._key = (*seen, model.fingerprint, *self.compute.key)
+        what = (own, self.limits, params.channels, params.preprocess, self._scaled)
+        self._key = (*what, model.fingerprint, *self.compute.key)
         grid = model.network.geometry.grid
         self._block = -(-_BLOCK // grid) * grid
 

@@ -18,11 +18,11 @@ from napari_utile.engine.cells.uncertainty import confidences, score_of
 from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
-from napari_utile.engine.planes.preprocessing import preprocessed
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.planes.units import micrometres
 from napari_utile.engine.segment_params import SegmentParams
@@ -129,7 +129,7 @@ def measure_size(
     compute : Compute, optional
         Chosen by the parameters by default.
     limits : IntensityLimits, optional
-        Of a single plane; measured by default.
+        Of the plane, or of the whole stack; by default those of each plane.
 
     Returns
     -------
@@ -160,16 +160,8 @@ def _measure(
     if "base" in card.training:
         return CellSize(None, origin="the model was trained on images of its own size")
     some = [planes[index] for index in spread(len(planes))]
-    ready = [
-        preprocessed(
-            each.for_network(len(card.inputs), params.channels, card.optional_inputs), params.preprocess
-        )
-        for each in some
-    ]
-    views = [
-        _View(plane, limits or measure_limits(plane.data, card.normalization), model, compute)
-        for plane in ready
-    ]
+    ready = [seen_plane(each, params, card) for each in some]
+    views = [_View(plane, limits or limits_of([plane], params, card), model, compute) for plane in ready]
     largest = max((each.shape for each in ready), key=lambda shape: shape[0] * shape[1])
     side, count = _affordable(largest, model, compute, len(ready))
     for view in views:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.inference.size import CellSize, SizeTrial, measure_size
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
@@ -46,6 +47,7 @@ def with_choice(
     ----------
     params : SegmentParams
     planes : ImagePlane or sequence of ImagePlane
+        Of a stack, some of its planes.
     load : callable
         Loads a model by its name.
     compute : Compute, optional
@@ -60,8 +62,12 @@ def with_choice(
     if params.diameter not in MEASURED:
         return params, None
 
+    every = [planes] if isinstance(planes, ImagePlane) else planes
+
     def measure(wanted: SegmentParams) -> Generator[SizeTrial, None, CellSize]:
-        return (yield from measure_size(planes, load(wanted.model), wanted, compute=compute))
+        model = load(wanted.model)
+        limits = limits_of_stack(every, wanted, model.card)
+        return (yield from measure_size(every, model, wanted, compute=compute, limits=limits))
 
     size = yield from measured_and_chosen(params, measure)
     return replace(params, model=size.model, diameter=size.diameter), size

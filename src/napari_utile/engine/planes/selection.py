@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Protocol
 
@@ -10,6 +10,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.planes.projection import PROJECTIONS, projected
+from napari_utile.engine.planes.spread import MOST_SEEN, spread
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,18 @@ class SelectedPlanes:
     def __iter__(self) -> Iterator[tuple[dict[str, int], ImagePlane]]:
         for index in self.indices:
             yield index, self.plane(index)
+
+    def measured_on(self, most: int = MOST_SEEN) -> list[ImagePlane]:
+        """Give some planes of the whole stack, evenly spread, whatever is selected of it.
+
+        What is measured on them, cell size and grey limits, is the same for one plane of the stack and for all.
+        """
+        axis = self.selection.projection[0] if self.selection.projection else ""
+        selection = self.selection
+        z, t = (getattr(selection, each.lower()) if each == axis else None for each in "ZT")
+        whole = replace(self, selection=replace(selection, z=z, t=t))
+        indices = whole.indices
+        return [whole.plane(indices[place]) for place in spread(len(indices), most)]
 
     def plane(self, index: dict[str, int]) -> ImagePlane:
         """Give the plane of an index, projected where that is asked for."""

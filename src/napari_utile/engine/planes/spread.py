@@ -2,6 +2,8 @@
 
 MOST_PLANES = 3
 """Of a stack, on which the size of its cells is measured."""
+MOST_SEEN = 12
+"""Of a stack, on which its grey limits are measured."""
 
 
 def spread(count: int, most: int = MOST_PLANES) -> list[int]:

@@ -19,6 +19,8 @@ def stack_limits(planes: Sequence[ImagePlane], normalization: Normalization) -> 
         Of one shape, with the channels of the network; at least one.
     normalization : Normalization
     """
+    if len(planes) == 1:
+        return measure_limits(planes[0].data, normalization)
     return measure_limits(_Tall([plane.data for plane in planes]), normalization)
 
 

@@ -19,6 +19,7 @@ from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.label_planes import planes_with_labels
 from napari_utile.engine.grow import grow_steps
 from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
@@ -184,9 +185,17 @@ def difference_of_grown(recipe: GrownRecipe, image: ImageFile, model: Model | No
         return f"The model {model.card.name} is not that of the recipe."
     seeds_file = read_image(recipe.seeds, as_labels=True)
     records = {tuple(sorted(plane.index.items())): plane for plane in recipe.planes}
-    for _, index, plane, seeds in planes_with_labels(SelectedPlanes(image, recipe.selection), seeds_file):
+    planes = SelectedPlanes(image, recipe.selection)
+    limits = None if model is None else limits_of_stack(planes.measured_on(), recipe.params, model.card)
+    for _, index, plane, seeds in planes_with_labels(planes, seeds_file):
         steps = grow_steps(
-            plane, seeds, recipe.params, model=model, distance=recipe.distance, compute=recipe.compute
+            plane,
+            seeds,
+            recipe.params,
+            model=model,
+            distance=recipe.distance,
+            limits=limits,
+            compute=recipe.compute,
         )
         record = records.get(tuple(sorted(index.items())))
         again = grown_plane(index, plane, seeds, Run(steps).result)

@@ -155,7 +155,8 @@ def _index_in(file: ImageFile, axes: Sequence[LayerAxis]) -> dict[str, int] | No
             letter is not None and sizes.get(letter) == axis.size
             for letter, axis in zip(letters, sliders, strict=True)
         ):
-            return {str(letter): int(axis.entry or 0) for letter, axis in zip(letters, sliders, strict=True)}
+            at = {str(letter): int(axis.entry or 0) for letter, axis in zip(letters, sliders, strict=True)}
+            return {**{letter: 0 for letter in sizes if letter != "C"}, **at}
     return None
 
 

@@ -252,7 +252,8 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             command=str(values["command"]),
             model=str(values["model"]["name"]),
             fingerprint=str(values["model"]["sha256"]),
-            params=from_json(SegmentParams, values["parameters"]),
+            # Recipes that do not say it are from when every plane had its own limits.
+            params=from_json(SegmentParams, {"limits": "plane", **values["parameters"]}),
             compute=Compute(**values["compute"]),
             planes=tuple(_plane_from_json(plane) for plane in values["planes"]),
             versions={str(name): str(value) for name, value in values["versions"].items()},

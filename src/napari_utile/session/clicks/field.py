@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.prompts import Steps
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.cell_size import Stack, sized_steps
+from napari_utile.session.cell_size import Stack, limits_of, sized_steps
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
 
 if TYPE_CHECKING:
@@ -112,13 +112,15 @@ def _made_ready(session: "Session", request: FieldRequest) -> Generator[None, No
     from napari_utile.engine.inference.warm import warm_network
     from napari_utile.engine.segment_params import suggested_instances
 
-    params, size = yield from sized_steps(session, request.params, request.stack or Stack((request.plane,)))
+    stack = request.stack or Stack((request.plane,))
+    params, size = yield from sized_steps(session, request.params, stack)
     model = session.load_model(params.model)
     yield
     field = Field(
         request.plane,
         model,
         params,
+        limits=limits_of(session, params, stack),
         cache=session.tile_cache,
         pixels=pixels_key(request.plane, request.told, HASHED_IN_A_JOB),
     )

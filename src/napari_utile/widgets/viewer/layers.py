@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.planes.spread import MOST_SEEN, spread
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
 
@@ -216,7 +216,7 @@ def planes_of(layer: "napari.layers.Layer", place: Place) -> "tuple[ImagePlane, 
     stacked = [axis for axis, entry in enumerate(place.index) if not isinstance(entry, slice)]
     sizes = [place.shape[axis] for axis in stacked]
     planes = []
-    for number in spread(int(np.prod(sizes, dtype=int))):
+    for number in spread(int(np.prod(sizes, dtype=int)), MOST_SEEN):
         index = list(place.index)
         for axis, entry in zip(stacked, np.unravel_index(number, sizes) if sizes else (), strict=True):
             index[axis] = int(entry)

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_utile.engine.planes.naming import letter_of
 from napari_utile.session.cell_size import Stack
 from napari_utile.session.state import Session
 from napari_utile.widgets.viewer.layers import Place, place_of, plane_of, planes_of
@@ -61,7 +62,9 @@ def read_source(viewer: "napari.viewer.Viewer", session: Session) -> Source:
     version = version_of(viewer, layer)
     key = layer.unique_id, id(layer.data), place.key, place.channel_axis, version
     stack_key = layer.unique_id, id(layer.data), (place.axes, place.channel_axis), version
-    return Source(layer, place, plane, session.image.channels, key, Stack(planes_of(layer, place), stack_key))
+    of_one_image = all(letter_of(layer.axis_labels[slider]) in ("T", "Z") for slider in place.plane.sliders)
+    stack = Stack(planes_of(layer, place), stack_key, of_one_image)
+    return Source(layer, place, plane, session.image.channels, key, stack)
 
 
 def on_screen(viewer: "napari.viewer.Viewer", session: Session) -> "tuple[napari.layers.Layer, Place] | None":

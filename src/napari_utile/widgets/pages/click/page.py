@@ -182,6 +182,8 @@ class ClickPage(Page):
             selection, said = None, " Put your file's name in place of IMAGE.tif."
             if located is not None:
                 selection, said = located.all_planes().selection, ""
+                if not source.stack.of_one_image:
+                    params = replace(params, limits="plane")
                 params = replace(params, channels=located.channels(params.channels))
             self.form.status.copied(
                 click_command(

@@ -39,8 +39,10 @@ def capture(
     """
     source = read_source(viewer, session)
     region, inside = form.region.read(source)
+    chosen = form.compute.value()
     params = replace(
-        form.compute.value(),
+        chosen,
+        limits=chosen.limits if source.stack.of_one_image else "plane",
         model=session.model,
         channels=source.channels,
         diameter=form.diameter.value,
