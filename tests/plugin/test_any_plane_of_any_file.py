@@ -17,7 +17,7 @@ from napari_utile.engine.windows import Window
 from napari_utile.session.jobs import segment_job
 from napari_utile.session.results import command_of
 from napari_utile.session.state import Session
-from napari_utile.widgets.segment.dock import SegmentDock
+from pages import page_of
 from pictures import bright_discs
 
 AXES = ("YX", "TYX", "ZYX", "CYX", "TZYX", "TCYX", "ZCYX", "TZCYX")
@@ -67,9 +67,9 @@ def test_command_and_recipe_make_what_the_dock_made(qtbot, tmp_path, seed) -> No
     path, pixels, axes = some_file(tmp_path, rng)
     viewer = ViewerModel()
     some_layer(viewer, rng, pixels, axes, path)
-    dock = SegmentDock(viewer)
-    qtbot.addWidget(dock)
-    _, request = dock.request()
+    page = page_of(viewer, "segment")
+    qtbot.addWidget(page.dock)
+    _, request = page.request()
     diameter = None if rng.random() < 0.5 else 20.0
     region = Window(slice(3, 71), slice(8, 90)) if rng.random() < 0.5 else None
     request = replace(request, params=replace(request.params, diameter=diameter), region=region)

@@ -33,7 +33,7 @@ def carried_out(steps):
 
 def request_of(image, instances, **where):
     plane = ImagePlane(image[None], name="cells", pixel_size=(0.5, 0.5), unit="µm")
-    params = SegmentParams(precision="float32", device="cpu", instances=instances)
+    params = SegmentParams(diameter=None, precision="float32", device="cpu", instances=instances)
     return SegmentRequest(plane, params, **where)
 
 
