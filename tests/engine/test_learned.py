@@ -52,8 +52,16 @@ def test_the_split_that_leaves_long_cells_whole_is_found():
     assert score([Learned(foreground)], [plane], chosen).ap50 == 1
 
 
-def test_of_equally_good_choices_the_given_split_stays():
+def test_what_finds_every_cell_stays():
     foreground = (CELLS > 0).astype(np.float32)
+    assert best_instances([Learned(foreground)], [PLANE], START) == START
+
+
+def test_one_cell_more_is_no_reason_for_other_settings():
+    foreground = (CELLS > 0).astype(np.float32)
+    foreground[CELLS == 3] = 0.45
+    assert best_instances([Learned(foreground)], [PLANE], START) == START
+    foreground[CELLS == 5] = 0.45
     chosen = best_instances([Learned(foreground)], [PLANE], START)
-    assert chosen.split == START.split
-    assert (chosen.fill_holes, chosen.grow) == (START.fill_holes, START.grow)
+    assert chosen.threshold < START.threshold
+    assert score([Learned(foreground)], [PLANE], chosen).ap50 == 1

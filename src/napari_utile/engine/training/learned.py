@@ -23,6 +23,9 @@ from napari_utile.engine.training.samples import TrainingPlane
 THRESHOLDS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.5, 1.0, 2.0)
 SPLITS = (0.3, 0.5, 0.7)
+GAIN = 0.02
+"""Settings other than the given ones must be this much better, and by more than one cell: on the planes that taught a
+network nearly all settings look alike, on others they do not."""
 OVERLAPS = (0.5, 0.6, 0.7)
 """Overlaps (intersection over union) whose mean average precision decides."""
 
@@ -98,7 +101,7 @@ def best_instances(
         What the model says of each plane.
     planes : sequence of TrainingPlane
     params : InstanceParams
-        What is not chosen stays; of equally good choices its own split wins.
+        What is not chosen stays; all stays where nothing is better by `GAIN` and by more than one object.
     thresholds, splits : sequence of float
         Tried beside each other.
     sizes : sequence of float
@@ -110,15 +113,21 @@ def best_instances(
     small = [params.minimum_size]
     if present.size >= 5:
         small = [int(share * np.percentile(present, 5)) for share in sizes]
-    best, highest = params, -1.0
+
+    def precision(lands: Sequence[Landscape], tried: InstanceParams) -> float:
+        counts = _counts([label_cells(land, tried) for land in lands], planes, OVERLAPS)
+        return float(np.mean([right / max(right + wrong, 1) for right, wrong in counts]))
+
+    best = params
+    highest = precision([each.landscape(params) for each in maps], params) + max(
+        GAIN, 1 / max(present.size, 1)
+    )
     for threshold in thresholds:
         lands = [each.landscape(replace(params, threshold=threshold)) for each in maps]
         for minimum_size, split in itertools.product(small, dict.fromkeys((params.split, *splits))):
             tried = replace(params, threshold=threshold, minimum_size=minimum_size, split=split)
-            counts = _counts([label_cells(land, tried) for land in lands], planes, OVERLAPS)
-            precision = float(np.mean([right / max(right + wrong, 1) for right, wrong in counts]))
-            if precision > highest:
-                best, highest = tried, precision
+            if (value := precision(lands, tried)) > highest:
+                best, highest = tried, value
     return best
 
 
