@@ -179,6 +179,10 @@ def main() -> None:
             print(json.dumps({"images of": group, "size": size, **line}), flush=True)
             card["metrics"][f"{group}, size {size}"] = line
     if args.write:
+        words = plan.card()
+        card |= {
+            name: getattr(words, name) for name in ("title", "description", "failures", "data", "licence")
+        }
         rewritten(model, **card)
 
 

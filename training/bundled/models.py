@@ -38,6 +38,8 @@ class Plan:
     inputs : tuple of InputChannel
     invert : bool
         Whether samples are inverted now and then: cells may be dark or bright.
+    failures : str
+        What it is known to get wrong, and what it is not for.
     distances : bool
         Whether it predicts B and C.
     teaching : bool
@@ -57,6 +59,7 @@ class Plan:
     diameter: float
     inputs: tuple[InputChannel, ...]
     invert: bool = False
+    failures: str = ""
     distances: bool = True
     teaching: bool = False
     before: tuple[Part, ...] = ()
@@ -87,6 +90,7 @@ class Plan:
                 "classes": (ModelClass("background", "background"), ModelClass(self.cell, "foreground")),
                 "outputs": self.outputs,
                 "relief": "distances" if self.distances else "probability",
+                "failures": self.failures,
                 "teaching": self.teaching,
                 "inputs": self.inputs,
                 "title": self.title,
@@ -136,6 +140,9 @@ _NUCLEI_PLAN = Plan(
     _NUCLEI,
     20.0,
     (InputChannel("nuclear stain"),),
+    failures="Misses dim nuclei beside bright ones and merges crowded ones; where nuclei of two sizes share a field, "
+    "the rarer ones suffer; crowded sections of tissue are half right. Micronuclei are background. Not for H&E, "
+    "brightfield, phase contrast, electron micrographs or whole cells.",
     before=_FIRST_NUCLEI,
 )
 _CELLS_PLAN = Plan(
@@ -148,6 +155,9 @@ _CELLS_PLAN = Plan(
     30.0,
     (InputChannel("any"), InputChannel("nuclei", optional=True)),
     invert=True,
+    failures="Thin cells in phase contrast are found in part, dense tissue and crowded bacteria hardly: fit the model "
+    "to a few cells or train it further. It may take stained sections and smears for its own. Not for nuclei alone, H&E "
+    "or electron micrographs.",
     before=_FIRST_NUCLEI,
 )
 
@@ -155,7 +165,15 @@ _CELLS_PLAN = Plan(
 def _specialist(name: str, title: str, description: str, *folders: str) -> Plan:
     parts = tuple(part for part in _CELLS if part.folder.startswith(folders))
     before = (*_FIRST_NUCLEI, *_CELLS)  # it starts from the weights of `cells`
-    return replace(_CELLS_PLAN, name=name, title=title, description=description, parts=parts, before=before)
+    return replace(
+        _CELLS_PLAN,
+        name=name,
+        title=title,
+        description=description,
+        parts=parts,
+        before=before,
+        failures="It knows this kind of image alone: take cells or nuclei for others.",
+    )
 
 
 def _fcn(family: str, stride: int) -> Plan:
@@ -165,6 +183,7 @@ def _fcn(family: str, stride: int) -> Plan:
         title=f"FCN-{stride}s, for teaching",
         description="Nuclei in fluorescence by the network of Long, Shelhamer and Darrell (2015) with stride "
         f"{stride}, to compare with U-Nets.",
+        failures="Outlines are coarse and nuclei that touch become one, the more the larger the stride. Use nuclei.",
         distances=False,
         teaching=True,
         before=(),
@@ -222,6 +241,7 @@ _PLANS = (
         description="Nuclei in tissue sections stained with haematoxylin and eosin, in colour.",
         parts=(Part("dsb2018_stage1", "he_", 1.0), Part("cellbindb_demo", "HE", 0.25)),
         inputs=tuple(InputChannel(name) for name in ("red", "green", "blue")),
+        failures="Few sections taught it: pale and crowded nuclei are missed. Not for fluorescence or whole cells.",
         before=(*_FIRST_NUCLEI, *_NUCLEI),
     ),
     Plan(
@@ -232,6 +252,7 @@ _PLANS = (
         (Part("flyem_em_bodies"),),
         30.0,
         (InputChannel("any"),),
+        failures="One tissue and one microscope taught it; thin and slanted membranes are lost.",
     ),
     replace(
         _NUCLEI_PLAN,

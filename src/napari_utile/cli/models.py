@@ -100,6 +100,7 @@ def _show(arguments: argparse.Namespace) -> int:
         "normalisation": f"percentiles {card.normalization.low:g} and {card.normalization.high:g}"
         + (", debris left out" if card.normalization.rule == "robust" else ""),
         "instances": card.instances or "defaults",
+        "known failures": card.failures or "not described",
         "confidence": f"at least {card.confidence:g}" if card.confidence is not None else "not measured",
         "licence": card.licence,
         "version": card.version,

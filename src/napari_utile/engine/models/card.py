@@ -79,6 +79,8 @@ class ModelCard:
         surest of this one and them is used.
     confidence : float or None
         Below this confidence an image does not look like those the model was trained on; None: not known.
+    failures : str
+        What the model is known to get wrong, and what it is not for.
     teaching : bool
         Whether the model is there to be compared with others: it can be chosen, and is never suggested.
     data : tuple of DataSource
@@ -112,6 +114,7 @@ class ModelCard:
     instances: dict[str, Any] = field(default_factory=dict)
     specialists: tuple[str, ...] = ()
     confidence: float | None = None
+    failures: str = ""
     teaching: bool = False
     data: tuple[DataSource, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
@@ -218,7 +221,7 @@ class ModelCard:
         return {CARD_KEY: json.dumps(to_json(self), sort_keys=True)}
 
 
-_TEXTS = ("name", "family", "title", "description", "licence", "version", "relief")
+_TEXTS = ("name", "family", "title", "description", "failures", "licence", "version", "relief")
 _OBJECTS = ("config", "instances", "training", "metrics")
 _LISTS: dict[str, type] = {
     "classes": ModelClass,

@@ -215,6 +215,7 @@ class FineTuning:
             scale=self.scale,
             instances=instances,
             confidence=None,  # the base's says nothing of this network
+            failures="",
             teaching=False,
             training={
                 "base": {"name": base.name, "fingerprint": self.base.fingerprint} if self.base.path else None,
