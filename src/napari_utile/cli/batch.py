@@ -16,22 +16,26 @@ class Batch:
     Attributes
     ----------
     failed : int
+    said : dict of str to str
+        Why, by what failed.
     """
 
     def __init__(self) -> None:
         self.failed = 0
+        self.said: dict[str, str] = {}
 
     @contextlib.contextmanager
-    def each(self, path: Path) -> Iterator[None]:
+    def each(self, path: Path | str) -> Iterator[None]:
         """Leave the block at its first exception, say it in one sentence, and go on after the block."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a file may be damaged in any way, and others wait
             self.fail(path, sentence_of(error))
 
-    def fail(self, path: Path, sentence: str) -> None:
+    def fail(self, path: Path | str, sentence: str) -> None:
         """Count a file that cannot be used, and say why."""
         self.failed += 1
+        self.said[str(path)] = sentence
         print(f"{path}: {sentence}", file=sys.stderr)
 
 

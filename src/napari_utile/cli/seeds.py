@@ -22,7 +22,7 @@ from napari_utile.engine.segment_params import SegmentParams
 if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
 
-NOT_WITH_SEEDS = ("probability", "mask", "estimate", "region", "strict", "link")
+NOT_WITH_SEEDS = ("probability", "mask", "estimate", "region", "strict", "link", "conditions", "shard")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ import contextlib
 import functools
 import math
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import numpy as np
 
 from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing
+from napari_utile.cli.inputs import Shard, inputs_of
 from napari_utile.cli.linking import TABLES, check_linking, linked, linking_of
 from napari_utile.cli.options import add_options, given, number
 from napari_utile.cli.progress import with_bar
@@ -26,7 +26,7 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.files.image_file import ImageFile
+    from napari_utile.cli.fields import Done
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.windows import Window
 
@@ -53,6 +53,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=Path,
         metavar="FILE",
         help="a recipe of another image, or fitted settings (JSON): single options win over them",
+    )
+    parser.add_argument(
+        "--conditions",
+        type=Path,
+        metavar="CSV",
+        help="table with a column well or pattern and one for each condition, which join the tables of the batch",
+    )
+    parser.add_argument(
+        "--shard",
+        type=Shard.parse,
+        metavar="I/N",
+        help="do part I of N of the images only, for job arrays; the last part to end joins the tables",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
@@ -87,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
         from napari_utile.cli import seeds
 
         return seeds.run(arguments)
+    from napari_utile.cli.fields import FieldTables
+    from napari_utile.engine.files.conditions import load_conditions
     from napari_utile.engine.files.find import find_images
     from napari_utile.engine.files.images import one_of_each_set
     from napari_utile.engine.files.names import results_apart
@@ -103,6 +117,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{path}: part of the same image as {first.name}; done once", file=sys.stderr)
     refuse_same_names(paths)
     selection = Selection(**given(arguments, Selection))
+    every = inputs_of(paths, selection)
+    ours = arguments.shard.part(every) if arguments.shard else every
+    conditions = load_conditions(arguments.conditions) if arguments.conditions else None
     settings = load_settings(arguments.settings) if arguments.settings else Settings()
     chosen = {**settings.segment, **given(arguments, SegmentParams)}
     params = SegmentParams(**chosen)
@@ -110,23 +127,37 @@ def run(arguments: argparse.Namespace) -> int:
     load(params.model)  # a wrong name fails at once
     compute = choose_compute(params.device, params.precision)
     instances = {**settings.instances, **given(arguments, InstanceParams)}
-    sizing = Sizing(params, instances, load, compute, paths, selection)
+    sizing = Sizing(params, instances, load, compute, [each.path for each in every], selection)
     inputs = identities(found.images)
     if not arguments.estimate:
         check_folder(arguments.output)
+    tables = FieldTables(arguments.output, arguments.shard, conditions) if len(every) > 1 else None
+    if tables is not None and not arguments.estimate:
+        tables.check(inputs)
     batch, doubtful = Batch(), 0
-    for path in paths:
-        with batch.each(path):
-            for image, one in _images_of(path, selection):
-                planes = SelectedPlanes(image, one)
-                if arguments.estimate:
-                    _print_estimate(planes, sizing)
-                    continue
-                for ending in _endings(arguments):
-                    check_target(arguments.output / f"{image.name}{ending}", inputs)
-                doubtful += not _segment_file(planes, sizing, compute, arguments)
+    for each in ours:
+        with batch.each(each.name):
+            image = each.open()
+            planes = SelectedPlanes(image, each.selection)
+            if arguments.estimate:
+                _print_estimate(planes, sizing)
+                continue
+            (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
+            start = each.results(arguments.output, image)
+            for ending in _endings(arguments):
+                check_target(f"{start}{ending}", inputs)
+            shown = each.name if each.place else image.shown_name
+            looks_right, done = _segment_file(planes, sizing, compute, arguments, start, shown)
+            doubtful += not looks_right
+            if tables is not None:
+                cells = Path(f"{start}_cells.csv") if arguments.measurements else None
+                tables.add(each, image.shown_name, done, cells)
+        if tables is not None and each.name in batch.said:
+            tables.fail(each, batch.said[each.name])
+    if tables is not None and not arguments.estimate:
+        tables.write(f"{len(ours)} images segmented with {params.model}")
     if batch.failed:
-        print(f"{batch.failed} of {len(paths)} images failed.", file=sys.stderr)
+        print(f"{batch.failed} of {len(ours)} images failed.", file=sys.stderr)
     return 1 if batch.failed else 3 if doubtful and arguments.strict else 0
 
 
@@ -140,19 +171,6 @@ def _endings(arguments: argparse.Namespace) -> list[str]:
     if axis := linking_of(arguments).axis:
         asked[TABLES[axis]] = arguments.measurements
     return [RECIPE_ENDING, *(ending for ending, wanted in asked.items() if wanted), "_labels.tif"]
-
-
-def _images_of(path: Path, selection: Selection) -> "Iterator[tuple[ImageFile, Selection]]":
-    """Open the image that is meant of a file, or every one of it, each with the selection that names it."""
-    from napari_utile.engine.files.images import open_selected, series_of
-
-    if selection.series != "all":
-        yield open_selected(path, selection), selection
-        return
-    for place, _ in enumerate(series_of(path)):
-        one = replace(selection, series=str(place))
-        image = open_selected(path, one)
-        yield (image.as_one_of_many() if len(image.series) > 1 else image), one
 
 
 def _region(text: str) -> "Window":
@@ -173,8 +191,11 @@ def _segment_file(
     sizing: Sizing,
     compute: "Compute",
     arguments: argparse.Namespace,
-) -> bool:
-    """Segment and write one image; return whether the model looks right for it, as far as that is known."""
+    start: str,
+    shown: str,
+) -> "tuple[bool, Done]":
+    """Segment and write one image; return whether the model looks right for it, as far as is known, and more."""
+    from napari_utile.cli.fields import Watch
     from napari_utile.engine.files.images import write_image, write_labels
     from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.fitting.confidence import WHAT_TO_DO, fit_of, overall
@@ -184,26 +205,25 @@ def _segment_file(
     from napari_utile.engine.segment import segment_steps
     from napari_utile.engine.segment_params import suggested_instances
 
-    image, region = planes.image, arguments.region
+    image, region, folder = planes.image, arguments.region, Path(start).parent
     stacked, sizes = planes.stacked, planes.sizes
     linking = linking_of(arguments)
     check_linking(planes, linking)
-    check_space(arguments.output, _bytes_to_write(planes, arguments))
+    check_space(folder, _bytes_to_write(planes, arguments))
     params, model, said = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
-    records, tables, fits = [], [], []
+    records, tables, fits, watch = [], [], [], Watch(len(planes))
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
-        labels, foreground = (
-            open_files.enter_context(PlaneFile(arguments.output, stacked, sizes)) for _ in range(2)
-        )
+        labels, foreground = (open_files.enter_context(PlaneFile(folder, stacked, sizes)) for _ in range(2))
         for position, (index, plane) in zip(np.ndindex(*sizes), planes, strict=True):
             _check_region(region, plane.shape)
             steps = segment_steps(plane, params, model=model, compute=compute, region=region, limits=limits)
-            where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
+            where = " ".join([shown, *(f"{axis}{number}" for axis, number in index.items())])
             made = with_bar(steps, where, arguments.quiet)
             records.append(record_plane(made, index))
             fits.append(fit_of(made))
+            watch.see(made)
             labels.put(position, made.labels)
             if arguments.probability:
                 foreground.put(position, made.foreground)
@@ -217,12 +237,11 @@ def _segment_file(
                 rows = len(next(iter(table.values())))
                 tables.append({**{axis: np.full(rows, number) for axis, number in index.items()}, **table})
 
-        start = str(arguments.output / image.name)
         command = segment_command(
             image.path,
             made.params,
             suggested_instances(model.card, params.known_diameter),
-            arguments.output,
+            folder,
             selection=planes.selection,
             region=region,
             linking=linking,
@@ -254,11 +273,12 @@ def _segment_file(
     found = f"{cells} cells" if cells else "no cells found"
     if links is not None and cells:
         found = f"{links.links.summary()}, from {found}"
-    print(f"{image.shown_name}: {found}{f' ({about})' if about else ''}")
+    print(f"{shown}: {found}{f' ({about})' if about else ''}")
     fit = overall(fits)
     if fit.looks_right is False:
-        print(f"{image.shown_name}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
-    return fit.looks_right is not False
+        print(f"{shown}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
+    done = watch.done(cells, fit, links.links if links else None, made)
+    return fit.looks_right is not False, done
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:

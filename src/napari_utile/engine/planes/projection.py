@@ -34,7 +34,7 @@ def projected(planes: Sequence[ImagePlane], how: str) -> ImagePlane:
     if len(planes) == 1:
         return planes[0]
     if how == "focus":
-        sharpness = [_sharpness(plane.data) for plane in planes]
+        sharpness = [sharpness_of(plane.data) for plane in planes]
         return planes[int(np.argmax(sharpness))]
     return replace(planes[0], data=Projected([plane.data for plane in planes], how))
 
@@ -61,7 +61,7 @@ class Projected:
         return (total / len(self._stack)).astype(np.float32)
 
 
-def _sharpness(data: Any) -> float:
+def sharpness_of(data: Any) -> float:
     """Give the energy of the gradient over the variance, the mean of all channels."""
     height, width = data.shape[1:]
     starts = [(y, x) for y in _lattice(height) for x in _lattice(width)]

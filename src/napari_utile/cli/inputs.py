@@ -1,0 +1,133 @@
+"""The images of a batch: of files, of files that hold several, and of plates; and the part of them that a call does."""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.names import image_name
+from napari_utile.engine.files.plates import PlateField, canonical_well, plate_fields, well_in_name
+from napari_utile.engine.planes.selection import Selection
+
+if TYPE_CHECKING:
+    from napari_utile.engine.files.image_file import ImageFile
+
+
+@dataclass(frozen=True)
+class Input:
+    """One image of a batch.
+
+    Attributes
+    ----------
+    path : Path
+    selection : Selection
+        Which pixels of the file.
+    place : PlateField or None
+        Where in a plate it lies.
+    many : bool
+        Whether others of the same file are read as well.
+    """
+
+    path: Path
+    selection: Selection
+    place: PlateField | None = None
+    many: bool = False
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``cells.tif``, or ``plate A/1/0``."""
+        if self.place is None:
+            return str(self.path)
+        return f"{self.place.plate} {self.place.row}/{self.place.column}/{self.place.field}"
+
+    @property
+    def folder(self) -> Path:
+        """Where below the target its results lie."""
+        if self.place is None:
+            return Path()
+        return Path(self.place.plate, self.place.row, self.place.column)
+
+    def results(self, target: Path, image: "ImageFile") -> str:
+        """Give what the paths of its results begin with."""
+        name = image.name if self.place is None else self.place.field
+        return str(target / self.folder / name)
+
+    @property
+    def well(self) -> str | None:
+        """Its well, of its plate or in its name; None where it has none."""
+        if self.place is not None:
+            return canonical_well(self.place.well) or self.place.well
+        return well_in_name(image_name(self.path))
+
+    def open(self) -> "ImageFile":
+        """Read it.
+
+        Raises
+        ------
+        UtileError
+            If it cannot be read.
+        """
+        from napari_utile.engine.files.images import open_selected
+
+        image = open_selected(self.path, self.selection)
+        return image.as_one_of_many() if self.many and len(image.series) > 1 else image
+
+
+def inputs_of(paths: Sequence[Path], selection: Selection) -> list[Input]:
+    """List the images that files stand for: all fields of a plate, all series where they are asked for.
+
+    A file that cannot be read is listed as it is: it is said when its turn comes.
+    """
+    from napari_utile.engine.files.images import series_of
+
+    inputs = []
+    for path in paths:
+        fields: tuple[PlateField, ...] = ()
+        series: tuple[str, ...] = ()
+        with suppress(UtileError):
+            if selection.series in (None, "all"):
+                fields = plate_fields(path)
+            if selection.series == "all" and not fields:
+                series = series_of(path)
+        one = replace(selection, series=None) if fields else selection
+        inputs += [Input(field.path, one, field) for field in fields]
+        inputs += [
+            Input(path, replace(selection, series=str(place)), many=True) for place, _ in enumerate(series)
+        ]
+        if not fields and not series:
+            inputs.append(Input(path, selection))
+    return inputs
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which part of a batch a call does: every n-th image."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Read ``I/N``.
+
+        Raises
+        ------
+        argparse.ArgumentTypeError
+            If it is not such a part.
+        """
+        number, _, of = text.partition("/")
+        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a part such as 1/8: I lies between 1 and N")
+        return cls(int(number), int(of))
+
+    def part(self, inputs: Sequence[Input]) -> list[Input]:
+        """Return the images of this part: together the parts hold each image once."""
+        return list(inputs[self.number - 1 :: self.of])
+
+    @property
+    def ending(self) -> str:
+        """What its tables are called by."""
+        return f"_{self.number}of{self.of}"

@@ -1,0 +1,175 @@
+"""`utile segment` on plates and folders: results by well, one table of all, conditions, parts, a quality sheet."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_utile.cli import main
+from napari_utile.cli.inputs import Input, Shard
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.conditions import load_conditions
+from napari_utile.engine.files.plates import canonical_well, well_in_name
+from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.reports.quality import ImageQuality, flags_of, worst_first
+
+WORDS = ["--diameter", "none", "--minimum-size", "2", "--split", "0", "--quiet"]
+
+
+@pytest.fixture
+def model(bright_nuclei):
+    return bright_nuclei
+
+
+def spots(count, shape=(30, 60)):
+    plane = np.zeros(shape, np.uint8)
+    for number in range(count):
+        plane[5:12, 3 + 9 * number : 9 + 9 * number] = 200
+    return plane
+
+
+def make_plate(path, wells):
+    """Write a plate of OME-Zarr: well -> its fields, arrays (Y, X); None for one whose image is missing."""
+    root = zarr.open_group(path, mode="w", zarr_format=2)
+    root.attrs["plate"] = {"wells": [{"path": well} for well in wells], "version": "0.4"}
+    for well, fields in wells.items():
+        group = root.create_group(well)
+        group.attrs["well"] = {"images": [{"path": str(number)} for number in range(len(fields))]}
+        for number, pixels in enumerate(fields):
+            if pixels is None:
+                continue
+            image = group.create_group(str(number))
+            axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+            scale = [{"type": "scale", "scale": [0.5, 0.5]}]
+            datasets = [{"path": "0", "coordinateTransformations": scale}]
+            image.attrs["multiscales"] = [{"axes": axes, "datasets": datasets, "version": "0.4"}]
+            image.create_array("0", data=pixels)
+    return path
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_plate_is_segmented_field_by_field_with_one_table_of_cells_and_one_of_fields(
+    model, tmp_path, capsys
+):
+    plate = make_plate(
+        tmp_path / "drugs.zarr", {"A/1": [spots(2), spots(3)], "B/12": [spots(1)], "C/3": [None, spots(4)]}
+    )
+    (tmp_path / "map.csv").write_text("well;drug\nA01;none\nb12;taxol\n")
+    out = tmp_path / "out"
+    words = ["--measurements", "--conditions", str(tmp_path / "map.csv")]
+    assert main(["segment", str(plate), "-o", str(out), *WORDS, *words]) == 1
+    said = capsys.readouterr()
+    assert "drugs A/1/1: 3 cells" in said.out
+    assert "drugs C/3/0: " in said.err  # the missing one is named, and the others are done
+    assert "1 of 5 images failed" in said.err
+    labels = tifffile.imread(out / "drugs" / "C" / "3" / "1_labels.tif")
+    assert labels.max() == 4
+    fields = rows(out / "fields.csv")
+    assert [(row["well"], row["field"], row["cells"]) for row in fields] == [
+        ("A1", "0", "2"), ("A1", "1", "3"), ("B12", "0", "1"), ("C3", "0", ""), ("C3", "1", "4")]  # fmt: skip
+    assert [row["drug"] for row in fields] == ["none", "none", "taxol", "", ""]
+    assert [bool(row["failed"]) for row in fields] == [False, False, False, True, False]
+    cells = rows(out / "cells.csv")
+    assert len(cells) == 10
+    assert {(row["plate"], row["well"], row["drug"]) for row in cells} == {
+        ("drugs", "A1", "none"), ("drugs", "B12", "taxol"), ("drugs", "C3", "")}  # fmt: skip
+    assert float(cells[0]["area_um2"]) == int(cells[0]["area_px"]) / 4
+    recipe = out / "drugs" / "A" / "1" / "1_recipe.json"
+    assert json.loads(recipe.read_text())["source"].endswith("drugs.zarr/A/1/1")
+    assert main(["replay", str(recipe), "--quiet"]) == 0
+    page = (out / "quality.html").read_text()
+    assert page.index("drugs C/3/0") < page.index("drugs A/1/0")  # the worst first
+    assert page.count("data:image/png;base64,") == 4
+    assert "http" not in page
+
+
+def test_parts_of_a_batch_do_each_image_once_and_the_last_joins_the_tables(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        tifffile.imwrite(tmp_path / "in" / f"B0{number}_s1.tif", spots(number + 1))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    (tmp_path / "map.csv").write_text('pattern,"dose, nM"\nb00*,1\n*,5\n')
+    words = [*WORDS, "--measurements", "--conditions", str(tmp_path / "map.csv")]
+    assert main(["segment", str(tmp_path / "in"), "-o", str(whole), *words]) == 0
+    for part in ("2/2", "1/2"):
+        assert not (parts / "fields.csv").exists()
+        assert main(["segment", str(tmp_path / "in"), "-o", str(parts), *words, "--shard", part]) == 0
+    for name in ("fields.csv", "cells.csv"):
+        assert sorted(map(str, rows(parts / name))) == sorted(map(str, rows(whole / name)))
+    assert [row["dose, nM"] for row in rows(whole / "fields.csv")] == ["1", "5", "5", "5", "5"]
+    assert [row["well"] for row in rows(whole / "fields.csv")] == ["B0", "B1", "B2", "B3", "B4"]
+    for name in (f"B0{number}_s1_labels.tif" for number in range(5)):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_one_image_alone_has_no_tables_of_a_batch(model, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", spots(2))
+    assert main(["segment", str(tmp_path / "a.tif"), "-o", str(tmp_path / "out"), *WORDS]) == 0
+    assert not {"fields.csv", "quality.html"} & {path.name for path in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "a", "1/", "1/0"])
+def test_a_part_that_is_none_is_a_wrong_call(tmp_path, capsys, text):
+    with pytest.raises(SystemExit) as end:
+        main(["segment", "a.tif", "-o", str(tmp_path), "--shard", text])
+    assert end.value.code == 2
+    assert "not a part such as 1/8" in capsys.readouterr().err
+
+
+def test_parts_hold_each_image_once():
+    inputs = [Input(path, Selection()) for path in map(str, range(7))]
+    parts = [Shard(number, 3).part(inputs) for number in (1, 2, 3)]
+    assert sorted(each.path for part in parts for each in part) == sorted(each.path for each in inputs)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("drug,dose\na,b\n", "one column named well or pattern"),
+        ("well\nA1\n", "one column named well or pattern"),
+        ("well,drug\ncells,b\n", "not a well such as A1"),
+        ("well,drug\nA1\n", "Row 2 of map.csv has 1 entries"),
+        ("", "it has none"),
+    ],
+)
+def test_conditions_that_cannot_be_used_are_one_sentence(tmp_path, content, said):
+    (tmp_path / "map.csv").write_text(content)
+    with pytest.raises(UtileError, match=said):
+        load_conditions(tmp_path / "map.csv")
+
+
+def test_wells_are_known_however_they_are_written_and_not_in_other_numbers():
+    assert [canonical_well(text) for text in ("A1", "a01", "H-12", "P/24", "AF48")] == [
+        "A1", "A1", "H12", "P24", "AF48"]  # fmt: skip
+    assert well_in_name("exp 3_B02_f1_t2") == "B2"
+    assert well_in_name("cells_t2") is None
+    assert well_in_name("A01_B01") is None
+
+
+def test_flags_compare_an_image_with_the_others_of_its_batch():
+    usual = [ImageQuality(f"{number}", 50 + number, 0.8, True, 1.0) for number in range(8)]
+    odd = [
+        ImageQuality("few", 3, 0.8, True, 1.0),
+        ImageQuality("blurred", 50, 0.5, False, 0.05),
+        ImageQuality("bright", 50, 0.8, True, 1.0, saturated=0.02),
+        ImageQuality("lost", failed="It is damaged."),
+        ImageQuality("empty", 0, None, None, 1.0),
+    ]
+    flags = flags_of([*usual, *odd])
+    assert not any(flags[:8])
+    assert flags[8] == ("far fewer cells than the others",)
+    assert flags[9] == ("the model is not sure of its cells", "out of focus, beside the others")
+    assert flags[10] == ("saturated: 2.0% of the pixels",)
+    assert flags[11] == ("failed: It is damaged.",)
+    assert flags[12] == ("no cells",)
+    order = [[*usual, *odd][place].name for place in worst_first([*usual, *odd], flags)]
+    assert order[:2] == ["lost", "blurred"]
+    assert set(order[2:5]) == {"few", "bright", "empty"}
+    assert not any(flags_of(usual[:4]))
