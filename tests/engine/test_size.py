@@ -51,7 +51,7 @@ def test_the_diameter_of_cells_small_or_large_is_measured(bundled, diameter) -> 
 
 
 def test_cells_as_the_model_knows_them_leave_the_image_as_it_is(bundled) -> None:
-    image = nuclei(17, side=220)
+    image = nuclei(19.5, side=220)
     auto, plain = segment(image, bundled), segment(image, bundled, diameter=None)
     assert auto.diameter == bundled.card.object_diameter
     np.testing.assert_array_equal(auto.labels, plain.labels)

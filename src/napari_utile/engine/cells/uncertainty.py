@@ -66,7 +66,10 @@ def confidences(
 
 
 def score_of(
-    confidence: npt.NDArray[np.float64], area: npt.NDArray[np.floating[Any]], expected: float | None
+    confidence: npt.NDArray[np.float64],
+    area: npt.NDArray[np.floating[Any]],
+    expected: float | None,
+    share: float = 1.0,
 ) -> tuple[float, float]:
     """Rate cells that a model found: their mean confidence, less for a size that is not the model's, and for few cells.
 
@@ -76,6 +79,8 @@ def score_of(
         Of at least one cell; see `confidences`. Pixels.
     expected : float or None
         Diameter (pixels) of the cells that the model knows; None where it does not say.
+    share : float
+        The part of the image in which they were looked for, 0..1: in all of it there are so many more.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def score_of(
     """
     diameter = float(np.median(2 * np.sqrt(area / np.pi)))
     off = abs(math.log2(diameter / expected)) if expected is not None else 0.0
-    score = float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size)
+    score = float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size / share)
     return score, diameter
 
 

@@ -45,9 +45,7 @@ MEASURED_BELOW = 0.12
 """So far below the confidence that a card asks for, the size of the cells is still better measured than not."""
 GOOD, LEAST_CELLS, WORSE = 0.6, 5, 0.03
 """The search ends where a score this good, of this many cells, is followed by two that are this much worse."""
-NO_BETTER = 0.015
-"""The image is used as it is where no other magnification is better than that by more than this score."""
-SAME_SIZE = 0.25
+SAME_SIZE = 0.1
 """Cells are as the model knows them where they differ by less than this; the image is then used as it is. Octaves."""
 
 
@@ -171,8 +169,11 @@ def _measure(
     def attempt(magnification: float) -> SizeTrial | None:
         if min(max(each.shape) for each in ready) * magnification < 2 * expected:
             return None  # no room for cells as the model knows them
-        found = [view.cells(magnification, side) for view in views]
-        return _trial(magnification, found, expected)
+        windows = [view.windows(magnification, side) for view in views]
+        seen = sum(window.size for each in windows for window in each)
+        share = min(1.0, seen / sum(math.prod(each.shape) for each in ready))
+        found = [view.cells(each, magnification) for view, each in zip(views, windows, strict=True)]
+        return _trial(magnification, found, expected, share)
 
     for magnification in OCTAVES:
         trial = attempt(magnification)
@@ -236,8 +237,8 @@ class _View:
                 chosen.append(centre)
         self._centres = chosen[:count]
 
-    def cells(self, magnification: float, side: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Return, of each window, the confidences and the areas (pixels of the network) of its whole cells."""
+    def windows(self, magnification: float, side: int) -> list[Window]:
+        """Return the windows that the network sees with this side."""
         shape = self._plane.shape
         windows: list[Window] = []
         for y, x in self._centres:
@@ -249,6 +250,12 @@ class _View:
             window = Window.span(start, (first + round(2 * half) for first in start)).clipped(shape)
             if not any((window & other).size > window.size / 2 for other in windows):
                 windows.append(window)
+        return windows
+
+    def cells(
+        self, windows: Sequence[Window], magnification: float
+    ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return, of each window, the confidences and the areas (pixels of the network) of its whole cells."""
         return [self._cells_in(window, magnification) for window in windows]
 
     def _cells_in(
@@ -290,12 +297,13 @@ def _trial(
     magnification: float,
     found: Sequence[Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]],
     expected: float,
+    share: float,
 ) -> SizeTrial:
     confidence = np.concatenate([each for view in found for each, _ in view])
     area = np.concatenate([each for view in found for _, each in view])
     if confidence.size == 0:
         return SizeTrial(magnification, 0, 0.0, None, 0.0)
-    score, diameter = score_of(confidence, area, expected)
+    score, diameter = score_of(confidence, area, expected, share)
     return SizeTrial(magnification, area.size, float(confidence.mean()), diameter / magnification, score)
 
 
@@ -318,9 +326,6 @@ def _diameter(trials: Sequence[SizeTrial], expected: float, least: float) -> flo
     best = _best(trials)
     if best is None or best.diameter is None or best.score < least:
         return None
-    own = max((each.score for each in trials if each.magnification == 1), default=0.0)
-    if own >= best.score - NO_BETTER:
-        return expected
     seen = expected / best.magnification  # what the magnification stands for
     diameter = min(max(best.diameter, seen / 2), seen * 2)
     return expected if abs(math.log2(diameter / expected)) < SAME_SIZE else float(f"{diameter:.3g}")
