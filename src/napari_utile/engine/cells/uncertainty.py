@@ -80,7 +80,8 @@ def score_of(
     expected : float or None
         Diameter (pixels) of the cells that the model knows; None where it does not say.
     share : float
-        The part of the image in which they were looked for, 0..1: in all of it there are so many more.
+        The part of the image in which they were looked for, 0..1. There are more in all of it, but they were not
+        seen: n cells count as n over the root of the share.
 
     Returns
     -------
@@ -90,7 +91,7 @@ def score_of(
     """
     diameter = float(np.median(2 * np.sqrt(area / np.pi)))
     off = abs(math.log2(diameter / expected)) if expected is not None else 0.0
-    score = float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size / share)
+    score = float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size / math.sqrt(share))
     return score, diameter
 
 
