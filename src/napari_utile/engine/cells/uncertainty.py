@@ -91,7 +91,9 @@ def score_of(
     """
     diameter = float(np.median(2 * np.sqrt(area / np.pi)))
     off = abs(math.log2(diameter / expected)) if expected is not None else 0.0
-    score = float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size / math.sqrt(share))
+    score = (
+        float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size / math.sqrt(share))
+    )
     return score, diameter
 
 
