@@ -22,7 +22,7 @@ install: $(STAMPS)/project $(STAMPS)/system
 demo: install
 	$(BIN)/utile demo $(if $(IMAGE),"$(IMAGE)")
 
-test: install
+test: install $(STAMPS)/bioimageio
 	$(BIN)/python -m pytest
 
 check: $(STAMPS)/project
@@ -66,6 +66,12 @@ $(STAMPS)/project: pyproject.toml constraints.txt hatch_build.py $(STAMPS)/torch
 
 $(STAMPS)/bench: $(STAMPS)/project
 	$(PIP) --editable '.[bench]'
+	@touch $@
+
+# The field's own library, which the tests run on exported packages: beside the rest, as its pins do not fit napari's.
+$(STAMPS)/bioimageio: tests/exchange/bioimageio.txt $(STAMPS)/project
+	rm -rf $(VENV)/bioimageio
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/bioimageio -r $<
 	@touch $@
 
 # Qt and OpenGL need libraries of the system. On Debian as root they are installed; elsewhere `utile doctor`
