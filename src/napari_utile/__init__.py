@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_utile.engine.cells.instances import InstanceParams
     from napari_utile.engine.cells.measure import measure
+    from napari_utile.engine.exchange.export import export_model
+    from napari_utile.engine.exchange.importing import import_model
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.grow import grow_seeds
     from napari_utile.engine.linking.links import link
@@ -34,8 +36,10 @@ _PUBLIC = {
     "average_precision": "engine.metrics.cells",
     "cell_scores": "engine.metrics.cells",
     "evaluate": "engine.metrics.evaluation",
+    "export_model": "engine.exchange.export",
     "fine_tune": "engine.training.fine_tune",
     "grow_seeds": "engine.grow",
+    "import_model": "engine.exchange.importing",
     "link": "engine.linking.links",
     "list_models": "engine.models.catalogue",
     "load_model": "engine.models.library",
@@ -56,8 +60,10 @@ __all__ = [
     "average_precision",
     "cell_scores",
     "evaluate",
+    "export_model",
     "fine_tune",
     "grow_seeds",
+    "import_model",
     "link",
     "list_models",
     "load_model",

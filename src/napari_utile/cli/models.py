@@ -8,6 +8,7 @@ from napari_utile.cli import suggest
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.outputs import Output
 from napari_utile.engine.parameters import to_json
+from napari_utile.engine.planes.normalize import Normalization
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,9 +26,33 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("--json", action="store_true", help="print the card as JSON")
     show.set_defaults(run=_show)
     suggest.add_action(actions)
-    taken = actions.add_parser("import", help="copy a model file into your library")
-    taken.add_argument("file", type=Path, help="a .safetensors file made by U-Tile")
-    taken.add_argument("--name", help="what it is called there; the name on its card by default")
+    given = actions.add_parser("export", help="write a model as a package of bioimage.io, for other programs")
+    given.add_argument("model", help="a model's name or file")
+    given.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.zip", help="file to write")
+    given.add_argument(
+        "--image", type=Path, help="an image for the package's test and cover; a sample by default"
+    )
+    given.add_argument(
+        "--author", action="append", default=[], metavar="NAME", help="who made the model; repeatable"
+    )
+    given.set_defaults(run=_export)
+    taken = actions.add_parser(
+        "import",
+        help="take a model into your library: a file of U-Tile, a package of bioimage.io, ONNX, a U-Net's checkpoint",
+    )
+    taken.add_argument("file", type=Path, help="a .safetensors, .zip, .onnx, .pt, .pth or .ckpt file")
+    taken.add_argument("--name", help="what it is called there; the name in the file by default")
+    taken.add_argument(
+        "--reading",
+        metavar="WORDS",
+        help="what its channels are, such as 'foreground and border'; found out by default",
+    )
+    taken.add_argument(
+        "--grey",
+        metavar="percentiles|mean|N",
+        help="how grey values are scaled where the file does not say: by percentiles (default), by mean and standard "
+        "deviation, or divided by N",
+    )
     taken.set_defaults(run=_import)
     for action, words in {
         "rename": "give one of your models another name",
@@ -46,11 +71,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         changed.set_defaults(run=_change, action=action)
 
 
-def _import(arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models.own_models import import_model
+def _export(arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.exchange.export import export_model
 
-    path = import_model(arguments.file, arguments.name)
-    print(f"{path.stem}: {path}")
+    path = export_model(arguments.model, arguments.output, image=arguments.image, authors=arguments.author)
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.exchange.importing import import_model
+
+    taken = import_model(arguments.file, arguments.name, reading=arguments.reading, grey=arguments.grey)
+    print(f"{taken.path.stem}: {taken.path}")
+    for note in taken.notes:
+        print(f"  {note}")
     return 0
 
 
@@ -97,8 +132,7 @@ def _show(arguments: argparse.Namespace) -> int:
         ),
         "object diameter": f"{card.object_diameter:g} px" if card.object_diameter else "not given",
         "pixel size": f"{card.pixel_size:g} µm" if card.pixel_size else "not given",
-        "normalisation": f"percentiles {card.normalization.low:g} and {card.normalization.high:g}"
-        + (", debris left out" if card.normalization.rule == "robust" else ""),
+        "normalisation": _grey_words(card.normalization),
         "instances": card.instances or "defaults",
         "known failures": card.failures or "not described",
         "confidence": f"at least {card.confidence:g}" if card.confidence is not None else "not measured",
@@ -116,6 +150,13 @@ def _show(arguments: argparse.Namespace) -> int:
         for name, value in entries.items():
             print(f"  {name}: {value}")
     return 0
+
+
+def _grey_words(rule: Normalization) -> str:
+    if rule.rule in ("spread", "fixed"):
+        return "mean and standard deviation" if rule.rule == "spread" else "grey values as they are"
+    words = f"percentiles {rule.low:g} and {rule.high:g}"
+    return f"{words}, debris left out" if rule.rule == "robust" else words
 
 
 def _output_words(output: Output) -> str:

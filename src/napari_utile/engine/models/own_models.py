@@ -183,14 +183,25 @@ def _free_stem(folder: Path, stem: str) -> str:
     return next(name for name in names if not os.path.lexists(folder / f"{name}{SUFFIX}"))
 
 
-def _copy(source: Path, folder: Path, card: ModelCard, title: str) -> Path:
-    """Copy a model file into the library under another name."""
+def new_place(folder: Path, title: str) -> Path:
+    """Return where a new model of this title lies in the library.
+
+    Raises
+    ------
+    UtileError
+        If there is a model of this name already.
+    """
     name = safe_name(title)
-    target = folder / f"{name}{SUFFIX}"
     taken = {path.stem.lower() for path in folder.glob(f"*{SUFFIX}")}  # some disks do not tell capitals apart
     if name.lower() in taken:
         raise UtileError(f"There is a model named {name} already: choose another name.")
-    _write_named(source, target, replace(card, title=title if title != name else card.title))
+    return folder / f"{name}{SUFFIX}"
+
+
+def _copy(source: Path, folder: Path, card: ModelCard, title: str) -> Path:
+    """Copy a model file into the library under another name."""
+    target = new_place(folder, title)
+    _write_named(source, target, replace(card, title=title if title != target.stem else card.title))
     return target
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from napari_utile.engine.networks.fcn import FCN8s, FCN16s, FCN32s, FCNConfig
 from napari_utile.engine.networks.network import Network
+from napari_utile.engine.networks.onnx_graph import OnnxConfig, OnnxNetwork
+from napari_utile.engine.networks.plain_unet import PlainUNet, PlainUNetConfig
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 from napari_utile.engine.parameters import from_json
 
@@ -24,6 +26,8 @@ FAMILIES: dict[str, Family] = {
     "fcn32s": Family(FCN32s, FCNConfig, "FCN-32s"),
     "fcn16s": Family(FCN16s, FCNConfig, "FCN-16s"),
     "fcn8s": Family(FCN8s, FCNConfig, "FCN-8s"),
+    "plain-unet": Family(PlainUNet, PlainUNetConfig, "U-Net made elsewhere"),
+    "onnx": Family(OnnxNetwork, OnnxConfig, "ONNX"),
 }
 
 

@@ -17,12 +17,16 @@ from napari_utile.engine.planes.percentiles import percentiles
 EXACT_PIXELS = 1 << 24
 """Images up to this many pixels are measured whole; larger ones at a lattice of blocks."""
 LATTICE, BLOCK = 12, 256
-RULES = ("robust", "percentiles")
+RULES = ("robust", "percentiles", "spread", "fixed")
+SPREAD = 5.0
+"""With the rule ``spread``: 0 and 1 lie this many standard deviations below and above the mean."""
+FIXED = 65536.0
+"""With the rule ``fixed``: the grey value that becomes 1."""
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """Which percentiles of an image become 0 and 1, and whether bright debris counts."""
+    """Which grey values of an image become 0 and 1: two percentiles, with or without bright debris, or others."""
 
     low: Annotated[
         float, Bounds(0, 50, unit="%", label="Low percentile", help="This percentile becomes 0.")
@@ -35,7 +39,8 @@ class Normalization:
         Bounds(
             choices=RULES,
             label="Limits",
-            help="robust leaves out debris many times as bright as the cells; percentiles counts every pixel.",
+            help="robust leaves out debris many times as bright as the cells; percentiles counts every pixel. Models "
+            "made elsewhere may take the mean and its spread, or fixed grey values.",
         ),
     ] = "robust"
 
@@ -92,6 +97,12 @@ def _limits_of(image: NDArray[Any], normalization: Normalization) -> tuple[float
     values = _finite(image)
     if values.size == 0:
         return 0.0, 0.0
+    if normalization.rule == "fixed":
+        return 0.0, FIXED
+    if normalization.rule == "spread":
+        mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+        reach = SPREAD * deviation or 1.0  # an even image becomes the mean everywhere
+        return mean - reach, mean + reach
     if values.dtype.kind == "b":
         return 0.0, 1.0
     low, high = percentiles(values, (normalization.low, normalization.high))

@@ -131,6 +131,8 @@ class FineTuning:
     ) -> None:
         if not base.card.background:
             raise UtileError(f"{base.card.name} has no background class: it cannot be fine-tuned.")
+        if base.card.family == "onnx":
+            raise UtileError(f"{base.card.name} was imported as ONNX, which cannot be trained: choose another model.")
         if typical_diameter(images) is None:
             raise UtileError("The labels contain no cells: there is nothing to learn from.")
         params = params or FineTuneParams()
