@@ -23,7 +23,8 @@ def ours(model, image: np.ndarray) -> np.ndarray:
     low, high = np.percentile(
         image, (model.card.normalization.low, model.card.normalization.high), axis=(1, 2)
     )
-    params = SegmentParams(diameter=None, device="cpu", precision="float32")
+    channels = tuple(range(len(image)))
+    params = SegmentParams(channels=channels, diameter=None, device="cpu", precision="float32")
     plane = ImagePlane(image, name="image")
     return Run(Field(plane, model, params, limits=IntensityLimits(tuple(low), tuple(high))).tiles()).result
 

@@ -30,7 +30,7 @@ from napari_utile.engine.exchange.graph import (
     source_of,
 )
 from napari_utile.engine.files.atomic import atomic_path
-from napari_utile.engine.files.one_plane import plane_of
+from napari_utile.engine.files.one_plane import planes_of
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.models.card import CARD_KEY, ModelCard
 from napari_utile.engine.models.catalogue import BUNDLED_FOLDER
@@ -136,7 +136,7 @@ def example_image(model: Model, image: Any = None) -> NDArray[np.float32]:
         pixels = sample_image(shows_nuclei, len(card.inputs) - card.optional_inputs)
     else:
         pixels = image
-    plane = pixels if isinstance(pixels, ImagePlane) else plane_of(pixels, Selection())
+    plane = pixels if isinstance(pixels, ImagePlane) else _plane_of(pixels)
     plane = plane.for_network(len(card.inputs), None, card.optional_inputs)
     grid = geometry.grid
     side = max(smallest_input(geometry), -(-COVER_SIDE // grid) * grid)
@@ -147,8 +147,13 @@ def sample_image(of_nuclei: bool, channels: int) -> ImagePlane:
     """Return a sample image of the package, the same in each of so many channels."""
     name = "nuclei.tif" if of_nuclei else "phase_contrast_cells.tif"
     with as_file(files("napari_utile") / "sample_data" / name) as sample:
-        plane = plane_of(sample, Selection())
+        plane = _plane_of(sample)
     return replace(plane, data=np.repeat(np.asarray(plane.data[:1]), channels, axis=0), rgb=False)
+
+
+def _plane_of(image: Any) -> ImagePlane:
+    planes = planes_of(image, Selection())
+    return planes.plane(planes.indices[0])
 
 
 def normalized(picture: NDArray[np.float32], card: ModelCard) -> NDArray[np.float32]:
