@@ -40,6 +40,9 @@ def save_random_model(path: Path, family: str, config: dict, **card) -> Model:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    if family.startswith("fcn"):  # whose scores begin near 0
+        for score in (network.score, *network.skip_scores):
+            torch.nn.init.normal_(score.weight, std=0.5)
     return save_model(ModelCard(path.stem, family, config, **card), network, path)
 
 

@@ -132,7 +132,9 @@ class FineTuning:
         if not base.card.background:
             raise UtileError(f"{base.card.name} has no background class: it cannot be fine-tuned.")
         if base.card.family == "onnx":
-            raise UtileError(f"{base.card.name} was imported as ONNX, which cannot be trained: choose another model.")
+            raise UtileError(
+                f"{base.card.name} was imported as ONNX, which cannot be trained: choose another model."
+            )
         if typical_diameter(images) is None:
             raise UtileError("The labels contain no cells: there is nothing to learn from.")
         params = params or FineTuneParams()
