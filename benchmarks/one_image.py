@@ -27,7 +27,7 @@ import tifffile
 from scipy import ndimage
 from timing import options
 
-from napari_utile.engine.fitting.cells import fit_to_cells
+from napari_utile.engine.fitting.cells import LEAST_CELLS, fit_to_cells
 from napari_utile.engine.fitting.confidence import suggest
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
@@ -162,9 +162,10 @@ def measure(
     if "fit" in columns:
         objects, _ = shown[0].annotation.split(shown[0].labels)
         dense = shown[0].annotation.kind == "dense"
-        fitted = fit_to_cells(shown[0].plane, objects, models, seen, dense=dense).result.params
-        model = next(each for each in models if each.card.name == fitted.model)
-        row = replace(row, fitted=precision(judged, model, fitted))
+        if np.unique(objects).size > LEAST_CELLS:
+            fitted = fit_to_cells(shown[0].plane, objects, models, seen, dense=dense).result.params
+            model = next(each for each in models if each.card.name == fitted.model)
+            row = replace(row, fitted=precision(judged, model, fitted))
     if "tuned" in columns:
         started = time.perf_counter()
         base = rank_bases(shown, models, params).result[0].model
@@ -228,7 +229,7 @@ def main(arguments: list[str] | None = None) -> None:
         rows.append(row)
         cells = sum(np.unique(each.annotation.split(each.labels)[0]).size - 1 for each in shown)
         print(f"{line(f'{kind.title} ({cells} cells given, {len(judged)} images judged)', row)}", flush=True)
-    mean = [float(np.mean([getattr(row, name) for row in rows])) for name in ("before", "fitted", "tuned")]
+    mean = [float(np.nanmean([getattr(row, name) for row in rows])) for name in ("before", "fitted", "tuned")]
     print(line("mean", Row("", *mean)))
 
 

@@ -56,8 +56,9 @@ def worst(name: str, data: Path, most: int | None) -> list[Failure]:
 def where_it_is_worst(failure: Failure, side: int) -> tuple[slice, slice]:
     """Return the square of the image that has most pixels of cells that match none."""
     truth, found = failure.case.image.labels, failure.found
-    pairs = match(contingency(found, truth))
-    wrong = np.isin(found, pairs.false) | np.isin(truth, pairs.missed)
+    table = contingency(found, truth)
+    pairs = match(table)
+    wrong = np.isin(found, table.prediction_ids[pairs.false]) | np.isin(truth, table.truth_ids[pairs.missed])
     side = min(side, *wrong.shape)
     density = ndimage.uniform_filter(wrong.astype(np.float32), side, mode="constant")
     y, x = np.unravel_index(int(density.argmax()), density.shape)

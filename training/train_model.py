@@ -3,7 +3,8 @@
     python training/train_model.py nuclei --minutes 65 -o nuclei.safetensors
 
 Stopped (Ctrl+C, SIGTERM) or killed, it continues from its checkpoint when it is called again with ``--resume``; the
-checkpoint is written every five minutes. ``--leave-out`` leaves data sets out, for scores on images of other labs.
+checkpoint is written every five minutes. ``--leave-out`` leaves data sets out, or images of a shape, for scores on
+images of other labs.
 Settings are chosen, and scores measured, by `score_model.py`.
 """
 
@@ -79,7 +80,11 @@ def planes_of(
     for part in plan.parts:
         if part.folder.startswith(tuple(leave_out)):
             continue
-        images = [each for each in read_part(data, part, "train") if each.labels.any()]
+        images = [
+            each
+            for each in read_part(data, part, "train")
+            if each.labels.any() and "x".join(map(str, each.labels.shape)) not in leave_out
+        ]
         made = [plane for image in images for plane in _shown(image, plan, card, recipe)]
         total = sum(plane.share for plane in made)
         planes += [replace(plane, share=part.share * plane.share / total) for plane in made]
@@ -163,7 +168,13 @@ def main() -> None:
     parser.add_argument("--start", help="a narrower U-Net whose weights it starts from, such as nuclei")
     parser.add_argument("--tile", type=int, help="output pixels a side of a sample")
     parser.add_argument("--batch", type=int, help="samples a step")
-    parser.add_argument("--leave-out", nargs="*", default=[], metavar="DATA SET")
+    parser.add_argument(
+        "--leave-out",
+        nargs="*",
+        default=[],
+        metavar="DATA SET",
+        help="or the shape of images, such as 520x696",
+    )
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
 

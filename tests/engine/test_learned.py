@@ -23,7 +23,8 @@ PLANE = training_plane("plane", np.zeros((1, 120, 120), np.float32), CELLS, w0=1
 
 
 def test_specks_larger_than_the_given_smallest_size_are_dropped():
-    specks = discs([(100, 60), (100, 100), (80, 80)], 7)  # of 149 pixels
+    places = [(100, 50), (100, 75), (100, 100), (80, 80), (80, 40), (40, 40), (40, 80), (10, 110)]
+    specks = discs(places, 7) * (discs(CENTRES, 12) == 0)  # of up to 149 pixels
     foreground = ((CELLS > 0) | (specks > 0)).astype(np.float32)
     chosen = best_instances([Learned(foreground)], [PLANE], START)
     assert 149 < chosen.minimum_size <= 317
@@ -57,11 +58,11 @@ def test_what_finds_every_cell_stays():
     assert best_instances([Learned(foreground)], [PLANE], START) == START
 
 
-def test_one_cell_more_is_no_reason_for_other_settings():
+def test_few_cells_more_are_no_reason_for_other_settings():
     foreground = (CELLS > 0).astype(np.float32)
-    foreground[CELLS == 3] = 0.45
+    foreground[CELLS >= 6] = 0.45
     assert best_instances([Learned(foreground)], [PLANE], START) == START
-    foreground[CELLS == 5] = 0.45
+    foreground[CELLS >= 4] = 0.45
     chosen = best_instances([Learned(foreground)], [PLANE], START)
     assert chosen.threshold < START.threshold
     assert score([Learned(foreground)], [PLANE], chosen).ap50 == 1
