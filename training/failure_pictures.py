@@ -9,6 +9,7 @@ where they agree. The line under a picture names data set, precision and owner.
 """
 
 import argparse
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,8 @@ from napari_utile.engine.models.library import load_model
 from score_model import Case, cases_of, segmented
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-SIDE, SHOWN, GAP, WORDS = 256, 3, 8, 34
-"""Pixels of a picture, pictures, between them, and for the words under each."""
+SIDE, SHOWN, GAP, WORDS, LETTERS = 256, 3, 8, 48, 44
+"""Pixels of a picture, pictures, between them, for the words under each, and letters of a line."""
 GREEN, MAGENTA, WHITE = (60, 230, 90), (255, 60, 220), (255, 255, 255)
 
 
@@ -93,8 +94,11 @@ def picture(failure: Failure, title: str = "") -> Image.Image:
     made.paste(Image.fromarray(canvas), (0, 0))
     source = DATA_SETS[failure.case.image.folder]
     draw, font = ImageDraw.Draw(made), ImageFont.load_default(11)
-    draw.text((2, SIDE + 3), f"{title or source.title}: AP {failure.precision:.2f}", "black", font)
-    draw.text((2, SIDE + 17), source.notice[:46], "black", font)
+    words = [
+        f"AP {failure.precision:.2f}: {title or source.title}",
+        *textwrap.wrap(source.notice, LETTERS)[:2],
+    ]
+    draw.text((2, SIDE + 3), "\n".join(each[:LETTERS] for each in words), "black", font)
     return made
 
 
