@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.metrics.evaluation import Evaluation, evaluate
     from napari_utile.engine.models.catalogue import list_models
     from napari_utile.engine.models.library import load_model, save_model
-    from napari_utile.engine.segment import Segmentation, segment
+    from napari_utile.engine.segment import Segmentation, SegmentedStack, segment
     from napari_utile.engine.training.fine_tune import fine_tune
     from napari_utile.engine.weights.weight_map import WeightMapParams, weight_map
 
@@ -32,6 +32,7 @@ _PUBLIC = {
     "Evaluation": "engine.metrics.evaluation",
     "InstanceParams": "engine.cells.instances",
     "Segmentation": "engine.segment",
+    "SegmentedStack": "engine.segment",
     "WeightMapParams": "engine.weights.weight_map",
     "average_precision": "engine.metrics.cells",
     "cell_scores": "engine.metrics.cells",
@@ -55,6 +56,7 @@ __all__ = [
     "Evaluation",
     "InstanceParams",
     "Segmentation",
+    "SegmentedStack",
     "WeightMapParams",
     "__version__",
     "average_precision",

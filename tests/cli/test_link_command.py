@@ -8,7 +8,9 @@ import pytest
 import tifffile
 
 from napari_utile.cli import main
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.links import link
+from napari_utile.engine.segment import segment
 
 
 @pytest.fixture
@@ -130,3 +132,22 @@ def test_each_depth_of_a_time_series_has_its_own_tracks_whatever_the_order_of_th
     cells = rows(tmp_path / "both_cells.csv")
     assert cells
     assert all(depths[row["track_id"]] == row["Z"] for row in cells)
+
+
+def test_python_links_as_the_command_does(model, tmp_path):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX", finterval=30.0, unit="um")
+    assert run(image, tmp_path, "--link", "t") == 0
+    words = {"diameter": None, "minimum_size": 2, "split": 0}
+    for source in (image, FRAMES):
+        made = segment(source, link="t", **words)
+        np.testing.assert_array_equal(made.labels, tifffile.imread(tmp_path / "cells_labels.tif"))
+        assert made.links.parents == {3: 2, 4: 2}
+    table = segment(image, link="t", **words).measure()
+    assert {name: [str(each) for each in column] for name, column in table.items()}.items() <= {
+        name: [row[name] for row in rows(tmp_path / "cells_tracks.csv")]
+        for name in rows(tmp_path / "cells_tracks.csv")[0]
+    }.items()
+    with pytest.raises(UtileError, match="no planes along Z to link"):
+        segment(FRAMES[0], link="z", axes="YX")
+    with pytest.raises(ValueError, match="link must be one of"):
+        segment(FRAMES, link="c")

@@ -46,8 +46,8 @@ class LinkedPlanes:
         indices, tables : lists
             Of each plane its place in the image and its cells.
         """
+        from napari_utile.engine.files.plane_file import file_order
         from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
-        from napari_utile.engine.provenance.linked import file_order
 
         column = ID_COLUMN[self.links.axis]
         order = file_order(indices)

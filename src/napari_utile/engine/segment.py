@@ -5,13 +5,16 @@ import functools
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.cells.measure import Columns
 from napari_utile.engine.cells.watershed import Landscape
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.plane_file import file_order, stacked_labels
 from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
@@ -19,11 +22,14 @@ from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.inference.predict import Float32, Progress
 from napari_utile.engine.inference.sized import with_choice, with_size
 from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.linking.links import Links, link_planes
+from napari_utile.engine.linking.measure import Spacing, link_table
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
@@ -125,6 +131,39 @@ class Segmentation:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class SegmentedStack:
+    """What a segmentation of a stack gives whose planes are linked.
+
+    Attributes
+    ----------
+    labels : (planes ..., Y, X) int32 array
+        0 = background; one id for one cell in all planes.
+    links : Links
+        What is one cell, and what divided into what.
+    planes : SelectedPlanes
+        What was segmented.
+    params : SegmentParams
+        With the instance parameters that were used.
+    """
+
+    labels: NDArray[np.int32]
+    links: Links
+    planes: SelectedPlanes
+    params: SegmentParams
+
+    @property
+    def diameter(self) -> float | None:
+        """The cell diameter (pixels) that was given or measured; None where the image was used as it is."""
+        return self.params.known_diameter
+
+    def measure(self) -> Columns:
+        """Return a table with a row an object or a track, in physical units where the file has them."""
+        image = self.planes.image
+        indices = [self.planes.indices[place] for place in file_order(self.planes.indices)]
+        return link_table(self.links, indices, Spacing(image.pixel_size, image.unit, image.steps))
+
+
 def segment_steps(
     plane: ImagePlane,
     params: SegmentParams | None = None,
@@ -188,6 +227,14 @@ def segment_steps(
     return Segmentation(values, labels > 0, labels, landscape, region, field, params, inside)
 
 
+@overload
+def segment(
+    image: Any, model: str | Path | Model = ..., *, link: Literal["none"] = ..., **options: Any
+) -> Segmentation: ...
+@overload
+def segment(
+    image: Any, model: str | Path | Model = ..., *, link: Literal["z", "t"], **options: Any
+) -> SegmentedStack: ...
 def segment(
     image: Any,
     model: str | Path | Model = "nuclei",
@@ -207,8 +254,12 @@ def segment(
     precision: str = "auto",
     tile: int | None = None,
     region: Sequence[slice] | None = None,
+    link: str = "none",
+    link_overlap: float = 0.5,
+    link_distance: float | None = None,
+    link_gap: int = 1,
     **instances: Any,
-) -> Segmentation:
+) -> Segmentation | SegmentedStack:
     """Segment the cells of an image.
 
     Parameters
@@ -245,13 +296,18 @@ def segment(
         Side of a tile (pixels).
     region : Window or (slice, slice), optional
         Rows and columns to segment.
+    link : {"none", "z", "t"}
+        Segment all planes of a stack, and give each cell one id in them: an object through z, a track through t.
+    link_overlap, link_distance, link_gap
+        See `link`.
     **instances
         Fields of `InstanceParams` that differ from what the model suggests: ``threshold``, ``minimum_size`` ...
 
     Returns
     -------
-    Segmentation
-        With ``probabilities``, ``mask``, ``labels`` and ``diameter``.
+    Segmentation, or SegmentedStack
+        With ``probabilities``, ``mask``, ``labels`` and ``diameter``; of linked planes with ``labels``, ``links``,
+        ``diameter`` and ``measure()``.
 
     Raises
     ------
@@ -265,10 +321,13 @@ def segment(
     # Not above: a plane at hand needs nothing that reads files.
     from napari_utile.engine.files.one_plane import planes_of, region_of
 
+    linking = LinkParams(link, link_overlap, link_distance, link_gap)
     if isinstance(image, ImagePlane):
-        plane, stack = image, [image]
+        if linking.axis:
+            raise UtileError("One plane has nothing to be linked with: give the whole stack.")
+        plane, stack, planes = image, [image], None
     else:
-        planes = planes_of(image, selection)
+        planes = planes_of(image, selection, linking.axis)
         plane, stack = planes.plane(planes.indices[0]), planes.measured_on()
     if region is not None:
         region = region_of(region, plane)
@@ -293,4 +352,13 @@ def segment(
         loaded = load(params.model)
         shared = limits_of_stack(stack, params, loaded.card)
     params = replace(params, instances=suggested_instances(loaded.card, params.known_diameter, **instances))
-    return Run(segment_steps(plane, params, model=loaded, region=region, limits=shared)).result
+    if planes is None or not linking.axis:
+        return Run(segment_steps(plane, params, model=loaded, region=region, limits=shared)).result
+    labels = [
+        Run(segment_steps(each, params, model=loaded, region=region, limits=shared)).result.labels
+        for _, each in planes
+    ]
+    stacked = stacked_labels(labels, planes.indices)
+    links = link_planes(stacked, linking)
+    linked = np.stack(list(links.of_planes(stacked).read())).reshape(stacked.shape)
+    return SegmentedStack(linked, links, planes, params)

@@ -17,23 +17,25 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.windows import Window
 
 
-def planes_of(image: Any, selection: Selection) -> SelectedPlanes:
+def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPlanes:
     """Find the one plane that is meant of a file or an array, the first one, in its stack.
 
     Parameters
     ----------
     image : path or array-like
     selection : Selection
+    linked : str
+        The axis whose planes are linked, "Z" or "T": all are meant then, and three axes without names are it, Y, X.
 
     Raises
     ------
     UtileError
-        Where a file has several planes and none is chosen, or it is no image.
+        Where a file has several planes and none is chosen, there are none to link, or it is no image.
     """
     if isinstance(image, (str, os.PathLike)):
         file = read_image(image, axes=selection.axes, series=selection.series)
         planes = SelectedPlanes(file, selection)
-        if len(planes) > 1:
+        if len(planes) > 1 and not linked:
             raise UtileError(
                 f"{file.path.name} has {len(planes)} planes along {' and '.join(planes.stacked)}: choose one with "
                 "z= or t=, or make one with project=; or read the file with read_image and segment each."
@@ -45,8 +47,14 @@ def planes_of(image: Any, selection: Selection) -> SelectedPlanes:
             raise UtileError(f"The image is empty: it has the shape {tuple(array.shape)}.")
         if np.dtype(array.dtype).kind not in PIXEL_KINDS:
             raise UtileError(f"The image holds {array.dtype} values; an image holds real numbers.")
-        planes = SelectedPlanes(
-            ImageFile(array, axes or guess_axes(array, names), None, None, Path("image")), selection
+        if not axes:
+            axes = (
+                f"{linked}YX" if linked and len(array.shape) == 3 and not names else guess_axes(array, names)
+            )
+        planes = SelectedPlanes(ImageFile(array, axes, None, None, Path("image")), selection)
+    if linked and linked not in planes.stacked:
+        raise UtileError(
+            f"{planes.image.name} has no planes along {linked} to link; its axes are {planes.image.axes}."
         )
     return planes
 

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
@@ -53,6 +53,28 @@ def planes_of(array: NDArray[Any], axes: str) -> Planes:
     ordered, axes = array.transpose(order), "".join(axes[position] for position in order)
     outer = ordered.shape[: axes.index("Y")]
     return Planes(ordered.shape, axes, array.dtype, lambda: (ordered[index] for index in np.ndindex(outer)))
+
+
+def stacked_labels(labels: Sequence[NDArray[Any]], indices: Sequence[Mapping[str, int]]) -> Planes:
+    """Give label planes (Y, X) in the order in which a file of labels has them.
+
+    Parameters
+    ----------
+    labels : sequence of (Y, X) arrays
+    indices : sequence of mappings
+        Which entry of each axis each of them is, for example ``{"T": 3, "Z": 0}``.
+    """
+    values = {axis: sorted({index[axis] for index in indices}) for axis in AXIS_ORDER if axis in indices[0]}
+    sizes = {axis: len(each) for axis, each in values.items() if len(each) > 1}
+    ordered = [labels[place] for place in file_order(indices)]
+    shape = (*sizes.values(), *labels[0].shape)
+    return Planes(shape, f"{''.join(sizes)}YX", labels[0].dtype, lambda: iter(ordered))
+
+
+def file_order(indices: Sequence[Mapping[str, int]]) -> list[int]:
+    """Give the places of planes in the order in which a file of labels has them."""
+    axes = [axis for axis in AXIS_ORDER if indices and axis in indices[0]]
+    return sorted(range(len(indices)), key=lambda place: [indices[place][axis] for axis in axes])
 
 
 class PlaneFile:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.files.plane_file import AXIS_ORDER, Planes
+from napari_utile.engine.files.plane_file import Planes, stacked_labels
 from napari_utile.engine.linking.links import Links, link_planes
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import from_json, to_json
@@ -67,28 +67,6 @@ def record_links(links: Links, planes: Planes, params: LinkParams) -> LinkRecord
     return LinkRecord(
         params, links.total, dict(links.parents), tuple(sha256_of(plane) for plane in planes.read())
     )
-
-
-def stacked_labels(labels: Sequence[NDArray[np.int32]], indices: Sequence[Mapping[str, int]]) -> Planes:
-    """Give label planes (Y, X) in the order in which a file of labels has them.
-
-    Parameters
-    ----------
-    labels : sequence of (Y, X) arrays
-    indices : sequence of mappings
-        Which entry of each axis each of them is, for example ``{"T": 3, "Z": 0}``.
-    """
-    values = {axis: sorted({index[axis] for index in indices}) for axis in AXIS_ORDER if axis in indices[0]}
-    sizes = {axis: len(each) for axis, each in values.items() if len(each) > 1}
-    ordered = [labels[place] for place in file_order(indices)]
-    shape = (*sizes.values(), *labels[0].shape)
-    return Planes(shape, f"{''.join(sizes)}YX", labels[0].dtype, lambda: iter(ordered))
-
-
-def file_order(indices: Sequence[Mapping[str, int]]) -> list[int]:
-    """Give the places of planes in the order in which a file of labels has them."""
-    axes = [axis for axis in AXIS_ORDER if indices and axis in indices[0]]
-    return sorted(range(len(indices)), key=lambda place: [indices[place][axis] for axis in axes])
 
 
 def difference_of_links(
