@@ -1,9 +1,13 @@
 """Instance parameters are chosen by what suits the annotated planes."""
 
+from dataclasses import replace
+
 import numpy as np
+from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.training.learned import Learned, best_instances, score
+from napari_utile.engine.training.learned import Learned, best_instances, least_confidence, score
+from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.samples import training_plane
 
 START = InstanceParams(threshold=0.5, minimum_size=20, split=0.7, grow=0)
@@ -66,3 +70,20 @@ def test_few_cells_more_are_no_reason_for_other_settings():
     chosen = best_instances([Learned(foreground)], [PLANE], START)
     assert chosen.threshold < START.threshold
     assert score([Learned(foreground)], [PLANE], chosen).ap50 == 1
+
+
+def test_the_confidence_of_held_out_planes_is_the_threshold_less_a_margin():
+    y, x = np.mgrid[:96, :96]
+    cells = ((y % 24) - 12) ** 2 + ((x % 24) - 12) ** 2 < 49
+    objects, _ = ndimage.label(cells)
+    plane = training_plane("a", np.zeros((1, 96, 96), np.float32), objects)
+    params = InstanceParams(minimum_size=10)
+    sure = Learned(np.where(cells, 0.99, 0.01).astype(np.float32))
+    unsure = Learned(np.where(cells, 0.7, 0.3).astype(np.float32))
+    high, low = (least_confidence([each], [plane], params, 14.0) for each in (sure, unsure))
+    assert 0.7 < high < 0.95
+    assert low < high
+    assert least_confidence([sure, unsure], [plane, plane], params, 14.0) == low
+    assert least_confidence([], [], params, 14.0) is None
+    few = replace(plane, target=np.where(objects == 1, plane.target, IGNORE))
+    assert least_confidence([sure], [few], params, 14.0) is None

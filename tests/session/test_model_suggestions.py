@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from napari_utile.engine.fitting.confidence import Fit, Suggestion
+from napari_utile.engine.fitting.ranking import RatedModel
 from napari_utile.engine.inference.size import CellSize, SizeTrial
 from napari_utile.engine.models import catalogue, library
 from napari_utile.engine.models.catalogue import card_of, user_model_folder
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
-from napari_utile.session.cell_size import Stack
-from napari_utile.session.model_suggestions import RatedModel, suggest_job
+from napari_utile.session.cell_size import Stack, measured_steps
+from napari_utile.session.model_suggestions import suggest_job
 from napari_utile.session.state import Session
 
 
@@ -47,6 +48,22 @@ def test_models_are_ranked_and_those_that_cannot_be_used_come_last_with_the_reas
     assert ratings.models[1].in_words().startswith("Does not look right: 0.")
     assert ratings.models[0].diameter == pytest.approx(20, rel=0.2)
     assert ratings.models[2].in_words().startswith("Cannot be used: broken.safetensors")
+
+
+def test_a_model_trained_on_own_images_is_rated_at_its_own_size(stack, make_bright_model):
+    make_bright_model(
+        user_model_folder() / "mine.safetensors",
+        object_diameter=20.0,
+        confidence=0.1,
+        training={"base": "nuclei"},
+    )
+    session = Session()
+    known = Run(measured_steps(session, stack, SegmentParams(model="mine"))).result
+    assert not known.trials
+    mine = next(each for each in ratings_of(session, stack).models if each.name == "mine")
+    assert mine.in_words().startswith("Looks right: 0.")
+    assert len(mine.suggestion.size.trials) == 1
+    assert mine.suggestion.size.diameter is None
 
 
 def test_a_model_for_more_channels_says_so(stack, make_bright_model):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from napari.components import ViewerModel
+from npe2 import PluginManager
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
@@ -41,6 +42,7 @@ def image():
 @pytest.fixture
 def viewer():
     """A viewer without a window: made in no time."""
+    PluginManager.instance().discover()  # with a window, napari does it
     return ViewerModel()
 
 

@@ -105,16 +105,21 @@ class _UnknownError(Exception):
 
 
 def measured_steps(
-    session: "Session", stack: Stack, params: SegmentParams
+    session: "Session", stack: Stack, params: SegmentParams, *, own_size: bool = False
 ) -> "Generator[None, None, CellSize]":
-    """Measure the cells by one model, or return what was measured before; every yield is a point to cancel at."""
+    """Measure the cells by one model, or return what was measured before; every yield is a point to cancel at.
+
+    With `own_size` also by a model that uses images as they are, see `measure_size`.
+    """
     size = session.cell_sizes.known(params, stack)
-    if size is None:
+    if size is None or (own_size and not size.trials):
         yield
         from napari_utile.engine.inference.size import measure_size
 
         limits = limits_of(session, params, stack)
-        run = measure_size(stack.planes, session.load_model(params.model), params, limits=limits)
+        run = measure_size(
+            stack.planes, session.load_model(params.model), params, limits=limits, own_size=own_size
+        )
         for _ in run:
             yield
         size = run.result

@@ -7,8 +7,10 @@ import numpy as np
 
 from napari_utile.engine.cells.instances import CutSides
 from napari_utile.engine.cells.uncertainty import confidences, score_of
+from napari_utile.engine.fitting.ranking import RatedModel, Ratings, ranked
 from napari_utile.engine.inference.choice import margin
-from napari_utile.engine.inference.size import CellSize, measure_size
+from napari_utile.engine.inference.limits import limits_of_stack
+from napari_utile.engine.inference.size import CellSize, SizeTrial, measure_size
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
@@ -146,7 +148,7 @@ def fit_at(size: CellSize, card: ModelCard) -> Fit:
 
 def suggest(
     planes: ImagePlane | Sequence[ImagePlane], models: Sequence[Model], params: SegmentParams | None = None
-) -> Run[Suggestion, list[Suggestion]]:
+) -> Run[Ratings, list[Suggestion]]:
     """Rank models by how well they fit an image, each at its best cell size.
 
     Parameters
@@ -160,20 +162,22 @@ def suggest(
     Returns
     -------
     Run
-        Yields each `Suggestion`; its result is all of them, the best first.
+        Yields `Ratings`; its result is each `Suggestion`, the best first.
     """
     return Run(_suggest(planes, models, params or SegmentParams()))
 
 
 def _suggest(
     planes: ImagePlane | Sequence[ImagePlane], models: Sequence[Model], params: SegmentParams
-) -> Generator[Suggestion, None, list[Suggestion]]:
-    first = planes if isinstance(planes, ImagePlane) else planes[0]
-    found = []
-    for model in models:
-        if len(model.card.inputs) - model.card.optional_inputs > first.data.shape[0]:
-            continue
-        size = measure_size(planes, model, params).result
-        found.append(Suggestion(model.card, size, fit_at(size, model.card)))
-        yield found[-1]
-    return sorted(found, key=lambda each: each.fit.rank, reverse=True)
+) -> Generator[Ratings, None, list[Suggestion]]:
+    every = [planes] if isinstance(planes, ImagePlane) else planes
+    loaded = {each.card.name: each for each in models}
+
+    def measure(name: str, _: ModelCard) -> Generator[SizeTrial, None, CellSize]:
+        model = loaded[name]
+        limits = limits_of_stack(every, params, model.card)
+        return (yield from measure_size(every, model, params, limits=limits, own_size=True))
+
+    unrated = [RatedModel(name, each.card.title, card=each.card) for name, each in loaded.items()]
+    ratings = yield from ranked(unrated, measure)
+    return [each.suggestion for each in ratings.models if each.suggestion is not None]

@@ -107,6 +107,9 @@ class CellSize:
         return f"cells about {self.diameter:.3g} px across, {self.origin}"
 
 
+_OWN_SIZE = "the model was trained on images of its own size"
+
+
 def measure_size(
     planes: ImagePlane | Sequence[ImagePlane],
     model: Model,
@@ -114,6 +117,7 @@ def measure_size(
     *,
     compute: Compute | None = None,
     limits: IntensityLimits | None = None,
+    own_size: bool = False,
 ) -> Run[SizeTrial, CellSize]:
     """Measure the diameter of the cells of an image or a stack; each trial is a point to cancel at.
 
@@ -128,6 +132,9 @@ def measure_size(
         Chosen by the parameters by default.
     limits : IntensityLimits, optional
         Of the plane, or of the whole stack; by default those of each plane.
+    own_size : bool
+        Whether a model that was trained on images of its own size, and uses others as they are, is tried too, at that
+        size: to be compared with others.
 
     Returns
     -------
@@ -142,7 +149,7 @@ def measure_size(
     params = params or SegmentParams()
     every = [planes] if isinstance(planes, ImagePlane) else list(planes)
     compute = compute or choose_compute(params.device, params.precision)
-    return Run(_measure(every, model, params, compute, limits))
+    return Run(_measure(every, model, params, compute, limits, own_size))
 
 
 def _measure(
@@ -151,12 +158,14 @@ def _measure(
     params: SegmentParams,
     compute: Compute,
     limits: IntensityLimits | None,
+    own_size: bool,
 ) -> Generator[SizeTrial, None, CellSize]:
     card, expected = model.card, model.card.object_diameter
     if expected is None or not planes:
         return CellSize(None, origin="the model does not say how large its cells are")
-    if "base" in card.training:
-        return CellSize(None, origin="the model was trained on images of its own size")
+    tuned = "base" in card.training
+    if tuned and not own_size:
+        return CellSize(None, origin=_OWN_SIZE)
     some = [planes[index] for index in spread(len(planes))]
     ready = [seen_plane(each, params, card) for each in some]
     views = [_View(plane, limits or limits_of([plane], params, card), model, compute) for plane in ready]
@@ -175,6 +184,11 @@ def _measure(
         found = [view.cells(each, magnification) for view, each in zip(views, windows, strict=True)]
         return _trial(magnification, found, expected, share)
 
+    if tuned:
+        own = attempt(card.scale)
+        if own is not None:
+            yield own
+        return CellSize(None, () if own is None else (own,), _OWN_SIZE)
     for magnification in OCTAVES:
         trial = attempt(magnification)
         if trial is not None:

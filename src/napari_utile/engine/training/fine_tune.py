@@ -28,7 +28,7 @@ from napari_utile.engine.training.data import (
     typical_diameter,
 )
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.engine.training.learned import Scores, best_instances, predictions, score
+from napari_utile.engine.training.learned import Scores, best_instances, least_confidence, predictions, score
 from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
@@ -166,14 +166,18 @@ class FineTuning:
         self, checkpoint: Path | None = None, *, resume: bool = False
     ) -> Generator[TrainStep, None, FineTuned]:
         """Train; yield each step, return the model and its scores. Closing it cancels."""
-        before = self._score(self.base, self._suggested())
+        held = self.held_out
+        before = (
+            None if not held else score(predictions(self.base, held, self.compute), held, self._suggested())
+        )
         result = yield from self.run.steps(checkpoint, resume=resume)
         card = self._card(self.base.card.instances, {})
         unscored = Model(card, result.network, fingerprint_of(card, result.network))
         some = self.planes[:MOST_CALIBRATED]
         suggested = self._suggested()
         instances = best_instances(predictions(unscored, some, self.compute), some, suggested)
-        after = self._score(unscored, instances)
+        maps = predictions(unscored, held, self.compute)
+        after = score(maps, held, instances) if held else None
         metrics = {}
         if before is not None and after is not None:
             metrics = {"held-out tiles": {"before": to_json(before), "after": to_json(after)}}
@@ -183,7 +187,11 @@ class FineTuning:
             "best step": result.best_step,
             "curve": _thinned(result.history),
         }
-        card = replace(self._card(_native(instances, self.scale), training), metrics=metrics)
+        card = replace(
+            self._card(_native(instances, self.scale), training),
+            metrics=metrics,
+            confidence=least_confidence(maps, held, instances, card.object_diameter),
+        )
         model = Model(card, result.network, fingerprint_of(card, result.network))
         return FineTuned(model, self.base, before, after, self.held_out, result)
 
@@ -194,12 +202,6 @@ class FineTuning:
         network.requires_grad_(False).eval()
         card = self._card(self.base.card.instances, {})
         return Model(card, network, fingerprint_of(card, network))
-
-    def _score(self, model: Model, instances: InstanceParams) -> Scores | None:
-        if not self.held_out:
-            return None
-        maps = predictions(model, self.held_out, self.compute)
-        return score(maps, self.held_out, instances)
 
     def _suggested(self) -> InstanceParams:
         """Return the base's instance parameters in pixels of the model's scale."""
@@ -218,7 +220,7 @@ class FineTuning:
             pixel_size=None,
             scale=self.scale,
             instances=instances,
-            confidence=None,  # the base's says nothing of this network
+            confidence=None,  # the base's says nothing of this network; its own is measured at the end
             failures="",
             teaching=False,
             training={

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
+from napari_utile.engine.cells.uncertainty import confidences, score_of
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.inference.decode import foreground_of, height_from
 from napari_utile.engine.inference.device import Compute
@@ -28,6 +29,12 @@ GAIN = 0.02
 the planes that taught a network, where it knows every cell, suits others less."""
 OVERLAPS = (0.5, 0.6, 0.7)
 """Overlaps (intersection over union) whose mean average precision decides."""
+
+
+BELOW_KNOWN = 0.1
+"""How far below the confidence of known images the threshold of a model lies that was trained on a few."""
+LEAST_CELLS = 10
+"""Fewer held-out cells say nothing of how sure a model is."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,37 @@ def score(maps: Sequence[Learned], planes: Sequence[TrainingPlane], params: Inst
         both, either = both + int((found & wanted).sum()), either + int((found | wanted).sum())
         objects += np.unique(plane.objects[wanted]).size
     return Scores(right / max(right + wrong, 1), both / max(either, 1), objects)
+
+
+def least_confidence(
+    maps: Sequence[Learned], planes: Sequence[TrainingPlane], params: InstanceParams, diameter: float | None
+) -> float | None:
+    """Say which confidence images like these reach, see `score_of`; below it, an image is of another kind.
+
+    Parameters
+    ----------
+    maps, planes
+        Of held-out planes: a model is surer of what it was trained on.
+    params : InstanceParams
+    diameter : float or None
+        Of the model's cells. Pixels.
+
+    Returns
+    -------
+    float or None
+        `BELOW_KNOWN` under the least confidence of any plane; None where fewer than `LEAST_CELLS` cells were found.
+    """
+    scores, cells = [], 0
+    for learned, plane in zip(maps, planes, strict=True):
+        labels = label_cells(learned.landscape(params), params)
+        here = np.unique(labels[plane.target != IGNORE])
+        ids, sure = confidences(labels, learned.foreground)
+        judged = np.isin(ids, here)
+        if judged.any():
+            areas = np.bincount(labels.ravel())[ids[judged]].astype(np.float64)
+            scores.append(score_of(sure[judged], areas, diameter)[0])
+            cells += int(judged.sum())
+    return round(max(0.0, min(scores) - BELOW_KNOWN), 2) if cells >= LEAST_CELLS else None
 
 
 def best_instances(

@@ -1,0 +1,163 @@
+"""Which model fits an image: every model is measured on it, and they are ranked. Known without torch."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.models.catalogue import card_of, list_models
+from napari_utile.engine.steps import Run
+
+if TYPE_CHECKING:
+    from napari_utile.engine.fitting.confidence import Fit, Suggestion
+    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.models.card import ModelCard
+
+# Below what looks right, above what does not.
+_NOT_RATED = (2, -1.0)
+
+
+@dataclass(frozen=True)
+class RatedModel:
+    """A model, and how well it fits an image.
+
+    Attributes
+    ----------
+    name : str
+        What `Session.model` takes: a name, or the path of a file.
+    title : str
+        For people.
+    suggestion : Suggestion or None
+        Its fit and the cell size that was measured; None where it could not be rated.
+    problem : str
+        Why it cannot be used with this image, in a sentence; empty where it can.
+    card : ModelCard or None
+        Of a model that is loaded; read from its file by default.
+    """
+
+    name: str
+    title: str
+    suggestion: "Suggestion | None" = None
+    problem: str = ""
+    card: "ModelCard | None" = None
+
+    @property
+    def fit(self) -> "Fit | None":
+        """How well it fits; None where that could not be measured."""
+        return self.suggestion.fit if self.suggestion and self.suggestion.size.trials else None
+
+    @property
+    def diameter(self) -> float | None:
+        """How large its cells are in the image; None where it finds none. Pixels."""
+        if self.suggestion is None or self.suggestion.size.best is None:
+            return None
+        return self.suggestion.size.diameter or self.suggestion.size.best.diameter
+
+    def in_words(self) -> str:
+        """Say how well it fits."""
+        if self.problem:
+            return f"Cannot be used: {self.problem}"
+        fit = self.fit
+        if fit is None:
+            return "Not rated, as it does not say how large its cells are."
+        if fit.confidence is None:
+            return "No cells found."
+        if fit.threshold is None:
+            return f"Confidence {fit.confidence:.2f}; what to expect is not known."
+        word = "Looks right" if fit.looks_right else "Does not look right"
+        return f"{word}: {fit.confidence:.2f}, expected {fit.threshold:.2f}."
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """What is known so far.
+
+    Attributes
+    ----------
+    models : tuple of RatedModel
+        Those that were rated, the best first, those that cannot be used last.
+    total : int
+        How many there will be.
+    next_title : str
+        The model that is being rated; empty at the end.
+    """
+
+    models: tuple[RatedModel, ...]
+    total: int
+    next_title: str = ""
+
+    @property
+    def any_looks_right(self) -> bool:
+        """Whether a model looks right for the image."""
+        return any(each.fit is not None and each.fit.looks_right for each in self.models)
+
+
+def ranked(
+    models: Sequence[RatedModel], measure: "Callable[[str, ModelCard], Generator[Any, None, CellSize]]"
+) -> Generator[Ratings, None, Ratings]:
+    """Rate models by how sure they are of the cells of an image, each at its best cell size; the best come first.
+
+    Parameters
+    ----------
+    models : sequence of RatedModel
+        Not rated yet; those with a problem stay as they are.
+    measure : callable
+        Measures the cells of the image by the model of a name and a card, see `measure_size`.
+
+    Yields
+    ------
+    Ratings
+        What is known so far; a point to stop at.
+    """
+    rated: list[RatedModel] = []
+    for each in models:
+        so_far = Ratings(_best_first(rated), len(models), each.title)
+        yield so_far
+        if not each.problem:
+            try:
+                each = yield from _rated(each, measure, so_far)
+            except UtileError as error:
+                each = replace(each, problem=str(error))
+        rated.append(each)
+    return Ratings(_best_first(rated), len(models))
+
+
+def _rated(
+    model: RatedModel,
+    measure: "Callable[[str, ModelCard], Generator[Any, None, CellSize]]",
+    so_far: Ratings,
+) -> Generator[Ratings, None, RatedModel]:
+    from napari_utile.engine.fitting.confidence import Suggestion, fit_at
+
+    card = model.card or card_of(model.name)
+    measuring = Run(measure(model.name, card))
+    for _ in measuring:
+        yield so_far
+    return replace(model, suggestion=Suggestion(card, measuring.result, fit_at(measuring.result, card)))
+
+
+def models_to_rate(chosen: str = "") -> list[RatedModel]:
+    """List every model that may be suggested; a user's go before bundled ones of the same name, `chosen` first.
+
+    Parameters
+    ----------
+    chosen : str
+        Name or file of a model that is rated in any case.
+    """
+    every = {each.name: each for each in list_models()}
+    listed = [
+        RatedModel(name, (each.card.title if each.card else "") or name, problem=each.problem or "")
+        for name, each in every.items()
+        if name == chosen or not (each.card and each.card.teaching)
+    ]
+    if chosen and chosen not in every:  # a file
+        listed.insert(0, RatedModel(chosen, Path(chosen).name))
+    return sorted(listed, key=lambda each: each.name != chosen)
+
+
+def _best_first(rated: list[RatedModel]) -> tuple[RatedModel, ...]:
+    def rank(each: RatedModel) -> tuple[bool, tuple[int, float]]:
+        return not each.problem, each.fit.rank if each.fit else _NOT_RATED
+
+    return tuple(sorted(rated, key=rank, reverse=True))
