@@ -10,7 +10,7 @@ from simulation.simulate import simulate
 
 pytestmark = pytest.mark.real_window
 
-WAIT = 60_000
+WAIT = 200_000  # other work may take the machine
 
 
 def click(widget):
