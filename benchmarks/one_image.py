@@ -28,7 +28,7 @@ from scipy import ndimage
 from timing import options
 
 from napari_utile.engine.fitting.cells import LEAST_CELLS, fit_to_cells
-from napari_utile.engine.fitting.confidence import suggest
+from napari_utile.engine.fitting.ranking import suggest
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.catalogue import list_models

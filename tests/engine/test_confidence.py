@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_utile.engine.fitting.confidence import Fit, fit_of, overall, suggest
+from napari_utile.engine.fitting.confidence import Fit, fit_of, overall
+from napari_utile.engine.fitting.ranking import suggest
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment

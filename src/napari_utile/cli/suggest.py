@@ -24,7 +24,8 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def run(arguments: argparse.Namespace) -> int:
     """Print the models, the best first; return 1 where none fits."""
     from napari_utile.engine.files.images import open_selected
-    from napari_utile.engine.fitting.confidence import WHAT_TO_DO, suggest
+    from napari_utile.engine.fitting.confidence import WHAT_TO_DO
+    from napari_utile.engine.fitting.ranking import suggest
     from napari_utile.engine.models.catalogue import candidates
     from napari_utile.engine.models.library import load_model
 

@@ -1,23 +1,17 @@
 """Whether a model fits an image: how sure it is of its cells, beside what its card says of images that it knows."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from napari_utile.engine.cells.instances import CutSides
 from napari_utile.engine.cells.uncertainty import confidences, score_of
-from napari_utile.engine.fitting.ranking import RatedModel, Ratings, ranked
 from napari_utile.engine.inference.choice import margin
-from napari_utile.engine.inference.limits import limits_of_stack
-from napari_utile.engine.inference.size import CellSize, SizeTrial, measure_size
+from napari_utile.engine.inference.size import CellSize
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.models.library import Model
-from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment import Segmentation
-from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 
 MOST_PIXELS = 4_000_000
@@ -144,40 +138,3 @@ def fit_at(size: CellSize, card: ModelCard) -> Fit:
     """Rate a model by what a measurement of the cell size saw of the image."""
     best = size.best
     return Fit(card.name, best.score if best else None, card.confidence, best.cells if best else 0)
-
-
-def suggest(
-    planes: ImagePlane | Sequence[ImagePlane], models: Sequence[Model], params: SegmentParams | None = None
-) -> Run[Ratings, list[Suggestion]]:
-    """Rank models by how well they fit an image, each at its best cell size.
-
-    Parameters
-    ----------
-    planes : ImagePlane or sequence of ImagePlane
-    models : sequence of Model
-        Those that need more channels than the image has are left out.
-    params : SegmentParams, optional
-        Channels, device and precision are used.
-
-    Returns
-    -------
-    Run
-        Yields `Ratings`; its result is each `Suggestion`, the best first.
-    """
-    return Run(_suggest(planes, models, params or SegmentParams()))
-
-
-def _suggest(
-    planes: ImagePlane | Sequence[ImagePlane], models: Sequence[Model], params: SegmentParams
-) -> Generator[Ratings, None, list[Suggestion]]:
-    every = [planes] if isinstance(planes, ImagePlane) else planes
-    loaded = {each.card.name: each for each in models}
-
-    def measure(name: str, _: ModelCard) -> Generator[SizeTrial, None, CellSize]:
-        model = loaded[name]
-        limits = limits_of_stack(every, params, model.card)
-        return (yield from measure_size(every, model, params, limits=limits, own_size=True))
-
-    unrated = [RatedModel(name, each.card.title, card=each.card) for name, each in loaded.items()]
-    ratings = yield from ranked(unrated, measure)
-    return [each.suggestion for each in ratings.models if each.suggestion is not None]

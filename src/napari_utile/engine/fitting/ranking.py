@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.catalogue import card_of, list_models
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit, Suggestion
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.card import ModelCard
+    from napari_utile.engine.models.library import Model
 
 # Below what looks right, above what does not.
 _NOT_RATED = (2, -1.0)
@@ -135,6 +138,49 @@ def _rated(
     for _ in measuring:
         yield so_far
     return replace(model, suggestion=Suggestion(card, measuring.result, fit_at(measuring.result, card)))
+
+
+def suggest(
+    planes: "ImagePlane | Sequence[ImagePlane]",
+    models: "Sequence[Model]",
+    params: "SegmentParams | None" = None,
+) -> "Run[Ratings, list[Suggestion]]":
+    """Rank models by how well they fit an image, each at its best cell size.
+
+    Parameters
+    ----------
+    planes : ImagePlane or sequence of ImagePlane
+    models : sequence of Model
+        Those that need more channels than the image has are left out.
+    params : SegmentParams, optional
+        Channels, device and precision are used.
+
+    Returns
+    -------
+    Run
+        Yields `Ratings`; its result is each `Suggestion`, the best first.
+    """
+    return Run(
+        _suggest([planes] if isinstance(planes, ImagePlane) else planes, models, params or SegmentParams())
+    )
+
+
+def _suggest(
+    planes: Sequence[ImagePlane], models: "Sequence[Model]", params: SegmentParams
+) -> "Generator[Ratings, None, list[Suggestion]]":
+    from napari_utile.engine.inference.limits import limits_of_stack
+    from napari_utile.engine.inference.size import measure_size
+
+    loaded = {each.card.name: each for each in models}
+
+    def measure(name: str, _: "ModelCard") -> "Generator[Any, None, CellSize]":
+        model = loaded[name]
+        limits = limits_of_stack(planes, params, model.card)
+        return (yield from measure_size(planes, model, params, limits=limits, own_size=True))
+
+    unrated = [RatedModel(name, each.card.title, card=each.card) for name, each in loaded.items()]
+    ratings = yield from ranked(unrated, measure)
+    return [each.suggestion for each in ratings.models if each.suggestion is not None]
 
 
 def models_to_rate(chosen: str = "") -> list[RatedModel]:
