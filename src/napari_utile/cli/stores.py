@@ -1,0 +1,216 @@
+"""`utile segment` into OME-Zarr stores: block by block, resumed, on several machines."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_utile.cli.batch import Batch, refuse_same_names
+from napari_utile.cli.cell_size import Sizing
+from napari_utile.cli.options import given, whole_number
+from napari_utile.cli.progress import with_bar
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.segment_params import SegmentParams
+
+if TYPE_CHECKING:
+    from napari_utile.engine.jobs.here import Jobs
+    from napari_utile.engine.store.plan import StorePlan
+
+ENDING = ".ome.zarr"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of stores."""
+    group = parser.add_argument_group("Large images")
+    group.add_argument(
+        "--format",
+        choices=("tiff", "ome-zarr"),
+        help="what results are written as; ome-zarr is made block by block and can be resumed. A target that ends in "
+        ".zarr means it as well",
+    )
+    group.add_argument("--resume", action="store_true", help="finish a store that was begun")
+    group.add_argument("--overwrite", action="store_true", help="delete a store and begin again")
+    group.add_argument("--workers", type=whole_number, metavar="N", help="compute in N processes (Dask)")
+    group.add_argument("--scheduler", metavar="ADDRESS", help="compute on the Dask cluster at this address")
+
+
+def are_wanted(arguments: argparse.Namespace) -> bool:
+    """Say whether the results go into stores.
+
+    Raises
+    ------
+    UtileError
+        If options are given that only stores have.
+    """
+    wanted = arguments.format == "ome-zarr" or arguments.output.suffix.lower() == ".zarr"
+    if wanted and arguments.format == "tiff":
+        raise UtileError(f"{arguments.output} is a store by its name: leave out --format tiff.")
+    for option in ("resume", "overwrite", "workers", "scheduler"):
+        if getattr(arguments, option) and not wanted:
+            raise UtileError(f"--{option} is for stores: give a target that ends in .zarr, or --format ome-zarr.")
+    return wanted
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment each image into a store; return 0, or 1 where some failed."""
+    from napari_utile.engine.files.find import find_images
+    from napari_utile.engine.files.images import one_of_each_set
+    from napari_utile.engine.files.names import image_name, results_apart
+
+    for option in ("probability", "strict"):
+        if getattr(arguments, option):
+            raise UtileError(f"--{option} is not for stores: they hold the probability, and no verdict is asked for.")
+    found = results_apart(find_images(arguments.images))
+    paths, _ = one_of_each_set(found.images)
+    to_one = arguments.output.suffix.lower() == ".zarr"
+    if to_one and len(paths) != 1:
+        raise UtileError(
+            f"{arguments.output} is one store and there are {len(paths)} images: give a folder and --format ome-zarr."
+        )
+    refuse_same_names(paths)
+    batch = Batch()
+    for path in paths:
+        with batch.each(path):
+            place = arguments.output if to_one else arguments.output / f"{image_name(path)}{ENDING}"
+            _segment(path, place, arguments)
+    if batch.failed:
+        print(f"{batch.failed} of {len(paths)} images failed.", file=sys.stderr)
+    return 1 if batch.failed else 0
+
+
+def _segment(path: Path, place: Path, arguments: argparse.Namespace) -> None:
+    from napari_utile.engine.store.layout import is_complete
+    from napari_utile.engine.store.make import remove_store
+    from napari_utile.engine.store.plan import load_plan
+    from napari_utile.engine.store.run import begin_store, store_steps
+
+    mask = _mask(arguments)
+    if place.exists() and arguments.overwrite:
+        remove_store(place)
+    if place.exists() and not arguments.resume:
+        raise UtileError(f"{place} exists: finish it with --resume, or replace it with --overwrite.")
+    said, model = "", None
+    if place.exists():
+        plan = load_plan(place)
+        _refuse_other_options(plan, path, place, arguments, mask)
+        if is_complete(place):
+            print(f"{place.name}: finished already")
+            return
+    else:
+        plan, model, said = _plan(path, arguments, mask)
+        if arguments.estimate:
+            print(f"{path.name}: {_estimate(plan, model)}")
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        begin_store(place, plan, mask)
+    with _jobs(arguments, place) as jobs:
+        steps = store_steps(
+            place, jobs=jobs, model=model, measured=arguments.measurements, command=_command(plan, place)
+        )
+        made = with_bar(steps, path.name, arguments.quiet, unit="block")
+    empty = f"{made.empty} of {made.blocks} blocks left out as empty" if made.empty else ""
+    about = "; ".join(each for each in (said, empty) if each)
+    cells = sum(made.cells)
+    print(f"{path.name}: {f'{cells} cells' if cells else 'no cells found'}{f' ({about})' if about else ''}")
+
+
+def _plan(path: Path, arguments: argparse.Namespace, mask: Any) -> "tuple[StorePlan, Any, str]":
+    from napari_utile.engine.files.images import open_selected
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.models.library import load_model
+    from napari_utile.engine.provenance.settings import Settings, load_settings
+    from napari_utile.engine.store.make import plan_store
+
+    selection = Selection(**given(arguments, Selection))
+    settings = load_settings(arguments.settings) if arguments.settings else Settings()
+    chosen = {**settings.segment, **given(arguments, SegmentParams)}
+    instances = {**settings.instances, **given(arguments, InstanceParams)}
+    model = load_model(chosen.get("model", SegmentParams().model))
+    params = SegmentParams(**chosen)
+    compute = choose_compute(params.device, params.precision)
+    image = open_selected(path, selection)
+    planes = SelectedPlanes(image, selection)
+    params, said = Sizing(params, instances, model, compute, [path], selection).params_for(planes)
+    plan = plan_store(
+        [plane for _, plane in planes],
+        model,
+        params,
+        compute,
+        image.path,
+        indices=planes.indices,
+        stacked=planes.stacked,
+        sizes=planes.sizes,
+        steps=image.steps,
+        selection=selection,
+        region=arguments.region,
+        mask=mask,
+    )
+    taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
+    return plan, model, "; ".join(each for each in (taken, said) if each)
+
+
+def _refuse_other_options(
+    plan: "StorePlan", path: Path, place: Path, arguments: argparse.Namespace, mask: Any
+) -> None:
+    from napari_utile.engine.store.make import refuse_other_options
+
+    refuse_other_options(
+        plan,
+        place.name,
+        source=path,
+        segment=given(arguments, SegmentParams),
+        instances=given(arguments, InstanceParams),
+        selection=given(arguments, Selection),
+        region=arguments.region,
+        mask=mask,
+    )
+
+
+def _mask(arguments: argparse.Namespace) -> Any:
+    """Read the mask of the pixels that count; None where none is given."""
+    import numpy as np
+
+    from napari_utile.engine.files.images import read_image
+
+    if not isinstance(arguments.mask, str):
+        return None
+    image = read_image(arguments.mask, as_labels=True)
+    data = np.asarray(image.data)
+    if image.axes != "YX":
+        raise UtileError(f"{arguments.mask} is not a mask: it has the axes {image.axes}, a mask has Y and X.")
+    return data > 0
+
+
+def _command(plan: "StorePlan", place: Path) -> str:
+    from napari_utile.engine.models.catalogue import find_card
+    from napari_utile.engine.provenance.command import segment_command
+    from napari_utile.engine.segment_params import suggested_instances
+
+    suggested = suggested_instances(find_card(plan.params.model), plan.params.known_diameter)
+    whole = plan.window.start == (0, 0) and plan.region == tuple((0, size) for size in plan.window.shape)
+    return segment_command(
+        plan.source, plan.params, suggested, place, selection=plan.selection, region=None if whole else plan.window
+    )
+
+
+def _estimate(plan: "StorePlan", model: Any) -> str:
+    from napari_utile.engine.store.cost import cost_of
+
+    return str(cost_of(plan, model))
+
+
+def _jobs(arguments: argparse.Namespace, place: Path) -> Any:
+    """Return where blocks are computed, as a context."""
+    import contextlib
+
+    if not arguments.workers and not arguments.scheduler:
+        return contextlib.nullcontext(None)
+    from napari_utile.engine.jobs.cluster import cluster_jobs
+
+    return cluster_jobs(arguments.scheduler, arguments.workers)
+
+
+__all__ = ["add_options", "are_wanted", "run", "replace"]

@@ -1,0 +1,69 @@
+"""Work over many blocks in threads of this process."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, Protocol, TypeVar
+
+J = TypeVar("J")
+T = TypeVar("T")
+
+
+class Cancelled(Exception):
+    """A piece of work was told to stop."""
+
+
+class Jobs(Protocol):
+    """Where work is done."""
+
+    def run(self, work: Callable[..., T], todo: Sequence[J]) -> Iterator[tuple[J, T]]:
+        """Do ``work(job)`` for each job and give the results as they come; closing the iterator ends the work."""
+
+
+class Here:
+    """Threads of this process.
+
+    Parameters
+    ----------
+    threads : int
+        How many jobs run at once. Where memory runs out it becomes one less, and the job is done again.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = max(1, threads)
+
+    def run(self, work: Callable[..., T], todo: Sequence[J]) -> Iterator[tuple[J, T]]:
+        """Do ``work(job, stopped)`` for each job; `stopped` is an event to look at now and then.
+
+        Raises
+        ------
+        MemoryError
+            Where there is not enough for one job at a time.
+        """
+        waiting, running = deque(todo), dict[Future[T], J]()
+        stopped = threading.Event()
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="utile-block") as pool:
+            try:
+                while waiting or running:
+                    while waiting and len(running) < self.threads:
+                        job = waiting.popleft()
+                        running[pool.submit(work, job, stopped)] = job
+                    for done in wait(running, return_when=FIRST_COMPLETED).done:
+                        job = running.pop(done)
+                        try:
+                            result = done.result()
+                        except MemoryError:
+                            if self.threads == 1:
+                                raise
+                            self.threads -= 1
+                            waiting.appendleft(job)
+                            continue
+                        yield job, result
+            finally:
+                stopped.set()
+
+
+def is_stopped(stopped: Any) -> bool:
+    """Say whether a job is told to stop; on other machines nobody tells."""
+    return stopped is not None and bool(stopped.is_set())

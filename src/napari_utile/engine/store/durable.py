@@ -1,0 +1,41 @@
+"""Files that are on the disk, not only on their way there."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO
+
+PART = ".part"
+
+
+def write_beside(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
+    """Write a file beside its place and rename it into it; `make_durable` is still to be called."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.{id(write)}{PART}")
+    try:
+        with part.open("wb") as file:
+            write(file)
+        part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    return path
+
+
+def make_durable(paths: Iterable[Path]) -> None:
+    """Put files, and that they are in their folders, on the disk."""
+    every = list(paths)
+    for path in every:
+        _sync(path)
+    if os.name != "nt":  # Windows opens no folders
+        for folder in {path.parent for path in every}:
+            _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,201 @@
+"""The arrays of a store and its OME-Zarr metadata, version 0.5 [1]_.
+
+The root image is the foreground probability (uint8), beside it ``labels/cells`` with the same levels. A block writes
+its part of every level by itself: a shard of level k is a block at that level, so each has one writer.
+
+References
+----------
+.. [1] https://ngff.openmicroscopy.org/0.5
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.store.durable import make_durable
+from napari_utile.engine.windows import Window
+
+HOME = ".utile"
+"""Folder of plan and journal in a store."""
+PLAN = "plan.json"
+CELLS = "labels/cells"
+_CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 256, 512, 8
+_UNITS = {
+    "pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer",
+    "mm": "millimeter", "cm": "centimeter", "m": "meter", "in": "inch",
+}  # fmt: skip
+_SECONDS = {"s": "second", "ms": "millisecond", "min": "minute", "h": "hour"}
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where the pixels of a store lie.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the full resolution: stacked axes, then Y and X.
+    axes : str
+        A letter each.
+    scale, translation : tuple of float
+        Of a step along each axis, and of the first pixel.
+    units : tuple of str or None
+    """
+
+    shape: tuple[int, ...]
+    axes: str
+    scale: tuple[float, ...]
+    translation: tuple[float, ...]
+    units: tuple[str | None, ...]
+
+
+def levels_of(shape: Sequence[int], side: int) -> int:
+    """Return how many resolutions a plane (Y, X) has, each half of the one before."""
+    count = 1
+    while max(shape) >> (count - 1) > _SMALLEST_LEVEL and side >> count >= _SMALLEST_SHARD:
+        count += 1
+    return count
+
+
+def create_arrays(place: Path, space: Space, side: int) -> None:
+    """Make the empty arrays of a store, and say what its root image is; that there are labels is said at the end."""
+    root = zarr.create_group(place, zarr_format=3, overwrite=False)
+    labels = root.create_group("labels").create_group("cells")
+    names = [letter.lower() for letter in space.axes]
+    for level in range(levels_of(space.shape[-2:], side)):
+        plane = [
+            -(-size >> level) if size % (1 << level) == 0 else (size >> level) + 1
+            for size in space.shape[-2:]
+        ]
+        outer, shard = space.shape[:-2], side >> level
+        chunk = min(_CHUNK, shard)
+        options: dict[str, Any] = {
+            "shape": (*outer, *plane),
+            "chunks": (*(1 for _ in outer), chunk, chunk),
+            "shards": (*(1 for _ in outer), shard, shard),
+            "dimension_names": names,
+            "config": {"write_empty_chunks": True},
+        }
+        root.create_array(str(level), dtype="uint8", **options)
+        labels.create_array(str(level), dtype="int32", **options)
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(space, side, "probability", "mean")]}
+
+
+def write_levels(
+    place: Path, group: str, index: Sequence[int], window: Window, block: NDArray[Any]
+) -> list[Path]:
+    """Write a block into every level of an image of a store.
+
+    Parameters
+    ----------
+    place : Path
+    group : str
+        Empty for the root image.
+    index : sequence of int
+        Of the plane along the stacked axes.
+    window : Window
+        Where the block lies in the plane; it is one of the store's blocks.
+    block : (y, x) array
+        Labels become coarser by taking every second pixel, other values by the mean of four.
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
+    """
+    written, level = [], 0
+    while (folder := place / group / str(level)).is_dir():
+        array = zarr.open_array(folder, mode="r+", config={"write_empty_chunks": True})
+        array[(*index, *window)] = block
+        assert array.shards is not None
+        chunk = (
+            *index,
+            *(start // side for start, side in zip(window.start, array.shards[-2:], strict=True)),
+        )
+        written.append(folder.joinpath("c", *map(str, chunk)))
+        block = block[::2, ::2] if group else _halved(block)
+        start = [first // 2 for first in window.start]
+        window = Window.span(start, (first + size for first, size in zip(start, block.shape, strict=True)))
+        level += 1
+    return written
+
+
+def _halved(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the mean of each four pixels, rounded."""
+    even = np.pad(block, [(0, size % 2) for size in block.shape], mode="edge").astype(np.uint16)
+    total = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
+    return ((total + 2) // 4).astype(np.uint8)
+
+
+def mark_complete(place: Path, space: Space, side: int) -> None:
+    """Say what the labels are: the last thing that is written, so where it is, all is there."""
+    root = zarr.open_group(place, mode="r+")
+    cells: Any = root[CELLS]
+    cells.attrs["ome"] = {
+        "version": "0.5",
+        "multiscales": [_multiscale(space, side, "cells", "nearest")],
+        "image-label": {"source": {"image": "../../"}},
+    }
+    labels: Any = root["labels"]
+    labels.attrs["ome"] = {"version": "0.5", "labels": ["cells"]}
+    make_durable([place / CELLS / "zarr.json", place / "labels" / "zarr.json"])
+
+
+def is_store(place: Path) -> bool:
+    """Tell whether a folder is a store that this program began."""
+    return (place / HOME / PLAN).is_file()
+
+
+def is_complete(place: Path) -> bool:
+    """Tell whether a store of this program is finished."""
+    try:
+        found = json.loads((place / "labels" / "zarr.json").read_text(encoding="utf-8"))
+        return "cells" in found["attributes"]["ome"]["labels"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def refuse_unfinished(place: Path) -> None:
+    """Refuse a store, or something inside of one, that is not finished.
+
+    Raises
+    ------
+    UtileError
+        Naming how to finish it.
+    """
+    for folder in (place, *place.parents[:3]):
+        if is_store(folder) and not is_complete(folder):
+            raise UtileError(
+                f"{folder.name} is not finished, so it is not a result yet: finish it with utile segment and --resume."
+            )
+
+
+def _multiscale(space: Space, side: int, name: str, how: str) -> dict[str, Any]:
+    datasets = []
+    for level in range(levels_of(space.shape[-2:], side)):
+        step = [1.0] * (len(space.axes) - 2) + [2.0**level] * 2
+        scale = [size * many for size, many in zip(space.scale, step, strict=True)]
+        start = [
+            first + (many - 1) / 2 * size
+            for first, many, size in zip(space.translation, step, space.scale, strict=True)
+        ]
+        transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": start}]
+        datasets.append({"path": str(level), "coordinateTransformations": transformations})
+    axes = [_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
+    return {"name": name, "axes": axes, "datasets": datasets, "type": how}
+
+
+def _axis(letter: str, unit: str | None) -> dict[str, str]:
+    if letter == "T":
+        known = _SECONDS.get(str(unit), str(unit) if unit in _SECONDS.values() else None)
+        return {"name": "t", "type": "time", **({"unit": known} if known else {})}
+    known = _UNITS.get(canonical_unit(unit) or "")
+    return {"name": letter.lower(), "type": "space", **({"unit": known} if known else {})}

@@ -1,0 +1,199 @@
+"""From an image and parameters to the plan of a store; and whether options fit the plan of one that was begun."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.planes.preprocessing import preprocessed
+from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.planes.stack import stack_limits
+from napari_utile.engine.provenance.recipe import findable_model
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.journal import only_run
+from napari_utile.engine.store.layout import HOME, Space, is_store
+from napari_utile.engine.store.plan import SIDE, StorePlan, limits_of, seen_of, store_compute
+from napari_utile.engine.windows import Window
+
+Step = tuple[float, str | None]
+
+
+def plan_store(
+    planes: Sequence[ImagePlane],
+    model: Model,
+    params: SegmentParams,
+    compute: Compute,
+    source: str | Path,
+    *,
+    indices: Sequence[dict[str, int]] = ({},),
+    stacked: str = "",
+    sizes: Sequence[int] = (),
+    steps: Mapping[str, Step] | None = None,
+    selection: Selection | None = None,
+    region: Sequence[slice] | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    side: int = SIDE,
+) -> StorePlan:
+    """Plan a store; the grey limits of each plane are measured, nothing else is read.
+
+    Parameters
+    ----------
+    planes : sequence of ImagePlane
+        Of one shape.
+    model : Model
+    params : SegmentParams
+        Complete: with instance parameters and a diameter in pixels, or none.
+    compute : Compute
+    source : str or Path
+        The image's file; the name of a layer that has none.
+    indices : sequence of dict
+        Where each plane lies in the image.
+    stacked, sizes : str, sequence of int
+        The axes along which planes are stacked, and how many there are along each.
+    steps : mapping of str to (float, str or None)
+        How far apart they are.
+    selection : Selection, optional
+    region : Window or (slice, slice), optional
+        Rows and columns of the image; all by default.
+    mask : (y, x) bool array, optional
+        The pixels of the image that count, at any resolution.
+    side : int
+        Rows and columns of a block, a power of two.
+    """
+    first = planes[0]
+    window = Window.part_of(first.shape, region)
+    if not (window.size and Window.whole(first.shape).holds(window)):
+        raise UtileError(
+            f"the region lies outside of the image, which has {first.shape[0]} rows and {first.shape[1]} columns"
+        )
+    if params.limits == "stack" and len(planes) > 1:
+        limits = [_limits_of_stack(planes, model, params)] * len(planes)
+    else:
+        limits = [limits_of(plane, model, params) for plane in planes]
+    between = [(steps or {}).get(axis, (1.0, None)) for axis in stacked]
+    size, unit = first.pixel_size or (1.0, 1.0), first.unit if first.pixel_size else None
+    starts = [start * step for start, step in zip(window.start, size, strict=True)]
+    space = Space(
+        (*map(int, sizes), *window.shape),
+        f"{stacked}YX",
+        (*(float(step) for step, _ in between), *map(float, size)),
+        (*(0.0 for _ in between), *map(float, starts)),
+        (*(unit for _, unit in between), unit, unit),
+    )
+    path = Path(source)
+    return StorePlan(
+        source=str(path.resolve()) if path.exists() else str(source),
+        selection=selection or Selection(),
+        planes=tuple(dict(index) for index in indices),
+        limits=tuple(limits),
+        seen=seen_of(list(planes)),
+        model=findable_model(params.model),
+        fingerprint=model.fingerprint,
+        params=params,
+        compute=store_compute(compute),
+        region=tuple((start, stop) for start, stop in window.bounds),
+        space=space,
+        side=side,
+        mask=None if mask is None else mask_digest(mask),
+        by_height=model.card.relief == "distances",
+    )
+
+
+def _limits_of_stack(planes: Sequence[ImagePlane], model: Model, params: SegmentParams) -> IntensityLimits:
+    card = model.card
+    chosen = [plane.for_network(len(card.inputs), params.channels, card.optional_inputs) for plane in planes]
+    return stack_limits([preprocessed(each, params.preprocess) for each in chosen], card.normalization)
+
+
+def mask_digest(mask: NDArray[np.bool_]) -> str:
+    """Return the hash by which a plan knows its mask."""
+    return hashlib.sha256(f"{mask.shape}".encode() + np.packbits(mask.astype(bool)).tobytes()).hexdigest()
+
+
+def refuse_other_options(
+    plan: StorePlan,
+    name: str,
+    *,
+    source: Path,
+    segment: Mapping[str, Any],
+    instances: Mapping[str, Any],
+    selection: Mapping[str, Any],
+    region: Sequence[slice] | None,
+    mask: NDArray[np.bool_] | None,
+) -> None:
+    """Refuse to resume a store with options that are not those of its plan.
+
+    Parameters
+    ----------
+    plan : StorePlan
+    name : str
+        Of the store.
+    source : Path
+        The image that is given.
+    segment, instances, selection : mapping
+        The options that were given; others count as in the plan.
+    region, mask
+        As for `plan_store`; None counts as in the plan.
+
+    Raises
+    ------
+    UtileError
+        Naming the first that differs.
+    """
+    if str(source.resolve()) != plan.source:
+        raise UtileError(f"{name} was begun with another image, {plan.source}.")
+    assert plan.params.instances is not None
+    pairs = [
+        *((key, value, getattr(plan.params, key)) for key, value in segment.items()),
+        *((key, value, getattr(plan.params.instances, key)) for key, value in instances.items()),
+        *((key, value, getattr(plan.selection, key)) for key, value in selection.items()),
+    ]
+    for key, now, before in pairs:
+        chosen_for_us = now in ("auto", "same") or (key == "diameter" and now == "none" and before is None)
+        if now != before and not chosen_for_us:
+            option = f"--{key.replace('_', '-')}"
+            raise UtileError(
+                f"{name} was begun with {option} {before}, not {now}: leave the option out to resume, or begin again "
+                "with --overwrite."
+            )
+    window = None if region is None else Window(*region).bounds
+    for option, differs in (
+        ("--region", window is not None and window != plan.region),
+        ("--mask", mask is not None and mask_digest(mask) != plan.mask),
+    ):
+        if differs:
+            raise UtileError(
+                f"{name} was begun with another {option}: leave the option out to resume, or begin again with "
+                "--overwrite."
+            )
+
+
+def remove_store(place: Path) -> None:
+    """Delete a store, or what is left of one.
+
+    Raises
+    ------
+    UtileError
+        If it is something else, or a run is writing it.
+    """
+    if not is_store(place):
+        raise UtileError(f"{place} is not a store of this program, so it is not overwritten.")
+    with only_run(place / HOME, place.name):
+        gone = place.with_name(f".{place.name}.deleted")
+        shutil.rmtree(gone, ignore_errors=True)
+        place.rename(gone)
+    shutil.rmtree(gone)
+
+
+def size_of(place: Path) -> int:
+    """Return how many bytes a store takes on the disk."""
+    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())

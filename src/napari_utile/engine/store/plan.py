@@ -1,0 +1,232 @@
+"""The plan of a store: all that its bits depend on, fixed before anything runs, and what it costs."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.blocks.grid import Grid
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.device import CPU_FETCH_GFLOP_PER_MB, Compute
+from napari_utile.engine.inference.field import Field, scale_factors
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
+from napari_utile.engine.planes.preprocessing import preprocessed
+from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.layout import HOME, PLAN, Space
+from napari_utile.engine.windows import Window
+
+FORMAT = "napari-utile store 1"
+SIDE = 1024
+"""Rows and columns of a block, by default."""
+TILE_BYTES = 160 << 20
+"""What the features of one tile may take; the same on every machine, so that tiles are."""
+_LOOKED_AT, _LOOK = 25, 32
+
+
+@dataclass(frozen=True)
+class StorePlan:
+    """What a store is made of and how.
+
+    Attributes
+    ----------
+    source : str
+        The image's file; a layer's name where there is none.
+    selection : Selection
+        Which pixels of it.
+    planes : tuple of dict
+        Where each plane lies in the image, such as ``{"Z": 3}``.
+    limits : tuple of IntensityLimits
+        Of each plane: the grey values that become 0 and 1.
+    seen : str
+        SHA-256 of some windows of the image, by which a changed one is noticed.
+    model, fingerprint : str
+    params : SegmentParams
+        Complete.
+    compute : Compute
+        Device, precision and what a tile may cost: the tiles of a block follow from it.
+    region : ((int, int), (int, int))
+        Rows and columns of the image that the store covers.
+    space : Space
+    side : int
+        Rows and columns of a block.
+    threads : int
+        Of one block's arithmetic.
+    mask : str or None
+        SHA-256 of the mask that says which pixels count.
+    skip_empty : bool
+        Whether blocks that show nothing are left out.
+    by_height : bool
+        Whether the relief is made of predicted distances.
+    """
+
+    source: str
+    selection: Selection
+    planes: tuple[dict[str, int], ...]
+    limits: tuple[IntensityLimits, ...]
+    seen: str
+    model: str
+    fingerprint: str
+    params: SegmentParams
+    compute: Compute
+    region: tuple[tuple[int, int], ...]
+    space: Space
+    side: int = SIDE
+    threads: int = 1
+    mask: str | None = None
+    skip_empty: bool = True
+    by_height: bool = False
+
+    @property
+    def window(self) -> Window:
+        """The region as a window of the image."""
+        return Window(*(slice(start, stop) for start, stop in self.region))
+
+    @property
+    def grid(self) -> Grid:
+        """The blocks of each plane."""
+        rows, columns = self.window.shape
+        return Grid((rows, columns), (self.side, self.side))
+
+    def index(self, plane: int) -> tuple[int, ...]:
+        """Return where a plane lies along the stacked axes of the store."""
+        sizes = self.space.shape[:-2]
+        return tuple(int(place) for place in np.unravel_index(plane, sizes)) if sizes else ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what JSON can hold."""
+        values = asdict(self)
+        return {
+            "format": FORMAT,
+            **values,
+            "selection": to_json(self.selection),
+            "params": to_json(self.params),
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan."""
+        return hashlib.sha256(_text(self).encode()).hexdigest()
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What a plane needs on the disk until its labels are done."""
+        each = 4 + 1 + 4 + (4 if self.by_height else 0)
+        return self.window.size * each
+
+    @property
+    def stored_bytes(self) -> int:
+        """What the result takes at the most, as far as one can know: deflated levels of probability and labels."""
+        return int(len(self.planes) * self.window.size * 4 / 3 * 0.75)
+
+    @property
+    def block_bytes(self) -> int:
+        """Memory for one block at a time."""
+        halo = 2 * (
+            0 if self.by_height else self.params.instances.relief_limit if self.params.instances else 64
+        )
+        return self.compute.memory_bytes + 40 * self.side**2 + 24 * (self.side + halo) ** 2
+
+
+def store_compute(compute: Compute) -> Compute:
+    """Return a device with the cost of a tile that stores are planned with, whatever memory is free now."""
+    fetch = CPU_FETCH_GFLOP_PER_MB if compute.device == "cpu" else 0.0
+    return replace(compute, memory_bytes=TILE_BYTES, most_gflop=500.0, fetch_gflop_per_mb=fetch)
+
+
+def seen_of(planes: list[ImagePlane]) -> str:
+    """Return the SHA-256 of windows on a lattice of a few planes: what changes when an image does, nearly always."""
+    digest = hashlib.sha256()
+    for number in spread(len(planes)):
+        data = planes[number].data
+        digest.update(f"{tuple(data.shape)} {np.dtype(data.dtype).str}".encode())
+        (_, rows, columns), side = data.shape, round(_LOOKED_AT**0.5)
+        for y in np.linspace(0, max(rows - _LOOK, 0), side, dtype=int).tolist():
+            for x in np.linspace(0, max(columns - _LOOK, 0), side, dtype=int).tolist():
+                part: NDArray[Any] = np.asarray(data[:, y : y + _LOOK, x : x + _LOOK])
+                digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def limits_of(plane: ImagePlane, model: Model, params: SegmentParams) -> IntensityLimits:
+    """Measure the grey limits of a plane as a segmentation does."""
+    card = model.card
+    chosen = plane.for_network(len(card.inputs), params.channels, card.optional_inputs)
+    return measure_limits(preprocessed(chosen, params.preprocess).data, card.normalization)
+
+
+def field_of(plan: StorePlan, number: int, plane: ImagePlane, model: Model) -> Field:
+    """Return the field of a plane, of which the plan's blocks are read."""
+    return Field(plane, model, plan.params, compute=plan.compute, limits=plan.limits[number])
+
+
+def margin_of(plane: ImagePlane, model: Model, params: SegmentParams) -> int:
+    """Return how many pixels around a block the network reads, at the most."""
+    smallest = min(scale_factors(plane, model.card, params.known_diameter))
+    return int(np.ceil((model.network.geometry.halo + model.network.geometry.grid + 2) / smallest)) + 2
+
+
+def save_plan(plan: StorePlan, place: Path) -> None:
+    """Write the plan of a store that has none yet."""
+    (place / HOME).mkdir(parents=True, exist_ok=True)
+    (place / HOME / PLAN).write_text(_text(plan) + "\n", encoding="utf-8")
+
+
+def load_plan(place: Path) -> StorePlan:
+    """Read the plan of a store.
+
+    Raises
+    ------
+    UtileError
+        If it has none, or one of another version.
+    """
+    path = place / HOME / PLAN
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UtileError(f"{place} is not a store of this program: it has no plan.") from error
+    except ValueError as error:
+        raise UtileError(f"The plan of {place.name} is damaged: begin again with --overwrite.") from error
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        raise UtileError(f"{place.name} was made by another version of this program.")
+    try:
+        return _from_json(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UtileError(f"The plan of {place.name} is damaged: begin again with --overwrite.") from error
+
+
+def _from_json(values: Mapping[str, Any]) -> StorePlan:
+    space = {
+        name: value if isinstance(value, str) else tuple(value) for name, value in values["space"].items()
+    }
+    return StorePlan(
+        **{
+            **values,
+            "selection": from_json(Selection, values["selection"]),
+            "params": from_json(SegmentParams, values["params"]),
+            "planes": tuple(values["planes"]),
+            "limits": tuple(
+                IntensityLimits(tuple(low), tuple(high)) for low, high in map(_pair, values["limits"])
+            ),
+            "compute": Compute(**values["compute"]),
+            "region": tuple((start, stop) for start, stop in values["region"]),
+            "space": Space(**space),
+        }
+    )
+
+
+def _pair(limits: Mapping[str, Any]) -> tuple[Any, Any]:
+    return limits["low"], limits["high"]
+
+
+def _text(plan: StorePlan) -> str:
+    return json.dumps(plan.to_json(), indent=1, ensure_ascii=True)

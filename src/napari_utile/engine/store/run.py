@@ -1,0 +1,300 @@
+"""Fill a store: begin it, carry out its plan stage by stage, resume where an earlier run ended, complete it."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+from napari_utile.engine.cells.blocks.decoder import BlockDecoder
+from napari_utile.engine.cells.blocks.grid import Grid, Key
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tables import write_table
+from napari_utile.engine.files.targets import check_space
+from napari_utile.engine.inference.predict import Progress
+from napari_utile.engine.jobs.here import Here, Jobs
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.provenance.recipe import versions
+from napari_utile.engine.store.durable import make_durable
+from napari_utile.engine.store.journal import Journal, only_run
+from napari_utile.engine.store.layout import HOME, create_arrays, is_complete, mark_complete
+from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
+from napari_utile.engine.store.shelf import DiskShelf
+from napari_utile.engine.store.table import joined_table
+from napari_utile.engine.store.work import MASK, STAGES, Job, Work, forget, planes_of, scratch
+
+MOST_BYTES = 900 << 20
+"""What blocks that are done at once may take together in a process."""
+
+
+@dataclass(frozen=True)
+class StoreResult:
+    """A finished store.
+
+    Attributes
+    ----------
+    place : Path
+    cells : tuple of int
+        How many, in each plane.
+    empty, blocks : int
+        How many blocks were left out as empty, of how many.
+    """
+
+    place: Path
+    cells: tuple[int, ...]
+    empty: int
+    blocks: int
+
+
+def begin_store(place: Path, plan: StorePlan, mask: "np.ndarray[Any, Any] | None" = None) -> None:
+    """Make an empty store with a plan, under another name until it is there as a whole.
+
+    Parameters
+    ----------
+    place : Path
+        Does not exist yet.
+    plan : StorePlan
+    mask : (y, x) bool array, optional
+        The pixels of the image that count, at any resolution.
+
+    Raises
+    ------
+    UtileError
+        If disk or memory do not hold it.
+    """
+    check_space(place.parent, plan.stored_bytes + plan.scratch_bytes)
+    check_memory(plan)
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        create_arrays(part, plan.space, plan.side)
+        if mask is not None:
+            (part / HOME).mkdir(exist_ok=True)
+            np.save(part / HOME / MASK, mask.astype(bool), allow_pickle=False)
+        save_plan(plan, part)
+        make_durable(part.rglob("*.*"))
+        part.rename(place)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def check_memory(plan: StorePlan) -> None:
+    """Check that the memory holds a block.
+
+    Raises
+    ------
+    UtileError
+        With how much it takes.
+    """
+    free = psutil.virtual_memory().available
+    if plan.block_bytes > free:
+        raise UtileError(
+            f"A block of this plan needs about {plan.block_bytes / 2**30:.2g} GB of memory, and "
+            f"{free / 2**30:.2g} GB are free: close other programs."
+        )
+
+
+def threads_for(plan: StorePlan) -> int:
+    """Return how many blocks this process does at once: as many as cores, as far as the memory goes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    room = min(MOST_BYTES, psutil.virtual_memory().available // 2)
+    return max(1, min(cores, room // plan.block_bytes))
+
+
+def store_steps(
+    place: Path,
+    *,
+    jobs: Jobs | None = None,
+    planes: Sequence[ImagePlane] = (),
+    model: Model | None = None,
+    measured: bool = False,
+    command: str = "",
+    first: Callable[[], tuple[float, float]] | None = None,
+) -> Generator[Progress, None, StoreResult]:
+    """Do what is left of a store; every yield is a point to cancel at, and what is done stays done.
+
+    Parameters
+    ----------
+    place : Path
+        A store that was begun.
+    jobs : Jobs, optional
+        Where blocks are computed; threads of this process by default.
+    planes : sequence of ImagePlane
+        The image; opened from its file by default.
+    model : Model, optional
+    measured : bool
+        Whether a table of the cells is written.
+    command : str
+        The command line that makes the same labels, for the recipe.
+    first : callable, optional
+        Gives a pixel of the store near which blocks are computed first; asked again and again.
+
+    Yields
+    ------
+    Progress
+        Its window is that of the newest block, its foreground None: the store has it.
+
+    Returns
+    -------
+    StoreResult
+
+    Raises
+    ------
+    UtileError
+        If another run writes the store, or the image is not the one that it was begun with.
+    """
+    plan = load_plan(place)
+    opened = tuple(planes) or planes_of(plan)
+    if seen_of(list(opened)) != plan.seen:
+        raise UtileError(
+            f"{plan.source} has changed since {place.name} was begun: begin again with --overwrite."
+        )
+    before = torch.get_num_threads()
+    with only_run(place / HOME, place.name):
+        run = _StoreRun(place, plan, jobs or Here(threads_for(plan)), opened, model, measured, first)
+        try:
+            yield from run.blocks()
+            if not is_complete(place):
+                run.complete(command)
+            return run.result()
+        finally:
+            torch.set_num_threads(before)
+            forget(place)
+
+
+class _StoreRun:
+    """One run into a store."""
+
+    def __init__(
+        self,
+        place: Path,
+        plan: StorePlan,
+        jobs: Jobs,
+        planes: tuple[ImagePlane, ...],
+        model: Model | None,
+        measured: bool,
+        first: Callable[[], tuple[float, float]] | None,
+    ) -> None:
+        self._place, self._plan, self._jobs, self._first = place, plan, jobs, first
+        self._planes, self._measured = planes, measured
+        sent = () if Path(plan.source).exists() else planes
+        here = isinstance(jobs, Here)
+        self._work = Work(
+            str(place), plan.digest, planes if here else sent, model if here else None, measured
+        )
+        self._journal = Journal(place / HOME)
+        self._grid: Grid = plan.grid
+        self._total = len(plan.planes) * len(self._grid) * len(STAGES)
+        self._done, self._began = 0, time.perf_counter()
+
+    def blocks(self) -> Generator[Progress, None, None]:
+        """Do all stages of all planes that are not done."""
+        for number in range(len(self._plan.planes)):
+            if (number, "plane", None) not in self._journal:
+                yield from self._plane(number)
+            else:
+                self._done += len(self._grid) * len(STAGES)
+            shutil.rmtree(scratch(self._place, number), ignore_errors=True)
+
+    def _plane(self, number: int) -> Generator[Progress, None, None]:
+        shelf = DiskShelf(scratch(self._place, number))
+        assert self._plan.params.instances is not None
+        decoder = BlockDecoder(self._grid, self._plan.params.instances, shelf, by_height=self._plan.by_height)
+        merges = {
+            "outputs": decoder.merge_holes,
+            "basins": decoder.merge_basins,
+            "growth": decoder.merge_growth,
+        }
+        for stage in STAGES:
+            todo = [Job(stage, number, key) for key in self._order(stage, number)]
+            self._done += len(self._grid) - len(todo)
+            for job, facts in self._jobs.run(self._work, todo):
+                self._journal.add((number, stage, job.key), facts)
+                self._done += 1
+                yield self._progress(job)
+            if stage in merges:
+                merges[stage]()
+                shelf.sync()
+        numbers = shelf.facts("growth", None)["number"]
+        if self._measured:
+            self._write_table(number, shelf)
+        self._journal.add((number, "plane", None), {"cells": int(numbers.max(initial=0))})
+
+    def _order(self, stage: str, number: int) -> list[Key]:
+        """List the blocks that are not done, those near the point of view first."""
+        todo = [key for key in self._grid if (number, stage, key) not in self._journal]
+        if self._first is None or stage != "outputs":
+            return todo
+        y, x = self._first()
+
+        def distance(key: Key) -> float:
+            window = self._grid.window(key)
+            middle = [(part.start + part.stop) / 2 for part in window]
+            return max(abs(middle[0] - y), abs(middle[1] - x))
+
+        return sorted(todo, key=distance)
+
+    def _progress(self, job: Job) -> Progress:
+        outputs = job.stage == "outputs"
+        done = sum(1 for _, stage, _ in self._journal.facts if stage == "outputs") if outputs else 0
+        left = None
+        if outputs and done > 1:
+            seconds = time.perf_counter() - self._began
+            left = seconds / done * (len(self._plan.planes) * len(self._grid) - done)
+        window = self._grid.window(job.key)
+        return Progress(self._done, self._total, window, None, left, "tiles" if outputs else "cells")
+
+    def _write_table(self, number: int, shelf: DiskShelf) -> None:
+        plane, folder = self._planes[number], self._place / "tables"
+        tables = (shelf.facts("table", key) for key in self._grid)
+        columns = joined_table(tables, self._plan.window.start, plane.pixel_size, plane.unit)
+        folder.mkdir(exist_ok=True)
+        name = "_".join(["cells", *(f"{axis}{entry}" for axis, entry in self._plan.planes[number].items())])
+        write_table(folder / f"{name}.csv", columns)
+
+    def complete(self, command: str) -> None:
+        """Write the recipe, then the mark that all is there."""
+        facts, plan = self._journal.facts, self._plan
+        planes = [
+            {
+                "index": index,
+                "cells": facts[number, "plane", None]["cells"],
+                "blocks": [
+                    {
+                        "block": key,
+                        "bounds": self._grid.window(key).bounds,
+                        **facts[number, "outputs", key],
+                        **facts[number, "labels", key],
+                    }
+                    for key in self._grid
+                ],
+            }
+            for number, index in enumerate(plan.planes)
+        ]
+        recipe = {
+            "format": "napari-utile recipe 2",
+            "source": plan.source,
+            "command": command,
+            "model": {"name": plan.model, "sha256": plan.fingerprint},
+            "plan": plan.to_json(),
+            "planes": planes,
+            "versions": {**versions(), "threads": str(plan.threads)},
+        }
+        path = self._place / "recipe.json"
+        path.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
+        make_durable([path])
+        mark_complete(self._place, plan.space, plan.side)
+
+    def result(self) -> StoreResult:
+        """Say what the store holds."""
+        facts = self._journal.facts
+        cells = tuple(facts[number, "plane", None]["cells"] for number in range(len(self._plan.planes)))
+        empty = sum(bool(each.get("empty")) for (_, stage, _), each in facts.items() if stage == "outputs")
+        return StoreResult(self._place, cells, empty, len(self._plan.planes) * len(self._grid))

@@ -1,0 +1,308 @@
+"""What is done with one block of a store at one stage, in whichever process."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.blocks.decoder import BlockDecoder
+from napari_utile.engine.cells.blocks.grid import Key
+from napari_utile.engine.cells.relief import unsmoothed_height
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.jobs.here import Cancelled, is_stopped
+from napari_utile.engine.models.library import Model, load_model
+from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.planes.preprocessing import reach_of
+from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.store.durable import make_durable
+from napari_utile.engine.store.layout import CELLS, HOME, write_levels
+from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
+from napari_utile.engine.store.shelf import DiskShelf
+from napari_utile.engine.store.table import block_table
+from napari_utile.engine.windows import Window
+
+Float32 = NDArray[np.float32]
+
+STAGES = ("outputs", "fill", "basins", "growth", "labels")
+"""Of each plane, in this order; `outputs` also finds the holes of the block."""
+MASK = "mask.npy"
+_EMPTY_SPREAD, _EMPTY_SIDE = 0.03, 4
+"""A block is empty glass where means over so many pixels a side differ by less, as a share of the grey limits."""
+
+
+class Job(NamedTuple):
+    """A block to be done."""
+
+    stage: str
+    plane: int
+    key: Key
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What a process needs to do jobs; it is sent to others.
+
+    Attributes
+    ----------
+    place : str
+        The store.
+    digest : str
+        Of its plan.
+    planes : tuple of ImagePlane
+        The image, where it is no file.
+    model : Model, optional
+        The loaded model, where it is at hand.
+    measured : bool
+        Whether cells are measured as well.
+    """
+
+    place: str
+    digest: str
+    planes: tuple[ImagePlane, ...] = field(default=(), repr=False)
+    model: Model | None = field(default=None, repr=False)
+    measured: bool = False
+
+    def __call__(self, job: Job, stopped: Any = None) -> dict[str, Any]:
+        """Do a job and return what the journal keeps of it; all is on the disk by then."""
+        return _store_of(self).do(job, stopped)
+
+
+class OpenStore:
+    """A store and its image, open in this process.
+
+    Parameters
+    ----------
+    place : Path
+    plan : StorePlan
+    planes : sequence of ImagePlane
+    model : Model, optional
+        Loaded where it is needed by default.
+    measured : bool
+    """
+
+    def __init__(
+        self,
+        place: Path,
+        plan: StorePlan,
+        planes: tuple[ImagePlane, ...],
+        model: Model | None = None,
+        measured: bool = False,
+    ) -> None:
+        self.place, self.plan, self.planes = place, plan, planes
+        self._model, self._measured = model, measured
+        self._lock = threading.Lock()
+        mask = place / HOME / MASK
+        self._mask = np.load(mask, mmap_mode="r", allow_pickle=False) if plan.mask else None
+
+    @property
+    def model(self) -> Model:
+        """The plan's model."""
+        with self._lock:
+            if self._model is None:
+                self._model = load_model(self.plan.model)
+            if self._model.fingerprint != self.plan.fingerprint:
+                raise UtileError(
+                    f"The model {self.plan.model} is not the one that this store was begun with."
+                )
+            return self._model
+
+    def do(self, job: Job, stopped: Any = None) -> dict[str, Any]:
+        """Do a job, see `Work`."""
+        if is_stopped(stopped):
+            raise Cancelled
+        shelf = DiskShelf(scratch(self.place, job.plane))
+        decoder = BlockDecoder(
+            self.plan.grid,
+            self.plan.params.instances,
+            shelf,
+            by_height=self.plan.by_height,  # type: ignore[arg-type]
+        )
+        written: list[Path] = []
+        facts: dict[str, Any] = {}
+        if job.stage == "outputs":
+            facts, shown = self._outputs(job, shelf, stopped)
+            decoder.holes(job.key)
+            index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
+            written = write_levels(self.place, "", index, block, shown)
+        elif job.stage == "labels":
+            labels = decoder.labels(job.key)
+            index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
+            written = write_levels(self.place, CELLS, index, block, labels)
+            facts = {"labels": sha256_of(labels)}
+            if self._measured:
+                pixels = np.asarray(self.planes[job.plane].data[(slice(None), *self.in_image(block))])
+                shelf.keep_facts("table", job.key, block_table(labels, pixels, block))
+        else:
+            getattr(decoder, job.stage)(job.key)
+        shelf.sync()
+        make_durable(written)
+        return facts
+
+    def in_image(self, block: Window) -> Window:
+        """Return where a block lies in the image."""
+        return block.moved(self.plan.window.start)
+
+    def counted(self, block: Window) -> NDArray[np.bool_] | None:
+        """Return the pixels (y, x) of a block that the mask lets count; None where there is no mask."""
+        if self._mask is None:
+            return None
+        rows, columns = (
+            np.arange(part.start, part.stop) * size // of
+            for part, size, of in zip(
+                self.in_image(block), self._mask.shape, self.planes[0].shape, strict=True
+            )
+        )
+        return np.array(self._mask[np.ix_(rows, columns)], bool)
+
+    def outputs(
+        self, number: int, block: Window, stopped: Any = None
+    ) -> tuple[Float32, Float32 | None, dict[str, Any]]:
+        """Compute a block's cell probability and unsmoothed height, and say what was read."""
+        plan, model = self.plan, self.model
+        torch.set_num_threads(plan.threads)  # of this thread's arithmetic: more give other last digits
+        window, card = self.in_image(block), model.card
+        plane = self.planes[number].for_network(len(card.inputs), plan.params.channels, card.optional_inputs)
+        around = window.grown(margin_of(plane, model, plan.params) + reach_of(plan.params.preprocess))
+        held = replace(plane, data=_Held(plane.data, around.clipped(plane.shape)))
+        facts: dict[str, Any] = {"pixels": sha256_of(np.asarray(held.data[(slice(None), *window)]))}
+        counted = self.counted(block)
+        if (counted is not None and not counted.any()) or (
+            plan.skip_empty
+            and not plan.params.preprocess
+            and is_empty(
+                np.asarray(held.data[(slice(None), *around.clipped(plane.shape))]), plan.limits[number]
+            )
+        ):
+            nothing = np.zeros((1, 1), np.float32)
+            return nothing, nothing if plan.by_height else None, {**facts, "empty": True}
+        params = replace(plan.params, channels=tuple(range(held.data.shape[0])))
+        tiles = field_of(replace(plan, params=params), number, held, model).tiles(window)
+        while True:
+            try:
+                next(tiles)
+            except StopIteration as end:
+                values = end.value
+                break
+            if is_stopped(stopped):
+                tiles.close()
+                raise Cancelled
+        foreground = np.ascontiguousarray(foreground_of(values, card))
+        height = None
+        if plan.by_height:
+            named = by_name(card.outputs, values)
+            height = unsmoothed_height(named[EDGE_DISTANCE], named[CENTRE_DISTANCE])
+        if counted is not None:
+            foreground = foreground * counted
+            height = None if height is None else height * counted
+        return foreground, height, facts
+
+    def _outputs(self, job: Job, shelf: DiskShelf, stopped: Any) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        block = self.plan.grid.window(job.key)
+        foreground, height, facts = self.outputs(job.plane, block, stopped)
+        shelf.keep_plane("foreground", job.key, foreground)
+        if height is not None:
+            shelf.keep_plane("height", job.key, height)
+        facts["outputs"] = digest_of(foreground, height)
+        return facts, np.broadcast_to(as_bytes(foreground), block.shape)
+
+
+class _Held:
+    """A plane (C, Y, X) of which a window was read once."""
+
+    def __init__(self, data: Any, window: Window) -> None:
+        self._data, self._window = data, window
+        self._pixels = np.asarray(data[(slice(None), *window)])
+        self.shape, self.dtype = tuple(data.shape), self._pixels.dtype
+        self.ndim = 3
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        index = index if isinstance(index, tuple) else (index,)
+        parts = (*index[1:], *(slice(None),) * (3 - len(index)))
+        if all(isinstance(part, slice) for part in parts):
+            asked = Window(
+                *(slice(*part.indices(size)[:2]) for part, size in zip(parts, self.shape[1:], strict=True))
+            )
+            if self._window.holds(asked):
+                return self._pixels[(index[0], *asked.relative_to(self._window))]
+        return np.asarray(self._data[index])
+
+
+def is_empty(pixels: NDArray[Any], limits: IntensityLimits) -> bool:
+    """Say whether nothing can be seen in pixels (C, y, x): no part is brighter or darker than another."""
+    values = np.clip(limits.apply(pixels), 0, 1)
+    n = _EMPTY_SIDE
+    rows, columns = (size // n * n for size in values.shape[1:])
+    if not rows or not columns:
+        return False
+    means = values[:, :rows, :columns].reshape(len(values), rows // n, n, columns // n, n).mean(axis=(2, 4))
+    return bool(np.all(np.ptp(means, axis=(1, 2)) < _EMPTY_SPREAD))
+
+
+def as_bytes(foreground: Float32) -> NDArray[np.uint8]:
+    """Return a probability as the store shows it: 255 is certain."""
+    return np.rint(np.clip(np.nan_to_num(foreground), 0, 1) * 255).astype(np.uint8)
+
+
+def digest_of(foreground: Float32, height: Float32 | None) -> str:
+    """Return a hash of a block's outputs."""
+    digest = hashlib.sha256(foreground.tobytes())
+    if height is not None:
+        digest.update(height.tobytes())
+    return digest.hexdigest()
+
+
+def scratch(place: Path, plane: int) -> Path:
+    """Return where a plane's stages keep what they make."""
+    return place / HOME / f"plane{plane}"
+
+
+def planes_of(plan: StorePlan) -> tuple[ImagePlane, ...]:
+    """Open the image of a plan.
+
+    Raises
+    ------
+    UtileError
+        If it is gone, or is another one now.
+    """
+    if not Path(plan.source).exists():
+        raise UtileError(f"The image of this store, {plan.source}, is not there.")
+    image = SelectedPlanes(open_selected(plan.source, plan.selection), plan.selection)
+    return tuple(image.plane(index) for index in plan.planes)
+
+
+_open: "OrderedDict[tuple[Any, ...], OpenStore]" = OrderedDict()
+_lock = threading.Lock()
+
+
+def _store_of(work: Work) -> OpenStore:
+    """Return the store of some work, opened once in a process; the last two are kept."""
+    key = (work.place, work.digest, work.measured, *map(id, work.planes))
+    with _lock:
+        if key not in _open:
+            place = Path(work.place)
+            plan = load_plan(place)
+            if plan.digest != work.digest:
+                raise UtileError(f"{place.name} has another plan now: it was begun anew.")
+            _open[key] = OpenStore(place, plan, work.planes or planes_of(plan), work.model, work.measured)
+        _open.move_to_end(key)
+        while len(_open) > 2:
+            _open.popitem(last=False)
+        return _open[key]
+
+
+def forget(place: Path) -> None:
+    """Close a store in this process."""
+    with _lock:
+        for key in [key for key in _open if key[0] == str(place)]:
+            del _open[key]
