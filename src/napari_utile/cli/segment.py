@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_utile.cli import stores
 from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, inputs_of
@@ -45,7 +46,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results"
     )
     parser.add_argument("--probability", action="store_true", help="also write the cell probability")
-    parser.add_argument("--mask", action="store_true", help="also write the mask")
+    parser.add_argument(
+        "--mask",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="for stores: a mask image, outside of which nothing is looked for; without a file: also write the mask",
+    )
     parser.add_argument("--measurements", action="store_true", help="also write a table of the cells (CSV)")
     parser.add_argument("--estimate", action="store_true", help="only estimate time and memory")
     parser.add_argument(
@@ -86,6 +93,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="how far a cell reaches beyond its seed at the most; half the median diameter of the seeds by default, "
         "with --model as far as its cells",
     )
+    stores.add_options(parser)
     add_options(parser, Selection)
     add_options(parser, SegmentParams)
     add_options(parser, InstanceParams)
@@ -99,6 +107,12 @@ def run(arguments: argparse.Namespace) -> int:
         from napari_utile.cli import seeds
 
         return seeds.run(arguments)
+    if stores.are_wanted(arguments):
+        return stores.run(arguments)
+    if isinstance(arguments.mask, str):
+        raise UtileError(
+            "--mask with a file is for stores: give a target that ends in .zarr, or --format ome-zarr."
+        )
     from napari_utile.cli.fields import FieldTables
     from napari_utile.engine.files.conditions import load_conditions
     from napari_utile.engine.files.find import find_images

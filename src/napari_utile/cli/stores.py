@@ -1,8 +1,9 @@
 """`utile segment` into OME-Zarr stores: block by block, resumed, on several machines."""
 
 import argparse
+import contextlib
+import functools
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.jobs.here import Jobs
+    from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.store.plan import StorePlan
 
 ENDING = ".ome.zarr"
@@ -45,12 +47,14 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
     UtileError
         If options are given that only stores have.
     """
-    wanted = arguments.format == "ome-zarr" or arguments.output.suffix.lower() == ".zarr"
+    wanted = bool(arguments.format == "ome-zarr") or arguments.output.suffix.lower() == ".zarr"
     if wanted and arguments.format == "tiff":
         raise UtileError(f"{arguments.output} is a store by its name: leave out --format tiff.")
     for option in ("resume", "overwrite", "workers", "scheduler"):
         if getattr(arguments, option) and not wanted:
-            raise UtileError(f"--{option} is for stores: give a target that ends in .zarr, or --format ome-zarr.")
+            raise UtileError(
+                f"--{option} is for stores: give a target that ends in .zarr, or --format ome-zarr."
+            )
     return wanted
 
 
@@ -62,7 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     for option in ("probability", "strict"):
         if getattr(arguments, option):
-            raise UtileError(f"--{option} is not for stores: they hold the probability, and no verdict is asked for.")
+            raise UtileError(
+                f"--{option} is not for stores: they hold the probability, and no verdict is asked for."
+            )
     found = results_apart(find_images(arguments.images))
     paths, _ = one_of_each_set(found.images)
     to_one = arguments.output.suffix.lower() == ".zarr"
@@ -82,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _segment(path: Path, place: Path, arguments: argparse.Namespace) -> None:
-    from napari_utile.engine.store.layout import is_complete
+    from napari_utile.engine.files.unfinished import is_complete
     from napari_utile.engine.store.make import remove_store
     from napari_utile.engine.store.plan import load_plan
     from napari_utile.engine.store.run import begin_store, store_steps
@@ -100,13 +106,15 @@ def _segment(path: Path, place: Path, arguments: argparse.Namespace) -> None:
             print(f"{place.name}: finished already")
             return
     else:
-        plan, model, said = _plan(path, arguments, mask)
+        plan, model, planes, said = _plan(path, arguments, mask)
         if arguments.estimate:
-            print(f"{path.name}: {_estimate(plan, model)}")
+            from napari_utile.engine.store.cost import cost_of
+
+            print(f"{path.name}: {cost_of(plan, planes, model)}")
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, mask)
-    with _jobs(arguments, place) as jobs:
+    with _jobs(arguments) as jobs:
         steps = store_steps(
             place, jobs=jobs, model=model, measured=arguments.measurements, command=_command(plan, place)
         )
@@ -117,7 +125,9 @@ def _segment(path: Path, place: Path, arguments: argparse.Namespace) -> None:
     print(f"{path.name}: {f'{cells} cells' if cells else 'no cells found'}{f' ({about})' if about else ''}")
 
 
-def _plan(path: Path, arguments: argparse.Namespace, mask: Any) -> "tuple[StorePlan, Any, str]":
+def _plan(
+    path: Path, arguments: argparse.Namespace, mask: Any
+) -> "tuple[StorePlan, Model, list[ImagePlane], str]":
     from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
@@ -128,14 +138,15 @@ def _plan(path: Path, arguments: argparse.Namespace, mask: Any) -> "tuple[StoreP
     settings = load_settings(arguments.settings) if arguments.settings else Settings()
     chosen = {**settings.segment, **given(arguments, SegmentParams)}
     instances = {**settings.instances, **given(arguments, InstanceParams)}
-    model = load_model(chosen.get("model", SegmentParams().model))
     params = SegmentParams(**chosen)
     compute = choose_compute(params.device, params.precision)
     image = open_selected(path, selection)
     planes = SelectedPlanes(image, selection)
-    params, said = Sizing(params, instances, model, compute, [path], selection).params_for(planes)
+    sizing = Sizing(params, instances, functools.cache(load_model), compute, [path], selection)
+    params, model, said = sizing.params_for(planes)
+    every = [plane for _, plane in planes]
     plan = plan_store(
-        [plane for _, plane in planes],
+        every,
         model,
         params,
         compute,
@@ -149,7 +160,7 @@ def _plan(path: Path, arguments: argparse.Namespace, mask: Any) -> "tuple[StoreP
         mask=mask,
     )
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
-    return plan, model, "; ".join(each for each in (taken, said) if each)
+    return plan, model, every, "; ".join(each for each in (taken, said) if each)
 
 
 def _refuse_other_options(
@@ -185,32 +196,26 @@ def _mask(arguments: argparse.Namespace) -> Any:
 
 
 def _command(plan: "StorePlan", place: Path) -> str:
-    from napari_utile.engine.models.catalogue import find_card
+    from napari_utile.engine.models.catalogue import card_of
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.segment_params import suggested_instances
 
-    suggested = suggested_instances(find_card(plan.params.model), plan.params.known_diameter)
+    suggested = suggested_instances(card_of(plan.params.model), plan.params.known_diameter)
     whole = plan.window.start == (0, 0) and plan.region == tuple((0, size) for size in plan.window.shape)
     return segment_command(
-        plan.source, plan.params, suggested, place, selection=plan.selection, region=None if whole else plan.window
+        plan.source,
+        plan.params,
+        suggested,
+        place,
+        selection=plan.selection,
+        region=None if whole else plan.window,
     )
 
 
-def _estimate(plan: "StorePlan", model: Any) -> str:
-    from napari_utile.engine.store.cost import cost_of
-
-    return str(cost_of(plan, model))
-
-
-def _jobs(arguments: argparse.Namespace, place: Path) -> Any:
+def _jobs(arguments: argparse.Namespace) -> Any:
     """Return where blocks are computed, as a context."""
-    import contextlib
-
     if not arguments.workers and not arguments.scheduler:
         return contextlib.nullcontext(None)
     from napari_utile.engine.jobs.cluster import cluster_jobs
 
     return cluster_jobs(arguments.scheduler, arguments.workers)
-
-
-__all__ = ["add_options", "are_wanted", "run", "replace"]

@@ -19,6 +19,7 @@ from napari_utile.engine.files.image_file import (
     usable_pixel_size,
 )
 from napari_utile.engine.files.tiff_series import notes_on_series, number_of_series
+from napari_utile.engine.files.unfinished import refuse_unfinished
 from napari_utile.engine.planes.naming import asked_axes, name_axes
 from napari_utile.engine.planes.units import canonical_unit
 
@@ -100,6 +101,7 @@ def read_ome_zarr(path: Path, *, axes: str | None = None, series: str | None = N
     .. [1] Moore et al., OME-Zarr: a cloud-optimized bioimaging file format with international community
        support, Histochemistry and Cell Biology 160:223 (2023). https://ngff.openmicroscopy.org
     """
+    refuse_unfinished(path)
     try:
         return _read(path, axes, series)
     except UtileError:

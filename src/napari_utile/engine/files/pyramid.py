@@ -12,6 +12,7 @@ import zarr
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import lazy
 from napari_utile.engine.files.ome_zarr import axis_entries, is_zarr, ome_attributes, refuse_objects, scale_of
+from napari_utile.engine.files.unfinished import refuse_unfinished
 from napari_utile.engine.planes.naming import name_axes
 from napari_utile.engine.planes.units import canonical_unit
 
@@ -81,6 +82,7 @@ def read_pyramid(path: Path) -> Pyramid:
     UtileError
         If its metadata are damaged, a level is missing, or it holds Python objects.
     """
+    refuse_unfinished(path)
     try:
         return _read(
             zarr.open_group(path, mode="r"), path, path.name.removesuffix(".zarr").removesuffix(".ome")

@@ -8,7 +8,6 @@ References
 .. [1] https://ngff.openmicroscopy.org/0.5
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.units import canonical_unit
 from napari_utile.engine.store.durable import make_durable
 from napari_utile.engine.windows import Window
 
-HOME = ".utile"
-"""Folder of plan and journal in a store."""
-PLAN = "plan.json"
 CELLS = "labels/cells"
 _CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 256, 512, 8
 _UNITS = {
@@ -113,9 +108,8 @@ def write_levels(
     """
     written, level = [], 0
     while (folder := place / group / str(level)).is_dir():
-        array = zarr.open_array(folder, mode="r+", config={"write_empty_chunks": True})
+        array: Any = zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
         array[(*index, *window)] = block
-        assert array.shards is not None
         chunk = (
             *index,
             *(start // side for start, side in zip(window.start, array.shards[-2:], strict=True)),
@@ -147,35 +141,6 @@ def mark_complete(place: Path, space: Space, side: int) -> None:
     labels: Any = root["labels"]
     labels.attrs["ome"] = {"version": "0.5", "labels": ["cells"]}
     make_durable([place / CELLS / "zarr.json", place / "labels" / "zarr.json"])
-
-
-def is_store(place: Path) -> bool:
-    """Tell whether a folder is a store that this program began."""
-    return (place / HOME / PLAN).is_file()
-
-
-def is_complete(place: Path) -> bool:
-    """Tell whether a store of this program is finished."""
-    try:
-        found = json.loads((place / "labels" / "zarr.json").read_text(encoding="utf-8"))
-        return "cells" in found["attributes"]["ome"]["labels"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-
-
-def refuse_unfinished(place: Path) -> None:
-    """Refuse a store, or something inside of one, that is not finished.
-
-    Raises
-    ------
-    UtileError
-        Naming how to finish it.
-    """
-    for folder in (place, *place.parents[:3]):
-        if is_store(folder) and not is_complete(folder):
-            raise UtileError(
-                f"{folder.name} is not finished, so it is not a result yet: finish it with utile segment and --resume."
-            )
 
 
 def _multiscale(space: Space, side: int, name: str, how: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.unfinished import HOME, is_store
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
@@ -20,7 +21,7 @@ from napari_utile.engine.planes.stack import stack_limits
 from napari_utile.engine.provenance.recipe import findable_model
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.journal import only_run
-from napari_utile.engine.store.layout import HOME, Space, is_store
+from napari_utile.engine.store.layout import Space
 from napari_utile.engine.store.plan import SIDE, StorePlan, limits_of, seen_of, store_compute
 from napari_utile.engine.windows import Window
 
@@ -151,10 +152,9 @@ def refuse_other_options(
     """
     if str(source.resolve()) != plan.source:
         raise UtileError(f"{name} was begun with another image, {plan.source}.")
-    assert plan.params.instances is not None
     pairs = [
         *((key, value, getattr(plan.params, key)) for key, value in segment.items()),
-        *((key, value, getattr(plan.params.instances, key)) for key, value in instances.items()),
+        *((key, value, getattr(plan.instances, key)) for key, value in instances.items()),
         *((key, value, getattr(plan.selection, key)) for key, value in selection.items()),
     ]
     for key, now, before in pairs:

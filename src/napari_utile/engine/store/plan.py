@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.grid import Grid
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.unfinished import HOME, PLAN
 from napari_utile.engine.inference.device import CPU_FETCH_GFLOP_PER_MB, Compute
 from napari_utile.engine.inference.field import Field, scale_factors
 from napari_utile.engine.models.library import Model
@@ -22,7 +24,7 @@ from napari_utile.engine.planes.preprocessing import preprocessed
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.store.layout import HOME, PLAN, Space
+from napari_utile.engine.store.layout import Space
 from napari_utile.engine.windows import Window
 
 FORMAT = "napari-utile store 1"
@@ -90,6 +92,12 @@ class StorePlan:
     def window(self) -> Window:
         """The region as a window of the image."""
         return Window(*(slice(start, stop) for start, stop in self.region))
+
+    @property
+    def instances(self) -> InstanceParams:
+        """How outputs become cells."""
+        assert self.params.instances is not None
+        return self.params.instances
 
     @property
     def grid(self) -> Grid:
@@ -205,9 +213,8 @@ def load_plan(place: Path) -> StorePlan:
 
 
 def _from_json(values: Mapping[str, Any]) -> StorePlan:
-    space = {
-        name: value if isinstance(value, str) else tuple(value) for name, value in values["space"].items()
-    }
+    space = values["space"]
+    lists = {name: tuple(space[name]) for name in ("shape", "scale", "translation", "units")}
     return StorePlan(
         **{
             **values,
@@ -219,7 +226,7 @@ def _from_json(values: Mapping[str, Any]) -> StorePlan:
             ),
             "compute": Compute(**values["compute"]),
             "region": tuple((start, stop) for start, stop in values["region"]),
-            "space": Space(**space),
+            "space": Space(axes=space["axes"], **lists),
         }
     )
 

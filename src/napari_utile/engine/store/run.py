@@ -18,6 +18,7 @@ from napari_utile.engine.cells.blocks.grid import Grid, Key
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_space
+from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.jobs.here import Here, Jobs
 from napari_utile.engine.models.library import Model
@@ -25,7 +26,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.provenance.recipe import versions
 from napari_utile.engine.store.durable import make_durable
 from napari_utile.engine.store.journal import Journal, only_run
-from napari_utile.engine.store.layout import HOME, create_arrays, is_complete, mark_complete
+from napari_utile.engine.store.layout import create_arrays, mark_complete
 from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
 from napari_utile.engine.store.shelf import DiskShelf
 from napari_utile.engine.store.table import joined_table
@@ -105,7 +106,7 @@ def threads_for(plan: StorePlan) -> int:
     """Return how many blocks this process does at once: as many as cores, as far as the memory goes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     room = min(MOST_BYTES, psutil.virtual_memory().available // 2)
-    return max(1, min(cores, room // plan.block_bytes))
+    return max(1, min(cores, int(room // plan.block_bytes)))
 
 
 def store_steps(
@@ -205,8 +206,7 @@ class _StoreRun:
 
     def _plane(self, number: int) -> Generator[Progress, None, None]:
         shelf = DiskShelf(scratch(self._place, number))
-        assert self._plan.params.instances is not None
-        decoder = BlockDecoder(self._grid, self._plan.params.instances, shelf, by_height=self._plan.by_height)
+        decoder = BlockDecoder(self._grid, self._plan.instances, shelf, by_height=self._plan.by_height)
         merges = {
             "outputs": decoder.merge_holes,
             "basins": decoder.merge_basins,
@@ -237,7 +237,7 @@ class _StoreRun:
         def distance(key: Key) -> float:
             window = self._grid.window(key)
             middle = [(part.start + part.stop) / 2 for part in window]
-            return max(abs(middle[0] - y), abs(middle[1] - x))
+            return float(max(abs(middle[0] - y), abs(middle[1] - x)))
 
         return sorted(todo, key=distance)
 

@@ -48,9 +48,8 @@ class DiskShelf:
 
     def keep_facts(self, name: str, key: Key | None, facts: Facts) -> None:
         """Keep tables."""
-        self._written.append(
-            write_beside(self._file(name, key, ".npz"), lambda file: np.savez(file, **facts))
-        )
+        save: Any = np.savez
+        self._written.append(write_beside(self._file(name, key, ".npz"), lambda file: save(file, **facts)))
 
     def sync(self) -> None:
         """Put all that was written on the disk."""

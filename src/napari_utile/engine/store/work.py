@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from napari_utile.engine.cells.blocks.decoder import BlockDecoder
 from napari_utile.engine.cells.blocks.grid import Key
 from napari_utile.engine.cells.relief import unsmoothed_height
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.inference.device import available_devices
 from napari_utile.engine.jobs.here import Cancelled, is_stopped
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
@@ -26,7 +28,7 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.preprocessing import reach_of
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.store.durable import make_durable
-from napari_utile.engine.store.layout import CELLS, HOME, write_levels
+from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
 from napari_utile.engine.store.shelf import DiskShelf
 from napari_utile.engine.store.table import block_table
@@ -77,6 +79,19 @@ class Work:
         """Do a job and return what the journal keeps of it; all is on the disk by then."""
         return _store_of(self).do(job, stopped)
 
+    def check(self) -> str | None:
+        """Say why this process cannot do the work; None where it can."""
+        try:
+            store = _store_of(self)
+            device = store.plan.compute.device
+            if device not in available_devices():
+                return f"it has no {device} device."
+            store.model.card  # noqa: B018 - loads it
+            np.asarray(store.planes[0].data[:, :1, :1])
+        except Exception as error:  # noqa: BLE001 - whatever it is, this process is not used
+            return f"it cannot use the same paths ({sentence_of(error)})"
+        return None
+
 
 class OpenStore:
     """A store and its image, open in this process.
@@ -122,12 +137,7 @@ class OpenStore:
         if is_stopped(stopped):
             raise Cancelled
         shelf = DiskShelf(scratch(self.place, job.plane))
-        decoder = BlockDecoder(
-            self.plan.grid,
-            self.plan.params.instances,
-            shelf,
-            by_height=self.plan.by_height,  # type: ignore[arg-type]
-        )
+        decoder = BlockDecoder(self.plan.grid, self.plan.instances, shelf, by_height=self.plan.by_height)
         written: list[Path] = []
         facts: dict[str, Any] = {}
         if job.stage == "outputs":
@@ -234,7 +244,8 @@ class _Held:
                 *(slice(*part.indices(size)[:2]) for part, size in zip(parts, self.shape[1:], strict=True))
             )
             if self._window.holds(asked):
-                return self._pixels[(index[0], *asked.relative_to(self._window))]
+                held: NDArray[Any] = self._pixels[(index[0], *asked.relative_to(self._window))]
+                return held
         return np.asarray(self._data[index])
 
 

@@ -1,0 +1,39 @@
+"""Stores of this program that are not finished: never taken for a result."""
+
+import json
+from pathlib import Path
+
+from napari_utile.engine.errors import UtileError
+
+HOME = ".utile"
+"""Folder of plan and journal in a store."""
+PLAN = "plan.json"
+
+
+def is_store(place: Path) -> bool:
+    """Tell whether a folder is a store that this program began."""
+    return (place / HOME / PLAN).is_file()
+
+
+def is_complete(place: Path) -> bool:
+    """Tell whether a store of this program is finished: what its labels are is written last."""
+    try:
+        found = json.loads((place / "labels" / "zarr.json").read_text(encoding="utf-8"))
+        return "cells" in found["attributes"]["ome"]["labels"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def refuse_unfinished(place: Path) -> None:
+    """Refuse a store, or something inside of one, that is not finished.
+
+    Raises
+    ------
+    UtileError
+        Naming how to finish it.
+    """
+    for folder in (place, *place.parents[:3]):
+        if is_store(folder) and not is_complete(folder):
+            raise UtileError(
+                f"{folder.name} is not finished, so it is not a result yet: finish it with utile segment and --resume."
+            )
