@@ -1,0 +1,88 @@
+"""`utile segment` into stores."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_utile.cli import main
+from napari_utile.engine.files.images import read_image, write_image
+
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """Bright squares of 9 pixels."""
+    data = np.full((90, 120), 100, np.uint8)
+    for y in range(5, 80, 20):
+        for x in range(5, 110, 20):
+            data[y : y + 9, x : x + 9] = 220
+    path = tmp_path / "cells.tif"
+    write_image(path, data, None, (0.5, 0.5), "µm")
+    return path
+
+
+def labels_in(place: Path) -> np.ndarray:
+    return zarr.open_array(place / "labels/cells/0", mode="r")[...]
+
+
+def segment(image: Path, place: Path, *options: str) -> int:
+    words = ["segment", str(image), "-o", str(place), "--diameter", "none", "--quiet", *options]
+    return main(words)
+
+
+def test_a_target_that_ends_in_zarr_is_a_store_with_the_same_labels(tmp_path: Path, image, capsys) -> None:
+    place = tmp_path / "a.ome.zarr"
+    assert segment(image, place, "--measurements") == 0
+    assert "20 cells" in capsys.readouterr().out or labels_in(place).max() > 0
+    assert segment(image, tmp_path) == 0
+    np.testing.assert_array_equal(labels_in(place), read_image(tmp_path / "cells_labels.tif").data)
+    assert (place / "tables" / "cells.csv").is_file()
+
+
+def test_a_store_that_exists_is_not_replaced_unasked(tmp_path: Path, image, capsys) -> None:
+    place = tmp_path / "a.zarr"
+    assert segment(image, place) == 0
+    assert segment(image, place) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert segment(image, place, "--resume") == 0
+    assert "finished already" in capsys.readouterr().out
+    assert segment(image, place, "--overwrite", "--threshold", "0.6") == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(("--threshold", "0.7"), "--threshold 0.5, not 0.7"), (("--region", "0:50,0:50"), "--region")],
+)
+def test_resuming_with_other_options_names_them(tmp_path: Path, image, capsys, options, named) -> None:
+    place = tmp_path / "a.zarr"
+    assert segment(image, place, "--threshold", "0.5") == 0
+    assert segment(image, place, "--resume", *options) == 1
+    assert named in capsys.readouterr().err
+
+
+def test_what_is_no_store_is_never_overwritten(tmp_path: Path, image, capsys) -> None:
+    place = tmp_path / "mine.zarr"
+    place.mkdir()
+    (place / "data").write_text("precious")
+    assert segment(image, place, "--overwrite") == 1
+    assert "not a store of this program" in capsys.readouterr().err
+    assert (place / "data").read_text() == "precious"
+
+
+def test_a_folder_of_stores(tmp_path: Path, image) -> None:
+    assert segment(image, tmp_path / "out", "--format", "ome-zarr") == 0
+    assert labels_in(tmp_path / "out" / "cells.ome.zarr").max() > 0
+
+
+def test_options_of_stores_are_refused_elsewhere(tmp_path: Path, image, capsys) -> None:
+    assert segment(image, tmp_path / "out", "--resume") in (1, 2)
+    assert "--resume is for stores" in capsys.readouterr().err
+
+
+def test_an_estimate_writes_nothing(tmp_path: Path, image, capsys) -> None:
+    assert segment(image, tmp_path / "a.zarr", "--estimate") == 0
+    assert "1 block" in capsys.readouterr().out
+    assert not (tmp_path / "a.zarr").exists()
