@@ -85,7 +85,7 @@ def in_one_piece(place, plan, planes, model):
 def test_labels_are_those_of_one_piece(tmp_path: Path, request, kind, threads, region) -> None:
     model, place = request.getfixturevalue(kind), tmp_path / "a.ome.zarr"
     plane, plan = planned(model, image_of(), region=region)
-    begin_store(place, plan)
+    begin_store(place, plan, model)
     made = fill(place, jobs=Here(threads), planes=[plane], model=model)
     expected = in_one_piece(place, plan, (plane,), model)
     np.testing.assert_array_equal(labels_in(place), expected)
@@ -101,7 +101,7 @@ def test_levels_are_halves_and_metadata_place_them(tmp_path: Path, small_model) 
     params = SegmentParams(diameter=None, device="cpu", precision="float32", instances=InstanceParams())
     compute = choose_compute("cpu", "float32")
     plan = plan_store([plane], small_model, params, compute, "layer", side=512)
-    begin_store(place, plan)
+    begin_store(place, plan, small_model)
     fill(place, planes=[plane], model=small_model)
     image = read_pyramid(place)
     assert [level.shape for level in image.levels] == [(1100, 700), (550, 350), (275, 175)]
@@ -125,10 +125,10 @@ def test_a_stack_has_each_plane_as_it_is_alone(tmp_path: Path, small_model) -> N
     plan = plan_store(
         planes, small_model, params, compute, "layer", indices=indices, stacked="T", sizes=(3,), side=SIDE
     )
-    begin_store(tmp_path / "all.zarr", plan)
+    begin_store(tmp_path / "all.zarr", plan, small_model)
     fill(tmp_path / "all.zarr", planes=planes, model=small_model)
     alone = plan_store([planes[1]], small_model, params, compute, "layer", side=SIDE)
-    begin_store(tmp_path / "one.zarr", alone)
+    begin_store(tmp_path / "one.zarr", alone, small_model)
     fill(tmp_path / "one.zarr", planes=[planes[1]], model=small_model)
     np.testing.assert_array_equal(labels_in(tmp_path / "all.zarr")[1], labels_in(tmp_path / "one.zarr"))
 
@@ -137,7 +137,7 @@ def test_a_stack_has_each_plane_as_it_is_alone(tmp_path: Path, small_model) -> N
 def test_what_was_stopped_is_resumed_to_the_same_bits(tmp_path: Path, small_model, after) -> None:
     plane, plan = planned(small_model, image_of())
     for name in ("whole", "stopped"):
-        begin_store(tmp_path / name, plan)
+        begin_store(tmp_path / name, plan, small_model)
     fill(tmp_path / "whole", planes=[plane], model=small_model)
     run = Run(store_steps(tmp_path / "stopped", jobs=Here(1), planes=[plane], model=small_model))
     for _, _ in zip(range(after), run, strict=False):
@@ -152,7 +152,7 @@ def test_what_was_stopped_is_resumed_to_the_same_bits(tmp_path: Path, small_mode
 def test_an_unfinished_store_is_not_a_result(tmp_path: Path, small_model) -> None:
     place = tmp_path / "a.ome.zarr"
     plane, plan = planned(small_model, image_of())
-    begin_store(place, plan)
+    begin_store(place, plan, small_model)
     run = Run(store_steps(place, jobs=Here(1), planes=[plane], model=small_model))
     for _, _ in zip(range(28), run, strict=False):
         pass
@@ -166,7 +166,7 @@ def test_an_unfinished_store_is_not_a_result(tmp_path: Path, small_model) -> Non
 
 def test_two_runs_into_one_store_are_kept_apart(tmp_path: Path, small_model) -> None:
     plane, plan = planned(small_model, image_of())
-    begin_store(tmp_path / "a", plan)
+    begin_store(tmp_path / "a", plan, small_model)
     with only_run(tmp_path / "a" / HOME, "a"):
         with pytest.raises(UtileError, match="Another run is writing a"):
             fill(tmp_path / "a", planes=[plane], model=small_model)
@@ -176,7 +176,7 @@ def test_two_runs_into_one_store_are_kept_apart(tmp_path: Path, small_model) -> 
 
 def test_an_image_that_has_changed_is_refused(tmp_path: Path, small_model) -> None:
     plane, plan = planned(small_model, image_of())
-    begin_store(tmp_path / "a", plan)
+    begin_store(tmp_path / "a", plan, small_model)
     other = replace(plane, data=plane.data + 1)
     with pytest.raises(UtileError, match="has changed since"):
         fill(tmp_path / "a", planes=[other], model=small_model)
@@ -186,7 +186,7 @@ def test_no_room_on_the_disk_is_said_before_anything_runs(tmp_path: Path, small_
     _, plan = planned(small_model, image_of())
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(UtileError, match=r"need about .* GB"):
-        begin_store(tmp_path / "a", plan)
+        begin_store(tmp_path / "a", plan, small_model)
     assert not list(tmp_path.iterdir())
 
 
@@ -194,7 +194,7 @@ def test_no_memory_for_a_block_is_said_before_anything_runs(tmp_path: Path, smal
     _, plan = planned(small_model, image_of())
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
     with pytest.raises(UtileError, match=r"needs about .* GB of memory"):
-        begin_store(tmp_path / "a", plan)
+        begin_store(tmp_path / "a", plan, small_model)
 
 
 @pytest.mark.parametrize("fails", [0, 3, 5])
@@ -202,8 +202,8 @@ def test_memory_that_runs_out_at_a_block_costs_one_thread(
     tmp_path: Path, small_model, monkeypatch, fails
 ) -> None:
     plane, plan = planned(small_model, image_of())
-    begin_store(tmp_path / "a", plan)
-    begin_store(tmp_path / "b", plan)
+    begin_store(tmp_path / "a", plan, small_model)
+    begin_store(tmp_path / "b", plan, small_model)
     outputs, calls = OpenStore.outputs, []
 
     def scarce(store, *arguments):
@@ -226,7 +226,7 @@ def test_a_mask_and_empty_glass_leave_blocks_out(tmp_path: Path, small_model) ->
     mask = np.zeros((12, 19), bool)
     mask[:6] = True  # at a tenth of the resolution
     plane, plan = planned(small_model, data, mask=mask)
-    begin_store(tmp_path / "a", plan, mask)
+    begin_store(tmp_path / "a", plan, small_model, mask)
     made = fill(tmp_path / "a", planes=[plane], model=small_model)
     labels = labels_in(tmp_path / "a")
     assert labels.max() > 0
@@ -255,7 +255,7 @@ def test_a_killed_process_loses_only_the_blocks_in_flight(tmp_path: Path, after)
     model = load_model("nuclei")
     data = np.asarray(read_image(source).data)
     plane, plan = planned(model, data, source)
-    begin_store(place, plan)
+    begin_store(place, plan, model)
     command = [sys.executable, "-c", CHILD, str(place)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as child:
         seen = 0

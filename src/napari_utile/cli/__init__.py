@@ -27,6 +27,7 @@ COMMANDS = (
     "measure",
     "export",
     "replay",
+    "verify",
     "doctor",
     "demo",
 )

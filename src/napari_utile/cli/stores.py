@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_utile.cli.batch import Batch, refuse_same_names
 from napari_utile.cli.cell_size import Sizing
+from napari_utile.cli.linking import linking_of
 from napari_utile.cli.options import given, whole_number
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
@@ -69,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise UtileError(
                 f"--{option} is not for stores: they hold the probability, and no verdict is asked for."
             )
+    if linking_of(arguments).axis:
+        raise UtileError("--link is not for stores yet: link the labels of a folder of TIFF.")
     found = results_apart(find_images(arguments.images))
     paths, _ = one_of_each_set(found.images)
     to_one = arguments.output.suffix.lower() == ".zarr"
@@ -113,7 +116,7 @@ def _segment(path: Path, place: Path, arguments: argparse.Namespace) -> None:
             print(f"{path.name}: {cost_of(plan, planes, model)}")
             return
         place.parent.mkdir(parents=True, exist_ok=True)
-        begin_store(place, plan, mask)
+        begin_store(place, plan, model, mask)
     with _jobs(arguments) as jobs:
         steps = store_steps(
             place, jobs=jobs, model=model, measured=arguments.measurements, command=_command(plan, place)
@@ -130,6 +133,7 @@ def _plan(
 ) -> "tuple[StorePlan, Model, list[ImagePlane], str]":
     from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import Settings, load_settings
     from napari_utile.engine.store.make import plan_store
@@ -158,6 +162,7 @@ def _plan(
         selection=selection,
         region=arguments.region,
         mask=mask,
+        limits=limits_of_stack(planes.measured_on(), params, model.card),
     )
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     return plan, model, every, "; ".join(each for each in (taken, said) if each)

@@ -16,7 +16,9 @@ _SECONDS_TO_WAIT = 60
 
 
 @contextlib.contextmanager
-def cluster_jobs(address: str | None = None, workers: int | None = None) -> "Iterator[OnCluster]":
+def cluster_jobs(
+    address: str | None = None, workers: int | None = None, timeout: float = _SECONDS_TO_WAIT
+) -> "Iterator[OnCluster]":
     """Open a cluster: the one at an address, or so many processes of this computer, which end with the block.
 
     Raises
@@ -32,7 +34,7 @@ def cluster_jobs(address: str | None = None, workers: int | None = None) -> "Ite
     with contextlib.ExitStack() as stack:
         if address is not None:
             try:
-                client = distributed.Client(address, timeout=_SECONDS_TO_WAIT)
+                client = distributed.Client(address, timeout=timeout)
             except (OSError, TimeoutError, ValueError) as error:
                 raise UtileError(f"No Dask scheduler answers at {address}.") from error
         else:
@@ -55,7 +57,7 @@ class OnCluster:
     """
 
     def __init__(self, client: Any) -> None:
-        self._client = client
+        self.client = client
         self._usable: list[str] | None = None
 
     def run(self, work: Callable[..., T], todo: Sequence[J]) -> Iterator[tuple[J, T]]:
@@ -73,11 +75,11 @@ class OnCluster:
             return
         if self._usable is None:
             self._usable = self._those_that_can(work)
-        shared = self._client.scatter(work, broadcast=True, hash=False)
+        shared = self.client.scatter(work, broadcast=True, hash=False)
         futures: dict[Any, J] = {}
         try:
             for job in todo:
-                future = self._client.submit(
+                future = self.client.submit(
                     _call, shared, job, workers=self._usable, pure=False, retries=_TRIES - 1
                 )
                 futures[future] = job
@@ -86,20 +88,20 @@ class OnCluster:
                 yield futures.pop(future), future.result()
         except (distributed.comm.CommClosedError, distributed.scheduler.KilledWorker, OSError) as error:
             raise UtileError(
-                "The Dask scheduler or its workers are gone; what is done stays done: go on with --resume."
+                "The Dask scheduler or its workers are gone; what is done stays done: finish it with --resume."
             ) from error
         finally:
             if futures:
                 with contextlib.suppress(Exception):
-                    self._client.cancel(list(futures))
+                    self.client.cancel(list(futures))
 
     def _those_that_can(self, work: Callable[..., Any]) -> list[str]:
         """Let every worker look for the store and the image, and return those that find them."""
-        self._client.wait_for_workers(1, timeout=_SECONDS_TO_WAIT)
+        self.client.wait_for_workers(1, timeout=_SECONDS_TO_WAIT)
         check = getattr(work, "check", None)
         if check is None:
-            return list(self._client.scheduler_info(n_workers=-1)["workers"])
-        found = self._client.run(check, on_error="return")
+            return list(self.client.scheduler_info(n_workers=-1)["workers"])
+        found = self.client.run(check, on_error="return")
         usable = [worker for worker, reason in found.items() if reason is None]
         if not usable:
             reason = next(iter(found.values()), "there is none")

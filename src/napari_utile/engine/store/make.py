@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.unfinished import HOME, is_store
 from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.planes.preprocessing import preprocessed
 from napari_utile.engine.planes.selection import Selection
-from napari_utile.engine.planes.stack import stack_limits
 from napari_utile.engine.provenance.recipe import findable_model
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.layout import Space
-from napari_utile.engine.store.plan import SIDE, StorePlan, limits_of, seen_of, store_compute
+from napari_utile.engine.store.plan import SIDE, StorePlan, seen_of, store_compute
 from napari_utile.engine.windows import Window
 
 Step = tuple[float, str | None]
@@ -42,6 +41,7 @@ def plan_store(
     selection: Selection | None = None,
     region: Sequence[slice] | None = None,
     mask: NDArray[np.bool_] | None = None,
+    limits: IntensityLimits | None = None,
     side: int = SIDE,
 ) -> StorePlan:
     """Plan a store; the grey limits of each plane are measured, nothing else is read.
@@ -67,6 +67,8 @@ def plan_store(
         Rows and columns of the image; all by default.
     mask : (y, x) bool array, optional
         The pixels of the image that count, at any resolution.
+    limits : IntensityLimits, optional
+        Which all planes share; each has its own by default.
     side : int
         Rows and columns of a block, a power of two.
     """
@@ -76,10 +78,8 @@ def plan_store(
         raise UtileError(
             f"the region lies outside of the image, which has {first.shape[0]} rows and {first.shape[1]} columns"
         )
-    if params.limits == "stack" and len(planes) > 1:
-        limits = [_limits_of_stack(planes, model, params)] * len(planes)
-    else:
-        limits = [limits_of(plane, model, params) for plane in planes]
+    card = model.card
+    own = [limits or limits_of([seen_plane(plane, params, card)], params, card) for plane in planes]
     between = [(steps or {}).get(axis, (1.0, None)) for axis in stacked]
     size, unit = first.pixel_size or (1.0, 1.0), first.unit if first.pixel_size else None
     starts = [start * step for start, step in zip(window.start, size, strict=True)]
@@ -95,7 +95,7 @@ def plan_store(
         source=str(path.resolve()) if path.exists() else str(source),
         selection=selection or Selection(),
         planes=tuple(dict(index) for index in indices),
-        limits=tuple(limits),
+        limits=tuple(own),
         seen=seen_of(list(planes)),
         model=findable_model(params.model),
         fingerprint=model.fingerprint,
@@ -105,14 +105,8 @@ def plan_store(
         space=space,
         side=side,
         mask=None if mask is None else mask_digest(mask),
-        by_height=model.card.relief == "distances",
+        by_height=card.relief == "distances",
     )
-
-
-def _limits_of_stack(planes: Sequence[ImagePlane], model: Model, params: SegmentParams) -> IntensityLimits:
-    card = model.card
-    chosen = [plane.for_network(len(card.inputs), params.channels, card.optional_inputs) for plane in planes]
-    return stack_limits([preprocessed(each, params.preprocess) for each in chosen], card.normalization)
 
 
 def mask_digest(mask: NDArray[np.bool_]) -> str:

@@ -19,8 +19,7 @@ from napari_utile.engine.inference.field import Field, scale_factors
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.normalize import IntensityLimits, measure_limits
-from napari_utile.engine.planes.preprocessing import preprocessed
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import SegmentParams
@@ -163,13 +162,6 @@ def seen_of(planes: list[ImagePlane]) -> str:
                 part: NDArray[Any] = np.asarray(data[:, y : y + _LOOK, x : x + _LOOK])
                 digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
-
-
-def limits_of(plane: ImagePlane, model: Model, params: SegmentParams) -> IntensityLimits:
-    """Measure the grey limits of a plane as a segmentation does."""
-    card = model.card
-    chosen = plane.for_network(len(card.inputs), params.channels, card.optional_inputs)
-    return measure_limits(preprocessed(chosen, params.preprocess).data, card.normalization)
 
 
 def field_of(plan: StorePlan, number: int, plane: ImagePlane, model: Model) -> Field:

@@ -21,7 +21,8 @@ from napari_utile.engine.files.targets import check_space
 from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.jobs.here import Here, Jobs
-from napari_utile.engine.models.library import Model
+from napari_utile.engine.models.card import SUFFIX
+from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.provenance.recipe import versions
 from napari_utile.engine.store.durable import make_durable
@@ -30,7 +31,7 @@ from napari_utile.engine.store.layout import create_arrays, mark_complete
 from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
 from napari_utile.engine.store.shelf import DiskShelf
 from napari_utile.engine.store.table import joined_table
-from napari_utile.engine.store.work import MASK, STAGES, Job, Work, forget, planes_of, scratch
+from napari_utile.engine.store.work import MASK, MODEL, STAGES, Job, Work, forget, planes_of, scratch
 
 MOST_BYTES = 900 << 20
 """What blocks that are done at once may take together in a process."""
@@ -55,7 +56,9 @@ class StoreResult:
     blocks: int
 
 
-def begin_store(place: Path, plan: StorePlan, mask: "np.ndarray[Any, Any] | None" = None) -> None:
+def begin_store(
+    place: Path, plan: StorePlan, model: Model, mask: "np.ndarray[Any, Any] | None" = None
+) -> None:
     """Make an empty store with a plan, under another name until it is there as a whole.
 
     Parameters
@@ -63,6 +66,8 @@ def begin_store(place: Path, plan: StorePlan, mask: "np.ndarray[Any, Any] | None
     place : Path
         Does not exist yet.
     plan : StorePlan
+    model : Model
+        The plan's; it is copied into the store, so that whoever resumes it has the same weights.
     mask : (y, x) bool array, optional
         The pixels of the image that count, at any resolution.
 
@@ -76,8 +81,12 @@ def begin_store(place: Path, plan: StorePlan, mask: "np.ndarray[Any, Any] | None
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         create_arrays(part, plan.space, plan.side)
+        (part / HOME).mkdir()
+        if model.path is not None:
+            shutil.copyfile(model.path, part / HOME / f"{MODEL}{model.path.suffix}")
+        else:
+            save_model(model.card, model.network, part / HOME / f"{MODEL}{SUFFIX}")
         if mask is not None:
-            (part / HOME).mkdir(exist_ok=True)
             np.save(part / HOME / MASK, mask.astype(bool), allow_pickle=False)
         save_plan(plan, part)
         make_durable(part.rglob("*.*"))

@@ -38,7 +38,8 @@ Float32 = NDArray[np.float32]
 
 STAGES = ("outputs", "fill", "basins", "growth", "labels")
 """Of each plane, in this order; `outputs` also finds the holes of the block."""
-MASK = "mask.npy"
+MASK, MODEL = "mask.npy", "model"
+"""Files in a store's folder of its own; the model's has the ending that it came with."""
 _EMPTY_SPREAD, _EMPTY_SIDE = 0.03, 4
 """A block is empty glass where means over so many pixels a side differ by less, as a share of the grey limits."""
 
@@ -125,7 +126,7 @@ class OpenStore:
         """The plan's model."""
         with self._lock:
             if self._model is None:
-                self._model = load_model(self.plan.model)
+                self._model = load_model(next((self.place / HOME).glob(f"{MODEL}.*")))
             if self._model.fingerprint != self.plan.fingerprint:
                 raise UtileError(
                     f"The model {self.plan.model} is not the one that this store was begun with."

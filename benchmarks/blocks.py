@@ -1,0 +1,125 @@
+"""Memory, time and disk of stores as images grow: ``python benchmarks/blocks.py [16 64 256 ...]`` (megapixels).
+
+The network is a cheap one of depth 1, so that all but the network is measured; the image is made where it is read. Each
+size runs in a process of its own, on one thread.
+"""
+
+import dataclasses
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+PATCH = 1536
+
+
+class Pattern:
+    """Cells without end: a patch repeated, made where it is read."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        rng = np.random.default_rng(0)
+        smooth = ndimage.gaussian_filter(rng.random((PATCH, PATCH)), 5, mode="wrap")
+        self._patch = ((smooth - smooth.min()) / np.ptp(smooth) * 60000).astype(np.uint16)
+        self.shape, self.dtype, self.ndim = (1, *shape), np.dtype(np.uint16), 3
+
+    def __getitem__(self, index):
+        index = index if isinstance(index, tuple) else (index,)
+        channels, rows, columns = (*index, slice(None), slice(None))[:3]
+        rows, columns = (
+            np.arange(*part.indices(size)) % PATCH
+            for part, size in zip((rows, columns), self.shape[1:], strict=True)
+        )
+        plane = self._patch[np.ix_(rows, columns)]
+        return plane if isinstance(channels, int) else plane[None]
+
+
+def cheap_model(folder: Path):
+    """A network that passes the brightness on."""
+    import torch
+
+    from napari_utile.engine.models.card import ModelCard
+    from napari_utile.engine.models.library import load_model, save_model
+    from napari_utile.engine.networks.families import build_network
+
+    config = {"in_channels": 1, "classes": 2, "width": 2, "depth": 1, "dropout": 0.0}
+    network = build_network("unet", config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        for block in (network.down[0], network.merge[0]):
+            for convolution in (block[0], block[2]):
+                for channel in {0, convolution.in_channels // 2}:
+                    convolution.weight[0, channel, 1, 1] = 1.0
+        network.head.weight[1, 0] = 20.0
+        network.head.bias[1] = -10.0
+    save_model(ModelCard("cheap", "unet", config), network, folder / "cheap.safetensors")
+    return load_model(folder / "cheap.safetensors")
+
+
+def measure(megapixels: int) -> dict[str, float]:
+    """Run one size in this process."""
+    import torch
+
+    from napari_utile.engine.cells.instances import InstanceParams
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.jobs.here import Here
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.segment_params import SegmentParams
+    from napari_utile.engine.steps import Run
+    from napari_utile.engine.store.make import plan_store, size_of
+    from napari_utile.engine.store.run import begin_store, store_steps
+
+    torch.set_num_threads(1)
+    side = round((megapixels * 2**20) ** 0.5)
+    with tempfile.TemporaryDirectory() as folder:
+        model = cheap_model(Path(folder))
+        plane = ImagePlane(Pattern((side, side)))
+        params = SegmentParams(
+            model=str(model.path), diameter=None, instances=InstanceParams(minimum_size=30)
+        )
+        compute = dataclasses.replace(choose_compute("cpu", "float32"))
+        plan = plan_store([plane], model, params, compute, "pattern")
+        place = Path(folder) / "a.zarr"
+        begin_store(place, plan, model)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began, cpu, most, stages = time.perf_counter(), time.process_time(), 0, {}
+        last = cpu
+        run = Run(store_steps(place, jobs=Here(1), planes=[plane], model=model))
+        for step in run:
+            now = time.process_time()
+            stages[step.stage] = stages.get(step.stage, 0.0) + now - last
+            last = now
+            if step.done % 64 == 0 or step.done == step.total:
+                most = max(most, size_of(place))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {
+            "Mpx": megapixels,
+            "cells": run.result.cells[0],
+            "MB beyond importing": round((peak - before) / 1024),
+            "estimated MB": plan.block_bytes >> 20,
+            "CPU s/Mpx": round((time.process_time() - cpu) / megapixels, 3),
+            "wall s/Mpx": round((time.perf_counter() - began) / megapixels, 3),
+            **{f"CPU s/Mpx, {stage}": round(value / megapixels, 3) for stage, value in stages.items()},
+            "disk B/px at most": round(most / side**2, 2),
+            "estimated B/px": round((plan.scratch_bytes + plan.stored_bytes) / side**2, 2),
+            "disk B/px at the end": round(size_of(place) / side**2, 2),
+        }
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] == "--one":
+        print(json.dumps(measure(int(sys.argv[2]))))
+    else:
+        for size in map(int, sys.argv[1:] or ["16", "64", "256"]):
+            command = [sys.executable, __file__, "--one", str(size)]
+            made = subprocess.run(
+                command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+            )
+            print(made.stdout.strip() or made.stderr, flush=True)

@@ -1,0 +1,234 @@
+"""Proofs: that tiles and blocks leave no seams in an image's result, and that a store holds what its plan gives."""
+
+import itertools
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_utile.engine.cells.blocks.decoder import label_blocks
+from napari_utile.engine.cells.instances import cell_landscape, label_cells
+from napari_utile.engine.cells.relief import smoothed, unsmoothed_height
+from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
+from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.predict import Progress
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.steps import Run
+from napari_utile.engine.store.journal import Journal
+from napari_utile.engine.store.layout import CELLS
+from napari_utile.engine.store.plan import load_plan
+from napari_utile.engine.store.work import OpenStore, as_bytes, digest_of, planes_of
+from napari_utile.engine.windows import Window
+
+TOLERANCE = 1e-4
+"""Outputs agree within this, whatever the tiles."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeamProof:
+    """What shifted tiles and blocks change.
+
+    Attributes
+    ----------
+    window : Window
+        The part of the image that was computed twice.
+    difference : (y, x) float32 array
+        The largest of all outputs.
+    changed_by_blocks : int
+        Pixels whose label is another where the same outputs are decoded in blocks: 0.
+    changed_by_tiles : int
+        Pixels that are cell by one run and background by the other: each lies at the threshold.
+    cells : int
+    """
+
+    window: Window
+    difference: NDArray[np.float32] = field(repr=False)
+    changed_by_blocks: int
+    changed_by_tiles: int
+    cells: int
+
+    @property
+    def largest(self) -> float:
+        """The largest difference of an output."""
+        return float(self.difference.max(initial=0))
+
+    @property
+    def holds(self) -> bool:
+        """Whether there are no seams."""
+        return self.largest <= TOLERANCE and self.changed_by_blocks == 0
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        (top, bottom), (left, right) = self.window.bounds
+        verdict = "no seams" if self.holds else "SEAMS"
+        return (
+            f"{verdict}: rows {top} to {bottom}, columns {left} to {right} on shifted tiles differ by at most "
+            f"{self.largest:.1g}, {self.changed_by_tiles} pixels at the threshold; {self.cells} cells decoded in "
+            f"blocks, {self.changed_by_blocks} pixels changed"
+        )
+
+
+def verify_seams(
+    plane: ImagePlane,
+    model: Model,
+    params: SegmentParams,
+    compute: Compute,
+    size: int = 512,
+    limits: IntensityLimits | None = None,
+) -> Generator[Progress, None, SeamProof]:
+    """Compute a crop in the middle of a plane twice, in one piece and on shifted tiles and blocks.
+
+    Parameters
+    ----------
+    plane : ImagePlane
+    model : Model
+    params : SegmentParams
+        With a diameter in pixels, or none.
+    compute : Compute
+    size : int
+        Rows and columns of the crop (pixels).
+    limits : IntensityLimits, optional
+        Measured on the plane by default.
+    """
+    one = Field(plane, model, params, compute=compute, limits=limits)
+    start = [max(0, (length - size) // 2) for length in plane.shape]
+    window = Window.span(start, (first + size for first in start)).clipped(plane.shape)
+    pieces = _pieces(window)
+    total = len(pieces) + 1
+    whole = Run(one.tiles(window)).result
+    yield Progress(1, total)
+    again = np.empty_like(whole)
+    for number, piece in enumerate(pieces):
+        again[:, *piece.relative_to(window)] = Run(one.tiles(piece)).result
+        yield Progress(number + 2, total)
+    card = model.card
+    instances = params.instances or suggested_instances(card, params.known_diameter)
+    likely, height = foreground_of(whole, card), None
+    if card.relief == "distances":
+        named = by_name(card.outputs, whole)
+        height = unsmoothed_height(named[EDGE_DISTANCE], named[CENTRE_DISTANCE])
+    labels = label_cells(
+        cell_landscape(likely, instances, None if height is None else smoothed(height)), instances
+    )
+    in_blocks = label_blocks(likely, instances, (max(1, size // 5), max(1, size // 3 + 1)), height)
+    there = foreground_of(again, card) > instances.threshold
+    return SeamProof(
+        window,
+        np.abs(whole - again).max(axis=0),
+        int((labels != in_blocks).sum()),
+        int(((likely > instances.threshold) != there).sum()),
+        int(labels.max(initial=0)),
+    )
+
+
+def _pieces(window: Window) -> list[Window]:
+    """Cut a window into pieces whose borders lie on no grid."""
+    cuts = []
+    for part in window:
+        length = part.stop - part.start
+        inner = {part.start + round(length * share) for share in (0.31, 0.66)}
+        ends = sorted({part.start, part.stop, *inner})
+        cuts.append(list(itertools.pairwise(ends)))
+    return [Window(slice(*rows), slice(*columns)) for rows in cuts[0] for columns in cuts[1]]
+
+
+@dataclass(frozen=True)
+class StoreProof:
+    """What computing some blocks of a store again shows.
+
+    Attributes
+    ----------
+    blocks : int
+        How many were looked at.
+    identical : int
+        Of which outputs have the same bits.
+    difference : float
+        The largest, of a probability as the store shows it (0..1, in steps of 1/255).
+    changed_images : int
+        Blocks whose pixels in the image are others now.
+    changed_labels : int
+        Blocks whose labels were changed after they were made.
+    """
+
+    blocks: int
+    identical: int
+    difference: float
+    changed_images: int
+    changed_labels: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the store holds what its plan gives."""
+        return self.difference <= 1 / 255 + TOLERANCE and not self.changed_images and not self.changed_labels
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        said = [f"{self.identical} of {self.blocks} blocks identical to the last bit"]
+        if self.identical < self.blocks:
+            said.append(f"the others differ by at most {self.difference:.2g}")
+        if self.changed_images:
+            said.append(f"the image has changed in {self.changed_images} blocks")
+        if self.changed_labels:
+            said.append(f"labels were changed in {self.changed_labels} blocks after they were made")
+        return ", ".join(said)
+
+
+def verify_store(
+    place: Path,
+    count: int = 4,
+    *,
+    planes: Sequence[ImagePlane] = (),
+    model: Model | None = None,
+    seed: int | None = None,
+) -> Generator[Progress, None, StoreProof]:
+    """Compute random blocks of a finished store again, and compare.
+
+    Parameters
+    ----------
+    place : Path
+    count : int
+        How many blocks.
+    planes, model
+        Opened by the plan by default.
+    seed : int, optional
+        Of the choice of blocks.
+
+    Raises
+    ------
+    UtileError
+        If it is not finished, or its image is gone.
+    """
+    refuse_unfinished(place)
+    plan = load_plan(place)
+    store = OpenStore(place, plan, tuple(planes) or planes_of(plan), model)
+    facts = Journal(place / HOME).facts
+    every = [(number, key) for number in range(len(plan.planes)) for key in plan.grid]
+    chosen = np.random.default_rng(seed).choice(len(every), min(count, len(every)), replace=False)
+    shown: Any = zarr.open_array(place / "0", mode="r")
+    labels: Any = zarr.open_array(place / CELLS / "0", mode="r")
+    identical = images = changed = 0
+    difference = 0.0
+    for done, each in enumerate(np.sort(chosen).tolist()):
+        number, key = every[each]
+        block = plan.grid.window(key)
+        likely, height, now = store.outputs(number, block)
+        before, index = facts[number, "outputs", key], (*plan.index(number), *block)
+        images += now["pixels"] != before["pixels"]
+        if digest_of(likely, height) == before["outputs"]:
+            identical += 1
+        again = np.broadcast_to(as_bytes(likely), block.shape).astype(int)
+        difference = max(difference, float(np.abs(again - shown[index]).max()) / 255)
+        changed += sha256_of(labels[index]) != facts[number, "labels", key]["labels"]
+        yield Progress(done + 1, chosen.size)
+    return StoreProof(int(chosen.size), identical, difference, images, changed)

@@ -1,0 +1,142 @@
+"""Large images from the docks: into a store on disk, which grows on screen and is resumed."""
+
+import re
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.unfinished import is_complete, is_store
+from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
+from napari_utile.session.cell_size import limits_of, sized_steps
+from napari_utile.session.results import SegmentRequest
+
+if TYPE_CHECKING:
+    from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.store.run import StoreResult
+    from napari_utile.session.state import Session
+
+__all__ = ["default_place", "delete_store", "levels", "needs_store", "said_of", "store_job"]
+
+ENDING = ".cells.ome.zarr"
+MOST_IN_MEMORY = 36_000_000
+"""Pixels of a region up to which a result is made in memory."""
+
+
+def needs_store(request: SegmentRequest) -> bool:
+    """Say whether the result of a request is too large for memory and goes to disk."""
+    return Window.part_of(request.plane.shape, request.region).size > MOST_IN_MEMORY
+
+
+def default_place(request: SegmentRequest) -> Path:
+    """Return where the store of a request goes where the user names no place: beside its image, else at home."""
+    path = Path(request.path) if request.path else None
+    name = re.sub(r"[^\w.-]+", "_", request.plane.name).strip("_.") or "image"
+    sliders = [axis for axis in request.axes if axis.role == "" and axis.size > 1 and axis.entry is not None]
+    where = [f"{axis.name}{axis.entry}" for axis in sliders]
+    folder = path.parent if path is not None and path.exists() else Path.home() / "U-Tile"
+    return folder / f"{'_'.join([name, *where])}{ENDING}"
+
+
+def store_job(
+    session: "Session",
+    request: SegmentRequest,
+    place: Path,
+    first: Callable[[], tuple[float, float]] | None = None,
+) -> "Generator[Progress, None, StoreResult]":
+    """Segment into a store, or finish the one that is there; closed at any time, it keeps what is done.
+
+    Parameters
+    ----------
+    session : Session
+    request : SegmentRequest
+    place : Path
+        Of the store; see `default_place`.
+    first : callable, optional
+        Gives the pixel of the region (y, x) around which blocks are computed first, such as the middle of the view.
+
+    Raises
+    ------
+    UtileError
+        If something else is there, or disk and memory do not suffice.
+    """
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.store.make import plan_store
+    from napari_utile.engine.store.run import begin_store, store_steps
+
+    model = None
+    if place.exists() and not is_store(place):
+        raise UtileError(f"{place} is not a store of this program: choose another place.")
+    if not place.exists():
+        sizing = Run(sized_steps(session, request.params, request.measured_on))
+        for _ in sizing:
+            yield Progress(0, 1, stage="size")
+        params, _ = sizing.result
+        model = session.load_model(params.model)
+        plan = plan_store(
+            [request.plane],
+            model,
+            params,
+            choose_compute(params.device, params.precision),
+            request.path or request.plane.name,
+            region=request.region,
+            mask=_mask(request),
+            limits=limits_of(session, params, request.measured_on),
+        )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        begin_store(place, plan, model, _mask(request))
+    return (yield from store_steps(place, planes=[request.plane], model=model, measured=True, first=first))
+
+
+def levels(place: Path, what: str = "") -> list[Any]:
+    """Return the levels of a store's image as arrays that show what is there when they are read.
+
+    Parameters
+    ----------
+    place : Path
+    what : str
+        Empty for the probability, ``"labels/cells"`` for the cells.
+    """
+    import zarr
+
+    folder, found = place / what, []
+    while (folder / str(len(found)) / "zarr.json").is_file():
+        found.append(zarr.open_array(folder / str(len(found)), mode="r"))
+    return found
+
+
+def said_of(place: Path) -> str:
+    """Say in a sentence what a store holds that was cancelled, and what can be done."""
+    from napari_utile.engine.store.make import size_of
+
+    return (
+        f"Cancelled. Finished blocks are kept in {place} ({size_of(place) / 1e6:,.0f} MB): Segment again resumes, "
+        "Delete removes them."
+    )
+
+
+def delete_store(place: Path) -> None:
+    """Delete an unfinished store.
+
+    Raises
+    ------
+    UtileError
+        If it is finished, is something else, or a run is writing it.
+    """
+    from napari_utile.engine.store.make import remove_store
+
+    if is_complete(place):
+        raise UtileError(f"{place.name} is finished: delete it in your file manager if you do not want it.")
+    remove_store(place)
+
+
+def _mask(request: SegmentRequest) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    if request.inside is None:
+        return None
+    mask = np.zeros(request.plane.shape, bool)
+    mask[Window.part_of(request.plane.shape, request.region)] = request.inside
+    return mask

@@ -1,0 +1,78 @@
+"""The same bits on any number of workers of a Dask cluster."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from scipy import ndimage
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import write_image
+from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.jobs.cluster import OnCluster, cluster_jobs
+from napari_utile.engine.jobs.here import Here
+from napari_utile.engine.models.library import load_model
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
+from napari_utile.engine.store.make import plan_store
+from napari_utile.engine.store.run import begin_store, store_steps
+
+pytest.importorskip("distributed")
+# What Dask leaves open when its processes end.
+pytestmark = [pytest.mark.usefixtures("bright_nuclei"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+
+def square(job, stopped=None):
+    return job * job, os.getpid()
+
+
+def fails(job, stopped=None):
+    raise UtileError("The image is gone.")
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    with cluster_jobs(workers=2) as made:
+        yield made
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_labels_are_those_of_this_process(tmp_path: Path, jobs: OnCluster, from_file) -> None:
+    rng = np.random.default_rng(0)
+    smooth = ndimage.gaussian_filter(rng.random((150, 190)), 4)
+    data = ((smooth - smooth.min()) / np.ptp(smooth) * 60000).astype(np.uint16)
+    source = tmp_path / "image.tif"
+    if from_file:
+        write_image(source, data)
+    plane, model, compute = ImagePlane(data[None]), load_model("nuclei"), choose_compute("cpu", "float32")
+    params = SegmentParams(
+        diameter=None, device="cpu", precision="float32", instances=InstanceParams(minimum_size=5)
+    )
+    plan = plan_store([plane], model, params, compute, source, side=64)
+    for name, where in (("here", Here(2)), ("there", OnCluster(jobs.client))):
+        begin_store(tmp_path / name, plan, model)
+        assert Run(store_steps(tmp_path / name, jobs=where, planes=[plane])).result.cells[0] > 3
+    here, there = (
+        zarr.open_array(tmp_path / name / "labels/cells/0", mode="r")[...] for name in ("here", "there")
+    )
+    np.testing.assert_array_equal(here, there)
+
+
+def test_every_worker_does_some_and_an_error_is_the_workers_sentence(jobs: OnCluster) -> None:
+    done = dict(jobs.run(square, list(range(40))))
+    assert {job: result for job, (result, _) in done.items()} == {job: job * job for job in range(40)}
+    assert os.getpid() not in {process for _, process in done.values()}
+    with pytest.raises(UtileError, match=r"The image is gone\."):
+        list(jobs.run(fails, [1]))
+
+
+def test_a_scheduler_that_is_not_there_is_said() -> None:
+    with (
+        pytest.raises(UtileError, match="No Dask scheduler answers"),
+        cluster_jobs("tcp://127.0.0.1:9", timeout=2),
+    ):
+        pass
