@@ -103,7 +103,8 @@ def levels(place: Path, what: str = "") -> list[Any]:
     """
     import zarr
 
-    folder, found = place / what, []
+    folder = place / what
+    found: list[Any] = []
     while (folder / str(len(found)) / "zarr.json").is_file():
         found.append(zarr.open_array(folder / str(len(found)), mode="r"))
     return found

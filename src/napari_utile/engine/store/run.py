@@ -21,7 +21,7 @@ from napari_utile.engine.files.targets import check_space
 from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.jobs.here import Here, Jobs
-from napari_utile.engine.models.card import SUFFIX
+from napari_utile.engine.models.catalogue import SUFFIX
 from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.provenance.recipe import versions

@@ -305,7 +305,7 @@ def _store_of(work: Work) -> OpenStore:
             place = Path(work.place)
             plan = load_plan(place)
             if plan.digest != work.digest:
-                raise UtileError(f"{place.name} has another plan now: it was begun anew.")
+                raise UtileError(f"{place.name} has another plan now, as it was begun again.")
             _open[key] = OpenStore(place, plan, work.planes or planes_of(plan), work.model, work.measured)
         _open.move_to_end(key)
         while len(_open) > 2:
