@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_utile.cli.batch import Batch, refuse_same_names
 from napari_utile.cli.cell_size import Sizing
+from napari_utile.cli.inputs import Input, inputs_of
 from napari_utile.cli.linking import linking_of
 from napari_utile.cli.options import given, whole_number
 from napari_utile.cli.progress import with_bar
@@ -18,6 +19,7 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
+    from napari_utile.engine.files.image_file import ImageFile
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.store.plan import StorePlan
@@ -63,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Segment each image into a store; return 0, or 1 where some failed."""
     from napari_utile.engine.files.find import find_images
     from napari_utile.engine.files.images import one_of_each_set
-    from napari_utile.engine.files.names import image_name, results_apart
+    from napari_utile.engine.files.names import results_apart
 
     for option in ("probability", "strict"):
         if getattr(arguments, option):
@@ -74,23 +76,26 @@ def run(arguments: argparse.Namespace) -> int:
         raise UtileError("--link is not for stores yet: link the labels of a folder of TIFF.")
     found = results_apart(find_images(arguments.images))
     paths, _ = one_of_each_set(found.images)
+    every = inputs_of(paths, Selection(**given(arguments, Selection)))
     to_one = arguments.output.suffix.lower() == ".zarr"
-    if to_one and len(paths) != 1:
+    if to_one and len(every) != 1:
         raise UtileError(
-            f"{arguments.output} is one store and there are {len(paths)} images: give a folder and --format ome-zarr."
+            f"{arguments.output} is one store and there are {len(every)} images: give a folder and --format ome-zarr."
         )
     refuse_same_names(paths)
+    ours = arguments.shard.part(every) if arguments.shard else every
     batch = Batch()
-    for path in paths:
-        with batch.each(path):
-            place = arguments.output if to_one else arguments.output / f"{image_name(path)}{ENDING}"
-            _segment(path, place, arguments)
+    for each in ours:
+        with batch.each(each.name):
+            image = each.open()
+            place = arguments.output if to_one else Path(f"{each.results(arguments.output, image)}{ENDING}")
+            _segment(each, image, place, arguments)
     if batch.failed:
-        print(f"{batch.failed} of {len(paths)} images failed.", file=sys.stderr)
+        print(f"{batch.failed} of {len(ours)} images failed.", file=sys.stderr)
     return 1 if batch.failed else 0
 
 
-def _segment(path: Path, place: Path, arguments: argparse.Namespace) -> None:
+def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.Namespace) -> None:
     from napari_utile.engine.files.unfinished import is_complete
     from napari_utile.engine.store.make import remove_store
     from napari_utile.engine.store.plan import load_plan
@@ -104,49 +109,47 @@ def _segment(path: Path, place: Path, arguments: argparse.Namespace) -> None:
     said, model = "", None
     if place.exists():
         plan = load_plan(place)
-        _refuse_other_options(plan, path, place, arguments, mask)
+        _refuse_other_options(plan, each, place, arguments, mask)
         if is_complete(place):
             print(f"{place.name}: finished already")
             return
     else:
-        plan, model, planes, said = _plan(path, arguments, mask)
+        plan, model, planes, said = _plan(each, image, arguments, mask)
         if arguments.estimate:
             from napari_utile.engine.store.cost import cost_of
 
-            print(f"{path.name}: {cost_of(plan, planes, model)}")
+            print(f"{image.shown_name}: {cost_of(plan, planes, model)}")
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask)
     with _jobs(arguments) as jobs:
-        steps = store_steps(
-            place, jobs=jobs, model=model, measured=arguments.measurements, command=_command(plan, place)
-        )
-        made = with_bar(steps, path.name, arguments.quiet, unit="block")
+        steps = store_steps(place, jobs=jobs, model=model, command=_command(plan, place))
+        made = with_bar(steps, image.shown_name, arguments.quiet, unit="block")
     empty = f"{made.empty} of {made.blocks} blocks left out as empty" if made.empty else ""
     about = "; ".join(each for each in (said, empty) if each)
     cells = sum(made.cells)
-    print(f"{path.name}: {f'{cells} cells' if cells else 'no cells found'}{f' ({about})' if about else ''}")
+    print(
+        f"{image.shown_name}: {f'{cells} cells' if cells else 'no cells found'}{f' ({about})' if about else ''}"
+    )
 
 
 def _plan(
-    path: Path, arguments: argparse.Namespace, mask: Any
+    each: Input, image: "ImageFile", arguments: argparse.Namespace, mask: Any
 ) -> "tuple[StorePlan, Model, list[ImagePlane], str]":
-    from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import Settings, load_settings
     from napari_utile.engine.store.make import plan_store
 
-    selection = Selection(**given(arguments, Selection))
+    selection = each.selection
     settings = load_settings(arguments.settings) if arguments.settings else Settings()
     chosen = {**settings.segment, **given(arguments, SegmentParams)}
     instances = {**settings.instances, **given(arguments, InstanceParams)}
     params = SegmentParams(**chosen)
     compute = choose_compute(params.device, params.precision)
-    image = open_selected(path, selection)
     planes = SelectedPlanes(image, selection)
-    sizing = Sizing(params, instances, functools.cache(load_model), compute, [path], selection)
+    sizing = Sizing(params, instances, functools.cache(load_model), compute, [each.path], selection)
     params, model, said = sizing.params_for(planes)
     every = [plane for _, plane in planes]
     plan = plan_store(
@@ -163,25 +166,27 @@ def _plan(
         region=arguments.region,
         mask=mask,
         limits=limits_of_stack(planes.measured_on(), params, model.card),
+        measured=arguments.measurements,
     )
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     return plan, model, every, "; ".join(each for each in (taken, said) if each)
 
 
 def _refuse_other_options(
-    plan: "StorePlan", path: Path, place: Path, arguments: argparse.Namespace, mask: Any
+    plan: "StorePlan", each: Input, place: Path, arguments: argparse.Namespace, mask: Any
 ) -> None:
     from napari_utile.engine.store.make import refuse_other_options
 
     refuse_other_options(
         plan,
         place.name,
-        source=path,
+        source=each.path,
         segment=given(arguments, SegmentParams),
         instances=given(arguments, InstanceParams),
-        selection=given(arguments, Selection),
+        selection={name: getattr(each.selection, name) for name in given(arguments, Selection)},
         region=arguments.region,
         mask=mask,
+        measured=arguments.measurements,
     )
 
 

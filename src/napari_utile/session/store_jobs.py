@@ -65,6 +65,7 @@ def store_job(
     """
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.store.make import plan_store
     from napari_utile.engine.store.run import begin_store, store_steps
 
@@ -86,10 +87,12 @@ def store_job(
             region=request.region,
             mask=_mask(request),
             limits=limits_of(session, params, request.measured_on),
+            indices=[index_of(request.axes)],
+            measured=True,
         )
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, _mask(request))
-    return (yield from store_steps(place, planes=[request.plane], model=model, measured=True, first=first))
+    return (yield from store_steps(place, planes=[request.plane], model=model, first=first))
 
 
 def levels(place: Path, what: str = "") -> list[Any]:

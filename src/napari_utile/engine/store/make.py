@@ -42,6 +42,7 @@ def plan_store(
     region: Sequence[slice] | None = None,
     mask: NDArray[np.bool_] | None = None,
     limits: IntensityLimits | None = None,
+    measured: bool = False,
     side: int = SIDE,
 ) -> StorePlan:
     """Plan a store; the grey limits of each plane are measured, nothing else is read.
@@ -69,6 +70,8 @@ def plan_store(
         The pixels of the image that count, at any resolution.
     limits : IntensityLimits, optional
         Which all planes share; each has its own by default.
+    measured : bool
+        Whether a table of the cells is written as well.
     side : int
         Rows and columns of a block, a power of two.
     """
@@ -106,6 +109,7 @@ def plan_store(
         side=side,
         mask=None if mask is None else mask_digest(mask),
         by_height=card.relief == "distances",
+        measured=measured,
     )
 
 
@@ -124,6 +128,7 @@ def refuse_other_options(
     selection: Mapping[str, Any],
     region: Sequence[slice] | None,
     mask: NDArray[np.bool_] | None,
+    measured: bool,
 ) -> None:
     """Refuse to resume a store with options that are not those of its plan.
 
@@ -136,8 +141,8 @@ def refuse_other_options(
         The image that is given.
     segment, instances, selection : mapping
         The options that were given; others count as in the plan.
-    region, mask
-        As for `plan_store`; None counts as in the plan.
+    region, mask, measured
+        As for `plan_store`; None and False count as in the plan.
 
     Raises
     ------
@@ -163,6 +168,7 @@ def refuse_other_options(
     for option, differs in (
         ("--region", window is not None and window != plan.region),
         ("--mask", mask is not None and mask_digest(mask) != plan.mask),
+        ("choice of --measurements", measured and not plan.measured),
     ):
         if differs:
             raise UtileError(

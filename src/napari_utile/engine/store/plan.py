@@ -68,6 +68,8 @@ class StorePlan:
         Whether blocks that show nothing are left out.
     by_height : bool
         Whether the relief is made of predicted distances.
+    measured : bool
+        Whether a table of the cells is written.
     """
 
     source: str
@@ -86,6 +88,7 @@ class StorePlan:
     mask: str | None = None
     skip_empty: bool = True
     by_height: bool = False
+    measured: bool = False
 
     @property
     def window(self) -> Window:

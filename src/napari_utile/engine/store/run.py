@@ -124,7 +124,6 @@ def store_steps(
     jobs: Jobs | None = None,
     planes: Sequence[ImagePlane] = (),
     model: Model | None = None,
-    measured: bool = False,
     command: str = "",
     first: Callable[[], tuple[float, float]] | None = None,
 ) -> Generator[Progress, None, StoreResult]:
@@ -139,8 +138,6 @@ def store_steps(
     planes : sequence of ImagePlane
         The image; opened from its file by default.
     model : Model, optional
-    measured : bool
-        Whether a table of the cells is written.
     command : str
         The command line that makes the same labels, for the recipe.
     first : callable, optional
@@ -168,7 +165,7 @@ def store_steps(
         )
     before = torch.get_num_threads()
     with only_run(place / HOME, place.name):
-        run = _StoreRun(place, plan, jobs or Here(threads_for(plan)), opened, model, measured, first)
+        run = _StoreRun(place, plan, jobs or Here(threads_for(plan)), opened, model, first)
         try:
             yield from run.blocks()
             if not is_complete(place):
@@ -189,16 +186,13 @@ class _StoreRun:
         jobs: Jobs,
         planes: tuple[ImagePlane, ...],
         model: Model | None,
-        measured: bool,
         first: Callable[[], tuple[float, float]] | None,
     ) -> None:
         self._place, self._plan, self._jobs, self._first = place, plan, jobs, first
-        self._planes, self._measured = planes, measured
+        self._planes = planes
         sent = () if Path(plan.source).exists() else planes
         here = isinstance(jobs, Here)
-        self._work = Work(
-            str(place), plan.digest, planes if here else sent, model if here else None, measured
-        )
+        self._work = Work(str(place), plan.digest, planes if here else sent, model if here else None)
         self._journal = Journal(place / HOME)
         self._grid: Grid = plan.grid
         self._total = len(plan.planes) * len(self._grid) * len(STAGES)
@@ -232,7 +226,7 @@ class _StoreRun:
                 merges[stage]()
                 shelf.sync()
         numbers = shelf.facts("growth", None)["number"]
-        if self._measured:
+        if self._plan.measured:
             self._write_table(number, shelf)
         self._journal.add((number, "plane", None), {"cells": int(numbers.max(initial=0))})
 

@@ -66,15 +66,12 @@ class Work:
         The image, where it is no file.
     model : Model, optional
         The loaded model, where it is at hand.
-    measured : bool
-        Whether cells are measured as well.
     """
 
     place: str
     digest: str
     planes: tuple[ImagePlane, ...] = field(default=(), repr=False)
     model: Model | None = field(default=None, repr=False)
-    measured: bool = False
 
     def __call__(self, job: Job, stopped: Any = None) -> dict[str, Any]:
         """Do a job and return what the journal keeps of it; all is on the disk by then."""
@@ -104,7 +101,6 @@ class OpenStore:
     planes : sequence of ImagePlane
     model : Model, optional
         Loaded where it is needed by default.
-    measured : bool
     """
 
     def __init__(
@@ -113,10 +109,9 @@ class OpenStore:
         plan: StorePlan,
         planes: tuple[ImagePlane, ...],
         model: Model | None = None,
-        measured: bool = False,
     ) -> None:
         self.place, self.plan, self.planes = place, plan, planes
-        self._model, self._measured = model, measured
+        self._model = model
         self._lock = threading.Lock()
         mask = place / HOME / MASK
         self._mask = np.load(mask, mmap_mode="r", allow_pickle=False) if plan.mask else None
@@ -151,7 +146,7 @@ class OpenStore:
             index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
             written = write_levels(self.place, CELLS, index, block, labels)
             facts = {"labels": sha256_of(labels)}
-            if self._measured:
+            if self.plan.measured:
                 pixels = np.asarray(self.planes[job.plane].data[(slice(None), *self.in_image(block))])
                 shelf.keep_facts("table", job.key, block_table(labels, pixels, block))
         else:
@@ -299,14 +294,14 @@ _lock = threading.Lock()
 
 def _store_of(work: Work) -> OpenStore:
     """Return the store of some work, opened once in a process; the last two are kept."""
-    key = (work.place, work.digest, work.measured, *map(id, work.planes))
+    key = (work.place, work.digest, *map(id, work.planes))
     with _lock:
         if key not in _open:
             place = Path(work.place)
             plan = load_plan(place)
             if plan.digest != work.digest:
                 raise UtileError(f"{place.name} has another plan now, as it was begun again.")
-            _open[key] = OpenStore(place, plan, work.planes or planes_of(plan), work.model, work.measured)
+            _open[key] = OpenStore(place, plan, work.planes or planes_of(plan), work.model)
         _open.move_to_end(key)
         while len(_open) > 2:
             _open.popitem(last=False)
