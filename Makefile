@@ -2,6 +2,9 @@
 # make test                install and run the tests
 # make check               style, types and import contracts
 # make bench [QUICK=1] [AGAINST=folder]   measure, as ratios in one run; against another version's checkout
+# make docs                build the documentation into site/, without the network; links and examples are checked
+# make smoke               build the wheel, and segment with it in a fresh environment
+# make compat              by hand: the wheel beside the oldest and the newest napari, numpy, torch and Qt bindings
 # make torture             the checks that take long: thousands of mixed files
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -13,7 +16,7 @@ IMAGE ?=
 QUICK ?=
 AGAINST ?=
 
-.PHONY: help install demo test check bench torture wheel clean
+.PHONY: help install demo test check bench docs smoke compat torture wheel clean
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
@@ -38,11 +41,27 @@ bench: $(STAMPS)/bench
 torture: install
 	UTILE_FUZZ=5000 $(BIN)/python -m pytest tests/engine/test_files_fuzz.py
 
+docs: $(STAMPS)/docs
+	$(BIN)/python -m pytest -q --doctest-modules src/napari_utile/engine
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+# The dependencies are those of .venv; the wheel lies before the checkout.
+smoke: wheel
+	rm -rf $(VENV)/smoke
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/smoke "$$(ls -t dist/*.whl | head -n 1)"
+	@export PYTHONPATH="$(CURDIR)/$(VENV)/smoke" && cd "$$(mktemp -d)" \
+	    && "$(CURDIR)/$(BIN)/python" -c 'import napari_utile as u; assert "smoke" in u.__file__, u.__file__' \
+	    && "$(CURDIR)/$(BIN)/python" -m napari_utile.cli segment "$$PYTHONPATH/napari_utile/sample_data/nuclei.tif" -o . \
+	    && ls nuclei_labels.tif
+
+compat: wheel
+	$(BIN)/python benchmarks/compat.py
+
 wheel: $(STAMPS)/project
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) dist demo_output
+	rm -rf $(VENV) dist demo_output site
 
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -62,6 +81,10 @@ $(STAMPS)/torch: constraints.txt $(STAMPS)/venv
 $(STAMPS)/project: pyproject.toml constraints.txt hatch_build.py $(STAMPS)/torch
 	@echo "installing napari and the rest (a minute or two)"
 	$(PIP) --editable '.[all,test,dev]'
+	@touch $@
+
+$(STAMPS)/docs: $(STAMPS)/project
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 $(STAMPS)/bench: $(STAMPS)/project

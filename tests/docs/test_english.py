@@ -9,7 +9,14 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 SOURCES = sorted((TOP / "src/napari_utile").rglob("*.py"))
-PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("*/*.md"), *TOP.glob("src/napari_utile/models/*.md")])
+PAGES = sorted(
+    [
+        *TOP.glob("*.md"),
+        *TOP.glob("*/*.md"),
+        *TOP.glob("docs/*/*.md"),
+        *TOP.glob("src/napari_utile/models/*.md"),
+    ]
+)
 
 WOODEN = {
     r"(?<!there )(?<!here )\b(is|are) no (?!longer|more|telling)[a-z]": "is not a ...",

@@ -1,5 +1,6 @@
 """What the README and the docs say can be done, can be done."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -7,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from napari_utile.cli import make_parser
+from napari_utile.engine.files.tables import write_table
 
 TOP = Path(__file__).parents[2]
-PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
+GENERATED = {
+    TOP / "docs" / name
+    for name in ("changelog.md", "contributing.md", "reference/cli.md", "reference/api.md")
+}
+"""Pages that `docs/hooks.py` makes."""
+NOTEBOOKS = sorted((TOP / "docs" / "notebooks").glob("*.ipynb"))
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -30,7 +38,8 @@ def test_every_command_in_a_page_is_understood(page: Path) -> None:
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (page.parent / target).exists(), target
+            place = (page.parent / target).resolve()
+            assert place.exists() or place in GENERATED, target
 
 
 def test_the_snippets_of_the_python_page_run_one_after_the_other(monkeypatch, capsys) -> None:
@@ -43,6 +52,27 @@ def test_the_snippets_of_the_python_page_run_one_after_the_other(monkeypatch, ca
     assert names["result"].labels.shape == (512, 512)
     assert names["labels"].max() == names["result"].labels.max() > 50
     assert "tiles" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebooks_run(notebook: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(TOP)
+    names: dict[str, object] = {}
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), notebook.name, "exec"), names)
+    assert capsys.readouterr().out
+
+
+def test_a_parquet_table_opens_in_pandas_as_the_page_says(tmp_path, monkeypatch) -> None:
+    write_table(tmp_path / "cells.parquet", {"label": [1, 2], "area_px": [90, 150], "image": ["a", "ü"]})
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = blocks(TOP / "docs" / "other_programs.md", "python")
+    names: dict[str, object] = {}
+    exec(compile(snippet, "other_programs.md", "exec"), names)
+    assert names["cells"]["image"].tolist() == ["a", "ü"]
+    assert names["cells"]["area_px"].tolist() == [90, 150]
 
 
 def test_what_the_architecture_page_names_is_there() -> None:

@@ -3,7 +3,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import yaml
 from packaging.requirements import Requirement
+
+import napari_utile
 
 TOP = Path(__file__).parents[2]
 SOURCES = sorted((TOP / "src/napari_utile").rglob("*.py"))
@@ -52,3 +55,20 @@ def test_the_pinned_versions_satisfy_the_lower_bounds():
         if wanted.name != "napari-utile":
             (version,) = pinned[wanted.name].specifier
             assert wanted.specifier.contains(version.version), line
+
+
+def test_the_conda_recipe_wants_what_the_package_wants():
+    names = {"dask[array]": "dask-core", "matplotlib": "matplotlib-base", "torch": "pytorch"}
+    recipe = yaml.safe_load((TOP / "conda/recipe.yaml").read_text())
+    run = {line.replace(" ", "") for line in recipe["requirements"]["run"]} - {"python>=3.11"}
+    wanted = set()
+    for line in project()["dependencies"]:
+        requirement = Requirement(line)
+        name = line.partition(">")[0]
+        wanted.add(f"{names.get(name, name)}{requirement.specifier}")
+    assert run == wanted
+    assert recipe["package"]["name"] == project()["name"]
+
+
+def test_the_citation_names_the_version_of_the_package():
+    assert f"version: {napari_utile.__version__}\n" in (TOP / "CITATION.cff").read_text()

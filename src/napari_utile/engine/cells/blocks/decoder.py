@@ -221,7 +221,7 @@ def label_blocks(
     >>> from napari_utile.engine.cells.instances import InstanceParams
     >>> spots = np.zeros((9, 9), np.float32)
     >>> spots[1:4, 1:4] = spots[5:8, 3:8] = 0.9
-    >>> label_blocks(spots, InstanceParams(minimum_size=1), (2, 5)).max()
+    >>> int(label_blocks(spots, InstanceParams(minimum_size=1), (2, 5)).max())
     2
     """
     grid, shelf = Grid((foreground.shape[0], foreground.shape[1]), side), MemoryShelf()
