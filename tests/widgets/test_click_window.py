@@ -178,3 +178,28 @@ def test_closing_the_window_with_clicks_under_way_leaves_nothing_behind(window):
         window.dock.mouse.clicked.emit(centre, "click")
     window.viewer.close()
     QTest.qWait(100)
+
+
+def test_a_drag_to_a_distant_cell_merges_nothing(window):
+    near, far = window.centres[0], window.centres[8]
+    for centre in (near, far):
+        window.click(centre)
+    window.drag(near, far)
+    assert count(window) == 2
+    assert "px apart" in window.dock.form.status.text()
+
+
+def test_while_another_tool_is_in_use_the_button_says_paused(window):
+    window.labels.mode = "paint"
+    assert window.dock.form.toggle.text() == "Paused: another tool is in use"
+    window.labels.mode = "pan_zoom"
+    assert window.dock.form.toggle.text() == "Clicking cells: on"
+
+
+def test_control_z_takes_a_click_back_while_the_image_is_active(window):
+    window.click(window.centres[0])
+    assert count(window) == 1
+    window.viewer.layers.selection.active = window.image
+    QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
+    window.finish()
+    assert count(window) == 0

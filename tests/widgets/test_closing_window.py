@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QMessageBox
 
-from napari_utile.widgets.workbench.dock import PAGES
+from napari_utile.session.state import ChosenImage
+from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.workbench.closing import CloseGuard
+from napari_utile.widgets.workbench.dock import PAGES, Workbench
 from pages import page_of
 
 pytestmark = pytest.mark.real_window
@@ -109,7 +112,7 @@ def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
 
     before, shown, go_on = window.left_behind(), threading.Event(), threading.Event()
     window.viewer.layers.events.inserted.connect(lambda _: shown.set())
-    whole = jobs.segment_job
+    whole = jobs.segment_planes_job
 
     def halting(session, request):
         for tile in whole(session, request):
@@ -117,7 +120,7 @@ def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
             if shown.wait(1):
                 go_on.wait(10)
 
-    monkeypatch.setattr("napari_utile.widgets.pages.segment.page.segment_job", halting)
+    monkeypatch.setattr("napari_utile.widgets.pages.segment.page.segment_planes_job", halting)
     dock = window.add(page_of(window.viewer, "segment"), "Segment")
     QTest.mouseClick(dock.form.run_bar.run_button, Qt.MouseButton.LeftButton)
     window.qtbot.waitUntil(lambda: len(window.viewer.layers) > 2, timeout=WAIT)
@@ -154,3 +157,67 @@ def test_a_hidden_dock_rests_and_a_shown_one_works_again(window):
     window.frame.raise_()
     window.qtbot.waitUntil(lambda: window.viewer.keymap == borrowed)
     assert dock.isVisible()
+
+
+class Training:
+    """A training under way in a window, on cells that were painted."""
+
+    def __init__(self, window):
+        self.window, viewer = window, window.viewer
+        self.page = window.add(page_of(viewer, "train"), "U-Tile")
+        session_of(viewer).image = ChosenImage(viewer.layers["image"])
+        session_of(viewer).cells = viewer.layers["cells"]
+        self.page.form.params["minutes"].value = 10.0
+        self.page.run()
+        assert self.page.running, self.page.form.status.text()
+
+    def question(self):
+        """Return the question that the X made appear."""
+        (box,) = self.window.viewer.window._qt_window.findChildren(QMessageBox, "utile-go-on")
+        return box
+
+    def answer(self, text):
+        box = self.question()
+        (button,) = (each for each in box.buttons() if text in each.text())
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        self.window.settle()
+
+
+def test_the_x_asks_about_a_training_and_stops_it(window):
+    training = Training(window)
+    window.close()
+    assert "being trained" in training.question().text()
+    training.answer("Stop it")
+    window.qtbot.waitUntil(lambda: not training.page.running, timeout=WAIT)
+    assert training.page.form.status.text().startswith("Cancelled")
+
+
+def test_a_training_goes_on_without_the_dock_and_is_there_when_it_is_opened_again(window):
+    training = Training(window)
+    window.close()
+    training.answer("Go on")
+    assert training.page.running
+    again = Workbench(window.viewer)
+    window.viewer.window.add_dock_widget(again, name="U-Tile")
+    assert again.open_page("train") is training.page
+    assert training.page.isVisible()
+    training.page.cancel()
+    window.qtbot.waitUntil(lambda: not training.page.running, timeout=WAIT)
+
+
+def test_closing_the_window_during_a_training_asks(window, monkeypatch):
+    training = Training(window)
+    guard = window.viewer.window._qt_window.findChild(CloseGuard)
+    asked = []
+
+    def answer(parent, title, text, *buttons):
+        asked.append(text)
+        return QMessageBox.StandardButton.Cancel
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    assert not guard.may_close()
+    assert "being trained" in asked[0]
+    training.page.cancel()
+    window.qtbot.waitUntil(lambda: not training.page.running, timeout=WAIT)
+    assert guard.may_close()
+    assert len(asked) == 1

@@ -2,6 +2,7 @@ import gc
 import json
 import threading
 import weakref
+from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
@@ -594,10 +595,18 @@ def test_the_command_is_copied(viewer, dock, qtbot, image):
 def test_the_diameter_is_measured_by_a_line(viewer, dock, qtbot, image):
     viewer.add_image(image, name="cells", scale=(0.5, 0.5))
     dock.form.measure_diameter.click()
-    shapes = viewer.layers["diameter of a cell"]
-    shapes.add([[10, 10], [10, 34]], shape_type="line")
-    qtbot.waitUntil(lambda: dock.form.diameter.value == 24)
+    (callback,) = viewer.mouse_drag_callbacks[-1:]
+    event = SimpleNamespace(type="mouse_press", position=(5, 5), handled=False)
+    drag_across = callback(viewer, event)
+    next(drag_across)
+    event.type, event.position = "mouse_move", (5, 17)
+    next(drag_across)
+    assert names(viewer) == ["cells", "diameter of a cell"]
+    event.type = "mouse_release"
+    assert next(drag_across, None) is None
+    assert dock.form.diameter.value == 24
     assert names(viewer) == ["cells"]
+    assert callback not in viewer.mouse_drag_callbacks
 
 
 def test_the_dock_is_narrow(dock):

@@ -3,7 +3,7 @@
 Nothing heavy is imported before a job runs, so that a dock opens without waiting for torch.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choices",
+    "PlaneStep",
     "SegmentRequest",
     "SegmentResult",
     "choices_job",
     "estimate_job",
     "relabel_job",
     "segment_job",
+    "segment_planes_job",
     "weight_map_job",
 ]
 
@@ -72,6 +74,38 @@ def estimate_job(
     model = session.load_model(params.model)
     yield
     return model, estimate(request.plane, model, params, request.region), size
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneStep:
+    """How far the segmentation of several planes is.
+
+    Attributes
+    ----------
+    number, total : int
+        Which plane, from 0, and of how many.
+    step : Progress
+        Of this plane.
+    result : SegmentResult, optional
+        With the plane's last step.
+    """
+
+    number: int
+    total: int
+    step: "Progress"
+    result: SegmentResult | None = None
+
+
+def segment_planes_job(
+    session: "Session", requests: Sequence[SegmentRequest]
+) -> "Generator[PlaneStep, None, int]":
+    """Segment planes one after the other; return how many. Each result comes with its plane's last step."""
+    for number, request in enumerate(requests):
+        run = Run(segment_job(session, request))
+        for step in run:
+            yield PlaneStep(number, len(requests), step)
+        yield PlaneStep(number, len(requests), step, run.result)
+    return len(requests)
 
 
 def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progress, None, SegmentResult]":

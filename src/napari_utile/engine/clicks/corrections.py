@@ -25,6 +25,9 @@ NOTABLE_DIP = 0.9
 # A contour that leaves less of a cell than this is not what "a little less" means.
 _LEAST_LEFT = 0.3
 
+# Gaps up to this are bridged whatever the size of the cells. Pixels.
+_LEAST_GAP = 4.0
+
 
 def split_between(
     mask: BoolArray,
@@ -163,6 +166,29 @@ def deepest_points(mask: BoolArray, away_from: Sequence[Point]) -> list[Point]:
         return []
     deepest = np.unravel_index(int(np.argmax(depth)), mask.shape)
     return [(int(deepest[0]), int(deepest[1]))]
+
+
+def gap_between(masks: Sequence[BoolArray]) -> float:
+    """Return the widest gap that a merge of cells would bridge: from each to the nearest of those before it. Pixels.
+
+    Examples
+    --------
+    >>> row = np.array([[1, 1, 0, 0, 0, 2, 2]])
+    >>> gap_between([row == 1, row == 2])
+    3.0
+    """
+    widest, joined = 0.0, masks[0]
+    for mask in masks[1:]:
+        widest = max(widest, float(ndimage.distance_transform_edt(~joined)[mask].min()) - 1)
+        joined = joined | mask
+    return widest
+
+
+def too_far(masks: Sequence[BoolArray]) -> float | None:
+    """Return the gap between cells where it is wider than half the diameter of the smallest; None where it is not."""
+    gap = gap_between(masks)
+    smallest = min(float(mask.sum()) for mask in masks)
+    return gap if gap > max(_LEAST_GAP, (smallest / np.pi) ** 0.5) else None
 
 
 def merge_masks(masks: Sequence[BoolArray], free: BoolArray) -> BoolArray:

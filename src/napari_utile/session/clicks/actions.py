@@ -197,8 +197,13 @@ class Clicks:
         window = self.labels.around(Window.around(box for box, _ in objects.values()), 1)
         present = self.labels.read(window)
         masks = [present == label for label in objects]
-        merged = corrections.merge_masks(masks, present == 0)
         first, *others = objects
+        if gap := corrections.too_far(masks):
+            return Outcome(
+                f"Cells {first} and {others[-1]} are {gap:.0f} px apart, too far to be one. To move the image, drag "
+                "from the background."
+            )
+        merged = corrections.merge_masks(masks, present == 0)
         edit = edit_of(merged & ~masks[0], window.start, first)
         names = ", ".join(str(label) for label in others)
         return Outcome(f"Cell {names} is now part of cell {first}.", edit, first, cells=(first, *others))
@@ -216,6 +221,12 @@ class Clicks:
         own, free = present == label, present == 0
         added = np.zeros_like(own)
         added[found.window.relative_to(window)] = found.mask
+        if gap := corrections.too_far([own, added]):
+            return Outcome(
+                f"That is {gap:.0f} px from cell {label}, too far to belong to it: click to take it. To move the "
+                "image, drag from the background.",
+                selected=label,
+            )
         merged = corrections.merge_masks([own, added & free], free)
         edit = edit_of(merged & ~own, window.start, label)
         marker = Marker(end, label)

@@ -26,7 +26,7 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
 
     array = _full(data, attributes)
     kept = (attributes.get("metadata") or {}).get(METADATA_KEY)
-    recipe = kept.get("recipe") if isinstance(kept, Mapping) else None
+    recipe = _recipe_of(kept) if isinstance(kept, Mapping) else None
     written = []
     if recipe:
         beside = Path(path).with_name(f"{name_and_ending(Path(path))[0]}{RECIPE_ENDING}")
@@ -35,6 +35,12 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
         written.append(str(beside))
     write_labels(path, array, **_space(array, attributes))
     return [path, *written]
+
+
+def _recipe_of(kept: Mapping[str, Any]) -> Any:
+    """Return the recipe of most of the planes; a layer may hold planes that were made in different ways."""
+    recipes = kept.get("recipes") or ()
+    return max(recipes, key=lambda recipe: len(recipe["planes"]), default=kept.get("recipe"))
 
 
 def _full(data: Any, attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:

@@ -26,6 +26,7 @@ __all__ = [
     "pixel_size_of",
     "place_of",
     "plain_viewer",
+    "plane_at",
     "plane_data",
     "plane_of",
     "session_of",
@@ -198,21 +199,21 @@ def plane_of(
     UtileError
         If a channel does not exist, or the layer holds no real numbers.
     """
+    plane = plane_at(layer, place_of(layer, viewer, channel_axis))
+    return plane if channels is None else plane.with_channels(channels)
+
+
+def plane_at(layer: "napari.layers.Layer", place: Place) -> "ImagePlane":
+    """Read a plane of a layer, lazily where the layer is lazy."""
     from napari_utile.engine.planes.axes import ImagePlane
 
-    place = place_of(layer, viewer, channel_axis)
     pixel_size, unit = pixel_size_of(layer, place.axes)
     rgb = bool(getattr(layer, "rgb", False))
-    plane = ImagePlane(plane_data(layer, place), layer.name, rgb, pixel_size, unit)
-    return plane if channels is None else plane.with_channels(channels)
+    return ImagePlane(plane_data(layer, place), layer.name, rgb, pixel_size, unit)
 
 
 def planes_of(layer: "napari.layers.Layer", place: Place) -> "tuple[ImagePlane, ...]":
     """Take some planes, evenly spread, of the stack that a plane belongs to; a plain image is its only one."""
-    from napari_utile.engine.planes.axes import ImagePlane
-
-    pixel_size, unit = pixel_size_of(layer, place.axes)
-    rgb = bool(getattr(layer, "rgb", False))
     stacked = [axis for axis, entry in enumerate(place.index) if not isinstance(entry, slice)]
     sizes = [place.shape[axis] for axis in stacked]
     planes = []
@@ -220,8 +221,7 @@ def planes_of(layer: "napari.layers.Layer", place: Place) -> "tuple[ImagePlane, 
         index = list(place.index)
         for axis, entry in zip(stacked, np.unravel_index(number, sizes) if sizes else (), strict=True):
             index[axis] = int(entry)
-        data = plane_data(layer, replace(place, index=tuple(index)))
-        planes.append(ImagePlane(data, layer.name, rgb, pixel_size, unit))
+        planes.append(plane_at(layer, replace(place, index=tuple(index))))
     return tuple(planes)
 
 

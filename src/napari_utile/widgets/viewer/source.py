@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.session.cell_size import Stack
 from napari_utile.session.state import Session
-from napari_utile.widgets.viewer.layers import Place, place_of, plane_of, planes_of
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_at, planes_of
 from napari_utile.widgets.viewer.pixel_versions import version_of
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Source:
     stack: Stack
 
 
-def read_source(viewer: "napari.viewer.Viewer", session: Session) -> Source:
-    """Read the current plane of the chosen image.
+def read_source(viewer: "napari.viewer.Viewer", session: Session, place: Place | None = None) -> Source:
+    """Read a plane of the chosen image, the current one by default.
 
     Raises
     ------
@@ -57,8 +57,8 @@ def read_source(viewer: "napari.viewer.Viewer", session: Session) -> Source:
     layer, axis = session.image.layer, session.image.channel_axis
     if layer is None:
         raise ValueError("Open an image first.")
-    place = place_of(layer, viewer, axis)
-    plane = plane_of(layer, viewer, channel_axis=axis)
+    place = place or place_of(layer, viewer, axis)
+    plane = plane_at(layer, place)
     version = version_of(viewer, layer)
     key = layer.unique_id, id(layer.data), place.key, place.channel_axis, version
     stack_key = layer.unique_id, id(layer.data), (place.axes, place.channel_axis), version

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QStackedWidget, QTabBar, QVBoxLa
 
 from napari_utile.widgets.connections import when_deleted
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.workbench.closing import keep_page, kept_page
 from napari_utile.widgets.workbench.header import Header
 from napari_utile.widgets.workbench.page import Page
 
@@ -83,19 +84,23 @@ class Workbench(QWidget):
     def page(self, name: str) -> Page:
         """Return a page; it is made when it is asked for the first time."""
         if name not in self._pages:
-            module = import_module(f"napari_utile.widgets.pages.{name}.page")
-            made = cast(Callable[..., Page], getattr(module, PAGES[name][1]))(self._viewer)
+            made = kept_page(self._viewer, name) or self._made(name)
             made.cover(True)
             self._pages[name] = made
             self._ends.append(made.ends)
             self._stack.addWidget(made)
         return self._pages[name]
 
+    def _made(self, name: str) -> Page:
+        module = import_module(f"napari_utile.widgets.pages.{name}.page")
+        return cast(Callable[..., Page], getattr(module, PAGES[name][1]))(self._viewer)
+
     def open_page(self, name: str) -> Page:
         """Show a page, and let the others rest."""
         page = self.page(name)
         self._session.page = name
         self._stack.setCurrentWidget(page)
+        page.show()  # one that was kept while the dock was closed is hidden
         self.bar.setCurrentIndex(list(PAGES).index(name))
         self._cover()
         return page
@@ -116,8 +121,10 @@ class Workbench(QWidget):
             for page in self._pages.values():
                 page.let_go()
             _end(self._ends)
-            if not any(page.asks for page in self._pages.values()):
-                self.deleteLater()
+            for name, page in self._pages.items():
+                if page.asks:
+                    keep_page(self._viewer, name, page)
+            self.deleteLater()
 
     def _seen(self, seen: bool) -> None:
         if self.parent() is not None:

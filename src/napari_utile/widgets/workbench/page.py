@@ -65,4 +65,10 @@ class Page(QWidget):
         return ""
 
     def let_go(self) -> None:
-        """End the jobs, as the X was pressed."""
+        """End the jobs, as the X was pressed; but not one that is asked about."""
+
+    def cancel(self) -> None:
+        """Stop what goes on."""
+
+    def go_on_without_dock(self) -> None:
+        """Show how far the job is under napari's activity, as the dock is closed."""

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.clicks.field import ReadyField
+from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.aim import Aims, ClickSettings
@@ -45,6 +46,7 @@ class ClickPage(Page):
         self._session = session_of(viewer)
         self._suggested_by = ""
         self._clicked_on: tuple[Any, ...] = ()
+        self._waiting = 0
         self.form = ClickForm()
         session = self._session
         self.aims = Aims(
@@ -92,7 +94,9 @@ class ClickPage(Page):
         self._connections.connect(self._session.events.model, self._model_changed)
         self._connections.connect(self._viewer.layers.events.removed, self._stop_without_layers)
         self._connections.connect(self._session.events.closed, self._close_down)
-        self._keys = BorrowedKeys(self._viewer, {_UNSURE_KEY: _next_unsure_of(self.unsure)})
+        self._connections.connect(self._viewer.layers.selection.events.active, self._active_changed)
+        self._mode = Connections(self)
+        self._keys = BorrowedKeys(self._viewer, _keys_of(self._session, self.unsure))
         for function in (self.mouse.remove, self._keys.give_back, self.tool.outline.remove):
             self.at_end(function)
 
@@ -124,15 +128,25 @@ class ClickPage(Page):
             self.form.status.say("Move over the image and click on a cell.")
             self.form.set_on(True)
             self._clicked_on = aim.source.layer, aim.labels
+            self._active_changed()
             self._session.clicking = True
             self.tool.make_ready()
 
     def _listens(self) -> bool:
         """Whether a click is meant for cells: not while another tool of napari is in use."""
-        if not self.on or self.covered or self._viewer.dims.ndisplay != 2:
-            return False
+        return self.on and not self.covered and self._viewer.dims.ndisplay == 2 and self._in_pan_zoom()
+
+    def _in_pan_zoom(self) -> bool:
         active = self._viewer.layers.selection.active
         return active is None or str(getattr(active, "mode", "pan_zoom")).lower().endswith("pan_zoom")
+
+    def _active_changed(self, _: object = None) -> None:
+        """Follow the tool of the active layer: while one is in use, clicks are its."""
+        self._mode.disconnect_all()
+        active = self._viewer.layers.selection.active
+        if active is not None:
+            self._mode.connect(active.events.mode, self._show_state)
+        self._show_state()
 
     def rest(self, covered: bool) -> None:
         """Give the key back while the dock is hidden; clicks are napari's then."""
@@ -249,13 +263,20 @@ class ClickPage(Page):
         self.form.show_cell("" if not label or layer is None else _described(label, layer.features))
 
     def _busy(self, count: int) -> None:
-        self.form.toggle.setText(
-            f"Clicking cells: {count} waiting"
-            if count > 1
-            else "Clicking cells: on"
-            if self.on
-            else "Click cells"
-        )
+        self._waiting = count
+        self._show_state()
+
+    def _show_state(self, _: object = None) -> None:
+        """Say on the button what a click would do now."""
+        if not self.on:
+            text = "Click cells"
+        elif self._viewer.dims.ndisplay != 2:
+            text = "Paused: clicks work in 2-D"
+        elif not self._in_pan_zoom():
+            text = "Paused: another tool is in use"
+        else:
+            text = f"Clicking cells: {self._waiting} waiting" if self._waiting > 1 else "Clicking cells: on"
+        self.form.toggle.setText(text)
 
     def _say_error(self, error: Exception) -> None:
         self.form.status.problem(sentence_of(error))
@@ -265,12 +286,22 @@ class ClickPage(Page):
         self.tool.queue.drop()
 
 
-def _next_unsure_of(walk: UnsureWalk) -> Callable[[Any], None]:
+def _keys_of(session: Session, walk: UnsureWalk) -> dict[str, Callable[[Any], None]]:
     def next_unsure_cell(_: Any) -> None:
         """Go to the next cell by how unsure the model is of it."""
         walk.next()
 
-    return next_unsure_cell
+    def undo(_: Any) -> None:
+        """Undo the last step in the clicked cells, whichever layer is active."""
+        if session.cells is not None:
+            session.cells.undo()
+
+    def redo(_: Any) -> None:
+        """Redo the last step in the clicked cells."""
+        if session.cells is not None:
+            session.cells.redo()
+
+    return {_UNSURE_KEY: next_unsure_cell, "Control-Z": undo, "Control-Shift-Z": redo}
 
 
 def _described(label: int, features: Any) -> str:

@@ -1,12 +1,15 @@
-"""Measure the diameter of a cell by a line that the user draws across it."""
+"""Measure the diameter of a cell by a drag of the mouse across it."""
 
+from collections.abc import Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.own_pictures import add_own
+from napari_utile.widgets.viewer.regions import camera_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -14,9 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DiameterTool"]
 
+# Screen pixels.
+_LINE_WIDTH = 2.0
+
 
 class DiameterTool(QObject):
-    """Adds a shapes layer for one line and takes it away again.
+    """Listens to one drag, and shows it as a line meanwhile.
 
     Attributes
     ----------
@@ -29,41 +35,64 @@ class DiameterTool(QObject):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
-        self._shapes: Any = None
+        self._source: Any = None
+        self._line: Any = None
 
     def start(self, source: "napari.layers.Layer") -> None:
-        """Let the user draw a line on `source`."""
+        """Take the next drag for a line across a cell of `source`."""
         self.stop()
-        active = self._viewer.layers.selection.active
-        self._before = active if active is not None else source
-        self._shapes = self._viewer.add_shapes(
-            name="diameter of a cell", ndim=2, edge_color="#f5d020", edge_width=2, **space_of(source)
-        )
-        self._viewer.layers.selection.active = self._shapes
-        self._shapes.mode = "add_line"
-        self._shapes.events.data.connect(self._drawn)
-
-    def _drawn(self, event: Any) -> None:
-        if str(getattr(event, "action", "")).rpartition(".")[2].lower() not in ("added", "changed"):
-            return
-        if self._shapes is None or not len(self._shapes.data):
-            return
-        ends = np.asarray(self._shapes.data[-1], dtype=float)
-        length = float(np.linalg.norm(ends[-1] - ends[0]))
-        if length < 1:  # a click, not a line
-            return
-        # napari still works on the shape; it is taken away when that is over.
-        QTimer.singleShot(0, lambda: self._finish(length))
-
-    def _finish(self, length: float) -> None:
-        self.stop()
-        self.measured.emit(length)
+        self._source = source
+        self._viewer.layers.selection.active = source  # so that the drag does not paint
+        self._viewer.mouse_drag_callbacks.append(self._drag)
 
     def stop(self) -> None:
-        """Take the line away."""
-        shapes, self._shapes = self._shapes, None
-        if shapes is not None and shapes in self._viewer.layers:
-            self._viewer.layers.remove(shapes)
-            with suppress(ValueError):
-                if self._before in self._viewer.layers:
-                    self._viewer.layers.selection.active = self._before
+        """Listen no longer, and take the line away."""
+        with suppress(ValueError):
+            self._viewer.mouse_drag_callbacks.remove(self._drag)
+        if self._line is not None and self._line in self._viewer.layers:
+            self._viewer.layers.remove(self._line)
+        self._source = self._line = None
+
+    def _drag(self, _: Any, event: Any) -> Generator[None, None, None]:
+        source = self._source
+        if source is None or source not in self._viewer.layers:
+            self.stop()
+            return
+        event.handled = True  # keep the camera still
+        start = end = self._pixel(event)
+        yield
+        while event.type == "mouse_move":
+            event.handled = True
+            end = self._pixel(event)
+            self._show(start, end)
+            yield
+        length = float(np.linalg.norm(end - start))
+        if length >= 1:  # a drag, not a click
+            self.stop()
+            self.measured.emit(length)
+
+    def _pixel(self, event: Any) -> Any:
+        """Return where the mouse is, in pixels of the image's last two axes."""
+        position = tuple(event.position)[-self._source.ndim :]
+        return np.asarray(self._source.world_to_data(position), dtype=float)[-2:]
+
+    def _show(self, start: Any, end: Any) -> None:
+        vectors = np.array([[start, end - start]])
+        if self._line is None or self._line not in self._viewer.layers:
+            from napari.layers import Vectors
+
+            space = space_of(self._source)
+            width = _LINE_WIDTH / max(
+                float(camera_of(self._viewer).zoom) * abs(float(space["scale"][-1])), 1e-9
+            )
+            line = Vectors(
+                vectors,
+                name="diameter of a cell",
+                edge_color="#f5d020",
+                edge_width=width,
+                vector_style="line",
+                **space,
+            )
+            self._line = add_own(self._viewer, line, "diameter")
+        else:
+            self._line.data = vectors

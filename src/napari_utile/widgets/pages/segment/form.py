@@ -25,10 +25,12 @@ from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.parts.forms import Form, align_labels
 from napari_utile.widgets.parts.model_suggestions import ModelSuggestions
+from napari_utile.widgets.parts.plane_picker import PlanePicker
 from napari_utile.widgets.parts.region_picker import RegionPicker
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.layers import Place
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -44,6 +46,7 @@ class SegmentForm(QWidget):
 
     Attributes
     ----------
+    planes : PlanePicker
     region : RegionPicker
     suggestions : ModelSuggestions
     diameter : SizeField
@@ -61,6 +64,8 @@ class SegmentForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self.suggestions = ModelSuggestions(session)
+        self.planes = PlanePicker()
+        self._planes_label = QLabel("Planes")
         self.region = RegionPicker(viewer)
         self._make_diameter()
         self.estimate = _quiet_label()
@@ -80,6 +85,10 @@ class SegmentForm(QWidget):
         )
         self.show_table = QPushButton("Table")
         self.show_table.setToolTip("Open the table of areas, positions and intensities.")
+        self.save = QPushButton("Save results…")
+        self.save.setToolTip(
+            "Save the cells, their table and their recipe; they open again with pixel size and units."
+        )
         self.copy_command = QPushButton("Copy command")
         self.copy_command.setToolTip(
             "Copy the command line that does the same, for many images or for your notes."
@@ -100,6 +109,7 @@ class SegmentForm(QWidget):
     def _arrange(self) -> None:
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        top.addRow(self._planes_label, self.planes)
         top.addRow("Where", self.region)
         self.diameter.line.insertWidget(1, self.measure_diameter)
         top.addRow("Cell diameter", self.diameter.native)
@@ -124,6 +134,7 @@ class SegmentForm(QWidget):
         self.more = more
 
         buttons = QHBoxLayout()
+        buttons.addWidget(self.save)
         buttons.addWidget(self.show_table)
         buttons.addWidget(self.copy_command)
 
@@ -149,6 +160,10 @@ class SegmentForm(QWidget):
             widget.setEnabled(has_image)
         if not has_image:
             self.estimate.setText("")
+
+    def show_place(self, layer: Any, place: Place | None) -> None:
+        """Say which plane is on screen, and offer the others."""
+        self._planes_label.setVisible(self.planes.show_place(layer, place))
 
     def show_devices(self, devices: tuple[str, ...]) -> None:
         """Offer only the devices that this computer has, once they are known."""

@@ -1,16 +1,16 @@
 """The Segment page: press Run, get probabilities, a mask and cell instances."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import sized_by_now
-from napari_utile.session.jobs import relabel_job, segment_job
+from napari_utile.session.jobs import PlaneStep, relabel_job, segment_planes_job
 from napari_utile.session.results import (
     SegmentRequest,
     SegmentResult,
@@ -21,6 +21,7 @@ from napari_utile.session.results import (
 )
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.pages.segment.diameter_tool import DiameterTool
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
@@ -28,7 +29,9 @@ from napari_utile.widgets.pages.segment.instances_weight_map import InstancesWei
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, doubt, in_the_window, progress_text
+from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 from napari_utile.widgets.viewer.source import Source, on_screen, read_source
 from napari_utile.widgets.workbench.page import Page
@@ -37,7 +40,6 @@ from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
 
@@ -58,7 +60,8 @@ class SegmentPage(Page):
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._job: JobHandle | None = None
-        self._running_on: Source | None = None
+        self._running_on: list[tuple[Source, SegmentRequest]] = []
+        self._done = 0
         self._preview: PreviewLayer | None = None
         self._adjustments = LatestJob(owner=self)
         self.form = SegmentForm(self._viewer, self._session)
@@ -77,6 +80,7 @@ class SegmentPage(Page):
         form, session = self.form, self._session
         form.run_bar.run.connect(self.run)
         form.run_bar.cancel.connect(self.cancel)
+        form.planes.changed.connect(self._choice_changed)
         form.region.changed.connect(self._choice_changed)
         form.diameter.changed.connect(self._choice_changed)
         form.suggestions.asked.connect(self._suggest_models)
@@ -87,6 +91,7 @@ class SegmentPage(Page):
         form.measure_diameter.clicked.connect(self._measure_diameter)
         form.copy_command.clicked.connect(self.copy_command)
         form.show_table.clicked.connect(self.show_table)
+        form.save.clicked.connect(lambda _: self.save_results())
         self._diameter_tool.measured.connect(self._diameter_measured)
         self._connections = Connections(self)
         self._connections.connect(session.events.image, self._image_changed)
@@ -113,29 +118,33 @@ class SegmentPage(Page):
     def _request_to_estimate(self) -> SegmentRequest | None:
         if self._session.image.layer is None or self.running:
             return None
-        request = self.request()[1]
+        source, request = self.request()
+        self._estimate.planes = len(self.form.planes.places(source.place))
         self.form.suggestions.follow(request.measured_on, request.params)
         return request
 
     # Running.
 
     def run(self) -> None:
-        """Segment the chosen plane; results appear tile by tile."""
+        """Segment the chosen planes; results appear tile by tile, and plane by plane."""
         if self._job is not None and self._job.running:
             return
         with failures_to(self._show_error):
-            self._start(*self.request())
+            place = read_source(self._viewer, self._session).place
+            instances = self._values.read()
+            places = self.form.planes.places(place)
+            self._start([capture(self._viewer, self._session, self.form, instances, each) for each in places])
 
-    def _start(self, source: Source, request: SegmentRequest) -> None:
+    def _start(self, planes: list[tuple[Source, SegmentRequest]]) -> None:
         self._estimate.drop()
         self._adjustments.drop()  # its answer would come after the new one
-        self._running_on = source
+        self._running_on, self._done = planes, 0
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
         self._job = run_job(
-            segment_job(self._session, request),
-            on_progress=lambda step: self._show_progress(step, request.region),
-            on_done=self._finish,
+            segment_planes_job(self._session, [request for _, request in planes]),
+            on_progress=self._show_progress,
+            on_done=lambda _: self._end_job(),
             on_error=self._fail,
             on_cancelled=self._cancelled,
             owner=self,
@@ -152,32 +161,48 @@ class SegmentPage(Page):
         """Whether a segmentation is under way."""
         return self._job is not None and self._job.running
 
-    def _show_progress(self, step: "Progress", region: Window | None) -> None:
-        source = self._running_on
-        if source is None or self._job is None:
+    def _show_progress(self, at: PlaneStep) -> None:
+        if at.number >= len(self._running_on):
             return
-        if self._preview is None and step.stage != "size":
+        source, request = self._running_on[at.number]
+        if at.result is not None:
+            self._take_preview()
+            self._done = at.number + 1
+            self._show_result(source, at.result)
+            return
+        step = at.step
+        if self._preview is None and step.stage != "size" and self._is_on_screen(source):
             name = f"{source.plane.name} probability (running)"
-            self._preview = PreviewLayer(self._viewer, source.layer, source.place, region, name)
+            self._preview = PreviewLayer(self._viewer, source.layer, source.place, request.region, name)
         if self._preview is not None and step.window is not None and step.foreground is not None:
             self._preview.paint(step.window, step.foreground)
-        self.form.run_bar.set_progress(step.done, step.total, progress_text(step))
+        text = progress_text(step)
+        if at.total > 1:
+            text = f"{plane_in_words(source.layer, source.place)}: {text}"
+        self.form.run_bar.set_progress(at.number * step.total + step.done, at.total * step.total, text)
 
-    def _finish(self, result: SegmentResult) -> None:
-        source = self._running_on
-        self._end_job()
-        if source is None:
+    def _is_on_screen(self, source: Source) -> bool:
+        shown = on_screen(self._viewer, self._session)
+        return shown is not None and shown[0] is source.layer and shown[1].key == source.place.key
+
+    def _show_result(self, source: Source, result: SegmentResult) -> None:
+        if source.layer not in self._viewer.layers:
             return
-        self._show_suggestion(result.segmentation.params.model, result.segmentation.model)
+        self._show_suggestion(result.request.params.model, result.segmentation.model)
         self._session.remember(source.layer, source.place.key, result)
-        first = own_layer(self._viewer, "instances", source.layer, source.place) is None
+        first = own_layer(self._viewer, CELLS, source.layer, source.place) is None
         layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
         if first:
             self._viewer.layers.selection.active = layers[-1]
         if not self._session.clicking and self._session.image.layer is source.layer:
             self._session.cells = layers[-1]
         self.form.show_result(self._current_result())
-        self._weight_map.follow(source, result)
+        if self._is_on_screen(source):
+            self._weight_map.follow(source, result)
+        self._say_of(result)
+
+    def _say_of(self, result: SegmentResult) -> None:
+        """Say what is to be known of a result before it is believed."""
         if result.fit.looks_right is False:
             self.form.status.problem(in_the_window(result.fit))
         elif result.fit.confidence is None:
@@ -193,19 +218,24 @@ class SegmentPage(Page):
         self._show_error(error)
 
     def _cancelled(self) -> None:
+        done, total = self._done, len(self._running_on)
         self._end_job()
-        self.form.status.say("Cancelled. Tiles that were finished are kept for the next run.")
+        planes = f" {done} of {total} planes are done." if done else ""
+        self.form.status.say(f"Cancelled.{planes} Tiles that were finished are kept for the next run.")
 
     def _end_job(self) -> None:
-        self._running_on = None
+        self._running_on = []
         self.form.run_bar.set_idle()
+        self._take_preview()
+        self.form.show_result(self._current_result())
+
+    def _take_preview(self) -> None:
         if self._preview is not None:
             self._preview.remove()
             self._preview = None
 
     def _layer_removed(self, event: Any) -> None:
-        running = self._running_on
-        if running is not None and event.value is running.layer:
+        if any(event.value is source.layer for source, _ in self._running_on):
             self.cancel()
 
     def let_go(self) -> None:
@@ -269,8 +299,9 @@ class SegmentPage(Page):
         self._plane_changed()
 
     def _plane_changed(self, _: object = None) -> None:
-        shown = self._on_screen()
-        self._values.show_result(None if shown is None else self._session.params_of(*shown))
+        shown = on_screen(self._viewer, self._session)
+        self.form.show_place(*(shown or (None, None)))
+        self._values.show_result(None if shown is None else self._session.params_of(shown[0], shown[1].key))
         self._choice_changed()
 
     def _choice_changed(self, _: object = None) -> None:
@@ -278,15 +309,10 @@ class SegmentPage(Page):
         self.form.show_result(self._current_result())
         self._estimate.follow()
 
-    def _on_screen(self) -> tuple[Any, tuple[int, ...]] | None:
-        """Return the image and which plane of it is on screen, None where there is none."""
-        shown = on_screen(self._viewer, self._session)
-        return None if shown is None else (shown[0], shown[1].key)
-
     def _current_result(self) -> SegmentResult | None:
         """Return the result of the plane that is on screen, if there is one."""
-        shown = self._on_screen()
-        return None if shown is None else self._session.result_of(*shown)
+        shown = on_screen(self._viewer, self._session)
+        return None if shown is None else self._session.result_of(shown[0], shown[1].key)
 
     def _model_known(self, name: str, model: "Model", size: "CellSize | None" = None) -> None:
         if size is not None:
@@ -311,7 +337,7 @@ class SegmentPage(Page):
     def _measure_diameter(self) -> None:
         layer = self._session.image.layer
         if layer is not None:
-            self.form.status.say("Draw a line across a typical cell.")
+            self.form.status.say("Drag a line across a typical cell, from edge to edge.")
             self._diameter_tool.start(layer)
 
     def _diameter_measured(self, pixels: float) -> None:
@@ -329,9 +355,32 @@ class SegmentPage(Page):
             command = command_of(request, request.params, card_of(request.params.model), located)
             self.form.status.copied(command, what_the_command_lacks(request, located))
 
+    def save_results(self, path: str = "") -> None:
+        """Save the chosen cells, their table and their recipe beside each other."""
+        layer = self._session.cells
+        if layer is None:
+            self.form.status.problem("There are no cells to save: press Segment first.")
+            return
+        with failures_to(self._show_error):
+            results = results_of(self._viewer, layer, self._session.image.layer)
+            beside = Path(self._session.image.layer.source.path or Path.home() / "cells").parent
+            start = str(beside / f"{results.name}_labels.tif")
+            path = path or QFileDialog.getSaveFileName(self, "Save results", start, "TIFF (*.tif *.tiff)")[0]
+            if path:
+                self.form.status.say("Saving…")
+                run_job(
+                    save_results(results, Path(path)),
+                    on_done=self._saved,
+                    on_error=self._show_error,
+                )
+
+    def _saved(self, written: list[Path]) -> None:
+        names = ", ".join(each.name for each in written)
+        self.form.status.say(f"Saved {names} in {written[0].parent}.", "good")
+
     def show_table(self) -> None:
         """Open napari's table of the instances' measurements."""
-        layer = own_layer(self._viewer, "instances", self._session.image.layer)
+        layer = own_layer(self._viewer, CELLS, self._session.image.layer)
         if layer is not None:
             self._viewer.layers.selection.active = layer
         self._viewer.window.add_plugin_dock_widget("napari", "Features table widget")

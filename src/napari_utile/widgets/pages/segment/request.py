@@ -7,6 +7,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.form import SegmentForm
+from napari_utile.widgets.viewer.layers import Place
 from napari_utile.widgets.viewer.source import Source, read_source
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ __all__ = ["axes_of", "capture"]
 
 
 def capture(
-    viewer: "napari.viewer.Viewer", session: Session, form: SegmentForm, instances: InstanceParams | None
+    viewer: "napari.viewer.Viewer",
+    session: Session,
+    form: SegmentForm,
+    instances: InstanceParams | None,
+    place: Place | None = None,
 ) -> tuple[Source, SegmentRequest]:
     """Capture what Run would do now.
 
@@ -31,13 +36,15 @@ def capture(
     form : SegmentForm
     instances : InstanceParams or None
         None takes what the model suggests for the size of the cells.
+    place : Place, optional
+        A plane; the one on screen by default.
 
     Raises
     ------
     ValueError, UtileError
         In one sentence, if something is missing.
     """
-    source = read_source(viewer, session)
+    source = read_source(viewer, session, place)
     region, inside = form.region.read(source)
     chosen = form.compute.value()
     params = replace(

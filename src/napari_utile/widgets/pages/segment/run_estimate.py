@@ -55,6 +55,7 @@ class RunEstimate(QObject):
         self._label = label
         self._request = request
         self._on_model = on_model
+        self.planes = 1  # that Run would take, one after the other
         self._jobs = LatestJob(owner=self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -87,7 +88,8 @@ class RunEstimate(QObject):
         said = "" if size is None else f"{str(size)[:1].upper()}{str(size)[1:]}. "
         if size is not None and size.model != name:
             said = f"{card_of(name).title or name}: chose {model.card.title or size.model}. {said}"
-        self._label.setText(f"{said}This will take {cost}.")
+        what = "This" if self.planes == 1 else f"Each of the {self.planes} planes"
+        self._label.setText(f"{said}{what} will take {cost}.")
 
     def _fail(self, error: Exception) -> None:
         self._label.setText(sentence_of(error))

@@ -1,6 +1,7 @@
 """The Train page: teach a model your own cells, watch it learn, and keep it only if it became better."""
 
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from napari_utile.widgets.pages.train.learning_view import LearningView
 from napari_utile.widgets.pages.train.request import capture
 from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_painted
 from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of
+from napari_utile.widgets.workbench.closing import CloseGuard
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
 
@@ -61,6 +63,7 @@ class TrainPage(Page):
         self._folder: Path | None = None
         self._compared: list[Any] = []
         self._drawn = 0.0
+        self._activity: Any = None
         self.form = TrainForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
         self.learning = LearningView(self._viewer, self.form.watch, self)
@@ -81,6 +84,10 @@ class TrainPage(Page):
         self._connections = Connections(self)
         self._connections.connect(self._session.events.closed, self._drop)
         form.unfinished.look()
+        window = getattr(getattr(self._viewer, "window", None), "_qt_window", None)
+        if window is not None:
+            page = weakref.ref(self)
+            CloseGuard(window, lambda: "" if (this := page()) is None else this.asks)
 
     @property
     def running(self) -> bool:
@@ -161,6 +168,8 @@ class TrainPage(Page):
             self._drawn = now
             self.form.plot.draw()
             self.form.run_bar.set_progress(round(step.spent * 1000), 1000, f"step {step.step}, {_left(step)}")
+            if self._activity is not None:
+                self._activity.update(round(step.spent * 100) - self._activity.n)
         if step.validation is not None:
             best = max(self.form.plot.overlaps)
             rate = step.step / max(step.seconds, 1e-9)
@@ -190,6 +199,12 @@ class TrainPage(Page):
         self.form.status.say("Cancelled; nothing was kept.")
 
     def _end(self) -> None:
+        if self._activity is not None:
+            from napari.utils.notifications import show_info
+
+            self._activity.close()
+            self._activity = None
+            show_info("The training has ended: open U-Tile, page Train.")
         self.learning.stop()
         self.form.set_running(False)
 
@@ -199,9 +214,15 @@ class TrainPage(Page):
         return "A model is being trained." if self.running else ""
 
     def let_go(self) -> None:
-        """Stop looking at what is painted; a training goes on."""
+        """Stop looking at what is painted; a training is asked about."""
         self._advisor.drop()
         self.learning.stop()
+
+    def go_on_without_dock(self) -> None:
+        """Show how far the training is under napari's activity."""
+        from napari.utils import progress
+
+        self._activity = progress(total=100, desc="U-Tile trains")
 
     def _drop(self) -> None:
         self.learning.timer.stop()

@@ -1,0 +1,144 @@
+"""Save cells with their table and recipe, as files that open again with their pixel size, units and recipe."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.engine.cells.measure import measure
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tables import write_table
+from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.widgets.files.writer import save_labels
+from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at
+from napari_utile.widgets.viewer.own_pictures import is_own
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+    from napari_utile.engine.planes.axes import ImagePlane
+
+__all__ = ["Results", "results_of", "save_results"]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What is saved of a Labels layer, captured when the user asked for it.
+
+    Attributes
+    ----------
+    name : str
+        Of the image, for the files.
+    labels : array
+        All planes.
+    attributes : dict
+        Of the layer, as napari gives them to writers.
+    places : list of Place
+        Every plane of the layer.
+    planes : list of ImagePlane or None
+        The image below each; None where there is none of this size.
+    columns : dict of str to arrays
+        The layer's feature table.
+    """
+
+    name: str
+    labels: Any
+    attributes: dict[str, Any]
+    places: list[Place]
+    planes: "list[ImagePlane | None]"
+    columns: dict[str, Any]
+    pixel_size: tuple[float, float] | None = None
+    unit: str | None = None
+    opened: tuple[Path, ...] = field(default=())
+
+
+def results_of(
+    viewer: "napari.viewer.Viewer", layer: "napari.layers.Labels", image: "napari.layers.Layer | None"
+) -> Results:
+    """Capture a Labels layer, and the image that its cells are measured on.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, where nothing of the layer is on screen.
+    """
+    place = place_of(layer, viewer)
+    sizes = [place.shape[axis] for axis in place.plane.sliders]
+    places = [_at(place, steps) for steps in np.ndindex(*sizes)]
+    below: list[Any] = [None] * len(places)
+    if image is not None and not image.multiscale:
+        shape = tuple(image.data.shape[:-1]) if image.rgb else tuple(image.data.shape)
+        if shape == place.shape:
+            below = [plane_at(image, each) for each in places]
+    data, attributes, _ = layer.as_layer_data_tuple()
+    size, unit = pixel_size_of(layer, place.axes)
+    name = image.name if image is not None and is_own(layer) else layer.name
+    opened = tuple(Path(each.source.path).resolve() for each in viewer.layers if each.source.path)
+    columns = {str(key): np.asarray(column) for key, column in layer.features.items()}
+    copy = np.array(data) if isinstance(data, np.ndarray) else data  # the user may paint meanwhile
+    return Results(name, copy, attributes, places, below, columns, size, unit, opened)
+
+
+def save_results(results: Results, path: Path) -> Generator[tuple[int, int], None, list[Path]]:
+    """Measure the cells anew and write ``<name>_labels.tif``, ``<name>_cells.csv`` and the recipe, if there is one.
+
+    Parameters
+    ----------
+    results : Results
+    path : Path
+        Of the labels; the others are named after it.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    UtileError
+        Where a file would take the place of an image that is open, or cannot be written.
+    """
+    stem = path.name.removesuffix(path.suffix).removesuffix("_labels")
+    labels, table = path.with_name(f"{stem}_labels.tif"), path.with_name(f"{stem}_cells.csv")
+    for target in (labels, table):
+        if target.resolve() in results.opened:
+            raise UtileError(f"{target.name} is open in this window; choose another name.")
+    tables = []
+    for number, (place, plane) in enumerate(zip(results.places, results.planes, strict=True)):
+        yield number, len(results.places)
+        cells = as_labels(np.asarray(results.labels[place.index]), results.name)
+        pixels = None if plane is None else np.asarray(plane.data)
+        made = measure(cells, pixels, results.pixel_size, results.unit)
+        rows = len(made["index"])
+        where = {
+            _axis_name(results, axis): np.full(rows, step)
+            for axis, step in zip(place.plane.sliders, place.plane.steps, strict=True)
+        }
+        tables.append({**where, "label": made["index"], **made})
+    columns = {key: np.concatenate([each[key] for each in tables]) for key in tables[0]}
+    write_table(table, {**columns, **_own_columns(results, columns)})
+    written = save_labels(str(labels), results.labels, results.attributes)
+    return [Path(each) for each in written] + [table]
+
+
+def _own_columns(results: Results, columns: dict[str, Any]) -> dict[str, Any]:
+    """Give the columns that a user, or another plugin, added to the feature table."""
+    kept = results.columns
+    if "index" not in kept:
+        return {}
+    rows = {int(label): row for row, label in enumerate(kept["index"])}
+    order = [rows.get(int(label)) for label in columns["index"]]
+    added = [key for key in kept if key not in columns and not key.startswith("axis ")]
+    return {key: [None if row is None else kept[key][row] for row in order] for key in added}
+
+
+def _axis_name(results: Results, axis: int) -> str:
+    label = str(results.attributes.get("axis_labels", ())[axis])
+    return label if not label.lstrip("-").isdigit() else f"axis {axis}"
+
+
+def _at(place: Place, steps: tuple[int, ...]) -> Place:
+    return Place(place.plane.at(steps).index, place.shape, place.axes)

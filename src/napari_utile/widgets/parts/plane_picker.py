@@ -1,0 +1,143 @@
+"""Choose the planes of a stack: the one on screen, all, or a range; said in words, such as "frame 3 of 6"."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.number_box import WholeNumberBox
+from napari_utile.widgets.viewer.layers import Place
+
+if TYPE_CHECKING:
+    import napari.layers
+
+__all__ = ["PlanePicker", "plane_in_words"]
+
+THIS, ALL, RANGE = "this", "all", "range"
+_WORDS = {"t": "frame", "time": "frame", "frame": "frame", "z": "slice", "depth": "slice"}
+
+
+class PlanePicker(QWidget):
+    """The plane on screen, all planes, or a range of them; hidden where there is one plane.
+
+    Attributes
+    ----------
+    changed : Signal
+        Emitted when the user chooses.
+    kind : QComboBox
+    first, last : WholeNumberBox
+        Counted from 1, on the first slider.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kind = narrow(QComboBox())
+        self.kind.setAccessibleName("Planes")
+        self.kind.setToolTip(
+            "A stack or time-lapse is segmented plane by plane; results gather in one layer."
+        )
+        for text, value in (("This plane", THIS), ("All planes", ALL), ("A range", RANGE)):
+            self.kind.addItem(text, value)
+        self.first, self.last = WholeNumberBox(), WholeNumberBox()
+        self.first.setAccessibleName("First plane")
+        self.last.setAccessibleName("Last plane")
+        self._row = QWidget()
+        row = QHBoxLayout(self._row)
+        row.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.first, QLabel("to"), self.last):
+            row.addWidget(widget, int(isinstance(widget, WholeNumberBox)))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.kind)
+        layout.addWidget(self._row)
+        self._row.hide()
+        self._size = 0
+        self.kind.currentIndexChanged.connect(self._kind_changed)
+        for box in (self.first, self.last):
+            box.valueChanged.connect(lambda _: self.changed.emit())
+
+    @property
+    def one(self) -> bool:
+        """Whether the plane on screen is meant."""
+        return self.isHidden() or self.kind.currentData() == THIS
+
+    def show_place(self, layer: "napari.layers.Layer | None", place: Place | None) -> bool:
+        """Say which plane is on screen, and how many there are; return whether there are several."""
+        sizes = [] if place is None else _sizes(place)
+        many = int(np.prod(sizes, dtype=int)) > 1
+        self.setVisible(many)
+        if layer is None or place is None or not many:
+            self.kind.setCurrentIndex(0)
+            return False
+        words = [_word(layer, axis) for axis in place.plane.sliders if place.shape[axis] > 1]
+        with QSignalBlocker(self.kind):
+            self.kind.setItemText(0, f"This plane: {plane_in_words(layer, place)}")
+            count = int(np.prod(sizes, dtype=int))
+            self.kind.setItemText(1, f"All {count} {words[0] if len(words) == 1 else 'plane'}s")
+            self.kind.setItemText(2, f"A range of {words[0]}s")
+        if sizes[0] != self._size:
+            self._size = sizes[0]
+            for box, value in ((self.first, 1), (self.last, sizes[0])):
+                with QSignalBlocker(box):
+                    box.setRange(1, sizes[0])
+                    box.setValue(value)
+        return True
+
+    def places(self, place: Place) -> list[Place]:
+        """Return the planes that are meant.
+
+        Parameters
+        ----------
+        place : Place
+            The plane on screen.
+
+        Raises
+        ------
+        ValueError
+            In one sentence, where the range ends before it begins.
+        """
+        if self.one:
+            return [place]
+        sizes = _sizes(place)
+        steps: Sequence[tuple[int, ...]] = list(np.ndindex(*sizes))
+        if self.kind.currentData() == RANGE:
+            first, last = int(self.first.value()), int(self.last.value())
+            if first > last:
+                raise ValueError("The range of planes ends before it begins.")
+            steps = [each for each in steps if first <= each[0] + 1 <= last]
+        return [replace(place, index=place.plane.at(_full(place, each)).index) for each in steps]
+
+    def _kind_changed(self) -> None:
+        self._row.setVisible(self.kind.currentData() == RANGE)
+        self.changed.emit()
+
+
+def plane_in_words(layer: "napari.layers.Layer", place: Place) -> str:
+    """Say which plane it is, for example ``"frame 3 of 6"``; "" where there is only one."""
+    parts = [
+        f"{_word(layer, axis)} {step + 1} of {place.shape[axis]}"
+        for axis, step in zip(place.plane.sliders, place.plane.steps, strict=True)
+        if place.shape[axis] > 1
+    ]
+    return ", ".join(parts)
+
+
+def _word(layer: Any, axis: int) -> str:
+    return _WORDS.get(str(layer.axis_labels[axis]).lower(), "plane")
+
+
+def _sizes(place: Place) -> list[int]:
+    return [place.shape[axis] for axis in place.plane.sliders if place.shape[axis] > 1]
+
+
+def _full(place: Place, steps: tuple[int, ...]) -> list[int]:
+    """Give sliders of one position theirs."""
+    given = iter(steps)
+    return [next(given) if place.shape[axis] > 1 else 0 for axis in place.plane.sliders]

@@ -1,0 +1,91 @@
+"""What goes on when the X of the dock, or of the window, is pressed: asked, never ended or kept in silence."""
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from napari_utile.widgets.viewer.layers import plain_viewer
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.widgets.workbench.page import Page
+
+__all__ = ["CloseGuard", "keep_page", "kept_page"]
+
+_kept: "weakref.WeakKeyDictionary[Any, dict[str, Page]]" = weakref.WeakKeyDictionary()
+"""For each viewer, pages whose job goes on without the dock; the dock takes them back when it is opened again."""
+
+
+def keep_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
+    """Take a page out of a dock that was closed, and ask whether its job is to go on."""
+    page.setParent(None)
+    page.hide()
+    _kept.setdefault(plain_viewer(viewer), {})[name] = page
+    page.go_on_without_dock()
+    window = getattr(getattr(plain_viewer(viewer), "window", None), "_qt_window", None)
+    box = QMessageBox(QMessageBox.Icon.Question, "U-Tile", f"{page.asks} Shall it go on?", parent=window)
+    box.setObjectName("utile-go-on")
+    stop = box.addButton("Stop it", QMessageBox.ButtonRole.DestructiveRole)
+    go_on = box.addButton("Go on in the background", QMessageBox.ButtonRole.AcceptRole)
+    if go_on is not None:
+        box.setDefaultButton(go_on)
+    box.setInformativeText(
+        "It then shows how far it is under “activity”; open U-Tile again to see the result."
+    )
+
+    def answered(button: Any) -> None:
+        if button is stop:
+            page.cancel()
+        box.deleteLater()
+
+    box.buttonClicked.connect(answered)
+    box.open()
+
+
+def kept_page(viewer: "napari.viewer.Viewer", name: str) -> "Page | None":
+    """Give a page back that went on without the dock, if there is one."""
+    return _kept.get(plain_viewer(viewer), {}).pop(name, None)
+
+
+class CloseGuard(QObject):
+    """Asks before a window is closed by its user while something goes on.
+
+    Parameters
+    ----------
+    window : QWidget
+    asks : callable
+        Returns what goes on, as a sentence; "" where nothing does.
+    """
+
+    def __init__(self, window: QWidget, asks: Callable[[], str]) -> None:
+        super().__init__(window)
+        self._asks = asks
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Stop a close that the user takes back; one by the program, as by ``viewer.close()``, is not asked about."""
+        if event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
+            return False
+        if self.may_close():
+            return False
+        event.ignore()
+        return True
+
+    def may_close(self) -> bool:
+        """Ask, if something goes on; return whether the window may be closed."""
+        going_on = self._asks()
+        if not going_on:
+            return True
+        parent = self.parent()
+        answer = QMessageBox.question(
+            parent if isinstance(parent, QWidget) else None,
+            "U-Tile",
+            f"{going_on} Closing the window stops it. Close it?",
+            QMessageBox.StandardButton.Close | QMessageBox.StandardButton.Cancel,
+            QMessageBox.StandardButton.Cancel,
+        )
+        return answer == QMessageBox.StandardButton.Close

@@ -1,0 +1,132 @@
+"""All planes of a stack segmented by one press, and the result saved, as a newcomer does it."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from napari.layers._source import layer_source
+from qtpy.QtCore import Qt
+
+from napari_utile.cli import main
+from napari_utile.engine.files.images import write_image
+from napari_utile.widgets.files.reader import get_reader
+from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
+from pictures import bright_discs
+
+WAIT = 60_000
+CENTRES = ((20, 25), (50, 70)), ((30, 40),), ((15, 90), (60, 20), (40, 60))
+
+
+@pytest.fixture
+def stack():
+    return np.stack([bright_discs(centres=each) for each in CENTRES])
+
+
+@pytest.fixture
+def viewer(bright_nuclei):
+    return ViewerModel()
+
+
+@pytest.fixture
+def page(viewer, qtbot):
+    page = page_of(viewer, "segment", qtbot)
+    page.dock.show()
+    return page
+
+
+def run(qtbot, page):
+    qtbot.mouseClick(page.form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+
+
+def counts(labels):
+    return [len(np.unique(plane)) - 1 for plane in labels]
+
+
+def test_planes_are_said_in_words_and_all_are_segmented_by_one_press(viewer, page, qtbot, stack):
+    viewer.add_image(stack, name="film", axis_labels=("t", "y", "x"))
+    viewer.dims.set_current_step(0, 1)
+    kind = page.form.planes.kind
+    assert [kind.itemText(row) for row in range(3)] == [
+        "This plane: frame 2 of 3",
+        "All 3 frames",
+        "A range of frames",
+    ]
+    run(qtbot, page)
+    assert counts(session_of(viewer).cells.data) == [0, 1, 0]
+    kind.setCurrentIndex(1)
+    run(qtbot, page)
+    cells = session_of(viewer).cells
+    assert counts(cells.data) == [2, 1, 3]
+    assert len(cells.features) == 6
+    assert len(viewer.layers) == 4, "results gather in the same layers"
+
+
+def test_a_range_of_planes_is_counted_from_one(viewer, page, qtbot, stack):
+    viewer.add_image(stack, name="film", axis_labels=("z", "y", "x"))
+    page.form.planes.kind.setCurrentIndex(2)
+    page.form.planes.first.setValue(2)
+    run(qtbot, page)
+    assert counts(session_of(viewer).cells.data) == [0, 1, 3]
+    page.form.planes.last.setValue(1)
+    page.run()
+    assert page.form.status.text() == "The range of planes ends before it begins."
+
+
+def test_one_plane_asks_nothing(viewer, page, stack):
+    viewer.add_image(stack[0])
+    assert page.form.planes.isHidden()
+
+
+def test_saved_results_are_those_of_the_command_and_open_again(viewer, page, qtbot, stack, tmp_path):
+    write_image(tmp_path / "film.tif", stack, "ZYX", (0.5, 0.5), "µm")
+    [(data, options, _)] = [(stack, {"scale": (1, 0.5, 0.5), "units": ("pixel", "um", "um")}, "image")]
+    viewer.add_image(data, name="film", axis_labels=("z", "y", "x"), **options)
+    page.form.planes.kind.setCurrentIndex(1)
+    run(qtbot, page)
+    page.save_results(str(tmp_path / "mine" / "film_labels.tif"))
+    qtbot.waitUntil(lambda: page.form.status.kind == "problem", timeout=WAIT)  # there is no such folder
+    (tmp_path / "mine").mkdir()
+    page.save_results(str(tmp_path / "mine" / "film_labels.tif"))
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Saved"), timeout=WAIT)
+    command = [
+        "segment",
+        str(tmp_path / "film.tif"),
+        "-o",
+        str(tmp_path / "theirs"),
+        "--measurements",
+        "--quiet",
+    ]
+    assert main(command) == 0
+    saved, theirs = (tifffile.imread(tmp_path / each / "film_labels.tif") for each in ("mine", "theirs"))
+    assert [np.array_equal(one > 0, other > 0) for one, other in zip(saved, theirs, strict=True)] == [
+        True
+    ] * 3
+    with open(tmp_path / "mine" / "film_cells.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["z"] for row in rows] == ["0", "0", "1", "2", "2", "2"]
+    assert {"label", "index", "area_px", "intensity_mean"} <= set(rows[0])
+    assert any(name.startswith("area_") and "px" not in name for name in rows[0])
+    assert len(json.loads((tmp_path / "mine" / "film_recipe.json").read_text())["planes"]) == 3
+    reader = get_reader(str(tmp_path / "mine" / "film_labels.tif"))
+    [(again, how, kind)] = reader(str(tmp_path / "mine" / "film_labels.tif"))
+    assert kind == "labels"
+    assert np.array_equal(again, session_of(viewer).cells.data)
+    assert tuple(how["scale"])[-2:] == (0.5, 0.5)
+
+
+def test_an_image_that_is_open_is_never_written_over(viewer, page, qtbot, stack, tmp_path):
+    path = tmp_path / "mine_labels.tif"
+    write_image(path, stack[0])
+    before = path.read_bytes()
+    with layer_source(path=str(path)):
+        viewer.add_image(stack[0], name="mine")
+    run(qtbot, page)
+    page.save_results(str(path))
+    qtbot.waitUntil(lambda: page.form.status.kind == "problem", timeout=WAIT)
+    assert "open in this window" in page.form.status.text()
+    assert path.read_bytes() == before
