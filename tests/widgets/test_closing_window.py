@@ -188,7 +188,7 @@ def test_the_x_asks_about_a_training_and_stops_it(window):
     window.close()
     assert "being trained" in training.question().text()
     training.answer("Stop it")
-    window.qtbot.waitUntil(lambda: not training.page.running, timeout=WAIT)
+    window.qtbot.waitUntil(lambda: not training.page.running, timeout=5 * WAIT)  # torch is being imported
     assert training.page.form.status.text().startswith("Cancelled")
 
 
@@ -202,7 +202,7 @@ def test_a_training_goes_on_without_the_dock_and_is_there_when_it_is_opened_agai
     assert again.open_page("train") is training.page
     assert training.page.isVisible()
     training.page.cancel()
-    window.qtbot.waitUntil(lambda: not training.page.running, timeout=WAIT)
+    window.qtbot.waitUntil(lambda: not training.page.running, timeout=5 * WAIT)  # torch is being imported
 
 
 def test_closing_the_window_during_a_training_asks(window, monkeypatch):
@@ -218,6 +218,6 @@ def test_closing_the_window_during_a_training_asks(window, monkeypatch):
     assert not guard.may_close()
     assert "being trained" in asked[0]
     training.page.cancel()
-    window.qtbot.waitUntil(lambda: not training.page.running, timeout=WAIT)
+    window.qtbot.waitUntil(lambda: not training.page.running, timeout=5 * WAIT)  # torch is being imported
     assert guard.may_close()
     assert len(asked) == 1

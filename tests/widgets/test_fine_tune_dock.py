@@ -150,7 +150,7 @@ def test_a_model_that_is_not_better_is_kept_only_on_purpose(dock, qtbot, annotat
     monkeypatch.setattr("napari_utile.engine.training.fine_tune.FineTuned.improved", False)
     dock.run()
     finish(qtbot, dock)
-    assert "not better" in dock.form.verdict.text()
+    assert "too few to say" in dock.form.verdict.text()
     assert dock.form.keep.text() == "Keep anyway"
 
 
@@ -291,10 +291,26 @@ def test_only_boxes_or_only_what_is_painted_can_be_trained_on(viewer, dock, qtbo
     annotation = dock.request().images[0].annotation
     assert annotation.kind == "boxes"
     assert annotation.boxes == [(5, 5, 51, 51)]
-    form.complete.setCurrentIndex(2)
+    form.complete.setCurrentIndex(0)
     form.background.setValue(99)
     annotation = dock.request().images[0].annotation
-    assert (annotation.kind, annotation.background) == ("sparse", 99)
+    assert (annotation.kind, annotation.background, annotation.rim) == ("sparse", 99, 3)
+
+
+def test_nothing_is_taken_for_background_unasked(dock, annotated):
+    labels = annotated[1]
+    labels.data = np.where(labels.data == 1, 1, 0)
+    objects, counted = dock.request().images[0].annotation.split(labels.data)
+    assert (objects == labels.data).all()
+    assert counted.mean() < 0.1, "the rest of the image says nothing"
+    assert (counted & (objects == 0)).any(), "but the rim of what was painted does"
+
+
+def test_a_box_is_drawn_as_an_outline(viewer, dock, annotated):
+    dock.form.complete.setCurrentIndex(1)
+    dock.form.draw_box.click()
+    layer = dock.form.boxes.layer
+    assert (layer.mode, viewer.layers.selection.active) == ("add_rectangle", layer)
 
 
 def test_several_images_are_trained_on_together(viewer, dock, annotated, cells):
@@ -364,13 +380,13 @@ def test_the_least_sure_tile_comes_first_and_annotated_tiles_are_left_out():
 def test_the_command_is_one_that_the_program_understands(dock, annotated):
     from napari_utile.cli import make_parser
 
-    dock.form.complete.setCurrentIndex(2)
+    dock.form.complete.setCurrentIndex(0)
     dock.form.background.setValue(99)
     dock.form.copy_command.click()
     words = shlex.split(QGuiApplication.clipboard().text())
     assert words[:4] == ["utile", "fine-tune", "--model", "nuclei"]
     parsed = make_parser().parse_args(words[1:])
-    assert (parsed.minutes, parsed.background, parsed.recipe) == (0.02, 99, "fine-tune")
+    assert (parsed.minutes, parsed.background, parsed.rim, parsed.recipe) == (0.02, 99, 3, "fine-tune")
 
 
 def test_the_command_names_boxes_and_the_dock_says_how_to_save_them(viewer, dock, annotated):

@@ -103,6 +103,13 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
         help="with sparse: the label that marks background",
     )
     parser.add_argument(
+        "--rim",
+        type=whole_number,
+        default=0,
+        metavar="PIXELS",
+        help="with sparse: how far around a painted cell pixels count as background; 0 by default, 3 in the window",
+    )
+    parser.add_argument(
         "--boxes",
         metavar="DIR",
         help="folder of boxes inside which every cell is painted: Shapes layers saved by napari as CSV, called as the "
@@ -221,7 +228,7 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
             raise UtileError(f"{pair.first.name} has {len(chosen)} planes; boxes belong to one: choose it.")
         for _, index, plane, painted in planes_with_labels(chosen, truth):
             drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
-            annotation = Annotation(kind, background=arguments.background, boxes=drawn)
+            annotation = Annotation(kind, background=arguments.background, boxes=drawn, rim=arguments.rim)
             name = f"{pair.name} {place_in_words(index)}" if len(chosen) > 1 else pair.name
             pairs.append(AnnotatedImage(replace(plane, name=name), painted, annotation))
     if not pairs:

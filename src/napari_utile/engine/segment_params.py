@@ -101,6 +101,8 @@ class SegmentParams:
     def __post_init__(self) -> None:
         if self.diameter == "none":
             object.__setattr__(self, "diameter", None)
+        if self.preprocess == "":
+            object.__setattr__(self, "preprocess", None)
         check_bounds(self)
         if self.percentiles is not None and (
             len(self.percentiles) != 2 or self.percentiles[0] >= self.percentiles[1]

@@ -77,6 +77,8 @@ class Session:
         All that there are.
     devices : tuple of str
         What this computer can compute on; empty until that is known.
+    asked : SegmentParams, optional
+        What was asked for when Run was pressed last.
     clicking : bool
         Whether clicks go to the cells: then they stay chosen whatever else is made.
     page : str
@@ -96,6 +98,7 @@ class Session:
     cells: Any = None
     models: "tuple[ListedModel, ...]" = ()
     devices: tuple[str, ...] = ()
+    asked: "SegmentParams | None" = None
     clicking: bool = False
     page: str = "segment"
     closed: bool = False

@@ -116,6 +116,7 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
                 "kind": annotation.kind,
                 "background": annotation.background,
                 "boxes": [list(box) for box in annotation.boxes],
+                "rim": annotation.rim,
             }
         )
     process = psutil.Process()
@@ -197,7 +198,7 @@ def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTu
     for number, (plane, kept) in enumerate(zip(planes, header["images"], strict=True)):
         boxes = [(y0, x0, y1, x1) for y0, x0, y1, x1 in kept["boxes"]]
         mask = tensors.get(f"mask{number}")
-        annotation = Annotation(kept["kind"], kept["background"], mask, boxes)
+        annotation = Annotation(kept["kind"], kept["background"], mask, boxes, kept.get("rim", 0))
         images.append(AnnotatedImage(plane, tensors[f"labels{number}"], annotation))
     params = from_json(FineTuneParams, header["params"])
     return FineTuneRequest(tuple(images), header["base"], header["family"], params)

@@ -97,14 +97,14 @@ def duplicate_model(name: str, new: str) -> Path:
     """Copy a model, also a bundled one, into the library under another name."""
     path = find_model(name)
     with library_lock() as folder:
-        return _copy(path, folder, read_card(path), new)
+        return _copy(path, folder, replace(read_card(path), title=new), new)
 
 
 def rename_model(name: str, new: str) -> Path:
     """Give one of the user's models another name; its earlier versions go with it."""
     with library_lock() as folder:
         path = _own(name, folder)
-        renamed = _copy(path, folder, read_card(path), new)
+        renamed = _copy(path, folder, replace(read_card(path), title=new), new)
         path.unlink()
         versions = _versions(path)
         if versions.is_dir():
@@ -145,6 +145,23 @@ def revert_model(name: str) -> Path:
         _write_named(kept[-1], path, read_card(kept[-1]))  # it may have had another name
         kept[-1].unlink()
         return path
+
+
+def disk_use() -> tuple[int, int]:
+    """Return how many bytes the user's models take, and how many of them lie in the trash."""
+    folder = user_model_folder()
+    taken, thrown = (
+        sum(path.stat().st_size for path in place.rglob(f"*{SUFFIX}") if path.is_file())
+        for place in (folder, folder / "trash")
+    )
+    return taken, thrown
+
+
+def empty_trash() -> Path:
+    """Delete what lies in the trash for good; return the folder."""
+    with library_lock() as folder:
+        shutil.rmtree(folder / "trash", ignore_errors=True)
+        return folder / "trash"
 
 
 def keep_version(path: Path) -> Path | None:

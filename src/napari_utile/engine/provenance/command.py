@@ -128,7 +128,9 @@ def train_command(params: Any, base: str, family: str = "", annotation: Any = No
     usual = type(params)(recipe="default" if family else "fine-tune")
     words += command_options(type(params), params, reference=usual)
     if annotation is not None and annotation.kind == "sparse":
-        words += ["--annotation", "sparse", "--background", str(annotation.background)]
+        words += ["--annotation", "sparse"]
+        words += [] if annotation.background is None else ["--background", str(annotation.background)]
+        words += ["--rim", str(annotation.rim)] if annotation.rim else []
     if annotation is not None and annotation.kind == "boxes":
         words += ["--boxes", "BOXES"]
     return shlex.join(words)

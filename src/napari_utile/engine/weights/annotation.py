@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 ANNOTATIONS = ("dense", "sparse", "boxes")
 
@@ -23,6 +24,8 @@ class Annotation:
         With ``sparse``: the label that was painted upon background.
     background_mask : (Y, X) bool array or None
         With ``sparse``: background, from a layer of its own.
+    rim : int
+        With ``sparse``: how far around a painted cell pixels count as background, as somebody stopped painting there.
     boxes : sequence of (y0, x0, y1, x1)
         With ``boxes``: first and last (exclusive) pixel of each.
     """
@@ -31,6 +34,7 @@ class Annotation:
     background: int | None = None
     background_mask: NDArray[np.bool_] | None = None
     boxes: Sequence[tuple[int, int, int, int]] = ()
+    rim: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in ANNOTATIONS:
@@ -80,6 +84,8 @@ class Annotation:
                     f"The background mask has shape {self.background_mask.shape}, the labels {labels.shape}."
                 )
             annotated |= self.background_mask.astype(bool)
+        if self.rim:
+            annotated |= ndimage.binary_dilation(objects > 0, iterations=self.rim)
         return objects, annotated
 
 

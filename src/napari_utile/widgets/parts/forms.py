@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, create_widget
+from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, create_widget
 from magicgui.widgets.bases import BaseValueWidget, ValuedContainerWidget
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFormLayout, QLabel, QLayout, QSizePolicy, QSlider
@@ -195,7 +195,8 @@ class Form(Container[BaseValueWidget[Any]]):
         self._params = params
         with self.changed.blocked():
             for field in self:
-                field.value = getattr(params, field.name)
+                value = getattr(params, field.name)
+                field.value = "" if value is None and isinstance(field, LineEdit) else value
 
 
 def _field(parameter: Parameter, slide: tuple[float, float] | None, none_text: str) -> BaseValueWidget[Any]:

@@ -9,7 +9,15 @@ if TYPE_CHECKING:
 
     from napari_utile.widgets.workbench.dock import Workbench
 
-__all__ = ["open_click", "open_evaluate", "open_page", "open_segment", "open_train", "open_weights"]
+__all__ = [
+    "open_click",
+    "open_evaluate",
+    "open_models",
+    "open_page",
+    "open_segment",
+    "open_train",
+    "open_weights",
+]
 
 
 def open_page(viewer: "napari.viewer.Viewer", name: str) -> "Workbench":
@@ -45,3 +53,8 @@ def open_weights(viewer: "napari.viewer.Viewer") -> None:
 def open_evaluate(viewer: "napari.viewer.Viewer") -> None:
     """Compare cells with a reference."""
     open_page(viewer, "evaluate")
+
+
+def open_models(viewer: "napari.viewer.Viewer") -> None:
+    """See and change the models that there are."""
+    open_page(viewer, "models")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QDockWidget, QFrame, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
-from napari_utile.widgets.connections import when_deleted
+from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.workbench.closing import keep_page, kept_page
 from napari_utile.widgets.workbench.header import Header
@@ -24,6 +24,7 @@ PAGES = {
     "train": ("Train", "TrainPage", "Teach the model your own cells."),
     "weights": ("Weights", "WeightsPage", "See what training on these cells would weigh."),
     "evaluate": ("Evaluate", "EvaluatePage", "Compare the cells with a reference."),
+    "models": ("Models", "ModelsPage", "See what models there are; import, export, rename and delete them."),
 }
 """Name of each page: its title, class and what it is for."""
 
@@ -61,7 +62,7 @@ class Workbench(QWidget):
         self.bar.setUsesScrollButtons(False)
         self.bar.setElideMode(Qt.TextElideMode.ElideNone)
         self.bar.setDrawBase(False)
-        self.bar.setStyleSheet("QTabBar::tab { padding: 5px 7px; }")
+        self.bar.setStyleSheet("QTabBar::tab { padding: 5px 5px; }")
         for title, _, about in PAGES.values():
             self.bar.setTabToolTip(self.bar.addTab(title), about)
         self._stack = QStackedWidget()
@@ -80,6 +81,8 @@ class Workbench(QWidget):
         when_deleted(self, lambda: _end(ends))
         self.bar.currentChanged.connect(lambda index: self.open_page(list(PAGES)[index]))
         self.open_page(self._session.page)
+        self._connections = Connections(self)
+        self._connections.connect(self._session.events.page, self.open_page)
 
     def page(self, name: str) -> Page:
         """Return a page; it is made when it is asked for the first time."""

@@ -74,7 +74,18 @@ class SegmentForm(QWidget):
             InstanceParams(), ("threshold", "minimum_size", "split"), slide={"minimum_size": _SLIDE_SIZE}
         )
         self.more_instances = Form(InstanceParams(), ("fill_holes", "grow"), sliders=False)
-        self.compute = Form(SegmentParams(), ("device", "precision", "tile"))
+        self.compute = Form(SegmentParams(), ("preprocess", "limits", "device", "precision", "tile"))
+        self.compute["preprocess"].native.setPlaceholderText("for example invert,background:50")
+        self.fit = _button(
+            "Fit to these cells", "Choose model, size and settings by three or more painted cells."
+        )
+        self.train = _button("Train…", "Teach the model your cells by a few painted ones.")
+        self.load = _button(
+            "Load settings…", "Take the settings of a saved file, or of the recipe of a result."
+        )
+        self.keep = _button(
+            "Save settings…", "Save these settings for other images, here or on the command line."
+        )
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.summary.setTextFormat(Qt.TextFormat.PlainText)
@@ -120,7 +131,7 @@ class SegmentForm(QWidget):
         adjust.addWidget(self.instances.native)
         adjust.addWidget(self.summary)
 
-        more = QCollapsible("More options")
+        more = QCollapsible("Advanced")
         more.setObjectName("more")
         more.setDuration(0)
         inside = QWidget()
@@ -129,10 +140,19 @@ class SegmentForm(QWidget):
         rows.addWidget(self.weight_map)
         rows.addWidget(self.more_instances.native)
         rows.addWidget(self.compute.native)
+        files = QHBoxLayout()
+        files.addWidget(self.load)
+        files.addWidget(self.keep)
+        rows.addLayout(files)
         more.setContent(inside)
         more.collapse(animate=False)
         self.more = more
 
+        self._remedies = QWidget()
+        remedies = QHBoxLayout(self._remedies)
+        remedies.setContentsMargins(0, 0, 0, 0)
+        remedies.addWidget(self.fit)
+        remedies.addWidget(self.train)
         buttons = QHBoxLayout()
         buttons.addWidget(self.save)
         buttons.addWidget(self.show_table)
@@ -143,6 +163,7 @@ class SegmentForm(QWidget):
         layout.setSpacing(8)
         layout.addLayout(top)
         layout.addWidget(self.suggestions)
+        layout.addWidget(self._remedies)
         layout.addWidget(self.estimate)
         layout.addWidget(self.run_bar)
         layout.addWidget(_line())
@@ -156,6 +177,7 @@ class SegmentForm(QWidget):
     def set_has_image(self, has_image: bool) -> None:
         """Offer what needs an image only where there is one."""
         self.suggestions.setVisible(has_image)
+        self._remedies.setVisible(has_image)
         for widget in (self.run_bar.run_button, self.measure_diameter, self.copy_command):
             widget.setEnabled(has_image)
         if not has_image:
@@ -171,6 +193,11 @@ class SegmentForm(QWidget):
         items = combo.model()
         for index in range(combo.count()):
             items.item(index).setEnabled(not devices or combo.itemText(index) in ("auto", *devices))
+
+    def show_params(self, params: SegmentParams) -> None:
+        """Show everything but model, channels and instances."""
+        self.diameter.value = params.diameter
+        self.compute.set_value(params)
 
     def show_instances(self, params: InstanceParams) -> None:
         """Show instance parameters, for example those that a model suggests."""
@@ -228,6 +255,12 @@ def _heading(text: str) -> QLabel:
     font.setBold(True)
     label.setFont(font)
     return label
+
+
+def _button(text: str, help_text: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(help_text)
+    return button
 
 
 def _quiet_label() -> QLabel:

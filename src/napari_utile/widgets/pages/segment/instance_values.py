@@ -43,6 +43,13 @@ class InstanceValues:
         """Keep what the form shows from now on, until another model is chosen."""
         self._shown_for, self._are_chosen = self._session.model, True
 
+    def take(self, params: SegmentParams) -> None:
+        """Keep given values as if the user had chosen them."""
+        assert params.instances is not None
+        self._form.show_instances(params.instances)
+        self._suggested = suggested_instances(card_of(params.model), params.known_diameter)
+        self.are_the_users()
+
     def show_result(self, params: SegmentParams | None) -> None:
         """Show how the result on screen was made, if the chosen model made it."""
         if params is None or params.instances is None or params.model != self._session.model:

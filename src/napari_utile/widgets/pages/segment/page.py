@@ -29,6 +29,7 @@ from napari_utile.widgets.pages.segment.instances_weight_map import InstancesWei
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, doubt, in_the_window, progress_text
+from napari_utile.widgets.pages.segment.settings import Settings
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
@@ -72,8 +73,11 @@ class SegmentPage(Page):
         self._diameter_tool = DiameterTool(self._viewer, self)
         self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
         self.show_form(self.form, self.form.status)
+        self.settings = Settings(self._viewer, self._session, self.form, self._values, self)
         self._connect()
         self.form.show_devices(self._session.devices)
+        if self._session.asked is not None:  # as it was when the dock was closed
+            self.form.show_params(self._session.asked)
         self._image_changed()
 
     def _connect(self) -> None:
@@ -90,6 +94,11 @@ class SegmentPage(Page):
         form.weight_map.toggled.connect(self._weight_map_toggled)
         form.measure_diameter.clicked.connect(self._measure_diameter)
         form.copy_command.clicked.connect(self.copy_command)
+        form.fit.clicked.connect(lambda _: None if self.running else self.settings.fit())
+        form.train.clicked.connect(lambda _: setattr(self._session, "page", "train"))
+        form.load.clicked.connect(lambda _: self.settings.load())
+        form.keep.clicked.connect(lambda _: self._keep_settings())
+        self.settings.used.connect(self._choice_changed)
         form.show_table.clicked.connect(self.show_table)
         form.save.clicked.connect(lambda _: self.save_results())
         self._diameter_tool.measured.connect(self._diameter_measured)
@@ -127,7 +136,7 @@ class SegmentPage(Page):
 
     def run(self) -> None:
         """Segment the chosen planes; results appear tile by tile, and plane by plane."""
-        if self._job is not None and self._job.running:
+        if self.running or self.settings.fitting:
             return
         with failures_to(self._show_error):
             place = read_source(self._viewer, self._session).place
@@ -139,6 +148,7 @@ class SegmentPage(Page):
         self._estimate.drop()
         self._adjustments.drop()  # its answer would come after the new one
         self._running_on, self._done = planes, 0
+        self._session.asked = planes[0][1].params
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
         self._job = run_job(
@@ -152,7 +162,9 @@ class SegmentPage(Page):
 
     def cancel(self) -> None:
         """Stop after the tile that is being computed and leave the layers as they were."""
-        if self._job is not None and self._job.running:
+        if self.settings.fitting:
+            self.settings.cancel()
+        elif self._job is not None and self._job.running:
             self.form.run_bar.set_cancelling()
             self._job.cancel()
 
@@ -247,6 +259,7 @@ class SegmentPage(Page):
             self._end_job()
 
     def _drop_jobs(self) -> None:
+        self.settings.drop()
         for job in (self._job, self._estimate, self._adjustments, self._weight_map, self.form.suggestions):
             if job is not None:
                 job.drop()
@@ -284,6 +297,10 @@ class SegmentPage(Page):
         with failures_to():  # where there is no image, there is nothing to show it of
             source = read_source(self._viewer, self._session)
             self._weight_map.show(source, self._session.result_of(source.layer, source.place.key))
+
+    def _keep_settings(self) -> None:
+        with failures_to(self._show_error):
+            self.settings.save(self._sized(self.request()[1]).params)
 
     # Choices.
 

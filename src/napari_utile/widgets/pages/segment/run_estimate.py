@@ -109,7 +109,9 @@ def in_the_window(fit: "Fit") -> str:
     """Say how well a model fits, and what to do where it does not, as a dock says it."""
     text = f"{str(fit)[:1].upper()}{str(fit)[1:]}."
     if fit.looks_right is False:
-        text += " See which model fits, set the cell diameter, or train this model on a few painted cells."
+        text += (
+            " See which model fits, fit it to a few cells, or train it on a few painted ones: buttons above."
+        )
     return text
 
 

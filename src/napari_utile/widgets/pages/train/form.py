@@ -93,17 +93,21 @@ class TrainForm(QWidget):
 
     def _make_annotation(self, viewer: "napari.viewer.Viewer") -> None:
         self.complete = narrow(QComboBox())
-        self.complete.addItem("Fully annotated", DENSE)
-        self.complete.addItem("Inside drawn boxes", BOXES)
         self.complete.addItem("Only what I painted", SPARSE)
+        self.complete.addItem("Inside drawn boxes", BOXES)
+        self.complete.addItem("Fully annotated", DENSE)
         self.complete.setToolTip(
-            "Fully annotated: all cells of the image are painted.\nInside drawn boxes: all cells inside the boxes of a "
-            "Shapes layer are.\nOnly what I painted: some cells, and some background with a label of its own."
+            "Only what I painted: some cells; background is the rim around each, and what you painted with a label of "
+            "its own.\nInside drawn boxes: all cells inside the boxes of a Shapes layer are painted.\nFully annotated: "
+            "all cells of the image are painted; everything else is background."
         )
-        self.boxes = LayerCombo(viewer, ("Shapes",), empty_text="no shapes yet")
+        self.boxes = LayerCombo(viewer, ("Shapes",), empty_text="no boxes yet")
+        self.draw_box = QPushButton("Draw box")
+        self.draw_box.setToolTip("Draw a box around a part of the image where all cells are painted.")
         self.background = WholeNumberBox()
-        self.background.setRange(1, 2**31 - 1)
-        self.background.setToolTip("The label you used to paint some background.")
+        self.background.setRange(0, 2**31 - 1)
+        self.background.setSpecialValueText("only the rim of each cell")
+        self.background.setToolTip("The label you used to paint some background, if you did.")
         self.complete.currentIndexChanged.connect(self._annotation_chosen)
 
     def _make_result(self) -> None:
@@ -135,7 +139,13 @@ class TrainForm(QWidget):
         where.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         where.addRow("Annotation", self.complete)
         self._boxes_label, self._background_label = QLabel("Boxes"), QLabel("Background")
-        where.addRow(self._boxes_label, self.boxes)
+        boxes = QHBoxLayout()
+        boxes.setContentsMargins(0, 0, 0, 0)
+        boxes.addWidget(self.boxes, 1)
+        boxes.addWidget(self.draw_box)
+        self._box_row = QWidget()
+        self._box_row.setLayout(boxes)
+        where.addRow(self._boxes_label, self._box_row)
         where.addRow(self._background_label, self.background)
         more = QCollapsible("More options")
         more.setDuration(0)
@@ -173,7 +183,7 @@ class TrainForm(QWidget):
 
     def _annotation_chosen(self) -> None:
         kind = self.complete.currentData()
-        self.boxes.setVisible(kind == BOXES)
+        self._box_row.setVisible(kind == BOXES)
         self._boxes_label.setVisible(kind == BOXES)
         self.background.setVisible(kind == SPARSE)
         self._background_label.setVisible(kind == SPARSE)
@@ -214,13 +224,17 @@ def verdict_of(result: FineTuneResult) -> str:
     tuned = result.tuned
     if tuned.before is None or tuned.after is None:
         return "Nothing was held out, so there is no telling whether the model is better. Check it before you keep it."
-    cells = "1 cell" if tuned.after.objects == 1 else f"{tuned.after.objects} cells"
-    few = " That is not many: paint more to be sure." if tuned.after.objects < _FEW else ""
+    count = tuned.after.objects
+    cells = "1 cell" if count == 1 else f"{count} cells"
     numbers = (
         f"Cells found correctly (AP at IoU 0.5): {tuned.before.ap50:.2f} before, {tuned.after.ap50:.2f} after. "
         f"Overlap: {tuned.before.overlap:.2f} before, {tuned.after.overlap:.2f} after. "
-        f"Judged on {cells} never trained on.{few}"
+        f"Judged on {cells} never trained on."
     )
+    if count < _FEW:
+        return f"{cells} held out: too few to say which is better. Paint more, or compare. {numbers}"
+    if max(tuned.before.ap50, tuned.after.ap50) == 0:
+        return f"Neither model finds a held-out cell correctly: paint more cells, or train longer. {numbers}"
     return ("The model is better. " if tuned.improved else "The model is not better than before. ") + numbers
 
 

@@ -30,7 +30,7 @@ from napari_utile.widgets.pages.train.form import TrainForm
 from napari_utile.widgets.pages.train.learning_view import LearningView
 from napari_utile.widgets.pages.train.request import capture
 from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_painted
-from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of
+from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of, space_of
 from napari_utile.widgets.workbench.closing import CloseGuard
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
@@ -79,6 +79,7 @@ class TrainPage(Page):
         form.start.currentIndexChanged.connect(self._start_chosen)
         form.copy_command.clicked.connect(self.copy_command)
         form.next_place.clicked.connect(self._go_to_next_place)
+        form.draw_box.clicked.connect(self.draw_box)
         form.network_view.clicked.connect(self._show_network_view)
         self._advisor = AnnotationAdvisor(self._viewer, self._session, form.status, self)
         self._connections = Connections(self)
@@ -277,6 +278,20 @@ class TrainPage(Page):
         if not any(layer in self._viewer.layers for layer in self._compared):
             self._compared = show_comparisons(self._viewer, self._result, self._source)
         self._viewer.reset_view()
+
+    def draw_box(self) -> None:
+        """Let the user draw a box around a part where all cells are painted."""
+        layer = self.form.boxes.layer
+        image = self._session.image.layer
+        if layer is None:
+            space = space_of(image) if image is not None else {}
+            layer = self._viewer.add_shapes(
+                name="boxes", ndim=2, face_color="transparent", edge_color="#f5d020", edge_width=2, **space
+            )
+            self.form.boxes.set_layer(layer)
+        self._viewer.layers.selection.active = layer
+        layer.mode = "add_rectangle"
+        self.form.status.say("Drag a box around a part of the image where all cells are painted.")
 
     # Advice.
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["capture"]
 
+# Beside a painted cell so many pixels count as background.
+_RIM = 3
+
 
 def capture(form: TrainForm, viewer: "napari.viewer.Viewer", model: str) -> FineTuneRequest:
     """Capture what the button would do now.
@@ -57,7 +60,7 @@ def capture(form: TrainForm, viewer: "napari.viewer.Viewer", model: str) -> Fine
 def _annotation(form: TrainForm, labels: Any, viewer: "napari.viewer.Viewer") -> Annotation:
     kind = form.complete.currentData()
     if kind == SPARSE:
-        return Annotation("sparse", background=form.background.value())
+        return Annotation("sparse", form.background.value() or None, rim=_RIM)
     if kind == BOXES:
         if form.boxes.layer is None:
             raise ValueError("Draw boxes in a Shapes layer first, around parts where all cells are painted.")

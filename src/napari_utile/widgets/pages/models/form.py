@@ -1,0 +1,125 @@
+"""What the Models page looks like: a list, what is known of a model, and buttons. It shows state; the page acts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QListWidget, QPushButton, QVBoxLayout, QWidget
+
+from napari_utile.engine.models.catalogue import ListedModel
+from napari_utile.widgets.parts.status_line import StatusLine
+
+__all__ = ["ModelsForm", "described"]
+
+_MOST_SCORES = 6
+
+
+class ModelsForm(QWidget):
+    """The widgets of the Models page.
+
+    Attributes
+    ----------
+    list : QListWidget
+    about, disk : QLabel
+    use, duplicate, rename, revert, delete, take_in, export, empty_trash : QPushButton
+    status : StatusLine
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Models")
+        self.list.setWordWrap(True)
+        self.list.setMinimumHeight(120)
+        self.about = _text()
+        self.disk = _text()
+        self.use = _button("Use", "Use this model on all pages.")
+        self.duplicate = _button("Duplicate…", "Copy this model, also a bundled one, under another name.")
+        self.rename = _button("Rename…", "Give one of your models another name.")
+        self.revert = _button("Revert", "Take back the version before the last training.")
+        self.delete = _button("Delete", "Move one of your models to the trash.")
+        self.take_in = _button("Import…", "Copy a model file into your library.")
+        self.export = _button("Export…", "Save this model as a file, for another computer or a colleague.")
+        self.empty_trash = _button("Empty the trash…", "Delete for good what was deleted or replaced.")
+        self.status = StatusLine()
+        grid = QGridLayout()
+        buttons = (self.use, self.duplicate, self.rename, self.revert, self.delete, self.export)
+        for number, button in enumerate(buttons):
+            grid.addWidget(button, number // 3, number % 3)
+        below = QHBoxLayout()
+        below.addWidget(self.take_in)
+        below.addWidget(self.empty_trash)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(self.list, 1)
+        layout.addLayout(grid)
+        layout.addWidget(self.about)
+        layout.addLayout(below)
+        layout.addWidget(self.disk)
+        self.status.say("")
+
+    def offer(self, usable: bool, own: bool, versions: bool) -> None:
+        """Enable what the marked model allows."""
+        for button in (self.use, self.duplicate, self.export):
+            button.setEnabled(usable)
+        for button in (self.rename, self.delete):
+            button.setEnabled(own)
+        self.revert.setEnabled(versions)
+
+    def show_disk_use(self, taken: int, thrown: int) -> None:
+        """Say how much room the user's models take, and of that the trash. Bytes."""
+        self.empty_trash.setEnabled(thrown > 0)
+        trash = f", {_megabytes(thrown)} of it in the trash" if thrown else ""
+        self.disk.setText(f"Your own models take {_megabytes(taken)}{trash}." if taken else "")
+
+
+def described(model: ListedModel) -> str:
+    """Say what is known of a model: what for, trained on what, how good, how large."""
+    card = model.card
+    if card is None:
+        return f"This model cannot be used: {model.problem}"
+    parts = [card.description]
+    if card.data:
+        names = ", ".join(f"{each.name} ({each.images} images)" for each in card.data)
+        parts.append(f"Trained on: {names}.")
+    elif card.training.get("base"):
+        parts.append(f"Trained from: {card.training['base']}.")
+    if card.object_diameter:
+        parts.append(f"It knows cells of about {card.object_diameter:.0f} px across.")
+    if scores := _scores(card.metrics):
+        parts.append(f"Scores: {scores}.")
+    if model.path.is_file():  # it may have been deleted since the list was made
+        parts.append(f"{_megabytes(model.path.stat().st_size)}.")
+    parts.append(card.licence)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _scores(metrics: Mapping[str, Any]) -> str:
+    numbers = []
+    for name, value in metrics.items():
+        if isinstance(value, int | float):
+            numbers.append(f"{name} {value:.3g}")
+        elif isinstance(value, Mapping):
+            inner = [f"{key} {each:.2f}" for key, each in value.items() if isinstance(each, float)]
+            if inner:
+                numbers.append(f"{name}: {', '.join(inner[:2])}")
+    return "; ".join(numbers[:_MOST_SCORES])
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _button(text: str, help_text: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(help_text)
+    return button
+
+
+def _text() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

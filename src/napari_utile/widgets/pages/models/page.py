@@ -1,0 +1,174 @@
+"""The Models page: what models there are, what each was trained on, and how to take, copy, rename and delete them."""
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QListWidgetItem, QMessageBox, QWidget
+
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.models import own_models
+from napari_utile.engine.models.catalogue import ListedModel
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.pages.models.form import ModelsForm, described
+from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.workbench.page import Page
+from napari_utile.widgets.worker import as_job, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["ModelsPage"]
+
+_FILES = "U-Tile models (*.safetensors)"
+
+
+class ModelsPage(Page):
+    """List models, and change the user's own.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session_of(viewer)
+        self.form = ModelsForm()
+        self.show_form(self.form, self.form.status)
+        form = self.form
+        form.list.currentItemChanged.connect(lambda *_: self._describe())
+        form.list.itemActivated.connect(lambda _: self.use())
+        for button, act in (
+            (form.use, self.use),
+            (form.duplicate, self.duplicate),
+            (form.rename, self.rename),
+            (form.revert, self.revert),
+            (form.delete, self.delete),
+            (form.take_in, self.import_file),
+            (form.export, self.export),
+            (form.empty_trash, self.empty_trash),
+        ):
+            button.clicked.connect(lambda _=False, act=act: act())
+        self._connections = Connections(self)
+        self._connections.connect(self._session.events.models, self._list)
+        self._connections.connect(self._session.events.model, self._list)
+        self._list()
+
+    @property
+    def chosen(self) -> ListedModel | None:
+        """The model that is marked in the list."""
+        item = self.form.list.currentItem()
+        return None if item is None else item.data(Qt.ItemDataRole.UserRole)
+
+    # Acts.
+
+    def use(self) -> None:
+        """Use the marked model on all pages."""
+        if self.chosen is not None and self.chosen.problem is None:
+            self._session.model = self.chosen.name
+            self.form.status.say(f"{_title(self.chosen)} is used from now on.", "good")
+
+    def duplicate(self, title: str = "") -> None:
+        """Copy the marked model under another name."""
+        if self.chosen is not None and (
+            title := title or self._ask("Duplicate", f"{_title(self.chosen)} copy")
+        ):
+            self._change(partial(own_models.duplicate_model, self.chosen.name, title), "Copied to {name}.")
+
+    def rename(self, title: str = "") -> None:
+        """Give the marked model another name."""
+        if self.chosen is not None and (title := title or self._ask("Rename", _title(self.chosen))):
+            self._change(
+                partial(own_models.rename_model, self.chosen.name, title), "Renamed to {name}.", True
+            )
+
+    def revert(self) -> None:
+        """Take back the version before the last training."""
+        if self.chosen is not None:
+            said = "{name} is again as it was before the last training; the other version lies in the trash."
+            self._change(partial(own_models.revert_model, self.chosen.name), said)
+
+    def delete(self) -> None:
+        """Move the marked model to the trash."""
+        if self.chosen is not None:
+            if self._session.model == self.chosen.name:
+                self._session.model = "nuclei"
+            said = "Moved to the trash; Import… takes it back from {folder}."
+            self._change(partial(own_models.delete_model, self.chosen.name), said)
+
+    def import_file(self, path: str = "") -> None:
+        """Copy a model file into the library."""
+        path = path or QFileDialog.getOpenFileName(self, "Import a model", "", _FILES)[0]
+        if path:
+            self._change(partial(own_models.import_model, path), "Imported as {name}.", True)
+
+    def export(self, path: str = "") -> None:
+        """Copy the marked model to a file, for another computer or a colleague."""
+        if self.chosen is None:
+            return
+        source = self.chosen.path
+        path = path or QFileDialog.getSaveFileName(self, "Export the model", source.name, _FILES)[0]
+        if path:
+            self._change(partial(_copied, source, Path(path)), "Saved {file}.")
+
+    def empty_trash(self) -> None:
+        """Delete what lies in the trash, after asking."""
+        answer = QMessageBox.question(
+            self, "U-Tile", "Delete the models in the trash? They cannot be taken back after that."
+        )
+        if answer == QMessageBox.StandardButton.Yes:
+            self._change(own_models.empty_trash, "The trash is empty.")
+
+    def _ask(self, what: str, title: str) -> str:
+        given, pressed = QInputDialog.getText(self, what, "Name", text=title)
+        return str(given).strip() if pressed else ""
+
+    def _change(self, act: Callable[[], Path], said: str, take: bool = False) -> None:
+        def done(path: Path) -> None:
+            if take:
+                self._session.model = path.stem
+            self._session.events.models_changed.emit()
+            self.form.status.say(said.format(name=path.stem, file=path.name, folder=path.parent), "good")
+
+        run_job(as_job(act), on_done=done, on_error=self._fail, owner=self)
+
+    def _fail(self, error: Exception) -> None:
+        self.form.status.problem(sentence_of(error))
+
+    # What the user sees.
+
+    def _list(self, _: object = None) -> None:
+        marked = self.chosen.name if self.chosen is not None else self._session.model
+        self.form.list.clear()
+        for model in self._session.models:
+            used = " (in use)" if model.name == self._session.model else ""
+            item = QListWidgetItem(f"{_title(model)}{'' if model.bundled else ' (yours)'}{used}")
+            item.setData(Qt.ItemDataRole.UserRole, model)
+            self.form.list.addItem(item)
+            if model.name == marked:
+                self.form.list.setCurrentItem(item)
+        self._describe()
+        taken, thrown = own_models.disk_use()
+        self.form.show_disk_use(taken, thrown)
+
+    def _describe(self) -> None:
+        model: Any = self.chosen
+        self.form.about.setText("" if model is None else described(model))
+        own = model is not None and not model.bundled
+        versions = bool(own and own_models.kept_versions(model.path))
+        usable = model is not None and model.problem is None
+        self.form.offer(usable, own, versions)
+
+
+def _title(model: ListedModel) -> str:
+    return (model.card.title if model.card else "") or model.name
+
+
+def _copied(source: Path, target: Path) -> Path:
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
+    return target

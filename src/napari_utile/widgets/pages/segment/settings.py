@@ -1,0 +1,163 @@
+"""Where settings come from and go to: a few given cells, a recipe, a file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.session.fitting import fit_job
+from napari_utile.session.state import Session
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.pages.click.aim import label_plane_on
+from napari_utile.widgets.pages.segment.form import SegmentForm
+from napari_utile.widgets.pages.segment.instance_values import InstanceValues
+from napari_utile.widgets.viewer.layers import place_of, plane_data
+from napari_utile.widgets.viewer.own_pictures import CELLS
+from napari_utile.widgets.viewer.result_layers import own_layer
+from napari_utile.widgets.viewer.source import read_source
+from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.engine.fitting.cells import CellFit
+
+__all__ = ["Settings"]
+
+_FILES = "Settings and recipes (*.json)"
+
+
+class Settings(QObject):
+    """Fits, loads and saves settings, and shows what was found in the form.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    form : SegmentForm
+    values : InstanceValues
+    parent : QWidget
+        The page.
+
+    Attributes
+    ----------
+    used : Signal
+        Emitted when other settings are used from now on.
+    """
+
+    used = Signal()
+
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        session: Session,
+        form: SegmentForm,
+        values: InstanceValues,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._session, self._form, self._values = viewer, session, form, values
+        self._page = parent
+        self._job: JobHandle | None = None
+
+    @property
+    def fitting(self) -> bool:
+        """Whether a fit is under way."""
+        return self._job is not None and self._job.running
+
+    def use(self, params: SegmentParams, said: str) -> None:
+        """Use complete parameters from now on: those of a fit, a recipe or a file."""
+        self._session.model = params.model
+        self._form.show_params(params)
+        if params.instances is not None:
+            self._values.take(params)
+        self.used.emit()
+        self._form.status.say(said, "good")
+
+    # A fit.
+
+    def fit(self) -> None:
+        """Choose model, size and settings by the chosen cells on the plane on screen."""
+        if self.fitting:
+            return
+        with failures_to(self._show_error):
+            source = read_source(self._viewer, self._session)
+            layer = self._session.cells
+            if layer is None:
+                raise ValueError("Paint or click three or more cells first, then fit the settings to them.")
+            untouched = own_layer(self._viewer, CELLS, source.layer, source.place)
+            if untouched is not None and untouched is layer:
+                raise ValueError(f"{layer.name} is what the model found: correct or paint a few cells first.")
+            label_plane_on(layer, source.layer, source.place)  # says where the two do not lie on each other
+            cells = np.array(plane_data(layer, place_of(layer, self._viewer))[0])
+            params = replace(self._form.compute.value(), channels=source.channels)
+            self._form.run_bar.set_busy("fitting…")
+            self._form.status.say("")
+            self._job = run_job(
+                fit_job(self._session, source.plane, cells, params),
+                on_progress=lambda what: self._form.run_bar.bar.setFormat(f"trying {what}…"),
+                on_done=self._fitted,
+                on_error=self._failed,
+                on_cancelled=self._cancelled,
+                owner=self,
+            )
+
+    def cancel(self) -> None:
+        """Stop a fit."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def drop(self) -> None:
+        """Stop a fit, and say nothing of it."""
+        if self._job is not None:
+            self._job.drop()
+
+    def _fitted(self, fit: "CellFit") -> None:
+        self._form.run_bar.set_idle()
+        said = str(fit)
+        self.use(fit.params, f"{said[:1].upper()}{said[1:]}.")
+
+    def _failed(self, error: Exception) -> None:
+        self._form.run_bar.set_idle()
+        self._show_error(error)
+
+    def _cancelled(self) -> None:
+        self._form.run_bar.set_idle()
+        self._form.status.say("Cancelled.")
+
+    def _show_error(self, error: Exception) -> None:
+        self._form.status.problem(sentence_of(error))
+
+    # Files.
+
+    def load(self, path: str = "") -> None:
+        """Take the settings of a file, or of the recipe of any result."""
+        from napari_utile.engine.provenance.settings import load_settings
+
+        path = path or QFileDialog.getOpenFileName(self._page, "Load settings", "", _FILES)[0]
+        if not path:
+            return
+        with failures_to(self._show_error):
+            settings = load_settings(path)
+            params = SegmentParams(**settings.segment)
+            suggested = suggested_instances(card_of(params.model), params.known_diameter)
+            params = replace(params, instances=replace(suggested, **settings.instances))
+            self.use(params, f"The settings of {Path(path).name} are used.")
+
+    def save(self, params: SegmentParams, path: str = "") -> None:
+        """Write settings to a file, for other images, here or on the command line."""
+        from napari_utile.engine.provenance.settings import save_settings, settings_of
+
+        start = str(Path.home() / "settings.json")
+        path = path or QFileDialog.getSaveFileName(self._page, "Save settings", start, _FILES)[0]
+        if path:
+            with failures_to(self._show_error):
+                save_settings(settings_of(params), path)
+                self._form.status.say(
+                    f"Saved {Path(path).name}; utile segment --settings takes it, too.", "good"
+                )

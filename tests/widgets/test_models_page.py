@@ -1,0 +1,79 @@
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QMessageBox
+
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
+
+WAIT = 30_000
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def page(viewer, qtbot, make_bright_model):
+    make_bright_model(user_model_folder() / "mine.safetensors", title="My cells", description="For discs.")
+    page = page_of(viewer, "models", qtbot)
+    qtbot.waitUntil(lambda: len(titles(page)) > 1, timeout=WAIT)
+    return page
+
+
+def titles(page):
+    return [page.form.list.item(row).text() for row in range(page.form.list.count())]
+
+
+def mark(page, title):
+    row = next(row for row, each in enumerate(titles(page)) if each.startswith(title))
+    page.form.list.setCurrentRow(row)
+
+
+def said(qtbot, page, text):
+    qtbot.waitUntil(lambda: text in page.form.status.text(), timeout=WAIT)
+
+
+def test_every_model_says_what_it_is_for_and_how_large(page):
+    mark(page, "My cells (yours)")
+    assert page.form.about.text().startswith("For discs.")
+    assert " MB" in page.form.about.text()
+    mark(page, "Nuclei")
+    assert "Trained on" in page.form.about.text()
+    assert not page.form.rename.isEnabled(), "a bundled model stays as it is"
+    assert page.form.duplicate.isEnabled()
+
+
+def test_a_model_is_copied_renamed_deleted_and_the_trash_emptied(page, viewer, qtbot, monkeypatch):
+    mark(page, "My cells")
+    page.duplicate("Dr. Müller's cells")
+    said(qtbot, page, "Copied to Dr.-Mullers-cells")
+    qtbot.waitUntil(lambda: any("Müller" in each for each in titles(page)), timeout=WAIT)
+    mark(page, "Dr. Müller")
+    page.rename("Ours")
+    said(qtbot, page, "Renamed to Ours")
+    assert session_of(viewer).model == "Ours"
+    qtbot.waitUntil(lambda: "Ours (yours) (in use)" in titles(page), timeout=WAIT)
+    mark(page, "Ours")
+    page.delete()
+    said(qtbot, page, "Moved to the trash")
+    assert session_of(viewer).model == "nuclei"
+    qtbot.waitUntil(lambda: "in the trash" in page.form.disk.text(), timeout=WAIT)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    page.empty_trash()
+    said(qtbot, page, "The trash is empty")
+    qtbot.waitUntil(lambda: "in the trash" not in page.form.disk.text(), timeout=WAIT)
+
+
+def test_a_model_goes_to_a_file_and_comes_from_one(page, viewer, qtbot, tmp_path):
+    mark(page, "My cells")
+    page.export(str(tmp_path / "for you.safetensors"))
+    said(qtbot, page, "Saved for you.safetensors")
+    page.import_file(str(tmp_path / "for you.safetensors"))
+    said(qtbot, page, "There is a model named mine already")
+    page.delete()
+    said(qtbot, page, "Moved to the trash")
+    page.import_file(str(tmp_path / "for you.safetensors"))
+    said(qtbot, page, "Imported as mine")
+    assert session_of(viewer).model == "mine"

@@ -1,0 +1,95 @@
+"""Settings from a few given cells, from a file, and back."""
+
+import json
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+
+from napari_utile.engine.fitting.cells import CellFit
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
+from pictures import bright_discs
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def viewer(bright_nuclei):
+    viewer = ViewerModel()
+    viewer.add_image(bright_discs(), name="discs")
+    return viewer
+
+
+@pytest.fixture
+def page(viewer, qtbot):
+    return page_of(viewer, "segment", qtbot)
+
+
+def press(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_a_fit_asks_for_cells_that_somebody_painted(page, qtbot):
+    press(qtbot, page.form.fit)
+    assert "Paint or click three or more cells first" in page.form.status.text()
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    press(qtbot, page.form.fit)
+    assert "is what the model found" in page.form.status.text()
+
+
+def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot, monkeypatch):
+    viewer.add_labels((viewer.layers["discs"].data > 100).astype(int), name="painted")
+    instances = suggested_instances(card_of("nuclei"), threshold=0.3)
+    found = CellFit(
+        SegmentParams(diameter=21.0, preprocess="invert", instances=instances), 0.9, 0.5, 3, ("x",)
+    )
+
+    def fit(session, plane, cells, params):
+        assert cells.any()
+        yield "something"
+        return found
+
+    monkeypatch.setattr("napari_utile.widgets.pages.segment.settings.fit_job", fit)
+    press(qtbot, page.form.fit)
+    qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
+    request = page.request()[1]
+    assert (request.params.diameter, request.params.preprocess) == (21.0, "invert")
+    assert request.params.instances.threshold == 0.3
+
+
+def test_settings_go_to_a_file_and_come_back(viewer, page, qtbot, tmp_path):
+    page.form.diameter.value = 33.0
+    page.form.instances["threshold"].value = 0.42
+    path = tmp_path / "mine.json"
+    page.settings.save(page.request()[1].params, str(path))
+    assert json.loads(path.read_text())["segment"]["diameter"] == 33.0
+    page.form.diameter.value = 12.0
+    page.form.instances["threshold"].value = 0.7
+    page.settings.load(str(path))
+    params = page.request()[1].params
+    assert (params.diameter, params.instances.threshold) == (33.0, 0.42)
+    path.write_text("nonsense")
+    page.settings.load(str(path))
+    assert "holds no settings" in page.form.status.text()
+
+
+def test_an_opened_dock_shows_what_was_asked_for_before(viewer, page, qtbot):
+    page.form.diameter.value = 19.0
+    page.form.instances["threshold"].value = 0.35
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    before = page.request()[1].params
+    again = page_of(viewer, "segment", qtbot)
+    assert again.request()[1].params == before
+    assert session_of(viewer).cells is viewer.layers["discs instances"]
+    assert np.unique(session_of(viewer).cells.data).size > 1
+
+
+def test_train_leads_to_the_page_that_trains(page, qtbot):
+    press(qtbot, page.form.train)
+    assert page.dock.bar.tabText(page.dock.bar.currentIndex()) == "Train"
