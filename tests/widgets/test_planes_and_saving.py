@@ -9,6 +9,7 @@ import tifffile
 from napari.components import ViewerModel
 from napari.layers._source import layer_source
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
@@ -88,10 +89,10 @@ def test_saved_results_are_those_of_the_command_and_open_again(viewer, page, qtb
     viewer.add_image(data, name="film", axis_labels=("z", "y", "x"), **options)
     page.form.planes.kind.setCurrentIndex(1)
     run(qtbot, page)
-    page.save_results(str(tmp_path / "mine" / "film_labels.tif"))
+    page.keeping.save(str(tmp_path / "mine" / "film_labels.tif"))
     qtbot.waitUntil(lambda: page.form.status.kind == "problem", timeout=WAIT)  # there is no such folder
     (tmp_path / "mine").mkdir()
-    page.save_results(str(tmp_path / "mine" / "film_labels.tif"))
+    page.keeping.save(str(tmp_path / "mine" / "film_labels.tif"))
     qtbot.waitUntil(lambda: page.form.status.text().startswith("Saved"), timeout=WAIT)
     command = [
         "segment",
@@ -126,7 +127,22 @@ def test_an_image_that_is_open_is_never_written_over(viewer, page, qtbot, stack,
     with layer_source(path=str(path)):
         viewer.add_image(stack[0], name="mine")
     run(qtbot, page)
-    page.save_results(str(path))
+    page.keeping.save(str(path))
     qtbot.waitUntil(lambda: page.form.status.kind == "problem", timeout=WAIT)
     assert "open in this window" in page.form.status.text()
     assert path.read_bytes() == before
+
+
+def test_the_methods_text_says_model_settings_and_what_was_edited(viewer, page, qtbot, stack):
+    viewer.add_image(stack, name="film", axis_labels=("t", "y", "x"))
+    page.form.planes.kind.setCurrentIndex(1)
+    run(qtbot, page)
+    viewer.dims.set_current_step(0, 2)
+    page.keeping.copy_methods()
+    text = QGuiApplication.clipboard().text()
+    assert "its model “nuclei”" in text
+    assert "3 cells were found. None was edited by hand." in text
+    cells = session_of(viewer).cells
+    cells.data[2][cells.data[2] == cells.data[2].max()] = 0
+    page.keeping.copy_methods()
+    assert "1 of 3 cells (33 %) was edited by hand." in QGuiApplication.clipboard().text()

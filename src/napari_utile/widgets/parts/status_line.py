@@ -29,12 +29,12 @@ class StatusLine(QLabel):
         self.setText(text)
         self.setVisible(bool(text))
 
-    def copied(self, command: str, hint: str = "") -> None:
-        """Put a command on the clipboard and say so, with what is left to do."""
+    def copied(self, text: str, hint: str = "", what: str = "The command") -> None:
+        """Put a text, a command by default, on the clipboard and say so, with what is left to do."""
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
-            clipboard.setText(command)
-        self.say(f"The command is on the clipboard. {hint}".rstrip(), "good")
+            clipboard.setText(text)
+        self.say(f"{what} is on the clipboard. {hint}".rstrip(), "good")
 
     def problem(self, text: str) -> None:
         """Show what went wrong."""

@@ -132,6 +132,7 @@ class ModelsPage(Page):
             if take:
                 self._session.model = path.stem
             self._session.events.models_changed.emit()
+            self.form.show_disk_use(*own_models.disk_use())
             self.form.status.say(said.format(name=path.stem, file=path.name, folder=path.parent), "good")
 
         run_job(as_job(act), on_done=done, on_error=self._fail, owner=self)
@@ -152,8 +153,7 @@ class ModelsPage(Page):
             if model.name == marked:
                 self.form.list.setCurrentItem(item)
         self._describe()
-        taken, thrown = own_models.disk_use()
-        self.form.show_disk_use(taken, thrown)
+        self.form.show_disk_use(*own_models.disk_use())
 
     def _describe(self) -> None:
         model: Any = self.chosen

@@ -80,6 +80,10 @@ class SegmentForm(QWidget):
             "Fit to these cells", "Choose model, size and settings by three or more painted cells."
         )
         self.train = _button("Train…", "Teach the model your cells by a few painted ones.")
+        self.methods = _button(
+            "Copy methods text",
+            "Copy a paragraph for a paper: versions, model, settings, share of edited cells.",
+        )
         self.load = _button(
             "Load settings…", "Take the settings of a saved file, or of the recipe of a result."
         )
@@ -144,6 +148,7 @@ class SegmentForm(QWidget):
         files.addWidget(self.load)
         files.addWidget(self.keep)
         rows.addLayout(files)
+        rows.addWidget(self.methods)
         more.setContent(inside)
         more.collapse(animate=False)
         self.more = more

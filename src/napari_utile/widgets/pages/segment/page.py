@@ -1,14 +1,13 @@
 """The Segment page: press Run, get probabilities, a mask and cell instances."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.session.cell_size import sized_by_now
 from napari_utile.session.jobs import PlaneStep, relabel_job, segment_planes_job
 from napari_utile.session.results import (
@@ -21,11 +20,11 @@ from napari_utile.session.results import (
 )
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
-from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.pages.segment.diameter_tool import DiameterTool
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.pages.segment.instances_weight_map import InstancesWeightMap
+from napari_utile.widgets.pages.segment.keeping import Keeping
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, doubt, in_the_window, progress_text
@@ -74,6 +73,7 @@ class SegmentPage(Page):
         self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
         self.show_form(self.form, self.form.status)
         self.settings = Settings(self._viewer, self._session, self.form, self._values, self)
+        self.keeping = Keeping(self._viewer, self._session, self.form.status, self)
         self._connect()
         self.form.show_devices(self._session.devices)
         if self._session.asked is not None:  # as it was when the dock was closed
@@ -100,7 +100,8 @@ class SegmentPage(Page):
         form.keep.clicked.connect(lambda _: self._keep_settings())
         self.settings.used.connect(self._choice_changed)
         form.show_table.clicked.connect(self.show_table)
-        form.save.clicked.connect(lambda _: self.save_results())
+        form.save.clicked.connect(lambda _: self.keeping.save())
+        form.methods.clicked.connect(lambda _: self.keeping.copy_methods())
         self._diameter_tool.measured.connect(self._diameter_measured)
         self._connections = Connections(self)
         self._connections.connect(session.events.image, self._image_changed)
@@ -202,6 +203,9 @@ class SegmentPage(Page):
             return
         self._show_suggestion(result.request.params.model, result.segmentation.model)
         self._session.remember(source.layer, source.place.key, result)
+        size = result.segmentation.params.known_diameter
+        if size is not None and result.request.params.diameter in MEASURED:
+            self.form.diameter.show_measured(size)
         first = own_layer(self._viewer, CELLS, source.layer, source.place) is None
         layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
         if first:
@@ -210,6 +214,7 @@ class SegmentPage(Page):
             self._session.cells = layers[-1]
         self.form.show_result(self._current_result())
         if self._is_on_screen(source):
+            self._values.show_result(result.segmentation.params)
             self._weight_map.follow(source, result)
         self._say_of(result)
 
@@ -371,29 +376,6 @@ class SegmentPage(Page):
             located = result.located if result is not None else locate_request(request)
             command = command_of(request, request.params, card_of(request.params.model), located)
             self.form.status.copied(command, what_the_command_lacks(request, located))
-
-    def save_results(self, path: str = "") -> None:
-        """Save the chosen cells, their table and their recipe beside each other."""
-        layer = self._session.cells
-        if layer is None:
-            self.form.status.problem("There are no cells to save: press Segment first.")
-            return
-        with failures_to(self._show_error):
-            results = results_of(self._viewer, layer, self._session.image.layer)
-            beside = Path(self._session.image.layer.source.path or Path.home() / "cells").parent
-            start = str(beside / f"{results.name}_labels.tif")
-            path = path or QFileDialog.getSaveFileName(self, "Save results", start, "TIFF (*.tif *.tiff)")[0]
-            if path:
-                self.form.status.say("Saving…")
-                run_job(
-                    save_results(results, Path(path)),
-                    on_done=self._saved,
-                    on_error=self._show_error,
-                )
-
-    def _saved(self, written: list[Path]) -> None:
-        names = ", ".join(each.name for each in written)
-        self.form.status.say(f"Saved {names} in {written[0].parent}.", "good")
 
     def show_table(self) -> None:
         """Open napari's table of the instances' measurements."""

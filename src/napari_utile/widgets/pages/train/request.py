@@ -9,8 +9,10 @@ from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
-from napari_utile.widgets.viewer.layers import plane_of
+from napari_utile.widgets.viewer.layers import place_of, plane_of
+from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
+from napari_utile.widgets.viewer.result_layers import own_layer
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -45,6 +47,12 @@ def capture(form: TrainForm, viewer: "napari.viewer.Viewer", model: str) -> Fine
             raise ValueError("Open an image first.")
         if labels is None:
             raise ValueError("Paint some cells first: press New labels.")
+        untouched = own_layer(viewer, CELLS, image, place_of(image, viewer))
+        if untouched is not None and untouched is labels:
+            raise ValueError(
+                f"{labels.name} is what a model found: it would learn its own mistakes. Correct some cells, or press "
+                "New labels and paint."
+            )
         plane = plane_of(image, viewer)
         painted = np.array(plane_of(labels, viewer).data[0])
         if not painted.any():

@@ -1,0 +1,98 @@
+"""What is taken away from a result: saved files, and a paragraph on how it was made."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_utile.session.methods import methods_text
+from napari_utile.session.results import SegmentResult
+from napari_utile.session.state import Session
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.files.results import results_of, save_results
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.layers import Place
+from napari_utile.widgets.viewer.result_layers import source_of
+from napari_utile.widgets.viewer.source import on_screen
+from napari_utile.widgets.worker import run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["Keeping"]
+
+
+class Keeping:
+    """Saves the chosen cells, and describes how they were made.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    status : StatusLine
+    page : QWidget
+    """
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: Session, status: StatusLine, page: QWidget
+    ) -> None:
+        self._viewer, self._session, self._status, self._page = viewer, session, status, page
+
+    def save(self, path: str = "") -> None:
+        """Save the chosen cells, their table and their recipe beside each other."""
+        layer, image = self._session.cells, self._session.image.layer
+        if layer is None:
+            self._status.problem("There are no cells to save: press Segment first.")
+            return
+        with failures_to(self._show_error):
+            results = results_of(self._viewer, layer, image)
+            known = getattr(getattr(image, "source", None), "path", None)
+            beside = Path(known).parent if known else Path.home()
+            start = str(beside / f"{results.name}_labels.tif")
+            kinds = "TIFF (*.tif *.tiff)"
+            path = path or QFileDialog.getSaveFileName(self._page, "Save results", start, kinds)[0]
+            if path:
+                self._status.say("Saving…")
+                # Without an owner: what is being written is finished, also where the dock is closed.
+                run_job(save_results(results, Path(path)), on_done=self._saved, on_error=self._show_error)
+
+    def _saved(self, written: list[Path]) -> None:
+        names = ", ".join(each.name for each in written)
+        self._say(f"Saved {names} in {written[0].parent}.", "good")
+
+    def copy_methods(self) -> None:
+        """Copy a paragraph for a paper on the result on screen."""
+        shown = on_screen(self._viewer, self._session)
+        result = None if shown is None else self._session.result_of(shown[0], shown[1].key)
+        if result is None or shown is None:
+            self._status.problem("There is no result on screen: press Segment first.")
+            return
+        cells = self._session.cells
+        kept = _cells_in(cells, shown[1], result) if source_of(cells) is shown[0] else None
+        self._status.copied(methods_text(result, kept), what="The paragraph")
+
+    def _show_error(self, error: Exception) -> None:
+        self._say(sentence_of(error), "problem")
+
+    def _say(self, text: str, kind: str) -> None:
+        try:
+            self._status.say(text, kind)
+        except RuntimeError:  # the dock was closed meanwhile
+            from napari.utils.notifications import show_info
+
+            show_info(text)
+
+
+def _cells_in(layer: Any, place: Place, result: SegmentResult) -> np.ndarray[Any, Any] | None:
+    """Read what became of a result's cells in its layer, with the numbers that they had."""
+    before = result.segmentation.labels
+    if layer is None or tuple(layer.data.shape) != place.result_shape or place.channel_axis:
+        return None
+    after = np.asarray(layer.data[place.result.window(result.segmentation.region)]).astype(np.int64)
+    both = (before > 0) & (after > 0)
+    shift = after[both] - before[both]  # planes of a stack go on counting where the one before ended
+    if shift.size:
+        values, counts = np.unique(shift, return_counts=True)
+        after = np.where(after > 0, np.maximum(after - values[counts.argmax()], 1), 0)
+    return after
