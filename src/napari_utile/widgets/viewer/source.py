@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.provenance.locate import LayerAxis
 
-__all__ = ["Source", "on_screen", "read_source"]
+__all__ = ["Source", "axes_of", "on_screen", "read_source"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,3 +76,25 @@ def on_screen(viewer: "napari.viewer.Viewer", session: Session) -> "tuple[napari
         return session.image.layer, place_of(session.image.layer, viewer, session.image.channel_axis)
     except ValueError:
         return None
+
+
+def axes_of(source: Source) -> "tuple[LayerAxis, ...]":
+    """Say what each axis of the layer is, and where its slider stands."""
+    from napari_utile.engine.provenance.locate import LayerAxis
+
+    layer, place = source.layer, source.place
+    shown = dict(zip(place.axes, "YX", strict=True))
+    axes = [
+        LayerAxis(
+            str(label),
+            int(size),
+            "C" if axis == place.channel_axis else shown.get(axis, ""),
+            None if isinstance(entry, slice) else entry,
+        )
+        for axis, (label, size, entry) in enumerate(
+            zip(layer.axis_labels, place.shape, place.index, strict=True)
+        )
+    ]
+    if layer.rgb:
+        axes.append(LayerAxis("rgb", int((layer.data[0] if layer.multiscale else layer.data).shape[-1]), "S"))
+    return tuple(axes)

@@ -16,10 +16,9 @@ from napari_utile.widgets.pages.click.form import ClickForm
 from napari_utile.widgets.pages.click.mouse import ClickMouse
 from napari_utile.widgets.pages.click.tool import ClickTool
 from napari_utile.widgets.pages.click.unsure import UnsureWalk
-from napari_utile.widgets.pages.segment.request import axes_of
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
-from napari_utile.widgets.viewer.source import read_source
+from napari_utile.widgets.viewer.source import axes_of, read_source
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import sentence_of
 

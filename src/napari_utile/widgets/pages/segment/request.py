@@ -8,14 +8,12 @@ from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.viewer.layers import Place
-from napari_utile.widgets.viewer.source import Source, read_source
+from napari_utile.widgets.viewer.source import Source, axes_of, read_source
 
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_utile.engine.provenance.locate import LayerAxis
-
-__all__ = ["axes_of", "capture"]
+__all__ = ["capture"]
 
 
 def capture(
@@ -60,25 +58,3 @@ def capture(
         source.plane, params, region, inside, source.data_key, path, axes_of(source), source.stack
     )
     return source, request
-
-
-def axes_of(source: Source) -> "tuple[LayerAxis, ...]":
-    """Say what each axis of the layer is, and where its slider stands."""
-    from napari_utile.engine.provenance.locate import LayerAxis
-
-    layer, place = source.layer, source.place
-    shown = dict(zip(place.axes, "YX", strict=True))
-    axes = [
-        LayerAxis(
-            str(label),
-            int(size),
-            "C" if axis == place.channel_axis else shown.get(axis, ""),
-            None if isinstance(entry, slice) else entry,
-        )
-        for axis, (label, size, entry) in enumerate(
-            zip(layer.axis_labels, place.shape, place.index, strict=True)
-        )
-    ]
-    if layer.rgb:
-        axes.append(LayerAxis("rgb", int((layer.data[0] if layer.multiscale else layer.data).shape[-1]), "S"))
-    return tuple(axes)
