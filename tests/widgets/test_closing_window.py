@@ -195,7 +195,7 @@ def test_the_x_asks_about_a_training_and_stops_it(window):
 def test_a_training_goes_on_without_the_dock_and_is_there_when_it_is_opened_again(window):
     training = Training(window)
     window.close()
-    training.answer("Go on")
+    training.answer("Continue")
     assert training.page.running
     again = Workbench(window.viewer)
     window.viewer.window.add_dock_widget(again, name="U-Tile")

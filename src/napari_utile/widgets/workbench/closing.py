@@ -27,10 +27,10 @@ def keep_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
     _kept.setdefault(plain_viewer(viewer), {})[name] = page
     page.go_on_without_dock()
     window = getattr(getattr(plain_viewer(viewer), "window", None), "_qt_window", None)
-    box = QMessageBox(QMessageBox.Icon.Question, "U-Tile", f"{page.asks} Shall it go on?", parent=window)
+    box = QMessageBox(QMessageBox.Icon.Question, "U-Tile", f"{page.asks} Shall it continue?", parent=window)
     box.setObjectName("utile-go-on")
     stop = box.addButton("Stop it", QMessageBox.ButtonRole.DestructiveRole)
-    go_on = box.addButton("Go on in the background", QMessageBox.ButtonRole.AcceptRole)
+    go_on = box.addButton("Continue in the background", QMessageBox.ButtonRole.AcceptRole)
     if go_on is not None:
         box.setDefaultButton(go_on)
     box.setInformativeText(
