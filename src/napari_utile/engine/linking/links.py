@@ -1,6 +1,6 @@
 """One id for one cell in all planes of a stack, and what divided into what."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -99,7 +99,7 @@ class Links:
         return f"{said}, {divided} division{'' if divided == 1 else 's'}"
 
 
-def link_counts(parts: Sequence[Counts], params: LinkParams) -> Links:
+def link_counts(parts: Sequence[Counts], params: LinkParams, kept: Collection[int] = ()) -> Links:
     """Link the sections that were counted in the blocks of a stack: see `SectionCounter`.
 
     Parameters
@@ -108,14 +108,25 @@ def link_counts(parts: Sequence[Counts], params: LinkParams) -> Links:
         Of all blocks, with a reach of ``params.link_gap + 1``, in any order.
     params : LinkParams
         Its axis is "Z" or "T".
+    kept : collection of int
+        Labels that were linked before and corrected by hand: each stays one object or track, and no other joins it.
     """
     if not params.axis:
         raise ValueError("Say along which axis the planes are linked: z or t.")
     sections = gathered(parts)
+    by_hand = np.isin(sections.label, np.fromiter(kept, np.int64))
+    places = np.flatnonzero(~by_hand)
+    free = sections.part(~by_hand)
+    following, mother = np.full((2, len(sections)), -1, np.int64)
     if params.axis == "Z":
-        following, mother = follow_through_z(sections, params), np.full(len(sections), -1, np.int64)
+        after = follow_through_z(free, params)
     else:
-        following, mother = follow_through_t(sections, params)
+        after, before = follow_through_t(free, params)
+        mother[places[before >= 0]] = places[before[before >= 0]]
+    following[places[after >= 0]] = places[after[after >= 0]]
+    for label in np.unique(sections.label[by_hand]):
+        chain = np.flatnonzero(sections.label == label)
+        following[chain[:-1]] = chain[1:]
     ids = np.zeros(len(sections), np.int64)
     for number, chain in enumerate(chains_of(following), start=1):
         ids[chain] = number
@@ -123,7 +134,9 @@ def link_counts(parts: Sequence[Counts], params: LinkParams) -> Links:
     return Links(params.axis, sections, ids, parents)
 
 
-def link_planes(planes: Planes, params: LinkParams) -> Links:
+def link_planes(
+    planes: Planes, params: LinkParams, kept: Collection[int] = (), parents: Mapping[int, int] | None = None
+) -> Links:
     """Link the planes of a stack along one of its axes, for each entry of the others by itself.
 
     Parameters
@@ -131,6 +144,10 @@ def link_planes(planes: Planes, params: LinkParams) -> Links:
     planes : Planes
         Labels; read once.
     params : LinkParams
+    kept : collection of int
+        Labels that were linked before and corrected by hand: see `link_counts`.
+    parents : mapping of int to int, optional
+        Of the kept ones: daughter -> mother.
 
     Raises
     ------
@@ -150,7 +167,10 @@ def link_planes(planes: Planes, params: LinkParams) -> Links:
     counters = [SectionCounter(params.link_gap + 1) for _ in numbers]
     for number, plane in enumerate(planes.read()):
         counters[group_of[number]].add(plane)
-    return _joined([link_counts([counter.counts], params) for counter in counters], numbers)
+    links = _joined([link_counts([counter.counts], params, kept) for counter in counters], numbers)
+    new = dict(zip(links.sections.label.tolist(), links.ids.tolist(), strict=True))
+    told = {new[each]: new[mother] for each, mother in (parents or {}).items() if {each, mother} <= set(kept)}
+    return replace(links, parents=links.parents | told) if told else links
 
 
 def _joined(groups: Sequence[Links], numbers: IntArray) -> Links:

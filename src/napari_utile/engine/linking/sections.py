@@ -72,6 +72,21 @@ class Sections:
         union = self.area[self.before] + self.area[self.after] - self.shared
         return np.asarray(self.shared / np.maximum(union, 1), float)
 
+    def part(self, taken: NDArray[np.bool_]) -> "Sections":
+        """Return some of the sections (N,), and what they share."""
+        place = np.cumsum(taken) - 1
+        both = taken[self.before] & taken[self.after]
+        return Sections(
+            self.plane[taken],
+            self.label[taken],
+            self.area[taken],
+            self.y[taken],
+            self.x[taken],
+            place[self.before[both]],
+            place[self.after[both]],
+            self.shared[both],
+        )
+
     @property
     def diameter(self) -> float:
         """Median diameter (pixels) of discs of the same areas; 0 where there are no sections."""
