@@ -31,7 +31,7 @@ from napari_utile.engine.fitting.cells import LEAST_CELLS, fit_to_cells
 from napari_utile.engine.fitting.ranking import suggest
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
-from napari_utile.engine.models.catalogue import list_models
+from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import plane_from_array
@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--only", nargs="*", default=[""], help="kinds whose title or folder has one of these words"
     )
     parser.add_argument("--columns", nargs="*", default=["before", "fit", "tuned"])
-    parser.add_argument("--models", nargs="*", help="candidates; the bundled ones by default")
+    parser.add_argument("--models", nargs="*", help="candidates; all that may be suggested by default")
     parser.add_argument("--images", type=int, default=1, help="annotated images that are given")
     parser.add_argument("--cells", type=int, help="of each, only a box of this many cells")
     parser.add_argument(
@@ -206,7 +206,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not args.data.is_dir():
         print(f"skipped: there are no annotated images in {args.data} (--data)")
         return
-    names = args.models or [each.name for each in list_models() if each.bundled]
+    names = args.models or candidates()
     models = [load_model(name) for name in names]
     recipe = from_json(TrainingRecipe, {**to_json(RECIPES["fine-tune"]), **args.recipe})
     minutes = args.minutes if args.minutes or args.steps else 10.0

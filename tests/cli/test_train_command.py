@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from napari_utile.cli import main
+from napari_utile.engine.models import catalogue
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.library import load_model
 
@@ -75,6 +76,28 @@ def test_a_model_that_is_not_better_is_not_written(pairs: Path, capsys, monkeypa
     assert utile("fine-tune", pairs, *given) == 1
     assert "not better than the one it started from" in capsys.readouterr().err
     assert not tuned.exists()
+
+
+def test_the_model_that_finds_the_cells_best_is_started_from(pairs: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(catalogue, "BUNDLED_FOLDER", pairs / "none")
+    library = catalogue.user_model_folder()
+    for name, steps in (("blind", "1"), ("good", "40")):
+        wanted = [
+            "-o",
+            str(library / f"{name}.safetensors"),
+            "--width",
+            "4",
+            "--depth",
+            "1",
+            "--steps",
+            steps,
+        ]
+        assert utile("train", pairs, *wanted) == 0
+    capsys.readouterr()
+    assert (
+        utile("fine-tune", pairs, "--model", "auto", "-o", str(pairs / "mine.safetensors"), "--dry-run") == 0
+    )
+    assert capsys.readouterr().out.startswith("Starts from good: AP at IoU 0.5 ")
 
 
 def test_the_same_seed_writes_the_same_model(pairs: Path) -> None:

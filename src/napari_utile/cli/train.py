@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from napari_utile.engine.training.train import TrainStep
 
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {postfix}"
+BEST = "auto"
+"""Instead of a model's name: chosen by the annotated cells."""
 FAMILIES = ("unet", "fcn32s", "fcn16s", "fcn8s")
 EPILOG = "Images and labels are paired by name; endings such as _labels and _masks do not matter."
 
@@ -74,7 +76,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "model is written only where it is better on them than the one it started from (see --keep-worse).",
         epilog=EPILOG,
     )
-    tune.add_argument("--model", default="nuclei", help="name or file to start from. Default: nuclei.")
+    tune.add_argument(
+        "--model",
+        default="nuclei",
+        help=f"name or file to start from; {BEST}: the one that finds your cells best as it is. Default: nuclei.",
+    )
     tune.add_argument("--keep-worse", action="store_true", help="write the model even if it is not better")
     _add_common(tune, "fine-tune")
     tune.set_defaults(run=run, family=None)
@@ -139,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
         apart = _read_pairs(arguments.validation_images, arguments.validation_labels, arguments)
     chosen = given(arguments, FineTuneParams)
     params = FineTuneParams(**chosen)
-    base = _base(arguments, params.seed)
+    base = _best_base(images, params) if arguments.model == BEST else _base(arguments, params.seed)
     tuning = FineTuning(images, base, params, held_out=apart, name=arguments.output.stem)
     if arguments.dry_run:
         _print_plan(tuning, images)
@@ -160,6 +166,19 @@ def _check_output(arguments: argparse.Namespace) -> None:
     check_target(output, identities([base]))
     if arguments.log not in (None, "-"):
         check_target(arguments.log, identities([base, arguments.images, arguments.labels]))
+
+
+def _best_base(images: "list[AnnotatedImage]", params: FineTuneParams) -> "Model":
+    """Choose the model that finds the annotated cells best as it is, and say which."""
+    from napari_utile.engine.models.catalogue import candidates
+    from napari_utile.engine.models.library import load_model
+    from napari_utile.engine.training.bases import rank_bases
+
+    best = rank_bases(images, [load_model(name) for name in candidates()], params).result[0]
+    print(
+        f"Starts from {best.model.card.name}: AP at IoU 0.5 {best.scores.ap50:.3f} on these cells as it is."
+    )
+    return best.model
 
 
 def _base(arguments: argparse.Namespace, seed: int) -> "Model":

@@ -42,8 +42,18 @@ def user_model_folder() -> Path:
 
 
 def list_models() -> list[ListedModel]:
-    """List the bundled models, then the user's, each by name; broken files are listed with their problem."""
-    return [*_listed(BUNDLED_FOLDER, bundled=True), *_listed(user_model_folder(), bundled=False)]
+    """List the bundled models, then the user's, each by name, those that only teach after the others.
+
+    Broken files are listed with their problem.
+    """
+
+    def teaching(each: ListedModel) -> bool:
+        return each.card is not None and each.card.teaching
+
+    return [
+        *sorted(_listed(BUNDLED_FOLDER, bundled=True), key=teaching),
+        *sorted(_listed(user_model_folder(), bundled=False), key=teaching),
+    ]
 
 
 def candidates() -> list[str]:
