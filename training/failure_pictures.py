@@ -10,7 +10,7 @@ where they agree. The line under a picture names data set, precision and owner.
 
 import argparse
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -75,11 +75,12 @@ def outlines(labels: NDArray[np.int32], zoom: int) -> NDArray[np.bool_]:
     )
 
 
-def picture(failure: Failure, title: str = "") -> Image.Image:
-    """Draw one result with two lines: a title, by default the data set, with the precision; and who made the image."""
+def picture(failure: Failure, title: str = "", *, crowd: bool = False) -> Image.Image:
+    """Draw where a result is worst, or where most cells are; below it a title, the precision and who made the image."""
     plane, diameter = failure.case.image.plane, failure.case.image.diameter or 30
     across = SIDE if diameter > 16 else SIDE // 2
-    window = where_it_is_worst(failure, across)
+    place = replace(failure, found=np.zeros_like(failure.found)) if crowd else failure
+    window = where_it_is_worst(place, across)
     zoom = SIDE // across
     pixels = np.asarray(plane.data)[:3, *window].astype(np.float32)
     grey = pixels.mean(axis=0) if not plane.rgb else pixels

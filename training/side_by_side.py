@@ -42,7 +42,7 @@ def main() -> None:
         print(f"{name:10} {size:5.2f} M parameters: AP50 {line['AP50']}, AP75 {line['AP75']}", flush=True)
         shown = found[cases.index(crowded)]
         pair = match(contingency(shown, crowded.image.labels))
-        pictures.append(picture(Failure(crowded, shown, pair.average_precision), name))
+        pictures.append(picture(Failure(crowded, shown, pair.average_precision), name, crowd=True))
     if args.output:
         width = sum(each.width + GAP for each in pictures) - GAP
         together = Image.new("RGB", (width, pictures[0].height), "white")

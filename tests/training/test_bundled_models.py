@@ -9,7 +9,7 @@ from bundled.data_sets import DATA_SETS, MANIFEST
 from bundled.models import PLANS, data_sources, manifest_rows
 from make_model import make_model
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.catalogue import list_models
+from napari_utile.engine.models.catalogue import candidates, list_models
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.networks.families import build_network
 
@@ -98,3 +98,19 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path) -> None:
     torch.save({"weights": 3}, tmp_path / "c.pt")
     with pytest.raises(UtileError, match="no weights"):
         make_model("cells", tmp_path / "c.pt", tmp_path / "a.safetensors")
+
+
+def test_the_networks_for_teaching_are_small_trained_alike_and_never_suggested() -> None:
+    shipped = {each.name: each for each in list_models() if each.bundled}
+    teaching = {name: each for name, each in shipped.items() if each.card and each.card.teaching}
+    assert set(teaching) == {"fcn32s", "fcn16s", "fcn8s"}
+    assert sum(each.path.stat().st_size for each in teaching.values()) <= 2e6
+    assert sum(each.path.stat().st_size for each in shipped.values()) <= 24e6
+    assert teaching.keys().isdisjoint(candidates())
+    alike = [
+        (each.card.training["recipe"], each.card.training["steps"], each.card.training["seed"])
+        for each in teaching.values()
+    ]
+    assert alike[0] == alike[1] == alike[2]
+    for each in shipped.values():
+        assert each.card.metrics, f"{each.name} has no scores"
