@@ -49,8 +49,8 @@ def small(folder: Path, *more: str) -> list[str]:
 def test_a_network_is_trained_from_scratch_and_then_tuned_further(pairs: Path, capsys) -> None:
     assert utile("train", pairs, *small(pairs, "--log", str(pairs / "log.jsonl"))) == 0
     written = capsys.readouterr()
-    assert "field2.tif: there are no labels of this name" in written.err
-    assert "other.tif: there is no image of this name" in written.err
+    assert "field2.tif: there are no labels with this name" in written.err
+    assert "other.tif: there is no image with this name" in written.err
     assert "Held-out tiles" in written.out
     lines = [json.loads(line) for line in (pairs / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
@@ -137,7 +137,7 @@ def test_folders_of_the_cell_tracking_challenge_are_paired_as_they_are_downloade
     assert main(["train", *given, *small(pairs, "--dry-run")]) == 0
     written = capsys.readouterr()
     assert written.out.count("16 cells") == 2
-    assert "t002.tif: there are no labels of this name" in written.err
+    assert "t002.tif: there are no labels with this name" in written.err
 
 
 def test_annotation_counts_only_inside_the_boxes_of_each_image(pairs: Path, capsys) -> None:
@@ -150,7 +150,7 @@ def test_annotation_counts_only_inside_the_boxes_of_each_image(pairs: Path, caps
     assert utile("train", pairs, *given) == 0
     written = capsys.readouterr()
     assert "field1: 64 x 64 pixels, 4 cells, 25% annotated in 1 boxes" in written.out
-    assert "field0.tif: there are no boxes of this name; left out" in written.err
+    assert "field0.tif: there are no boxes with this name; left out" in written.err
     (pairs / "boxes" / "field1.csv").rename(pairs / "boxes" / "unknown.csv")
     assert utile("train", pairs, *given) == 1
     assert "has the name of a file of boxes" in capsys.readouterr().err

@@ -9,13 +9,16 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 SOURCES = sorted((TOP / "src/napari_utile").rglob("*.py"))
+LOG = TOP / "docs/english.md"
+"""What was said before, and what is said now."""
 PAGES = sorted(
-    [
+    {
         *TOP.glob("*.md"),
         *TOP.glob("*/*.md"),
         *TOP.glob("docs/*/*.md"),
         *TOP.glob("src/napari_utile/models/*.md"),
-    ]
+    }
+    - {LOG}
 )
 
 WOODEN = {
@@ -42,6 +45,14 @@ WOODEN = {
     r"\bnobody (can|knows)\b": "there is no telling",
     r"\bmake the folder\b": "create the folder",
     r"\bhang together\b": "touch",
+    r"\bat the most\b": "at most",
+    r"\b(labels|seeds|boxes|image|images|file) of (this|its) name\b": "with this name",
+    r"\bother (pixels|results|values|numbers) than\b": "different ... from",
+    r"\bput (\w+ )?(\w+'s? )?\w+ in place of\b": "replace ... with",
+    r"\b(GFLOP|pixels|image|images|one image) an? (step|row|line)\b": "per step, per row",
+    r"\bwins? over (it|them)\b": "override",
+    r"\b(in|the other|all) docks\b(?! of)": "pages",
+    r"\b(takes?|taken|taking) (it |them |a model )?into your library\b": "add to your library",
 }
 """What is not said -> what is said instead."""
 

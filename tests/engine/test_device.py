@@ -74,7 +74,9 @@ def test_a_folder_that_cannot_be_written_only_costs_the_next_check(card, tmp_pat
 @pytest.mark.parametrize("wrong", [0.3, math.nan])
 def test_auto_passes_over_a_device_that_computes_something_else_and_says_so(card, wrong):
     card["float32"] = wrong
-    with pytest.warns(UtileWarning, match=r"mps in float32 gives other results.*The CPU in float32 is used"):
+    with pytest.warns(
+        UtileWarning, match=r"mps in float32 gives different results.*The CPU in float32 is used"
+    ):
         assert choose_compute().key == ("cpu", "float32")
 
 

@@ -66,7 +66,7 @@ def test_a_plain_checkpoint_is_placed_by_its_shapes_and_what_they_do_not_tell_is
     taken = import_model(foreign / "foreign.pt", "my-net", grey="mean")
     assert taken.path.stem == "my-net"
     assert "padded U-Net of 3 levels (4, 8, 16 channels)" in taken.notes[0]
-    assert any("Shapes do not tell all" in note for note in taken.notes)
+    assert any("Shapes do not say everything" in note for note in taken.notes)
     image, expected = np.load(foreign / "image.npy")[0], np.load(foreign / "foreign_expected.npy")[0]
     assert np.abs(inside(values_of(load_model("my-net"), image)) - inside(expected)).max() < 1e-4
 
@@ -109,8 +109,8 @@ def one_convolution(**options) -> bytes:
 def test_a_bare_onnx_file_is_understood_by_running_it(tmp_path):
     (tmp_path / "blur.onnx").write_bytes(one_convolution())
     taken = import_model(tmp_path / "blur.onnx")
-    assert any("It looks 2 px far" in note for note in taken.notes)
-    assert any("taken as: foreground" in note for note in taken.notes)
+    assert any("It sees 2 px around" in note for note in taken.notes)
+    assert any("read as: foreground" in note for note in taken.notes)
     assert taken.seam == 0
     image = np.random.default_rng(0).random((1, 90, 80)).astype(np.float32)
     values = values_of(load_model("blur"), image)
@@ -138,7 +138,7 @@ def test_a_network_that_normalises_each_tile_has_seams_and_that_is_said(tmp_path
     (tmp_path / "whole.onnx").write_bytes(graph_of(nodes, {"w": np.full((1, 1, 1, 1), 4, np.float32)}))
     taken = import_model(tmp_path / "whole.onnx")
     assert taken.seam > 1e-3
-    assert any("looks at each tile as a whole: seams may show" in note for note in taken.notes)
+    assert any("sees each tile as a whole: seams may show" in note for note in taken.notes)
 
 
 def test_an_imported_network_cannot_be_trained_or_exported_and_says_so(tmp_path):

@@ -35,7 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_scoring_options(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all scores of all images as JSON")
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write all scores as a table, one image a row"
+        "--csv", type=Path, metavar="FILE", help="write all scores as a table, one row per image"
     )
     parser.add_argument(
         "--minimum",

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         files = [(pair.first, pair.second) for pair in pairing.pairs]
         ignored = pairing.ignored
         for path in pairing.first_alone:
-            batch.fail(path, "there is no image of this name")
+            batch.fail(path, "there is no image with this name")
     say_left_out("ignored", ignored)
     check_table(arguments.output, identities(path for pair in files for path in pair if path))
     tables = []

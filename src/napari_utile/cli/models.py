@@ -38,14 +38,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     given.set_defaults(run=_export)
     taken = actions.add_parser(
         "import",
-        help="take a model into your library: a file of U-Tile, a package of bioimage.io, ONNX, a U-Net's checkpoint",
+        help="add a model to your library: a file of U-Tile, a package of bioimage.io, ONNX, a U-Net's checkpoint",
     )
     taken.add_argument("file", type=Path, help="a .safetensors, .zip, .onnx, .pt, .pth or .ckpt file")
     taken.add_argument("--name", help="what it is called there; the name in the file by default")
     taken.add_argument(
         "--reading",
         metavar="WORDS",
-        help="what its channels are, such as 'foreground and border'; found out by default",
+        help="what its channels are, such as 'foreground and border'; determined by running it by default",
     )
     taken.add_argument(
         "--grey",

@@ -74,9 +74,9 @@ def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path
         say_left_out("ignored", pairing.ignored)
         pairs += [(pair.first, pair.second) for pair in pairing.pairs]
         for path in pairing.second_alone:
-            batch.fail(path, "there are no seeds of this name")
+            batch.fail(path, "there are no seeds with this name")
     if not pairs:
-        raise UtileError("No image has seeds of its name.")
+        raise UtileError("No image has seeds with its name.")
     return pairs
 
 

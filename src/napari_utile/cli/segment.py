@@ -59,7 +59,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--settings",
         type=Path,
         metavar="FILE",
-        help="a recipe of another image, or fitted settings (JSON): single options win over them",
+        help="a recipe of another image, or fitted settings (JSON): single options override them",
     )
     parser.add_argument(
         "--conditions",
@@ -71,7 +71,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--shard",
         type=Shard.parse,
         metavar="I/N",
-        help="do part I of N of the images only, for job arrays; the last part to end joins the tables",
+        help="do part I of N of the images only, for job arrays; the last part to finish joins the tables",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
@@ -90,7 +90,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--seed-distance",
         type=number,
         metavar="PX",
-        help="how far a cell reaches beyond its seed at the most; half the median diameter of the seeds by default, "
+        help="how far a cell reaches beyond its seed at most; half the median diameter of the seeds by default, "
         "with --model as far as its cells",
     )
     stores.add_options(parser)

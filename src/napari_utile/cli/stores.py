@@ -36,8 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what results are written as; ome-zarr is made block by block and can be resumed. A target that ends in "
         ".zarr means it as well",
     )
-    group.add_argument("--resume", action="store_true", help="finish a store that was begun")
-    group.add_argument("--overwrite", action="store_true", help="delete a store and begin again")
+    group.add_argument("--resume", action="store_true", help="resume a store that was not finished")
+    group.add_argument("--overwrite", action="store_true", help="delete the store and start again")
     group.add_argument("--workers", type=whole_number, metavar="N", help="compute in N processes (Dask)")
     group.add_argument("--scheduler", metavar="ADDRESS", help="compute on the Dask cluster at this address")
 

@@ -223,10 +223,10 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
 
     pairing = pair_files(images, labels, first_is="image")
     for path in pairing.first_alone:
-        print(f"{path}: there are no labels of this name; left out", file=sys.stderr)
+        print(f"{path}: there are no labels with this name; left out", file=sys.stderr)
     say_left_out("ignored", pairing.ignored)
     for path in pairing.second_alone:
-        print(f"{path}: there is no image of this name; left out", file=sys.stderr)
+        print(f"{path}: there is no image with this name; left out", file=sys.stderr)
     if not pairing.pairs:
         raise UtileError(f"No image in {images} has the name of a label image in {labels}.")
     kind = arguments.annotation or ("boxes" if arguments.boxes else "dense")
@@ -236,7 +236,7 @@ def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "lis
     pairs = []
     for pair in pairing.pairs:
         if kind == "boxes" and pair.name not in boxes:
-            print(f"{pair.first}: there are no boxes of this name; left out", file=sys.stderr)
+            print(f"{pair.first}: there are no boxes with this name; left out", file=sys.stderr)
             continue
         selection = Selection(**given(arguments, Selection))
         chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
@@ -334,7 +334,9 @@ def _print_plan(tuning: "FineTuning", images: "list[AnnotatedImage]") -> None:
         f"Network: {network.family}, {sum(each.numel() for each in network.parameters()) / 1e6:.1f} M parameters, "
         f"on {run.compute.device} in {run.compute.precision}."
     )
-    print(f"Recipe {recipe.name}: {recipe.batch} tiles of {size} pixels a step, {gflop:.0f} GFLOP a step.")
+    print(
+        f"Recipe {recipe.name}: {recipe.batch} tiles of {size} pixels per step, {gflop:.0f} GFLOP per step."
+    )
     started = time.perf_counter()
     seconds = [run.step().seconds for _ in range(3)]
     pace = (seconds[2] - seconds[0]) / 2

@@ -177,11 +177,12 @@ def what_the_command_lacks(request: SegmentRequest, located: "Located | None") -
     said = []
     if located is None and request.path:
         said.append(
-            "The file gives other pixels than this layer shows: save the layer, and put that file's name in place of "
+            "The file holds different pixels from those this layer shows: save the layer, and give that file's "
+            "name instead of "
             "IMAGE.tif."
         )
     elif located is None:
-        said.append("Put your file's name in place of IMAGE.tif.")
+        said.append("Replace IMAGE.tif with your file's name.")
     if request.inside is not None:
         said.append("It segments the box around the shapes, not only what is inside them.")
     return " ".join(said)

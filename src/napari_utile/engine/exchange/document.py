@@ -52,7 +52,7 @@ def document(card: ModelCard) -> str:
         "",
         "## Use it in U-Tile",
         "",
-        "`utile models import FILE.zip` takes it into your library, with its settings.",
+        "`utile models import FILE.zip` adds it to your library, with its settings.",
         "",
     ]
     return "\n".join(lines)

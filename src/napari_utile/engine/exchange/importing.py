@@ -216,8 +216,8 @@ class _Import:
             network = candidates[int(np.argmin(differences))]
         else:
             self.notes.append(
-                "Shapes do not tell all: skips are taken to come before what comes from below"
-                + (", and features to be enlarged bilinearly." if config.up != "transposed" else ".")
+                "Shapes do not say everything: skips are assumed to come before the features from below"
+                + (", and features to be upsampled bilinearly." if config.up != "transposed" else ".")
             )
         levels = ", ".join(map(str, config.widths))
         self.notes.insert(
@@ -253,7 +253,7 @@ class _Import:
         )
         ready = build_network(network.family, to_json(config))
         ready.load_state_dict(network.state_dict())
-        self.notes.append(f"Its channels are taken as: {reading}.")
+        self.notes.append(f"Its channels are read as: {reading}.")
         card = self._card(network.family, to_json(config), reading, raw.shape[1], grey)
         model = Model(card, ready.eval().requires_grad_(False), fingerprint_of(card, ready))
         seam = largest_seam(model, image)
@@ -321,7 +321,7 @@ class _Import:
             self.notes.append(
                 f"It misses the package's own test output by {missed:.2g} of its range: check it on your images."
                 if np.isfinite(missed)
-                else "The package's own test output has another shape: check the result on your images."
+                else "The package's own test output has another shape: check it on your images."
             )
 
 
@@ -366,7 +366,7 @@ def _seam_words(seam: float) -> str:
         return f"Seam proof: large and small tiles give the same probabilities (within {seam:.1g})."
     return (
         f"Seam proof: probabilities differ by up to {seam:.2g} between large and small tiles, because the network "
-        "looks at each tile as a whole: seams may show."
+        "sees each tile as a whole: seams may show."
     )
 
 

@@ -76,9 +76,9 @@ def onnx_network(graph: bytes, said: Description | None, name: str) -> tuple[Onn
     far = max(reach.pixels, declared) if reach.is_local else max(declared, 2 * grid)
     halo = grid_cells(far, grid)
     if reach.is_local:
-        notes = [f"It looks {reach.pixels} px far; tiles are read with a halo of {halo} px."]
+        notes = [f"It sees {reach.pixels} px around each pixel; tiles are read with a halo of {halo} px."]
     else:
-        notes = [f"It looks at each tile as a whole; tiles are read with a halo of {halo} px."]
+        notes = [f"It sees each tile as a whole; tiles are read with a halo of {halo} px."]
     flops, numbers = costs(graph, channels, smallest)
     count = (
         int(found[0].shape[1])

@@ -75,7 +75,7 @@ def difference_from_cpu(device: str, precision: str) -> str | None:
     if check.agrees:
         return None
     return (
-        f"On this computer, {device} in {precision} gives other results than the CPU "
+        f"On this computer, {device} in {precision} gives different results from the CPU "
         f"(a probability differs by {check.difference:.2g})."
     )
 

@@ -37,7 +37,7 @@ class LinkParams:
             step=1,
             unit="px",
             label="Distance",
-            help="How far a cell moves from one frame to the next at the most; the median diameter of the cells by "
+            help="How far a cell moves from one frame to the next at most; the median diameter of the cells by "
             "default. Along z only the overlap counts.",
             advanced=True,
         ),

@@ -85,7 +85,7 @@ class ForeignConfig:
         if reading.classes and len(reading.classes) != self.classes:
             raise ValueError(f"The reading {self.reading!r} gives {len(reading.classes)} classes.")
         if not (1 <= self.grid <= 1024 and 0 <= self.halo <= 8192 and self.halo % self.grid == 0):
-            raise ValueError("The halo is a multiple of the grid, 8192 pixels at the most.")
+            raise ValueError("The halo is a multiple of the grid, 8192 pixels at most.")
         if len(self.gain) != self.in_channels or len(self.offset) != self.in_channels:
             raise ValueError("gain and offset have one number for each input channel.")
         if len(self.ends) not in (0, 2):

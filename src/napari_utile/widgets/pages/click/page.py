@@ -192,7 +192,7 @@ class ClickPage(Page):
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
             path = source.layer.source.path
             located = locate(path, source.plane, axes_of(source)) if path else None
-            selection, said = None, " Put your file's name in place of IMAGE.tif."
+            selection, said = None, " Replace IMAGE.tif with your file's name."
             if located is not None:
                 selection, said = located.all_planes().selection, ""
                 if not source.stack.of_one_image:

@@ -226,7 +226,8 @@ class SegmentPage(Page):
             self.form.status.say(in_the_window(result.fit))
         elif result.located is None and result.request.path:
             self.form.status.say(
-                "The file gives other pixels than this layer shows: the result is recorded as that of the layer, and "
+                "The file holds different pixels from those this layer shows: the result is recorded as that of the "
+                "layer, and "
                 "cannot be made again from the file."
             )
 

@@ -113,7 +113,7 @@ class TrainForm(QWidget):
     def _make_result(self) -> None:
         self.verdict = _wrapped()
         self.name = QLineEdit("my-model")
-        self.name.setToolTip("Name under which the model appears in all docks.")
+        self.name.setToolTip("Name under which the model appears in every list.")
         self.keep = QPushButton("Keep")
         self.discard = QPushButton("Discard")
         self.compare = QPushButton("Compare before and after")

@@ -255,7 +255,7 @@ class TrainPage(Page):
         self._session.events.models_changed.emit()
         self._session.model = path.stem
         self._forget()
-        self.form.status.say(f"Kept as {path.stem}; the other docks use it now.", "good")
+        self.form.status.say(f"Kept as {path.stem}; every page uses it now.", "good")
 
     def discard(self) -> None:
         """Forget the model and take its layers away."""
@@ -307,10 +307,11 @@ class TrainPage(Page):
         with failures_to(self._show_error):
             request = self.request()
             annotation = request.images[0].annotation
-            hint = "Put your folders in place of IMAGES and LABELS."
+            hint = "Replace IMAGES and LABELS with your folders."
             if annotation.kind == "boxes":
                 hint += (
-                    " Save each Shapes layer there as CSV, named as its image, in a folder in place of BOXES."
+                    " Save each Shapes layer there as CSV with the name of its image, and replace BOXES with that "
+                    "folder."
                 )
             command = train_command(request.params, request.base, request.family, annotation)
             self.form.status.copied(command, hint)

@@ -295,5 +295,5 @@ class WeightsPage(Page):
         command = weight_map_command(
             path or "LABELS.tif", self.form.params(), term="total" if term == "loss" else term
         )
-        known = "" if path else "Save the labels and put the file's name in place of LABELS.tif."
+        known = "" if path else "Save the labels and replace LABELS.tif with the file's name."
         self.form.status.copied(command, known)
