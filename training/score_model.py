@@ -57,6 +57,8 @@ class Case:
 def cases_of(data: Path, plan: Plan, parts: Sequence[Part], most: int | None = None) -> Iterator[Case]:
     """Yield the val images of a model, at most so many of each part, spread over it."""
     for part in parts:
+        if part.other:
+            continue
         images = [each for each in read_part(data, part, "val") if each.labels.any()]
         step = 1 if most is None else max(1, -(-len(images) // most))
         for image in images[::step]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bundled.images import Annotated, channel_choices, read_part
@@ -85,18 +86,20 @@ def planes_of(
             for each in read_part(data, part, "train")
             if each.labels.any() and "x".join(map(str, each.labels.shape)) not in leave_out
         ]
-        made = [plane for image in images for plane in _shown(image, plan, card, recipe)]
+        made = [plane for image in images for plane in _shown(image, plan, card, recipe, part.other)]
         total = sum(plane.share for plane in made)
         planes += [replace(plane, share=part.share * plane.share / total) for plane in made]
     return planes
 
 
-def _shown(image: Annotated, plan: Plan, card: ModelCard, recipe: TrainingRecipe) -> Iterator[TrainingPlane]:
-    """Yield an image under each choice of channels."""
+def _shown(
+    image: Annotated, plan: Plan, card: ModelCard, recipe: TrainingRecipe, other: bool = False
+) -> Iterator[TrainingPlane]:
+    """Yield an image under each choice of channels; one of another kind holds no cells."""
     assert image.diameter is not None
     scale = min(max(plan.diameter / image.diameter, SCALES[0]), SCALES[1])
     for channels in channel_choices(plan, image.plane):
-        pair = AnnotatedImage(image.plane, image.labels)
+        pair = AnnotatedImage(image.plane, np.zeros_like(image.labels) if other else image.labels)
         for plane in training_planes([pair], card, recipe, scale, channels):
             yield replace(plane, name=f"{image.folder}/{image.name} {channels or ''}".strip())
 

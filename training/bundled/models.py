@@ -17,11 +17,16 @@ SIMULATED_IMAGES = 24
 
 @dataclass(frozen=True)
 class Part:
-    """Images of one data set: those whose names start like that, and how often samples come from them."""
+    """Images of one data set: those whose names start like that, and how often samples come from them.
+
+    Of `other` kinds of images a model learns that they hold none of its cells: it is then unsure of them, which is
+    what *Which model fits?* goes by.
+    """
 
     folder: str
     start: str = ""
     share: float = 1.0
+    other: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,16 +197,30 @@ def _fcn(family: str, stride: int) -> Plan:
     )
 
 
+_PHASE = _specialist(
+    "phase",
+    "Adherent cells in transmitted light",
+    "Whole cells that spread or round up on a dish, in phase contrast, DIC and quantitative phase.",
+    "usiigaci",
+    "bbbc030",
+    "cellphe",
+)
+
+
 _PLANS = (
     _NUCLEI_PLAN,
     _CELLS_PLAN,
-    _specialist(
-        "phase",
-        "Adherent cells in transmitted light",
-        "Whole cells that spread or round up on a dish, in phase contrast, DIC and quantitative phase.",
-        "usiigaci",
-        "bbbc030",
-        "cellphe",
+    replace(
+        _PHASE,
+        parts=(
+            *_PHASE.parts,
+            Part("corneal_endothelium_specular", share=0.3, other=True),
+            Part("mdck_zo1_membrane", share=0.2, other=True),
+            Part("codex_tissue_wholecell", share=0.2, other=True),
+            Part("epitools_wing_membrane", share=0.05, other=True),
+            Part("flyem_em_bodies", share=0.2, other=True),
+            Part("dsb2018_stage1", share=0.2, other=True),
+        ),
     ),
     replace(
         _specialist(
