@@ -4,10 +4,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
-__all__ = ["StatusLine"]
+__all__ = ["COLOURS", "StatusLine"]
 
-# Readable in napari's dark and light theme.
-_COLOURS = {"info": "", "good": "#2f9e5f", "problem": "#e0662a"}
+# With a contrast of 4.5 and more to the background of napari's dark and light theme.
+COLOURS = {
+    "dark": {"info": "", "good": "#5cc98a", "problem": "#ff8a4c"},
+    "light": {"info": "", "good": "#1a6b3b", "problem": "#a84008"},
+}
 
 
 class StatusLine(QLabel):
@@ -25,7 +28,8 @@ class StatusLine(QLabel):
     def say(self, text: str, kind: str = "info") -> None:
         """Show a sentence; `kind` is ``"info"``, ``"good"`` or ``"problem"``."""
         self.kind = kind
-        self.setStyleSheet(f"color: {_COLOURS[kind]};" if _COLOURS[kind] else "")
+        colour = COLOURS[_lightness()][kind]
+        self.setStyleSheet(f"color: {colour};" if colour else "")
         self.setText(text)
         self.setVisible(bool(text))
 
@@ -39,3 +43,13 @@ class StatusLine(QLabel):
     def problem(self, text: str) -> None:
         """Show what went wrong."""
         self.say(text, "problem")
+
+
+def _lightness() -> str:
+    """Say whether napari's theme is a dark or a light one."""
+    from napari.settings import get_settings
+    from napari.utils.theme import get_system_theme, get_theme
+
+    name = str(get_settings().appearance.theme)
+    background = get_theme(get_system_theme() if name == "system" else name).background
+    return "light" if sum(background.as_rgb_tuple()[:3]) > 3 * 128 else "dark"

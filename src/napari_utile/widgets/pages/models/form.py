@@ -38,8 +38,14 @@ class ModelsForm(QWidget):
         self.rename = _button("Rename…", "Give one of your models another name.")
         self.revert = _button("Revert", "Take back the version before the last training.")
         self.delete = _button("Delete", "Move one of your models to the trash.")
-        self.take_in = _button("Import…", "Copy a model file into your library.")
-        self.export = _button("Export…", "Save this model as a file, for another computer or a colleague.")
+        self.take_in = _button(
+            "Import…",
+            "Take a model into your library: of U-Tile, a package of bioimage.io, an ONNX file, a U-Net checkpoint.",
+        )
+        self.export = _button(
+            "Export…",
+            "Save this model as a file, for a colleague, or as a package of bioimage.io, for other programs.",
+        )
         self.empty_trash = _button("Empty the trash…", "Delete for good what was deleted or replaced.")
         self.status = StatusLine()
         grid = QGridLayout()

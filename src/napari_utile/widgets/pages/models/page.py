@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelsPage"]
 
-_FILES = "U-Tile models (*.safetensors)"
+_EXPORTED = "U-Tile models (*.safetensors);;Packages of bioimage.io (*.zip)"
+_IMPORTED = "Models (*.safetensors *.zip *.onnx *.pt *.pth);;All files (*)"
 
 
 class ModelsPage(Page):
@@ -37,6 +38,7 @@ class ModelsPage(Page):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session_of(viewer)
+        self._notes: tuple[str, ...] = ()
         self.form = ModelsForm()
         self.show_form(self.form, self.form.status)
         form = self.form
@@ -102,18 +104,27 @@ class ModelsPage(Page):
 
     def import_file(self, path: str = "") -> None:
         """Copy a model file into the library."""
-        path = path or QFileDialog.getOpenFileName(self, "Import a model", "", _FILES)[0]
+        path = path or QFileDialog.getOpenFileName(self, "Import a model", "", _IMPORTED)[0]
         if path:
-            self._change(partial(own_models.import_model, path), "Imported as {name}.", True)
+            self._change(partial(self._imported, path), "Imported as {name}.{notes}", True)
+
+    def _imported(self, path: str) -> Path:
+        from napari_utile.engine.exchange.importing import import_model
+
+        taken = import_model(path)
+        self._notes = taken.notes  # read on the GUI thread once the job is done
+        return taken.path
 
     def export(self, path: str = "") -> None:
         """Copy the marked model to a file, for another computer or a colleague."""
         if self.chosen is None:
             return
-        source = self.chosen.path
-        path = path or QFileDialog.getSaveFileName(self, "Export the model", source.name, _FILES)[0]
+        name, source = self.chosen.name, self.chosen.path
+        path = path or QFileDialog.getSaveFileName(self, "Export the model", source.name, _EXPORTED)[0]
         if path:
-            self._change(partial(_copied, source, Path(path)), "Saved {file}.")
+            is_package = path.lower().endswith(".zip")
+            act = partial(_packed, name, path) if is_package else partial(_copied, source, Path(path))
+            self._change(act, "Saved {file}.")
 
     def empty_trash(self) -> None:
         """Delete what lies in the trash, after asking."""
@@ -133,7 +144,9 @@ class ModelsPage(Page):
                 self._session.model = path.stem
             self._session.events.models_changed.emit()
             self.form.show_disk_use(*own_models.disk_use())
-            self.form.status.say(said.format(name=path.stem, file=path.name, folder=path.parent), "good")
+            notes, self._notes = "".join(f" {note}" for note in self._notes), ()
+            words = {"name": path.stem, "file": path.name, "folder": path.parent, "notes": notes}
+            self.form.status.say(said.format(**words), "good")
 
         run_job(as_job(act), on_done=done, on_error=self._fail, owner=self)
 
@@ -166,6 +179,12 @@ class ModelsPage(Page):
 
 def _title(model: ListedModel) -> str:
     return (model.card.title if model.card else "") or model.name
+
+
+def _packed(name: str, target: str) -> Path:
+    from napari_utile.engine.exchange.export import export_model
+
+    return export_model(name, target)
 
 
 def _copied(source: Path, target: Path) -> Path:
