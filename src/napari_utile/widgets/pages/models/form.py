@@ -40,11 +40,11 @@ class ModelsForm(QWidget):
         self.delete = _button("Delete", "Move one of your models to the trash.")
         self.take_in = _button(
             "Import…",
-            "Take a model into your library: of U-Tile, a package of bioimage.io, an ONNX file, a U-Net checkpoint.",
+            "Take in a model of U-Tile, a package of bioimage.io, an ONNX file, a checkpoint.",
         )
         self.export = _button(
             "Export…",
-            "Save this model as a file, for a colleague, or as a package of bioimage.io, for other programs.",
+            "Save this model as a file, or as a package of bioimage.io, for other programs.",
         )
         self.empty_trash = _button("Empty the trash…", "Delete for good what was deleted or replaced.")
         self.status = StatusLine()
