@@ -200,7 +200,7 @@ def test_a_training_goes_on_without_the_dock_and_is_there_when_it_is_opened_agai
     again = Workbench(window.viewer)
     window.viewer.window.add_dock_widget(again, name="U-Tile")
     assert again.open_page("train") is training.page
-    assert training.page.isVisible()
+    window.qtbot.waitUntil(training.page.isVisible, timeout=WAIT)
     training.page.cancel()
     window.qtbot.waitUntil(lambda: not training.page.running, timeout=5 * WAIT)  # torch is being imported
 
