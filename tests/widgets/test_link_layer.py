@@ -1,0 +1,62 @@
+"""Linking the active Labels layer into objects or tracks beside it."""
+
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.utils.notifications import notification_manager
+
+from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
+
+
+def finish(qtbot: Any, job: Any) -> None:
+    qtbot.waitUntil(lambda: not job.running, timeout=10_000)
+
+
+def frames() -> np.ndarray:
+    stack = np.zeros((3, 30, 30), np.int32)
+    stack[0, 8:22, 8:18] = 5
+    stack[1:, 4:12, 8:18], stack[1:, 17:25, 8:18] = 2, 9
+    return stack
+
+
+def test_frames_become_tracks_with_divisions_and_the_labels_stay(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    space = {"scale": (30, 0.5, 0.5), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+    layer = viewer.add_labels(frames(), name="cells", **space)
+    finish(qtbot, link_active_labels_t(viewer))
+    _, linked, paths = viewer.layers
+    np.testing.assert_array_equal(layer.data, frames())
+    assert [np.unique(plane).tolist() for plane in linked.data] == [[0, 1], [0, 2, 3], [0, 2, 3]]
+    assert paths.graph == {2: [1], 3: [1]}
+    assert linked.features["parent"].tolist() == [0, 1, 1]
+    assert "speed_um_per_second" in linked.features or "speed_um_per_s" in linked.features
+    np.testing.assert_array_equal(paths.scale, layer.scale)
+
+
+def test_sections_become_objects_with_volumes(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    stack = np.ones((2, 3, 6, 6), np.int32)
+    space = {"scale": (1, 2, 0.5, 0.5), "units": ("pixel", "um", "um", "um")}
+    viewer.add_labels(stack, name="cells", axis_labels=("t", "z", "y", "x"), **space)
+    finish(qtbot, link_active_labels_z(viewer))
+    linked = viewer.layers[-1]
+    assert linked.features["index"].tolist() == [1, 2]
+    assert linked.features["volume_um3"].tolist() == [3 * 36 * 0.25 * 2] * 2
+    assert linked.features["t"].tolist() == [0, 1]
+
+
+def test_what_cannot_be_linked_is_said(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    said: list[str] = []
+    notification_manager.notification_ready.connect(lambda event: said.append(event.message))
+    assert link_active_labels_z(viewer) is None
+    viewer.add_labels(frames()[0], name="plane")
+    assert link_active_labels_z(viewer) is None
+    viewer.add_labels(frames(), name="film", axis_labels=("t", "y", "x"))
+    assert link_active_labels_z(viewer) is None
+    assert said == [
+        "Choose a labels layer first: there are no cells to link.",
+        "plane is not a stack of labels: there is nothing to link.",
+        "film has no axis Z, its planes lie along T.",
+    ]
