@@ -1,4 +1,5 @@
 import argparse
+import re
 import sys
 
 import pytest
@@ -129,3 +130,12 @@ def test_a_file_in_the_place_of_a_folder_is_not_writable(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
     assert not doctor.is_writable(blocked / "models")
+
+
+def test_onnx_runtime_is_timed_beside_torch_or_its_extra_is_named(monkeypatch):
+    (found,) = doctor.onnx_runtime()
+    assert re.search(r"\d\.\d x the speed of torch", found.detail)
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    (found,) = doctor.onnx_runtime()
+    assert 'pip install "napari-utile[exchange]"' in found.detail
+    assert not found.fatal

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -79,6 +80,7 @@ def examine() -> Iterator[Check]:
         ("system libraries", system_libraries),
         ("Qt", qt),
         ("compute", compute),
+        ("ONNX Runtime", onnx_runtime),
         ("models", models),
     )
     for name, examination in examinations:
@@ -163,6 +165,21 @@ def compute() -> Iterator[Check]:
             "an NVIDIA card is here, but this torch cannot use it",
             "the line that https://pytorch.org/get-started/locally gives for CUDA",
         )
+
+
+def onnx_runtime() -> Iterator[Check]:
+    """Say whether models from elsewhere can run, and how fast beside torch."""
+    if not find_spec("onnxruntime"):
+        yield Check(
+            "ONNX Runtime", 'not installed; models in ONNX need it: pip install "napari-utile[exchange]"'
+        )
+        return
+    from napari_utile.engine.exchange.speed import onnx_against_torch
+
+    version = metadata.version("onnxruntime")
+    yield Check(
+        "ONNX Runtime", f"{version}, {onnx_against_torch():.1f} x the speed of torch for convolutions here"
+    )
 
 
 def models() -> Iterator[Check]:
