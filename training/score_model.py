@@ -183,7 +183,8 @@ def main() -> None:
     if args.write:
         words = plan.card()
         card |= {
-            name: getattr(words, name) for name in ("title", "description", "failures", "data", "licence")
+            name: getattr(words, name)
+            for name in ("title", "description", "failures", "specialists", "data", "licence")
         }
         rewritten(model, **card)
 

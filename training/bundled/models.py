@@ -43,6 +43,8 @@ class Plan:
     inputs : tuple of InputChannel
     invert : bool
         Whether samples are inverted now and then: cells may be dark or bright.
+    specialists : tuple of str
+        Models that are asked, too, where cells are measured, and segment the image where they are surer.
     failures : str
         What it is known to get wrong, and what it is not for.
     distances : bool
@@ -65,6 +67,7 @@ class Plan:
     inputs: tuple[InputChannel, ...]
     invert: bool = False
     failures: str = ""
+    specialists: tuple[str, ...] = ()
     distances: bool = True
     teaching: bool = False
     before: tuple[Part, ...] = ()
@@ -96,6 +99,7 @@ class Plan:
                 "outputs": self.outputs,
                 "relief": "distances" if self.distances else "probability",
                 "failures": self.failures,
+                "specialists": self.specialists,
                 "teaching": self.teaching,
                 "inputs": self.inputs,
                 "title": self.title,
@@ -160,6 +164,7 @@ _CELLS_PLAN = Plan(
     30.0,
     (InputChannel("any"), InputChannel("nuclei", optional=True)),
     invert=True,
+    specialists=("phase",),
     failures="Thin cells in phase contrast are found in part, dense tissue and crowded bacteria hardly: fit the model "
     "to a few cells or train it further. It may take stained sections and smears for its own. Not for nuclei alone, "
     "H&E or electron micrographs.",
@@ -234,6 +239,8 @@ _PLANS = (
         ),
         diameter=24.0,
         invert=False,
+        failures="Of crowded cells about a third have the right outline. It is sure of none of its cells, so nothing "
+        "says whether an image suits it, and cells of another size need their diameter given.",
     ),
     _specialist(
         "junctions",
