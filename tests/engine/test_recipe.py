@@ -16,7 +16,8 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import ImageFile, read_image, write_image, write_labels
 from napari_utile.engine.models.library import Model, save_model, weights_fingerprint_of
-from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.pixel_runs import mask_of, run_lengths_of
 from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of, save_recipe
@@ -24,6 +25,7 @@ from napari_utile.engine.provenance.replay import Replay, find_source, replay_st
 from napari_utile.engine.segment import Segmentation, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
 from simulation.simulate import simulate
 
 INSTANCES = InstanceParams(minimum_size=5)
@@ -319,3 +321,31 @@ def test_the_command_notices_that_the_label_file_was_changed(results: Path, caps
 def test_the_command_fails_in_one_sentence(tmp_path: Path, capsys) -> None:
     assert main(["replay", str(tmp_path / "missing.json")]) == 1
     assert capsys.readouterr().err.startswith("utile replay: Cannot read")
+
+
+def test_a_region_of_a_large_plane_is_read_and_hashed_alone(monkeypatch, small_model) -> None:
+    from napari_utile.engine.provenance import recipe as recipes
+
+    class Lazy:
+        """Says which rows are read."""
+
+        def __init__(self, data) -> None:
+            self._data, self.rows = data, set()
+            self.shape, self.dtype, self.ndim = data.shape, data.dtype, 3
+
+        def __getitem__(self, index):
+            self.rows |= set(range(*index[1].indices(self.shape[1])))
+            return self._data[index]
+
+    monkeypatch.setattr(recipes, "EXACT_PIXELS", 1000)
+    data = np.random.default_rng(0).integers(0, 60000, (1, 600, 40)).astype(np.uint16)
+    lazy, region = Lazy(data), Window(slice(100, 150), slice(0, 40))
+    plane = ImagePlane(lazy)
+    params = SegmentParams(diameter=None, device="cpu", precision="float32")
+    limits = IntensityLimits((0.0,), (60000.0,))
+    made = Run(segment_steps(plane, params, model=small_model, region=region, limits=limits)).result
+    record = recipes.record_plane(made, {})
+    assert max(lazy.rows) < 300
+    assert record.hashed == ((100, 150), (0, 40))
+    assert record.pixels == recipes.sha256_of(data[:, 100:150, 0:40])
+    assert recipes.hash_of(ImagePlane(data), None) == recipes.sha256_of(data)

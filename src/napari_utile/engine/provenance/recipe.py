@@ -9,18 +9,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import EXACT_PIXELS
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.linked import LinkRecord
 from napari_utile.engine.provenance.pixel_runs import run_lengths_of
 from napari_utile.engine.segment import Segmentation
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.windows import Window
 
 FORMAT = "napari-utile recipe 1"
 
@@ -46,6 +50,9 @@ class PlaneRecord:
     inside : tuple of int, optional
         Where only part of the region counted, such as the inside of drawn shapes: the lengths of the runs of
         pixels that did not and that did, in turn, row by row.
+    hashed : ((int, int), (int, int)), optional
+        The rows and columns whose pixels `pixels` is the hash of, where that is not the whole plane: of a region of a
+        large image, only the region is read.
     """
 
     index: dict[str, int]
@@ -57,6 +64,7 @@ class PlaneRecord:
     labels: str
     cells: int
     inside: tuple[int, ...] | None = None
+    hashed: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -186,18 +194,27 @@ def findable_model(model: str) -> str:
 
 
 def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneRecord:
-    """Record what went into a segmentation and what came out; reads every pixel."""
+    """Record what went into a segmentation and what came out; of a region of a large plane reads only the region."""
+    whole = Window.whole(segmentation.plane.shape)
+    part = segmentation.region if whole.size > EXACT_PIXELS and segmentation.region != whole else None
     return PlaneRecord(
         index=index,
         region=segmentation.region.bounds,
-        pixels=sha256_of(segmentation.plane.data),
+        pixels=hash_of(segmentation.plane, None if part is None else part.bounds),
         low=tuple(segmentation.limits.low),
         high=tuple(segmentation.limits.high),
         probabilities=sha256_of(segmentation.values),
         labels=sha256_of(segmentation.labels),
         cells=int(segmentation.labels.max(initial=0)),
         inside=None if segmentation.inside is None else run_lengths_of(segmentation.inside),
+        hashed=None if part is None else part.bounds,
     )
+
+
+def hash_of(plane: ImagePlane, hashed: Sequence[tuple[int, int]] | None) -> str:
+    """Return the hash of a plane's pixels, or of those of some of its rows and columns."""
+    parts = () if hashed is None else (slice(None), *(slice(start, stop) for start, stop in hashed))
+    return sha256_of(np.asarray(plane.data[parts]) if parts else plane.data)
 
 
 def versions() -> dict[str, str]:
@@ -267,7 +284,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
 
 def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:
     (top, bottom), (left, right) = values["region"]
-    inside = values.get("inside")  # older recipes have none
+    inside, hashed = values.get("inside"), values.get("hashed")  # older recipes have none
     return PlaneRecord(
         index={str(axis): int(number) for axis, number in values["index"].items()},
         region=((int(top), int(bottom)), (int(left), int(right))),
@@ -278,6 +295,7 @@ def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:
         labels=str(values["labels"]),
         cells=int(values["cells"]),
         inside=None if inside is None else tuple(int(length) for length in inside),
+        hashed=None if hashed is None else tuple((int(start), int(stop)) for start, stop in hashed),
     )
 
 

@@ -19,7 +19,7 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.linked import difference_of_links
 from napari_utile.engine.provenance.pixel_runs import mask_of
-from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, record_plane, versions
+from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, hash_of, record_plane, versions
 from napari_utile.engine.segment import Segmentation, segment_steps
 from napari_utile.engine.windows import Window
 
@@ -89,7 +89,7 @@ def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Pr
     for record in recipe.planes if difference is None else ():
         plane = plane_of(image, record, recipe, model)
         where = plane_name(image, record)
-        if sha256_of(plane.data) != record.pixels:
+        if hash_of(plane, record.hashed) != record.pixels:
             difference = f"The pixels of {where} are not those of the recipe."
             break
         segmentation = yield from _segment_again(plane, record, recipe, model)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.unfinished import HOME, is_store
 from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
@@ -93,7 +94,9 @@ def plan_store(
         (*(0.0 for _ in between), *map(float, starts)),
         (*(unit for _, unit in between), unit, unit),
     )
-    path = Path(source)
+    path, ready = Path(source), store_compute(compute)
+    block = Window.span(window.start, (start + side for start in window.start)) & window
+    tiles = Field(first, model, params, compute=ready, limits=own[0]).plan(block)
     return StorePlan(
         source=str(path.resolve()) if path.exists() else str(source),
         selection=selection or Selection(),
@@ -103,13 +106,14 @@ def plan_store(
         model=findable_model(params.model),
         fingerprint=model.fingerprint,
         params=params,
-        compute=store_compute(compute),
+        compute=ready,
         region=tuple((start, stop) for start, stop in window.bounds),
         space=space,
         side=side,
         mask=None if mask is None else mask_digest(mask),
         by_height=card.relief == "distances",
         measured=measured,
+        tile_bytes=tiles.bytes,
     )
 
 

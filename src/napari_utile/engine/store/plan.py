@@ -70,6 +70,8 @@ class StorePlan:
         Whether the relief is made of predicted distances.
     measured : bool
         Whether a table of the cells is written.
+    tile_bytes : int
+        Memory for the features of one tile.
     """
 
     source: str
@@ -89,6 +91,7 @@ class StorePlan:
     skip_empty: bool = True
     by_height: bool = False
     measured: bool = False
+    tile_bytes: int = 0
 
     @property
     def window(self) -> Window:
@@ -141,10 +144,8 @@ class StorePlan:
     @property
     def block_bytes(self) -> int:
         """Memory for one block at a time."""
-        halo = 2 * (
-            0 if self.by_height else self.params.instances.relief_limit if self.params.instances else 64
-        )
-        return self.compute.memory_bytes + 40 * self.side**2 + 24 * (self.side + halo) ** 2
+        halo = 0 if self.by_height else 2 * self.instances.relief_limit
+        return self.tile_bytes + 56 * self.side**2 + 24 * (self.side + halo) ** 2
 
 
 def store_compute(compute: Compute) -> Compute:
