@@ -61,11 +61,11 @@ run() {
     step $((SECONDS_IN_ALL / 8)) "measurements" "$PYTHON" benchmarks/gpu.py
     local for_scores=$((SECONDS_IN_ALL / 6)) models=${#MODELS[@]}
     for name in "${MODELS[@]}"; do
-        # reading the images takes its time as well: the budget of the training is three quarters of its share
+        # 20 s for starting and writing; a training that outlives its share would leave no model
         share=$((($(left) - for_scores) / models))
         models=$((models - 1))
         step "$share" "training $name" "$PYTHON" training/train_model.py "$name" --data "$work/data" \
-            --tile "$tile" --batch "$batch" --minutes "$("$PYTHON" -c "print($share * 0.75 / 60)")" \
+            --tile "$tile" --batch "$batch" --within "$("$PYTHON" -c "print(max($share - 20, 5) / 60)")" \
             -o "$results/$name.safetensors"
     done
     models=${#MODELS[@]}

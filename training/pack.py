@@ -42,14 +42,14 @@ def packed(image: NDArray, labels: NDArray, diameter: float | None, wanted: floa
     return pixels.round().clip(0, 255).astype(np.uint8), labels.astype(np.uint16)
 
 
-def pack(data: Path, plans: Sequence[Plan], target: Path) -> None:
-    """Write the images of some models, those that train and those that judge."""
+def pack(data: Path, plans: Sequence[Plan], target: Path, most: int | None = None) -> None:
+    """Write the images of some models, those that train and those that judge; at most this many of each part."""
     wanted: dict[tuple[str, str], tuple[str, float]] = {}
     for plan in plans:
         judges = [(part, "val") for part in (*plan.parts, *TEST_ONLY.get(plan.name, ()))]
         for part, split in (*((part, "train") for part in plan.parts), *judges):
             if part.folder != SIMULATED:
-                for name in names_of(data, part.folder, split, part.start):
+                for name in names_of(data, part.folder, split, part.start)[:most]:
                     wanted[part.folder, name] = split, plan.diameter
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
         for (folder, name), (_, diameter) in wanted.items():
@@ -76,8 +76,9 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("models", nargs="+", choices=sorted(PLANS))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--images", type=int, help="at most this many of each data set, to try the rest out")
     args = parser.parse_args()
-    pack(args.data, [PLANS[name] for name in args.models], args.target)
+    pack(args.data, [PLANS[name] for name in args.models], args.target, args.images)
 
 
 if __name__ == "__main__":

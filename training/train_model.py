@@ -38,6 +38,8 @@ from napari_utile.engine.training.train import train
 
 SAVE_EVERY = 300.0
 """Seconds between checkpoints."""
+LEAST = 0.05
+"""Minutes that are left for training, however long the images took."""
 SCALES = (0.08, 4.0)
 """An image is shrunk or enlarged by no more, however its cells differ from the model's diameter."""
 
@@ -166,6 +168,12 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--minutes", type=float)
+    parser.add_argument(
+        "--within",
+        type=float,
+        metavar="MINUTES",
+        help="of wall clock for all of it, reading the images included",
+    )
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", help="a narrower U-Net whose weights it starts from, such as nuclei")
@@ -180,12 +188,16 @@ def main() -> None:
     )
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
+    started = time.monotonic()
 
     plan = PLANS[args.name]
     recipe = recipe_of(plan)
     recipe = replace(recipe, tile=args.tile or recipe.tile, batch=args.batch or recipe.batch)
     planes = planes_of(args.data, plan, plan.card(), recipe, args.leave_out)
     print(json.dumps({"images": len(planes), "left out": args.leave_out}), flush=True)
+    if args.within:
+        left = args.within - (time.monotonic() - started) / 60
+        args.minutes = max(min(left, args.minutes or left), LEAST)
     checkpoint = args.output.with_suffix(".checkpoint")
     made = train_model(
         plan,

@@ -45,6 +45,16 @@ def test_a_model_is_trained_and_its_card_says_how(annotated_data, tmp_path, monk
     assert not output.with_suffix(".checkpoint").exists()
 
 
+def test_what_the_images_take_is_no_time_for_training(annotated_data, tmp_path, monkeypatch) -> None:
+    budgets = []
+    monkeypatch.setattr(train_model, "train_model", lambda *_, budget, **__: budgets.append(budget) or True)
+    clock = iter([100.0, 160.0])
+    monkeypatch.setattr(train_model.time, "monotonic", lambda: next(clock))
+    given = ["nuclei", "-o", str(tmp_path / "n.safetensors"), "--data", str(annotated_data), "--within", "3"]
+    run(monkeypatch, *given)
+    assert budgets[0].minutes == pytest.approx(2)
+
+
 def test_a_training_that_is_told_to_stop_goes_on_to_the_same_weights(
     annotated_data, tmp_path, monkeypatch
 ) -> None:
