@@ -39,7 +39,7 @@ step() { # step SECONDS WORDS COMMAND...: run a command within its time, and go 
     local seconds=$1 words=$2
     shift 2
     echo "== $words ($(left) s left)"
-    timeout --signal=TERM --kill-after=10 "$seconds" "$@" || echo "-- $words: exit status $?"
+    timeout --signal=TERM --kill-after=20 "$seconds" "$@" || echo "-- $words: exit status $?"
 }
 
 run() {
