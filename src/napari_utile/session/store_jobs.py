@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.unfinished import is_complete, is_store
+from napari_utile.engine.segment_params import suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, sized_steps
@@ -19,9 +21,19 @@ if TYPE_CHECKING:
     from napari_utile.engine.store.run import StoreResult
     from napari_utile.session.state import Session
 
-__all__ = ["default_place", "delete_store", "levels", "needs_store", "said_of", "store_job"]
+__all__ = [
+    "CELLS",
+    "GrowingLevel",
+    "default_place",
+    "delete_store",
+    "levels",
+    "needs_store",
+    "said_of",
+    "store_job",
+]
 
 ENDING = ".cells.ome.zarr"
+CELLS = "labels/cells"
 MOST_IN_MEMORY = 36_000_000
 """Pixels of a region up to which a result is made in memory."""
 
@@ -78,6 +90,8 @@ def store_job(
             yield Progress(0, 1, stage="size")
         params, _ = sizing.result
         model = session.load_model(params.model)
+        instances = params.instances or suggested_instances(model.card, params.known_diameter)
+        params = replace(params, instances=instances)
         plan = plan_store(
             [request.plane],
             model,
@@ -95,21 +109,51 @@ def store_job(
     return (yield from store_steps(place, planes=[request.plane], model=model, first=first))
 
 
-def levels(place: Path, what: str = "") -> list[Any]:
-    """Return the levels of a store's image as arrays that show what is there when they are read.
+class GrowingLevel:
+    """One level of a store's image, which shows what is there when it is read.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        (Y, X).
+    before : int
+        Axes of length 1 to put before Y, so that it has those of a layer with sliders.
+    """
+
+    def __init__(self, array: Any, before: int = 0) -> None:
+        self._array, self._before = array, before
+        self.shape = (1,) * before + tuple(array.shape)
+        self.dtype, self.ndim, self.size = np.dtype(array.dtype), len(self.shape), int(np.prod(self.shape))
+
+    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
+        key = key if isinstance(key, tuple) else (key,)
+        key = (*key, *(slice(None),) * (self.ndim - len(key)))
+        plane = np.asarray(self._array[key[self._before :]])
+        lead = tuple(0 if isinstance(each, int | np.integer) else slice(None) for each in key[: self._before])
+        whole = plane[(np.newaxis,) * self._before]
+        return np.asarray(whole[lead])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.asarray(self[()], dtype)
+
+
+def levels(place: Path, what: str = "", before: int = 0) -> list[GrowingLevel]:
+    """Return the levels of a store's image, the largest first.
 
     Parameters
     ----------
     place : Path
     what : str
-        Empty for the probability, ``"labels/cells"`` for the cells.
+        Empty for the probability, `CELLS` for the cells.
+    before : int
+        See `GrowingLevel`.
     """
     import zarr
 
     folder = place / what
-    found: list[Any] = []
+    found: list[GrowingLevel] = []
     while (folder / str(len(found)) / "zarr.json").is_file():
-        found.append(zarr.open_array(folder / str(len(found)), mode="r"))
+        found.append(GrowingLevel(zarr.open_array(folder / str(len(found)), mode="r"), before))
     return found
 
 

@@ -23,6 +23,7 @@ from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
+from napari_utile.widgets.pages.segment.store_run import StoreRun
 from napari_utile.widgets.parts.forms import Form, align_labels
 from napari_utile.widgets.parts.model_suggestions import ModelSuggestions
 from napari_utile.widgets.parts.plane_picker import PlanePicker
@@ -55,6 +56,8 @@ class SegmentForm(QWidget):
     instances, more_instances : Form
         Of `InstanceParams`: what people change often, and the rest.
     run_bar : RunBar
+    store : StoreRun
+        Large images: into a store on disk.
     estimate, summary : QLabel
     status : StatusLine
     """
@@ -70,6 +73,7 @@ class SegmentForm(QWidget):
         self._make_diameter()
         self.estimate = _quiet_label()
         self.run_bar = RunBar("Segment", "Find the cells of this image.")
+        self.store = StoreRun(viewer, session)
         self.instances = Form(
             InstanceParams(), ("threshold", "minimum_size", "split"), slide={"minimum_size": _SLIDE_SIZE}
         )
@@ -171,6 +175,7 @@ class SegmentForm(QWidget):
         layout.addWidget(self._remedies)
         layout.addWidget(self.estimate)
         layout.addWidget(self.run_bar)
+        layout.addWidget(self.store)
         layout.addWidget(_line())
         layout.addWidget(self._adjust)
         layout.addWidget(more)

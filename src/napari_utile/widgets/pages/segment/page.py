@@ -18,6 +18,7 @@ from napari_utile.session.results import (
     specs_of,
     what_the_command_lacks,
 )
+from napari_utile.session.store_jobs import needs_store
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.segment.diameter_tool import DiameterTool
@@ -85,6 +86,8 @@ class SegmentPage(Page):
         form.run_bar.run.connect(self.run)
         form.run_bar.cancel.connect(self.cancel)
         form.planes.changed.connect(self._choice_changed)
+        form.store.progress.connect(form.run_bar.set_progress)
+        form.store.ended.connect(self._store_ended)
         form.region.changed.connect(self._choice_changed)
         form.diameter.changed.connect(self._choice_changed)
         form.suggestions.asked.connect(self._suggest_models)
@@ -130,6 +133,7 @@ class SegmentPage(Page):
             return None
         source, request = self.request()
         self._estimate.planes = len(self.form.planes.places(source.place))
+        self.form.store.follow(request if needs_store(request) else None)
         self.form.suggestions.follow(request.measured_on, request.params)
         return request
 
@@ -146,12 +150,16 @@ class SegmentPage(Page):
             self._start([capture(self._viewer, self._session, self.form, instances, each) for each in places])
 
     def _start(self, planes: list[tuple[Source, SegmentRequest]]) -> None:
+        large = self.form.store.takes(planes)
         self._estimate.drop()
         self._adjustments.drop()  # its answer would come after the new one
         self._running_on, self._done = planes, 0
         self._session.asked = planes[0][1].params
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
+        if large:
+            self.form.store.start(*planes[0])
+            return
         self._job = run_job(
             segment_planes_job(self._session, [request for _, request in planes]),
             on_progress=self._show_progress,
@@ -165,14 +173,20 @@ class SegmentPage(Page):
         """Stop after the tile that is being computed and leave the layers as they were."""
         if self.settings.fitting:
             self.settings.cancel()
-        elif self._job is not None and self._job.running:
+        elif self.running:
             self.form.run_bar.set_cancelling()
+            self.form.store.cancel()
+        if self._job is not None and self._job.running:
             self._job.cancel()
 
     @property
     def running(self) -> bool:
         """Whether a segmentation is under way."""
-        return self._job is not None and self._job.running
+        return self.form.store.running or (self._job is not None and self._job.running)
+
+    def _store_ended(self, text: str, is_problem: bool) -> None:
+        self._end_job()
+        self.form.status.say(text, "problem" if is_problem else "info")
 
     def _show_progress(self, at: PlaneStep) -> None:
         if at.number >= len(self._running_on):
@@ -266,7 +280,14 @@ class SegmentPage(Page):
 
     def _drop_jobs(self) -> None:
         self.settings.drop()
-        for job in (self._job, self._estimate, self._adjustments, self._weight_map, self.form.suggestions):
+        for job in (
+            self.form.store,
+            self._job,
+            self._estimate,
+            self._adjustments,
+            self._weight_map,
+            self.form.suggestions,
+        ):
             if job is not None:
                 job.drop()
 
