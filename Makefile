@@ -5,7 +5,7 @@
 # make docs                build the documentation into site/, without the network; links and examples are checked
 # make smoke               build the wheel, and segment with it in a fresh environment
 # make compat              by hand: the wheel beside the oldest and the newest napari, numpy, torch and Qt bindings
-# make torture             the checks that take long: thousands of mixed files
+# make torture [SCALE=0.1] the checks that take hours, resumed where they were stopped: see docs/reliability.md
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 IMAGE ?=
 QUICK ?=
 AGAINST ?=
+SCALE ?= 1
 
 .PHONY: help install demo test check bench docs smoke compat torture wheel clean
 help:
@@ -39,6 +40,7 @@ bench: $(STAMPS)/bench
 	$(if $(AGAINST),$(BIN)/python -u benchmarks/against.py "$(AGAINST)" $(if $(QUICK),--quick))
 
 torture: install
+	$(BIN)/python -W ignore tests/torture --scale $(SCALE) --state torture.jsonl
 	UTILE_FUZZ=5000 $(BIN)/python -m pytest tests/engine/test_files_fuzz.py
 
 docs: $(STAMPS)/docs

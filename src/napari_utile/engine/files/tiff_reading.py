@@ -16,7 +16,7 @@ import zarr
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files import samples
 from napari_utile.engine.files.image_file import ImageFile, brief, lazy
-from napari_utile.engine.files.tiff_series import choose_series, missing_pages
+from napari_utile.engine.files.tiff_series import choose_series, missing_pages, refuse_files_elsewhere
 from napari_utile.engine.files.tiff_space import describe_space, description_of
 from napari_utile.engine.planes.naming import asked_axes, name_axes
 
@@ -95,6 +95,7 @@ def _read(
     with contextlib.ExitStack() as stack:
         tif = stack.enter_context(tifffile.TiffFile(path))
         _check_directories(tif, path)
+        refuse_files_elsewhere(tif, path)
         chosen = choose_series(tif, path, wanted)
         series = chosen.series
         check_decodable(series.keyframe, path)
@@ -232,6 +233,10 @@ def _check_directories(tif: tifffile.TiffFile, path: Path) -> None:
         handle.seek(offset + layout.tagnosize + struct.unpack(layout.tagnoformat, count)[0] * layout.tagsize)
 
 
+_MOST_EXPANDED = 1_000_000
+"""No compression makes more of its bytes: such a size is damage, or meant to fill the memory."""
+
+
 def _check_pixels(series: tifffile.TiffPageSeries, path: Path) -> None:
     """Compare where pixels should lie with the size of the file: tifffile leaves missing ones black."""
     if series.dataoffset is not None:
@@ -243,6 +248,11 @@ def _check_pixels(series: tifffile.TiffPageSeries, path: Path) -> None:
         )
     if not complete:
         raise UtileError(f"Cannot read {path.name}: the file is truncated.")
+    if series.nbytes > _MOST_EXPANDED * path.stat().st_size:
+        raise UtileError(
+            f"Cannot read {path.name}: it announces {series.nbytes / 2**30:.3g} GiB of pixels, which a file of "
+            f"{path.stat().st_size} bytes cannot hold."
+        )
 
 
 def _lies_in_file(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:

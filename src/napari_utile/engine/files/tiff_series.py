@@ -117,6 +117,27 @@ def _absent_files(tif: tifffile.TiffFile, path: Path) -> list[str]:
 
 def set_of_files(tif: tifffile.TiffFile) -> tuple[str, ...]:
     """Name the files that one OME image is spread over; empty where it is all in this file."""
+    found = _named_files(tif)
+    return found if len(found) > 1 else ()
+
+
+def refuse_files_elsewhere(tif: tifffile.TiffFile, path: Path) -> None:
+    """Refuse a file that names pixels in files outside of its folder, before tifffile opens them.
+
+    Raises
+    ------
+    UtileError
+    """
+    folder = path.parent.resolve()
+    for name in _named_files(tif):
+        if not (folder / name.replace("\\", "/")).resolve().is_relative_to(folder):
+            raise UtileError(
+                f"Cannot read {path.name}: it names {name[:80]!r}, which lies outside of its folder; put all files of "
+                "the set into one folder."
+            )
+
+
+def _named_files(tif: tifffile.TiffFile) -> tuple[str, ...]:
     if not tif.is_ome or not tif.ome_metadata or "FileName" not in tif.ome_metadata:
         return ()
     found: dict[str, None] = {}
@@ -132,7 +153,7 @@ def set_of_files(tif: tifffile.TiffFile) -> tuple[str, ...]:
                 look(each)
 
     look(tifffile.xml2dict(tif.ome_metadata))
-    return tuple(found) if len(found) > 1 else ()
+    return tuple(found)
 
 
 def files_of_set(path: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -114,8 +114,10 @@ def steps_of(path: Path) -> int:
     try:
         with safe_open(path, framework="pt") as file:
             return int(json.loads((file.metadata() or {})[KEY])["progress"]["step"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UtileError(f"{path.name} is not a readable checkpoint ({error}).") from error
+    except Exception as error:  # a damaged header raises whatever its parts are not
+        raise UtileError(
+            f"{path.name} is not a readable checkpoint ({' '.join(str(error).split())[:200]})."
+        ) from error
 
 
 def read_checkpoint(
@@ -132,13 +134,26 @@ def read_checkpoint(
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[KEY])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UtileError(f"{path.name} is not a readable checkpoint ({error}).") from error
-    wanted = json.loads(json.dumps(dict(identity)))
-    if different := sorted(key for key in wanted if header["identity"].get(key) != wanted[key]):
-        raise UtileError(
-            f"{path.name} belongs to a run with other {', '.join(different)}: it cannot be continued."
-        )
+        wanted = json.loads(json.dumps(dict(identity)))
+        different = sorted(key for key in wanted if header["identity"].get(key) != wanted[key])
+        if different:
+            raise UtileError(
+                f"{path.name} belongs to a run with other {', '.join(different)}: it cannot be continued."
+            )
+        return _taken_up(header, tensors, optimizer, device)
+    except UtileError:
+        raise
+    except Exception as error:  # a damaged file raises whatever its parts are not
+        text = " ".join(str(error).split())[:200]
+        raise UtileError(f"{path.name} is not a readable checkpoint ({text}).") from error
+
+
+def _taken_up(
+    header: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+) -> tuple[RunState, dict[str, Weights]]:
     weights: dict[str, Weights] = {}
     states: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():

@@ -1,0 +1,121 @@
+"""What docs/security.md promises: no code of a file is run, nothing outside of the target is written or read."""
+
+import ast
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+import napari_utile
+from conftest import save_bright_model
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.exchange.archive import Archive
+from napari_utile.engine.files.images import read_image
+
+SOURCE = Path(napari_utile.__file__).parent
+BANNED_CALLS = {"eval", "exec", "compile", "__import__"}
+BANNED_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "subprocess", "ctypes"}
+BANNED_ATTRIBUTES = {"system", "popen", "spawnl", "spawnv"}
+EXCEPTIONS = {
+    ("engine/exchange/checkpoint.py", "import pickle"),  # for the name of its error: nothing is unpickled
+    (
+        "engine/exchange/checkpoint.py",
+        "torch.load",
+    ),  # weights_only=True, which builds tensors and nothing else
+    ("engine/inference/heap.py", "import ctypes"),  # gives freed memory back to the system
+    ("cli/demo.py", "import subprocess"),  # starts this Python again, without a shell
+    ("cli/doctor.py", "import subprocess"),  # likewise, to see whether a library can be loaded
+    ("cli/system_libraries.py", "import ctypes"),  # loads a library of Qt by name to see whether it is there
+}
+
+
+def findings() -> set[tuple[str, str]]:
+    found = set()
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = path.relative_to(SOURCE).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                modules = (
+                    [each.name for each in node.names]
+                    if isinstance(node, ast.Import)
+                    else [node.module or ""]
+                )
+                found |= {
+                    (name, f"import {each}") for each in modules if each.split(".")[0] in BANNED_MODULES
+                }
+            if not isinstance(node, ast.Call):
+                continue
+            function = node.func
+            if isinstance(function, ast.Name) and function.id in BANNED_CALLS:
+                found.add((name, function.id))
+            if isinstance(function, ast.Attribute):
+                owner = function.value.id if isinstance(function.value, ast.Name) else ""
+                if owner == "torch" and function.attr == "load":
+                    found.add((name, "torch.load"))
+                if owner == "os" and function.attr in BANNED_ATTRIBUTES:
+                    found.add((name, f"os.{function.attr}"))
+            for keyword in node.keywords:
+                value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+                if (keyword.arg, value) in {("shell", True), ("allow_pickle", True), ("weights_only", False)}:
+                    found.add((name, f"{keyword.arg}={value}"))
+    return found
+
+
+def test_nothing_runs_code_or_unpickles_but_for_exceptions_by_name() -> None:
+    assert findings() <= EXCEPTIONS
+
+
+def test_the_exceptions_are_needed() -> None:
+    assert findings() >= {each for each in EXCEPTIONS if (SOURCE / each[0]).exists()}
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside"])
+def test_a_store_reads_nothing_outside_of_its_folder(tmp_path: Path, name) -> None:
+    secret = zarr.create_array(tmp_path / "outside", shape=(4, 4), chunks=(4, 4), dtype="uint8")
+    secret[...] = 7
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    group.create_array("a", shape=(4, 4), chunks=(4, 4), dtype="uint8")[...] = 1
+    axes = [{"name": axis, "type": "space"} for axis in "yx"]
+    group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [{"path": name}]}]}
+    with pytest.raises(UtileError):
+        np.asarray(read_image(tmp_path / "a.zarr").data)
+
+
+def test_a_tiff_names_no_files_outside_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(
+        tmp_path / "secret.ome.tif", np.full((2, 8, 8), 9, np.uint8), ome=True, metadata={"axes": "ZYX"}
+    )
+    secret = tifffile.TiffFile(tmp_path / "secret.ome.tif")
+    xml = secret.ome_metadata
+    secret.close()
+    uuid = xml.split('UUID="', 1)[1].split('"', 1)[0]
+    planes = "".join(
+        f'<TiffData IFD="{number}" FirstZ="{number}" PlaneCount="1">'
+        f'<UUID FileName="../secret.ome.tif">{uuid}</UUID></TiffData>'
+        for number in range(2)
+    )
+    start, rest = xml.split("<TiffData", 1)
+    hostile = start + planes + rest.split("/>", 1)[1] if "/>" in rest else xml
+    hostile = hostile.replace(f'UUID="{uuid}"', 'UUID="urn:uuid:00000000-0000-0000-0000-000000000001"', 1)
+    path = tmp_path / "in" / "a.ome.tif"
+    tifffile.imwrite(path, np.zeros((2, 8, 8), np.uint8), description=hostile.encode(), metadata=None)
+    with pytest.raises(UtileError, match="outside of its folder"):
+        read_image(path)
+
+
+def test_a_package_unpacks_nothing_outside(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as file:
+        file.writestr("rdf.yaml", "name: x")
+        file.writestr("../outside.txt", "x")
+    with pytest.raises(UtileError):
+        Archive(tmp_path / "p.zip")
+    assert not (tmp_path.parent / "outside.txt").exists()
+
+
+def test_a_model_whose_name_is_a_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="name is made of letters"):
+        save_bright_model(tmp_path / "m.safetensors", title="x").card.__class__("../../x", "unet", {})
