@@ -1,19 +1,25 @@
 """What docs/security.md promises: no code of a file is run, nothing outside of the target is written or read."""
 
 import ast
+import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 import zarr
+from safetensors.torch import save_file
 
 import napari_utile
 from conftest import save_bright_model
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.archive import Archive
 from napari_utile.engine.files.images import read_image
+from napari_utile.engine.provenance.recipe import load_recipe
+from napari_utile.engine.training.state import KEY, read_checkpoint, steps_of
+from torture import inputs
 
 SOURCE = Path(napari_utile.__file__).parent
 BANNED_CALLS = {"eval", "exec", "compile", "__import__"}
@@ -119,3 +125,45 @@ def test_a_package_unpacks_nothing_outside(tmp_path: Path) -> None:
 def test_a_model_whose_name_is_a_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="name is made of letters"):
         save_bright_model(tmp_path / "m.safetensors", title="x").card.__class__("../../x", "unet", {})
+
+
+@pytest.mark.parametrize("place", ["low", "cells", "region", "index"])
+def test_a_recipe_of_infinite_numbers_is_refused(tmp_path: Path, place) -> None:
+    inputs.prepare(tmp_path, save_bright_model)
+    values = json.loads((tmp_path / "valid_recipe.json").read_text())
+    infinite = float("inf")
+    plane = values["planes"][0]
+    plane[place] = {
+        "low": infinite,
+        "cells": infinite,
+        "region": [[0, infinite], [0, 1]],
+        "index": {"Z": infinite},
+    }[place]
+    (tmp_path / "a_recipe.json").write_text(json.dumps(values))
+    with pytest.raises(UtileError, match="is not a usable recipe"):
+        load_recipe(tmp_path / "a_recipe.json")
+
+
+def test_a_file_that_announces_more_than_it_can_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8), compression="zlib")
+    with tifffile.TiffFile(path) as tif:
+        place = tif.pages.first.tags["ImageWidth"].valueoffset
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = (2**31).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(UtileError):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    "header", [[], {"progress": [], "identity": {}}, {"progress": {"step": None}, "identity": []}]
+)
+def test_a_checkpoint_with_a_strange_header_is_refused(tmp_path: Path, header) -> None:
+    path = tmp_path / "a.checkpoint"
+    save_file({"network/weight": torch.zeros(1)}, path, metadata={KEY: json.dumps(header)})
+    with pytest.raises(UtileError, match="is not a readable checkpoint"):
+        steps_of(path)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    with pytest.raises(UtileError, match="is not a readable checkpoint|belongs to a run"):
+        read_checkpoint(path, {"seed": 1}, optimizer, torch.device("cpu"))

@@ -169,7 +169,7 @@ def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:
             planes=tuple(GrownPlane(**plane) for plane in values["planes"]),
             versions=dict(values["versions"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{Path(path).name} is not a usable recipe: {error}.") from error
 
 

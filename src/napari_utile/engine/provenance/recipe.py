@@ -278,7 +278,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
             linking=LinkRecord.from_json(linking) if (linking := values.get("linking")) else None,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{path.name} is not a usable recipe: {_reason(error)}.") from error
 
 

@@ -56,7 +56,7 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
             _checked(SegmentParams, values.get("segment", {})),
             _checked(InstanceParams, values.get("instances", {})),
         )
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UtileError(f"{path.name} holds no usable settings: {str(error).rstrip('.')}.") from error
 
 
