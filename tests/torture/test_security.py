@@ -165,5 +165,5 @@ def test_a_checkpoint_with_a_strange_header_is_refused(tmp_path: Path, header) -
     with pytest.raises(UtileError, match="is not a readable checkpoint"):
         steps_of(path)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
-    with pytest.raises(UtileError, match="is not a readable checkpoint|belongs to a run"):
+    with pytest.raises(UtileError, match=r"is not a readable checkpoint|belongs to a run"):
         read_checkpoint(path, {"seed": 1}, optimizer, torch.device("cpu"))
