@@ -1,4 +1,4 @@
-"""The long form: ``make torture``. What was done is kept in a file, so that a run that was stopped goes on."""
+"""The long form: ``make torture``. What was done is kept in a file, so that a run that was stopped is resumed."""
 
 import argparse
 import json
