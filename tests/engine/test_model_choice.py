@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference import choice
-from napari_utile.engine.inference.choice import CLEARLY, margin, measured_and_chosen
+from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.inference.size import CellSize, SizeTrial
 from napari_utile.engine.models.card import ModelCard, card_from_json
 from napari_utile.engine.parameters import to_json
@@ -51,14 +51,16 @@ scores = st.floats(0, 1)
 
 
 @given(general=scores, first=scores, second=scores)
-def test_the_one_with_the_largest_margin_is_taken_the_one_asked_for_where_it_is_close(general, first, second):
-    margins = {
-        "general": margin(general, 0.5) + CLEARLY,
-        "first": margin(first, 0.6),
-        "second": margin(second, 0.7),
-    }
+def test_the_surest_is_taken_of_those_to_which_the_image_looks_right(general, first, second) -> None:
+    eligible = {"general": general}
+    eligible |= {"first": first} if first >= 0.6 else {}
+    eligible |= {"second": second} if second >= 0.7 else {}
     taken = chosen({"general": general, "first": first, "second": second}).model
-    assert margins[taken] == max(margins.values())
+    assert eligible[taken] == max(eligible.values())
+
+
+def test_the_model_asked_for_stays_where_another_is_no_surer() -> None:
+    assert chosen({"general": 0.8, "first": 0.8, "second": 0.8}).model == "general"
 
 
 def test_a_specialist_that_cannot_be_used_is_passed_over() -> None:

@@ -7,7 +7,6 @@ import numpy as np
 
 from napari_utile.engine.cells.instances import CutSides
 from napari_utile.engine.cells.uncertainty import confidences, score_of
-from napari_utile.engine.inference.choice import margin
 from napari_utile.engine.inference.size import CellSize
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.planes.spread import spread
@@ -57,7 +56,8 @@ class Fit:
         if self.confidence is None:
             return 0, 0.0
         group = {True: 3, None: 2, False: 1}[self.looks_right]
-        return group, margin(self.confidence, self.threshold)
+        threshold = self.threshold or 0.0
+        return group, (self.confidence - threshold) / (1 - threshold)
 
     def __str__(self) -> str:
         """Say it as a user is told."""
