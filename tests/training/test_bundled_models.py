@@ -114,3 +114,12 @@ def test_the_networks_for_teaching_are_small_trained_alike_and_never_suggested()
     assert alike[0] == alike[1] == alike[2]
     for each in shipped.values():
         assert each.card.metrics, f"{each.name} has no scores"
+
+
+def test_specialists_are_bundled_have_a_threshold_and_leave_images_to_nobody() -> None:
+    cards = {each.name: each.card for each in list_models() if each.card is not None}
+    named = [name for card in cards.values() for name in card.specialists]
+    assert named
+    for name in named:
+        assert cards[name].confidence is not None
+        assert not cards[name].specialists

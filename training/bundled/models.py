@@ -182,6 +182,7 @@ def _specialist(name: str, title: str, description: str, *folders: str) -> Plan:
         description=description,
         parts=parts,
         before=before,
+        specialists=(),
         failures="It knows this kind of image alone: take cells or nuclei for others.",
     )
 
