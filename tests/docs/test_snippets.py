@@ -31,6 +31,7 @@ def test_every_command_in_a_page_is_understood(page: Path) -> None:
     parser = make_parser()
     for line in "".join(blocks(page, "sh")).splitlines():
         if line.startswith("utile "):
+            line = re.sub(r"\$\w+", "1", line)  # the shell puts something there, such as the number of a job
             parser.parse_args(shlex.split(line, comments=True)[1:])
 
 
