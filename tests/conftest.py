@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
 
+from bright_model import save_bright_model
 from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -42,29 +43,6 @@ def own_model_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     folder = tmp_path_factory.mktemp("models")
     monkeypatch.setenv("UTILE_MODELS", str(folder))
     monkeypatch.setenv("UTILE_LOG", str(folder / "utile.log"))
-
-
-def save_bright_model(path: Path, **card):
-    """Save a U-Net that is known exactly: its foreground probability rises with the pixel's own brightness."""
-    import torch
-
-    from napari_utile.engine.models.card import ModelCard
-    from napari_utile.engine.models.library import save_model
-    from napari_utile.engine.networks.families import build_network
-
-    config = {"in_channels": 1, "classes": 2, "width": 2, "depth": 1, "dropout": 0.0}
-    network = build_network("unet", config)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
-        # The middle pixel goes straight through the upper level: skip or up first, the other half is zero.
-        for block in (network.down[0], network.merge[0]):
-            for convolution in (block[0], block[2]):
-                for channel in {0, convolution.in_channels // 2}:
-                    convolution.weight[0, channel, 1, 1] = 1.0
-        network.head.weight[1, 0] = 20.0
-        network.head.bias[1] = -8.0
-    return save_model(ModelCard(path.stem, "unet", config, **card), network, path)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 logging.disable(logging.CRITICAL)
 
-from conftest import save_bright_model  # noqa: E402
+from bright_model import save_bright_model  # noqa: E402
 from torture import faults, inputs  # noqa: E402
 
 GOOD = (

@@ -13,7 +13,7 @@ import zarr
 from safetensors.torch import save_file
 
 import napari_utile
-from conftest import save_bright_model
+from bright_model import save_bright_model
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.archive import Archive
 from napari_utile.engine.files.images import read_image
