@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
+from timing import options
 
 PATCH = 1536
 
@@ -119,13 +120,25 @@ def measure(megapixels: int) -> dict[str, float]:
         }
 
 
+def main() -> None:
+    """Measure each size, the smallest first."""
+    parser = options(__doc__)
+    parser.add_argument("megapixels", nargs="*", type=int, help="16, 64 and 256 by default")
+    parser.add_argument("--one", action="store_true", help="measure in this process, and print JSON")
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(*args.megapixels)))
+        return
+    for size in args.megapixels or ([4] if args.quick else [16, 64, 256]):
+        made = subprocess.run(
+            [sys.executable, __file__, "--one", str(size)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        print(made.stdout.strip() or made.stderr, flush=True)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) == 3 and sys.argv[1] == "--one":
-        print(json.dumps(measure(int(sys.argv[2]))))
-    else:
-        for size in map(int, sys.argv[1:] or ["16", "64", "256"]):
-            command = [sys.executable, __file__, "--one", str(size)]
-            made = subprocess.run(
-                command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-            )
-            print(made.stdout.strip() or made.stderr, flush=True)
+    main()

@@ -25,7 +25,7 @@ def window_server() -> list[str]:
 def main(arguments: list[str]) -> int:
     names = [each for each in arguments if each != "--quick"]
     passed_on = [each for each in arguments if each == "--quick"]
-    no_benchmarks = {Path(__file__).name, "heartbeat.py", "timing.py"}
+    no_benchmarks = {Path(__file__).name, "heartbeat.py", "timing.py", "compat.py"}
     known = {path.stem: path for path in sorted(HERE.glob("*.py")) if path.name not in no_benchmarks}
     if unknown := [name for name in names if name not in known]:
         print(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(known)}.", file=sys.stderr)
