@@ -139,7 +139,7 @@ class Workbench(QWidget):
         for page in sorted(
             self._pages.values(), key=lambda page: page is current
         ):  # keys are given back first
-            page.cover(page is not current or self._covered)
+            page.cover(self._covered or (page is not current and not page.works_beside))
 
 
 def _end(ends: list[list[Callable[[], object]]]) -> None:

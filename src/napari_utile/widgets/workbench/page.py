@@ -60,6 +60,11 @@ class Page(QWidget):
         """Give mouse and keys back while the page is out of sight, and take them again; jobs go on."""
 
     @property
+    def works_beside(self) -> bool:
+        """Whether its keys work while another page is shown."""
+        return False
+
+    @property
     def asks(self) -> str:
         """What goes on that must not end unasked, as a sentence; "" where nothing does."""
         return ""

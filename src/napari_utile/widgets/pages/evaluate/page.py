@@ -258,6 +258,11 @@ class EvaluatePage(Page):
             self.cancel()
             self._watched.disconnect_all()
 
+    @property
+    def works_beside(self) -> bool:
+        """Whether there are errors to walk through, which are corrected on the Click page."""
+        return self.result is not None
+
     def rest(self, covered: bool) -> None:
         """Give the keys back while the dock is hidden."""
         (self._keys.give_back if covered else self._keys.take)()
