@@ -1,4 +1,4 @@
-"""What is taken away from a result: saved files, and a paragraph on how it was made."""
+"""What is taken away from a result: its table, saved files, and a paragraph on how it was made."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.layers import Place
-from napari_utile.widgets.viewer.result_layers import source_of
+from napari_utile.widgets.viewer.own_pictures import CELLS
+from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 from napari_utile.widgets.viewer.source import on_screen
 from napari_utile.widgets.worker import run_job, sentence_of
 
@@ -24,7 +25,7 @@ __all__ = ["Keeping"]
 
 
 class Keeping:
-    """Saves the chosen cells, and describes how they were made.
+    """Shows and saves what was measured of the cells, and describes how they were made.
 
     Parameters
     ----------
@@ -60,6 +61,13 @@ class Keeping:
     def _saved(self, written: list[Path]) -> None:
         names = ", ".join(each.name for each in written)
         self._say(f"Saved {names} in {written[0].parent}.", "good")
+
+    def show_table(self) -> None:
+        """Open napari's table of the instances' measurements."""
+        layer = own_layer(self._viewer, CELLS, self._session.image.layer)
+        if layer is not None:
+            self._viewer.layers.selection.active = layer
+        self._viewer.window.add_plugin_dock_widget("napari", "Features table widget")
 
     def copy_methods(self) -> None:
         """Copy a paragraph for a paper on the result on screen."""

@@ -28,8 +28,9 @@ from napari_utile.widgets.pages.segment.instances_weight_map import InstancesWei
 from napari_utile.widgets.pages.segment.keeping import Keeping
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.request import capture
-from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, doubt, in_the_window, progress_text
+from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, progress_text
 from napari_utile.widgets.pages.segment.settings import Settings
+from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, doubt
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
@@ -102,7 +103,7 @@ class SegmentPage(Page):
         form.load.clicked.connect(lambda _: self.settings.load())
         form.keep.clicked.connect(lambda _: self._keep_settings())
         self.settings.used.connect(self._choice_changed)
-        form.show_table.clicked.connect(self.show_table)
+        form.show_table.clicked.connect(lambda _: self.keeping.show_table())
         form.save.clicked.connect(lambda _: self.keeping.save())
         form.methods.clicked.connect(lambda _: self.keeping.copy_methods())
         self._diameter_tool.measured.connect(self._diameter_measured)
@@ -230,20 +231,8 @@ class SegmentPage(Page):
         if self._is_on_screen(source):
             self._values.show_result(result.segmentation.params)
             self._weight_map.follow(source, result)
-        self._say_of(result)
-
-    def _say_of(self, result: SegmentResult) -> None:
-        """Say what is to be known of a result before it is believed."""
-        if result.fit.looks_right is False:
-            self.form.status.problem(in_the_window(result.fit))
-        elif result.fit.confidence is None:
-            self.form.status.say(in_the_window(result.fit))
-        elif result.located is None and result.request.path:
-            self.form.status.say(
-                "The file holds different pixels from those this layer shows: the result is recorded as that of the "
-                "layer, and "
-                "cannot be made again from the file."
-            )
+        if said := before_it_is_believed(result):
+            self.form.status.say(*said)
 
     def _fail(self, error: Exception) -> None:
         self._end_job()
@@ -398,10 +387,3 @@ class SegmentPage(Page):
             located = result.located if result is not None else locate_request(request)
             command = command_of(request, request.params, card_of(request.params.model), located)
             self.form.status.copied(command, what_the_command_lacks(request, located))
-
-    def show_table(self) -> None:
-        """Open napari's table of the instances' measurements."""
-        layer = own_layer(self._viewer, CELLS, self._session.image.layer)
-        if layer is not None:
-            self._viewer.layers.selection.active = layer
-        self._viewer.window.add_plugin_dock_widget("napari", "Features table widget")

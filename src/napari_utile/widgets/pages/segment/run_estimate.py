@@ -15,13 +15,12 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.worker import LatestJob, sentence_of
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
 
-__all__ = ["RunEstimate", "doubt", "in_the_window", "progress_text"]
+__all__ = ["RunEstimate", "progress_text"]
 
 # The user is done choosing when nothing changed for this long. Milliseconds.
 _AFTER = 250
@@ -93,26 +92,6 @@ class RunEstimate(QObject):
 
     def _fail(self, error: Exception) -> None:
         self._label.setText(sentence_of(error))
-
-
-def doubt(size: "CellSize | None", model: "Model") -> str:
-    """Say that the model does not look right for the image, where the measurement of the cells shows it."""
-    if size is None:
-        return ""
-    from napari_utile.engine.fitting.confidence import fit_at
-
-    fit = fit_at(size, model.card)
-    return in_the_window(fit) if fit.looks_right is False else ""
-
-
-def in_the_window(fit: "Fit") -> str:
-    """Say how well a model fits, and what to do where it does not, as a dock says it."""
-    text = f"{str(fit)[:1].upper()}{str(fit)[1:]}."
-    if fit.looks_right is False:
-        text += (
-            " See which model fits, fit it to a few cells, or train it on a few painted ones: buttons above."
-        )
-    return text
 
 
 def progress_text(step: "Progress") -> str:

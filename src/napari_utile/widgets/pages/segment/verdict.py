@@ -1,0 +1,45 @@
+"""What a microscopist is told of a result before it is believed: whether the model fits the image."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.models.library import Model
+    from napari_utile.session.results import SegmentResult
+
+__all__ = ["before_it_is_believed", "doubt"]
+
+
+def doubt(size: "CellSize | None", model: "Model") -> str:
+    """Say that the model does not look right for the image, where the measurement of the cells shows it."""
+    if size is None:
+        return ""
+    from napari_utile.engine.fitting.confidence import fit_at
+
+    fit = fit_at(size, model.card)
+    return _in_the_window(fit) if fit.looks_right is False else ""
+
+
+def _in_the_window(fit: "Fit") -> str:
+    """Say how well a model fits, and what to do where it does not, as a dock says it."""
+    text = f"{str(fit)[:1].upper()}{str(fit)[1:]}."
+    if fit.looks_right is False:
+        text += (
+            " See which model fits, fit it to a few cells, or train it on a few painted ones: buttons above."
+        )
+    return text
+
+
+def before_it_is_believed(result: "SegmentResult") -> tuple[str, str] | None:
+    """Give the sentence that is to be known of a result, and its kind for the status line; None where all is well."""
+    if result.fit.looks_right is False:
+        return _in_the_window(result.fit), "problem"
+    if result.fit.confidence is None:
+        return _in_the_window(result.fit), "info"
+    if result.located is None and result.request.path:
+        return (
+            "The file holds different pixels from those this layer shows: the result is recorded as that of the layer, "
+            "and cannot be made again from the file."
+        ), "info"
+    return None
