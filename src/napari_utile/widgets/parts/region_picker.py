@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_utile.engine.windows import Window
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
@@ -41,8 +42,7 @@ class RegionPicker(QWidget):
         self.kind.addItem("Drawn shapes", SHAPES)
         self.kind.setToolTip("Large images: try a small part first.")
         self.shapes = LayerCombo(viewer, ("Shapes",), empty_text="no shapes yet")
-        self.draw = QPushButton("Draw")
-        self.draw.setToolTip("Add a shapes layer and draw a rectangle on the image.")
+        self.draw = push_button("Draw", "Add a shapes layer and draw a rectangle on the image.")
         self._row = QWidget()
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)

@@ -18,6 +18,7 @@ from superqt import QCollapsible
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.size_field import SizeField
@@ -65,14 +66,17 @@ class ClickForm(QWidget):
             "While this is on, the cell under the mouse is outlined and a click labels it."
         )
         self.gestures = QButtonGroup(self)
-        self.smaller, self.larger = _button("Smaller"), _button("Larger")
-        self.smaller.setToolTip("Shrink the selected cell along the probability (Shift+wheel down).")
-        self.larger.setToolTip("Grow the selected cell along the probability (Shift+wheel up).")
-        self.undo, self.redo = _button("Undo"), _button("Redo")
-        self.undo.setToolTip("Undo one step, clicks and painting alike, as Ctrl+Z does in the label layer.")
-        self.redo.setToolTip("Redo one step, as Ctrl+Shift+Z does in the label layer.")
-        self.accept = _button("Accept all in view")
-        self.accept.setToolTip("Label every cell in view that the model is this sure of; one step to undo.")
+        self.smaller = push_button(
+            "Smaller", "Shrink the selected cell along the probability (Shift+wheel down)."
+        )
+        self.larger = push_button("Larger", "Grow the selected cell along the probability (Shift+wheel up).")
+        self.undo = push_button(
+            "Undo", "Undo one step, clicks and painting alike, as Ctrl+Z does in the label layer."
+        )
+        self.redo = push_button("Redo", "Redo one step, as Ctrl+Shift+Z does in the label layer.")
+        self.accept = push_button(
+            "Accept all in view", "Label every cell in view that the model is this sure of; one step to undo."
+        )
         self.confidence = NumberBox()
         self.confidence.setRange(0, 100)
         self.confidence.setDecimals(0)
@@ -80,15 +84,16 @@ class ClickForm(QWidget):
         self.confidence.setPrefix("above ")
         self.confidence.setSuffix(" %")
         self.confidence.setToolTip("How sure the model must be of a cell.")
-        self.unsure = _button("Next unsure cell (U)")
-        self.unsure.setToolTip("Go through the labelled cells, the least certain first. Key: U.")
-        self.apply_again = _button("Apply markers again")
-        self.apply_again.setToolTip(
-            "Compute all clicked cells again from their markers, for example after moving one or with another model."
+        self.unsure = push_button(
+            "Next unsure cell (U)", "Go through the labelled cells, the least certain first. Key: U."
         )
-        self.copy_command = _button("Copy command")
-        self.copy_command.setToolTip(
-            "Copy the command line that makes the cells of the saved markers without a window."
+        self.apply_again = push_button(
+            "Apply markers again",
+            "Compute all clicked cells again from their markers, for example after moving one or with another model.",
+        )
+        self.copy_command = push_button(
+            "Copy command",
+            "Copy the command line that makes the cells of the saved markers without a window.",
         )
         self.instances = Form(
             InstanceParams(), ("threshold", "split", "minimum_size"), slide={"minimum_size": (0, 500)}
@@ -173,10 +178,6 @@ class ClickForm(QWidget):
     def show_cell(self, text: str) -> None:
         """Describe the selected cell."""
         self.cell.setText(text or "No cell is selected.")
-
-
-def _button(text: str) -> QPushButton:
-    return QPushButton(text)
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

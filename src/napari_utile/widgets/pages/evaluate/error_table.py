@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_utile.engine.metrics.cell_kinds import CellKind
 from napari_utile.session.evaluation import FoundError
 from napari_utile.widgets.pages.evaluate.error_colours import KIND_COLOURS, KIND_HELP, KIND_WORDS
+from napari_utile.widgets.parts.button import push_button
 
 __all__ = ["ErrorTable"]
 
@@ -70,10 +70,8 @@ class ErrorTable(QWidget):
         if header is not None:
             header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.setMinimumHeight(160)
-        self.previous_button = QPushButton("◀ Previous")
-        self.previous_button.setToolTip("Go to the error before this one (key: comma).")
-        self.next_button = QPushButton("Next ▶")
-        self.next_button.setToolTip("Go to the next error (key: full stop).")
+        self.previous_button = push_button("◀ Previous", "Go to the error before this one (key: comma).")
+        self.next_button = push_button("Next ▶", "Go to the next error (key: full stop).")
         self.position = QLabel()
         self.position.setAlignment(Qt.AlignmentFlag.AlignCenter)
         walk = QHBoxLayout()

@@ -7,7 +7,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHBoxLayout,
-    QPushButton,
     QSizePolicy,
     QSplitter,
     QTabWidget,
@@ -23,6 +22,7 @@ from napari_utile.widgets.pages.evaluate.error_table import ErrorTable
 from napari_utile.widgets.pages.evaluate.plots import PrecisionPlot
 from napari_utile.widgets.pages.evaluate.score_table import ScoreTable
 from napari_utile.widgets.pages.evaluate.sweep_panel import SweepPanel
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_checklist import LayerChecklist
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
@@ -81,15 +81,13 @@ class EvaluateForm(QWidget):
         self.plot = PrecisionPlot()
         self.errors = ErrorTable()
         self.sweep = SweepPanel(viewer)
-        self.export_csv = QPushButton("CSV…")
-        self.export_csv.setToolTip("Save all scores, plane by plane, as a table.")
-        self.export_report = QPushButton("Report…")
-        self.export_report.setToolTip(
-            "Save one web page with scores, plots, pictures and the worst errors; a browser prints it."
+        self.export_csv = push_button("CSV…", "Save all scores, plane by plane, as a table.")
+        self.export_report = push_button(
+            "Report…",
+            "Save one web page with scores, plots, pictures and the worst errors; a browser prints it.",
         )
-        self.copy_command = QPushButton("Copy command")
-        self.copy_command.setToolTip(
-            "Copy the command line that gives the same numbers for files and folders."
+        self.copy_command = push_button(
+            "Copy command", "Copy the command line that gives the same numbers for files and folders."
         )
         self.status = StatusLine()
         self._arrange()

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import from_json
 from napari_utile.session.evaluation import PlaneLabels, SweepPoint, SweepRequest, best_point, sweep_job
 from napari_utile.widgets.pages.evaluate.plots import SweepPlot
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.viewer.layers import Place, plane_data
@@ -50,8 +51,9 @@ class SweepPanel(QWidget):
         self.plot = SweepPlot()
         self.best = QLabel("Compares with the reference chosen above.")
         self.best.setWordWrap(True)
-        self.use_button = QPushButton("Use these in Segment")
-        self.use_button.setToolTip("Set threshold and minimum size in the Segment page to the best ones.")
+        self.use_button = push_button(
+            "Use these in Segment", "Set threshold and minimum size in the Segment page to the best ones."
+        )
         self.use_button.setEnabled(False)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)

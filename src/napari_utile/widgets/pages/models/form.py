@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QListWidget, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QListWidget, QVBoxLayout, QWidget
 
 from napari_utile.engine.models.catalogue import ListedModel
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 
 __all__ = ["ModelsForm", "described"]
@@ -33,20 +34,20 @@ class ModelsForm(QWidget):
         self.list.setMinimumHeight(120)
         self.about = _text()
         self.disk = _text()
-        self.use = _button("Use", "Use this model on all pages.")
-        self.duplicate = _button("Duplicate…", "Copy this model, also a bundled one, under another name.")
-        self.rename = _button("Rename…", "Give one of your models another name.")
-        self.revert = _button("Revert", "Take back the version before the last training.")
-        self.delete = _button("Delete", "Move one of your models to the trash.")
-        self.take_in = _button(
+        self.use = push_button("Use", "Use this model on all pages.")
+        self.duplicate = push_button("Duplicate…", "Copy this model, also a bundled one, under another name.")
+        self.rename = push_button("Rename…", "Give one of your models another name.")
+        self.revert = push_button("Revert", "Take back the version before the last training.")
+        self.delete = push_button("Delete", "Move one of your models to the trash.")
+        self.take_in = push_button(
             "Import…",
             "Take in a model of U-Tile, a package of bioimage.io, an ONNX file, a checkpoint.",
         )
-        self.export = _button(
+        self.export = push_button(
             "Export…",
             "Save this model as a file, or as a package of bioimage.io, for other programs.",
         )
-        self.empty_trash = _button("Empty the trash…", "Delete for good what was deleted or replaced.")
+        self.empty_trash = push_button("Empty the trash…", "Delete for good what was deleted or replaced.")
         self.status = StatusLine()
         grid = QGridLayout()
         buttons = (self.use, self.duplicate, self.rename, self.revert, self.delete, self.export)
@@ -115,12 +116,6 @@ def _scores(metrics: Mapping[str, Any]) -> str:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
-
-
-def _button(text: str, help_text: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(help_text)
-    return button
 
 
 def _text() -> QLabel:

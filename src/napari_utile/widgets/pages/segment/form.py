@@ -24,6 +24,7 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.store_run import StoreRun
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Form, align_labels
 from napari_utile.widgets.parts.model_suggestions import ModelSuggestions
 from napari_utile.widgets.parts.plane_picker import PlanePicker
@@ -80,18 +81,18 @@ class SegmentForm(QWidget):
         self.more_instances = Form(InstanceParams(), ("fill_holes", "grow"), sliders=False)
         self.compute = Form(SegmentParams(), ("preprocess", "limits", "device", "precision", "tile"))
         self.compute["preprocess"].native.setPlaceholderText("for example invert,background:50")
-        self.fit = _button(
+        self.fit = push_button(
             "Fit to these cells", "Choose model, size and settings by three or more painted cells."
         )
-        self.train = _button("Train…", "Teach the model your cells by a few painted ones.")
-        self.methods = _button(
+        self.train = push_button("Train…", "Teach the model your cells by a few painted ones.")
+        self.methods = push_button(
             "Copy methods text",
             "Copy a paragraph for a paper: versions, model, settings, share of edited cells.",
         )
-        self.load = _button(
+        self.load = push_button(
             "Load settings…", "Take the settings of a saved file, or of the recipe of a result."
         )
-        self.keep = _button(
+        self.keep = push_button(
             "Save settings…", "Save these settings for other images, here or on the command line."
         )
         self.summary = QLabel()
@@ -102,15 +103,13 @@ class SegmentForm(QWidget):
         self.weight_map.setToolTip(
             "The pixels that training on these cells would weigh most: the narrow gaps between neighbours."
         )
-        self.show_table = QPushButton("Table")
-        self.show_table.setToolTip("Open the table of areas, positions and intensities.")
-        self.save = QPushButton("Save results…")
-        self.save.setToolTip(
-            "Save the cells, their table and their recipe; they open again with pixel size and units."
+        self.show_table = push_button("Table", "Open the table of areas, positions and intensities.")
+        self.save = push_button(
+            "Save results…",
+            "Save the cells, their table and their recipe; they open again with pixel size and units.",
         )
-        self.copy_command = QPushButton("Copy command")
-        self.copy_command.setToolTip(
-            "Copy the command line that does the same, for many images or for your notes."
+        self.copy_command = push_button(
+            "Copy command", "Copy the command line that does the same, for many images or for your notes."
         )
         self.status = StatusLine()
         self._adjust = QWidget()
@@ -265,12 +264,6 @@ def _heading(text: str) -> QLabel:
     font.setBold(True)
     label.setFont(font)
     return label
-
-
-def _button(text: str, help_text: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(help_text)
-    return button
 
 
 def _quiet_label() -> QLabel:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.cost import duration
@@ -23,6 +23,7 @@ from napari_utile.session.store_jobs import (
     store_job,
 )
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.viewer.layers import space_of
 from napari_utile.widgets.viewer.own_pictures import add_own, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
@@ -73,10 +74,8 @@ class StoreRun(QWidget):
         self._label = QLabel()
         self._label.setWordWrap(True)
         self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.choose_button = QPushButton("Place…")
-        self.choose_button.setToolTip("Choose where on the disk the result is written.")
-        self.delete_button = QPushButton("Delete")
-        self.delete_button.setToolTip("Delete the unfinished result from the disk.")
+        self.choose_button = push_button("Place…", "Choose where on the disk the result is written.")
+        self.delete_button = push_button("Delete", "Delete the unfinished result from the disk.")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._label, 1)

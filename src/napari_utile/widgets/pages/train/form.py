@@ -21,6 +21,7 @@ from napari_utile.session.state import Session
 from napari_utile.widgets.pages.train.pair_list import PairList
 from napari_utile.widgets.pages.train.plot import TrainingPlot
 from napari_utile.widgets.pages.train.unfinished_panel import UnfinishedPanel
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.number_box import WholeNumberBox
@@ -66,21 +67,23 @@ class TrainForm(QWidget):
         )
         self.watch = QCheckBox("Show the prediction while it learns")
         self.watch.setChecked(True)
-        self.next_place = QPushButton("Annotate here next")
-        self.next_place.setToolTip(
-            "Go to the part of the image, and then to the cell, on which the model is least sure."
+        self.next_place = push_button(
+            "Annotate here next",
+            "Go to the part of the image, and then to the cell, on which the model is least sure.",
         )
-        self.network_view = QPushButton("What it sees")
-        self.network_view.setToolTip(
-            "Add one training sample as layers: augmented image, labels, weights and the frame of the valid output."
+        self.network_view = push_button(
+            "What it sees",
+            "Add one training sample as layers: augmented image, labels, weights and the frame of the valid output.",
         )
         self.run_bar = RunBar("Train", "Train the model on the painted cells.")
         self.run_bar.cancel_button.setToolTip("Stop and discard what was learnt.")
         self.pause = QPushButton("Pause")
-        self.stop = QPushButton("Stop and keep the best")
-        self.stop.setToolTip("End the training now and review the best model so far.")
-        self.copy_command = QPushButton("Copy command")
-        self.copy_command.setToolTip("Copy the command line that trains in the same way, on files.")
+        self.stop = push_button(
+            "Stop and keep the best", "End the training now and review the best model so far."
+        )
+        self.copy_command = push_button(
+            "Copy command", "Copy the command line that trains in the same way, on files."
+        )
         self.plot = TrainingPlot()
         self.progress = _wrapped()
         self._make_result()
@@ -102,8 +105,9 @@ class TrainForm(QWidget):
             "all cells of the image are painted; everything else is background."
         )
         self.boxes = LayerCombo(viewer, ("Shapes",), empty_text="no boxes yet")
-        self.draw_box = QPushButton("Draw box")
-        self.draw_box.setToolTip("Draw a box around a part of the image where all cells are painted.")
+        self.draw_box = push_button(
+            "Draw box", "Draw a box around a part of the image where all cells are painted."
+        )
         self.background = WholeNumberBox()
         self.background.setRange(0, 2**31 - 1)
         self.background.setSpecialValueText("only the rim of each cell")

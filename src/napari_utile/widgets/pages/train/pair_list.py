@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_utile.session.state import Session
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_cells, is_own
@@ -35,10 +36,10 @@ class PairList(QWidget):
         self.rows: list[_Row] = []
         self._box = QVBoxLayout()
         self._box.setContentsMargins(0, 0, 0, 0)
-        self.add = QPushButton("Add another image")
-        self.add.setToolTip("Train on several images at once.")
-        self.paint = QPushButton("New labels")
-        self.paint.setToolTip("Add an empty Labels layer on the image, ready to paint cells into.")
+        self.add = push_button("Add another image", "Train on several images at once.")
+        self.paint = push_button(
+            "New labels", "Add an empty Labels layer on the image, ready to paint cells into."
+        )
         buttons = QHBoxLayout()
         buttons.addWidget(self.paint)
         buttons.addWidget(self.add)
@@ -95,8 +96,7 @@ class _Row(QWidget):
         super().__init__()
         self.image = LayerCombo(viewer, ("Image",), accept=lambda layer: not is_own(layer))
         self.labels = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
-        self.remove = QPushButton("✕")
-        self.remove.setToolTip("Leave this image out.")
+        self.remove = push_button("✕", "Leave this image out.")
         self.remove.setFixedWidth(24)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.unfinished import Unfinished, remove, unfinished_job
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
 from napari_utile.widgets.worker import run_job
 
@@ -37,10 +38,8 @@ class UnfinishedPanel(QWidget):
         self._offered: Unfinished | None = None
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.go_on = QPushButton("Continue")
-        self.go_on.setToolTip("Resume the training where it was interrupted.")
-        self.discard = QPushButton("Discard")
-        self.discard.setToolTip("Delete that training for good.")
+        self.go_on = push_button("Continue", "Resume the training where it was interrupted.")
+        self.discard = push_button("Discard", "Delete that training for good.")
         buttons = QHBoxLayout()
         buttons.addWidget(self.go_on)
         buttons.addWidget(self.discard)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_utile.engine.weights.annotation_check import AnnotationCheckParams, Finding
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.place_table import PlaceTable
 
@@ -44,11 +45,11 @@ class AnnotationCheckTab(QWidget):
         self.table = PlaceTable(("Cells", "What", "Pixels"))
         self.table.chosen.connect(self._go)
         self.table.itemSelectionChanged.connect(self._enable)
-        self.fix = QPushButton("Fix selected")
-        self.fix.setToolTip("Fix the selected findings in the labels; one Ctrl+Z undoes it.")
+        self.fix = push_button(
+            "Fix selected", "Fix the selected findings in the labels; one Ctrl+Z undoes it."
+        )
         self.fix.clicked.connect(self._fix_selected)
-        self.fix_all = QPushButton("Fix all")
-        self.fix_all.setToolTip("Fix everything in this table; one Ctrl+Z undoes it.")
+        self.fix_all = push_button("Fix all", "Fix everything in this table; one Ctrl+Z undoes it.")
         self.fix_all.clicked.connect(lambda: self.fixes_wanted.emit(list(self.findings)))
         buttons = QHBoxLayout()
         buttons.addWidget(self.fix)

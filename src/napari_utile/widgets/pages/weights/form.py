@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -23,6 +22,7 @@ from napari_utile.widgets.pages.weights.follower import TERMS
 from napari_utile.widgets.pages.weights.hover import PixelReading
 from napari_utile.widgets.pages.weights.overlay import COLORMAP
 from napari_utile.widgets.pages.weights.profile_tab import WeightProfileTab
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.colour_legend import ColourLegend
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
 from napari_utile.widgets.parts.status_line import StatusLine
@@ -80,12 +80,12 @@ class WeightsForm(QWidget):
         self.tabs.addTab(self.budget, "Loss budget")
         self.tabs.addTab(self.check, "Check labels")
         self.tabs.addTab(self.profile, "Profile")
-        self.save = QPushButton("Save…")
-        self.save.setToolTip(
-            "Save what is shown as a TIFF of 32-bit floats, with the parameters in its description."
+        self.save = push_button(
+            "Save…", "Save what is shown as a TIFF of 32-bit floats, with the parameters in its description."
         )
-        self.copy_command = QPushButton("Copy command")
-        self.copy_command.setToolTip("Copy the command line that computes the same map from a label file.")
+        self.copy_command = push_button(
+            "Copy command", "Copy the command line that computes the same map from a label file."
+        )
         self.status = StatusLine()
         self._arrange()
         self.status.say("")

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_utile.engine.weights.pixel_weight import WeightProfile
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 
@@ -39,8 +40,7 @@ class WeightProfileTab(QWidget):
 
         self._viewer = plain_viewer(viewer)
         self.shapes = LayerCombo(viewer, ("Shapes",), empty_text="no line yet")
-        self.draw = QPushButton("Draw a line")
-        self.draw.setToolTip("Draw a line on the image, across a gap for example.")
+        self.draw = push_button("Draw a line", "Draw a line on the image, across a gap for example.")
         self.draw.clicked.connect(self._draw)
         self.plot = pyqtgraph.PlotWidget()
         self.plot.setBackground(None)
