@@ -17,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 from timing import options
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # for the network that is known exactly
 PATCH = 1536
 
 
@@ -40,29 +41,6 @@ class Pattern:
         return plane if isinstance(channels, int) else plane[None]
 
 
-def cheap_model(folder: Path):
-    """A network that passes the brightness on."""
-    import torch
-
-    from napari_utile.engine.models.card import ModelCard
-    from napari_utile.engine.models.library import load_model, save_model
-    from napari_utile.engine.networks.families import build_network
-
-    config = {"in_channels": 1, "classes": 2, "width": 2, "depth": 1, "dropout": 0.0}
-    network = build_network("unet", config)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
-        for block in (network.down[0], network.merge[0]):
-            for convolution in (block[0], block[2]):
-                for channel in {0, convolution.in_channels // 2}:
-                    convolution.weight[0, channel, 1, 1] = 1.0
-        network.head.weight[1, 0] = 20.0
-        network.head.bias[1] = -10.0
-    save_model(ModelCard("cheap", "unet", config), network, folder / "cheap.safetensors")
-    return load_model(folder / "cheap.safetensors")
-
-
 def memory_peak() -> int:
     """Return the most memory that this process had (kB), on Linux."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -73,6 +51,7 @@ def measure(megapixels: int) -> dict[str, float]:
     """Run one size in this process."""
     import torch
 
+    from bright_model import save_bright_model
     from napari_utile.engine.cells.instances import InstanceParams
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.jobs.here import Here
@@ -85,7 +64,7 @@ def measure(megapixels: int) -> dict[str, float]:
     torch.set_num_threads(1)
     side = round((megapixels * 2**20) ** 0.5)
     with tempfile.TemporaryDirectory() as folder:
-        model = cheap_model(Path(folder))
+        model = save_bright_model(Path(folder) / "bright.safetensors")
         plane = ImagePlane(Pattern((side, side)))
         params = SegmentParams(
             model=str(model.path), diameter=None, instances=InstanceParams(minimum_size=30)

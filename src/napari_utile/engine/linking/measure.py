@@ -79,11 +79,16 @@ def link_table(
     sections = links.sections
     order = np.lexsort((sections.plane, links.ids))
     ids, starts = np.unique(links.ids[order], return_index=True)
-    plane, area = sections.plane[order], sections.area[order]
-    y, x = sections.y[order], sections.x[order]
-    entry = np.array([index[links.axis] for index in indices], np.int64)[plane]
+    plane = sections.plane[order]
     count = np.diff(np.append(starts, order.size))
-    ends = starts + count - 1
+    chains = _Chains(
+        np.array([index[links.axis] for index in indices], np.int64)[plane],
+        sections.area[order],
+        sections.y[order],
+        sections.x[order],
+        starts,
+        starts + count - 1,
+    )
     axis = links.axis.lower()
     table: Columns = {ID_COLUMN[links.axis]: ids}
     for other in indices[0] if indices else ():
@@ -94,62 +99,62 @@ def link_table(
         table["parent"] = np.array([links.parents.get(int(each), 0) for each in ids], np.int64)
         table["divides"] = np.array([int(int(each) in mothers) for each in ids], np.int64)
     table["planes" if links.axis == "Z" else "frames"] = count
-    table |= {f"{axis}_first": entry[starts], f"{axis}_last": entry[ends]}
-    if links.axis == "Z":
-        table |= _volumes(entry, area, y, x, starts, ends, spacing)
-    else:
-        table |= _paths(entry, area, y, x, starts, ends, spacing)
+    table |= {f"{axis}_first": chains.entry[starts], f"{axis}_last": chains.entry[chains.ends]}
+    table |= _volumes(chains, spacing) if links.axis == "Z" else _paths(chains, spacing)
     return table | _intensities(cells, ID_COLUMN[links.axis], ids)
 
 
-def _volumes(
-    entry: NDArray[np.int64],
-    area: NDArray[np.int64],
-    y: NDArray[np.float64],
-    x: NDArray[np.float64],
-    starts: NDArray[np.intp],
-    ends: NDArray[np.intp],
-    spacing: Spacing,
-) -> Columns:
-    total = _sums(area, starts)
+@dataclass(frozen=True, eq=False)
+class _Chains:
+    """The sections of all objects or tracks one after the other, and where each chain of them starts and ends."""
+
+    entry: NDArray[np.int64]
+    area: NDArray[np.int64]
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+
+    @property
+    def entries(self) -> NDArray[np.int64]:
+        """How many entries of the axis lie between the first and the last section of each chain."""
+        return self.entry[self.ends] - self.entry[self.starts]
+
+    def total(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Sum a value of the sections over each chain."""
+        return np.add.reduceat(values, self.starts) if self.starts.size else np.zeros(0, values.dtype)
+
+
+def _volumes(chains: _Chains, spacing: Spacing) -> Columns:
+    area = chains.area
+    total = chains.total(area)
     table: Columns = {"volume_px": total}
     if spacing.pixel_size is not None and spacing.depth is not None:
         suffix = unit_suffix(spacing.unit)
         table[f"volume_{suffix}3"] = total * (spacing.pixel_size[0] * spacing.pixel_size[1] * spacing.depth)
-        table[f"z_extent_{suffix}"] = (entry[ends] - entry[starts] + 1) * spacing.depth
-    for name, values in (("z", entry), ("y", y), ("x", x)):
-        table[f"centroid_{name}"] = _sums(area * values, starts) / total
+        table[f"z_extent_{suffix}"] = (chains.entries + 1) * spacing.depth
+    for name, values in (("z", chains.entry), ("y", chains.y), ("x", chains.x)):
+        table[f"centroid_{name}"] = chains.total(area * values) / total
     return table
 
 
-def _paths(
-    entry: NDArray[np.int64],
-    area: NDArray[np.int64],
-    y: NDArray[np.float64],
-    x: NDArray[np.float64],
-    starts: NDArray[np.intp],
-    ends: NDArray[np.intp],
-    spacing: Spacing,
-) -> Columns:
+def _paths(chains: _Chains, spacing: Spacing) -> Columns:
     height, width = spacing.pixel_size or (1.0, 1.0)
     suffix = unit_suffix(spacing.unit) if spacing.pixel_size is not None else "px"
+    y, x, starts, ends = chains.y * height, chains.x * width, chains.starts, chains.ends
     steps = np.zeros(y.size)
-    steps[1:] = np.hypot(np.diff(y) * height, np.diff(x) * width)
+    steps[1:] = np.hypot(np.diff(y), np.diff(x))
     steps[starts] = 0  # from one track to the next is no step
-    path = _sums(steps, starts)
+    path = chains.total(steps)
     length, interval = spacing.interval
-    lasted = (entry[ends] - entry[starts]) * length
+    lasted = chains.entries * length
     speed = np.divide(path, lasted, out=np.full(path.shape, np.nan), where=lasted > 0)
     return {
-        "area_px_mean": _sums(area, starts) / (ends - starts + 1),
+        "area_px_mean": chains.total(chains.area) / (ends - starts + 1),
         f"path_{suffix}": path,
-        f"distance_{suffix}": np.hypot((y[ends] - y[starts]) * height, (x[ends] - x[starts]) * width),
+        f"distance_{suffix}": np.hypot(y[ends] - y[starts], x[ends] - x[starts]),
         f"speed_{suffix}_per_{interval}": speed,
     }
-
-
-def _sums(values: NDArray[Any], starts: NDArray[np.intp]) -> NDArray[Any]:
-    return np.add.reduceat(values, starts) if starts.size else np.zeros(0, values.dtype)
 
 
 def _intensities(cells: Columns | None, column: str, ids: NDArray[np.int64]) -> Columns:

@@ -14,11 +14,11 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.size_field import SizeField
@@ -120,17 +120,7 @@ class ClickForm(QWidget):
         layout.addWidget(self.cell)
         layout.addLayout(_row(self.accept, self.confidence))
         layout.addLayout(_row(self.unsure, self.apply_again))
-        more = QCollapsible("More options")
-        more.setDuration(0)
-        inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.instances.native)
-        rows.addWidget(self.compute.native)
-        rows.addWidget(self.overwrite)
-        more.setContent(inside)
-        more.collapse(animate=False)
-        layout.addWidget(more)
+        layout.addWidget(folded("More options", self.instances.native, self.compute.native, self.overwrite))
         layout.addWidget(self.copy_command)
         layout.addStretch(1)
 

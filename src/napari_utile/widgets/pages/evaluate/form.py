@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_utile.session.evaluation import EvaluationResult
 from napari_utile.session.state import Session
@@ -23,6 +22,7 @@ from napari_utile.widgets.pages.evaluate.plots import PrecisionPlot
 from napari_utile.widgets.pages.evaluate.score_table import ScoreTable
 from napari_utile.widgets.pages.evaluate.sweep_panel import SweepPanel
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.layer_checklist import LayerChecklist
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
@@ -143,11 +143,7 @@ class EvaluateForm(QWidget):
         self.truth.setToolTip("The reference: labels that are known to be correct.")
         top.addRow("Ignore", self.ignore)
         self.ignore.setToolTip("Pixels to ignore: labels above 0, or inside shapes.")
-        compare = QCollapsible("Compare with other predictions")
-        compare.setObjectName("compare")
-        compare.setDuration(0)
-        compare.setContent(self.others)
-        compare.collapse(animate=False)
+        compare = folded("Compare with other predictions", self.others)
         compare.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.compare = compare
         self.tabs = QTabWidget()

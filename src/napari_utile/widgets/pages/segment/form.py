@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import describe
@@ -25,6 +24,7 @@ from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.store_run import StoreRun
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, align_labels
 from napari_utile.widgets.parts.model_suggestions import ModelSuggestions
 from napari_utile.widgets.parts.plane_picker import PlanePicker
@@ -138,23 +138,17 @@ class SegmentForm(QWidget):
         adjust.addWidget(self.instances.native)
         adjust.addWidget(self.summary)
 
-        more = QCollapsible("Advanced")
-        more.setObjectName("more")
-        more.setDuration(0)
-        inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.weight_map)
-        rows.addWidget(self.more_instances.native)
-        rows.addWidget(self.compute.native)
         files = QHBoxLayout()
         files.addWidget(self.load)
         files.addWidget(self.keep)
-        rows.addLayout(files)
-        rows.addWidget(self.methods)
-        more.setContent(inside)
-        more.collapse(animate=False)
-        self.more = more
+        self.more = folded(
+            "Advanced",
+            self.weight_map,
+            self.more_instances.native,
+            self.compute.native,
+            files,
+            self.methods,
+        )
 
         self._remedies = QWidget()
         remedies = QHBoxLayout(self._remedies)
@@ -177,7 +171,7 @@ class SegmentForm(QWidget):
         layout.addWidget(self.store)
         layout.addWidget(_line())
         layout.addWidget(self._adjust)
-        layout.addWidget(more)
+        layout.addWidget(self.more)
         layout.addLayout(buttons)
         layout.addStretch(1)
         align_labels(top, self.instances.rows)

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.fine_tuning import FineTuneResult
@@ -22,6 +21,7 @@ from napari_utile.widgets.pages.train.pair_list import PairList
 from napari_utile.widgets.pages.train.plot import TrainingPlot
 from napari_utile.widgets.pages.train.unfinished_panel import UnfinishedPanel
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.number_box import WholeNumberBox
@@ -151,15 +151,7 @@ class TrainForm(QWidget):
         self._box_row.setLayout(boxes)
         where.addRow(self._boxes_label, self._box_row)
         where.addRow(self._background_label, self.background)
-        more = QCollapsible("More options")
-        more.setDuration(0)
-        inside = QWidget()
-        rows = QVBoxLayout(inside)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.more_params.native)
-        rows.addWidget(self.copy_command)
-        more.setContent(inside)
-        more.collapse(animate=False)
+        more = folded("More options", self.more_params.native, self.copy_command)
         self._busy = QWidget()
         busy = QHBoxLayout(self._busy)
         busy.setContentsMargins(0, 0, 0, 0)

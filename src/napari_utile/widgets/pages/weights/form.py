@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.widgets.pages.weights.budget_tab import LossBudgetTab
@@ -24,6 +23,7 @@ from napari_utile.widgets.pages.weights.overlay import COLORMAP
 from napari_utile.widgets.pages.weights.profile_tab import WeightProfileTab
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.colour_legend import ColourLegend
+from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
 from napari_utile.widgets.parts.status_line import StatusLine
 
@@ -98,10 +98,7 @@ class WeightsForm(QWidget):
         checks = QHBoxLayout()
         checks.addWidget(self.show_overlay)
         checks.addWidget(self.show_lines)
-        more = QCollapsible("More options")
-        more.setDuration(0)
-        more.setContent(self.more.native)
-        more.collapse(animate=False)
+        more = folded("More options", self.more.native)
         buttons = QHBoxLayout()
         buttons.addWidget(self.save)
         buttons.addWidget(self.copy_command)

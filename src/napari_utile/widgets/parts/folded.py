@@ -1,0 +1,23 @@
+"""What is seldom needed, folded under a title."""
+
+from qtpy.QtWidgets import QLayout, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+__all__ = ["folded"]
+
+
+def folded(title: str, *content: QWidget | QLayout) -> QCollapsible:
+    """Put widgets and layouts below each other, out of sight until the title is clicked."""
+    inside = QWidget()
+    rows = QVBoxLayout(inside)
+    rows.setContentsMargins(0, 0, 0, 0)
+    for each in content:
+        if isinstance(each, QWidget):
+            rows.addWidget(each)
+        else:
+            rows.addLayout(each)
+    made = QCollapsible(title)
+    made.setDuration(0)
+    made.setContent(inside)
+    made.collapse(animate=False)
+    return made
