@@ -27,7 +27,9 @@ class Pattern:
     def __init__(self, shape: tuple[int, int]) -> None:
         rng = np.random.default_rng(0)
         smooth = ndimage.gaussian_filter(rng.random((PATCH, PATCH)), 5, mode="wrap")
-        self._patch = ((smooth - smooth.min()) / np.ptp(smooth) * 60000).astype(np.uint16)
+        # Darker in the middle, so that the bright spots are cells apart and not one web over the whole image.
+        shown = ((smooth - smooth.min()) / np.ptp(smooth)) ** 1.5
+        self._patch = (shown * 60000).astype(np.uint16)
         self.shape, self.dtype, self.ndim = (1, *shape), np.dtype(np.uint16), 3
 
     def __getitem__(self, index):
