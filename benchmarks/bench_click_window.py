@@ -133,7 +133,10 @@ class Window:
         """Click; returns the seconds until the label is in the array, and until it is on screen."""
         place = self.on_canvas(pixel)
         edited = []
-        note = lambda _: edited.append(time.perf_counter())  # noqa: E731
+
+        def note(_) -> None:
+            edited.append(time.perf_counter())
+
         self.labels.events.paint.connect(note)
         start = time.perf_counter()
         QTest.mouseClick(self.canvas.native, Qt.MouseButton.LeftButton, modifier, place)

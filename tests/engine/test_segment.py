@@ -193,4 +193,4 @@ def test_drawn_shapes_are_decoded_once_and_as_if_the_rest_were_background(small_
     np.testing.assert_array_equal(cut.probabilities, whole.only_inside(inside).probabilities)
     assert not cut.foreground[~inside].any()
     with pytest.raises(ValueError, match="shape"):
-        Run(segment_steps(plane, model=small_model, inside=inside)).result  # noqa: B018
+        list(segment_steps(plane, model=small_model, inside=inside))

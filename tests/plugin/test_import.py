@@ -67,5 +67,6 @@ def test_the_public_names_are_listed_before_they_are_used():
 
 
 def test_an_unknown_name_is_an_attribute_error_that_names_it():
+    misspelt = "sgement"
     with pytest.raises(AttributeError, match="'napari_utile' has no attribute 'sgement'"):
-        napari_utile.sgement  # noqa: B018
+        getattr(napari_utile, misspelt)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ class _Patient:
     def __init__(self, stream: IO[str] | None) -> None:
         self._stream = stream
         self.error: OSError | ValueError | None = None
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        with contextlib.suppress(OSError, ValueError):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
 
     def write(self, text: str) -> int:
         if self._stream is not None and self.error is None:
@@ -37,9 +39,11 @@ class _Patient:
 
     def give_up(self) -> None:
         """Lead what is left in a broken stream nowhere: Python would try to write it when it ends."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
+        if self._stream is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())  # type: ignore[union-attr]
+            os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:

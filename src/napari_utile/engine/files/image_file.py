@@ -133,10 +133,10 @@ def usable_pixel_size(
     return (None, None) if (y, x) == (1.0, 1.0) and name is None else ((y, x), name)
 
 
-def usable_length(value: object, unit: str | None) -> float | None:
+def usable_length(value: Any, unit: str | None) -> float | None:
     """Give a number of the file as a length, or None where it cannot be one."""
     try:
-        length = float(value)  # type: ignore[arg-type]
+        length = float(value)
     except (TypeError, ValueError):
         return None
     factor = micrometres(unit)

@@ -207,12 +207,13 @@ def _field(parameter: Parameter, slide: tuple[float, float] | None, none_text: s
     options: dict[str, Any] = {"tooltip": parameter.bounds.help}
     if parameter.bounds.choices:
         options["choices"] = parameter.bounds.choices
-    made: Any = create_widget(
+    made = create_widget(
         annotation=parameter.kind, name=parameter.name, label=parameter.label, options=options
     )
+    assert isinstance(made, BaseValueWidget)
     if isinstance(made, ComboBox):
         narrow(made.native)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _whole_range(parameter: Parameter) -> tuple[float, float] | None:
