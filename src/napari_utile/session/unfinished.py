@@ -21,7 +21,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.engine.weights.annotation import Annotation
+from napari_utile.engine.weights.annotation import annotation_from_json, annotation_to_json
 from napari_utile.session.fine_tune_request import FineTuneRequest
 
 if TYPE_CHECKING:
@@ -113,10 +113,8 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
             {
                 "name": image.plane.name,
                 "shape": list(image.plane.shape),
-                "kind": annotation.kind,
-                "background": annotation.background,
-                "boxes": [list(box) for box in annotation.boxes],
-                "rim": annotation.rim,
+                "classes": {str(label): name for label, name in image.classes.items()},
+                **annotation_to_json(annotation),
             }
         )
     process = psutil.Process()
@@ -196,10 +194,9 @@ def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTu
     header, tensors = _read(unfinished.folder / _REQUEST)
     images = []
     for number, (plane, kept) in enumerate(zip(planes, header["images"], strict=True)):
-        boxes = [(y0, x0, y1, x1) for y0, x0, y1, x1 in kept["boxes"]]
-        mask = tensors.get(f"mask{number}")
-        annotation = Annotation(kept["kind"], kept["background"], mask, boxes, kept.get("rim", 0))
-        images.append(AnnotatedImage(plane, tensors[f"labels{number}"], annotation))
+        annotation = annotation_from_json(kept, tensors.get(f"mask{number}"))
+        classes = {int(label): name for label, name in kept.get("classes", {}).items()}
+        images.append(AnnotatedImage(plane, tensors[f"labels{number}"], annotation, classes))
     params = from_json(FineTuneParams, header["params"])
     return FineTuneRequest(tuple(images), header["base"], header["family"], params)
 

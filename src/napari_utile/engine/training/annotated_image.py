@@ -1,6 +1,7 @@
 """What fine-tuning learns from; known without torch, so that a request is quick to make."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,15 @@ from napari_utile.engine.weights.annotation import DENSE, Annotation
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedImage:
-    """An image and its labels: `annotation` says where they are complete."""
+    """An image and its labels: `annotation` says where they are complete, `classes` the name of each label's class.
+
+    Cells whose label is missing in `classes` are cells of any class.
+    """
 
     plane: ImagePlane
     labels: NDArray[Any]
     annotation: Annotation = DENSE
+    classes: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if np.shape(self.labels) != self.plane.shape:

@@ -1,6 +1,6 @@
 """What a label image says about each pixel: which are annotated, and so may be learnt from, and which are not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,3 +90,32 @@ class Annotation:
 
 
 DENSE = Annotation()
+
+
+def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
+    """Return what JSON can hold of an annotation: all but its mask of background."""
+    return {
+        "kind": annotation.kind,
+        "background": annotation.background,
+        "boxes": [[int(edge) for edge in box] for box in annotation.boxes],
+        "rim": annotation.rim,
+    }
+
+
+def annotation_from_json(
+    values: Mapping[str, Any], background_mask: NDArray[np.bool_] | None = None
+) -> Annotation:
+    """Make an annotation from what `annotation_to_json` gave.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or of the wrong kind.
+    """
+    background, rim, boxes = values.get("background"), values.get("rim", 0), values.get("boxes", ())
+    if not all(each is None or (isinstance(each, int) and 0 <= each < 1 << 31) for each in (background, rim)):
+        raise ValueError("background and rim of an annotation are whole numbers")
+    if not all(len(box) == 4 and all(isinstance(edge, int) for edge in box) for box in boxes):
+        raise ValueError("a box of an annotation has four whole numbers")
+    kind = values.get("kind")
+    return Annotation(str(kind), background, background_mask, [tuple(box) for box in boxes], rim or 0)
