@@ -100,9 +100,9 @@ def learn(viewer: napari.Viewer, data: Path, minutes: float) -> str:
     )
     save(viewer.window.screenshot(flash=False, canvas_only=False), "fine_tune_dock")
     settle(until=lambda: not dock.running, limit=60 * minutes + 120)
-    print(form.verdict.text() or form.status.text(), flush=True)
-    form.name.setText("phase")
-    form.keep.click()
+    print(form.result.verdict.text() or form.status.text(), flush=True)
+    form.result.name.setText("phase")
+    form.result.keep.click()
     print(form.status.text(), flush=True)
     return "phase"
 

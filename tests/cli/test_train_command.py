@@ -197,3 +197,41 @@ def test_an_fcn_can_be_trained(pairs: Path) -> None:
     ]
     assert utile("train", pairs, *given) == 0
     assert read_card(finer).family == "fcn16s"
+
+
+def test_annotated_images_collect_in_a_set_and_all_of_it_is_trained_on(pairs: Path, capsys) -> None:
+    first, second = (
+        [
+            "--images",
+            str(pairs / "images" / f"field{n}.tif"),
+            "--labels",
+            str(pairs / "labels" / f"field{n}_labels.tif"),
+        ]
+        for n in range(2)
+    )
+    common = ["--set", "My discs", "--quiet", "--device", "cpu", *small(pairs)]
+    assert main(["train", *common, *first]) == 0
+    assert "Training set My discs: 1 images, 1 of them put into it now." in capsys.readouterr().out
+    assert main(["train", *common, *second]) == 0
+    assert len(read_card(pairs / "discs.safetensors").training["data"]) == 2
+    assert main(["train", *common]) == 0, "the set alone"
+    card = read_card(pairs / "discs.safetensors")
+    assert card.training["set"] == "My discs"
+    assert [each["name"] for each in card.training["data"]] == ["field0", "field1"]
+    capsys.readouterr()
+
+    assert main(["sets", "show", "My discs"]) == 0
+    assert capsys.readouterr().out.count("64 x 64 pixels, 16 cells, 100% annotated") == 2
+    assert main(["sets", "remove", "My discs", "field0"]) == 0
+    assert main(["sets", "list"]) == 0
+    assert "My discs: 1 image\n" in capsys.readouterr().out
+    assert main(["sets", "delete", "My-discs"]) == 0
+    assert main(["train", *common]) == 1
+    assert "There is no training set named 'My discs'" in capsys.readouterr().err
+
+
+def test_a_training_needs_images_or_a_set(pairs: Path, capsys) -> None:
+    assert main(["train", *small(pairs)]) == 1
+    assert "or a training set with --set" in capsys.readouterr().err
+    assert main(["train", "--images", str(pairs), *small(pairs)]) == 1
+    assert "belong together" in capsys.readouterr().err

@@ -48,8 +48,8 @@ def test_painted_cells_teach_a_model_that_the_segment_dock_then_uses(make_napari
     click(dock.form.run_bar.run_button)
     qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
     assert dock.form.result.isVisible(), dock.form.status.text()
-    dock.form.name.setText("window-model")
-    dock.keep()
+    dock.form.result.name.setText("window-model")
+    click(dock.form.result.keep)
     qtbot.waitUntil(lambda: "Kept as window-model" in dock.form.status.text(), timeout=WAIT)
 
     segment = dock.dock.open_page("segment")

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import shlex
 
@@ -20,8 +21,9 @@ WAIT = 60_000
 
 
 @pytest.fixture(autouse=True)
-def _fast(bright_nuclei):
-    """Start from a model that takes no time."""
+def _fast(bright_nuclei, monkeypatch):
+    """Start from a model that takes no time, and leave the package's own images alone."""
+    monkeypatch.setattr("napari_utile.engine.training.reference.REFERENCES", ())
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +103,14 @@ def test_training_draws_its_curves_and_ends_with_a_comparison(viewer, dock, qtbo
     assert dock.form.status.kind != "problem", dock.form.status.text()
     assert len(dock.form.plot.losses) > 0
     assert not dock.form.result.isHidden()
-    assert "before" in dock.form.verdict.text()
-    dock.form.compare.click()
+    assert "before" in dock.form.result.verdict.text()
+    dock.form.result.compare.click()
     held_out = [layer for layer in viewer.layers if layer.name.startswith("held out")]
-    assert len(held_out) % 3 == 0
-    assert len(held_out) >= 3
+    image, before, after, painted, captions = held_out
+    assert image.data.shape == before.data.shape == after.data.shape
+    assert painted.data.any(), "the truth is outlined"
+    assert painted.contour == 1
+    assert list(captions.text.values) == ["image, painted", "before", "after"]
     width = annotated[0].extent.world[1][1]
     assert all(layer.extent.world[0][1] > width for layer in held_out), "beside the image, not upon it"
 
@@ -113,8 +118,8 @@ def test_training_draws_its_curves_and_ends_with_a_comparison(viewer, dock, qtbo
 def test_keep_saves_the_model_and_the_docks_use_it(viewer, dock, qtbot, annotated):
     dock.run()
     finish(qtbot, dock)
-    dock.form.name.setText("mine")
-    dock.form.keep.click()
+    dock.form.result.name.setText("mine")
+    dock.form.result.keep.click()
     qtbot.waitUntil(lambda: "Kept as mine" in dock.form.status.text(), timeout=20_000)
     assert models() == ["mine", "nuclei"]
     assert session_of(viewer).model == "mine"
@@ -128,8 +133,8 @@ def test_keep_saves_the_model_and_the_docks_use_it(viewer, dock, qtbot, annotate
 def test_a_taken_name_is_refused_and_the_model_stays_in_hand(dock, qtbot, annotated):
     dock.run()
     finish(qtbot, dock)
-    dock.form.name.setText("nuclei")
-    dock.form.keep.click()
+    dock.form.result.name.setText("nuclei")
+    dock.form.result.keep.click()
     qtbot.waitUntil(lambda: "choose another name" in dock.form.status.text(), timeout=20_000)
     assert not dock.form.result.isHidden()
     assert models() == ["nuclei"]
@@ -138,8 +143,8 @@ def test_a_taken_name_is_refused_and_the_model_stays_in_hand(dock, qtbot, annota
 def test_discard_leaves_nothing(viewer, dock, qtbot, annotated):
     dock.run()
     finish(qtbot, dock)
-    dock.form.compare.click()
-    dock.form.discard.click()
+    dock.form.result.compare.click()
+    dock.form.result.discard.click()
     assert models() == ["nuclei"]
     assert not unfinished()
     assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
@@ -147,22 +152,25 @@ def test_discard_leaves_nothing(viewer, dock, qtbot, annotated):
 
 
 def test_a_model_that_is_not_better_is_kept_only_on_purpose(dock, qtbot, annotated, monkeypatch):
-    monkeypatch.setattr("napari_utile.engine.training.fine_tune.FineTuned.improved", False)
+    monkeypatch.setattr("napari_utile.engine.training.fine_tune.FineTuned.verdict", "worse")
     dock.run()
     finish(qtbot, dock)
-    assert "too few to say" in dock.form.verdict.text()
-    assert dock.form.keep.text() == "Keep anyway"
+    assert "The new model is worse than nuclei. Paint cells" in dock.form.result.verdict.text()
+    assert dock.form.result.keep.text() == "Keep the new model anyway"
+    assert dock.form.result.discard.text() == "Stay with nuclei (better)"
 
 
 def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
     dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
+    job = dock._job
     dock.cancel()
-    finish(qtbot, dock)
+    assert not dock.running, "at once on screen"
     assert "Cancelled" in dock.form.status.text()
     assert dock.form.result.isHidden()
-    assert not unfinished()
+    assert job.wait(30)
+    qtbot.waitUntil(lambda: not unfinished(), timeout=WAIT)
     assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
 
 
@@ -256,8 +264,7 @@ def test_an_interrupted_training_goes_on_where_it_was_with_its_painted_cells(
     np.testing.assert_array_equal(painted.data, cells.labels)
     np.testing.assert_allclose(painted.scale, image.scale)
     dock.cancel()
-    finish(qtbot, dock)
-    assert not unfinished()
+    qtbot.waitUntil(lambda: not unfinished(), timeout=WAIT)
 
 
 def test_an_interrupted_training_can_be_forgotten(dock_again, cells):
@@ -401,14 +408,126 @@ def test_the_command_names_boxes_and_the_dock_says_how_to_save_them(viewer, dock
 
 
 def test_a_new_network_is_as_small_as_that_of_the_command_line(viewer, dock, annotated):
-    dock.form.start.setCurrentIndex(1)
+    dock.form.start.combo.setCurrentIndex(1)
     request = dock.request()
     assert request.params.recipe == "default"
     config = base_model(session_of(viewer), request).network.config
     assert (config.width, config.depth, config.batch_norm) == (24, 3, True)
-    dock.form.start.setCurrentIndex(4)
+    dock.form.start.combo.setCurrentIndex(4)
     assert base_model(session_of(viewer), dock.request()).card.family == "fcn8s"
 
 
 def test_the_dock_is_narrow(dock):
     assert dock.form.minimumSizeHint().width() <= 340
+
+
+def train(qtbot, dock):
+    dock.run()
+    finish(qtbot, dock)
+    assert not dock.form.result.isHidden(), dock.form.status.text()
+
+
+def keep(qtbot, dock, title):
+    dock.form.result.name.setText(title)
+    dock.form.result.keep.click()
+    qtbot.waitUntil(lambda: "Kept as" in dock.form.status.text(), timeout=20_000)
+    models = session_of(dock._viewer)
+    qtbot.waitUntil(lambda: models.model in [each.name for each in models.models], timeout=20_000)
+
+
+def test_painted_images_collect_in_a_set_and_training_starts_again_from_the_base(
+    viewer, dock, qtbot, annotated, cells
+):
+    form = dock.form
+    form.set.choose("Mine, 40×")
+    train(qtbot, dock)
+    assert "cells is in the set “Mine, 40×” now. Trains on the 1 image" in form.status.text()
+    keep(qtbot, dock, "Die Müllers")
+    assert session_of(viewer).model == "Die-Mullers"
+    card = load_model("Die Müllers").card
+    assert (card.title, card.training["set"]) == ("Die Müllers", "Mine, 40×")
+
+    viewer.layers.clear()
+    viewer.add_image(cells.image[::-1], name="another day")
+    viewer.add_labels(cells.labels[::-1].copy(), name="painted")
+    qtbot.waitUntil(lambda: form.start.combo.count() == 6, timeout=WAIT)
+    assert "It starts again from nuclei, on the whole set." in form.start.about.text()
+    train(qtbot, dock)
+    tuned = form.result._result.tuned
+    assert tuned.base.card.name == "nuclei"
+    assert [each["name"] for each in tuned.model.card.training["data"]] == ["cells", "another day"]
+    assert form.result.name.text() == "Die Müllers", "the next version of it"
+    assert "as version 2" in form.result.keep.text()
+    keep(qtbot, dock, "Die Müllers")
+    assert load_model("Die Müllers").fingerprint == tuned.model.fingerprint
+
+    form.result.take_back.click()
+    qtbot.waitUntil(lambda: "Taken back" in form.status.text(), timeout=WAIT)
+    assert len(load_model("Die Müllers").card.training["data"]) == 1
+
+
+def test_the_page_shows_what_is_in_the_set_and_takes_out_what_is_marked(viewer, dock, qtbot, annotated):
+    panel = dock.form.set
+    assert panel.contents.isHidden()
+    panel.choose("Mine")
+    qtbot.waitUntil(lambda: "Empty" in panel.list.item(0).text(), timeout=WAIT)
+    panel.add.click()
+    qtbot.waitUntil(lambda: panel.list.item(0).text().startswith("cells: 12 cells, 20"), timeout=WAIT)
+    assert "cells is in the set" in dock.form.status.text()
+    assert not panel.remove.isEnabled()
+    panel.list.setCurrentRow(0)
+    panel.remove.click()
+    qtbot.waitUntil(lambda: "Empty" in panel.list.item(0).text(), timeout=WAIT)
+    assert "1 image taken out of the set" in dock.form.status.text()
+    viewer.layers.clear()
+    dock.run()
+    assert dock.form.status.text() == "Open an image first."
+
+
+def test_the_set_alone_is_trained_on_where_nothing_is_painted(viewer, dock, qtbot, annotated):
+    dock.form.set.choose("Mine")
+    dock.form.set.add.click()
+    qtbot.waitUntil(lambda: len(dock.form.set.images) == 1, timeout=WAIT)
+    viewer.layers.clear()
+    train(qtbot, dock)
+    assert not unfinished() or len(unfinished()) == 1
+    dock.form.copy_command.click()
+    words = shlex.split(QGuiApplication.clipboard().text())
+    assert words[words.index("--set") + 1] == "Mine"
+    assert "--images" not in words
+
+
+def test_a_model_that_was_trained_further_says_what_it_is(viewer, dock, qtbot, annotated):
+    train(qtbot, dock)
+    keep(qtbot, dock, "mine")
+    about = dock.form.start.about
+    qtbot.waitUntil(
+        lambda: "the model was trained from nuclei on 1 image (cells) on 20" in about.text(), timeout=WAIT
+    )
+    dock.form.start.combo.setCurrentIndex(1)
+    assert dock.request().base == "nuclei"
+    dock.form.result.take_back.click()
+    qtbot.waitUntil(lambda: session_of(viewer).model == "nuclei", timeout=WAIT)
+    qtbot.waitUntil(lambda: about.isHidden(), timeout=WAIT)
+
+
+def test_what_is_read_of_the_image_is_what_the_header_says(viewer, dock, annotated, cells):
+    viewer.layers.clear()
+    two = np.stack([np.zeros_like(cells.image), cells.image])
+    viewer.add_image(two, name="two")
+    viewer.add_labels(cells.labels.copy(), name="painted")
+    session_of(viewer).image = dataclasses.replace(session_of(viewer).image, channel_axis=0, channels=(1,))
+    plane = dock.request().images[0].plane
+    assert plane.data.shape == (1, 128, 128)
+    assert (plane.data[0] == cells.image).all()
+
+
+def test_cells_that_look_unpainted_are_counted_where_all_are_said_to_be_painted(dock, qtbot, annotated):
+    labels = annotated[1]
+    labels.data = np.where(labels.data > 6, labels.data, 0)
+    dock.form.complete.setCurrentIndex(dock.form.complete.findData("dense"))
+    dock.run()
+    qtbot.waitUntil(
+        lambda: "unpainted and will be learnt as background" in dock.form.status.text(), timeout=WAIT
+    )
+    dock.cancel()

@@ -22,6 +22,7 @@ COMMANDS = (
     "models",
     "weight_map",
     "train",
+    "sets",
     "evaluate",
     "compare",
     "measure",

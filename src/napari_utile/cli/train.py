@@ -5,13 +5,12 @@ import contextlib
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from napari_utile.cli.batch import say_left_out
+from napari_utile.cli.annotated import annotated_images, read_pairs
 from napari_utile.cli.options import add_options, given, number, whole_number
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_folder, check_target, identities
@@ -87,10 +86,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
-    parser.add_argument("--images", required=True, metavar="DIR", help="file, folder or pattern of images")
     parser.add_argument(
-        "--labels", required=True, metavar="DIR", help="file, folder or pattern of label images"
+        "--set",
+        metavar="NAME",
+        dest="training_set",
+        help="train on all of this training set of your library; images given as well are put into it first, and a new "
+        "name makes a new set",
     )
+    parser.add_argument("--images", metavar="DIR", help="file, folder or pattern of images")
+    parser.add_argument("--labels", metavar="DIR", help="file, folder or pattern of label images")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL.safetensors")
     parser.add_argument(
         "--validation-images", metavar="DIR", help="validate on these images instead of held-out tiles"
@@ -135,23 +139,34 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, judge and write; 1 where the model is not better than its base and so was not written."""
     from napari_utile.engine.training.fine_tune import FineTuning
+    from napari_utile.engine.training.reference import reference_sentence, reference_steps, with_references
 
     _check_output(arguments)
-    images = _read_pairs(arguments.images, arguments.labels, arguments)
+    images = annotated_images(arguments)
     apart: list[AnnotatedImage] = []
     if arguments.validation_images or arguments.validation_labels:
         if not (arguments.validation_images and arguments.validation_labels):
             raise UtileError("Validation needs both --validation-images and --validation-labels.")
-        apart = _read_pairs(arguments.validation_images, arguments.validation_labels, arguments)
+        apart = read_pairs(arguments.validation_images, arguments.validation_labels, arguments)
     chosen = given(arguments, FineTuneParams)
     params = FineTuneParams(**chosen)
     base = _best_base(images, params) if arguments.model == BEST else _base(arguments, params.seed)
-    tuning = FineTuning(images, base, params, held_out=apart, name=arguments.output.stem)
+    tuning = FineTuning(
+        images,
+        base,
+        params,
+        held_out=apart,
+        name=arguments.output.stem,
+        training_set=arguments.training_set or "",
+    )
     if arguments.dry_run:
         _print_plan(tuning, images)
         return 0
     result = _train(tuning, arguments)
-    return _keep(result, arguments)
+    references = Run(reference_steps(result, tuning.compute)).result
+    if said := reference_sentence(references):
+        print(said)
+    return _keep(with_references(result, references), arguments)
 
 
 def _check_output(arguments: argparse.Namespace) -> None:
@@ -165,7 +180,8 @@ def _check_output(arguments: argparse.Namespace) -> None:
     base = arguments.model or arguments.from_coarser or ""
     check_target(output, identities([base]))
     if arguments.log not in (None, "-"):
-        check_target(arguments.log, identities([base, arguments.images, arguments.labels]))
+        read = [each for each in (base, arguments.images, arguments.labels) if each]
+        check_target(arguments.log, identities(read))
 
 
 def _best_base(images: "list[AnnotatedImage]", params: FineTuneParams) -> "Model":
@@ -209,50 +225,6 @@ def _base(arguments: argparse.Namespace, seed: int) -> "Model":
             raise UtileError("--from-coarser is for FCNs.")
         model.network.initialise_from(coarser)
     return model
-
-
-def _read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
-    """Read all pairs; say which files found no partner."""
-    from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
-    from napari_utile.engine.files.images import open_selected, read_image
-    from napari_utile.engine.files.label_files import pair_files
-    from napari_utile.engine.files.label_planes import pairing_in_words, place_in_words, planes_with_labels
-    from napari_utile.engine.planes.selection import SelectedPlanes
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
-    from napari_utile.engine.weights.annotation import Annotation
-
-    pairing = pair_files(images, labels, first_is="image")
-    for path in pairing.first_alone:
-        print(f"{path}: there are no labels with this name; left out", file=sys.stderr)
-    say_left_out("ignored", pairing.ignored)
-    for path in pairing.second_alone:
-        print(f"{path}: there is no image with this name; left out", file=sys.stderr)
-    if not pairing.pairs:
-        raise UtileError(f"No image in {images} has the name of a label image in {labels}.")
-    kind = arguments.annotation or ("boxes" if arguments.boxes else "dense")
-    if (kind == "boxes") != bool(arguments.boxes):
-        raise UtileError("--annotation boxes and --boxes belong together.")
-    boxes = find_boxes(arguments.boxes, [pair.name for pair in pairing.pairs]) if arguments.boxes else {}
-    pairs = []
-    for pair in pairing.pairs:
-        if kind == "boxes" and pair.name not in boxes:
-            print(f"{pair.first}: there are no boxes with this name; left out", file=sys.stderr)
-            continue
-        selection = Selection(**given(arguments, Selection))
-        chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
-        truth = read_image(pair.second, as_labels=True)
-        if said := pairing_in_words(truth, chosen):
-            print(said, file=sys.stderr)
-        if kind == "boxes" and len(chosen) > 1:
-            raise UtileError(f"{pair.first.name} has {len(chosen)} planes; boxes belong to one: choose it.")
-        for _, index, plane, painted in planes_with_labels(chosen, truth):
-            drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
-            annotation = Annotation(kind, background=arguments.background, boxes=drawn, rim=arguments.rim)
-            name = f"{pair.name} {place_in_words(index)}" if len(chosen) > 1 else pair.name
-            pairs.append(AnnotatedImage(replace(plane, name=name), painted, annotation))
-    if not pairs:
-        raise UtileError(f"No image in {images} has the name of a file of boxes in {arguments.boxes}.")
-    return pairs
 
 
 def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
@@ -299,6 +271,10 @@ def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
             f"Held-out tiles ({result.after.objects} cells): AP at IoU 0.5 {result.before.ap50:.3f} before, "
             f"{result.after.ap50:.3f} after; overlap {result.before.overlap:.3f} before, "
             f"{result.after.overlap:.3f} after."
+        )
+    if result.verdict == "few":
+        print(
+            "Too few held-out cells to say which is better: annotate more, or hold out more.", file=sys.stderr
         )
     if arguments.family is None and result.improved is False and not arguments.keep_worse:
         print("The model is not better than the one it started from: it was not written.", file=sys.stderr)

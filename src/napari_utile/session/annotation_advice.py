@@ -90,7 +90,12 @@ def network_view_job(
     yield
     from napari_utile.engine.training.fine_tune import FineTuning
 
-    tuning = FineTuning(request.images, base_model(session, request), request.params)
+    images = request.images
+    if not images:
+        from napari_utile.engine.training.sets import find_set
+
+        images = tuple(find_set(request.training_set).read())
+    tuning = FineTuning(images, base_model(session, request), request.params)
     sample = tuning.run.sampler.sample(number, 0, tuning.run.progress.size)
     return NetworkView(sample, tuning.run.geometry.halo, tuning.scale)
 

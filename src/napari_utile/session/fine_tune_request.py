@@ -18,15 +18,18 @@ class FineTuneRequest:
     Attributes
     ----------
     images : tuple of AnnotatedImage
-        Copies: painting goes on meanwhile.
+        Copies: painting goes on meanwhile. With a training set they are put into it first; they may then be none.
     base : str
         Name or path of the model to start from.
     family : str
         Instead of a base, the family of a network with random weights; empty to start from the base.
     params : FineTuneParams
+    training_set : str
+        Title of the set to train on; empty to train on `images` alone.
     """
 
     images: "tuple[AnnotatedImage, ...]"
     base: str
     family: str
     params: FineTuneParams
+    training_set: str = ""

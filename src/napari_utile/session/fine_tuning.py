@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.engine.errors import UtileError
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.windows import Window
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
+    from napari_utile.engine.training.reference import Reference
     from napari_utile.engine.training.train import TrainStep
     from napari_utile.session.state import Session
 
@@ -26,12 +26,11 @@ __all__ = [
     "FineTuneResult",
     "LookAt",
     "Prediction",
+    "Stage",
     "StopAndKeep",
     "Trained",
     "base_model",
     "fine_tune_job",
-    "keep_job",
-    "model_name_problem",
 ]
 
 Float32 = np.ndarray[Any, np.dtype[np.float32]]
@@ -54,6 +53,14 @@ class StopAndKeep:
     """Message to the job: stop now and keep the best state so far."""
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Progress: what is done before or after the training, and what is to be told of it."""
+
+    doing: str
+    said: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """Progress: one step of training."""
@@ -71,39 +78,53 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A held-out tile at the scale of the model: image, and cell probability before and after; (h, w) each."""
+    """A held-out tile at the scale of the model: image, and cell probability before and after; (h, w) each.
+
+    `truth` (h, w) int holds the painted cells.
+    """
 
     name: str
     image: Float32
     before: Float32
     after: Float32
+    truth: np.ndarray[Any, np.dtype[np.int32]]
 
 
 @dataclass(frozen=True, eq=False)
 class FineTuneResult:
-    """What the user decides on: keep or discard."""
+    """What the user decides on: keep or discard. `references` says what was lost or won on the bundled images."""
 
     tuned: "FineTuned"
     comparisons: tuple[Comparison, ...]
     scale: float
+    references: "tuple[Reference, ...]" = ()
 
 
 def fine_tune_job(
     session: "Session", request: FineTuneRequest, folder: Path | None = None
-) -> Generator[Trained | Prediction, LookAt | StopAndKeep | None, FineTuneResult]:
+) -> Generator[Trained | Prediction | Stage, LookAt | StopAndKeep | None, FineTuneResult]:
     """Train; between two steps look at what is in view, or stop and keep the best, when asked to.
 
     With a `folder` (see `napari_utile.session.unfinished`) the training is kept there, and continued if it is
     there already; closing the job leaves it there.
     """
+    yield Stage("loading the model…")
     from napari_utile.engine.training.fine_tune import FineTuning
+    from napari_utile.engine.training.reference import reference_steps, with_references
 
     base = base_model(session, request)
-    tuning = FineTuning(request.images, base, request.params)
+    yield Stage("reading the painted images…")
+    kept, said = request, ""
+    if request.training_set:
+        request, said = _with_set(request)
+        kept = replace(request, images=())  # they are on the disk already
+    yield Stage("preparing…", said)
+    tuning = FineTuning(request.images, base, request.params, training_set=request.training_set)
     checkpoint = None
     if folder is not None:
-        hold(folder, request, {"data": tuning.data, "base": base.fingerprint})
+        hold(folder, kept, {"data": tuning.data, "base": base.fingerprint})
         checkpoint = checkpoint_of(folder)
+    yield Stage("scoring the model as it is…", _unpainted(tuning) if not request.family else "")
     run = Run(tuning.steps(checkpoint, resume=True))
     try:
         for step in run:
@@ -114,7 +135,42 @@ def fine_tune_job(
                 tuning.run.reason = "stopped by the user"
     finally:
         run.close()
-    return FineTuneResult(run.result, _comparisons(tuning, run.result), tuning.scale)
+    references = Run(reference_steps(run.result, tuning.compute))
+    for _ in references:
+        yield Stage("scoring the package's own images…")
+    tuned = with_references(run.result, references.result)
+    return FineTuneResult(tuned, _comparisons(tuning, tuned), tuning.scale, references.result)
+
+
+def _with_set(request: FineTuneRequest) -> tuple[FineTuneRequest, str]:
+    """Put what is painted into the set, and take all of the set; say so."""
+    from napari_utile.engine.training.sets import add_images
+
+    title = request.training_set
+    images = add_images(title, request.images).read()
+    names = ", ".join(image.plane.name for image in request.images)
+    added = f"{names} is in the set “{title}” now. " if request.images else ""
+    many = "1 image" if len(images) == 1 else f"{len(images)} images"
+    return replace(request, images=tuple(images)), f"{added}Trains on the {many} of the set “{title}”."
+
+
+def _unpainted(tuning: "FineTuning") -> str:
+    """Say how many cells the model sees where all are said to be painted."""
+    from napari_utile.engine.training.learned import predictions
+    from napari_utile.engine.training.unpainted import unpainted_cells
+
+    complete = [plane for plane in tuning.planes if plane.complete][:_MOST_COMPARED]
+    count = sum(
+        unpainted_cells(learned, plane, tuning.suggested)
+        for learned, plane in zip(predictions(tuning.base, complete, tuning.compute), complete, strict=True)
+    )
+    if not count:
+        return ""
+    cells = "1 cell looks" if count == 1 else f"{count} cells look"
+    return (
+        f"{cells} unpainted and will be learnt as background. Paint them, or choose “Only what I painted”: then "
+        "nothing unpainted counts."
+    )
 
 
 def base_model(session: "Session", request: FineTuneRequest) -> "Model":
@@ -155,37 +211,12 @@ def _comparisons(tuning: "FineTuning", tuned: "FineTuned") -> tuple[Comparison, 
         part = Window.of_mask(plane.target != IGNORE)
         assert part is not None
         compared.append(
-            Comparison(plane.name, plane.image[0][part], old.foreground[part], new.foreground[part])
+            Comparison(
+                plane.name,
+                plane.image[0][part],
+                old.foreground[part],
+                new.foreground[part],
+                np.where(plane.target[part] != IGNORE, plane.objects[part], 0).astype(np.int32),
+            )
         )
     return tuple(compared)
-
-
-def model_name_problem(name: str) -> str:
-    """Say in one sentence why a new model cannot have this name; empty if it can."""
-    from napari_utile.engine.models.catalogue import BUNDLED_FOLDER, SUFFIX, user_model_folder
-
-    if not name or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        return "Give the model a name of letters, digits, '-', '_' and '.'."
-    if any((folder / f"{name}{SUFFIX}").exists() for folder in (BUNDLED_FOLDER, user_model_folder())):
-        return f"There is a model named {name} already; choose another name."
-    return ""
-
-
-def keep_job(result: FineTuneResult, name: str) -> Generator[None, None, Path]:
-    """Save the model to the user's library under `name`; returns its file.
-
-    Raises
-    ------
-    UtileError
-        If the name is taken or cannot be used.
-    """
-    yield
-    from napari_utile.engine.models.catalogue import SUFFIX, user_model_folder
-    from napari_utile.engine.models.library import save_model
-
-    if problem := model_name_problem(name):
-        raise UtileError(problem)
-    model = result.tuned.model
-    path = user_model_folder() / f"{name}{SUFFIX}"
-    save_model(replace(model.card, name=name, title=""), model.network, path)
-    return path

@@ -100,6 +100,8 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
         if header["identity"] != json.loads(json.dumps(identity)):
             raise UtileError(
                 "The image on screen, or the model it started from, is not the one used in that training."
+                if not request.training_set
+                else "The training set, or the model it started from, has changed since that training began."
             )
         started = header["started"]
     _held.add(folder)
@@ -124,6 +126,7 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
         "base": request.base,
         "family": request.family,
         "params": to_json(request.params),
+        "set": request.training_set,
         "images": images,
         "identity": identity,
     }
@@ -198,7 +201,7 @@ def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTu
         classes = {int(label): name for label, name in kept.get("classes", {}).items()}
         images.append(AnnotatedImage(plane, tensors[f"labels{number}"], annotation, classes))
     params = from_json(FineTuneParams, header["params"])
-    return FineTuneRequest(tuple(images), header["base"], header["family"], params)
+    return FineTuneRequest(tuple(images), header["base"], header["family"], params, header.get("set", ""))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:

@@ -110,7 +110,9 @@ def weight_map_command(
     return shlex.join(words + command_options(type(params), params))
 
 
-def train_command(params: Any, base: str, family: str = "", annotation: Any = None) -> str:
+def train_command(
+    params: Any, base: str, family: str = "", annotation: Any = None, training_set: str = ""
+) -> str:
     """Return the command that trains on files as these `FineTuneParams` do; IMAGES, LABELS, BOXES are folders.
 
     Parameters
@@ -122,11 +124,16 @@ def train_command(params: Any, base: str, family: str = "", annotation: Any = No
         Of the network, where one is trained from the start; empty to start from `base`.
     annotation : Annotation, optional
         Where the labels are complete.
+    training_set : str
+        Title of the set that is trained on, in place of files.
     """
     start = ["train", "--family", family] if family else ["fine-tune", "--model", base]
-    words = ["utile", *start, "--images", "IMAGES", "--labels", "LABELS", "-o", "my-model.safetensors"]
+    read = ["--set", training_set] if training_set else ["--images", "IMAGES", "--labels", "LABELS"]
+    words = ["utile", *start, *read, "-o", "my-model.safetensors"]
     usual = type(params)(recipe="default" if family else "fine-tune")
     words += command_options(type(params), params, reference=usual)
+    if training_set:
+        return shlex.join(words)
     if annotation is not None and annotation.kind == "sparse":
         words += ["--annotation", "sparse"]
         words += [] if annotation.background is None else ["--background", str(annotation.background)]

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import choose_compute, training_compute
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, fingerprint_of, load_model
+from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.outputs import DISTANCES, class_output
 from napari_utile.engine.networks.families import FAMILIES, build_network
 from napari_utile.engine.parameters import to_json
@@ -28,7 +30,14 @@ from napari_utile.engine.training.data import (
     typical_diameter,
 )
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.engine.training.learned import Scores, best_instances, least_confidence, predictions, score
+from napari_utile.engine.training.learned import (
+    LEAST_CELLS,
+    Scores,
+    best_instances,
+    least_confidence,
+    predictions,
+    score,
+)
 from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
@@ -64,11 +73,32 @@ class FineTuned:
     result: TrainResult
 
     @property
+    def verdict(self) -> str:
+        """What the held-out tiles say.
+
+        ``"better"``, ``"worse"``, ``"same"``; ``"few"`` where fewer than `LEAST_CELLS` were held out, ``"nothing"``
+        where neither model finds one of them correctly, ``""`` where none was held out. A difference of less than a
+        cell, and of less than 0.01, is none.
+        """
+        before, after = self.before, self.after
+        if before is None or after is None:
+            return ""
+        if after.objects < LEAST_CELLS:
+            return "few"
+        if max(before.ap50, after.ap50) == 0:
+            return "nothing"
+        for gain, least in (
+            (after.ap50 - before.ap50, max(1 / after.objects, 0.01)),
+            (after.overlap - before.overlap, 0.01),
+        ):
+            if abs(gain) >= least:
+                return "better" if gain > 0 else "worse"
+        return "same"
+
+    @property
     def improved(self) -> bool | None:
         """Whether the model is better than its base on the held-out tiles; None where nobody can tell."""
-        if self.before is None or self.after is None:
-            return None
-        return (self.after.ap50, self.after.overlap) > (self.before.ap50, self.before.overlap)
+        return None if self.verdict in ("", "few") else self.verdict == "better"
 
 
 def new_model(name: str, family: str = "unet", *, distances: bool = False, **config: Any) -> Model:
@@ -112,6 +142,8 @@ class FineTuning:
         Images to judge by; without them, tiles of `images` are held out.
     name : str
         Of the model that is made.
+    training_set : str
+        Title of the set that the images are of; empty where they are of none.
 
     Raises
     ------
@@ -128,6 +160,7 @@ class FineTuning:
         recipe: TrainingRecipe | None = None,
         held_out: Sequence[AnnotatedImage] = (),
         name: str = "my-model",
+        training_set: str = "",
     ) -> None:
         if not base.card.background:
             raise UtileError(f"{base.card.name} has no background class: it cannot be fine-tuned.")
@@ -138,7 +171,7 @@ class FineTuning:
         if typical_diameter(images) is None:
             raise UtileError("The labels contain no cells: there is nothing to learn from.")
         params = params or FineTuneParams()
-        self.base, self.params, self.name = base, params, name
+        self.base, self.params, self.name, self.training_set = base, params, name, training_set
         self.recipe = recipe or RECIPES[params.recipe]
         self.compute = choose_compute(params.device, params.precision)
         asked = self.recipe.precision if params.precision == "auto" else params.precision
@@ -167,14 +200,12 @@ class FineTuning:
     ) -> Generator[TrainStep, None, FineTuned]:
         """Train; yield each step, return the model and its scores. Closing it cancels."""
         held = self.held_out
-        before = (
-            None if not held else score(predictions(self.base, held, self.compute), held, self._suggested())
-        )
+        before = None if not held else score(predictions(self.base, held, self.compute), held, self.suggested)
         result = yield from self.run.steps(checkpoint, resume=resume)
         card = self._card(self.base.card.instances, {})
         unscored = Model(card, result.network, fingerprint_of(card, result.network))
         some = self.planes[:MOST_CALIBRATED]
-        suggested = self._suggested()
+        suggested = self.suggested
         instances = best_instances(predictions(unscored, some, self.compute), some, suggested)
         maps = predictions(unscored, held, self.compute)
         after = score(maps, held, instances) if held else None
@@ -203,19 +234,21 @@ class FineTuning:
         card = self._card(self.base.card.instances, {})
         return Model(card, network, fingerprint_of(card, network))
 
-    def _suggested(self) -> InstanceParams:
-        """Return the base's instance parameters in pixels of the model's scale."""
+    @property
+    def suggested(self) -> InstanceParams:
+        """The base's instance parameters in pixels of the model's scale."""
         return InstanceParams(**self.base.card.instances).resized(self.base.card.scale)
 
     def _card(self, instances: dict[str, Any], training: dict[str, Any]) -> ModelCard:
         base = self.base.card
+        images = "1 image" if len(self.data) == 1 else f"{len(self.data)} images"
+        taught = f"{base.title or base.name}, trained further on {images}."
         return replace(
             base,
             name=self.name,
             title=f"{base.title or base.name}, fine-tuned" if self.base.path else self.name,
-            description=f"{base.name} trained further on {len(self.data)} image(s)."
-            if self.base.path
-            else "",
+            description=taught if self.base.path else f"Trained on {images}.",
+            data=base.data if self.base.path else (),
             object_diameter=round(self.diameter * self.scale, 1) if self.diameter else base.object_diameter,
             pixel_size=None,
             scale=self.scale,
@@ -225,6 +258,9 @@ class FineTuning:
             teaching=False,
             training={
                 "base": {"name": base.name, "fingerprint": self.base.fingerprint} if self.base.path else None,
+                "continued": _origin_alone(base) if self.base.path else None,
+                "set": self.training_set,
+                "date": time.strftime("%Y-%m-%d"),
                 "data": self.data,
                 "recipe": to_json(self.recipe),
                 "seed": self.params.seed,
@@ -233,6 +269,17 @@ class FineTuning:
             licence=f"Weights derived from {base.name}: {base.licence}" if base.licence else "",
             metrics={},
         )
+
+
+def _origin_alone(card: ModelCard) -> dict[str, Any] | None:
+    """Return of the card's training what `origin_of` reads, and so not the curve."""
+    if origin_of(card) is None:
+        return None
+    return {
+        key: card.training[key]
+        for key in ("base", "continued", "set", "date", "data")
+        if key in card.training
+    }
 
 
 def _native(params: InstanceParams, scale: float) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class TrainingPlane:
         How often samples come from this plane, relative to the others.
     distances : (3, Y, X) float32, optional
         From `distance_targets`, for networks that predict distances.
+    complete : bool
+        Whether somebody says that all cells are painted, everywhere or inside boxes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class TrainingPlane:
     weight: NDArray[np.float32]
     share: float = 1.0
     distances: NDArray[np.float32] | None = None
+    complete: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -137,7 +140,8 @@ def training_plane(
             objects, annotated, _ends(annotated) if annotation.kind == "boxes" else None
         )
     pixels = np.ascontiguousarray(image, np.float32)
-    return TrainingPlane(name, pixels, objects, target, weight, share, measured)
+    complete = annotation.kind != "sparse"
+    return TrainingPlane(name, pixels, objects, target, weight, share, measured, complete)
 
 
 def _ends(annotated: NDArray[np.bool_]) -> NDArray[np.bool_]:

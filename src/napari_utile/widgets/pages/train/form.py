@@ -8,17 +8,18 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.session.fine_tuning import FineTuneResult
 from napari_utile.session.state import Session
+from napari_utile.widgets.pages.train.decision import Decision
 from napari_utile.widgets.pages.train.pair_list import PairList
 from napari_utile.widgets.pages.train.plot import TrainingPlot
+from napari_utile.widgets.pages.train.set_panel import SetPanel
+from napari_utile.widgets.pages.train.start_picker import StartPicker
 from napari_utile.widgets.pages.train.unfinished_panel import UnfinishedPanel
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
@@ -34,15 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["TrainForm"]
 
 DENSE, BOXES, SPARSE = "dense", "boxes", "sparse"
-# Scores of fewer held-out cells say little.
-_FEW = 10
-_STARTS = (
-    ("The model above", ""),
-    ("From scratch: a new U-Net", "unet"),
-    ("From scratch: a new FCN-32s", "fcn32s"),
-    ("From scratch: a new FCN-16s", "fcn16s"),
-    ("From scratch: a new FCN-8s", "fcn8s"),
-)
 
 
 class TrainForm(QWidget):
@@ -52,12 +44,9 @@ class TrainForm(QWidget):
         self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.start = narrow(QComboBox())
-        for text, family in _STARTS:
-            self.start.addItem(text, family)
-        self.start.setToolTip(
-            "Starting from a model takes minutes and a few cells; starting from scratch takes hours and many."
-        )
+        self.status = StatusLine()
+        self.start = StartPicker(session)
+        self.set = SetPanel()
         self.unfinished = UnfinishedPanel(viewer)
         self.pairs = PairList(viewer, session)
         self._make_annotation(viewer)
@@ -86,11 +75,9 @@ class TrainForm(QWidget):
         )
         self.plot = TrainingPlot()
         self.progress = _wrapped()
-        self._make_result()
-        self.status = StatusLine()
+        self.result = Decision(viewer, session, self.status)
         self._arrange()
         self.set_running(False)
-        self.result.hide()
         self.plot.hide()
         self.status.say("")
 
@@ -114,31 +101,11 @@ class TrainForm(QWidget):
         self.background.setToolTip("The label you used to paint some background, if you did.")
         self.complete.currentIndexChanged.connect(self._annotation_chosen)
 
-    def _make_result(self) -> None:
-        self.verdict = _wrapped()
-        self.name = QLineEdit("my-model")
-        self.name.setToolTip("Name under which the model appears in every list.")
-        self.keep = QPushButton("Keep")
-        self.discard = QPushButton("Discard")
-        self.compare = QPushButton("Compare before and after")
-        self.result = QWidget()
-        rows = QVBoxLayout(self.result)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.verdict)
-        rows.addWidget(self.compare)
-        named = QHBoxLayout()
-        named.addWidget(QLabel("Name"))
-        named.addWidget(self.name, 1)
-        rows.addLayout(named)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.keep)
-        buttons.addWidget(self.discard)
-        rows.addLayout(buttons)
-
     def _arrange(self) -> None:
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow("Start from", self.start)
+        top.addRow("Training set", self.set.combo)
         where = QFormLayout()
         where.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         where.addRow("Annotation", self.complete)
@@ -162,6 +129,7 @@ class TrainForm(QWidget):
         layout.setSpacing(8)
         layout.addWidget(self.unfinished)
         layout.addLayout(top)
+        layout.addWidget(self.set)
         layout.addWidget(self.pairs)
         layout.addLayout(where)
         layout.addWidget(self.params.native)
@@ -188,7 +156,15 @@ class TrainForm(QWidget):
         """Show the buttons that go with a training under way, and lock what it was made of."""
         self._busy.setVisible(running)
         self.pause.setText("Pause")
-        for widget in (self.start, self.pairs, self.complete, self.params.native, self.more_params.native):
+        for widget in (
+            self.start,
+            self.set,
+            self.set.combo,
+            self.pairs,
+            self.complete,
+            self.params.native,
+            self.more_params.native,
+        ):
             widget.setEnabled(not running)
         if running:
             self.result.hide()
@@ -196,42 +172,6 @@ class TrainForm(QWidget):
             self.plot.clear()
         else:
             self.run_bar.set_idle()
-
-    def show_result(self, result: FineTuneResult) -> None:
-        """Say whether the model became better, and let the user decide."""
-        self.verdict.setText(verdict_of(result))
-        better = result.tuned.improved
-        self.keep.setText("Keep" if better is not False else "Keep anyway")
-        self.compare.setVisible(bool(result.comparisons))
-        self.result.show()
-
-
-def verdict_of(result: FineTuneResult) -> str:
-    """Say in plain words what the held-out tiles say.
-
-    Parameters
-    ----------
-    result : FineTuneResult
-
-    Returns
-    -------
-    str
-    """
-    tuned = result.tuned
-    if tuned.before is None or tuned.after is None:
-        return "Nothing was held out, so there is no telling whether the model is better. Check it before you keep it."
-    count = tuned.after.objects
-    cells = "1 cell" if count == 1 else f"{count} cells"
-    numbers = (
-        f"Cells found correctly (AP at IoU 0.5): {tuned.before.ap50:.2f} before, {tuned.after.ap50:.2f} after. "
-        f"Overlap: {tuned.before.overlap:.2f} before, {tuned.after.overlap:.2f} after. "
-        f"Judged on {cells} never trained on."
-    )
-    if count < _FEW:
-        return f"{cells} held out: too few to say which is better. Paint more, or compare. {numbers}"
-    if max(tuned.before.ap50, tuned.after.ap50) == 0:
-        return f"Neither model finds a held-out cell correctly: paint more cells, or train longer. {numbers}"
-    return ("The model is better. " if tuned.improved else "The model is not better than before. ") + numbers
 
 
 def _wrapped() -> QLabel:

@@ -15,17 +15,15 @@ from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.fine_tuning import (
     FineTuneResult,
     Prediction,
+    Stage,
     StopAndKeep,
     Trained,
     fine_tune_job,
-    keep_job,
-    model_name_problem,
 )
 from napari_utile.session.unfinished import Unfinished, new_folder, release, remove, request_of
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.train.annotation_advisor import AnnotationAdvisor
-from napari_utile.widgets.pages.train.comparison_layers import show_comparisons
 from napari_utile.widgets.pages.train.form import TrainForm
 from napari_utile.widgets.pages.train.learning_view import LearningView
 from napari_utile.widgets.pages.train.request import capture
@@ -33,7 +31,7 @@ from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_pa
 from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of, space_of
 from napari_utile.widgets.workbench.closing import CloseGuard
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -58,10 +56,9 @@ class TrainPage(Page):
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._job: JobHandle | None = None
-        self._result: FineTuneResult | None = None
         self._source: Any = None
         self._folder: Path | None = None
-        self._compared: list[Any] = []
+        self._lineage = self._title = ""
         self._drawn = 0.0
         self._activity: Any = None
         self.form = TrainForm(self._viewer, self._session)
@@ -72,11 +69,13 @@ class TrainPage(Page):
         form.run_bar.cancel.connect(self.cancel)
         form.pause.clicked.connect(self._pause_or_resume)
         form.stop.clicked.connect(self._stop)
-        form.keep.clicked.connect(self.keep)
-        form.discard.clicked.connect(self.discard)
-        form.compare.clicked.connect(self._compare)
+        form.result.ended.connect(lambda: remove(self._folder))
         form.unfinished.chosen.connect(self._continue)
-        form.start.currentIndexChanged.connect(self._start_chosen)
+        form.start.combo.currentIndexChanged.connect(self._start_chosen)
+        form.set.changed.connect(form.start.follow_set)
+        form.set.problem.connect(form.status.problem)
+        form.set.done.connect(lambda text: form.status.say(text, "good"))
+        form.set.add.clicked.connect(lambda _: self.add_to_set())
         form.copy_command.clicked.connect(self.copy_command)
         form.next_place.clicked.connect(self._go_to_next_place)
         form.draw_box.clicked.connect(self.draw_box)
@@ -97,7 +96,7 @@ class TrainPage(Page):
 
     def request(self) -> FineTuneRequest:
         """Capture what the button would do now; raises one sentence if something is missing."""
-        return capture(self.form, self._viewer, self._session.model)
+        return capture(self.form, self._viewer, self._session)
 
     # Training.
 
@@ -105,20 +104,44 @@ class TrainPage(Page):
         """Start training."""
         if self.running:
             return
-        self.discard()
+        self.form.result.discard_model()
         with failures_to(self._show_error):
-            self._start(self.request(), self.form.pairs.pairs()[0][0], new_folder())
+            request = self.request()
+            self._lineage = self.form.start.lineage
+            origin, title = self.form.start.origin, ""
+            if request.training_set and origin is not None and origin.training_set == request.training_set:
+                title = self.form.start.title  # the set has grown: this is the next version
+            self._title = title
+            self._start(request, self.form.pairs.pairs()[0][0], new_folder())
+
+    def add_to_set(self) -> None:
+        """Put what is painted on screen into the training set, without training."""
+        from napari_utile.engine.training.sets import add_images
+
+        with failures_to(self._show_error):
+            request = self.request()
+            if not request.images:
+                raise ValueError("Nothing on screen is painted: press New labels and paint some cells first.")
+            names = ", ".join(image.plane.name for image in request.images)
+
+            def added(_: object) -> None:
+                self.form.set.look()
+                self.form.status.say(f"{names} is in the set “{request.training_set}” now.", "good")
+
+            job = as_job(add_images, request.training_set, request.images)
+            run_job(job, on_done=added, on_error=self._show_error, owner=self)
 
     def _continue(self, unfinished: Unfinished) -> None:
         """Go on with a training that was interrupted."""
         layers = images_of(unfinished, self._viewer)
         if self.running or layers is None:
             return
-        self.discard()
+        self.form.result.discard_model()
         with failures_to(self._show_error):
             request = request_of(unfinished, [plane_of(layer, self._viewer) for layer in layers])
             show_painted(request, layers, self._viewer)
-            self._start(request, layers[0], unfinished.folder)
+            self._lineage = self._title = ""
+            self._start(request, layers[0] if layers else self._session.image.layer, unfinished.folder)
 
     def _start(self, request: FineTuneRequest, source: Any, folder: Path) -> None:
         self._source, self._folder = source, folder
@@ -126,22 +149,24 @@ class TrainPage(Page):
         self.form.status.say(annotation_warning(request))
         self.form.set_running(True)
         self.form.run_bar.set_busy("preparing…")
-        self.form.progress.setText("Scoring the model as it is…")
         self._job = run_job(
             fine_tune_job(self._session, request, folder),
             on_progress=self._show_progress,
             on_done=self._finish,
             on_error=self._fail,
-            on_cancelled=self._cancelled,
+            on_cancelled=lambda: remove(folder),
             owner=self,
         )
         self.learning.start(self._job, self._source)
 
     def cancel(self) -> None:
-        """Stop within one step and forget what was learnt."""
+        """Stop and forget what was learnt: at once on screen, the thread ends after its step."""
         if self._job is not None and self.running:
-            self.form.run_bar.set_cancelling()
             self._job.cancel()
+            self._job = None
+            self._end()
+            self.form.progress.setText("")
+            self.form.status.say("Cancelled; nothing was kept.")
 
     def _stop(self) -> None:
         if self._job is not None:
@@ -158,9 +183,12 @@ class TrainPage(Page):
             self._job.pause()
         self.form.pause.setText("Resume" if self._job.paused else "Pause")
 
-    def _show_progress(self, progress: Trained | Prediction) -> None:
+    def _show_progress(self, progress: Trained | Prediction | Stage) -> None:
         if isinstance(progress, Prediction):
             self.learning.show(progress)
+            return
+        if isinstance(progress, Stage):
+            self._show_stage(progress)
             return
         step = progress.step
         self.form.plot.add(step)
@@ -178,13 +206,19 @@ class TrainPage(Page):
                 f"Overlap on held-out tiles {step.validation.overlap:.2f}, best {best:.2f}; {rate:.1f} steps/s."
             )
 
+    def _show_stage(self, stage: Stage) -> None:
+        self.form.run_bar.set_busy(stage.doing)
+        self.form.progress.setText(stage.doing.capitalize())
+        if stage.said:
+            said = self.form.status.text()
+            self.form.status.say(f"{said} {stage.said}".strip())
+            self.form.set.look()  # what was painted is in it now
+
     def _finish(self, result: FineTuneResult) -> None:
         self._end()
-        self._result = result
         self.form.plot.draw()
         self.form.progress.setText("")
-        self.form.name.setText(_free_name(result.tuned.base.card.name))
-        self.form.show_result(result)
+        self.form.result.ask(result, self._source, self._lineage, self._title)
 
     def _fail(self, error: Exception) -> None:
         self._end()
@@ -192,12 +226,6 @@ class TrainPage(Page):
         self._show_error(error)
         release(self._folder)
         self.form.unfinished.look()
-
-    def _cancelled(self) -> None:
-        self._end()
-        remove(self._folder)
-        self.form.progress.setText("")
-        self.form.status.say("Cancelled; nothing was kept.")
 
     def _end(self) -> None:
         if self._activity is not None:
@@ -232,52 +260,7 @@ class TrainPage(Page):
             self._job.drop()
         release(self._folder)
 
-    # The decision.
-
-    def keep(self) -> None:
-        """Save the model to the user's library; all docks of the viewer use it from now on."""
-        if self._result is None:
-            return
-        self.form.keep.setEnabled(False)
-        run_job(
-            keep_job(self._result, self.form.name.text().strip()),
-            on_done=self._kept,
-            on_error=self._not_kept,
-            owner=self,
-        )
-
-    def _not_kept(self, error: Exception) -> None:
-        self.form.keep.setEnabled(True)
-        self._show_error(error)
-
-    def _kept(self, path: Path) -> None:
-        self.form.keep.setEnabled(True)
-        self._session.events.models_changed.emit()
-        self._session.model = path.stem
-        self._forget()
-        self.form.status.say(f"Kept as {path.stem}; every page uses it now.", "good")
-
-    def discard(self) -> None:
-        """Forget the model and take its layers away."""
-        if self._result is not None:
-            self._forget()
-            self.form.status.say("Discarded.")
-
-    def _forget(self) -> None:
-        self._result = None
-        remove(self._folder)
-        self.form.result.hide()
-        for layer in self._compared:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        self._compared = []
-
-    def _compare(self) -> None:
-        if self._result is None:
-            return
-        if not any(layer in self._viewer.layers for layer in self._compared):
-            self._compared = show_comparisons(self._viewer, self._result, self._source)
-        self._viewer.reset_view()
+    # Advice.
 
     def draw_box(self) -> None:
         """Let the user draw a box around a part where all cells are painted."""
@@ -293,8 +276,6 @@ class TrainPage(Page):
         layer.mode = "add_rectangle"
         self.form.status.say("Drag a box around a part of the image where all cells are painted.")
 
-    # Advice.
-
     def _show_network_view(self) -> None:
         with failures_to(self._show_error):
             self._advisor.show_sample(self.request(), self.form.pairs.pairs()[0][0])
@@ -306,14 +287,16 @@ class TrainPage(Page):
         """Copy the command line that trains in the same way to the clipboard."""
         with failures_to(self._show_error):
             request = self.request()
-            annotation = request.images[0].annotation
-            hint = "Replace IMAGES and LABELS with your folders."
-            if annotation.kind == "boxes":
+            annotation = request.images[0].annotation if request.images else None
+            hint = "" if request.training_set else "Replace IMAGES and LABELS with your folders."
+            if annotation is not None and annotation.kind == "boxes" and not request.training_set:
                 hint += (
                     " Save each Shapes layer there as CSV with the name of its image, and replace BOXES with that "
                     "folder."
                 )
-            command = train_command(request.params, request.base, request.family, annotation)
+            command = train_command(
+                request.params, request.base, request.family, annotation, request.training_set
+            )
             self.form.status.copied(command, hint)
 
     # Choices.
@@ -321,7 +304,7 @@ class TrainPage(Page):
     def _start_chosen(self) -> None:
         """Choose the recipe that goes with it: a new network needs the one that starts from nothing."""
         more: FineTuneParams = self.form.more_params.value()
-        recipe = "default" if self.form.start.currentData() else "fine-tune"
+        recipe = "default" if self.form.start.family else "fine-tune"
         self.form.more_params.set_value(replace(more, recipe=recipe))
 
     def _show_error(self, error: Exception) -> None:
@@ -334,10 +317,3 @@ def _left(step: Any) -> str:
     if step.spent <= 0:
         return ""
     return f"{duration(step.seconds / step.spent - step.seconds)} left"
-
-
-def _free_name(base: str) -> str:
-    name, number = f"{base}-tuned", 2
-    while model_name_problem(name):
-        name, number = f"{base}-tuned-{number}", number + 1
-    return name

@@ -8,8 +8,9 @@ import numpy as np
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.state import Session
 from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
-from napari_utile.widgets.viewer.layers import place_of, plane_of
+from napari_utile.widgets.viewer.layers import place_of, plane_at, plane_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
 from napari_utile.widgets.viewer.result_layers import own_layer
@@ -17,13 +18,15 @@ from napari_utile.widgets.viewer.result_layers import own_layer
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
+
 __all__ = ["capture"]
 
 # Beside a painted cell so many pixels count as background.
 _RIM = 3
 
 
-def capture(form: TrainForm, viewer: "napari.viewer.Viewer", model: str) -> FineTuneRequest:
+def capture(form: TrainForm, viewer: "napari.viewer.Viewer", session: Session) -> FineTuneRequest:
     """Capture what the button would do now.
 
     Parameters
@@ -31,38 +34,58 @@ def capture(form: TrainForm, viewer: "napari.viewer.Viewer", model: str) -> Fine
     form : TrainForm
     viewer : napari.viewer.Viewer
         Of each layer, the plane that it shows is meant.
-    model : str
-        Name or path of the model to start from.
+    session : Session
+        Its image's channels are those that the model reads, of the other images too where they have them.
 
     Raises
     ------
     ValueError, UtileError
-        In one sentence, if something is missing.
+        In one sentence, if something is missing. With a training set that holds images, what is not painted is left
+        out instead.
     """
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
-
     images = []
     for image, labels in form.pairs.pairs():
-        if image is None:
-            raise ValueError("Open an image first.")
-        if labels is None:
-            raise ValueError("Paint some cells first: press New labels.")
-        untouched = own_layer(viewer, CELLS, image, place_of(image, viewer))
-        if untouched is not None and untouched is labels:
-            raise ValueError(
-                f"{labels.name} is what a model found: it would learn its own mistakes. Correct some cells, or press "
-                "New labels and paint."
-            )
-        plane = plane_of(image, viewer)
-        painted = np.array(plane_of(labels, viewer).data[0])
-        if not painted.any():
-            raise ValueError(f"{labels.name} is empty on this plane; paint some cells first.")
-        pixels = np.array(plane.data)  # the user may close the image while it trains
-        images.append(AnnotatedImage(replace(plane, data=pixels), painted, _annotation(form, labels, viewer)))
+        try:
+            images.append(_painted(form, viewer, session, image, labels))
+        except _NotPainted:
+            if not form.set.images:
+                raise
     few: FineTuneParams = form.params.value()
     more: FineTuneParams = form.more_params.value()
     params = replace(more, minutes=few.minutes, held_out=few.held_out)
-    return FineTuneRequest(tuple(images), model, form.start.currentData(), params)
+    return FineTuneRequest(tuple(images), form.start.model, form.start.family, params, form.set.title)
+
+
+class _NotPainted(ValueError):
+    """There is nothing to learn from here."""
+
+
+def _painted(
+    form: TrainForm, viewer: "napari.viewer.Viewer", session: Session, image: Any, labels: Any
+) -> "AnnotatedImage":
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
+
+    if image is None:
+        raise _NotPainted("Open an image first.")
+    if labels is None:
+        raise _NotPainted("Paint some cells first: press New labels.")
+    chosen = session.image
+    axis = chosen.channel_axis if image is chosen.layer else None
+    place = place_of(image, viewer, axis)
+    untouched = own_layer(viewer, CELLS, image, place)
+    if untouched is not None and untouched is labels:
+        raise _NotPainted(
+            f"{labels.name} is what a model found: it would learn its own mistakes. Correct some cells, or press "
+            "New labels and paint."
+        )
+    plane = plane_at(image, place)
+    if chosen.channels is not None and max(chosen.channels) < plane.data.shape[0]:
+        plane = plane.with_channels(chosen.channels)
+    painted = np.array(plane_of(labels, viewer).data[0])
+    if not painted.any():
+        raise _NotPainted(f"{labels.name} is empty on this plane; paint some cells first.")
+    pixels = np.array(plane.data[:, :, :])  # the user may close the image while it trains
+    return AnnotatedImage(replace(plane, data=pixels), painted, _annotation(form, labels, viewer))
 
 
 def _annotation(form: TrainForm, labels: Any, viewer: "napari.viewer.Viewer") -> Annotation:

@@ -1,0 +1,78 @@
+"""Annotated images as a command names them: pairs of files, and training sets."""
+
+import argparse
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_utile.cli.batch import say_left_out
+from napari_utile.cli.options import given
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.selection import Selection
+
+if TYPE_CHECKING:
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
+
+
+def annotated_images(arguments: argparse.Namespace) -> "list[AnnotatedImage]":
+    """Read the given pairs, or all of the training set with them in it."""
+    from napari_utile.engine.training.sets import add_images, find_set
+
+    given_pairs = [arguments.images, arguments.labels]
+    if any(given_pairs) != all(given_pairs):
+        raise UtileError("--images and --labels belong together.")
+    if not any(given_pairs) and arguments.training_set is None:
+        raise UtileError("Give --images and --labels, or a training set with --set.")
+    images = read_pairs(arguments.images, arguments.labels, arguments) if all(given_pairs) else []
+    if arguments.training_set is None:
+        return images
+    if images and arguments.dry_run:
+        return images
+    chosen = add_images(arguments.training_set, images) if images else find_set(arguments.training_set)
+    every = chosen.read()
+    print(f"Training set {chosen.title}: {len(every)} images, {len(images)} of them put into it now.")
+    return every
+
+
+def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
+    """Read all pairs; say which files found no partner."""
+    from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
+    from napari_utile.engine.files.images import open_selected, read_image
+    from napari_utile.engine.files.label_files import pair_files
+    from napari_utile.engine.files.label_planes import pairing_in_words, place_in_words, planes_with_labels
+    from napari_utile.engine.planes.selection import SelectedPlanes
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
+    from napari_utile.engine.weights.annotation import Annotation
+
+    pairing = pair_files(images, labels, first_is="image")
+    for path in pairing.first_alone:
+        print(f"{path}: there are no labels with this name; left out", file=sys.stderr)
+    say_left_out("ignored", pairing.ignored)
+    for path in pairing.second_alone:
+        print(f"{path}: there is no image with this name; left out", file=sys.stderr)
+    if not pairing.pairs:
+        raise UtileError(f"No image in {images} has the name of a label image in {labels}.")
+    kind = arguments.annotation or ("boxes" if arguments.boxes else "dense")
+    if (kind == "boxes") != bool(arguments.boxes):
+        raise UtileError("--annotation boxes and --boxes belong together.")
+    boxes = find_boxes(arguments.boxes, [pair.name for pair in pairing.pairs]) if arguments.boxes else {}
+    pairs = []
+    for pair in pairing.pairs:
+        if kind == "boxes" and pair.name not in boxes:
+            print(f"{pair.first}: there are no boxes with this name; left out", file=sys.stderr)
+            continue
+        selection = Selection(**given(arguments, Selection))
+        chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
+        truth = read_image(pair.second, as_labels=True)
+        if said := pairing_in_words(truth, chosen):
+            print(said, file=sys.stderr)
+        if kind == "boxes" and len(chosen) > 1:
+            raise UtileError(f"{pair.first.name} has {len(chosen)} planes; boxes belong to one: choose it.")
+        for _, index, plane, painted in planes_with_labels(chosen, truth):
+            drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
+            annotation = Annotation(kind, background=arguments.background, boxes=drawn, rim=arguments.rim)
+            name = f"{pair.name} {place_in_words(index)}" if len(chosen) > 1 else pair.name
+            pairs.append(AnnotatedImage(replace(plane, name=name), painted, annotation))
+    if not pairs:
+        raise UtileError(f"No image in {images} has the name of a file of boxes in {arguments.boxes}.")
+    return pairs

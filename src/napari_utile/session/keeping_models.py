@@ -1,0 +1,110 @@
+"""Keep a model that was trained, and take that back: as a new model, or as the next version of one of the user's."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.models.catalogue import BUNDLED_FOLDER, SUFFIX, user_model_folder
+from napari_utile.engine.models.own_models import (
+    delete_model,
+    kept_versions,
+    new_place,
+    revert_model,
+    safe_name,
+)
+
+if TYPE_CHECKING:
+    from napari_utile.session.fine_tuning import FineTuneResult
+
+__all__ = ["Kept", "free_title", "keep_job", "next_version", "take_back_job"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A model that was kept.
+
+    Attributes
+    ----------
+    path : Path
+    title : str
+    version : int
+        1 for a new model.
+    """
+
+    path: Path
+    title: str
+    version: int
+
+
+def place_of(title: str) -> Path:
+    """Return where a model of this title lies in the user's library, there already or not.
+
+    Raises
+    ------
+    UtileError
+        If the title leaves no name for a file, or it is that of a bundled model.
+    """
+    name = safe_name(title)
+    if (BUNDLED_FOLDER / f"{name}{SUFFIX}").exists():
+        raise UtileError(f"There is a model named {name} already; choose another name.")
+    return user_model_folder() / f"{name}{SUFFIX}"
+
+
+def next_version(title: str, lineage: str) -> int:
+    """Return which version a model of this title would be; 1 where it would be a new one.
+
+    Parameters
+    ----------
+    title : str
+        As the user wrote it.
+    lineage : str
+        Name of the user's model that it may replace; empty for none.
+
+    Raises
+    ------
+    UtileError
+        If the title cannot be used, or belongs to another model.
+    """
+    path = place_of(title)
+    if not path.exists():
+        new_place(path.parent, title)  # says no where another one differs in capitals only
+        return 1
+    if path.stem != lineage:
+        raise UtileError(f"There is a model named {path.stem} already; choose another name.")
+    return len(kept_versions(path)) + 2
+
+
+def free_title(base: str) -> str:
+    """Suggest a title that is free."""
+    number = 1
+    while True:
+        title = f"{base}-tuned" if number == 1 else f"{base}-tuned-{number}"
+        if not place_of(title).exists():
+            return title
+        number += 1
+
+
+def keep_job(result: "FineTuneResult", title: str, lineage: str = "") -> Generator[None, None, Kept]:
+    """Save the model to the user's library; see `next_version` for the title and what it may replace.
+
+    Raises
+    ------
+    UtileError
+        If the name is taken or cannot be used.
+    """
+    yield
+    from napari_utile.engine.models.library import save_model
+
+    version = next_version(title, lineage)
+    path, model = place_of(title), result.tuned.model
+    shown = "" if title == path.stem else title
+    save_model(replace(model.card, name=path.stem, title=shown, version=str(version)), model.network, path)
+    return Kept(path, title, version)
+
+
+def take_back_job(kept: Kept) -> Generator[None, None, Path]:
+    """Undo a *Keep*: the version before comes back, or the new model goes to the trash."""
+    yield
+    return revert_model(kept.path.stem) if kept.version > 1 else delete_model(kept.path.stem)

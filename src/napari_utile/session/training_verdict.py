@@ -1,0 +1,81 @@
+"""What to say at the end of a training: which model is better, how that is known, and what to do next."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_utile.session.fine_tuning import FineTuneResult
+
+__all__ = ["choices_of", "verdict_of"]
+
+_CLAIMS = {
+    "better": "The new model is better.",
+    "worse": "The new model is worse than {base}.",
+    "same": "The new model is as good as {base}, no better.",
+    "nothing": "Neither model finds a held-out cell correctly.",
+}
+_NEXT = {
+    "worse": "Paint cells where {base} is wrong (Annotate here next), or train on more images.",
+    "same": "Paint cells where {base} is wrong (Annotate here next), or train longer.",
+    "nothing": "Paint more cells, check them on the Weights page, or train longer.",
+}
+
+
+def verdict_of(result: "FineTuneResult") -> str:
+    """Say in plain words what the held-out tiles say, what was lost elsewhere, and what to do next.
+
+    Parameters
+    ----------
+    result : FineTuneResult
+
+    Returns
+    -------
+    str
+    """
+    from napari_utile.engine.training.learned import LEAST_CELLS
+    from napari_utile.engine.training.reference import reference_sentence
+
+    tuned = result.tuned
+    base = _name(result)
+    elsewhere = reference_sentence(result.references)
+    if tuned.before is None or tuned.after is None:
+        claim = "Nothing was held out, so there is no telling whether the model is better. Compare before you keep it."
+        return " ".join(filter(None, (claim, elsewhere)))
+    count = tuned.after.objects
+    cells = "1 cell" if count == 1 else f"{count} cells"
+    numbers = (
+        f"Cells found correctly (AP at IoU 0.5): {tuned.before.ap50:.2f} before, {tuned.after.ap50:.2f} after. "
+        f"Overlap: {tuned.before.overlap:.2f} before, {tuned.after.overlap:.2f} after. "
+        f"Judged on {cells} never trained on."
+    )
+    if tuned.verdict == "few":
+        held = "was" if count == 1 else "were"
+        claim = f"Only {cells} {held} held out: too few to say which is better; {LEAST_CELLS} are the least."
+        following = "Paint more cells, or raise Hold out; until then compare them by eye."
+    else:
+        claim = _CLAIMS[tuned.verdict].format(base=base)
+        following = _NEXT.get(tuned.verdict, "").format(base=base)
+    return "\n\n".join(filter(None, (f"{claim} {following}".rstrip(), numbers, elsewhere)))
+
+
+def choices_of(result: "FineTuneResult", version: int = 1) -> tuple[str, str]:
+    """Name the two buttons, *Keep* and *Discard*, so that the better model is named.
+
+    Parameters
+    ----------
+    result : FineTuneResult
+    version : int
+        Which version of a model keeping it would make; 1 for a new one.
+    """
+    base, verdict = _name(result), result.tuned.verdict
+    new = "the new model" if version == 1 else f"as version {version}"
+    if verdict == "better":
+        return f"Keep {new} (better)", f"Stay with {base}"
+    if verdict in ("worse", "same", "nothing"):
+        better = " (better)" if verdict == "worse" else ""
+        return f"Keep {new} anyway", f"Stay with {base}{better}"
+    return f"Keep {new}", f"Stay with {base}"
+
+
+def _name(result: "FineTuneResult") -> str:
+    base = result.tuned.base
+    return base.card.name if base.path is not None else "none"

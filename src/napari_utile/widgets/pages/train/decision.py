@@ -1,0 +1,203 @@
+"""The decision at the end of a training: what it brought, keep or discard, and the way back after *Keep*."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.session.fine_tuning import FineTuneResult
+from napari_utile.session.keeping_models import Kept, free_title, keep_job, next_version, take_back_job
+from napari_utile.session.state import Session
+from napari_utile.session.training_verdict import choices_of, verdict_of
+from napari_utile.widgets.pages.train.comparison_layers import show_comparisons
+from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.worker import run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["Decision"]
+
+
+class Decision(QWidget):
+    """Hidden until there is something to decide.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    status : StatusLine
+        Where it says what happened.
+
+    Attributes
+    ----------
+    ended : Signal
+        Emitted when the model was kept or discarded.
+    verdict : QLabel
+    name : QLineEdit
+        Title of the new model.
+    keep, discard, compare, take_back : QPushButton
+    """
+
+    ended = Signal()
+
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        session: Session,
+        status: StatusLine,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._session, self._status = viewer, session, status
+        self._result: FineTuneResult | None = None
+        self._source: Any = None
+        self._lineage = self._model_before = ""
+        self._kept: Kept | None = None
+        self._compared: list[Any] = []
+        self.verdict = QLabel()
+        self.verdict.setWordWrap(True)
+        self.name = QLineEdit("my-model")
+        self.name.setAccessibleName("Name of the new model")
+        self.name.setToolTip(
+            "Name under which the model appears in every list: any letters, spaces and accents too."
+        )
+        self.compare = push_button(
+            "Compare before and after", "Show held-out tiles beside the image: truth, before and after."
+        )
+        self.keep, self.discard = QPushButton("Keep"), QPushButton("Discard")
+        self.take_back = push_button("Take back", "Undo Keep: the model before comes back.")
+        self._open = QWidget()
+        rows = QVBoxLayout(self._open)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.verdict)
+        rows.addWidget(self.compare)
+        named = QHBoxLayout()
+        named.addWidget(QLabel("Name"))
+        named.addWidget(self.name, 1)
+        rows.addLayout(named)
+        rows.addWidget(self.keep)
+        rows.addWidget(self.discard)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._open)
+        layout.addWidget(self.take_back)
+        self.keep.clicked.connect(lambda _: self.keep_model())
+        self.discard.clicked.connect(lambda _: self.discard_model())
+        self.compare.clicked.connect(lambda _: self.show_comparisons())
+        self.take_back.clicked.connect(lambda _: self.undo_keep())
+        self.name.textChanged.connect(lambda _: self._name_buttons())
+        self.hide()
+
+    @property
+    def pending(self) -> bool:
+        """Whether a model waits for the decision."""
+        return self._result is not None
+
+    def ask(self, result: FineTuneResult, source: Any, lineage: str, title: str = "") -> None:
+        """Say whether the model became better, and let the user decide.
+
+        Parameters
+        ----------
+        result : FineTuneResult
+        source : Image layer or None
+            Beside which held-out tiles are shown.
+        lineage : str
+            Name of the user's model that this one may replace as its next version; empty for none.
+        title : str
+            What it is called if nothing else is said; a free one by default.
+        """
+        self._result, self._source, self._lineage = result, source, lineage
+        self.verdict.setText(verdict_of(result))
+        self.name.setText(title or free_title(result.tuned.base.card.name))
+        self._name_buttons()
+        self.compare.setVisible(bool(result.comparisons) and source is not None)
+        self._open.show()
+        self.take_back.hide()
+        self.show()
+
+    def _name_buttons(self) -> None:
+        if self._result is None:
+            return
+        try:
+            version = next_version(self.name.text().strip(), self._lineage)
+        except UtileError:  # it is said when the button is pressed
+            version = 1
+        keep, discard = choices_of(self._result, version)
+        self.keep.setText(keep)
+        self.discard.setText(discard)
+
+    def keep_model(self) -> None:
+        """Save the model to the user's library; all pages use it from now on."""
+        if self._result is None:
+            return
+        self.keep.setEnabled(False)
+        job = keep_job(self._result, self.name.text().strip(), self._lineage)
+        run_job(job, on_done=self._was_kept, on_error=self._not_kept, owner=self)
+
+    def _not_kept(self, error: Exception) -> None:
+        self.keep.setEnabled(True)
+        self._status.problem(sentence_of(error))
+
+    def _was_kept(self, kept: Kept) -> None:
+        self.keep.setEnabled(True)
+        self._model_before, self._kept = self._session.model, kept
+        self._changed(kept.path.stem)
+        self._forget()
+        self.take_back.show()
+        self._open.hide()
+        self.show()
+        version = f", version {kept.version}" if kept.version > 1 else ""
+        self._status.say(f"Kept as {kept.title}{version}; every page uses it now.", "good")
+
+    def undo_keep(self) -> None:
+        """Take the last *Keep* back."""
+        if self._kept is None:
+            return
+        kept, self._kept = self._kept, None
+
+        def done(path: Path) -> None:
+            self._changed(self._model_before if kept.version == 1 else kept.path.stem)
+            self.hide()
+            back = (
+                "the version before is used again"
+                if kept.version > 1
+                else f"{self._session.model} is used again"
+            )
+            self._status.say(f"Taken back: {back}; the model lies in the library's trash.", "good")
+
+        run_job(take_back_job(kept), on_done=done, on_error=self._not_kept, owner=self)
+
+    def discard_model(self) -> None:
+        """Forget the model and take its layers away."""
+        if self._result is not None:
+            self._forget()
+            self._status.say("Discarded.")
+
+    def _changed(self, model: str) -> None:
+        self._session.model = model
+        self._session.events.models_changed.emit()
+
+    def _forget(self) -> None:
+        self._result = None
+        self.hide()
+        _take_away(self._viewer, self._compared)
+        self._compared = []
+        self.ended.emit()
+
+    def show_comparisons(self) -> None:
+        """Show held-out tiles beside the image."""
+        if self._result is None or self._source not in self._viewer.layers:
+            return
+        if not any(layer in self._viewer.layers for layer in self._compared):
+            self._compared = show_comparisons(self._viewer, self._result, self._source)
+        self._viewer.reset_view()
+
+
+def _take_away(viewer: "napari.viewer.Viewer", layers: list[Any]) -> None:
+    for layer in layers:
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
