@@ -425,6 +425,7 @@ def train(qtbot, dock):
     dock.run()
     finish(qtbot, dock)
     assert not dock.form.result.isHidden(), dock.form.status.text()
+    assert dock.form.result.verdict.text().startswith(dock.form.status.text()), "the gist is in sight"
 
 
 def keep(qtbot, dock, title):

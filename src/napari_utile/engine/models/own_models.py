@@ -148,7 +148,7 @@ def revert_model(name: str) -> Path:
 
 
 def disk_use() -> tuple[int, int]:
-    """Return how many bytes the user's models take, and how many of them lie in the trash."""
+    """Return how many bytes the user's models and training sets take, and how many of them lie in the trash."""
     folder = user_model_folder()
     taken, thrown = (
         sum(path.stat().st_size for path in place.rglob(f"*{SUFFIX}") if path.is_file())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 __all__ = ["Page"]
@@ -23,6 +23,7 @@ class Page(QWidget):
         super().__init__(parent)
         self.covered = False
         self.ends: list[Callable[[], object]] = []
+        self._scroll = QScrollArea()
 
     def show_form(self, form: QWidget, below: QWidget | None = None) -> None:
         """Fill the page; to be called once.
@@ -33,7 +34,7 @@ class Page(QWidget):
         below : QWidget, optional
             Stays in sight under the form, however low the window is.
         """
-        scroll = QScrollArea()
+        scroll = self._scroll
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -45,6 +46,10 @@ class Page(QWidget):
         if below is not None:
             below.setContentsMargins(8, 4, 8, 8)
             layout.addWidget(below)
+
+    def reveal(self, part: QWidget) -> None:
+        """Scroll to a part of the form, once it has its place."""
+        QTimer.singleShot(0, part, lambda: self._scroll.ensureWidgetVisible(part))
 
     def at_end(self, function: Callable[[], object]) -> None:
         """Call a function once: when the X is pressed, or when Qt deletes the dock. It must not refer to the page."""

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QListWidget, QVBoxLayout, QWidget
 
 from napari_utile.engine.models.catalogue import ListedModel
+from napari_utile.engine.models.origin import origin_of
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 
@@ -78,7 +79,9 @@ class ModelsForm(QWidget):
         """Say how much room the user's models take, and of that the trash. Bytes."""
         self.empty_trash.setEnabled(thrown > 0)
         trash = f", {_megabytes(thrown)} of it in the trash" if thrown else ""
-        self.disk.setText(f"Your own models take {_megabytes(taken)}{trash}." if taken else "")
+        self.disk.setText(
+            f"Your own models and training sets take {_megabytes(taken)}{trash}." if taken else ""
+        )
 
 
 def described(model: ListedModel) -> str:
@@ -87,11 +90,12 @@ def described(model: ListedModel) -> str:
     if card is None:
         return f"This model cannot be used: {model.problem}"
     parts = [card.description]
+    origin = origin_of(card)
+    if origin is not None:
+        parts.append(f"It was {origin}.")
     if card.data:
         names = ", ".join(f"{each.name} ({each.images} images)" for each in card.data)
-        parts.append(f"Trained on: {names}.")
-    elif card.training.get("base"):
-        parts.append(f"Trained from: {card.training['base']}.")
+        parts.append(f"{'Before that t' if origin else 'T'}rained on: {names}.")
     if card.object_diameter:
         parts.append(f"It knows cells of about {card.object_diameter:.0f} px across.")
     if scores := _scores(card.metrics):
@@ -109,9 +113,21 @@ def _scores(metrics: Mapping[str, Any]) -> str:
             numbers.append(f"{name} {value:.3g}")
         elif isinstance(value, Mapping):
             inner = [f"{key} {each:.2f}" for key, each in value.items() if isinstance(each, float)]
+            inner += [said for key, each in value.items() if (said := _change(key, each))]
             if inner:
-                numbers.append(f"{name}: {', '.join(inner[:2])}")
+                numbers.append(f"{name}: {', '.join(inner[:3])}")
     return "; ".join(numbers[:_MOST_SCORES])
+
+
+def _change(name: str, value: Any) -> str:
+    """Say a score before and after a training; empty where it is something else."""
+    if not isinstance(value, Mapping):
+        return ""
+    if isinstance(value.get("ap50"), float):  # the tiles that were held out, once each before and after
+        return f"{name} AP {value['ap50']:.2f}"
+    if isinstance(value.get("before"), float) and isinstance(value.get("after"), float):
+        return f"{name} AP {value['before']:.2f} → {value['after']:.2f}"
+    return ""
 
 
 def _megabytes(size: int) -> str:

@@ -56,7 +56,7 @@ class AnnotationAdvisor:
         self._jobs.drop()
 
     def show_sample(self, request: FineTuneRequest, source: Any) -> None:
-        """Show the next augmented sample below `source`, in the place of the one before."""
+        """Show the next augmented sample beside `source`, in the place of the one before."""
         self._samples_seen += 1
 
         def show(view: NetworkView) -> None:
@@ -65,7 +65,8 @@ class AnnotationAdvisor:
                     self._viewer.layers.remove(layer)
             if source in self._viewer.layers:
                 self._sample_layers = show_network_view(self._viewer, view, source)
-                self._status.say("One sample lies below the image; press again for another one.")
+                self._viewer.reset_view()
+                self._status.say("One sample lies beside the image; press again for another one.")
 
         job = network_view_job(self._session, request, self._samples_seen)
         self._jobs.run(job, on_done=show, on_error=self._say_error)

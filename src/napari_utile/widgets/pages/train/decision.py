@@ -184,7 +184,11 @@ class Decision(QWidget):
     def _forget(self) -> None:
         self._result = None
         self.hide()
-        _take_away(self._viewer, self._compared)
+        shown = [layer for layer in self._compared if layer in self._viewer.layers]
+        for layer in shown:
+            self._viewer.layers.remove(layer)
+        if shown:
+            self._viewer.reset_view()
         self._compared = []
         self.ended.emit()
 
@@ -195,9 +199,3 @@ class Decision(QWidget):
         if not any(layer in self._viewer.layers for layer in self._compared):
             self._compared = show_comparisons(self._viewer, self._result, self._source)
         self._viewer.reset_view()
-
-
-def _take_away(viewer: "napari.viewer.Viewer", layers: list[Any]) -> None:
-    for layer in layers:
-        if layer in viewer.layers:
-            viewer.layers.remove(layer)

@@ -1,4 +1,4 @@
-"""One training sample as layers below the image: what the network sees, and what it is asked for."""
+"""One training sample as layers beside the image: what the network sees, and what it is asked for."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ def show_network_view(viewer: "napari.viewer.Viewer", view: NetworkView, source:
     viewer : napari.viewer.Viewer
     view : NetworkView
     source : Image layer
-        The sample is placed below it, in its space.
+        The sample is placed to the right of it, in its space.
     """
     from napari.layers import Image, Labels, Vectors
 
@@ -33,10 +33,10 @@ def show_network_view(viewer: "napari.viewer.Viewer", view: NetworkView, source:
     space = space_of(source)
     linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
     shape = (source.data[0] if source.multiscale else source.data).shape
-    top = (shape[-3] if source.rgb else shape[-2]) + _GAP
+    left = (shape[-2] if source.rgb else shape[-1]) + _GAP
 
     def at(halo: int) -> dict[str, Any]:
-        offset = np.array([top + halo / view.scale, halo / view.scale])
+        offset = np.array([halo / view.scale, left + halo / view.scale])
         return {
             **space,
             "translate": space["translate"] + linear @ offset,

@@ -219,6 +219,8 @@ class TrainPage(Page):
         self.form.plot.draw()
         self.form.progress.setText("")
         self.form.result.ask(result, self._source, self._lineage, self._title)
+        self.form.status.say(self.form.result.verdict.text().partition(" Paint")[0].partition("\n")[0])
+        self.reveal(self.form.result)
 
     def _fail(self, error: Exception) -> None:
         self._end()
