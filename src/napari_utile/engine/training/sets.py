@@ -277,10 +277,10 @@ def _check(header: Any) -> None:
     if len(header["shape"]) != 2 or not all(
         isinstance(each, int | float) and 0 < each < 1e9 for each in numbers
     ):
-        raise ValueError("its sizes are no sizes")
+        raise ValueError("its sizes do not make sense")
     for label, name in header["classes"].items():
         if not label.isdecimal() or not isinstance(name, str):
-            raise ValueError("its classes are no names of labels")
+            raise ValueError("its classes do not name labels")
 
 
 def read_painted(path: Path) -> AnnotatedImage:
