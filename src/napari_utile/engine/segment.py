@@ -32,6 +32,7 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
+from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
 
 
@@ -133,7 +134,7 @@ class Segmentation:
 
 @dataclass(frozen=True, eq=False)
 class SegmentedStack:
-    """What a segmentation of a stack gives whose planes are linked.
+    """What a segmentation of a stack gives whose planes are linked, or that was segmented as a volume.
 
     Attributes
     ----------
@@ -258,6 +259,8 @@ def segment(
     link_overlap: float = 0.5,
     link_distance: float | None = None,
     link_gap: int = 1,
+    three_views: bool = False,
+    plane_distance: float | None = None,
     **instances: Any,
 ) -> Segmentation | SegmentedStack:
     """Segment the cells of an image.
@@ -300,6 +303,10 @@ def segment(
         Segment all planes of a stack, and give each cell one id in them: an object through z, a track through t.
     link_overlap, link_distance, link_gap
         See `link`.
+    three_views : bool
+        Look at a stack from three sides and find cells in three dimensions, in place of linking planes.
+    plane_distance : float, optional
+        From one plane to the next, in pixels, for three views; by pixel size and z spacing of a file by default.
     **instances
         Fields of `InstanceParams` that differ from what the model suggests: ``threshold``, ``minimum_size`` ...
 
@@ -321,7 +328,8 @@ def segment(
     # Not above: a plane at hand needs nothing that reads files.
     from napari_utile.engine.files.one_plane import planes_of, region_of
 
-    linking = LinkParams(link, link_overlap, link_distance, link_gap)
+    volumes = VolumeParams(three_views, plane_distance)
+    linking = LinkParams(volumes.link(link), link_overlap, link_distance, link_gap)
     if isinstance(image, ImagePlane):
         if linking.axis:
             raise UtileError("One plane has nothing to be linked with: give the whole stack.")
@@ -351,9 +359,14 @@ def segment(
         params, _ = Run(with_choice(params, stack, load)).result
         loaded = load(params.model)
         shared = limits_of_stack(stack, params, loaded.card)
-    params = replace(params, instances=suggested_instances(loaded.card, params.known_diameter, **instances))
+    suggested = volumes.suggested(loaded.card, params.known_diameter, **instances)
+    params = replace(params, instances=suggested)
     if planes is None or not linking.axis:
         return Run(segment_steps(plane, params, model=loaded, region=region, limits=shared)).result
+    if volumes.three_views:
+        from napari_utile.engine.volumes.segment import segment_stack
+
+        return segment_stack(planes, params, volumes, loaded, region=region, limits=shared)
     labels = [
         Run(segment_steps(each, params, model=loaded, region=region, limits=shared)).result.labels
         for _, each in planes

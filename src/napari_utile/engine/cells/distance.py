@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 _Types = tuple[type[np.unsignedinteger[Any]], type[np.unsignedinteger[Any]]]
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
 
 
-def distance_to_background(mask: npt.NDArray[np.bool_], limit: int = 64) -> npt.NDArray[np.float32]:
+def distance_to_background(
+    mask: npt.NDArray[np.bool_], limit: int = 64, depth: float = 1.0
+) -> npt.NDArray[np.float32]:
     """Distance of every mask pixel to the nearest background pixel, in pixels, at most `limit`.
 
     What lies outside the array is unknown and does not count as background. Thanks to the limit a pixel's value
@@ -18,15 +21,22 @@ def distance_to_background(mask: npt.NDArray[np.bool_], limit: int = 64) -> npt.
 
     Parameters
     ----------
-    mask : (Y, X) bool array
+    mask : (Y, X) or (Z, Y, X) bool array
     limit : int
         At least 1 pixel. Up to 127 it is quickest: twice the limit fits 8 bits, twice its square 16.
+    depth : float
+        From one plane of a volume to the next (pixels).
 
     Returns
     -------
-    (Y, X) float32 array
+    float32 array
         0 on the background.
     """
+    if mask.ndim == 3:
+        if mask.all():  # there is no background to be far from
+            return np.full(mask.shape, limit, np.float32)
+        far = ndimage.distance_transform_edt(mask, sampling=(depth, 1, 1))
+        return np.minimum(far, limit, dtype=np.float32)
     narrow: _Types = (np.uint8, np.uint16) if limit <= 127 else (np.uint16, np.uint32)
     along_columns = _distance_along_columns(mask, limit, narrow[0])
     distance = np.empty(mask.shape, dtype=np.float32)

@@ -15,6 +15,7 @@ References
        IEEE TPAMI 18(12), 1996.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -32,6 +33,8 @@ LabelArray = npt.NDArray[np.int32]
 
 LARGEST_GROWTH, LARGEST_RELIEF = 50, 255
 """Pixels."""
+LARGEST_SIZE = 1_000_000
+"""Pixels of an object or a hole that a parameter can name."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class InstanceParams:
         int,
         Bounds(
             0,
-            1_000_000,
+            LARGEST_SIZE,
             step=10,
             unit="px²",
             label="Fill holes up to",
@@ -64,7 +67,7 @@ class InstanceParams:
         int,
         Bounds(
             0,
-            1_000_000,
+            LARGEST_SIZE,
             step=5,
             unit="px²",
             label="Minimum size",
@@ -130,11 +133,30 @@ class InstanceParams:
         area = factor**2
         return replace(
             self,
-            fill_holes=min(round(self.fill_holes * area), 1_000_000),
-            minimum_size=min(round(self.minimum_size * area), 1_000_000),
+            fill_holes=min(round(self.fill_holes * area), LARGEST_SIZE),
+            minimum_size=min(round(self.minimum_size * area), LARGEST_SIZE),
             grow=min(max(round(self.grow * factor), min(self.grow, 1)), LARGEST_GROWTH),
             relief_limit=min(max(round(self.relief_limit * factor), self.relief_limit), LARGEST_RELIEF),
         )
+
+    def in_volume(self, depth: float) -> "InstanceParams":
+        """Return the same with areas as the voxels of balls that have them as cross sections.
+
+        Parameters
+        ----------
+        depth : float
+            From one plane to the next (pixels).
+
+        Examples
+        --------
+        >>> InstanceParams(minimum_size=314, fill_holes=0).in_volume(1).minimum_size
+        4186
+        """
+
+        def voxels(area: int) -> int:
+            return min(round(4 / 3 * area**1.5 / math.sqrt(math.pi) / depth), LARGEST_SIZE)
+
+        return replace(self, fill_holes=voxels(self.fill_holes), minimum_size=voxels(self.minimum_size))
 
 
 @dataclass(frozen=True)
@@ -168,7 +190,6 @@ class CutSides:
 
 
 NOT_CUT = CutSides()
-_EVERY_SIDE = CutSides(True, True, True, True)
 
 
 def foreground_mask(
@@ -247,25 +268,30 @@ def cell_landscape(
     foreground_probability: FloatArray,
     params: InstanceParams,
     height: npt.NDArray[np.float32] | None = None,
+    depth: float = 1.0,
 ) -> Landscape:
     """Find all that the cells depend on and that `minimum_size`, `split` and `grow` leave as it is.
 
     Parameters
     ----------
-    foreground_probability : (Y, X) float array
+    foreground_probability : (Y, X) or (Z, Y, X) float array
         Probability that a pixel belongs to a cell, 0..1. NaN counts as background.
     params : InstanceParams
-        `threshold`, `fill_holes` and `relief_limit` are used.
-    height : (Y, X) float32 array, optional
+        `threshold`, `fill_holes` and `relief_limit` are used; of a volume see `InstanceParams.in_volume`.
+    height : float32 array, optional
         As for `climbing_relief`.
+    depth : float
+        From one plane of a volume to the next (pixels).
 
     Raises
     ------
     ValueError
-        If the probability is not two-dimensional.
+        If the probability is neither a plane nor a volume.
     """
-    probability = _plane(foreground_probability)
-    return landscape_of(_filled(probability, params), probability, height, params.relief_limit)
+    probability = np.asarray(foreground_probability, dtype=np.float32)
+    if probability.ndim not in (2, 3):
+        raise ValueError(f"The probability map must be (Y, X) or (Z, Y, X); got shape {probability.shape}.")
+    return landscape_of(_filled(probability, params), probability, height, params.relief_limit, depth)
 
 
 def label_cells(landscape: Landscape, params: InstanceParams) -> LabelArray:
@@ -273,7 +299,7 @@ def label_cells(landscape: Landscape, params: InstanceParams) -> LabelArray:
 
     The labels are those of `label_instances` on the mask of `foreground_mask`. That small objects are dropped
     here, after their basins were found, changes nothing for the others: all pixels that are nearer than the
-    nearest background belong to the same component.
+    nearest background belong to the same component. The gaps of a volume are closed plane by plane.
 
     Parameters
     ----------
@@ -284,7 +310,7 @@ def label_cells(landscape: Landscape, params: InstanceParams) -> LabelArray:
 
     Returns
     -------
-    (Y, X) int32 array
+    (Y, X) or (Z, Y, X) int32 array
     """
     large = landscape.component_area >= params.minimum_size
     cell = landscape.cells(params.split, params.minimum_size) + 1
@@ -295,8 +321,12 @@ def _labels(landscape: Landscape, cell: npt.NDArray[np.integer[Any]], grow: int)
     """Paint the cell that each basin (B,) belongs to, 0 for none, close gaps and number by raster order."""
     runs = landscape.runs
     of_run = np.append(cell, 0)[runs.values]  # -1, outside, is the last
-    pixels, owners = gap_pixels(runs.paint(of_run.astype(np.int32)), grow)
-    nowhere = runs.shape[0] * runs.shape[1]
+    painted = runs.paint(of_run.astype(np.int32))
+    gaps = [gap_pixels(plane, grow) for plane in (painted if painted.ndim == 3 else painted[np.newaxis])]
+    before = math.prod(painted.shape[-2:])
+    pixels = np.concatenate([number * before + found for number, (found, _) in enumerate(gaps)])
+    owners = np.concatenate([each for _, each in gaps])
+    nowhere = math.prod(runs.shape)
     first = np.full(cell.size + 1, nowhere)
     first[of_run[::-1]] = runs.starts[::-1]  # the last write, the first pixel, stays
     np.minimum.at(first, owners, pixels)
@@ -326,7 +356,17 @@ def _filled(probability: npt.NDArray[np.float32], params: InstanceParams) -> Run
     background = ~runs.values
     count, hole = connected_runs(runs, background, diagonally=True)
     fill = sums(hole, runs.lengths[background], count) <= params.fill_holes
-    fill[hole[_EVERY_SIDE.touch(runs)[background]]] = False
+    fill[hole[_at_side(runs)[background]]] = False
     values = runs.values.copy()
     values[background] = fill[hole]
     return runs.with_values(values)
+
+
+def _at_side(runs: Runs) -> BoolArray:
+    """Say of each run (R,) whether it reaches a side of the plane or volume."""
+    *outer, width = runs.shape
+    row, first = np.divmod(runs.starts, max(width, 1))
+    at_side = (first == 0) | (first + runs.lengths == width)
+    for place, size in zip(np.unravel_index(row, outer), outer, strict=True):
+        at_side |= (place == 0) | (place == size - 1)
+    return at_side

@@ -29,8 +29,6 @@ HEIGHT_SIGMA = 1.0
 """Predicted distances are smoothed that much (pixels): noise must not make summits of its own."""
 HEIGHT_REACH = 4
 """Pixels around a pixel that its height depends on."""
-_WEIGHTS = np.exp(-0.5 * (np.arange(-HEIGHT_REACH, HEIGHT_REACH + 1) / HEIGHT_SIGMA) ** 2)
-_WEIGHTS /= _WEIGHTS.sum()
 
 
 def climbing_relief(
@@ -39,28 +37,31 @@ def climbing_relief(
     outside: float = 0,
     height: FloatArray | None = None,
     limit: int = 64,
+    depth: float = 1.0,
 ) -> FloatArray:
     """Return the relief of a mask, by default the distance to the background times the cell probability squared.
 
     Parameters
     ----------
-    mask : (Y, X) bool array
-    probability : (Y, X) float32 array
+    mask : (Y, X) or (Z, Y, X) bool array
+    probability : float32 array
         Cell probability, 0..1.
     outside : float
         Height of the background.
-    height : (Y, X) float32 array, optional
+    height : float32 array, optional
         From `height_of`; it is the relief then, and neither distance nor probability counts.
     limit : int
         Distances are counted up to this (pixels).
+    depth : float
+        From one plane of a volume to the next (pixels).
 
     Returns
     -------
-    (Y, X) float32 array
+    float32 array
     """
     if height is not None:
         return np.where(mask, height, np.float32(outside))
-    relief = distance_to_background(mask, limit)
+    relief = distance_to_background(mask, limit, depth)
     for top in range(0, mask.shape[0], _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         likely = np.minimum(np.fmax(probability[rows], 0), 1)  # NaN is 0
@@ -70,7 +71,7 @@ def climbing_relief(
     return relief
 
 
-def height_of(edge: npt.NDArray[Any], centre: npt.NDArray[Any]) -> FloatArray:
+def height_of(edge: npt.NDArray[Any], centre: npt.NDArray[Any], depth: float = 1.0) -> FloatArray:
     """Return how high a pixel lies on its cell's hill: ``(B + 1 - C) / 2``, lightly smoothed.
 
     A pixel's height depends on the pixels within `HEIGHT_REACH` and not on where it lies in the array, so a window
@@ -78,17 +79,19 @@ def height_of(edge: npt.NDArray[Any], centre: npt.NDArray[Any]) -> FloatArray:
 
     Parameters
     ----------
-    edge : (Y, X) float array
+    edge : (Y, X) or (Z, Y, X) float array
         B: 0 at a cell's edge, 1 where it is deepest.
-    centre : (Y, X) float array
+    centre : float array
         C: 0 at a cell's centre, 1 where it is farthest from it and on the background.
+    depth : float
+        From one plane of a volume to the next (pixels).
 
     Returns
     -------
-    (Y, X) float32 array
+    float32 array
         0..1.
     """
-    return smoothed(unsmoothed_height(edge, centre))
+    return smoothed(unsmoothed_height(edge, centre), depth)
 
 
 def unsmoothed_height(edge: npt.NDArray[Any], centre: npt.NDArray[Any]) -> FloatArray:
@@ -97,8 +100,10 @@ def unsmoothed_height(edge: npt.NDArray[Any], centre: npt.NDArray[Any]) -> Float
     return np.nan_to_num(height, copy=False)
 
 
-def smoothed(height: FloatArray) -> FloatArray:
-    """Smooth a height (Y, X): each pixel by itself, by those within `HEIGHT_REACH`."""
-    for axis in (0, 1):
-        height = ndimage.correlate1d(height, _WEIGHTS, axis=axis, mode="reflect")
+def smoothed(height: FloatArray, depth: float = 1.0) -> FloatArray:
+    """Smooth a height (Y, X) or (Z, Y, X): each pixel by itself, by those within `HEIGHT_REACH`."""
+    for axis in range(height.ndim):
+        step = depth if axis == height.ndim - 3 else 1.0
+        weights = np.exp(-0.5 * (np.arange(-HEIGHT_REACH, HEIGHT_REACH + 1) * step / HEIGHT_SIGMA) ** 2)
+        height = ndimage.correlate1d(height, weights / weights.sum(), axis=axis, mode="reflect")
     return height

@@ -1,5 +1,8 @@
-"""A plane as runs of equal pixels along its rows: what counts objects then costs runs instead of pixels."""
+"""A plane, or a volume, as runs of equal pixels along its rows: what counts objects costs runs instead of pixels."""
 
+import itertools
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,26 +17,26 @@ IndexArray = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """The runs of a plane, in raster order; none goes on in the next row.
+    """The runs of a plane or a volume, in raster order; none goes on in the next row.
 
     Attributes
     ----------
-    shape : (int, int)
-        Rows and columns of the plane.
+    shape : tuple of int
+        Of the plane or volume; rows lie along the last axis.
     starts : (R,) integer array
         Flat index of the first pixel of each run.
     values : (R,) array
         What the pixels of each run have in common.
     """
 
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     starts: IndexArray
     values: npt.NDArray[Any]
 
     @cached_property
     def lengths(self) -> IndexArray:
         """Pixels of each run (R,)."""
-        return np.diff(self.starts, append=self.shape[0] * self.shape[1])
+        return np.diff(self.starts, append=math.prod(self.shape))
 
     @property
     def nbytes(self) -> int:
@@ -41,12 +44,12 @@ class Runs:
         return int(2 * self.starts.nbytes + self.values.nbytes)
 
     def paint(self, per_run: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the plane (Y, X) whose pixels have their run's value (R,)."""
+        """Return the plane or volume whose pixels have their run's value (R,)."""
         return np.repeat(per_run, self.lengths).reshape(self.shape)
 
     def with_values(self, values: npt.NDArray[Any]) -> "Runs":
         """Give the runs other values (R,); neighbours in a row that are equal now become one run."""
-        differs = self.starts % max(self.shape[1], 1) == 0
+        differs = self.starts % max(self.shape[-1], 1) == 0
         differs[1:] |= values[1:] != values[:-1]
         return Runs(self.shape, self.starts[differs], values[differs])
 
@@ -56,13 +59,12 @@ class Runs:
 
 
 def runs_of(plane: npt.NDArray[Any]) -> Runs:
-    """Find the runs of a (Y, X) array."""
-    height, width = plane.shape
-    changes = np.empty((height, width), dtype=bool)
-    changes[:, :1] = True
-    np.not_equal(plane[:, 1:], plane[:, :-1], out=changes[:, 1:])
+    """Find the runs of a (Y, X) or (Z, Y, X) array."""
+    changes = np.empty(plane.shape, dtype=bool)
+    changes[..., :1] = True
+    np.not_equal(plane[..., 1:], plane[..., :-1], out=changes[..., 1:])
     starts = np.flatnonzero(changes)
-    return Runs((height, width), starts, plane.reshape(-1)[starts])
+    return Runs(plane.shape, starts, plane.reshape(-1)[starts])
 
 
 def connected_runs(
@@ -84,21 +86,37 @@ def connected_runs(
     component : (F,) int32 array
         Of each wanted run, 0 to ``count - 1``.
     """
-    width = runs.shape[1]
+    *outer, width = runs.shape
     first = runs.starts[wanted]
     if first.size == 0:
         return 0, np.zeros(0, dtype=np.int32)
-    # Rows as if one pixel apart: the end of a row then touches the beginning of the next in no direction.
-    row_ends = first // width
-    first = first + row_ends
+    # As if there were an empty pixel behind each row and an empty row behind each plane: the end of one then
+    # touches the beginning of the next in no direction.
+    row = first // width
+    apart = np.ravel_multi_index(np.unravel_index(row, outer), tuple(size + 1 for size in outer))
+    first = first - row * width + apart * (width + 1)
     after = first + runs.lengths[wanted]
     corner = int(diagonally)
-    lowest = np.searchsorted(after, first + (width + 1 - corner), side="right")
-    highest = np.searchsorted(first, after + (width + 1 + corner), side="left")
-    below = np.maximum(highest - lowest, 0)  # how many runs of the next row each run touches
-    ends = np.cumsum(below)
-    touched = np.arange(ends[-1]) + np.repeat(lowest - (ends - below), below)
-    return connected(np.repeat(np.arange(first.size), below), touched, first.size)
+    one, other = [], []
+    for rows in _rows_after(tuple(outer), diagonally):
+        step = rows * (width + 1)
+        lowest = np.searchsorted(after, first + (step - corner), side="right")
+        highest = np.searchsorted(first, after + (step + corner), side="left")
+        below = np.maximum(highest - lowest, 0)  # how many runs of that row each run touches
+        ends = np.cumsum(below)
+        one.append(np.repeat(np.arange(first.size), below))
+        other.append(np.arange(ends[-1]) + np.repeat(lowest - (ends - below), below))
+    return connected(np.concatenate(one), np.concatenate(other), first.size)
+
+
+def _rows_after(outer: tuple[int, ...], diagonally: bool) -> Iterator[int]:
+    """Yield how many rows after a row those follow that touch it, with an empty row behind each plane."""
+    for way in itertools.product((-1, 0, 1), repeat=len(outer)):
+        rows = 0
+        for size, step in zip(outer, way, strict=True):
+            rows = rows * (size + 1) + step
+        if way > (0,) * len(way) and (diagonally or sum(map(abs, way)) == 1):
+            yield rows
 
 
 def connected(

@@ -2,8 +2,9 @@
 
 The relief is the distance to the background times the cell probability, which dips both where the outline is
 narrow and where the network is unsure, or what the network itself says of heights (see `relief`). Each pixel climbs
-to its highest 4-neighbour until it stands on a summit; the pixels of one summit are a basin [1]_. Two basins are one
-cell unless the pass between them is low compared with the lower of their summits [2]_.
+to its highest neighbour, of 4 in a plane and of 6 in a volume, until it stands on a summit; the pixels of one summit
+are a basin [1]_. Two basins are one cell unless the pass between them is low compared with the lower of their
+summits [2]_.
 
 References
 ----------
@@ -12,6 +13,7 @@ References
        IEEE TPAMI 18(12), 1996.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +30,6 @@ IndexArray = npt.NDArray[np.integer[Any]]
 
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
-# The neighbours in raster order; a pixel is its own third.
-_ABOVE, _LEFT, ITSELF, _RIGHT, _BELOW = range(5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class Landscape:
         return self.runs.nbytes + sum(array.nbytes for array in arrays)
 
     def paint(self, per_basin: npt.NDArray[np.integer[Any]]) -> LabelArray:
-        """Return the plane (Y, X) whose pixels have their basin's value (B,); 0 outside the mask."""
+        """Return the plane or volume whose pixels have their basin's value (B,); 0 outside the mask."""
         values = np.append(per_basin, 0).astype(np.int32)  # -1, outside, is the last
         painted: LabelArray = self.runs.paint(values[self.runs.values])
         return painted
@@ -125,7 +125,11 @@ class Landscape:
 
 
 def landscape_of(
-    mask: Runs, probability: FloatArray, height: FloatArray | None = None, limit: int = 64
+    mask: Runs,
+    probability: FloatArray,
+    height: FloatArray | None = None,
+    limit: int = 64,
+    depth: float = 1.0,
 ) -> Landscape:
     """Find the basins of a mask and the passes between them.
 
@@ -133,11 +137,11 @@ def landscape_of(
     ----------
     mask : Runs
         With the values True and False.
-    probability, height, limit
+    probability, height, limit, depth
         As for `climbing_relief`.
     """
     inside = mask.paint(mask.values)
-    relief = climbing_relief(inside, probability, -1, height, limit)
+    relief = climbing_relief(inside, probability, -1, height, limit, depth)
     summits, basins = _climb(relief, inside)
     runs = runs_of(basins)
     low, high, height = passes_between(relief, inside, basins, runs)
@@ -186,12 +190,12 @@ def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArra
     -------
     summits : (B,) integer array
         Flat index of each summit, in raster order.
-    basins : (Y, X) int32 array
+    basins : int32 array
         The summit that each pixel climbs to, by number; -1 outside.
     """
     ways = highest_neighbours(relief)
     pixels, above = climbed(ways, inside)
-    summits = np.flatnonzero(ways.ravel()[pixels] == ITSELF)
+    summits = np.flatnonzero(ways.ravel()[pixels] == ways.ndim)
     basin = np.empty(pixels.size, dtype=np.int32)
     basin[summits] = np.arange(summits.size, dtype=np.int32)
     basins = np.full(relief.shape, -1, dtype=np.int32)
@@ -204,9 +208,9 @@ def climbed(ways: npt.NDArray[np.uint8], inside: BoolArray) -> tuple[IndexArray,
 
     Parameters
     ----------
-    ways : (Y, X) uint8 array
+    ways : uint8 array
         From `highest_neighbours`.
-    inside : (Y, X) bool array
+    inside : bool array
         The pixels that climb, and that ways lead to.
 
     Returns
@@ -216,9 +220,9 @@ def climbed(ways: npt.NDArray[np.uint8], inside: BoolArray) -> tuple[IndexArray,
     above : (N,) integer array
         Which of them stands at the end of each one's way.
     """
-    width = ways.shape[1]
     pixels = np.flatnonzero(inside)
-    steps = np.array([-width, -1, 0, 1, width])
+    apart = [stride // ways.itemsize for stride in np.ascontiguousarray(ways).strides]
+    steps = np.array([*(-each for each in apart), 0, *reversed(apart)])
     number = np.empty(ways.size, dtype=np.int32)
     number[pixels] = np.arange(pixels.size, dtype=np.int32)
     above = number[pixels + steps.take(ways.ravel()[pixels])].astype(np.intp)
@@ -230,28 +234,42 @@ def climbed(ways: npt.NDArray[np.uint8], inside: BoolArray) -> tuple[IndexArray,
 
 
 def highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
-    """Say which of its four neighbours and itself is highest; of equal ones the last in raster order."""
+    """Say which of its neighbours and itself is highest; of equal ones the last in raster order.
+
+    Parameters
+    ----------
+    relief : (Y, X) or (Z, Y, X) float32 array
+
+    Returns
+    -------
+    uint8 array
+        The way there: neighbours are counted from 0 in raster order, so a pixel itself is way ``relief.ndim``.
+    """
     highest_ways = np.empty(relief.shape, dtype=np.uint8)
-    padded = np.full((relief.shape[0] + 2, relief.shape[1] + 2), -1, dtype=np.float32)
-    padded[1:-1, 1:-1] = relief
-    for top in range(0, relief.shape[0], _ROWS_AT_ONCE):
-        rows = padded[top : top + _ROWS_AT_ONCE + 2]
-        around = {
-            _ABOVE: rows[:-2, 1:-1],
-            _LEFT: rows[1:-1, :-2],
-            ITSELF: rows[1:-1, 1:-1],
-            _RIGHT: rows[1:-1, 2:],
-            _BELOW: rows[2:, 1:-1],
-        }
-        highest = around[_ABOVE].copy()
-        last = highest_ways[top : top + _ROWS_AT_ONCE]
-        last[...] = _ABOVE
-        for way in (_LEFT, ITSELF, _RIGHT, _BELOW):
-            at_least = (around[way] >= highest).view(np.uint8)
+    padded = np.pad(relief, 1, constant_values=-1)
+    at_once = _ROWS_AT_ONCE if relief.ndim == 2 else 1
+    for top in range(0, relief.shape[0], at_once):
+        first, *others = _neighbours(padded[top : top + at_once + 2])
+        highest = first.copy()
+        last = highest_ways[top : top + at_once]
+        last[...] = 0
+        for way, heights in enumerate(others, start=1):
+            at_least = (heights >= highest).view(np.uint8)
             at_least *= np.uint8(way)
             np.maximum(last, at_least, out=last)
-            np.maximum(highest, around[way], out=highest)
+            np.maximum(highest, heights, out=highest)
     return highest_ways
+
+
+def _neighbours(padded: FloatArray) -> Iterator[FloatArray]:
+    """Yield, in raster order, the neighbours and itself of each pixel but the outermost."""
+    inner, before, behind = slice(1, -1), slice(None, -2), slice(2, None)
+    axes = range(padded.ndim)
+    for axis in axes:
+        yield padded[tuple(before if each == axis else inner for each in axes)]
+    yield padded[(inner,) * padded.ndim]
+    for axis in reversed(axes):
+        yield padded[tuple(behind if each == axis else inner for each in axes)]
 
 
 def order_of_passes(
@@ -269,16 +287,21 @@ def passes_between(
     relief: FloatArray, inside: BoolArray, basins: LabelArray, runs: Runs
 ) -> tuple[IndexArray, IndexArray, FloatArray]:
     """List neighbouring basins and the height of the highest pass between them."""
-    width = relief.shape[1]
     heights, flat = relief.ravel(), basins.ravel()
     begins = runs.starts[1:][(runs.values[1:] >= 0) & (runs.values[:-1] >= 0)]
-    right = begins[begins % width > 0] - 1
-    meets = basins[1:] != basins[:-1]
-    meets &= inside[1:]
-    meets &= inside[:-1]
-    here = np.concatenate([right, np.flatnonzero(meets)])
-    there = np.concatenate([right + 1, here[right.size :] + width])
-    return highest_passes(flat[here], flat[there], np.minimum(heights[here], heights[there]))
+    right = begins[begins % relief.shape[-1] > 0]
+    here, there = [right - 1], [right]
+    for axis in range(relief.ndim - 1):
+        before, behind = ((slice(None),) * axis + (part,) for part in (slice(None, -1), slice(1, None)))
+        meets = np.zeros(relief.shape, bool)
+        meets[before] = basins[behind] != basins[before]
+        meets[before] &= inside[behind]
+        meets[before] &= inside[before]
+        found = np.flatnonzero(meets)
+        here.append(found)
+        there.append(found + int(np.prod(relief.shape[axis + 1 :])))
+    one, other = np.concatenate(here), np.concatenate(there)
+    return highest_passes(flat[one], flat[other], np.minimum(heights[one], heights[other]))
 
 
 def highest_passes(

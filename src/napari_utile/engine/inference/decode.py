@@ -15,35 +15,46 @@ Float32 = NDArray[np.float32]
 
 
 def decode_steps(
-    values: Float32, card: ModelCard, instances: InstanceParams, landscape: Landscape | None = None
+    values: Float32,
+    card: ModelCard,
+    instances: InstanceParams,
+    landscape: Landscape | None = None,
+    depth: float = 1.0,
 ) -> Generator[None, None, tuple[Landscape, NDArray[np.int32]]]:
     """Find the cells; every yield is a point to stop at.
 
     Parameters
     ----------
-    values : (C, Y, X) float32 array
+    values : (C, Y, X) or (C, Z, Y, X) float32 array
         All outputs of the model.
     card : ModelCard
         Says what they are.
     instances : InstanceParams
+        Areas are those of planes, also for a volume.
     landscape : Landscape, optional
         Of the same outputs, threshold and filled holes: it is not searched again.
+    depth : float
+        From one plane of a volume to the next (pixels).
 
     Returns
     -------
     landscape : Landscape
         What the labels were cut from.
-    labels : (Y, X) int32 array
+    labels : (Y, X) or (Z, Y, X) int32 array
     """
     yield
+    if values.ndim == 4:
+        instances = instances.in_volume(depth)
     if landscape is None:
-        landscape = cell_landscape(foreground_of(values, card), instances, height_from(values, card))
+        height = height_from(values, card, depth)
+        yield
+        landscape = cell_landscape(foreground_of(values, card), instances, height, depth)
         yield
     return landscape, label_cells(landscape, instances)
 
 
 def foreground_of(values: Float32, card: ModelCard) -> Float32:
-    """Return the probability (Y, X) that a pixel belongs to an object: the sum over the foreground classes."""
+    """Return the probability that a pixel belongs to an object: the sum over the foreground classes."""
     if len(card.foreground) == 1:
         only: Float32 = values[card.foreground[0]]
         return only
@@ -51,12 +62,12 @@ def foreground_of(values: Float32, card: ModelCard) -> Float32:
     return total
 
 
-def height_from(values: Float32, card: ModelCard) -> Float32 | None:
-    """Return the height (Y, X) by which cells are told apart, None where the card leaves it to the probability."""
+def height_from(values: Float32, card: ModelCard, depth: float = 1.0) -> Float32 | None:
+    """Return the height of pixels by which cells are told apart, None where the card leaves it to the probability."""
     if card.relief != "distances":
         return None
     named = by_name(card.outputs, values)
-    return height_of(named[EDGE_DISTANCE], named[CENTRE_DISTANCE])
+    return height_of(named[EDGE_DISTANCE], named[CENTRE_DISTANCE], depth)
 
 
 def only_inside(values: Float32, inside: NDArray[np.bool_], card: ModelCard) -> Float32:

@@ -60,6 +60,8 @@ class Field:
         Where outputs are kept and found.
     pixels : hashable
         Stands for the pixels of the plane in the cache; needed where others use it too.
+    row_step : float
+        How far apart the rows of the plane are (columns); a section across a stack has another one than 1.
 
     Attributes
     ----------
@@ -83,6 +85,7 @@ class Field:
         limits: IntensityLimits | None = None,
         cache: TileCache | None = None,
         pixels: Hashable = None,
+        row_step: float = 1.0,
     ) -> None:
         params = params or SegmentParams()
         self.model = model
@@ -90,7 +93,8 @@ class Field:
         self.plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
         seen = seen_plane(plane, params, model.card)
         self.limits = limits or limits_of([seen], params, model.card)
-        self._factors = scale_factors(self.plane, model.card, params.known_diameter)
+        along_y, along_x = scale_factors(self.plane, model.card, params.known_diameter)
+        self._factors = along_y * row_step, along_x
         rows, columns = (scaled_shape(self.shape, factor)[axis] for axis, factor in enumerate(self._factors))
         self._scaled = rows, columns
         normalized = NormalizedPlane(seen.data, self.limits)

@@ -124,9 +124,10 @@ def link_counts(parts: Sequence[Counts], params: LinkParams, kept: Collection[in
         after, before = follow_through_t(free, params)
         mother[places[before >= 0]] = places[before[before >= 0]]
     following[places[after >= 0]] = places[after[after >= 0]]
-    for label in np.unique(sections.label[by_hand]):
-        chain = np.flatnonzero(sections.label == label)
-        following[chain[:-1]] = chain[1:]
+    of_one = np.flatnonzero(by_hand)
+    of_one = of_one[np.argsort(sections.label[of_one], kind="stable")]
+    goes_on = sections.label[of_one[:-1]] == sections.label[of_one[1:]]
+    following[of_one[:-1][goes_on]] = of_one[1:][goes_on]
     ids = np.zeros(len(sections), np.int64)
     for number, chain in enumerate(chains_of(following), start=1):
         ids[chain] = number
@@ -171,6 +172,12 @@ def link_planes(
     new = dict(zip(links.sections.label.tolist(), links.ids.tolist(), strict=True))
     told = {new[each]: new[mother] for each, mother in (parents or {}).items() if {each, mother} <= set(kept)}
     return replace(links, parents=links.parents | told) if told else links
+
+
+def links_of_objects(planes: Planes) -> Links:
+    """Give the links of planes in which each object has one id already, numbered as it begins."""
+    largest = max((int(plane.max(initial=0)) for plane in planes.read()), default=0)
+    return link_planes(planes, LinkParams("z"), range(1, largest + 1))
 
 
 def _joined(groups: Sequence[Links], numbers: IntArray) -> Links:

@@ -10,7 +10,6 @@ from napari_utile.engine.cells.blocks.grid import BOTTOM, LEFT, RIGHT, TOP, bord
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.runs import connected, runs_of, sums
 from napari_utile.engine.cells.watershed import (
-    ITSELF,
     Landscape,
     climbed,
     highest_neighbours,
@@ -174,7 +173,7 @@ def _climb(relief: FloatArray, core: Window) -> tuple[IndexArray, NDArray[np.int
     ways = highest_neighbours(relief)
     beyond = np.ones(relief.shape, bool)
     beyond[core] = False
-    ways[beyond] = ITSELF
+    ways[beyond] = ways.ndim  # itself
     pixels, above = climbed(ways, relief >= 0)
     kept = ~beyond.ravel()[pixels]
     reached = np.zeros(pixels.size, bool)
