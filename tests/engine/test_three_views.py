@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bright_model import save_bright_model
 from napari_utile import segment
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.linking.measure import Spacing
-from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams
@@ -39,14 +39,14 @@ def stack_of(volume):
 
 
 @pytest.fixture(scope="module")
-def model():
-    return load_model("nuclei")
+def model(tmp_path_factory):
+    return save_bright_model(tmp_path_factory.mktemp("model") / "bright.safetensors", object_diameter=20.0)
 
 
 @pytest.fixture(scope="module")
 def seen(model):
     volume = volume_of(
-        stack_of(balls()), 1.0, SegmentParams(diameter=14), model, compute=choose_compute("cpu", "float32")
+        stack_of(balls()), 1.0, SegmentParams(diameter=None), model, compute=choose_compute("cpu", "float32")
     )
     return Run(segment_volume_steps(volume)).result
 
@@ -56,14 +56,14 @@ def test_balls_are_found_whole(seen):
     for place in BALLS:
         cell = seen.labels == seen.labels[place]
         assert seen.labels[place] > 0
-        assert cell.sum() == pytest.approx(4 / 3 * np.pi * 7**3, rel=0.4)
+        assert cell.sum() == pytest.approx(4 / 3 * np.pi * 7**3, rel=0.1)
 
 
 def test_a_view_across_the_stack_sees_what_the_turned_stack_shows_in_its_planes(seen, model):
     turned = volume_of(
         stack_of(balls().transpose(1, 0, 2)),
         1.0,
-        SegmentParams(diameter=14),
+        SegmentParams(diameter=None),
         model,
         seen.volume.limits,
         seen.volume.compute,
@@ -79,9 +79,9 @@ def test_a_region_has_the_numbers_of_the_whole(seen):
 
 
 def test_sections_are_stretched_where_planes_are_farther_apart(model):
-    volume = volume_of(stack_of(balls()[::2]), 2.0, SegmentParams(diameter=14), model)
-    assert volume.field(0, 0).plan().shape == (round(48 * 20 / 14),) * 2
-    assert volume.field(1, 0).plan().shape == (round(20 * 20 / 14), round(48 * 20 / 14))
+    volume = volume_of(stack_of(balls()[::2]), 2.0, SegmentParams(diameter=None), model)
+    assert volume.field(0, 0).plan().shape == (48, 48)
+    assert volume.field(1, 0).plan().shape == (20, 48)
 
 
 def test_other_parameters_decode_the_same_outputs(seen):
@@ -98,8 +98,8 @@ def test_a_plane_of_a_volume_is_a_segmentation_with_the_ids_of_the_volume(seen):
     assert plane.plane is seen.volume.planes[6]
 
 
-def test_python_gives_objects_and_their_table(seen):
-    made = segment(balls(), axes="ZYX", diameter=14, three_views=True, plane_distance=1)
+def test_python_gives_objects_and_their_table(seen, model):
+    made = segment(balls(), model, axes="ZYX", diameter=None, three_views=True, plane_distance=1)
     assert np.array_equal(made.labels, seen.labels)
     table = made.measure()
     assert table["object"].tolist() == [1, 2, 3]

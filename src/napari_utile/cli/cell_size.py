@@ -11,6 +11,7 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
@@ -34,6 +35,8 @@ class Sizing:
         All images of the command, of which some are measured where one size is wanted for all.
     selection : Selection, optional
         Which pixels of them are read.
+    views : VolumeParams, optional
+        Whether stacks are seen as volumes, for which other instance parameters are suggested.
     """
 
     def __init__(
@@ -44,9 +47,11 @@ class Sizing:
         compute: "Compute",
         paths: Sequence[Path] = (),
         selection: Selection | None = None,
+        views: VolumeParams | None = None,
     ) -> None:
         self._params, self._instances, self._load, self._compute = params, instances, load, compute
         self._paths, self._selection = paths, selection or Selection()
+        self._views = views or VolumeParams()
         self._same: tuple[SegmentParams, CellSize | None] | None = None
 
     def params_for(self, planes: SelectedPlanes) -> "tuple[SegmentParams, Model, str]":
@@ -57,8 +62,6 @@ class Sizing:
         UtileError
             If the image cannot be used.
         """
-        from napari_utile.engine.segment_params import suggested_instances
-
         params, said = self._params, ""
         if params.diameter in MEASURED:
             params, size = self._measured(planes)
@@ -67,7 +70,7 @@ class Sizing:
             )
             said = f"{chosen}{size}"
         model = self._load(params.model)
-        instances = suggested_instances(model.card, params.known_diameter, **self._instances)
+        instances = self._views.suggested(model.card, params.known_diameter, **self._instances)
         return replace(params, instances=instances), model, said
 
     def _measured(self, planes: SelectedPlanes) -> "tuple[SegmentParams, CellSize | None]":

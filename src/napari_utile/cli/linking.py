@@ -1,12 +1,10 @@
 """`utile segment --link`: one id for one cell in the files that are written."""
 
-import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.cli.options import given
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes
@@ -28,12 +26,13 @@ class LinkedPlanes:
     ----------
     planes : Planes
     links : Links
-    record : LinkRecord
+    record : LinkRecord or None
+        None where it is known from the planes how they were linked.
     """
 
     planes: "Planes"
     links: "Links"
-    record: "LinkRecord"
+    record: "LinkRecord | None"
 
     def tables(
         self, image: Any, indices: list[dict[str, int]], tables: list[dict[str, Any]]
@@ -59,11 +58,6 @@ class LinkedPlanes:
         return link_table(self.links, [indices[place] for place in order], spacing, cells)
 
 
-def linking_of(arguments: argparse.Namespace) -> LinkParams:
-    """Give what the options say of linking."""
-    return LinkParams(**given(arguments, LinkParams))
-
-
 def check_linking(planes: SelectedPlanes, params: LinkParams) -> None:
     """Check, before anything is computed, that an image has planes to be linked.
 
@@ -78,13 +72,15 @@ def check_linking(planes: SelectedPlanes, params: LinkParams) -> None:
         )
 
 
-def linked(labels: "Planes", params: LinkParams) -> LinkedPlanes | None:
-    """Link the labels of all planes; None where nothing is to be linked."""
+def linked(labels: "Planes", params: LinkParams, of_volumes: bool) -> LinkedPlanes | None:
+    """Link the labels of all planes, where those of volumes are linked already; None where nothing is to be linked."""
     if not params.axis:
         return None
-    from napari_utile.engine.linking.links import link_planes
+    from napari_utile.engine.linking.links import link_planes, links_of_objects
     from napari_utile.engine.provenance.linked import record_links
 
+    if of_volumes:
+        return LinkedPlanes(labels, links_of_objects(labels), None)
     links = link_planes(labels, params)
     planes = links.of_planes(labels)
     return LinkedPlanes(planes, links, record_links(links, planes, params))

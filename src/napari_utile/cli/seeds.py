@@ -22,7 +22,17 @@ from napari_utile.engine.segment_params import SegmentParams
 if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
 
-NOT_WITH_SEEDS = ("probability", "mask", "estimate", "region", "strict", "link", "conditions", "shard")
+NOT_WITH_SEEDS = (
+    "probability",
+    "mask",
+    "estimate",
+    "region",
+    "strict",
+    "link",
+    "three_views",
+    "conditions",
+    "shard",
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.provenance.settings import Settings, load_settings
 
     selection = Selection(**given(arguments, Selection))
-    refused = [f"--{name}" for name in NOT_WITH_SEEDS if getattr(arguments, name)]
+    refused = [f"--{name.replace('_', '-')}" for name in NOT_WITH_SEEDS if getattr(arguments, name)]
     if selection.series == "all":
         refused.append("--series all")
     if refused or (arguments.seed_distance or 0) < 0:

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,17 @@ from napari_utile.cli import stores
 from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, inputs_of
-from napari_utile.cli.linking import TABLES, check_linking, linked, linking_of
+from napari_utile.cli.linking import TABLES, check_linking, linked
 from napari_utile.cli.options import add_options, given, number
 from napari_utile.cli.progress import with_bar
+from napari_utile.cli.volumes import (
+    MadePlane,
+    known_views,
+    linking_of,
+    made_planes,
+    views_of,
+    volume_estimate,
+)
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import RECIPE_ENDING
@@ -25,10 +34,13 @@ from napari_utile.engine.files.targets import check_folder, check_space, check_t
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
     from napari_utile.cli.fields import Done
     from napari_utile.engine.inference.device import Compute
+    from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.windows import Window
 
 
@@ -98,6 +110,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_options(parser, SegmentParams)
     add_options(parser, InstanceParams)
     add_options(parser, LinkParams)
+    add_options(parser, VolumeParams)
     parser.set_defaults(run=run)
 
 
@@ -141,7 +154,8 @@ def run(arguments: argparse.Namespace) -> int:
     load(params.model)  # a wrong name fails at once
     compute = choose_compute(params.device, params.precision)
     instances = {**settings.instances, **given(arguments, InstanceParams)}
-    sizing = Sizing(params, instances, load, compute, [each.path for each in every], selection)
+    views = views_of(arguments)
+    sizing = Sizing(params, instances, load, compute, [each.path for each in every], selection, views)
     inputs = identities(found.images)
     if not arguments.estimate:
         check_folder(arguments.output)
@@ -154,7 +168,7 @@ def run(arguments: argparse.Namespace) -> int:
             image = each.open()
             planes = SelectedPlanes(image, each.selection)
             if arguments.estimate:
-                _print_estimate(planes, sizing)
+                _print_estimate(planes, sizing, known_views(planes, views))
                 continue
             (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
             start = each.results(arguments.output, image)
@@ -216,54 +230,60 @@ def _segment_file(
     from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
-    from napari_utile.engine.segment import segment_steps
-    from napari_utile.engine.segment_params import suggested_instances
 
     image, region, folder = planes.image, arguments.region, Path(start).parent
     stacked, sizes = planes.stacked, planes.sizes
     linking = linking_of(arguments)
     check_linking(planes, linking)
+    views = known_views(planes, views_of(arguments))
     check_space(folder, _bytes_to_write(planes, arguments))
     params, model, said = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
-    records, tables, fits, watch = [], [], [], Watch(len(planes))
+    records, tables, fits, watch = {}, {}, [], Watch(len(planes))
+    _check_region(region, planes.plane(planes.indices[0]).shape)
+    every = made_planes if views.three_views else _one_by_one
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
         labels, foreground = (open_files.enter_context(PlaneFile(folder, stacked, sizes)) for _ in range(2))
-        for position, (index, plane) in zip(np.ndindex(*sizes), planes, strict=True):
-            _check_region(region, plane.shape)
-            steps = segment_steps(plane, params, model=model, compute=compute, region=region, limits=limits)
-            where = " ".join([shown, *(f"{axis}{number}" for axis, number in index.items())])
-            made = with_bar(steps, where, arguments.quiet)
-            records.append(record_plane(made, index))
+        positions = list(np.ndindex(*sizes))
+        for place, made, cells in every(
+            planes, params, views, model, compute, limits, region, shown, arguments.quiet
+        ):
+            index = planes.indices[place]
+            records[place] = record_plane(made, index, cells)
             fits.append(fit_of(made))
             watch.see(made)
-            labels.put(position, made.labels)
+            labels.put(positions[place], made.labels)
             if arguments.probability:
-                foreground.put(position, made.foreground)
+                foreground.put(positions[place], made.foreground)
             if arguments.measurements:
                 from napari_utile.engine.cells.measure import measure
 
+                plane = planes.plane(index)
                 pixels = np.asarray(plane.data[(slice(None), *made.region)])
                 table = measure(made.labels, pixels, pixel_size=plane.pixel_size, unit=plane.unit)
                 table["centroid_y"] += made.region[0].start
                 table["centroid_x"] += made.region[1].start
                 rows = len(next(iter(table.values())))
-                tables.append({**{axis: np.full(rows, number) for axis, number in index.items()}, **table})
+                tables[place] = {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
 
         command = segment_command(
             image.path,
             made.params,
-            suggested_instances(model.card, params.known_diameter),
+            views.suggested(model.card, params.known_diameter),
             folder,
             selection=planes.selection,
             region=region,
-            linking=linking,
+            linking=None if views.three_views else linking,
+            views=views,
         )
-        recipe = recipe_of_planes(records, made, image.path, command, planes.selection)
-        stored, links = labels.planes, linked(labels.planes, linking)
+        ordered = [records[place] for place in sorted(records)]
+        recipe = recipe_of_planes(ordered, made, image.path, command, planes.selection)
+        stored, links = labels.planes, linked(labels.planes, linking, views.three_views)
         if links is not None:
             stored, recipe = links.planes, replace(recipe, linking=links.record)
+        if views.three_views:
+            recipe = replace(recipe, views=views)
         save_recipe(recipe, f"{start}{RECIPE_ENDING}")
         between = {axis: step for axis, step in image.steps.items() if axis in stacked}
         space = (None, image.pixel_size, image.unit, None, between)
@@ -274,25 +294,47 @@ def _segment_file(
         if arguments.measurements:
             from napari_utile.engine.files.tables import write_table
 
+            rows_of = [tables[place] for place in sorted(tables)]
             if links is not None:
-                table = links.tables(image, planes.indices, tables)
+                table = links.tables(image, planes.indices, rows_of)
                 write_table(f"{start}{TABLES[linking.axis]}", table)
-            columns = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+            columns = {key: np.concatenate([table[key] for table in rows_of]) for key in rows_of[0]}
             write_table(f"{start}_cells.csv", columns)
         # The labels come last: where they are, all is there. The recipe holds their hash.
         write_labels(f"{start}_labels.tif", stored, *space)
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     about = "; ".join(each for each in (taken, said) if each)
-    cells = sum(record.cells for record in records)
+    cells = sum(record.cells for record in ordered)
     found = f"{cells} cells" if cells else "no cells found"
     if links is not None and cells:
-        found = f"{links.links.summary()}, from {found}"
+        found = f"{links.links.summary()}, {'in three views' if views.three_views else f'from {found}'}"
     print(f"{shown}: {found}{f' ({about})' if about else ''}")
     fit = overall(fits)
     if fit.looks_right is False:
         print(f"{shown}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
     done = watch.done(cells, fit, links.links if links else None, made)
     return fit.looks_right is not False, done
+
+
+def _one_by_one(
+    planes: SelectedPlanes,
+    params: SegmentParams,
+    views: VolumeParams,
+    model: "Model",
+    compute: "Compute",
+    limits: "IntensityLimits | None",
+    region: "Window | None",
+    shown: str,
+    quiet: bool,
+) -> Iterator[MadePlane]:
+    """Segment the planes of an image one after the other; see `made_planes`."""
+    from napari_utile.engine.segment import segment_steps
+
+    for place, (index, plane) in enumerate(planes):
+        steps = segment_steps(plane, params, model=model, compute=compute, region=region, limits=limits)
+        where = " ".join([shown, *(f"{axis}{number}" for axis, number in index.items())])
+        made = with_bar(steps, where, quiet)
+        yield MadePlane(place, made, int(made.labels.max(initial=0)))
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:
@@ -311,10 +353,13 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
     return 1e5 + pixels * (each + until_all_are_done)
 
 
-def _print_estimate(planes: SelectedPlanes, sizing: Sizing) -> None:
+def _print_estimate(planes: SelectedPlanes, sizing: Sizing, views: VolumeParams) -> None:
     from napari_utile.engine.inference.estimate import estimate
 
     params, model, said = sizing.params_for(planes)
-    cost = f"{estimate(planes.plane(planes.indices[0]), model, params)}" + (f"; {said}" if said else "")
-    many = f"{len(planes)} planes of " if len(planes) > 1 else ""
-    print(f"{planes.image.shown_name}: {many}{cost}")
+    if views.three_views:
+        cost, many = volume_estimate(planes, params, views, model), "three views, "
+    else:
+        cost = estimate(planes.plane(planes.indices[0]), model, params)
+        many = f"{len(planes)} planes of " if len(planes) > 1 else ""
+    print(f"{planes.image.shown_name}: {many}{cost}{f'; {said}' if said else ''}")

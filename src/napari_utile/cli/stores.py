@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from napari_utile.cli.batch import Batch, refuse_same_names
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Input, inputs_of
-from napari_utile.cli.linking import linking_of
 from napari_utile.cli.options import given, whole_number
 from napari_utile.cli.progress import with_bar
+from napari_utile.cli.volumes import linking_of
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
@@ -72,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise UtileError(
                 f"--{option} is not for stores: they hold the probability, and no verdict is asked for."
             )
+    if arguments.three_views:
+        raise UtileError("--three-views is not for stores: give a folder for TIFF.")
     if linking_of(arguments).axis:
         raise UtileError("--link is not for stores yet: link the labels of a folder of TIFF.")
     found = results_apart(find_images(arguments.images))

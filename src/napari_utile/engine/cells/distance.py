@@ -35,8 +35,9 @@ def distance_to_background(
     if mask.ndim == 3:
         if mask.all():  # there is no background to be far from
             return np.full(mask.shape, limit, np.float32)
-        far = ndimage.distance_transform_edt(mask, sampling=(depth, 1, 1))
-        return np.minimum(far, limit, dtype=np.float32)
+        far: npt.NDArray[Any] = ndimage.distance_transform_edt(mask, sampling=(depth, 1, 1))
+        limited: npt.NDArray[np.float32] = np.minimum(far, limit).astype(np.float32)
+        return limited
     narrow: _Types = (np.uint8, np.uint16) if limit <= 127 else (np.uint16, np.uint32)
     along_columns = _distance_along_columns(mask, limit, narrow[0])
     distance = np.empty(mask.shape, dtype=np.float32)

@@ -154,7 +154,7 @@ class InstanceParams:
         """
 
         def voxels(area: int) -> int:
-            return min(round(4 / 3 * area**1.5 / math.sqrt(math.pi) / depth), LARGEST_SIZE)
+            return min(round(4 / 3 * math.sqrt(area**3 / math.pi) / depth), LARGEST_SIZE)
 
         return replace(self, fill_holes=voxels(self.fill_holes), minimum_size=voxels(self.minimum_size))
 
@@ -366,7 +366,7 @@ def _at_side(runs: Runs) -> BoolArray:
     """Say of each run (R,) whether it reaches a side of the plane or volume."""
     *outer, width = runs.shape
     row, first = np.divmod(runs.starts, max(width, 1))
-    at_side = (first == 0) | (first + runs.lengths == width)
+    at_side: BoolArray = (first == 0) | (first + runs.lengths == width)
     for place, size in zip(np.unravel_index(row, outer), outer, strict=True):
         at_side |= (place == 0) | (place == size - 1)
     return at_side

@@ -10,6 +10,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.volumes.params import VolumeParams
 
 
 def segment_command(
@@ -21,6 +22,7 @@ def segment_command(
     selection: Selection | None = None,
     region: Sequence[slice] | None = None,
     linking: LinkParams | None = None,
+    views: VolumeParams | None = None,
 ) -> str:
     """Return the command that segments an image file as these parameters do.
 
@@ -39,6 +41,8 @@ def segment_command(
         Rows and columns; all by default.
     linking : LinkParams, optional
         How the planes are linked; not at all by default.
+    views : VolumeParams, optional
+        Whether stacks are seen as volumes.
     """
     words = ["utile", "segment", _not_an_option(image), "-o", str(output), "--model", params.model]
     if selection is not None:
@@ -50,6 +54,8 @@ def segment_command(
         words += command_options(InstanceParams, params.instances, reference=suggested)
     if linking is not None:
         words += command_options(LinkParams, linking)
+    if views is not None:
+        words += command_options(VolumeParams, views)
     return shlex.join(words)
 
 

@@ -24,6 +24,7 @@ from napari_utile.engine.provenance.linked import LinkRecord
 from napari_utile.engine.provenance.pixel_runs import run_lengths_of
 from napari_utile.engine.segment import Segmentation
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
 
 FORMAT = "napari-utile recipe 1"
@@ -94,6 +95,8 @@ class Recipe:
         Of the packages and the machine that the numbers depend on.
     linking : LinkRecord, optional
         How the planes were linked, where they were.
+    views : VolumeParams, optional
+        How stacks were seen as volumes, where they were, with the distance of their planes.
     """
 
     source: str
@@ -107,6 +110,7 @@ class Recipe:
     selection: Selection | None = None
     of_layer: bool = False
     linking: LinkRecord | None = None
+    views: VolumeParams | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -120,6 +124,7 @@ class Recipe:
             "selection": None if self.selection is None else to_json(self.selection),
             **({"layer": True} if self.of_layer else {}),
             **({"linking": self.linking.to_json()} if self.linking else {}),
+            **({"volume": to_json(self.views)} if self.views else {}),
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
@@ -193,8 +198,17 @@ def findable_model(model: str) -> str:
     return str(Path(model).resolve()) if Path(model).suffix and Path(model).is_file() else model
 
 
-def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneRecord:
-    """Record what went into a segmentation and what came out; of a region of a large plane reads only the region."""
+def record_plane(segmentation: Segmentation, index: dict[str, int], cells: int | None = None) -> PlaneRecord:
+    """Record what went into a segmentation and what came out; of a region of a large plane reads only the region.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    index : dict
+        Which entry of each stacked axis, for example ``{"T": 3}``.
+    cells : int, optional
+        How many there are, where they are not numbered from 1 on.
+    """
     whole = Window.whole(segmentation.plane.shape)
     part = segmentation.region if whole.size > EXACT_PIXELS and segmentation.region != whole else None
     return PlaneRecord(
@@ -205,7 +219,7 @@ def record_plane(segmentation: Segmentation, index: dict[str, int]) -> PlaneReco
         high=tuple(segmentation.limits.high),
         probabilities=sha256_of(segmentation.values),
         labels=sha256_of(segmentation.labels),
-        cells=int(segmentation.labels.max(initial=0)),
+        cells=int(segmentation.labels.max(initial=0)) if cells is None else cells,
         inside=None if segmentation.inside is None else run_lengths_of(segmentation.inside),
         hashed=None if part is None else part.bounds,
     )
@@ -277,6 +291,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             of_layer=bool(values.get("layer", False)),
             selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
             linking=LinkRecord.from_json(linking) if (linking := values.get("linking")) else None,
+            views=from_json(VolumeParams, views) if (views := values.get("volume")) else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{path.name} is not a usable recipe: {_reason(error)}.") from error

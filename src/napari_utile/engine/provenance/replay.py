@@ -21,6 +21,13 @@ from napari_utile.engine.provenance.linked import difference_of_links
 from napari_utile.engine.provenance.pixel_runs import mask_of
 from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, hash_of, record_plane, versions
 from napari_utile.engine.segment import Segmentation, segment_steps
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.volumes.segment import (
+    SegmentedVolume,
+    groups_along_z,
+    segment_volume_steps,
+    volume_of,
+)
 from napari_utile.engine.windows import Window
 
 
@@ -86,24 +93,46 @@ def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Pr
             f"The model {model.card.name} is not that of the recipe "
             f"(SHA-256 {model.fingerprint[:12]}, was {recipe.fingerprint[:12]})."
         )
-    for record in recipe.planes if difference is None else ():
-        plane = plane_of(image, record, recipe, model)
-        where = plane_name(image, record)
-        if hash_of(plane, record.hashed) != record.pixels:
-            difference = f"The pixels of {where} are not those of the recipe."
+    above = 0
+    for records in _together(recipe) if difference is None else ():
+        planes = [plane_of(image, record, recipe, model) for record in records]
+        names = [plane_name(image, record) for record in records]
+        pixels = zip(planes, records, names, strict=True)
+        changed = [where for plane, record, where in pixels if hash_of(plane, record.hashed) != record.pixels]
+        if changed:
+            difference = f"The pixels of {changed[0]} are not those of the recipe."
             break
-        segmentation = yield from _segment_again(plane, record, recipe, model)
-        made.append(segmentation)
-        again = record_plane(segmentation, record.index)
-        difference = first_difference(record, again, where)
+        if recipe.views is None:
+            segmentation = yield from _segment_again(planes[0], records[0], recipe, model)
+            done = [(segmentation, record_plane(segmentation, records[0].index))]
+        else:
+            volume = yield from _volume_again(planes, records[0], recipe, model, above)
+            above += volume.count
+            done = [
+                (plane, record_plane(plane, record.index, volume.cells_in(number)))
+                for number, (plane, record) in enumerate(zip(volume.planes, records, strict=True))
+            ]
+        for record, where, (segmentation, again) in zip(records, names, done, strict=True):
+            made.append(segmentation)
+            difference = first_difference(record, again, where)
+            if difference is not None:
+                break
+            if again.probabilities != record.probabilities:
+                rounding.append(where)
         if difference is not None:
             break
-        if again.probabilities != record.probabilities:
-            rounding.append(where)
     if difference is None and recipe.linking is not None:
         labels, indices = [each.labels for each in made], [record.index for record in recipe.planes]
         difference = difference_of_links(recipe.linking, labels, indices)
     return Replay(difference, tuple(rounding), tuple(made), changed_versions(recipe))
+
+
+def _together(recipe: Recipe) -> list[list[PlaneRecord]]:
+    """Group the planes that were segmented together: those of a volume, else each by itself."""
+    if recipe.views is None:
+        return [[record] for record in recipe.planes]
+    groups = groups_along_z([record.index for record in recipe.planes])
+    return [[recipe.planes[place] for place in group] for group in groups]
 
 
 def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, model: Model) -> ImagePlane:
@@ -144,17 +173,9 @@ def plane_name(image: ImageFile, record: PlaneRecord) -> str:
 def _segment_again(
     plane: ImagePlane, record: PlaneRecord, recipe: Recipe, model: Model
 ) -> Generator[Progress, None, Segmentation]:
-    (top, bottom), (left, right) = record.region
-    if not (0 <= top < bottom <= plane.shape[0] and 0 <= left < right <= plane.shape[1]):
-        raise UtileError(f"The recipe's region lies outside of {plane.name}.")
-    choose_compute(recipe.compute.device, recipe.compute.precision)  # says so where the device is missing
-    params = replace(
-        recipe.params, channels=tuple(range(plane.data.shape[0]))
-    )  # it holds the chosen ones only
-    region = Window.span((top, left), (bottom, right))
-    limits = IntensityLimits(record.low, record.high)  # however they were measured: the pixels are the same
+    region, params, limits = _asked(plane, record, recipe)
     try:
-        inside = None if record.inside is None else mask_of(record.inside, (bottom - top, right - left))
+        inside = None if record.inside is None else mask_of(record.inside, (region.shape[0], region.shape[1]))
     except ValueError as error:
         raise UtileError(f"The recipe of {plane.name} is damaged: {error}.") from error
     return (
@@ -162,6 +183,35 @@ def _segment_again(
             plane, params, model=model, region=region, inside=inside, limits=limits, compute=recipe.compute
         )
     )
+
+
+def _volume_again(
+    planes: list[ImagePlane], record: PlaneRecord, recipe: Recipe, model: Model, above: int
+) -> Generator[Progress, None, SegmentedVolume]:
+    assert recipe.views is not None
+    region, params, limits = _asked(planes[0], record, recipe)
+    depth = recipe.views.plane_distance or 1.0
+    volume = volume_of(planes, depth, params, model, limits, recipe.compute)
+    return (yield from segment_volume_steps(volume, region, above))
+
+
+def _asked(
+    plane: ImagePlane, record: PlaneRecord, recipe: Recipe
+) -> tuple[Window, SegmentParams, IntensityLimits]:
+    """Return region, parameters and grey limits of a plane.
+
+    Raises
+    ------
+    UtileError
+        If the plane has no such region, or this computer no such device.
+    """
+    region = Window(*(slice(start, stop) for start, stop in record.region))
+    if not (region.size and Window.whole(plane.shape).holds(region)):
+        raise UtileError(f"The recipe's region lies outside of {plane.name}.")
+    choose_compute(recipe.compute.device, recipe.compute.precision)  # says so where the device is missing
+    # The plane holds the chosen channels only, and the limits are right for its pixels however they were measured.
+    params = replace(recipe.params, channels=tuple(range(plane.data.shape[0])))
+    return region, params, IntensityLimits(record.low, record.high)
 
 
 def first_difference(record: PlaneRecord, again: PlaneRecord, where: str) -> str | None:

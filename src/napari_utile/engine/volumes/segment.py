@@ -71,8 +71,17 @@ class SegmentedVolume:
         """Number of cells."""
         return max(int(self.labels.max(initial=0)) - self.above, 0)
 
+    def cells_in(self, number: int) -> int:
+        """Return how many cells a plane shows."""
+        return int(np.count_nonzero(np.unique(self.labels[number])))
+
+    @property
+    def planes(self) -> "Iterator[Segmentation]":
+        """The planes one by one, with the ids that their cells have in the volume."""
+        return (self.plane(number) for number in range(len(self.labels)))
+
     def plane(self, number: int) -> Segmentation:
-        """Return one of the planes, with the ids that its cells have in the volume."""
+        """Return one of the planes."""
         labels = self.labels[number]
         plane = self.volume.field(0, number)
         return Segmentation(
