@@ -13,8 +13,8 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.inference.cost import Estimate
+    from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.segment import Segmentation
