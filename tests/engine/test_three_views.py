@@ -12,6 +12,7 @@ from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.segment import planes_of_volume
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
@@ -92,7 +93,7 @@ def test_other_parameters_decode_the_same_outputs(seen):
 
 
 def test_a_plane_of_a_volume_is_a_segmentation_with_the_ids_of_the_volume(seen):
-    plane = seen.plane(6)
+    plane = list(planes_of_volume(seen))[6]
     assert np.array_equal(plane.labels, seen.labels[6])
     assert plane.foreground.shape == plane.labels.shape
     assert plane.plane is seen.volume.planes[6]

@@ -74,6 +74,7 @@ def made_planes(
     quiet: bool,
 ) -> Iterator[MadePlane]:
     """Segment the volumes of an image one after the other, and give their planes."""
+    from napari_utile.engine.segment import planes_of_volume
     from napari_utile.engine.volumes.segment import segment_volume_steps, volumes_in
 
     above = 0
@@ -82,7 +83,7 @@ def made_planes(
         where = " ".join([shown, *(f"{axis}{entry}" for axis, entry in index.items() if axis != "Z")])
         made = with_bar(segment_volume_steps(volume, region, above), where, quiet)
         above += made.count
-        for number, (place, plane) in enumerate(zip(places, made.planes, strict=True)):
+        for number, (place, plane) in enumerate(zip(places, planes_of_volume(made), strict=True)):
             yield MadePlane(place, plane, made.cells_in(number))
 
 

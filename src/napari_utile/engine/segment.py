@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -22,7 +22,7 @@ from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.inference.predict import Float32, Progress
 from napari_utile.engine.inference.sized import with_choice, with_size
 from napari_utile.engine.inference.tile_cache import TileCache
-from napari_utile.engine.linking.links import Links, link_planes
+from napari_utile.engine.linking.links import Links, link_planes, links_of_objects
 from napari_utile.engine.linking.measure import Spacing, link_table
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.library import Model, load_model
@@ -33,6 +33,7 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.volumes.segment import SegmentedVolume, segment_stack
 from napari_utile.engine.windows import Window
 
 
@@ -228,6 +229,13 @@ def segment_steps(
     return Segmentation(values, labels > 0, labels, landscape, region, field, params, inside)
 
 
+def planes_of_volume(made: SegmentedVolume) -> Iterator[Segmentation]:
+    """Yield the planes of a volume as segmentations, with the ids that their cells have in the volume."""
+    for number, labels in enumerate(made.labels):
+        values, plane = made.values[:, number], made.volume.field(0, number)
+        yield Segmentation(values, labels > 0, labels, made.landscape, made.region, plane, made.params)
+
+
 @overload
 def segment(
     image: Any, model: str | Path | Model = ..., *, link: Literal["none"] = ..., **options: Any
@@ -364,14 +372,14 @@ def segment(
     if planes is None or not linking.axis:
         return Run(segment_steps(plane, params, model=loaded, region=region, limits=shared)).result
     if volumes.three_views:
-        from napari_utile.engine.volumes.segment import segment_stack
-
-        return segment_stack(planes, params, volumes, loaded, region=region, limits=shared)
-    labels = [
-        Run(segment_steps(each, params, model=loaded, region=region, limits=shared)).result.labels
-        for _, each in planes
-    ]
-    stacked = stacked_labels(labels, planes.indices)
-    links = link_planes(stacked, linking)
-    linked = np.stack(list(links.of_planes(stacked).read())).reshape(stacked.shape)
-    return SegmentedStack(linked, links, planes, params)
+        stacked = segment_stack(planes, params, volumes, loaded, region=region, limits=shared)
+        links = links_of_objects(stacked)
+    else:
+        every = [
+            Run(segment_steps(each, params, model=loaded, region=region, limits=shared)).result.labels
+            for _, each in planes
+        ]
+        alone = stacked_labels(every, planes.indices)
+        links = link_planes(alone, linking)
+        stacked = links.of_planes(alone)
+    return SegmentedStack(np.stack(list(stacked.read())).reshape(stacked.shape), links, planes, params)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import Stack
 from napari_utile.session.layer_specs import LayerSpec
@@ -155,20 +156,23 @@ def locate_request(request: SegmentRequest) -> "Located | None":
 
 
 def command_of(
-    request: SegmentRequest, params: SegmentParams, card: "ModelCard", located: "Located | None"
+    request: SegmentRequest,
+    params: SegmentParams,
+    card: "ModelCard",
+    located: "Located | None",
+    views: VolumeParams | None = None,
 ) -> str:
     """Give the command that segments the same pixels of the file; with a placeholder where there is no such file."""
     from napari_utile.engine.provenance.command import segment_command
-    from napari_utile.engine.segment_params import suggested_instances
 
-    suggested = suggested_instances(card, params.known_diameter)
+    suggested = (views or VolumeParams()).suggested(card, params.known_diameter)
     if located is None:
-        return segment_command("IMAGE.tif", params, suggested, region=request.region)
+        return segment_command("IMAGE.tif", params, suggested, region=request.region, views=views)
     params = replace(params, channels=located.channels(params.channels))
     if len(request.measured_on.planes) == 1 and {"Z", "T"} & located.index.keys():
         params = replace(params, limits="plane")  # the layer has but one plane of the file's stack
     return segment_command(
-        request.path, params, suggested, selection=located.selection, region=request.region
+        request.path, params, suggested, selection=located.selection, region=request.region, views=views
     )
 
 

@@ -20,7 +20,7 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.linked import difference_of_links
 from napari_utile.engine.provenance.pixel_runs import mask_of
 from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, hash_of, record_plane, versions
-from napari_utile.engine.segment import Segmentation, segment_steps
+from napari_utile.engine.segment import Segmentation, planes_of_volume, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.segment import (
     SegmentedVolume,
@@ -110,7 +110,7 @@ def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Pr
             above += volume.count
             done = [
                 (plane, record_plane(plane, record.index, volume.cells_in(number)))
-                for number, (plane, record) in enumerate(zip(volume.planes, records, strict=True))
+                for number, (plane, record) in enumerate(zip(planes_of_volume(volume), records, strict=True))
             ]
         for record, where, (segmentation, again) in zip(records, names, done, strict=True):
             made.append(segmentation)

@@ -9,21 +9,19 @@ from numpy.typing import NDArray
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.plane_file import stacked_labels
+from napari_utile.engine.files.plane_file import Planes, stacked_labels
 from napari_utile.engine.inference.cost import Estimate
 from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.estimate import rate
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.inference.predict import Float32, Progress
-from napari_utile.engine.linking.links import links_of_objects
 from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.planes.spread import spread
-from napari_utile.engine.segment import Segmentation, SegmentedStack
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
@@ -74,19 +72,6 @@ class SegmentedVolume:
     def cells_in(self, number: int) -> int:
         """Return how many cells a plane shows."""
         return int(np.count_nonzero(np.unique(self.labels[number])))
-
-    @property
-    def planes(self) -> "Iterator[Segmentation]":
-        """The planes one by one, with the ids that their cells have in the volume."""
-        return (self.plane(number) for number in range(len(self.labels)))
-
-    def plane(self, number: int) -> Segmentation:
-        """Return one of the planes."""
-        labels = self.labels[number]
-        plane = self.volume.field(0, number)
-        return Segmentation(
-            self.values[:, number], labels > 0, labels, self.landscape, self.region, plane, self.params
-        )
 
     def relabelled(self, instances: InstanceParams) -> "SegmentedVolume":
         """Return the same outputs with cells made by other parameters; no network runs."""
@@ -260,14 +245,12 @@ def segment_stack(
     *,
     region: Window | None = None,
     limits: IntensityLimits | None = None,
-) -> SegmentedStack:
-    """Segment all volumes of an image, see `volumes_in`; the ids of one volume follow those of the one before."""
+) -> Planes:
+    """Return the labels of all volumes of an image, see `volumes_in`; the ids of one follow those of the one before."""
     found: dict[int, NDArray[np.int32]] = {}
     cells = 0
     for places, volume in volumes_in(planes, params, views, model, limits=limits):
         made = Run(segment_volume_steps(volume, region, cells)).result
         cells += made.count
         found |= zip(places, made.labels, strict=True)
-    stacked = stacked_labels([found[place] for place in sorted(found)], planes.indices)
-    labels = np.stack(list(stacked.read())).reshape(stacked.shape)
-    return SegmentedStack(labels, links_of_objects(stacked), planes, params)
+    return stacked_labels([found[place] for place in sorted(found)], planes.indices)

@@ -1,0 +1,170 @@
+"""Stacks as volumes from the docks: three views of the planes along z, cells in three dimensions."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.steps import Run
+from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.session.cell_size import limits_of, sized_steps
+from napari_utile.session.linking import LinkedLayers, link_layers
+from napari_utile.session.results import SegmentRequest, command_of, locate_request
+
+if TYPE_CHECKING:
+    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.cost import Estimate
+    from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.provenance.recipe import Recipe
+    from napari_utile.engine.volumes.segment import SegmentedVolume
+    from napari_utile.engine.volumes.views import Volume
+    from napari_utile.session.state import Session
+
+__all__ = [
+    "VolumeRequest",
+    "VolumeResult",
+    "estimate_volume_job",
+    "relabel_volume_job",
+    "segment_volume_job",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeRequest:
+    """A segmentation of a stack as a volume, as it was when the user pressed Run.
+
+    Attributes
+    ----------
+    planes : sequence of SegmentRequest
+        Of the planes along z, in their order; all with the parameters and the region of the first.
+    views : VolumeParams
+        With the distance of the planes, unless `steps` and the pixel size of the planes say it.
+    steps : mapping of str to (float, str or None), optional
+        From one plane to the next along Z and its unit, such as ``{"Z": (2.0, "um")}``.
+    """
+
+    planes: Sequence[SegmentRequest]
+    views: VolumeParams
+    steps: Mapping[str, tuple[float, str | None]] | None = None
+
+    @property
+    def first(self) -> SegmentRequest:
+        """The request of the first plane."""
+        return self.planes[0]
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeResult:
+    """Cells of a volume, their table and how they were made.
+
+    Attributes
+    ----------
+    request : VolumeRequest
+    segmented : SegmentedVolume
+        With ``foreground``, the probability (Z, y, x), and the ``region`` that it covers.
+    shown : LinkedLayers
+        Labels (Z, y, x) and table.
+    recipe : Recipe
+    fit : Fit
+        Whether the model looks right for the planes.
+    """
+
+    request: VolumeRequest
+    segmented: "SegmentedVolume"
+    shown: LinkedLayers
+    recipe: "Recipe"
+    fit: "Fit"
+
+
+def estimate_volume_job(session: "Session", request: VolumeRequest) -> "Generator[None, None, Estimate]":
+    """Estimate the cost of three views; the cells are measured first if that is wanted.
+
+    Raises
+    ------
+    UtileError
+        If nobody knows how far apart the planes are.
+    """
+    from napari_utile.engine.volumes.segment import estimate_volume
+
+    volume = yield from _volume_steps(session, request)
+    yield
+    return estimate_volume(volume, request.first.region)
+
+
+def segment_volume_job(
+    session: "Session", request: VolumeRequest
+) -> "Generator[Progress, None, VolumeResult]":
+    """Segment a stack as a volume and measure its cells.
+
+    Raises
+    ------
+    UtileError
+        If nobody knows how far apart the planes are, or memory does not hold them: with how much it takes.
+    """
+    from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.volumes.segment import segment_volume_steps
+
+    sizing = Run(_volume_steps(session, request))
+    for _ in sizing:
+        yield Progress(0, 1, stage="size")
+    made = yield from segment_volume_steps(sizing.result, request.first.region)
+    yield Progress(1, 1, stage="measurements")
+    return _result(request, made)
+
+
+def relabel_volume_job(
+    result: VolumeResult, instances: InstanceParams
+) -> Generator[None, None, VolumeResult]:
+    """Find the cells anew from the same outputs; no network runs."""
+    made = yield from result.segmented.relabel_steps(instances)
+    yield
+    return _result(result.request, made)
+
+
+def _volume_steps(session: "Session", request: VolumeRequest) -> "Generator[None, None, Volume]":
+    from napari_utile.engine.linking.measure import Spacing
+    from napari_utile.engine.volumes.segment import plane_distance, volume_of
+
+    first = request.first
+    spacing = Spacing(first.plane.pixel_size, first.plane.unit, request.steps)
+    depth = plane_distance(request.views, spacing)  # fails before anything is measured
+    params, _ = yield from sized_steps(session, first.params, first.measured_on)
+    model = session.load_model(params.model)
+    limits = limits_of(session, params, first.measured_on)
+    return volume_of([each.plane for each in request.planes], depth, params, model, limits)
+
+
+def _result(request: VolumeRequest, made: "SegmentedVolume") -> VolumeResult:
+    from napari_utile.engine.fitting.confidence import fit_of, overall
+    from napari_utile.engine.provenance.locate import index_of
+    from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
+    from napari_utile.engine.segment import planes_of_volume
+
+    first, plane = request.first, request.first.plane
+    shown = link_layers(
+        made.labels,
+        "Z",
+        LinkParams("z"),
+        plane.pixel_size,
+        plane.unit,
+        request.steps,
+        range(1, made.count + 1),
+    )
+    views = replace(request.views, plane_distance=made.volume.depth)
+    located = locate_request(first)
+    every = located.all_planes() if located else None
+    records, fits, seen = [], [], None
+    for number, (each, seen) in enumerate(zip(request.planes, planes_of_volume(made), strict=True)):
+        index = index_of(each.axes) or {"Z": number}
+        records.append(record_plane(seen, index, made.cells_in(number)))
+        fits.append(fit_of(seen))
+    assert seen is not None
+    recipe = recipe_of_planes(
+        records,
+        seen,
+        first.path if located else plane.name,
+        command_of(first, made.params, made.volume.model.card, every, views),
+        every.selection if every else None,
+    )
+    return VolumeResult(request, made, shown, replace(recipe, of_layer=True, views=views), overall(fits))
