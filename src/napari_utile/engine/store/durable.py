@@ -2,11 +2,29 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
+from zipfile import BadZipFile
+
+from napari_utile.engine.errors import UtileError
 
 PART = ".part"
+_DAMAGE = (
+    FileNotFoundError, AttributeError, EOFError, LookupError, OverflowError, RecursionError, SyntaxError, TypeError,
+    ValueError, BadZipFile, TokenError,
+)  # fmt: skip
+"""What is raised where a file of a store is gone, or is not what this program wrote."""
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Read a file of a store; one that is damaged or gone is said in a sentence."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise UtileError(f"{what} is damaged or gone: begin again with --overwrite.") from error
 
 
 def write_beside(path: Path, write: Callable[[IO[bytes]], object]) -> Path:

@@ -38,16 +38,11 @@ class Journal:
         self._size = 0
         if self._path.is_file():
             for line in self._path.read_bytes().splitlines(keepends=True):
-                try:
-                    entry = json.loads(line) if line.endswith(b"\n") else None
-                except ValueError:
-                    entry = None
+                entry = _entry_of(line)
                 if entry is None:
-                    break  # the process ended while it wrote this line
+                    break  # the process ended while it wrote this line, or it is damaged: what follows is done again
                 self._size += len(line)
-                block = entry.pop("block")
-                done = entry.pop("plane"), entry.pop("stage"), None if block is None else (block[0], block[1])
-                self.facts[done] = entry
+                self.facts[entry[0]] = entry[1]
 
     def __contains__(self, done: Done) -> bool:
         return done in self.facts
@@ -64,6 +59,17 @@ class Journal:
             os.fsync(file.fileno())
         self._size += len(line)
         self.facts[done] = facts
+
+
+def _entry_of(line: bytes) -> tuple[Done, dict[str, Any]] | None:
+    """Return what a line says is done, and the facts; None where it is not a whole entry."""
+    try:
+        entry = json.loads(line) if line.endswith(b"\n") else None
+        plane, stage, block = (entry.pop(name) for name in ("plane", "stage", "block"))
+        key = None if block is None else (int(block[0]), int(block[1]))
+        return (int(plane), str(stage), key), entry
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
+        return None
 
 
 @contextlib.contextmanager

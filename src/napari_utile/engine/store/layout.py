@@ -18,7 +18,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_utile.engine.planes.units import canonical_unit
-from napari_utile.engine.store.durable import make_durable
+from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.windows import Window
 
 CELLS = "labels/cells"
@@ -108,8 +108,9 @@ def write_levels(
     """
     written, level = [], 0
     while (folder := place / group / str(level)).is_dir():
-        array: Any = zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
-        array[(*index, *window)] = block
+        with reading(str(folder)):
+            array: Any = zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
+            array[(*index, *window)] = block
         chunk = (
             *index,
             *(start // side for start, side in zip(window.start, array.shards[-2:], strict=True)),

@@ -23,10 +23,12 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.durable import reading
 from napari_utile.engine.store.layout import Space
 from napari_utile.engine.windows import Window
 
 FORMAT = "napari-utile store 1"
+_DIGEST = "sha256"
 SIDE = 1024
 """Rows and columns of a block, by default."""
 TILE_BYTES = 160 << 20
@@ -180,9 +182,10 @@ def margin_of(plane: ImagePlane, model: Model, params: SegmentParams) -> int:
 
 
 def save_plan(plan: StorePlan, place: Path) -> None:
-    """Write the plan of a store that has none yet."""
+    """Write the plan of a store that has none yet, with its digest, by which damage is noticed."""
     (place / HOME).mkdir(parents=True, exist_ok=True)
-    (place / HOME / PLAN).write_text(_text(plan) + "\n", encoding="utf-8")
+    values = {**plan.to_json(), _DIGEST: plan.digest}
+    (place / HOME / PLAN).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def load_plan(place: Path) -> StorePlan:
@@ -191,21 +194,20 @@ def load_plan(place: Path) -> StorePlan:
     Raises
     ------
     UtileError
-        If it has none, or one of another version.
+        If it has none, a damaged one, or one of another version.
     """
     path = place / HOME / PLAN
-    try:
+    if not path.is_file():
+        raise UtileError(f"{place} is not a store of this program: it has no plan.")
+    with reading(f"The plan of {place.name}"):
         values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UtileError(f"{place} is not a store of this program: it has no plan.") from error
-    except ValueError as error:
-        raise UtileError(f"The plan of {place.name} is damaged: begin again with --overwrite.") from error
-    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-        raise UtileError(f"{place.name} was made by another version of this program.")
-    try:
-        return _from_json(values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UtileError(f"The plan of {place.name} is damaged: begin again with --overwrite.") from error
+        made_by, digest = values.pop("format", None), values.pop(_DIGEST, None)
+        if made_by == FORMAT:
+            plan = _from_json(values)
+            if digest not in (None, plan.digest):  # stores that were begun earlier have none
+                raise ValueError("it was changed")
+            return plan
+    raise UtileError(f"{place.name} was made by another version of this program.")
 
 
 def _from_json(values: Mapping[str, Any]) -> StorePlan:

@@ -25,7 +25,7 @@ from napari_utile.engine.models.catalogue import SUFFIX
 from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.provenance.recipe import versions
-from napari_utile.engine.store.durable import make_durable
+from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.layout import create_arrays, mark_complete
 from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
@@ -168,9 +168,17 @@ def store_steps(
         run = _StoreRun(place, plan, jobs or Here(threads_for(plan)), opened, model, first)
         try:
             yield from run.blocks()
-            if not is_complete(place):
-                run.complete(command)
-            return run.result()
+        except IndexError as error:
+            if not run.resumed:
+                raise
+            raise UtileError(
+                f"What an earlier run left in {place.name} is damaged: begin again with --overwrite."
+            ) from error
+        else:
+            with reading(f"The journal of {place.name}"):
+                if not is_complete(place):
+                    run.complete(command)
+                return run.result()
         finally:
             torch.set_num_threads(before)
             forget(place)
@@ -194,6 +202,7 @@ class _StoreRun:
         here = isinstance(jobs, Here)
         self._work = Work(str(place), plan.digest, planes if here else sent, model if here else None)
         self._journal = Journal(place / HOME)
+        self.resumed = bool(self._journal.facts)
         self._grid: Grid = plan.grid
         self._total = len(plan.planes) * len(self._grid) * len(STAGES)
         self._done, self._began = 0, time.perf_counter()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.decoder import Facts
 from napari_utile.engine.cells.blocks.grid import Key
-from napari_utile.engine.store.durable import make_durable, write_beside
+from napari_utile.engine.store.durable import make_durable, reading, write_beside
 
 
 class DiskShelf:
@@ -24,7 +24,9 @@ class DiskShelf:
 
     def plane(self, name: str, key: Key) -> NDArray[Any]:
         """Return a block of a plane, read where it is looked at."""
-        block: NDArray[Any] = np.load(self._file(name, key, ".npy"), mmap_mode="r", allow_pickle=False)
+        path = self._file(name, key, ".npy")
+        with reading(str(path)):
+            block: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # it refuses objects
         return block
 
     def keep_plane(self, name: str, key: Key, block: NDArray[Any]) -> None:
@@ -41,7 +43,8 @@ class DiskShelf:
         path = self._file(name, key, ".npz")
         if key is not None:
             return _read_tables(path)
-        stamp = path.stat().st_mtime_ns
+        with reading(str(path)):
+            stamp = path.stat().st_mtime_ns
         if name not in self._of_all or self._of_all[name][0] != stamp:
             self._of_all[name] = stamp, _read_tables(path)
         return self._of_all[name][1]
@@ -62,5 +65,6 @@ class DiskShelf:
 
 
 def _read_tables(path: Path) -> Facts:
-    with np.load(path, allow_pickle=False) as tables:
+    # np.load leaves a damaged file that it opened itself open.
+    with reading(str(path)), path.open("rb") as file, np.load(file, allow_pickle=False) as tables:
         return {name: tables[name] for name in tables.files}

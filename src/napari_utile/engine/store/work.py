@@ -27,7 +27,7 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.preprocessing import reach_of
 from napari_utile.engine.planes.selection import SelectedPlanes
-from napari_utile.engine.store.durable import make_durable
+from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
 from napari_utile.engine.store.shelf import DiskShelf
@@ -121,7 +121,9 @@ class OpenStore:
         """The plan's model."""
         with self._lock:
             if self._model is None:
-                self._model = load_model(next((self.place / HOME).glob(f"{MODEL}.*")))
+                with reading(f"The model of {self.place.name}"):
+                    [path] = (self.place / HOME).glob(f"{MODEL}.*")
+                self._model = load_model(path)
             if self._model.fingerprint != self.plan.fingerprint:
                 raise UtileError(
                     f"The model {self.plan.model} is not the one that this store was begun with."
