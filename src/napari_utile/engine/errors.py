@@ -42,7 +42,7 @@ def sentence_of(error: BaseException) -> str:
         ``ValueError`` that this package raised. For all else the kind of error, its message and the log file.
     """
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or "out of memory" in text.lower():
+    if is_out_of_memory(error):
         return "There is not enough memory for this; choose a smaller region or close other programs."
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"Cannot use {error.filename}: {error.strerror}."
@@ -51,6 +51,12 @@ def sentence_of(error: BaseException) -> str:
     where = _log(error)
     note = f" (details in {where})" if where else ""
     return f"Something went wrong ({type(error).__name__}): {text[:240] or 'no further details'}{note}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception of NumPy or torch, on whichever device, means that memory ran out."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
 def is_foreseen(error: BaseException) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.errors import is_out_of_memory
 from napari_utile.engine.inference.decode import foreground_of
-from napari_utile.engine.inference.device import Compute, is_out_of_memory, release_memory
+from napari_utile.engine.inference.device import Compute, release_memory
 from napari_utile.engine.inference.heap import kept_heap
 from napari_utile.engine.inference.runner import runner_of
 from napari_utile.engine.inference.tile_cache import TileCache

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol, TypeVar
 
+from napari_utile.engine.errors import is_out_of_memory
+
 J = TypeVar("J")
 T = TypeVar("T")
 
@@ -38,7 +40,7 @@ class Here:
 
         Raises
         ------
-        MemoryError
+        MemoryError, RuntimeError
             Where there is not enough for one job at a time.
         """
         waiting, running = deque(todo), dict[Future[T], J]()
@@ -53,8 +55,8 @@ class Here:
                         job = running.pop(done)
                         try:
                             result = done.result()
-                        except MemoryError:
-                            if self.threads == 1:
+                        except (MemoryError, RuntimeError) as error:
+                            if self.threads == 1 or not is_out_of_memory(error):
                                 raise
                             self.threads -= 1
                             waiting.appendleft(job)

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, is_out_of_memory
 from napari_utile.engine.inference.device import (
     Compute,
-    is_out_of_memory,
     release_memory,
     training_compute,
 )
