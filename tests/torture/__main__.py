@@ -4,103 +4,104 @@ import argparse
 import json
 import logging
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "training")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 logging.disable(logging.CRITICAL)
 
 from bright_model import save_bright_model  # noqa: E402
-from torture import faults, inputs  # noqa: E402
+from torture import disks, inputs, kills, machines, memory, runs  # noqa: E402
 
-GOOD = (
-    "read",
-    "refused",
-    "whole",
-    "said",
-    "right",
-    "right all the same",
-    "not reached",
-    "not installed here",
-)
-Case = tuple[str, str, Callable[[], str]]
+WINDOWS = {
+    "cancels and closings": ("cancels.py", "--cases", 200),
+    "lateness": ("lateness.py", "--minutes", 10),
+    "soak": ("soak.py", "--hours", 2),
+}
+"""Programs that need a window, each in a process of its own, and how long they go on."""
 
 
-def cases(folder: Path, scale: float) -> Iterator[Case]:
-    """Give every case: its section, its name, and what to call."""
-    many = max(1, round(1112 * scale))
+def cases(folder: Path, scale: float) -> Iterator[runs.Case]:
+    """Give every case that needs no window."""
     inputs.prepare(folder, save_bright_model)
-    for kind in inputs.KINDS:
-        for seed in range(many):
-            yield (
-                f"inputs: {kind}",
-                str(seed),
-                lambda kind=kind, seed=seed: inputs.attempt(kind, seed, folder),
-            )
-    right = faults.prepare(folder, save_bright_model)
-    for kind in faults.SAVES:
-        for seed in range(max(1, round(40 * scale))):
-            yield (
-                f"kills: {kind}",
-                str(seed),
-                lambda kind=kind, seed=seed: faults.kill_during_save(kind, seed, folder),
-            )
-    for place in faults.PLACES:
-        for number in range(max(1, round(20 * scale))):
-            yield (
-                f"memory: {place}",
-                str(number),
-                lambda place=place, number=number: faults.memory_fails(
-                    place, number, folder, right, MemoryError
-                ),
-            )
-    for step in range(max(1, round(60 * scale))):
-        limit = 64 * (step + 1) ** 2
-        yield "disk: full", str(limit), lambda limit=limit: faults.disk_is_full(limit, folder, right)
-    for seed in range(max(1, round(10 * scale))):
-        yield "concurrency", str(seed), lambda seed=seed: faults.two_writers(seed, folder, right)
-    for where in faults.MACHINES:
-        yield "any machine", where, lambda where=where: faults.odd_machine(where, folder, right)
+    yield from inputs.cases(folder, scale)
+    right = runs.prepare(folder, save_bright_model)
+    yield from kills.cases(folder, scale)
+    yield from memory.cases(folder, right, scale)
+    yield from disks.cases(folder, right, scale)
+    yield from machines.cases(folder, right, scale)
+
+
+def without_windows(only: tuple[str, ...], scale: float, state: Path) -> None:
+    """Run what was not run yet of the cases that need no window."""
+    done = {(section, name) for section, name, *_ in entries(state)}
+    with tempfile.TemporaryDirectory() as text, state.open("a", encoding="utf-8") as file:
+        os.environ["UTILE_MODELS"] = f"{text}/library"
+        Path(text, "library").mkdir()
+        for section, name, call in cases(Path(text), scale):
+            if section.startswith(only) and (section, name) not in done:
+                print(json.dumps([section, name, call()]), file=file, flush=True)
+
+
+def with_windows(only: tuple[str, ...], scale: float, state: Path) -> None:
+    """Run the programs that need a window, on a display of their own where there is none."""
+    display = (
+        [] if os.environ.get("DISPLAY") else ["xvfb-run", "-a", "-s", "-screen 0 1280x800x24 +extension GLX"]
+    )
+    for section, (program, option, most) in WINDOWS.items():
+        if not section.startswith(only):
+            continue
+        if display and shutil.which(display[0]) is None:
+            print(f"{section}: there is neither a display nor xvfb-run", file=sys.stderr)
+            continue
+        words = [sys.executable, "-W", "ignore", HERE / program, option, str(most * scale), "--state", state]
+        subprocess.run([*display, *words], check=False)
+
+
+def entries(state: Path) -> list[list]:
+    """Return what was done: section, name, outcome, and perhaps figures."""
+    if not state.exists():
+        return []
+    return [json.loads(line) for line in state.read_text(encoding="utf-8").splitlines()]
+
+
+def table(found: list[list]) -> str:
+    """Count the outcomes of each section."""
+    counts: dict[str, Counter[str]] = {}
+    for section, _, outcome, *_ in found:
+        counts.setdefault(section, Counter())[outcome if outcome in runs.GOOD else "failed"] += 1
+    rows = ["| section | cases | outcomes | failed |", "|---|---|---|---|"]
+    for section, each in counts.items():
+        good = ", ".join(f"{each[word]} {word}" for word in runs.GOOD if each[word])
+        rows.append(f"| {section} | {sum(each.values())} | {good} | {each['failed']} |")
+    return "\n".join(rows)
 
 
 def main() -> int:
-    """Run what was not run yet, print a table, return 1 where something failed."""
+    """Run what was not run yet, print a table of all that was, return 1 where something failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="how many cases, in shares of all")
-    parser.add_argument("--only", default="", help="sections that begin like this")
+    parser.add_argument("--only", action="append", help="sections that begin like this; may be given again")
     parser.add_argument("--state", type=Path, default=Path("torture.jsonl"), help="what was done already")
     options = parser.parse_args()
-    done = {}
-    if options.state.exists():
-        for line in options.state.read_text(encoding="utf-8").splitlines():
-            section, name, outcome = json.loads(line)
-            done[section, name] = outcome
-    found: dict[str, Counter[str]] = {}
-    started = time.process_time()
-    with tempfile.TemporaryDirectory() as text, options.state.open("a", encoding="utf-8") as state:
-        os.environ["UTILE_MODELS"] = f"{text}/library"
-        Path(text, "library").mkdir()
-        for section, name, call in cases(Path(text), options.scale):
-            if not section.startswith(options.only):
-                continue
-            outcome = done.get((section, name))
-            if outcome is None:
-                outcome = call()
-                print(json.dumps([section, name, outcome]), file=state, flush=True)
-            if outcome not in GOOD:
-                print(f"{section} {name}: {outcome}", file=sys.stderr)
-            found.setdefault(section, Counter())[outcome if outcome in GOOD else "failed"] += 1
-    print("| section | cases | outcomes | failed |\n|---|---|---|---|")
-    for section, counts in found.items():
-        good = ", ".join(f"{counts[each]} {each}" for each in GOOD if counts[each])
-        print(f"| {section} | {sum(counts.values())} | {good} | {counts['failed']} |")
+    only, started = tuple(options.only or [""]), time.process_time()
+    without_windows(only, options.scale, options.state)
+    with_windows(only, options.scale, options.state)
+    found = [each for each in entries(options.state) if each[0].startswith(only)]
+    for section, name, outcome, *_ in found:
+        if outcome not in runs.GOOD:
+            print(f"{section} {name}: {outcome}", file=sys.stderr)
+    print(table(found))
     print(f"\n{time.process_time() - started:.0f} s of processor time in this run")
-    return int(any(counts["failed"] for counts in found.values()))
+    return int(any(outcome not in runs.GOOD for _, _, outcome, *_ in found))
 
 
 if __name__ == "__main__":

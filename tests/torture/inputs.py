@@ -1,10 +1,13 @@
 """Files of every kind, made hostile: a right result or one sentence; nothing else, in bounded time and memory."""
 
+import io
 import json
 import resource
+import shutil
 import signal
 import struct
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +17,17 @@ import numpy as np
 import PIL.Image
 import tifffile
 import torch
+import yaml
 import zarr
 
 from napari_utile.engine.clicks.markers import read_markers
 from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.exchange.export import export_model
+from napari_utile.engine.exchange.importing import import_model
 from napari_utile.engine.files.boxes_file import read_boxes
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.label_planes import label_planes
+from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.provenance.recipe import load_recipe
@@ -33,6 +40,8 @@ from napari_utile.engine.training.state import (
     write_checkpoint,
 )
 from torture.mutations import mutate_bytes, mutate_json, mutate_json_text, mutate_table
+from torture.runs import Case, some
+from torture.stores import begin_stores, finish, finish_rightly, journal, unfinished
 
 SECONDS = 10
 BYTES = 2 << 30
@@ -176,6 +185,42 @@ def checkpoint(folder: Path, rng: np.random.Generator) -> Path:
     return path
 
 
+def package(folder: Path, rng: np.random.Generator) -> Path:
+    """Change what is in a package of bioimage.io, how it is packed, or its bytes."""
+    path = folder / "p.zip"
+    content = (folder.parent / "valid.zip").read_bytes()
+    if rng.random() < 0.3:
+        path.write_bytes(mutate_bytes(content, rng))
+        return path
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    chosen = sorted(parts)[int(rng.integers(len(parts)))]
+    kind = rng.integers(6)
+    if kind <= 1 and "rdf.yaml" in parts:
+        said = mutate_json(yaml.safe_load(parts["rdf.yaml"]), rng)
+        parts["rdf.yaml"] = json.dumps(said).encode()  # JSON is YAML
+    elif kind == 2:
+        parts[chosen] = mutate_bytes(parts[chosen], rng)
+    elif kind == 3:
+        parts[str(rng.choice(["../outside", "/outside", "a\\..\\..\\outside", "C:outside"]))] = b"x"
+    elif kind == 4:
+        parts[chosen] = bytes(int(rng.choice([0, 1, 1 << 22, 1 << 25])))
+    else:
+        del parts[chosen]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, part in parts.items():
+            file.writestr(name, part)
+    return path
+
+
+def _import(path: Path) -> None:
+    try:
+        load_model(import_model(path).path)
+    finally:
+        for each in user_model_folder().glob("*.safetensors"):
+            each.unlink()
+
+
 IDENTITY = {"recipe": "default", "seed": 3}
 
 
@@ -210,6 +255,9 @@ KINDS: dict[str, tuple[Make, Callable[[Path], Any]]] = {
     "settings": (settings, load_settings),
     "markers": (markers, read_markers),
     "boxes": (boxes, lambda path: read_boxes(path, (SIDE, SIDE))),
+    "packages": (package, _import),
+    "journals": (journal, finish_rightly),
+    "unfinished stores": (unfinished, finish),
 }
 
 
@@ -221,6 +269,10 @@ def prepare(folder: Path, save_bright_model: Callable[[Path], Any]) -> None:
     tifffile.imwrite(folder / "valid.tif", (np.indices((SIDE, SIDE)).sum(0) % 13 * 15).astype(np.uint8))
     words = ["segment", str(folder / "valid.tif"), "-o", str(folder), "--diameter", "none", "--quiet"]
     assert main([*words, "--model", str(folder / "valid.safetensors")]) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_model(folder / "valid.safetensors", folder / "valid.zip")
+    begin_stores(folder)
 
 
 def attempt(kind: str, seed: int, folder: Path) -> str:
@@ -244,7 +296,10 @@ def attempt(kind: str, seed: int, folder: Path) -> str:
         return f"{type(error).__name__}: {str(error)[:200]}"
     else:
         outcome = "read"
-    return outcome if _content(here) == before else "the file was changed"
+    if _content(here) != before:
+        return "the file was changed"
+    shutil.rmtree(here)
+    return outcome
 
 
 def _content(folder: Path) -> dict[str, int]:
@@ -271,3 +326,10 @@ def _bounded() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, usual)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def cases(folder: Path, scale: float) -> Iterator[Case]:
+    """Give 1,112 mutated files of each kind."""
+    for kind in KINDS:
+        for seed in some(1112, scale):
+            yield f"inputs: {kind}", str(seed), lambda kind=kind, seed=seed: attempt(kind, seed, folder)

@@ -1,5 +1,6 @@
 """A few cases of each section of `make torture`, in the time that a suite has."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bright_model import save_bright_model
-from torture import faults, inputs
+from torture import inputs
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -20,28 +23,16 @@ def hostile(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("kind", inputs.KINDS)
 def test_hostile_files_are_read_or_refused_in_one_sentence(hostile: Path, kind) -> None:
-    outcomes = {seed: inputs.attempt(kind, seed, hostile) for seed in range(12)}
+    outcomes = {seed: inputs.attempt(kind, seed, hostile) for seed in range(8)}
     assert set(outcomes.values()) <= {"read", "refused"}, outcomes
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faults")
-    return folder, faults.prepare(folder, save_bright_model)
-
-
-@pytest.mark.parametrize("place", faults.PLACES)
-def test_memory_that_runs_out_is_said_and_nothing_is_lost(prepared, place) -> None:
-    folder, right = prepared
-    assert faults.memory_fails(place, 0, folder, right, MemoryError) in ("said", "right all the same")
-
-
-@pytest.mark.parametrize("section", ["kills", "disk", "concurrency", "any machine"])
-def test_faults_that_need_processes_leave_nothing_broken(section, tmp_path) -> None:
+def test_kills_and_machines_that_fail_leave_nothing_broken(tmp_path) -> None:
     # In a process of its own with one thread: a fork of one whose thread pools have started hangs.
-    command = [sys.executable, "-W", "ignore", Path(__file__).parent, "--scale", "0.05", "--only", section]
+    sections = ("kills", "memory", "disk", "concurrency", "any machine")
+    command = [sys.executable, "-W", "ignore", HERE, "--scale", "0.02", "--state", tmp_path / "state.jsonl"]
     made = subprocess.run(
-        [*command, "--state", tmp_path / "state.jsonl"],
+        [*command, *(f"--only={each}" for each in sections)],
         capture_output=True,
         text=True,
         timeout=280,
@@ -49,4 +40,16 @@ def test_faults_that_need_processes_leave_nothing_broken(section, tmp_path) -> N
         check=False,
     )
     assert made.returncode == 0, made.stderr[-2000:]
-    assert f"| {section}" in made.stdout
+    for each in sections:
+        assert f"| {each}" in made.stdout
+
+
+@pytest.mark.real_window
+def test_a_cancel_and_a_closing_leave_nothing_behind(tmp_path) -> None:
+    state = tmp_path / "state.jsonl"
+    command = [sys.executable, "-W", "ignore", HERE / "cancels.py", "--cases", "2", "--state", state]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert made.returncode == 0, made.stderr[-2000:]
+    outcomes = [json.loads(line)[2] for line in state.read_text().splitlines()]
+    assert outcomes == ["right"] * len(outcomes)
+    assert len(outcomes) > 2
