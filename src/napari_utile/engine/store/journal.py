@@ -64,7 +64,7 @@ class Journal:
 def _entry_of(line: bytes) -> tuple[Done, dict[str, Any]] | None:
     """Return what a line says is done, and the facts; None where it is not a whole entry."""
     try:
-        entry = json.loads(line) if line.endswith(b"\n") else None
+        entry: dict[str, Any] = json.loads(line if line.endswith(b"\n") else b"null")
         plane, stage, block = (entry.pop(name) for name in ("plane", "stage", "block"))
         key = None if block is None else (int(block[0]), int(block[1]))
         return (int(plane), str(stage), key), entry
