@@ -235,3 +235,34 @@ def test_a_training_needs_images_or_a_set(pairs: Path, capsys) -> None:
     assert "or a training set with --set" in capsys.readouterr().err
     assert main(["train", "--images", str(pairs), *small(pairs)]) == 1
     assert "belong together" in capsys.readouterr().err
+
+
+def test_painted_class_numbers_train_a_model_with_as_many_classes(pairs: Path, capsys) -> None:
+    for number in range(2):
+        path = pairs / "labels" / f"field{number}_labels.tif"
+        labels = tifffile.imread(path)
+        tifffile.imwrite(path, np.where(labels > 0, 1 + (labels > 8), 0).astype(np.uint8))
+    assert utile("train", pairs, *small(pairs, "--classes", "upper, lower")) == 0
+    assert "of these cells get the right one" in capsys.readouterr().out
+    card = read_card(pairs / "discs.safetensors")
+    assert [each.name for each in card.classes] == ["background", "lower", "upper"]
+    image = str(pairs / "images" / "field0.tif")
+    given = [
+        image,
+        "-o",
+        str(pairs / "out"),
+        "--model",
+        str(pairs / "discs.safetensors"),
+        "--diameter",
+        "none",
+    ]
+    assert (
+        main(["segment", *given, "--measurements", "--quiet", "--threshold", "0.01", "--minimum-size", "1"])
+        == 0
+    )
+    assert " % of the area: lower " in capsys.readouterr().out
+    assert "class" in (pairs / "out" / "field0_cells.csv").read_text().splitlines()[0].split(",")
+    layer = tifffile.imread(pairs / "out" / "field0_classes.tif")
+    cells = tifffile.imread(pairs / "out" / "field0_labels.tif")
+    assert ((layer > 0) == (cells > 0)).all()
+    assert main(["segment", str(pairs / "out"), "-o", str(pairs / "again")]) == 1, "all of them are results"

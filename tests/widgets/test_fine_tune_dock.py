@@ -532,3 +532,45 @@ def test_cells_that_look_unpainted_are_counted_where_all_are_said_to_be_painted(
         lambda: "unpainted and will be learnt as background" in dock.form.status.text(), timeout=WAIT
     )
     dock.cancel()
+
+
+def test_named_classes_are_learnt_and_come_out_as_a_layer_and_in_the_table(
+    viewer, dock, qtbot, annotated, cells
+):
+    labels, form = annotated[1], dock.form
+    form.classes.combo.setCurrentIndex(1)
+    dock.run()
+    assert "The cells have no classes yet" in form.status.text()
+    ids = np.unique(labels.data)[1:]
+    words = np.array([("big", "small", "")[number % 3] for number in range(ids.size)], object)
+    labels.features = {"index": ids, "class": words}
+    classes = dock.request().images[0].classes
+    assert classes == {int(label): word for label, word in zip(ids, words, strict=True) if word}
+    train(qtbot, dock)
+    assert "of them get the right class" in form.result.verdict.text()
+    keep(qtbot, dock, "two kinds")
+    segment = dock.dock.open_page("segment")
+    segment.run()
+    qtbot.waitUntil(lambda: not segment.running, timeout=WAIT)
+    assert "% of the area: big" in segment.form.summary.text()
+    layer = viewer.layers["cells classes (1 big, 2 small)"]
+    found = next(each for each in viewer.layers if each.name == "cells instances")
+    assert ((layer.data > 0) == (found.data > 0)).all()
+    assert set(found.features["class"]) <= {"big", "small"}
+
+
+def test_each_painted_number_may_be_a_class(dock, annotated):
+    labels, form = annotated[1], dock.form
+    labels.data = np.where(labels.data > 6, 2, (labels.data > 0).astype(int))
+    form.classes.combo.setCurrentIndex(2)
+    assert not form.classes.names.isHidden()
+    form.classes.names.setText("left, right")
+    (image,) = dock.request().images
+    assert set(image.classes.values()) == {"left", "right"}
+    assert ((image.labels > 0) == (labels.data > 0)).all()
+    form.background.setValue(2)
+    (image,) = dock.request().images
+    objects, _ = image.annotation.split(image.labels)
+    assert set(image.classes.values()) == {"left"}
+    assert ((objects > 0) == (labels.data == 1)).all()
+    assert 2 not in image.classes

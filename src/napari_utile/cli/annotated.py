@@ -42,6 +42,7 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list
     from napari_utile.engine.files.label_planes import pairing_in_words, place_in_words, planes_with_labels
     from napari_utile.engine.planes.selection import SelectedPlanes
     from napari_utile.engine.training.annotated_image import AnnotatedImage
+    from napari_utile.engine.training.classes import cells_of_classes
     from napari_utile.engine.weights.annotation import Annotation
 
     pairing = pair_files(images, labels, first_is="image")
@@ -56,6 +57,7 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list
     if (kind == "boxes") != bool(arguments.boxes):
         raise UtileError("--annotation boxes and --boxes belong together.")
     boxes = find_boxes(arguments.boxes, [pair.name for pair in pairing.pairs]) if arguments.boxes else {}
+    names = dict(enumerate((name.strip() for name in (arguments.classes or "").split(",")), 1))
     pairs = []
     for pair in pairing.pairs:
         if kind == "boxes" and pair.name not in boxes:
@@ -71,8 +73,13 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list
         for _, index, plane, painted in planes_with_labels(chosen, truth):
             drawn = read_boxes(boxes[pair.name], plane.shape) if kind == "boxes" else ()
             annotation = Annotation(kind, background=arguments.background, boxes=drawn, rim=arguments.rim)
+            classes: dict[int, str] = {}
+            if arguments.classes:
+                if arguments.background is not None:
+                    raise UtileError("--classes and --background do not go together.")
+                painted, classes = cells_of_classes(painted, names)
             name = f"{pair.name} {place_in_words(index)}" if len(chosen) > 1 else pair.name
-            pairs.append(AnnotatedImage(replace(plane, name=name), painted, annotation))
+            pairs.append(AnnotatedImage(replace(plane, name=name), painted, annotation, classes))
     if not pairs:
         raise UtileError(f"No image in {images} has the name of a file of boxes in {arguments.boxes}.")
     return pairs

@@ -44,7 +44,7 @@ class Watch:
     planes: int
     _sharpness: list[float] = field(default_factory=list)
     _saturated: list[float] = field(default_factory=list)
-    _covered: list[float] = field(default_factory=list)
+    _covered: list[dict[str, float]] = field(default_factory=list)
     _thumbnail: bytes = b""
 
     def see(self, made: "Segmentation") -> None:
@@ -61,9 +61,14 @@ class Watch:
         pixels = np.asarray(pixels)
         self._sharpness.append(sharpness_of(pixels))
         self._saturated.append(saturated_share(pixels))
-        self._covered.append(float(np.count_nonzero(labels) / max(labels.size, 1)))
+        self._covered.append(made.covered)
         if len(self._sharpness) == self.planes // 2 + 1:
             self._thumbnail = thumbnail(pixels[0], labels)
+
+    @property
+    def covered(self) -> dict[str, float]:
+        """Which share of the area each class covers, the mean of the planes."""
+        return {name: float(np.mean([each[name] for each in self._covered])) for name in self._covered[0]}
 
     def done(self, cells: int, fit: "Fit", links: "Links | None", made: "Segmentation") -> "Done":
         """Sum up, after the last plane."""
@@ -81,11 +86,13 @@ class Watch:
             linked = {"objects" if links.axis == "Z" else "tracks": links.total}
             if links.axis == "T":
                 linked["divisions"] = len(links.divisions)
+        covered = self.covered
         row = {
             "planes": self.planes,
             "cells": cells,
             **linked,
-            "covered": float(np.mean(self._covered)),
+            "covered": sum(covered.values()),
+            **({f"covered_{name}": share for name, share in covered.items()} if len(covered) > 1 else {}),
             "confidence": "" if fit.confidence is None else fit.confidence,
             "sharpness": quality.sharpness,
             "saturated": quality.saturated,

@@ -27,6 +27,7 @@ from napari_utile.cli.volumes import (
     views_of,
     volume_estimate,
 )
+from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import RECIPE_ENDING
@@ -244,7 +245,9 @@ def _segment_file(
     every = made_planes if views.three_views else _one_by_one
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
-        labels, foreground = (open_files.enter_context(PlaneFile(folder, stacked, sizes)) for _ in range(2))
+        labels, foreground, classes = (
+            open_files.enter_context(PlaneFile(folder, stacked, sizes)) for _ in range(3)
+        )
         positions = list(np.ndindex(*sizes))
         for place, made, cells in every(
             planes, params, views, model, compute, limits, region, shown, arguments.quiet
@@ -254,6 +257,8 @@ def _segment_file(
             fits.append(fit_of(made))
             watch.see(made)
             labels.put(positions[place], made.labels)
+            if len(made.class_names) > 1:
+                classes.put(positions[place], made.classes)
             if arguments.probability:
                 foreground.put(positions[place], made.foreground)
             if arguments.measurements:
@@ -264,6 +269,8 @@ def _segment_file(
                 table = measure(made.labels, pixels, pixel_size=plane.pixel_size, unit=plane.unit)
                 table["centroid_y"] += made.region[0].start
                 table["centroid_x"] += made.region[1].start
+                if len(made.class_names) > 1:
+                    table["class"] = made.class_of_cells
                 rows = len(next(iter(table.values())))
                 tables[place] = {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
 
@@ -289,6 +296,8 @@ def _segment_file(
         space = (None, image.pixel_size, image.unit, None, between)
         if arguments.probability:
             write_image(f"{start}_probability.tif", foreground.planes, *space)
+        if len(made.class_names) > 1:
+            write_image(f"{start}_classes.tif", classes.planes, *space)
         if arguments.mask:
             write_image(f"{start}_mask.tif", stored.mapped(lambda plane: plane > 0, bool), *space)
         if arguments.measurements:
@@ -308,6 +317,8 @@ def _segment_file(
     found = f"{cells} cells" if cells else "no cells found"
     if links is not None and cells:
         found = f"{links.links.summary()}, {'in three views' if views.three_views else f'from {found}'}"
+    if cells:
+        found = f"{found}, {covered_in_words(watch.covered)}"
     print(f"{shown}: {found}{f' ({about})' if about else ''}")
     fit = overall(fits)
     if fit.looks_right is False:

@@ -125,6 +125,12 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
         help="folder of boxes inside which every cell is painted: Shapes layers saved by napari as CSV, called as the "
         "images, in pixels",
     )
+    parser.add_argument(
+        "--classes",
+        metavar="NAME,NAME",
+        help="the label images hold numbers of classes, 1, 2, ..., with these names: each connected piece is a cell, "
+        "and the network learns to tell the classes apart",
+    )
     parser.add_argument("--resume", action="store_true", help="continue a run that was interrupted")
     parser.add_argument(
         "--dry-run", action="store_true", help="check everything, print the plan, train nothing"
@@ -272,6 +278,8 @@ def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
             f"{result.after.ap50:.3f} after; overlap {result.before.overlap:.3f} before, "
             f"{result.after.overlap:.3f} after."
         )
+        if result.after.classes is not None:
+            print(f"Classes: {result.after.classes:.0%} of these cells get the right one.")
     if result.verdict == "few":
         print(
             "Too few held-out cells to say which is better: annotate more, or hold out more.", file=sys.stderr

@@ -89,6 +89,8 @@ class SegmentResult:
         Where in its file the plane lies; None where there is no file, or it gives other pixels.
     fit : Fit
         Whether the model looks right for the image, as it was segmented first.
+    covered : dict of str to float
+        Which share of the area each class covers.
     """
 
     request: SegmentRequest
@@ -97,6 +99,7 @@ class SegmentResult:
     recipe: "Recipe"
     located: "Located | None"
     fit: "Fit"
+    covered: dict[str, float]
 
     @property
     def nbytes(self) -> int:
@@ -129,7 +132,8 @@ def finished(
         every.selection if every else None,
     )
     recipe = replace(recipe, of_layer=True)
-    return SegmentResult(request, segmentation, features, recipe, located, fit_of(segmentation))
+    fit = fit_of(segmentation)
+    return SegmentResult(request, segmentation, features, recipe, located, fit, segmentation.covered)
 
 
 def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResult:
@@ -145,7 +149,9 @@ def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResu
     every = result.located.all_planes() if result.located else None
     command = command_of(request, segmentation.params, segmentation.model.card, every)
     recipe = replace(result.recipe, params=segmentation.params, planes=(record,), command=command)
-    return SegmentResult(request, segmentation, features, recipe, result.located, result.fit)
+    return SegmentResult(
+        request, segmentation, features, recipe, result.located, result.fit, segmentation.covered
+    )
 
 
 def locate_request(request: SegmentRequest) -> "Located | None":
@@ -207,6 +213,8 @@ def measured(request: SegmentRequest, segmentation: "Segmentation") -> dict[str,
     )
     features["centroid_y"] += rows.start
     features["centroid_x"] += columns.start
+    if len(segmentation.class_names) > 1:
+        features["class"] = segmentation.class_of_cells
     return features
 
 
@@ -236,6 +244,18 @@ def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSp
             window,
         ),
     ]
+    if len(segmentation.class_names) > 1:
+        names = ", ".join(f"{number} {name}" for number, name in enumerate(segmentation.class_names, 1))
+        layer = LayerSpec(
+            "labels",
+            f"{name} classes ({names})",
+            segmentation.classes,
+            "classes",
+            {"visible": False, "opacity": 0.5},
+            metadata,
+            window=window,
+        )
+        specs.insert(1, layer)
     if probability:
         shown = {"visible": False, "colormap": "magma", "blending": "additive", "contrast_limits": (0.0, 1.0)}
         foreground = segmentation.foreground

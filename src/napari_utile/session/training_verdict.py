@@ -47,6 +47,8 @@ def verdict_of(result: "FineTuneResult") -> str:
         f"Overlap: {tuned.before.overlap:.2f} before, {tuned.after.overlap:.2f} after. "
         f"Judged on {cells} never trained on."
     )
+    if tuned.after.classes is not None:
+        numbers += f" {tuned.after.classes:.0%} of them get the right class.".replace("%", " %")
     if tuned.verdict == "few":
         held = "was" if count == 1 else "were"
         claim = f"Only {cells} {held} held out: too few to say which is better; {LEAST_CELLS} are the least."

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-RESULT_ENDINGS = ("_labels", "_probability", "_mask", "_truth")
+RESULT_ENDINGS = ("_labels", "_probability", "_mask", "_classes", "_truth")
 """Endings of files that this program makes of an image and writes beside it."""
 
 LABEL_ENDINGS = (

@@ -12,6 +12,7 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.planes.normalize import measure_limits
 from napari_utile.engine.planes.resample import NormalizedPlane, ScaledPlane, scaled_shape
 from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.classes import class_targets
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.recipes import TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
@@ -19,6 +20,8 @@ from napari_utile.engine.weights.annotation import Annotation
 
 SCALES_LEFT_ALONE = (0.8, 1.25)
 """Images whose objects are about of the right size are not rescaled."""
+MOST_BALANCE = 4.0
+"""How much more a pixel of a rare class may weigh at most."""
 HELD_OUT_TILE = 96
 """Side of the tiles that are held out (pixels at the scale of the model)."""
 
@@ -67,7 +70,8 @@ def training_planes(
     """
     if not images:
         raise UtileError("There are no annotated images to learn from.")
-    planes = []
+    known = [card.classes[index].name for index in card.foreground]
+    planes: list[TrainingPlane] = []
     for number, image in enumerate(images):
         name = f"{number + 1}: {image.plane.name}"
         plane = image.plane.for_network(len(card.inputs), channels, card.optional_inputs)
@@ -86,11 +90,33 @@ def training_planes(
                 w0=recipe.w0,
                 sigma=recipe.sigma,
                 distances=card.has_distances,
+                targets=class_targets(annotation.split(labels)[0], image.classes, known),
             )
         except ValueError as error:
             raise UtileError(str(error)) from error
         planes.append(replace(made, share=float(np.sqrt((made.target != IGNORE).sum()))))
-    return planes
+    return balanced(planes, len(known))
+
+
+def balanced(planes: Sequence[TrainingPlane], classes: int) -> list[TrainingPlane]:
+    """Let rare classes of objects weigh as much as frequent ones together, up to `MOST_BALANCE` times.
+
+    Parameters
+    ----------
+    planes : sequence of TrainingPlane
+    classes : int
+        How many there are; one needs no balance.
+    """
+    counts = np.zeros(256)
+    for plane in planes:
+        counts += np.bincount(plane.target.ravel(), minlength=256)
+    told = np.arange(2, 2 + classes)
+    present = told[counts[told] > 0]
+    if present.size < 2:
+        return list(planes)
+    factors = np.ones(256, np.float32)
+    factors[present] = np.clip(counts[present].mean() / counts[present], 1 / MOST_BALANCE, MOST_BALANCE)
+    return [replace(plane, weight=plane.weight * factors[plane.target]) for plane in planes]
 
 
 def _nearest(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
@@ -144,7 +170,10 @@ def hold_out(
         for side in [_tile_side(plane)]
         for y in range(0, plane.size[0], side)
         for x in range(0, plane.size[1], side)
-        if (plane.target[y : y + side, x : x + side] == 1).any()
+        if (
+            (plane.target[y : y + side, x : x + side] > 0)
+            & (plane.target[y : y + side, x : x + side] != IGNORE)
+        ).any()
     ]
     count = min(max(1, round(share * len(tiles))), len(tiles) - 1) if share > 0 else 0
     if count < 1:

@@ -23,6 +23,7 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.classes import class_names, with_classes
 from napari_utile.engine.training.data import (
     hold_out,
     matching_scale,
@@ -134,7 +135,7 @@ class FineTuning:
     ----------
     images : sequence of AnnotatedImage
     base : Model
-        From a file, or `new_model`.
+        From a file, or `new_model`. Where the images tell classes of cells, its network gets as many, see `start`.
     params : FineTuneParams
     recipe : TrainingRecipe, optional
         Instead of the one that `params` names.
@@ -178,21 +179,22 @@ class FineTuning:
         self.scale = params.scale or matching_scale(images, base.card)
         self.diameter = typical_diameter([*images, *held_out])
         self.data = [_fingerprint(image) for image in images]
-        planes = training_planes(images, base.card, self.recipe, self.scale, params.channels)
+        self.start = with_classes(base, class_names([*images, *held_out]))
+        planes = training_planes(images, self.start.card, self.recipe, self.scale, params.channels)
         if held_out:
-            apart = training_planes(held_out, base.card, self.recipe, self.scale, params.channels)
+            apart = training_planes(held_out, self.start.card, self.recipe, self.scale, params.channels)
         else:
             planes, apart = hold_out(planes, params.held_out, params.seed)
         self.planes, self.held_out = tuple(planes), tuple(apart)
         self.run = TrainingRun(
-            copy.deepcopy(base.network),
+            copy.deepcopy(self.start.network),
             self.planes,
             self.held_out,
             self.recipe,
             params.budget,
             params.seed,
             training_compute(params.device, asked),
-            base.card,
+            self.start.card,
         )
 
     def steps(
@@ -228,7 +230,7 @@ class FineTuning:
 
     def present(self) -> Model:
         """Return a copy of the model as it is now; to be called between two steps."""
-        network = copy.deepcopy(self.base.network)
+        network = copy.deepcopy(self.start.network)
         network.load_state_dict(self.run.present())
         network.requires_grad_(False).eval()
         card = self._card(self.base.card.instances, {})
@@ -244,7 +246,7 @@ class FineTuning:
         images = "1 image" if len(self.data) == 1 else f"{len(self.data)} images"
         taught = f"{base.title or base.name}, trained further on {images}."
         return replace(
-            base,
+            self.start.card,
             name=self.name,
             title=f"{base.title or base.name}, fine-tuned" if self.base.path else self.name,
             description=taught if self.base.path else f"Trained on {images}.",
@@ -293,7 +295,8 @@ def _fingerprint(image: AnnotatedImage) -> dict[str, str]:
         hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest()[:16]
         for data in (np.asarray(image.plane.data[:, :, :]), np.asarray(image.labels))
     ]
-    return {"name": image.plane.name, "image": sums[0], "labels": sums[1]}
+    told = {"classes": ", ".join(class_names([image]))} if image.classes else {}
+    return {"name": image.plane.name, "image": sums[0], "labels": sums[1], **told}
 
 
 def _thinned(history: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.cells.classes import classes_of_cells
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.uncertainty import confidences, score_of
 from napari_utile.engine.cells.watershed import Landscape
@@ -49,19 +50,33 @@ class Scores:
         Intersection over union of foreground pixels.
     objects : int
         Annotated objects judged.
+    classes : float or None
+        Share of the objects whose class was told that get it, by all of their pixels; None where none was told.
     """
 
     ap50: float
     overlap: float
     objects: int
+    classes: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What a model says of a plane: the foreground probability (Y, X), and the height where its relief is distances."""
+    """What a model says of a plane.
+
+    Attributes
+    ----------
+    foreground : (Y, X) float32
+        Probability of an object.
+    height : (Y, X) float32 or None
+        Where its relief is distances.
+    classes : (K, Y, X) float32 or None
+        Probabilities of the classes of objects, where there are several.
+    """
 
     foreground: NDArray[np.float32]
     height: NDArray[np.float32] | None = None
+    classes: NDArray[np.float32] | None = None
 
     def landscape(self, params: InstanceParams) -> Landscape:
         """Find the basins for some parameters."""
@@ -74,7 +89,9 @@ def predictions(model: Model, planes: Sequence[TrainingPlane], compute: Compute)
     for plane in planes:
         plan = plan_tiles(plane.size, model.network, compute.tile_budget)
         values = Run(predict_tiles(model, plane.image, plan, compute)).result
-        maps.append(Learned(foreground_of(values, model.card), height_from(values, model.card)))
+        foreground = model.card.foreground
+        classes = values[list(foreground)] if len(foreground) > 1 else None
+        maps.append(Learned(foreground_of(values, model.card), height_from(values, model.card), classes))
     return maps
 
 
@@ -88,7 +105,21 @@ def score(maps: Sequence[Learned], planes: Sequence[TrainingPlane], params: Inst
         found, wanted = (learned.foreground > params.threshold) & annotated, (plane.objects > 0) & annotated
         both, either = both + int((found & wanted).sum()), either + int((found | wanted).sum())
         objects += np.unique(plane.objects[wanted]).size
-    return Scores(right / max(right + wrong, 1), both / max(either, 1), objects)
+    return Scores(right / max(right + wrong, 1), both / max(either, 1), objects, _classes_right(maps, planes))
+
+
+def _classes_right(maps: Sequence[Learned], planes: Sequence[TrainingPlane]) -> float | None:
+    right = told = 0
+    for learned, plane in zip(maps, planes, strict=True):
+        here = (plane.target >= 2) & (plane.target != IGNORE)
+        if learned.classes is None or not here.any():
+            continue
+        objects = np.where(here, plane.objects, 0)
+        ids, found = classes_of_cells(learned.classes, objects)
+        wanted = np.zeros(int(objects.max()) + 1, np.intp)
+        wanted[objects[here]] = plane.target[here] - 2
+        right, told = right + int((found == wanted[ids]).sum()), told + ids.size
+    return right / told if told else None
 
 
 def least_confidence(

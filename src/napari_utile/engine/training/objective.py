@@ -39,19 +39,38 @@ class Objective:
         roles = [logits[:, list(indices)].logsumexp(dim=1) for indices in (card.background, card.foreground)]
         return torch.stack(roles, dim=1)
 
+    def cross_entropy(self, raw: Tensor, target: Tensor, weight: Tensor) -> Loss:
+        """Compute that of background and object, and, where classes of objects are told, of a class within the objects.
+
+        Minus the logarithm of a class's probability is the sum of both.
+        """
+        loss = weighted_cross_entropy(self.classes(raw), roles_of(target), weight)
+        card = self._card
+        if card is None or len(card.foreground) < 2:
+            return loss
+        told = (target >= 2) & (target != IGNORE)
+        inner = torch.where(told, target.long() - 2, IGNORE)
+        within = weighted_cross_entropy(raw[:, list(card.foreground)], inner, weight)
+        return Loss(loss.weighted + within.weighted, loss.plain + within.plain)
+
     def __call__(self, raw: Tensor, batch: Batch) -> Loss:
         """Compute the loss of a batch."""
-        logits = self.classes(raw)
-        loss = weighted_cross_entropy(logits, batch.target, batch.weight)
+        loss = self.cross_entropy(raw, batch.target, batch.weight)
         total = loss.weighted
         if self._recipe.dice:
-            total = total + self._recipe.dice * overlap_loss(logits, batch.target, batch.weight)
+            overlap = overlap_loss(self.classes(raw), roles_of(batch.target), batch.weight)
+            total = total + self._recipe.dice * overlap
         if batch.distances is not None and self._recipe.distances and self._card is not None:
             for target, name in enumerate((EDGE_DISTANCE, CENTRE_DISTANCE)):
                 predicted = raw[:, channels_of(self._card.outputs, name)][:, 0].float()
                 error = distance_loss(predicted, batch.distances[:, target], batch.distances[:, 2])
                 total = total + self._recipe.distances * error
         return Loss(total, loss.plain)
+
+
+def roles_of(target: Tensor) -> Tensor:
+    """Return a target that says background or object alone, whatever class the object is of."""
+    return torch.where((target >= 2) & (target != IGNORE), 1, target)
 
 
 def overlap_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:

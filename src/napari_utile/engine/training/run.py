@@ -281,7 +281,7 @@ class TrainingRun:
         if self.average is not None:
             self.network.load_state_dict(self.average)
         mixed = self.compute.precision == "bfloat16"
-        result = validate(self.network, self.held_out, self.device, mixed, self.objective.classes)
+        result = validate(self.network, self.held_out, self.device, self.objective, mixed)
         self.network.load_state_dict(present)
         return result
 

@@ -33,7 +33,8 @@ class TrainingPlane:
     objects : (Y, X) int32
         Instances; 0 elsewhere.
     target : (Y, X) uint8
-        Class: 0 background and the ridge between touching objects, 1 object, `IGNORE` where nobody annotated.
+        0 background and the ridge between touching objects, 1 object, 2 + k object of class k (see `class_targets`),
+        `IGNORE` where nobody annotated.
     weight : (Y, X) float32
         Weight of each pixel in the loss, 0 where nobody annotated.
     share : float
@@ -103,6 +104,7 @@ def training_plane(
     sigma: float = 5.0,
     share: float = 1.0,
     distances: bool = False,
+    targets: NDArray[np.uint8] | None = None,
 ) -> TrainingPlane:
     """Make a plane to train on from a normalised image and its labels.
 
@@ -120,6 +122,8 @@ def training_plane(
         How often samples come from this plane, relative to the others.
     distances : bool
         Whether distances are to be learnt, too.
+    targets : (Y, X) uint8 array, optional
+        The classes of the objects, from `class_targets`; every object is one of any class by default.
 
     Raises
     ------
@@ -132,7 +136,8 @@ def training_plane(
     if not annotated.any():
         raise ValueError(f"{name}: nothing is annotated.")
     separated = separate_touching(objects)
-    target = np.where(annotated, separated > 0, IGNORE).astype(np.uint8)
+    kinds = separated > 0 if targets is None else np.where(separated > 0, targets, 0)
+    target = np.where(annotated, kinds, IGNORE).astype(np.uint8)
     weight = _weights(separated, annotated, w0, sigma)
     measured = None
     if distances:

@@ -1,15 +1,16 @@
 """Validation on held-out tiles: fixed samples without augmentation, and what a network scores on them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from napari_utile.engine.training.augment import draw_deformation
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION
-from napari_utile.engine.training.loss import IGNORE, weighted_cross_entropy
+from napari_utile.engine.training.loss import IGNORE
+from napari_utile.engine.training.objective import Objective, roles_of
 from napari_utile.engine.training.samples import Sample, TrainingPlane, cut_sample
 
 MOST_SAMPLES = 48
@@ -66,23 +67,23 @@ def validate(
     network: nn.Module,
     samples: Sequence[Sample],
     device: torch.device,
+    objective: Objective,
     mixed: bool = False,
-    classes: Callable[[Tensor], Tensor] = lambda raw: raw,
 ) -> Validation:
-    """Score a network on samples, in evaluation mode; `classes` takes the logits of classes from its outputs."""
+    """Score a network on samples, in evaluation mode."""
     network.eval()
     energy = weights = plain = pixels = 0.0
     both = either = 0
     for sample in samples:
         image = sample.image[None].to(device).to(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
-            logits = classes(network(image))
+            raw = network(image)
         target, weight = sample.target[None].to(device), sample.weight[None].to(device)
-        loss = weighted_cross_entropy(logits, target, weight)
+        loss = objective.cross_entropy(raw, target, weight)
         counts = (target != IGNORE) & (weight > 0)
         total, number = float(weight[counts].sum()), int(counts.sum())
         energy, weights = energy + float(loss.weighted) * total, weights + total
         plain, pixels = plain + float(loss.plain) * number, pixels + number
-        found, wanted = (logits.argmax(1) > 0) & counts, (target > 0) & counts
+        found, wanted = (objective.classes(raw).argmax(1) > 0) & counts, (roles_of(target) > 0) & counts
         both, either = both + int((found & wanted).sum()), either + int((found | wanted).sum())
     return Validation(energy / max(weights, 1e-12), plain / max(pixels, 1), both / either if either else 1.0)

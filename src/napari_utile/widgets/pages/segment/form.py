@@ -1,5 +1,6 @@
 """What the Segment page looks like: its rows, groups and words. It shows state; the page acts."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
@@ -238,7 +240,7 @@ def summary_of(result: SegmentResult) -> str:
     Returns
     -------
     str
-        For example ``"132 cells, median area 41.2 µm², median diameter 7.2 µm."``
+        For example ``"132 cells, median area 41.2 µm², median diameter 7.2 µm; they cover 23 % of the area."``
     """
     if result.count == 0:
         return "No cells were found; lower the threshold or the minimum size, or try another model."
@@ -249,7 +251,18 @@ def summary_of(result: SegmentResult) -> str:
         area, unit = area * plane.pixel_size[0] * plane.pixel_size[1], plane.unit
     diameter = 2 * np.sqrt(area / np.pi)
     cells = "1 cell" if result.count == 1 else f"{result.count} cells"
-    return f"{cells}, median area {area:.3g} {unit}², median diameter {diameter:.3g} {unit}."
+    return (
+        f"{cells}, median area {area:.3g} {unit}², median diameter {diameter:.3g} {unit}; {_covered(result)}."
+    )
+
+
+def _covered(result: SegmentResult) -> str:
+    """Say which share of the area is covered, and by which classes."""
+    said = f"{'it covers' if result.count == 1 else 'they cover'} {covered_in_words(result.covered)}"
+    if len(result.covered) < 2:
+        return said
+    counts = Counter(str(name) for name in result.features["class"])
+    return f"{said} ({', '.join(f'{counts[name]} {name}' for name in result.covered)})"
 
 
 def _heading(text: str) -> QLabel:

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.state import Session
+from napari_utile.widgets.pages.train.class_row import ClassRow
 from napari_utile.widgets.pages.train.decision import Decision
 from napari_utile.widgets.pages.train.pair_list import PairList
 from napari_utile.widgets.pages.train.plot import TrainingPlot
@@ -50,6 +51,7 @@ class TrainForm(QWidget):
         self.unfinished = UnfinishedPanel(viewer)
         self.pairs = PairList(viewer, session)
         self._make_annotation(viewer)
+        self.classes = ClassRow()
         self.params = Form(FineTuneParams(minutes=5.0), ("minutes", "held_out"))
         self.more_params = Form(
             FineTuneParams(minutes=5.0), ("recipe", "scale", "seed", "device", "precision"), sliders=False
@@ -108,6 +110,7 @@ class TrainForm(QWidget):
         top.addRow("Training set", self.set.combo)
         where = QFormLayout()
         where.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        where.addRow("Classes", self.classes)
         where.addRow("Annotation", self.complete)
         self._boxes_label, self._background_label = QLabel("Boxes"), QLabel("Background")
         boxes = QHBoxLayout()
@@ -161,6 +164,7 @@ class TrainForm(QWidget):
             self.set,
             self.set.combo,
             self.pairs,
+            self.classes,
             self.complete,
             self.params.native,
             self.more_params.native,

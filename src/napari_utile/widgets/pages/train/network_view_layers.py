@@ -61,7 +61,7 @@ def show_network_view(viewer: "napari.viewer.Viewer", view: NetworkView, source:
     )
     labels = Labels(
         np.where(target == _IGNORED, 0, target + 1).astype(np.uint8),
-        name="network sees: labels (1 background, 2 cell)",
+        name="network sees: labels (1 background, 2 and above cell)",
         opacity=0.3,
         visible=False,
         **at(view.halo),

@@ -85,7 +85,9 @@ def _painted(
     if not painted.any():
         raise _NotPainted(f"{labels.name} is empty on this plane; paint some cells first.")
     pixels = np.array(plane.data[:, :, :])  # the user may close the image while it trains
-    return AnnotatedImage(replace(plane, data=pixels), painted, _annotation(form, labels, viewer))
+    annotation = _annotation(form, labels, viewer)
+    painted, classes = form.classes.read(painted, dict(labels.features.items()), annotation.background)
+    return AnnotatedImage(replace(plane, data=pixels), painted, annotation, classes)
 
 
 def _annotation(form: TrainForm, labels: Any, viewer: "napari.viewer.Viewer") -> Annotation:

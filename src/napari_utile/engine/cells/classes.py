@@ -1,0 +1,97 @@
+"""Classes of cells: a class for each pixel and each cell, and which share of the area each class covers."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+
+def class_layer(probabilities: Float32, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Give each pixel of the mask its most likely class of objects.
+
+    Parameters
+    ----------
+    probabilities : (K, Y, X) float array
+        Of the classes of objects.
+    mask : (Y, X) bool array
+
+    Returns
+    -------
+    (Y, X) uint8 array
+        1 to K, 0 outside of the mask.
+    """
+    layer: NDArray[np.uint8] = np.where(mask, probabilities.argmax(axis=0) + 1, 0).astype(np.uint8)
+    return layer
+
+
+def classes_of_cells(
+    probabilities: Float32, labels: NDArray[np.integer]
+) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
+    """Give each cell the class that is most likely over all of its pixels.
+
+    Parameters
+    ----------
+    probabilities : (K, Y, X) float array
+        Of the classes of objects.
+    labels : (Y, X) integer array
+
+    Returns
+    -------
+    ids : (N,) integer array
+        The cells' numbers, rising.
+    classes : (N,) integer array
+        0 to K - 1.
+
+    Examples
+    --------
+    >>> sure = np.array([[[0.9, 0.4, 0.1]], [[0.1, 0.6, 0.9]]], np.float32)
+    >>> ids, classes = classes_of_cells(sure, np.array([[4, 4, 7]]))
+    >>> ids.tolist(), classes.tolist()
+    ([4, 7], [0, 1])
+    """
+    inside = labels > 0
+    ids, places = np.unique(labels[inside], return_inverse=True)
+    sums = [np.bincount(places.ravel(), each[inside], minlength=ids.size) for each in probabilities]
+    return ids, np.stack(sums).argmax(axis=0)
+
+
+def area_fractions(
+    layer: NDArray[np.integer], names: Sequence[str], inside: NDArray[np.bool_] | None = None
+) -> dict[str, float]:
+    """Say which share of the area each class covers (confluence).
+
+    Parameters
+    ----------
+    layer : (Y, X) integer array
+        From `class_layer`.
+    names : sequence of str
+        Of the classes 1 to K.
+    inside : (Y, X) bool array, optional
+        The area; all by default.
+
+    Examples
+    --------
+    >>> area_fractions(np.array([[0, 1, 2, 2]]), ["live", "dead"])
+    {'live': 0.25, 'dead': 0.5}
+    """
+    counted = layer if inside is None else layer[inside]
+    size = max(counted.size, 1)
+    return {name: np.count_nonzero(counted == number) / size for number, name in enumerate(names, 1)}
+
+
+def covered_in_words(shares: Mapping[str, float]) -> str:
+    """Say which share of the area is covered, and by which classes where there are several.
+
+    Examples
+    --------
+    >>> covered_in_words({"live": 0.25, "dead": 0.5})
+    '75 % of the area: live 25 %, dead 50 %'
+    >>> covered_in_words({"cell": 0.25})
+    '25 % of the area'
+    """
+    total = f"{100 * sum(shares.values()):.0f} % of the area"
+    if len(shares) < 2:
+        return total
+    return f"{total}: {', '.join(f'{name} {100 * share:.0f} %' for name, share in shares.items())}"

@@ -1,0 +1,105 @@
+"""Which class a painted cell is of: none, a column of the cells' table, or the painted number itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from qtpy.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
+
+from napari_utile.widgets.parts.forms import narrow
+
+__all__ = ["ClassRow"]
+
+NONE, TABLE, NUMBERS = "none", "table", "numbers"
+
+
+class ClassRow(QWidget):
+    """A combo box, and a field for the names of painted numbers.
+
+    Attributes
+    ----------
+    combo : QComboBox
+    names : QLineEdit
+        Of the classes 1, 2, ..., with commas between.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.combo = narrow(QComboBox())
+        self.combo.setAccessibleName("Classes")
+        self.combo.addItem("One: cells", NONE)
+        self.combo.addItem("As in the cells' table", TABLE)
+        self.combo.addItem("Each number is a class", NUMBERS)
+        self.combo.setToolTip(
+            "One: cells are cells.\nAs in the cells' table: the column class of the Cells layer, which the number keys "
+            "of the Click page fill.\nEach number is a class: all cells of a class are painted with one number; those "
+            "that touch count as one."
+        )
+        self.names = QLineEdit()
+        self.names.setAccessibleName("Names of the classes")
+        self.names.setPlaceholderText("names of 1, 2, …: tumour, lymphocyte")
+        self.names.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.combo)
+        layout.addWidget(self.names)
+        self.combo.currentIndexChanged.connect(lambda _: self.names.setVisible(self.kind == NUMBERS))
+
+    @property
+    def kind(self) -> str:
+        """What is chosen: ``"none"``, ``"table"`` or ``"numbers"``."""
+        return str(self.combo.currentData())
+
+    def read(
+        self, painted: np.ndarray[Any, Any], table: Mapping[str, Any], background: int | None
+    ) -> tuple[np.ndarray[Any, Any], dict[int, str]]:
+        """Return cells (Y, X) and the class of each.
+
+        Parameters
+        ----------
+        painted : (Y, X) integer array
+        table : mapping of str to columns
+            Of the Cells layer.
+        background : int or None
+            The number that marks background; it is no class.
+
+        Raises
+        ------
+        ValueError
+            If the table has no classes.
+        """
+        if self.kind == NUMBERS:
+            return self._from_numbers(painted, background)
+        if self.kind == TABLE:
+            return painted, _from_table(painted, table)
+        return painted, {}
+
+    def _from_numbers(
+        self, painted: np.ndarray[Any, Any], background: int | None
+    ) -> tuple[np.ndarray[Any, Any], dict[int, str]]:
+        from napari_utile.engine.training.classes import cells_of_classes
+
+        names = dict(enumerate((name.strip() for name in self.names.text().split(",")), 1))
+        marked = painted == background if background else np.zeros(painted.shape, bool)
+        cells, classes = cells_of_classes(np.where(marked, 0, painted), names)
+        if background:
+            highest = max(int(cells.max(initial=0)), background)
+            if background in classes:  # a cell has the number that marks background: it gets another one
+                cells[cells == background] = highest + 1
+                classes[highest + 1] = classes.pop(background)
+            cells[marked] = background
+        return cells, classes
+
+
+def _from_table(painted: np.ndarray[Any, Any], table: Mapping[str, Any]) -> dict[int, str]:
+    if "class" not in table or "index" not in table:
+        raise ValueError(
+            "The cells have no classes yet: give them some with the number keys of the Click page, or paint each class "
+            "with a number of its own."
+        )
+    present = set(np.unique(painted).tolist())
+    words = zip(np.asarray(table["index"]).tolist(), np.asarray(table["class"]).tolist(), strict=True)
+    return {
+        int(label): word for label, word in words if isinstance(word, str) and word and int(label) in present
+    }
