@@ -1,4 +1,4 @@
-"""Named classes: a network gets as many as were painted, sees the same cells at first, and learns to tell them apart."""
+"""Named classes: a network gets as many as were painted, sees the same cells first, and learns to tell them apart."""
 
 import dataclasses
 

@@ -49,7 +49,11 @@ class Page(QWidget):
 
     def reveal(self, part: QWidget) -> None:
         """Scroll to a part of the form, once it has its place."""
-        QTimer.singleShot(0, part, lambda: self._scroll.ensureWidgetVisible(part))
+        timer = QTimer(part)  # ends with it
+        timer.setSingleShot(True)
+        timer.timeout.connect(lambda: self._scroll.ensureWidgetVisible(part))
+        timer.timeout.connect(timer.deleteLater)
+        timer.start(0)
 
     def at_end(self, function: Callable[[], object]) -> None:
         """Call a function once: when the X is pressed, or when Qt deletes the dock. It must not refer to the page."""
