@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_utile.engine.cells.instances import InstanceParams
     from napari_utile.engine.cells.measure import measure
+    from napari_utile.engine.evaluate import StackEvaluation, evaluate
     from napari_utile.engine.exchange.export import export_model
     from napari_utile.engine.exchange.importing import import_model
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.grow import grow_seeds
     from napari_utile.engine.linking.links import link
     from napari_utile.engine.metrics.cells import average_precision, cell_scores
-    from napari_utile.engine.metrics.evaluation import Evaluation, evaluate
+    from napari_utile.engine.metrics.evaluation import Evaluation
     from napari_utile.engine.models.catalogue import list_models
     from napari_utile.engine.models.library import load_model, save_model
     from napari_utile.engine.segment import Segmentation, SegmentedStack, segment
@@ -33,10 +34,11 @@ _PUBLIC = {
     "InstanceParams": "engine.cells.instances",
     "Segmentation": "engine.segment",
     "SegmentedStack": "engine.segment",
+    "StackEvaluation": "engine.evaluate",
     "WeightMapParams": "engine.weights.weight_map",
     "average_precision": "engine.metrics.cells",
     "cell_scores": "engine.metrics.cells",
-    "evaluate": "engine.metrics.evaluation",
+    "evaluate": "engine.evaluate",
     "export_model": "engine.exchange.export",
     "fine_tune": "engine.training.fine_tune",
     "grow_seeds": "engine.grow",
@@ -57,6 +59,7 @@ __all__ = [
     "InstanceParams",
     "Segmentation",
     "SegmentedStack",
+    "StackEvaluation",
     "WeightMapParams",
     "__version__",
     "average_precision",

@@ -11,7 +11,7 @@ from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.files.label_files import pair_files
-from napari_utile.engine.files.label_planes import label_planes
+from napari_utile.engine.files.label_reading import label_planes
 
 
 def cells(shift: int = 0, count: int = 4) -> np.ndarray:

@@ -3,14 +3,20 @@
 import json
 from pathlib import Path
 
+import dask.array
 import numpy as np
 import pytest
 import tifffile
+import xarray
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from napari_utile import evaluate
 from napari_utile.cli import main
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.label_planes import index_in_image, label_planes, whole_numbers
+from napari_utile.engine.files.label_planes import index_in_image, whole_numbers
+from napari_utile.engine.files.label_reading import label_planes
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
 CELL = np.zeros((20, 24), np.uint16)
@@ -94,6 +100,77 @@ def test_planes_are_scored_by_the_names_of_their_axes(tmp_path: Path, command) -
     found = json.loads((tmp_path / "a.json").read_text())
     mean = found["mean"] if command == "evaluate" else found["predictions"][0]["mean"]
     assert mean["seg"] == 1
+
+
+NAMED = np.zeros((3, 20, 24), np.uint16)
+NAMED[:, 2:6, 3:9], NAMED[1, 10:15, 4:9] = 1, 2
+
+
+@settings(deadline=None, max_examples=12)
+@given(order=st.permutations("TYX"), kind=st.sampled_from(["xarray", "axes", "dask"]))
+def test_arrays_are_scored_by_the_names_of_their_axes(order: list[str], kind: str) -> None:
+    moved = NAMED.transpose(["TYX".index(axis) for axis in order])
+    axes = "".join(order)
+    if kind == "axes":
+        found = evaluate(moved, moved, axes=axes)
+    else:
+        data = moved if kind == "xarray" else dask.array.from_array(moved, chunks=7)
+        named = xarray.DataArray(data, dims=tuple(axes.lower()))
+        found = evaluate(named, xarray.DataArray(NAMED, dims=("t", "y", "x")))
+    assert list(found.planes) == ["t0", "t1", "t2"]
+    assert found.planes["t1"].scores["truth_cells"] == 2
+    assert found.scores["seg"] == 1
+
+
+def test_files_arrays_and_the_command_score_alike(tmp_path: Path, capsys) -> None:
+    worse = NAMED * (NAMED != 2)
+    prediction, truth = write(tmp_path / "p.tif", worse, "ZYX"), write(tmp_path / "t.tif", NAMED, "ZYX")
+    assert main(["evaluate", str(prediction), str(truth), "--json", str(tmp_path / "a.json")]) == 0
+    said = json.loads((tmp_path / "a.json").read_text())["images"]
+    planes = evaluate(prediction, truth).planes
+    assert [plane["seg"] for plane in said] == [plane.scores["seg"] for plane in planes.values()]
+    assert evaluate(worse, truth, volume=False, axes="ZYX").scores == evaluate(prediction, truth).scores
+    assert evaluate(worse, NAMED).scores == evaluate(prediction, truth, volume=True).scores
+    with pytest.raises(UtileError, match=r"do not pair.*axes= in Python"):
+        evaluate(prediction, NAMED[:2], axes="ZYX")
+
+
+PIECES = np.zeros((40, 40), np.uint8)
+PIECES[2:8, 2:8] = PIECES[2:8, 20:28] = PIECES[20:30, 5:25] = 1
+CELLS = PIECES.copy()
+CELLS[2:8, 20:28], CELLS[20:30, 5:25] = 2, 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (PIECES, "holds 1 id in 3 separate pieces"),
+        (PIECES * np.uint8(255), "holds 1 id in 3 separate pieces"),
+        (PIECES.astype(bool), "holds 1 id in 3 separate pieces"),
+        (np.stack([CELLS, CELLS * 0 + PIECES]), ""),
+        (np.stack([PIECES, PIECES]), "holds 2 ids in 6 separate pieces"),
+        (np.where(CELLS == 0, 255, CELLS), "its id 255 reaches all four sides"),
+        (np.where(CELLS == 0, np.uint16(65535), CELLS), "its id 65535 reaches all four sides"),
+        (CELLS + 1, "its id 1 reaches all four sides"),
+        (CELLS, ""),
+        (CELLS * 0, ""),
+        (np.where(CELLS == 1, 1, 0), ""),
+        (np.arange(1600).reshape(40, 40) // 160 + 1, ""),
+    ],
+)
+@pytest.mark.parametrize("command", ["evaluate", "measure", "weight-map"])
+def test_what_looks_like_a_mask_or_lacks_a_background_is_said(
+    tmp_path, capsys, command, labels, words
+) -> None:
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, labels, photometric="minisblack")
+    more = {"evaluate": [str(path)], "measure": ["-o", "a.csv"], "weight-map": ["-o", "a.tif"]}[command]
+    more = [str(tmp_path / each) if each.startswith("a.") else each for each in more]
+    if not words:
+        assert main([command, str(path), *more]) == 0
+        return
+    with pytest.warns(UtileWarning, match=rf"labels\.tif .*{words}.*an id of its own"):
+        assert main([command, str(path), *more]) == 0
 
 
 def test_scored_planes_of_other_names_pair_by_order_and_others_not(tmp_path: Path, capsys) -> None:

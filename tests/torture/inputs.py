@@ -26,7 +26,7 @@ from napari_utile.engine.exchange.export import export_model
 from napari_utile.engine.exchange.importing import import_model
 from napari_utile.engine.files.boxes_file import read_boxes
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.label_planes import label_planes
+from napari_utile.engine.files.label_reading import label_planes
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.selection import SelectedPlanes

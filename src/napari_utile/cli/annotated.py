@@ -37,9 +37,10 @@ def annotated_images(arguments: argparse.Namespace) -> "list[AnnotatedImage]":
 def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
     """Read all pairs; say which files found no partner."""
     from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
-    from napari_utile.engine.files.images import open_selected, read_image
+    from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.files.label_files import pair_files
     from napari_utile.engine.files.label_planes import pairing_in_words, place_in_words, planes_with_labels
+    from napari_utile.engine.files.label_reading import read_labels
     from napari_utile.engine.planes.selection import SelectedPlanes
     from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.training.classes import cells_of_classes
@@ -65,7 +66,7 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list
             continue
         selection = Selection(**given(arguments, Selection))
         chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
-        truth = read_image(pair.second, as_labels=True)
+        truth = read_labels(pair.second, background=arguments.background)
         if said := pairing_in_words(truth, chosen):
             print(said, file=sys.stderr)
         if kind == "boxes" and len(chosen) > 1:

@@ -144,20 +144,16 @@ def read_here(pairing: "Pairing", arguments: argparse.Namespace) -> frozenset[Id
 def _score(
     pair: "FilePair", mask: Path | None, arguments: argparse.Namespace
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.files.label_planes import paired_labels, pairing_in_words, place_in_words
-    from napari_utile.engine.metrics.evaluation import evaluate
+    from napari_utile.engine.evaluate import scored_planes
+    from napari_utile.engine.files.label_planes import pairing_in_words
+    from napari_utile.engine.files.label_reading import label_image, read_labels
 
-    truth, prediction = (
-        read_image(path, as_labels=True, axes=arguments.axes) for path in (pair.second, pair.first)
-    )
-    hidden = read_image(mask, as_labels=True) if mask else None
-    ignored = paired_labels(truth, hidden, arguments.volume) if hidden else None
+    prediction, truth = (read_labels(path, arguments.axes) for path in (pair.first, pair.second))
     if said := pairing_in_words(truth, prediction):
         print(said, file=sys.stderr)
-    for index, reference, predicted in paired_labels(truth, prediction, arguments.volume):
-        ignore = next(ignored)[2] > 0 if ignored else None
-        yield place_in_words(index), evaluate(predicted, reference, ignore, arguments.iou).scores
+    hidden = label_image(mask) if mask else None
+    for where, found in scored_planes(prediction, truth, hidden, arguments.iou, volume=arguments.volume):
+        yield where, found.scores
 
 
 def _masks(pairing: "Pairing", ignore: Path | None) -> dict[str, Path]:

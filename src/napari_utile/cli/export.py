@@ -24,7 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Write the file; return 0."""
     from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
-    from napari_utile.engine.files.label_planes import label_planes
+    from napari_utile.engine.files.label_reading import label_planes
 
     check_target(arguments.output, identities([arguments.labels]), EXPORT_SUFFIXES)
     cells = [

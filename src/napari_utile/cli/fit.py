@@ -36,8 +36,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit, write and say what was chosen."""
-    from napari_utile.engine.files.images import open_selected, read_image
+    from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.files.label_planes import pairing_in_words, planes_with_labels
+    from napari_utile.engine.files.label_reading import read_labels
     from napari_utile.engine.fitting.cells import fit_to_cells
     from napari_utile.engine.models.catalogue import candidates
     from napari_utile.engine.models.library import load_model
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     params = SegmentParams(**given(arguments, SegmentParams))
     names = [arguments.model] if arguments.model else candidates()
     best = None
-    given_cells = read_image(arguments.labels, as_labels=True)
+    given_cells = read_labels(arguments.labels)
     if said := pairing_in_words(given_cells, planes):
         print(said, file=sys.stderr)
     for _, _, plane, labels in planes_with_labels(planes, given_cells):

@@ -86,9 +86,10 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.files.images import read_image
     from napari_utile.engine.files.label_planes import index_in_image, labels_of, pairing_in_words
+    from napari_utile.engine.files.label_reading import read_labels
     from napari_utile.engine.planes.selection import SelectedPlanes
 
-    file = read_image(path, as_labels=True, axes=arguments.axes)
+    file = read_labels(path, arguments.axes)
     image = read_image(image_path) if image_path else None
     size, unit = file.pixel_size, file.unit
     if size is None and image is not None:

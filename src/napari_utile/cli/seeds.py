@@ -102,8 +102,9 @@ def _grow_file(
 ) -> None:
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.cells.seeds import compartments
-    from napari_utile.engine.files.images import open_selected, read_image, write_labels
+    from napari_utile.engine.files.images import open_selected, write_labels
     from napari_utile.engine.files.label_planes import labels_of, pairing_in_words, planes_with_labels
+    from napari_utile.engine.files.label_reading import read_labels
     from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.files.tables import write_table
     from napari_utile.engine.grow import grow_steps, usual_distance
@@ -115,7 +116,7 @@ def _grow_file(
     endings = [RECIPE_ENDING, "_labels.tif", *(["_cells.csv"] if arguments.measurements else [])]
     for ending in endings:
         check_target(f"{start}{ending}", inputs)
-    seeds_file = read_image(seeds_path, as_labels=True)
+    seeds_file = read_labels(seeds_path)
     planes = SelectedPlanes(image, selection)
     if paired := pairing_in_words(seeds_file, planes):
         print(paired, file=sys.stderr)

@@ -36,13 +36,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the weight map and say what is in it."""
-    from napari_utile.engine.files.images import read_image
     from napari_utile.engine.files.label_planes import label_stack
+    from napari_utile.engine.files.label_reading import read_labels
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
 
     check_target(arguments.output, identities([arguments.labels]), TIFF_SUFFIXES)
-    image = read_image(arguments.labels, as_labels=True, axes=arguments.axes)
+    image = read_labels(arguments.labels, arguments.axes)
     labels, axes = label_stack(image)
     params = WeightMapParams(**given(arguments, WeightMapParams))
     term = arguments.term.replace("-", "_")

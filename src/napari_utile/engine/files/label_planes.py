@@ -1,7 +1,6 @@
 """The planes of label images in files, alone and paired with those of an image or of other labels."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,53 +8,31 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.images import read_image
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.planes.spread import spread
 
 Labels = NDArray[np.integer]
 
 
-def label_planes(
-    path: str | Path, volume: bool = False, axes: str | None = None
-) -> Iterator[tuple[str, Labels]]:
-    """Read a label image plane by plane.
-
-    Parameters
-    ----------
-    path
-        An image file of whole numbers, without channels.
-    volume
-        Give (Z, Y, X) volumes instead of (Y, X) planes, where the file has the axis Z.
-    axes
-        What the axes are, whatever the file says.
-
-    Yields
-    ------
-    str, array
-        Which plane it is, for example ``"t0 z3"``, empty for a file of one plane; and its labels.
-
-    Raises
-    ------
-    UtileError
-        If the file holds no labels.
-    """
-    for index, plane in labels_of(read_image(path, as_labels=True, axes=axes), volume):
-        yield place_in_words(index), plane
-
-
-def labels_of(image: ImageFile, volume: bool = False) -> Iterator[tuple[dict[str, int], Labels]]:
+def labels_of(
+    image: ImageFile, volume: bool = False, most: int | None = None
+) -> Iterator[tuple[dict[str, int], Labels]]:
     """Give the label planes of an image that was read before, each with its entries along axes longer than 1.
 
     Parameters
     ----------
     image : ImageFile
     volume : bool
-        As for `label_planes`.
+        Give (Z, Y, X) volumes instead of (Y, X) planes, where there is the axis Z.
+    most : int, optional
+        How many of them, evenly spread; all by default.
     """
     image = _without_colours(image)
     sliders = {axis: size for axis, size in _sliders(image).items() if not (volume and axis == "Z")}
-    for position in np.ndindex(*sliders.values()):
+    positions = list(np.ndindex(*sliders.values()))
+    for place in spread(len(positions), most or len(positions)):
+        position = positions[place]
         index = dict(zip(sliders, position, strict=True))
         yield index, _plane_at(image, index, volume)
 
@@ -152,7 +129,7 @@ def index_in_image(
 
     raise UtileError(
         f"{has(labels, ours)}, and {has(image, planes.sliders)}: they do not pair; where the axes of the labels are "
-        "named wrong, say which they are with --axes."
+        "named wrong, say which they are with --axes (axes= in Python)."
     )
 
 

@@ -1,0 +1,137 @@
+"""Labels against their reference, from files and arrays: their planes are paired by the names of their axes."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError, warn
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.label_planes import paired_labels, pairing_in_words, place_in_words
+from napari_utile.engine.files.label_reading import label_image, read_labels
+from napari_utile.engine.metrics import evaluation
+from napari_utile.engine.metrics.evaluation import Evaluation, mean_scores
+from napari_utile.engine.planes.arrays import as_array
+
+
+@dataclass(frozen=True, eq=False)
+class StackEvaluation:
+    """The scores of a stack whose planes, or volumes, are scored one by one.
+
+    Attributes
+    ----------
+    name : str
+        Of the image.
+    planes : mapping of str to Evaluation
+        By place, such as ``"t0 z3"``.
+    """
+
+    name: str
+    planes: Mapping[str, Evaluation]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The mean of each score over the planes where it is defined."""
+        return mean_scores([plane.scores for plane in self.planes.values()])
+
+
+def evaluate(
+    prediction: Any,
+    truth: Any,
+    ignore: Any = None,
+    iou: float = 0.5,
+    max_displacement: int | None = 5,
+    name: str = "",
+    *,
+    axes: str | None = None,
+    volume: bool | None = None,
+) -> Evaluation | StackEvaluation:
+    """Score a label image against its reference.
+
+    Parameters
+    ----------
+    prediction, truth : path or array-like
+        Label images, 0 = background: files, or arrays of numpy, dask, zarr, xarray, torch. Their planes belong
+        together by the names of their axes, else by their order, which is said.
+    ignore : path or array-like, optional
+        Pixels above 0 are not looked at.
+    iou : float
+        Threshold at which a cell counts as found, for F1, precision, recall and mean matched IoU.
+    max_displacement : int or None
+        How far, in pixels, the warping error lets a boundary move.
+    name : str
+        Of the image, for tables.
+    axes : str, optional
+        A letter an axis of `prediction` and `truth`, for example ``"TYX"``, whatever they say.
+    volume : bool, optional
+        Whether the cells of a z stack are volumes, of which warping and border thinning look at one plane at a time.
+        By default those of arrays are, also where their axes have no names, and those of files are not, as in
+        `utile evaluate`.
+
+    Returns
+    -------
+    Evaluation, or StackEvaluation of several planes
+        ``evaluate(...).scores["seg"]``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, labels are not whole numbers of at least 0, or `iou` is not in (0, 1].
+    UtileError
+        If a file cannot be read, or the two do not pair.
+
+    Examples
+    --------
+    >>> truth = np.array([[1, 1, 0, 2], [1, 1, 0, 2]])
+    >>> evaluate(truth, truth).scores["ap50"]
+    1.0
+    """
+    given = [prediction, truth, *([] if ignore is None else [ignore])]
+    from_files = any(isinstance(each, (str, os.PathLike)) for each in given)
+    arrays = [] if from_files else [as_array(each) for each in given]
+    if not from_files and not axes and volume is not False and not any(names for _, names in arrays):
+        found, wanted, *rest = (np.asarray(array) for array, _ in arrays)
+        return evaluation.evaluate(found, wanted, rest[0] if rest else None, iou, max_displacement, name)
+    reference = read_labels(truth, axes, "the reference")
+    predicted = read_labels(prediction, axes, "the prediction")
+    hidden = None if ignore is None else label_image(ignore, axes, "the ignored pixels")
+    if said := pairing_in_words(reference, predicted):
+        warn(said)
+    solid = "Z" in reference.axes and not from_files if volume is None else volume
+    planes = dict(scored_planes(predicted, reference, hidden, iou, max_displacement, name, solid))
+    return planes[""] if list(planes) == [""] else StackEvaluation(name, planes)
+
+
+def scored_planes(
+    prediction: ImageFile,
+    truth: ImageFile,
+    ignore: ImageFile | None = None,
+    iou: float = 0.5,
+    max_displacement: int | None = 5,
+    name: str = "",
+    volume: bool = False,
+) -> Iterator[tuple[str, Evaluation]]:
+    """Score plane by plane, or volume by volume; see `evaluate`.
+
+    Yields
+    ------
+    str, Evaluation
+        Which plane of the reference, in words, and its scores.
+
+    Raises
+    ------
+    UtileError
+        If planes do not pair.
+    """
+    hidden = None if ignore is None else paired_labels(truth, ignore, volume)
+    for index, reference, predicted in paired_labels(truth, prediction, volume):
+        ignored = None if hidden is None else next(hidden)[2] > 0
+        if predicted.shape != reference.shape:
+            ours, theirs = (" x ".join(map(str, each.shape)) for each in (predicted, reference))
+            raise UtileError(
+                f"{prediction.path.name} has {ours} pixels and {truth.path.name} {theirs}: they do not pair."
+            )
+        found = evaluation.evaluate(predicted, reference, ignored, iou, max_displacement, name)
+        yield place_in_words(index), found

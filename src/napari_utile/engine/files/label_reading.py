@@ -1,0 +1,129 @@
+"""One reading of label images, from files and arrays; what looks like something else than ids of cells is said."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from skimage.measure import label as label_components
+
+from napari_utile.engine.errors import UtileError, warn
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.label_planes import Labels, labels_of, place_in_words
+from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.naming import asked_axes, name_axes
+
+_SEEN = 5
+"""Planes of a stack that are looked at."""
+_MOST = 0.5
+"""Share of a plane that only its background covers."""
+_REMEDY = "give every cell an id of its own, and 0 to what is no cell"
+
+
+def label_image(labels: Any, axes: str | None = None, what: str = "the labels") -> ImageFile:
+    """Read a label image, or a mask; see `read_labels`."""
+    if isinstance(labels, (str, os.PathLike)):
+        return read_image(labels, as_labels=True, axes=axes)
+    array, names = as_array(labels)
+    if 0 in array.shape:
+        raise UtileError(f"{what} are empty: they have the shape {tuple(array.shape)}.")
+    named = asked_axes(axes, array.shape, what) if axes else name_axes(array.shape, names, what)[0]
+    return ImageFile(array, named, None, None, Path(what))
+
+
+def read_labels(
+    labels: Any, axes: str | None = None, what: str = "the labels", background: int | None = None
+) -> ImageFile:
+    """Read a label image, and warn where it looks like a mask, a map of classes or one without background.
+
+    Parameters
+    ----------
+    labels : path or array-like
+    axes : str, optional
+        A letter an axis, whatever the file says. An array without names is named by the rule of `planes.naming`.
+    what : str
+        What an array is called in messages.
+    background : int, optional
+        An id that marks background, as in labels that are painted in part.
+
+    Returns
+    -------
+    ImageFile
+
+    Raises
+    ------
+    UtileError
+        If the file cannot be read, or holds no label image.
+    """
+    file = label_image(labels, axes, what)
+    seen = (plane for _, plane in labels_of(file, most=_SEEN))
+    if doubt := doubt_of(plane if background is None else plane * (plane != background) for plane in seen):
+        warn(f"{file.path.name} {doubt}")
+    return file
+
+
+def label_planes(
+    path: str | Path, volume: bool = False, axes: str | None = None
+) -> Iterator[tuple[str, Labels]]:
+    """Read a label image plane by plane.
+
+    Parameters
+    ----------
+    path
+        An image file of whole numbers, without channels.
+    volume
+        Give (Z, Y, X) volumes instead of (Y, X) planes, where the file has the axis Z.
+    axes
+        What the axes are, whatever the file says.
+
+    Yields
+    ------
+    str, array
+        Which plane it is, for example ``"t0 z3"``, empty for a file of one plane; and its labels.
+
+    Raises
+    ------
+    UtileError
+        If the file holds no labels.
+    """
+    for index, plane in labels_of(read_labels(path, axes), volume):
+        yield place_in_words(index), plane
+
+
+def doubt_of(planes: Iterable[Labels]) -> str:
+    """Say in a phrase why planes may hold something else than one id a cell; empty where nothing speaks for it.
+
+    Parameters
+    ----------
+    planes : iterable of (Y, X) int arrays
+
+    Examples
+    --------
+    >>> mask = np.zeros((5, 9), np.uint8)
+    >>> mask[1:3, 1:3] = mask[1:3, 5:7] = 255
+    >>> doubt_of([mask]).split(":")[0]
+    'holds 1 id in 2 separate pieces'
+    """
+    ids = pieces = 0
+    for plane in planes:
+        if background := _background(plane):
+            return (
+                f"holds no background (0), and its id {background} reaches all four sides and covers most of it: it "
+                f"counts as a cell; {_REMEDY}."
+            )
+        ids += np.unique(plane[plane > 0]).size
+        pieces += label_components(plane, connectivity=2, background=0, return_num=True)[1]
+    if pieces < 2 * max(ids, 1):
+        return ""
+    ids_, pieces_ = f"{ids} id{'s' if ids > 1 else ''}", f"{pieces} separate pieces"
+    return f"holds {ids_} in {pieces_}: each id counts as one cell; where it is a mask or a map of classes, {_REMEDY}."
+
+
+def _background(plane: Labels) -> int:
+    """Give the id that seems to be the background of a plane without 0; 0 where there is none."""
+    first = int(plane[0, 0])
+    if first == 0 or any(not (side == first).any() for side in (plane[-1], plane[:, -1])):
+        return 0
+    return first if (plane == first).mean() > _MOST and not (plane == 0).any() else 0
