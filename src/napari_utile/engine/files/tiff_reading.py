@@ -114,6 +114,8 @@ def _read(
             weakref.finalize(store, stack.pop_all().close)
         data, letters = _interpreted(data, series, as_labels, path, notes)
         named, guessed = _named(letters, data.shape, axes, path)
+        if not axes and "S" in named[: named.index("Y")]:  # as tifffile also writes three planes of a stack
+            notes.append(f"colours stored as planes: --axes {named.replace('S', 'Z')} reads a stack")
         space = describe_space(tif, series, chosen.number, named)
         return ImageFile(
             data,
