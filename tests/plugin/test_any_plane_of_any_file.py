@@ -61,14 +61,27 @@ def some_layer(viewer: ViewerModel, rng: np.random.Generator, pixels: np.ndarray
     return layer
 
 
+def some_projection(viewer: ViewerModel, rng: np.random.Generator, page) -> None:
+    """Make one plane of a stack along one of the sliders, in one of the ways, if there is one."""
+    layer, menu = viewer.layers[0], page.dock.header.source.reading
+    sliders = [axis for axis in range(layer.ndim - 2) if layer.axis_labels[axis] not in ("c", "t")]
+    if layer.axis_labels[0].lstrip("-").isdigit():
+        menu.name_axis(sliders[-1], "z")
+    if sliders:
+        menu.project(sliders[-1], str(rng.choice(["max", "mean", "focus"])))
+
+
+@pytest.mark.parametrize("projected", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_command_and_recipe_make_what_the_dock_made(qtbot, tmp_path, seed) -> None:
+def test_command_and_recipe_make_what_the_dock_made(qtbot, tmp_path, seed, projected) -> None:
     rng = np.random.default_rng(seed)
     path, pixels, axes = some_file(tmp_path, rng)
     viewer = ViewerModel()
     some_layer(viewer, rng, pixels, axes, path)
     page = page_of(viewer, "segment")
     qtbot.addWidget(page.dock)
+    if projected:
+        some_projection(viewer, rng, page)
     _, request = page.request()
     diameter = None if rng.random() < 0.5 else 20.0
     region = Window(slice(3, 71), slice(8, 90)) if rng.random() < 0.5 else None
@@ -83,4 +96,5 @@ def test_command_and_recipe_make_what_the_dock_made(qtbot, tmp_path, seed) -> No
     found = tifffile.imread(tmp_path / "out" / "a_labels.tif")
     np.testing.assert_array_equal(found, made.labels, err_msg=command)
     (tmp_path / "layer_recipe.json").write_text(json.dumps(result.recipe.to_json()))
+    assert ("--project" in command) == (len(viewer.layers) > 1)
     assert main(["replay", str(tmp_path / "layer_recipe.json"), "--quiet"]) == 0

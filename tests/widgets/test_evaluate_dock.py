@@ -300,3 +300,14 @@ def test_the_error_that_took_the_place_of_a_fixed_one_comes_next(
     until(lambda: errors.table.rowCount() == 2)
     errors.previous_button.click()
     assert errors.table.item(errors.row, 0).text() == "merged"
+
+
+def test_a_mask_in_place_of_labels_is_said(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    viewer.add_labels((PREDICTION > 0), name="mask")
+    viewer.add_labels(TRUTH, name="truth")
+    page = page_of(viewer, "evaluate", qtbot)
+    page.form.run_bar.run_button.click()
+    until(lambda: page.result is not None)
+    assert "mask holds 1 id in" in page.form.status.text()
+    assert page.form.status.kind == "problem"

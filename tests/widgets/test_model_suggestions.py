@@ -87,6 +87,37 @@ def test_without_a_model_that_looks_right_it_says_what_to_do(dock, qtbot, cells)
     assert asking.answer.kind == "problem"
 
 
+def test_each_model_shows_what_it_finds_in_view(dock, qtbot, cells):
+    dock._viewer.add_image(cells)
+    asking = dock.form.suggestions
+    qtbot.mouseClick(asking.bar.run_button, LEFT)
+    qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
+    items = [asking.list.item(row) for row in range(asking.list.count())]
+    assert len(items) == 2
+    for item in items:
+        picture = item.icon().pixmap(160, 160).toImage()
+        assert picture.width() > 40
+        colours = {picture.pixelColor(x, picture.height() // 8).getRgb()[:3] for x in range(picture.width())}
+        assert any(max(each) - min(each) > 40 for each in colours), "cells are coloured"
+        assert any(max(each) == min(each) for each in colours), "the ground is grey"
+
+
+@pytest.mark.parametrize("stop", ["cancel", "image"])
+def test_pictures_end_where_the_user_stops_them_or_takes_another_image(dock, qtbot, cells, stop):
+    dock._viewer.add_image(cells)
+    asking = dock.form.suggestions
+    qtbot.mouseClick(asking.bar.run_button, LEFT)
+    qtbot.waitUntil(lambda: asking.bar.bar.format().startswith("pictures"), timeout=WAIT)
+    if stop == "cancel":
+        asking.cancel()
+    else:
+        dock._viewer.add_image(cells.T[::-1] * 2, name="another")
+        dock.dock.header.source.image.set_layer(dock._viewer.layers["another"])
+    qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
+    assert not asking.bar.busy
+    assert (asking.list.count() == 2) == (stop == "cancel")
+
+
 def test_it_can_be_cancelled_and_ends_with_the_dock(dock, qtbot, cells):
     dock._viewer.add_image(cells)
     asking = dock.form.suggestions

@@ -1,14 +1,16 @@
 """Numbers as people type them, in the locales of several countries."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from napari.components import ViewerModel
 from qtpy.QtCore import QLocale, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractSpinBox
 
-from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox, read_number
+from napari_utile.widgets.workbench.dock import Workbench
 
 LOCALES = ("en_US", "de_DE", "fr_FR", "ru_RU", "hi_IN", "ar_EG", "de_CH", "tr_TR")
 
@@ -96,12 +98,40 @@ def test_a_box_without_a_number_shows_its_word(qtbot, country):
     assert box.text() == "automatic"
 
 
-def test_every_field_of_a_form_is_such_a_box(qtbot, country):
-    form = Form(FineTuneParams(), ("minutes", "held_out", "scale", "seed")).native
-    qtbot.addWidget(form)
-    form.show()
-    from qtpy.QtWidgets import QAbstractSpinBox
+@pytest.fixture
+def dock(qtbot, country):
+    """With all of its pages."""
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((3, 20, 20)))
+    dock = Workbench(viewer)
+    qtbot.addWidget(dock)
+    for page in ("segment", "click", "train", "weights", "evaluate", "models"):
+        dock.open_page(page)
+    return dock
 
-    boxes = form.findChildren(QAbstractSpinBox)
-    assert len(boxes) == 4
-    assert all(isinstance(box, NumberBox | WholeNumberBox) for box in boxes)
+
+def test_every_field_of_the_dock_takes_a_point_and_a_comma(dock):
+    boxes = dock.findChildren(QAbstractSpinBox)
+    assert len(boxes) > 20
+    rng = np.random.default_rng(0)
+    seen = set()
+    for box in boxes:
+        assert isinstance(box, NumberBox | WholeNumberBox), box.accessibleName()
+        places = box.decimals() if isinstance(box, NumberBox) else 0
+        seen.add(places)
+        low, high = box.minimum(), min(box.maximum(), 900)
+        if box.specialValueText():
+            low = max(low + box.singleStep(), 0) if low < 0 else box.singleStep()
+        for number in rng.uniform(max(low, 0), high, 4):
+            value = round(float(number), places)
+            for mark in ".,":
+                box.setValue(box.maximum())
+                box.lineEdit().setText(f"{value:.{places}f}".replace(".", mark))
+                box.interpretText()
+                assert box.value() == pytest.approx(value), (box.text(), value, mark, places)
+                shown = box.text()
+                box.setValue(box.maximum())
+                box.lineEdit().setText(shown)
+                box.interpretText()
+                assert box.value() == pytest.approx(value), shown
+    assert len(seen) > 1

@@ -1,7 +1,7 @@
 """Evaluations that the Evaluate page asks for, as frozen requests, and the generators that carry them out."""
 
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +9,13 @@ import numpy as np
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.label_runs import label_runs, moments
+from napari_utile.engine.files.label_reading import doubt_of
 from napari_utile.engine.metrics.bootstrap import Difference, paired_bootstrap
 from napari_utile.engine.metrics.cell_kinds import CellError, CellKind, cell_errors, cell_kinds, error_map
 from napari_utile.engine.metrics.cells import average_precision, cell_jaccards
 from napari_utile.engine.metrics.evaluation import Evaluation, evaluate, mean_scores
 from napari_utile.engine.metrics.matching import match
+from napari_utile.engine.planes.spread import spread
 from napari_utile.session.layer_specs import LayerSpec
 
 __all__ = [
@@ -111,13 +113,15 @@ class EvaluationResult:
     """Scores of each prediction, and the mistakes of the first one, worst first.
 
     `differences` holds, for each prediction but the first, the name of a score -> the difference from the
-    first, and what was resampled (see `difference_between`).
+    first, and what was resampled (see `difference_between`). `doubts` says, a sentence each, what looks like
+    something else than one id a cell.
     """
 
     names: tuple[str, ...]
     planes: tuple[PlaneResult, ...]
     errors: tuple[FoundError, ...]
     differences: tuple[dict[str, tuple[Difference, str]], ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def scores(self, prediction: int) -> dict[str, float]:
         """Mean scores of a prediction over the planes; counts are summed."""
@@ -149,7 +153,16 @@ def evaluation_job(request: EvaluationRequest) -> Generator[tuple[int, int], Non
         {score: difference_between(planes, 0, which, score) for score in planes[0].evaluations[0].scores}
         for which in range(1, len(request.names))
     )
-    return EvaluationResult(request.names, tuple(planes), tuple(errors), differences)
+    doubts = tuple(_doubts(request))
+    return EvaluationResult(request.names, tuple(planes), tuple(errors), differences, doubts)
+
+
+def _doubts(request: EvaluationRequest) -> Iterator[str]:
+    seen = [request.planes[place] for place in spread(len(request.planes))]
+    for number, name in enumerate((*request.names, "The reference")):
+        planes = [(*plane.predictions, plane.truth)[number] for plane in seen]
+        if doubt := doubt_of(planes):
+            yield f"{name} {doubt}"
 
 
 def _evaluate_plane(plane: PlaneLabels, request: EvaluationRequest) -> PlaneResult:

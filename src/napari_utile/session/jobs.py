@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import ListedModel, list_models
 from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
@@ -36,9 +37,11 @@ __all__ = [
     "SegmentResult",
     "choices_job",
     "estimate_job",
+    "network_view_job",
     "relabel_job",
     "segment_job",
     "segment_planes_job",
+    "series_job",
     "weight_map_job",
 ]
 
@@ -58,6 +61,18 @@ def choices_job() -> Generator[Choices, None, Choices]:
     from napari_utile.engine.inference.device import available_devices
 
     return Choices(models, available_devices())
+
+
+def series_job(path: str) -> Generator[None, None, tuple[str, ...]]:
+    """Name the images that a file holds; none where it cannot be read."""
+    from napari_utile.engine.errors import UtileError
+    from napari_utile.engine.files.images import series_of
+
+    yield
+    try:
+        return series_of(path)
+    except (UtileError, OSError):
+        return ()
 
 
 def estimate_job(
@@ -159,4 +174,25 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
         "weight map",
         {"colormap": "inferno", "blending": "additive", "opacity": 0.8, "contrast_limits": (0.0, 12.0)},
         window=window_of(segmentation),
+    )
+
+
+def network_view_job(session: "Session", request: SegmentRequest) -> Generator[None, None, LayerSpec]:
+    """Compute what the network gets of a plane, or of its region; of several channels the first."""
+    params, _ = yield from sized_steps(session, request.params, request.measured_on)
+    from napari_utile.engine.inference.field import Field
+
+    model = session.load_model(params.model)
+    yield
+    limits = limits_of(session, params, request.measured_on)
+    field = Field(request.plane, model, params, limits=limits)
+    region = Window.part_of(field.shape, request.region)
+    yield
+    return LayerSpec(
+        "image",
+        f"{request.plane.name} as the network gets it",
+        field.network_input(region)[0],
+        "network view",
+        {"colormap": "gray", "contrast_limits": (0.0, 1.0)},
+        window=region,
     )

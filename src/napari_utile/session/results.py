@@ -56,6 +56,8 @@ class SegmentRequest:
         The axes of the layer, and where its sliders stand.
     stack : Stack, optional
         The planes on which the size of the cells is measured; the plane alone by default.
+    project : str, optional
+        How the plane was made of a stack of the file, such as ``"z:max"``.
     """
 
     plane: "ImagePlane"
@@ -66,6 +68,7 @@ class SegmentRequest:
     path: str = ""
     axes: "tuple[LayerAxis, ...]" = ()
     stack: Stack | None = None
+    project: str | None = None
 
     @property
     def measured_on(self) -> Stack:
@@ -158,7 +161,7 @@ def locate_request(request: SegmentRequest) -> "Located | None":
     """Find the plane of a request in its file, by the pixels; reads both."""
     from napari_utile.engine.provenance.locate import locate
 
-    return locate(request.path, request.plane, request.axes) if request.path else None
+    return locate(request.path, request.plane, request.axes, request.project) if request.path else None
 
 
 def command_of(

@@ -202,6 +202,16 @@ class Field:
         plan = plan_tiles(self._scaled, self.model.network, budget, region=self._seen(window), tile=None)
         return Run(self._run(plan, None)).result
 
+    def network_input(self, window: Window) -> Float32:
+        """Give what the network gets of a window (C, y, x): each pixel as the network's pixel that covers it."""
+        places = [
+            ((np.arange(part.start, part.stop) + 0.5) * source / size).astype(int)
+            for part, source, size in zip(window, self._scaled, self.shape, strict=True)
+        ]
+        rows, columns = (slice(int(at[0]), int(at[-1]) + 1) for at in places)
+        block: Float32 = np.asarray(self._image[:, rows, columns])
+        return block[:, places[0] - rows.start][:, :, places[1] - columns.start]
+
     def is_known(self, window: Window) -> bool:
         """Whether reading this window computes nothing."""
         return not self._known(self._seen(window))[1]

@@ -19,7 +19,8 @@ from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.windows import Window
 
 _TRUNCATE = 3.0
-_LARGEST = 200.0
+LARGEST = 200.0
+"""Of the numbers of steps; pixels."""
 
 Float64 = NDArray[np.float64]
 
@@ -99,11 +100,16 @@ def parse_steps(text: str | None) -> tuple[tuple[str, float], ...]:
             value = float(number) if colon else 0.0
         except ValueError:
             value = math.nan
-        if bool(kind.takes) != bool(colon) or not (0 < value <= _LARGEST if kind.takes else value == 0):
-            needs = f"{kind.takes} in pixels, up to {_LARGEST:g}" if kind.takes else "no number"
+        if bool(kind.takes) != bool(colon) or not (0 < value <= LARGEST if kind.takes else value == 0):
+            needs = f"{kind.takes} in pixels, up to {LARGEST:g}" if kind.takes else "no number"
             raise ValueError(f"preprocess {name} takes {needs}; got {part.strip()!r}.")
         steps.append((name, value))
     return tuple(steps)
+
+
+def steps_in_words(steps: Sequence[tuple[str, float]]) -> str:
+    """Write steps as `parse_steps` reads them."""
+    return ",".join(f"{name}:{value:g}" if STEPS[name].takes else name for name, value in steps)
 
 
 def reach_of(text: str | None) -> int:

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.planes.axes import ImagePlane
 
+if TYPE_CHECKING:
+    import dask.array
+
 PROJECTIONS = {"max": "largest value", "mean": "mean", "focus": "the sharpest"}
 """Name of a projection -> what it takes, in words."""
 
 _WINDOW, _LATTICE = 256, 6
+_CHUNK = 1024
 
 
 def projected(planes: Sequence[ImagePlane], how: str) -> ImagePlane:
@@ -84,3 +88,68 @@ def _lattice(size: int) -> list[int]:
     if size <= _LATTICE * _WINDOW:
         return list(range(0, size, _WINDOW))
     return [round(number * (size - _WINDOW) / (_LATTICE - 1)) for number in range(_LATTICE)]
+
+
+def project_stack(data: Any, axis: int, how: str, channel: int | None = None) -> "dask.array.Array":
+    """Make of an array the one without an axis, of which each plane is `projected`; computed where it is read.
+
+    Parameters
+    ----------
+    data : (..., Y, X) or (..., Y, X, S) array-like
+    axis : int
+        The one that goes.
+    how : {"max", "mean", "focus"}
+    channel : int, optional
+        The axis of channels or colours: the sharpest plane is one for all of them.
+    """
+    from dask.array import from_array
+
+    stack = _Stack(data, axis, how, channel)
+    last = len(stack.shape) - (3 if channel == data.ndim - 1 else 2)
+    chunks = [
+        min(size, _CHUNK) if at >= last or at == stack.channel else 1 for at, size in enumerate(stack.shape)
+    ]
+    made: dask.array.Array = from_array(stack, chunks=tuple(chunks), name=False)
+    return made
+
+
+class _Stack:
+    """What `project_stack` reads block by block."""
+
+    def __init__(self, data: Any, axis: int, how: str, channel: int | None) -> None:
+        self._data, self._axis, self._how = data, axis, how
+        self.channel = None if channel is None else channel - (channel > axis)
+        self._sharpest: dict[tuple[int, ...], int] = {}
+        self.shape = (*data.shape[:axis], *data.shape[axis + 1 :])
+        self.ndim = len(self.shape)
+        self.dtype = np.dtype(np.float32) if how == "mean" else np.dtype(data.dtype)
+
+    def __getitem__(self, window: tuple[slice, ...]) -> NDArray[Any]:
+        if self._how == "focus":
+            return np.asarray(self._data[self._at(window, self._focus(window))])
+        entries = range(self._data.shape[self._axis])
+        return Projected([np.asarray(self._data[self._at(window, entry)]) for entry in entries], self._how)[
+            ...
+        ]
+
+    def _at(self, window: Sequence[Any], entry: int) -> tuple[Any, ...]:
+        return (*window[: self._axis], entry, *window[self._axis :])
+
+    def _focus(self, window: tuple[slice, ...]) -> int:
+        """Give the sharpest entry of the plane that a block lies in."""
+        colours = self.channel == self.ndim - 1
+        plane = {self.ndim - 2 - colours, self.ndim - 1 - colours, self.channel}
+        place = tuple(part.start for at, part in enumerate(window) if at not in plane)
+        if place not in self._sharpest:
+            whole = [slice(None) if at in plane else part.start for at, part in enumerate(window)]
+            planes = (
+                np.asarray(self._data[self._at(whole, entry)])
+                for entry in range(self._data.shape[self._axis])
+            )
+            if self.channel is None:
+                planes = (each[None] for each in planes)
+            else:
+                before = sum(at not in plane for at in range(self.channel))
+                planes = (np.moveaxis(each, self.channel - before, 0) for each in planes)
+            self._sharpest[place] = int(np.argmax([sharpness_of(each) for each in planes]))
+        return self._sharpest[place]

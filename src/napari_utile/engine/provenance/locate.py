@@ -28,8 +28,8 @@ class LayerAxis:
     name : str
         Its label.
     size : int
-    role : {"Y", "X", "C", "S", ""}
-        Rows, columns, channels, colours; empty for a slider.
+    role : {"Y", "X", "C", "S", "Z", "T", ""}
+        Rows, columns, channels, colours; the axis that a layer was projected along; empty for a slider.
     entry : int or None
         Where the slider stands.
     """
@@ -69,7 +69,9 @@ def index_of(axes: Sequence[LayerAxis]) -> dict[str, int]:
     return found
 
 
-def locate(path: str | Path, plane: ImagePlane, axes: Sequence[LayerAxis]) -> Located | None:
+def locate(
+    path: str | Path, plane: ImagePlane, axes: Sequence[LayerAxis], project: str | None = None
+) -> Located | None:
     """Find the plane of a layer in its file, by the pixels.
 
     Parameters
@@ -78,6 +80,8 @@ def locate(path: str | Path, plane: ImagePlane, axes: Sequence[LayerAxis]) -> Lo
     plane : ImagePlane
         With all channels that the layer has.
     axes : sequence of LayerAxis
+    project : str, optional
+        How the plane was made of a stack, such as ``"z:max"``; `axes` has that axis, too.
 
     Returns
     -------
@@ -88,13 +92,14 @@ def locate(path: str | Path, plane: ImagePlane, axes: Sequence[LayerAxis]) -> Lo
         for file, series in _files(Path(path)):
             for one, asked in _readings(file, axes):
                 index = _index_in(one, axes)
-                found = None if index is None else _matching(one, index, plane)
+                found = None if index is None else _matching(one, index, plane, Selection(project=project))
                 if found is not None:
                     selection = Selection(
                         axes=asked,
                         series=series,
                         z=None if "Z" not in found else str(found["Z"]),
                         t=None if "T" not in found else str(found["T"]),
+                        project=project,
                     )
                     return Located(selection, found)
     except (UtileError, ValueError, OSError):
@@ -131,8 +136,10 @@ def _as_the_layer(file: ImageFile, longer: Sequence[LayerAxis]) -> str:
     letters: list[str] = []
     taken = {axis.role for axis in longer if axis.role}
     for letter, size in zip(file.axes, file.data.shape, strict=True):
-        role = "" if size == 1 else next(roles).role
+        axis = None if size == 1 else next(roles)
+        role = axis.role if axis else ""
         if not role:
+            letter = (axis and letter_of(axis.name)) or letter
             usable = letter not in taken and letter in ("TZC" if size > 1 else LETTERS)
             free = "TZC" if letter != "S" else "CTZ"
             role = letter if usable else next(each for each in free + LETTERS if each not in taken)
@@ -144,10 +151,11 @@ def _as_the_layer(file: ImageFile, longer: Sequence[LayerAxis]) -> str:
 def _index_in(file: ImageFile, axes: Sequence[LayerAxis]) -> dict[str, int] | None:
     """Give the entries of the file's axes at which the sliders stand; None where they cannot be told."""
     sliders = [axis for axis in axes if axis.entry is not None and axis.size > 1]
+    projected = [axis.role for axis in axes if axis.role in ("Z", "T")]
     sizes = {
         letter: size
         for letter, size in zip(file.axes, file.data.shape, strict=True)
-        if size > 1 and letter not in "YXS"
+        if size > 1 and letter not in ("Y", "X", "S", *projected)
     }
     named = [letter_of(axis.name) for axis in sliders]
     for letters in (list(sizes), [each for each in sizes if each != "C"], named):
@@ -160,9 +168,11 @@ def _index_in(file: ImageFile, axes: Sequence[LayerAxis]) -> dict[str, int] | No
     return None
 
 
-def _matching(file: ImageFile, index: dict[str, int], plane: ImagePlane) -> dict[str, int] | None:
+def _matching(
+    file: ImageFile, index: dict[str, int], plane: ImagePlane, how: Selection
+) -> dict[str, int] | None:
     """Give the index, with the channel where the plane is one of several; None where the pixels differ."""
-    read = SelectedPlanes(file).plane(index)
+    read = SelectedPlanes(file, how).plane(index)
     if read.shape != plane.shape or np.dtype(read.data.dtype) != np.dtype(plane.data.dtype).newbyteorder("="):
         return None
     count, wanted = read.data.shape[0], plane.data.shape[0]

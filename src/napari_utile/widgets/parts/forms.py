@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFormLayout, QLabel, QLa
 
 from napari_utile.engine.parameters import Parameter, describe
 from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
+from napari_utile.widgets.parts.preprocess_field import PercentilesField, PreprocessField
 from napari_utile.widgets.parts.size_field import SizeField
 
 __all__ = ["Form", "Number", "align_labels", "narrow"]
@@ -200,6 +201,10 @@ class Form(Container[BaseValueWidget[Any]]):
 
 
 def _field(parameter: Parameter, slide: tuple[float, float] | None, none_text: str) -> BaseValueWidget[Any]:
+    if parameter.name == "preprocess":
+        return PreprocessField(parameter)
+    if parameter.kind is tuple and parameter.item is float:
+        return PercentilesField(parameter)
     if parameter.bounds.words:
         return SizeField(parameter)
     if parameter.kind in (int, float):

@@ -1,14 +1,15 @@
 """Which model fits? Every model rated on the image, in a list to choose from."""
 
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.cell_size import Stack
+from napari_utile.session.model_pictures import Picture, pictured, pictures_job
 from napari_utile.session.model_suggestions import RatedModel, Ratings, suggest_job
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
@@ -16,14 +17,19 @@ from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
 
+if TYPE_CHECKING:
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.windows import Window
+
 __all__ = ["ModelSuggestions"]
 
 _NONE_FITS = (
     "No model looks right for this image. Paint a few cells, then fit the settings to them (the command utile fit) or "
     "train on them (the page Train)."
 )
-_CLICK_ONE = "Best fit first. Click a model to use it."
+_CLICK_ONE = "Best fit first, with what each finds in view. Click a model to use it."
 _MOST_ROWS = 5
+_PICTURE = 56
 
 
 class ModelSuggestions(QWidget):
@@ -59,9 +65,10 @@ class ModelSuggestions(QWidget):
         )
         self.bar.run_button.setObjectName("which_model_fits")
         self.bar.run_button.setMinimumHeight(0)
-        self.bar.cancel_button.setToolTip("Stop; the models that were rated stay in the list.")
+        self.bar.cancel_button.setToolTip("Stop; what is known stays in the list.")
         self.list = QListWidget()
         self.list.setWordWrap(True)
+        self.list.setIconSize(QSize(_PICTURE, _PICTURE))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setAccessibleName("Models, the best fit first")
@@ -84,14 +91,20 @@ class ModelSuggestions(QWidget):
         """Whether models are being rated."""
         return self._job is not None and self._job.running
 
-    def suggest_for(self, stack: Stack, params: SegmentParams) -> None:
-        """Rate every model on the planes of an image.
+    def suggest_for(
+        self, stack: Stack, params: SegmentParams, plane: "ImagePlane", view: "Window | None" = None
+    ) -> None:
+        """Rate every model on the planes of an image, then show what each makes of the part in view.
 
         Parameters
         ----------
         stack : Stack
         params : SegmentParams
             Channels, device and precision are used.
+        plane : ImagePlane
+            The one on screen.
+        view : Window, optional
+            What is in view of it; without it there are no pictures.
         """
         self.follow(stack, params)
         self.clear()
@@ -99,7 +112,7 @@ class ModelSuggestions(QWidget):
         self._job = run_job(
             suggest_job(self._session, params, stack),
             on_progress=self._show_progress,
-            on_done=self._show_all,
+            on_done=lambda ratings: self._show_all(ratings, stack, params, plane, view),
             on_error=self._fail,
             on_cancelled=self.bar.set_idle,
             owner=self,
@@ -148,13 +161,43 @@ class ModelSuggestions(QWidget):
         done = len(ratings.models)
         self.bar.set_progress(done, ratings.total, f"{done + 1} of {ratings.total}: {ratings.next_title}")
 
-    def _show_all(self, ratings: Ratings) -> None:
+    def _show_all(
+        self,
+        ratings: Ratings,
+        stack: Stack,
+        params: SegmentParams,
+        plane: "ImagePlane",
+        view: "Window | None",
+    ) -> None:
         self.bar.set_idle()
         self._show(ratings)
         if ratings.any_looks_right:
             self.answer.say(_CLICK_ONE)
         else:
             self.answer.problem(_NONE_FITS)
+        if view is None:
+            return
+        self.bar.set_busy("pictures of what each finds…")
+        self._job = run_job(
+            pictures_job(self._session, params, stack, plane, pictured(view), ratings.models),
+            on_progress=self._show_picture,
+            on_done=lambda _: self.bar.set_idle(),
+            on_error=self._fail,
+            on_cancelled=self.bar.set_idle,
+            owner=self,
+        )
+
+    def _show_picture(self, made: "tuple[str, Picture] | None") -> None:
+        if made is None:
+            return
+        name, picture = made
+        height, width = picture.shape[:2]
+        image = QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        for row in range(self.list.count()):
+            item: Any = self.list.item(row)
+            if item.data(Qt.ItemDataRole.UserRole) == name:
+                item.setIcon(QIcon(QPixmap.fromImage(image)))
+        self._fit_height()
 
     def _show(self, ratings: Ratings) -> None:
         if len(ratings.models) == self.list.count():

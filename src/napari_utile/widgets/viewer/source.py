@@ -9,6 +9,7 @@ from napari_utile.session.cell_size import Stack
 from napari_utile.session.state import Session
 from napari_utile.widgets.viewer.layers import Place, place_of, plane_at, planes_of
 from napari_utile.widgets.viewer.pixel_versions import version_of
+from napari_utile.widgets.viewer.projections import with_projected_axis
 
 if TYPE_CHECKING:
     import napari.layers
@@ -97,4 +98,4 @@ def axes_of(source: Source) -> "tuple[LayerAxis, ...]":
     ]
     if layer.rgb:
         axes.append(LayerAxis("rgb", int((layer.data[0] if layer.multiscale else layer.data).shape[-1]), "S"))
-    return tuple(axes)
+    return with_projected_axis(layer, axes)

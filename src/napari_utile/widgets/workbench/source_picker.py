@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QWidget
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.catalogue import card_of
@@ -13,6 +13,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.own_pictures import is_own
+from napari_utile.widgets.workbench.reading_menu import ReadingMenu, slider_axes
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -28,6 +29,12 @@ class SourcePicker(QWidget):
     """An image layer, the axis that holds its channels, and one channel for each that the model reads.
 
     It shows and sets `Session.image`; listen to ``session.events.image``.
+
+    Attributes
+    ----------
+    image : LayerCombo
+    reading : ReadingMenu
+    axis : QComboBox
     """
 
     def __init__(
@@ -49,11 +56,17 @@ class SourcePicker(QWidget):
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._layout.addRow("Image", self.image)
+        self.reading = ReadingMenu(viewer)
+        image = QHBoxLayout()
+        image.addWidget(self.image, 1)
+        image.addWidget(self.reading)
+        self._layout.addRow("Image", image)
         self._layout.addRow(self._axis_label, self.axis)
         self.image.set_layer(session.image.layer)  # as it was when the dock was closed
         self._offer_axes()
         self.image.layer_changed.connect(self._layer_changed)
+        self.reading.renamed.connect(lambda: self._offer_axes(renamed=True))
+        self.reading.made.connect(self.image.set_layer)
         self.axis.currentIndexChanged.connect(lambda _: self._offer_channels())
         self._connections = Connections(self)
         self._connections.connect(session.events.image, self._show_choice)
@@ -90,16 +103,16 @@ class SourcePicker(QWidget):
     def _layer_changed(self, _: object = None) -> None:
         self._offer_axes()
 
-    def _offer_axes(self) -> None:
+    def _offer_axes(self, renamed: bool = False) -> None:
         layer, before = self.layer, self._session.image
         with QSignalBlocker(self.axis):
             self.axis.clear()
             self.axis.addItem("no axis", None)
-            for axis, label, size in _slider_axes(layer):
+            for axis, label, size in slider_axes(layer):
                 self.axis.addItem(f"{label} ({size})", axis)
                 if label.lower() in _CHANNEL_LABELS and size <= _MOST_CHANNELS:
                     self.axis.setCurrentIndex(self.axis.count() - 1)
-            if layer is not None and before.layer is layer:
+            if layer is not None and before.layer is layer and not renamed:
                 self.axis.setCurrentIndex(max(self.axis.findData(before.channel_axis), 0))
         many = self.axis.count() > 1
         self.axis.setVisible(many)
@@ -142,7 +155,9 @@ class SourcePicker(QWidget):
             if wanted.optional:
                 box.setEnabled(boxes[0].currentData() is not None or not getattr(self.layer, "rgb", False))
         axis = self.axis.currentData()
-        self._session.image = ChosenImage(self.layer, None if axis is None else int(axis), self._channels)
+        axis = None if axis is None else int(axis)
+        self._session.image = ChosenImage(self.layer, axis, self._channels)
+        self.reading.show_layer(self.layer, axis)
 
     def _channel_names(self) -> tuple[str, ...]:
         layer, axis = self.layer, self.axis.currentData()
@@ -152,7 +167,7 @@ class SourcePicker(QWidget):
             return _COLOURS
         if axis is None:
             return ()
-        size = next(size for each, _, size in _slider_axes(layer) if each == axis)
+        size = next(size for each, _, size in slider_axes(layer) if each == axis)
         return tuple(f"Channel {number}" for number in range(size))
 
 
@@ -161,15 +176,3 @@ def _inputs_of(model: str) -> tuple[InputChannel, ...]:
         return card_of(model).inputs
     except UtileError:  # said where the model is loaded
         return (InputChannel("any"),)
-
-
-def _slider_axes(layer: Any) -> list[tuple[int, str, int]]:
-    """List (axis, name, size) of the axes before the last two."""
-    if layer is None or layer.rgb:
-        return []
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-    labels = [
-        f"axis {axis}" if label.lstrip("-").isdigit() else label
-        for axis, label in enumerate(layer.axis_labels)
-    ]
-    return [(axis, labels[axis], int(shape[axis])) for axis in range(layer.ndim - 2)]

@@ -18,6 +18,7 @@ from napari_utile.widgets.pages.click.tool import ClickTool
 from napari_utile.widgets.pages.click.unsure import UnsureWalk
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.projections import origin_of
 from napari_utile.widgets.viewer.source import axes_of, read_source
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import sentence_of
@@ -190,8 +191,8 @@ class ClickPage(Page):
             if size is not None:
                 params = replace(params, diameter=size.diameter)
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
-            path = source.layer.source.path
-            located = locate(path, source.plane, axes_of(source)) if path else None
+            path, project = origin_of(source.layer)
+            located = locate(path, source.plane, axes_of(source), project) if path else None
             selection, said = None, " Replace IMAGE.tif with your file's name."
             if located is not None:
                 selection, said = located.all_planes().selection, ""

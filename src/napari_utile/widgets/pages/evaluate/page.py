@@ -134,11 +134,11 @@ class EvaluatePage(Page):
         self.form.run_bar.set_idle()
         self._show(result)
         first = result.scores(0)
-        self.form.status.say(
+        found = (
             f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
-            f"{len(result.errors)} error{'' if len(result.errors) == 1 else 's'}.",
-            "good",
+            f"{len(result.errors)} error{'' if len(result.errors) == 1 else 's'}."
         )
+        self.form.status.say(" ".join([found, *result.doubts]), "problem" if result.doubts else "good")
 
     def _fail(self, error: Exception) -> None:
         self.form.run_bar.set_idle()

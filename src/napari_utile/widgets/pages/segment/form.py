@@ -1,6 +1,7 @@
 """What the Segment page looks like: its rows, groups and words. It shows state; the page acts."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from napari_utile.widgets.pages.segment.store_run import StoreRun
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, align_labels
+from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.parts.model_suggestions import ModelSuggestions
 from napari_utile.widgets.parts.plane_picker import PlanePicker
 from napari_utile.widgets.parts.region_picker import RegionPicker
@@ -54,10 +56,12 @@ class SegmentForm(QWidget):
     region : RegionPicker
     suggestions : ModelSuggestions
     diameter : SizeField
-    compute : Form
-        Of `SegmentParams`: device, precision and tile size.
+    seen, compute : Form
+        Of `SegmentParams`: what the network gets; and device, precision and tile size.
     instances, more_instances : Form
         Of `InstanceParams`: what people change often, and the rest.
+    grow : GrowFields
+        Nuclei to whole cells.
     run_bar : RunBar
     store : StoreRun
         Large images: into a store on disk.
@@ -81,8 +85,9 @@ class SegmentForm(QWidget):
             InstanceParams(), ("threshold", "minimum_size", "split"), slide={"minimum_size": _SLIDE_SIZE}
         )
         self.more_instances = Form(InstanceParams(), ("fill_holes", "grow"), sliders=False)
-        self.compute = Form(SegmentParams(), ("preprocess", "limits", "device", "precision", "tile"))
-        self.compute["preprocess"].native.setPlaceholderText("for example invert,background:50")
+        self.seen = Form(SegmentParams(), ("preprocess", "limits", "channel_limits", "percentiles"))
+        self.grow = GrowFields(viewer)
+        self.compute = Form(SegmentParams(), ("device", "precision", "tile"))
         self.fit = push_button(
             "Fit to these cells", "Choose model, size and settings by three or more painted cells."
         )
@@ -104,6 +109,10 @@ class SegmentForm(QWidget):
         self.weight_map = QCheckBox("Show the weight map of the cells")
         self.weight_map.setToolTip(
             "The pixels that training on these cells would weigh most: the narrow gaps between neighbours."
+        )
+        self.network_view = QCheckBox("Show what the network gets")
+        self.network_view.setToolTip(
+            "The plane on screen after these steps, between the grey limits, at the size that the model sees."
         )
         self.show_table = push_button("Table", "Open the table of areas, positions and intensities.")
         self.save = push_button(
@@ -147,6 +156,8 @@ class SegmentForm(QWidget):
             "Advanced",
             self.weight_map,
             self.more_instances.native,
+            self.seen.native,
+            self.network_view,
             self.compute.native,
             files,
             self.methods,
@@ -173,11 +184,12 @@ class SegmentForm(QWidget):
         layout.addWidget(self.store)
         layout.addWidget(_line())
         layout.addWidget(self._adjust)
+        layout.addWidget(folded("Grow from nuclei", self.grow))
         layout.addWidget(self.more)
         layout.addLayout(buttons)
         layout.addStretch(1)
         align_labels(top, self.instances.rows)
-        align_labels(self.more_instances.rows, self.compute.rows)
+        align_labels(self.more_instances.rows, self.seen.rows, self.compute.rows)
 
     def set_has_image(self, has_image: bool) -> None:
         """Offer what needs an image only where there is one."""
@@ -202,7 +214,20 @@ class SegmentForm(QWidget):
     def show_params(self, params: SegmentParams) -> None:
         """Show everything but model, channels and instances."""
         self.diameter.value = params.diameter
+        self.seen.set_value(params)
         self.compute.set_value(params)
+
+    def params(self) -> SegmentParams:
+        """Give everything but model, channels and instances.
+
+        Raises
+        ------
+        ValueError
+            Where values do not belong together.
+        """
+        seen = {field.name: field.value for field in self.seen}
+        params: SegmentParams = replace(self.compute.value(), diameter=self.diameter.value, **seen)
+        return params
 
     def show_instances(self, params: InstanceParams) -> None:
         """Show instance parameters, for example those that a model suggests."""

@@ -1,5 +1,6 @@
 """The Segment page: press Run, get probabilities, a mask and cell instances."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,10 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.segment.diameter_tool import DiameterTool
 from napari_utile.widgets.pages.segment.form import SegmentForm
+from napari_utile.widgets.pages.segment.growing import Growing
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
-from napari_utile.widgets.pages.segment.instances_weight_map import InstancesWeightMap
 from napari_utile.widgets.pages.segment.keeping import Keeping
+from napari_utile.widgets.pages.segment.pictures import Pictures
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, progress_text
@@ -34,6 +36,7 @@ from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, do
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
+from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 from napari_utile.widgets.viewer.source import Source, on_screen, read_source
 from napari_utile.widgets.workbench.page import Page
@@ -72,9 +75,12 @@ class SegmentPage(Page):
             self._session, self.form.estimate, self._request_to_estimate, self._model_known, self
         )
         self._diameter_tool = DiameterTool(self._viewer, self)
-        self._weight_map = InstancesWeightMap(self._viewer, self._show_error, self)
+        self._pictures = Pictures(
+            self._viewer, self._session, self.form, self.request, self._show_error, self
+        )
         self.show_form(self.form, self.form.status)
         self.settings = Settings(self._viewer, self._session, self.form, self._values, self)
+        self.growing = Growing(self._viewer, self._session, self.form.grow, self._chosen_planes, self)
         self.keeping = Keeping(self._viewer, self._session, self.form.status, self)
         self._connect()
         self.form.show_devices(self._session.devices)
@@ -92,10 +98,10 @@ class SegmentPage(Page):
         form.region.changed.connect(self._choice_changed)
         form.diameter.changed.connect(self._choice_changed)
         form.suggestions.asked.connect(self._suggest_models)
+        form.seen.changed.connect(self._choice_changed)
         form.compute.changed.connect(self._choice_changed)
         form.instances.changed.connect(self._adjust)
         form.more_instances.changed.connect(self._adjust)
-        form.weight_map.toggled.connect(self._weight_map_toggled)
         form.measure_diameter.clicked.connect(self._measure_diameter)
         form.copy_command.clicked.connect(self.copy_command)
         form.fit.clicked.connect(lambda _: None if self.running else self.settings.fit())
@@ -129,6 +135,11 @@ class SegmentPage(Page):
         """
         return capture(self._viewer, self._session, self.form, self._values.read())
 
+    def _chosen_planes(self) -> list[tuple[Source, SegmentRequest]]:
+        place, instances = read_source(self._viewer, self._session).place, self._values.read()
+        places = self.form.planes.places(place)
+        return [capture(self._viewer, self._session, self.form, instances, each) for each in places]
+
     def _request_to_estimate(self) -> SegmentRequest | None:
         if self._session.image.layer is None or self.running:
             return None
@@ -145,10 +156,7 @@ class SegmentPage(Page):
         if self.running or self.settings.fitting:
             return
         with failures_to(self._show_error):
-            place = read_source(self._viewer, self._session).place
-            instances = self._values.read()
-            places = self.form.planes.places(place)
-            self._start([capture(self._viewer, self._session, self.form, instances, each) for each in places])
+            self._start(self._chosen_planes())
 
     def _start(self, planes: list[tuple[Source, SegmentRequest]]) -> None:
         large = self.form.store.takes(planes)
@@ -230,7 +238,7 @@ class SegmentPage(Page):
         self.form.show_result(self._current_result())
         if self._is_on_screen(source):
             self._values.show_result(result.segmentation.params)
-            self._weight_map.follow(source, result)
+            self._pictures.follow_result(source, result)
         if said := before_it_is_believed(result):
             self.form.status.say(*said)
 
@@ -274,7 +282,8 @@ class SegmentPage(Page):
             self._job,
             self._estimate,
             self._adjustments,
-            self._weight_map,
+            self._pictures,
+            self.growing,
             self.form.suggestions,
         ):
             if job is not None:
@@ -306,13 +315,7 @@ class SegmentPage(Page):
         self._session.remember(source.layer, source.place.key, result)
         show_layers(self._viewer, specs_of(result, probability=False), source.layer, source.place)
         self.form.show_result(self._current_result())
-        self._weight_map.follow(source, result)
-
-    def _weight_map_toggled(self, on: bool) -> None:
-        self._weight_map.shown = on
-        with failures_to():  # where there is no image, there is nothing to show it of
-            source = read_source(self._viewer, self._session)
-            self._weight_map.show(source, self._session.result_of(source.layer, source.place.key))
+        self._pictures.follow_result(source, result)
 
     def _keep_settings(self) -> None:
         with failures_to(self._show_error):
@@ -322,8 +325,11 @@ class SegmentPage(Page):
 
     def _suggest_models(self) -> None:
         with failures_to(self._show_error):
-            request = self.request()[1]
-            self.form.suggestions.suggest_for(request.measured_on, request.params)
+            source, request = self.request()
+            view = None
+            with suppress(ValueError):  # nothing of it is in view
+                view = region_in_view(self._viewer, source.layer, source.place)
+            self.form.suggestions.suggest_for(request.measured_on, request.params, request.plane, view)
 
     def _image_changed(self, _: object = None) -> None:
         layer = self._session.image.layer
@@ -341,6 +347,7 @@ class SegmentPage(Page):
         self.form.run_bar.run_button.setEnabled(self._session.image.layer is not None)
         self.form.show_result(self._current_result())
         self._estimate.follow()
+        self._pictures.follow_choice()
 
     def _current_result(self) -> SegmentResult | None:
         """Return the result of the plane that is on screen, if there is one."""

@@ -8,6 +8,7 @@ from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.viewer.layers import Place
+from napari_utile.widgets.viewer.projections import origin_of
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
 
 if TYPE_CHECKING:
@@ -44,17 +45,16 @@ def capture(
     """
     source = read_source(viewer, session, place)
     region, inside = form.region.read(source)
-    chosen = form.compute.value()
+    chosen = form.params()
     params = replace(
         chosen,
         limits=chosen.limits if source.stack.of_one_image else "plane",
         model=session.model,
         channels=source.channels,
-        diameter=form.diameter.value,
         instances=instances,
     )
-    path = source.layer.source.path or ""
+    path, project = origin_of(source.layer)
     request = SegmentRequest(
-        source.plane, params, region, inside, source.data_key, path, axes_of(source), source.stack
+        source.plane, params, region, inside, source.data_key, path, axes_of(source), source.stack, project
     )
     return source, request

@@ -95,7 +95,7 @@ class Settings(QObject):
                 raise ValueError(f"{layer.name} is what the model found: correct or paint a few cells first.")
             label_plane_on(layer, source.layer, source.place)  # says where the two do not lie on each other
             cells = np.array(plane_data(layer, place_of(layer, self._viewer))[0])
-            params = replace(self._form.compute.value(), channels=source.channels)
+            params = replace(self._form.params(), channels=source.channels)
             self._form.run_bar.set_busy("fitting…")
             self._form.status.say("")
             self._job = run_job(

@@ -1,0 +1,87 @@
+"""Small pictures of what each model makes of one part of an image, to choose a model by eye."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
+from napari_utile.session.cell_size import Stack, limits_of
+from napari_utile.session.model_suggestions import RatedModel
+
+if TYPE_CHECKING:
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.session.state import Session
+
+__all__ = ["pictured", "pictures_job"]
+
+_SIDE = 256
+_COLOURS = np.array(
+    [(255, 96, 64), (64, 200, 96), (80, 144, 255), (255, 208, 48), (224, 96, 255), (48, 216, 216)]
+)
+_TINT = 0.5
+
+Picture = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def pictured(view: Window) -> Window:
+    """Give the middle of what is in view, small enough for every model to segment it in a moment."""
+    sides = []
+    for part in view:
+        start = part.start + max(0, part.stop - part.start - _SIDE) // 2
+        sides.append(slice(start, min(part.stop, start + _SIDE)))
+    return Window(*sides)
+
+
+def pictures_job(
+    session: "Session",
+    params: SegmentParams,
+    stack: Stack,
+    plane: "ImagePlane",
+    window: Window,
+    models: Sequence[RatedModel],
+) -> "Generator[tuple[str, Picture] | None, None, None]":
+    """Segment a window by each model at its best cell size.
+
+    Yields
+    ------
+    (str, (y, x, 3) uint8 array) or None
+        A model's name and its picture; None is a point to stop at.
+    """
+    from napari_utile.engine.segment import segment_steps
+
+    for rated in models:
+        yield None
+        if rated.suggestion is None or rated.problem:
+            continue
+        channels = params.channels and params.channels[: len(rated.suggestion.card.inputs)]
+        wished = replace(
+            params,
+            model=rated.name,
+            channels=channels,
+            diameter=rated.suggestion.size.diameter,
+            instances=None,
+        )
+        try:
+            model = session.load_model(rated.name)
+            limits = limits_of(session, wished, stack)
+            run = Run(segment_steps(plane, wished, model=model, region=window, limits=limits))
+            for _ in run:
+                yield None
+        except UtileError:  # the list says it
+            continue
+        made = run.result
+        grey = made.limits.apply(np.asarray(made.plane.data[:, *window]))[0]
+        yield rated.name, _tinted(grey, made.labels)
+
+
+def _tinted(grey: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> Picture:
+    """Paint cells over grey values 0 to 1."""
+    base = np.repeat(255 * np.clip(np.nan_to_num(grey), 0, 1)[..., None], 3, axis=-1)
+    colours = _COLOURS[labels % len(_COLOURS)]
+    picture = np.where((labels > 0)[..., None], (1 - _TINT) * base + _TINT * colours, base)
+    return picture.astype(np.uint8)

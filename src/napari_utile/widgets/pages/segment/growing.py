@@ -1,0 +1,140 @@
+"""Grow from: labels of nuclei become whole cells in another channel, in a layer of their own."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from napari_utile.session.growing import Grown, GrowRequest, grow_job
+from napari_utile.session.results import SegmentRequest
+from napari_utile.session.state import Session
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.grow_fields import GrowFields
+from napari_utile.widgets.viewer.layers import Place, space_of
+from napari_utile.widgets.viewer.source import Source
+from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+__all__ = ["Growing"]
+
+
+class Growing:
+    """Grows seeds on the chosen planes and shows the cells.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    fields : GrowFields
+    requests : callable
+        Captures the planes that are meant.
+    owner : QObject
+        The page.
+    """
+
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        session: Session,
+        fields: GrowFields,
+        requests: Callable[[], list[tuple[Source, SegmentRequest]]],
+        owner: QObject,
+    ) -> None:
+        self._viewer, self._session, self._fields = viewer, session, fields
+        self._requests, self._owner = requests, owner
+        self._job: JobHandle | None = None
+        fields.bar.run.connect(self.run)
+        fields.bar.cancel.connect(self.cancel)
+
+    @property
+    def running(self) -> bool:
+        """Whether cells are growing."""
+        return self._job is not None and self._job.running
+
+    def run(self) -> None:
+        """Grow what is chosen."""
+        fields = self._fields
+        with failures_to(lambda error: fields.status.problem(sentence_of(error))):
+            layer = fields.seeds.layer
+            if layer is None:
+                raise ValueError("Segment the nuclei first, or paint them: they are what cells grow from.")
+            planes = self._requests()
+            in_model, distance = bool(fields.way.currentData()), fields.distance.value
+            requests = [
+                GrowRequest(request, seeds_on(layer, source.place), in_model, distance)
+                for source, request in planes
+            ]
+            fields.status.say("")
+            fields.bar.set_busy("growing…")
+            self._job = run_job(
+                grow_job(self._session, requests),
+                on_progress=lambda at: fields.bar.set_progress(at[0], at[1], f"{at[0]} of {at[1]} planes"),
+                on_done=partial(self._show, layer, [source for source, _ in planes]),
+                on_error=self._fail,
+                on_cancelled=fields.bar.set_idle,
+                owner=self._owner,
+            )
+
+    def cancel(self) -> None:
+        """Stop; nothing is shown."""
+        if self._job is not None and self._job.running:
+            self._fields.bar.set_cancelling()
+            self._job.cancel()
+
+    def drop(self) -> None:
+        """Stop, and say nothing more."""
+        if self._job is not None:
+            self._job.drop()
+            self._job = None
+            self._fields.bar.set_idle()
+
+    def _fail(self, error: Exception) -> None:
+        self._fields.bar.set_idle()
+        self._fields.status.problem(sentence_of(error))
+
+    def _show(self, seeds: "napari.layers.Labels", sources: Sequence[Source], made: Sequence[Grown]) -> None:
+        self._fields.bar.set_idle()
+        image, place = sources[0].layer, sources[0].place
+        if image not in self._viewer.layers:
+            return
+        ids = max(int(each.labels.max(initial=0)) for each in made)
+        labels = np.zeros(place.result_shape, np.int32 if ids < 2**31 else np.int64)
+        columns: dict[str, list[Any]] = {name: [] for name in made[0].features}
+        for source, each in zip(sources, made, strict=True):
+            labels[source.place.result.index] = each.labels
+            for name, values in each.features.items():
+                columns[name] += values.tolist()
+        layer = self._viewer.add_labels(
+            labels, name=f"{image.name} cells of {seeds.name}", **space_of(image, place.result_axes)
+        )
+        repeated = len(set(columns["index"])) < len(columns["index"])  # one row an id is what napari can show
+        if not repeated:
+            layer.features = columns
+        self._session.cells = layer
+        count = sum(len(each.features["index"]) for each in made)
+        self._fields.status.say(f"{count} cells, each with the number of its nucleus.", "good")
+
+
+def seeds_on(layer: "napari.layers.Labels", place: Place) -> np.ndarray[Any, Any]:
+    """Take the plane of seeds that lies on a plane of an image.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, where the two have other pixels.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    shape = tuple(int(size) for size in data.shape)
+    if shape == place.plane_shape:
+        return np.array(data)
+    if shape != place.result_shape:
+        ours, theirs = (" x ".join(map(str, each)) for each in (shape, place.result_shape))
+        raise ValueError(
+            f"{layer.name} has {ours} pixels, and the image {theirs}: nuclei lie on the image's pixels."
+        )
+    return np.array(data[place.result.index])

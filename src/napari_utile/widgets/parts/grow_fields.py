@@ -1,0 +1,79 @@
+"""What cells grow from, in what, and how far."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
+
+from napari_utile.engine.parameters import Bounds, describe
+from napari_utile.widgets.parts.forms import Number, narrow
+from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.parts.run_bar import RunBar
+from napari_utile.widgets.parts.status_line import StatusLine
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["GrowFields"]
+
+
+@dataclass(frozen=True)
+class _Reach:
+    distance: Annotated[
+        float | None,
+        Bounds(
+            0,
+            10_000,
+            1,
+            "px",
+            help="How far a cell reaches beyond its nucleus at the most; by default half the diameter of the nuclei, "
+            "or as far as the model sees cells.",
+        ),
+    ] = None
+
+
+class GrowFields(QWidget):
+    """The labels to grow, the image that they grow in, and how far.
+
+    Attributes
+    ----------
+    seeds : LayerCombo
+    way : QComboBox
+        Its data says whether they grow in what the model sees.
+    distance : Number
+    bar : RunBar
+    status : StatusLine
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.seeds = LayerCombo(viewer, ("Labels",), empty_text="no labels yet")
+        self.seeds.setAccessibleName("Grow from")
+        self.way = narrow(QComboBox())
+        self.way.addItem("grey values of the channel", False)
+        self.way.addItem("cells that the model sees", True)
+        self.way.setAccessibleName("Grow in")
+        self.way.setToolTip(
+            "The image and channel above show whole cells. Their grey values lead each nucleus to the edge of its "
+            "cell; where the model finds such cells, it says where they end."
+        )
+        (reach,) = describe(_Reach)
+        self.distance = Number(reach)
+        self.distance.value = None
+        self.distance.box.setAccessibleName("At most")
+        self.bar = RunBar(
+            "Grow cells",
+            "Grow each of these nuclei to its whole cell; it keeps its number, and both are measured.",
+        )
+        self.status = StatusLine()
+        rows = QFormLayout()
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.addRow("Grow from", self.seeds)
+        rows.addRow("In", self.way)
+        rows.addRow("At most", self.distance.native)
+        layout: Any = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(rows)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        self.status.say("")

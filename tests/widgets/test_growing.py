@@ -1,0 +1,96 @@
+"""Grow from: nuclei become whole cells in another channel, with their numbers."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_utile.engine.grow import grow_seeds
+from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
+
+WAIT = 60_000
+
+
+def discs(radius: float) -> np.ndarray:
+    y, x = np.mgrid[:120, :160]
+    return ((y % 40) - 20) ** 2 + ((x % 40) - 20) ** 2 < radius**2
+
+
+CELLS = discs(13) * np.float32(200)
+NUCLEI = np.zeros((120, 160), np.int32)
+for number, (row, column) in enumerate(np.ndindex(3, 4)):
+    NUCLEI[row * 40 + 16 : row * 40 + 24, column * 40 + 16 : column * 40 + 24] = 5 + 3 * number
+
+
+@pytest.fixture
+def page(qtbot):
+    return page_of(ViewerModel(), "segment", qtbot)
+
+
+def grow(page, qtbot):
+    page.growing.run()
+    qtbot.waitUntil(lambda: not page.growing.running, timeout=WAIT)
+
+
+def test_each_nucleus_becomes_its_whole_cell_and_both_are_measured(page, qtbot):
+    viewer = page._viewer
+    viewer.add_image(CELLS, name="membrane", scale=(0.5, 0.5), units=("µm", "µm"))
+    seeds = viewer.add_labels(NUCLEI, name="nuclei", scale=(0.5, 0.5), units=("µm", "µm"))
+    page.form.grow.distance.value = 15
+    grow(page, qtbot)
+    made = viewer.layers["membrane cells of nuclei"]
+    np.testing.assert_array_equal(made.data, grow_seeds(CELLS, NUCLEI, distance=15))
+    assert set(np.unique(made.data)) == set(np.unique(NUCLEI))
+    table = made.features
+    assert list(table["index"]) == sorted(np.unique(NUCLEI)[1:])
+    assert (table["area_cytoplasm_um2"] > 0).all()
+    assert "intensity_nucleus_to_cytoplasm" in table
+    assert page.form.grow.status.text().startswith("12 cells")
+    assert session_of(viewer).cells is made
+    assert seeds.data is NUCLEI
+    np.testing.assert_array_equal(made.scale, (0.5, 0.5))
+
+
+def test_all_planes_of_a_stack_grow_and_a_model_can_say_where_cells_end(page, qtbot, bright_nuclei):
+    viewer = page._viewer
+    viewer.add_image(np.stack([CELLS, CELLS[:, ::-1]]), name="film", axis_labels=("t", "y", "x"))
+    viewer.add_labels(np.stack([NUCLEI, NUCLEI[:, ::-1]]), name="nuclei")
+    page.form.planes.kind.setCurrentIndex(1)
+    page.form.diameter.value = None
+    page.form.grow.way.setCurrentIndex(1)
+    grow(page, qtbot)
+    made = viewer.layers["film cells of nuclei"]
+    assert made.data.shape == (2, 120, 160)
+    for plane, image in zip(made.data, (discs(13), discs(13)[:, ::-1]), strict=True):
+        assert (plane > 0)[image].mean() > 0.95
+        assert set(np.unique(plane)) == set(np.unique(NUCLEI))
+
+
+def test_what_is_missing_or_does_not_fit_is_one_sentence(page, qtbot):
+    viewer, fields = page._viewer, page.form.grow
+    viewer.add_image(CELLS, name="membrane")
+    page.growing.run()
+    assert "nuclei first" in fields.status.text()
+    viewer.add_labels(NUCLEI[:50], name="nuclei")
+    page.growing.run()
+    assert (
+        fields.status.text()
+        == "nuclei has 50 x 160 pixels, and the image 120 x 160: nuclei lie on the image's pixels."
+    )
+    assert not page.growing.running
+    assert len(viewer.layers) == 2
+
+
+def test_growing_can_be_cancelled_and_ends_with_the_dock(page, qtbot):
+    viewer = page._viewer
+    viewer.add_image(np.stack([CELLS] * 30), name="film", axis_labels=("t", "y", "x"))
+    viewer.add_labels(np.stack([NUCLEI] * 30), name="nuclei")
+    page.form.planes.kind.setCurrentIndex(1)
+    page.growing.run()
+    page.growing.cancel()
+    qtbot.waitUntil(lambda: not page.growing.running, timeout=WAIT)
+    assert not page.form.grow.bar.busy
+    page.growing.run()
+    page.let_go()
+    assert not page.growing.running
+    assert len(viewer.layers) == 2
