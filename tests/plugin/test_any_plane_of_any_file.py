@@ -65,9 +65,9 @@ def some_projection(viewer: ViewerModel, rng: np.random.Generator, page) -> None
     """Make one plane of a stack along one of the sliders, in one of the ways, if there is one."""
     layer, menu = viewer.layers[0], page.dock.header.source.reading
     sliders = [axis for axis in range(layer.ndim - 2) if layer.axis_labels[axis] not in ("c", "t")]
-    if layer.axis_labels[0].lstrip("-").isdigit():
-        menu.name_axis(sliders[-1], "z")
     if sliders:
+        if layer.axis_labels[0].lstrip("-").isdigit():
+            menu.name_axis(sliders[-1], "z")
         menu.project(sliders[-1], str(rng.choice(["max", "mean", "focus"])))
 
 
