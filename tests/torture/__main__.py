@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 logging.disable(logging.CRITICAL)
 
 from bright_model import save_bright_model  # noqa: E402
-from torture import disks, inputs, kills, machines, memory, runs  # noqa: E402
+from torture import disks, inputs, kills, machines, memory, mixtures, runs  # noqa: E402
 
 WINDOWS = {
     "cancels and closings": ("cancels.py", "--cases", 200),
@@ -33,6 +33,7 @@ def cases(folder: Path, scale: float) -> Iterator[runs.Case]:
     """Give every case that needs no window."""
     inputs.prepare(folder, save_bright_model)
     yield from inputs.cases(folder, scale)
+    yield from mixtures.cases(folder, scale)
     right = runs.prepare(folder, save_bright_model)
     yield from kills.cases(folder, scale)
     yield from memory.cases(folder, right, scale)
