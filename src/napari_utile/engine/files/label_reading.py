@@ -19,7 +19,7 @@ _SEEN = 5
 """Planes of a stack that are looked at."""
 _MOST = 0.5
 """Share of a plane that only its background covers."""
-_REMEDY = "give every cell an id of its own, and 0 to what is no cell"
+_REMEDY = "give every cell an id of its own, and 0 to the background"
 
 
 def label_image(labels: Any, axes: str | None = None, what: str = "the labels") -> ImageFile:
