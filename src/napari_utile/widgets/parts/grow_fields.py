@@ -26,7 +26,7 @@ class _Reach:
             10_000,
             1,
             "px",
-            help="How far a cell reaches beyond its nucleus at the most; by default half the diameter of the nuclei, "
+            help="How far a cell reaches at most beyond its nucleus; by default half the diameter of the nuclei, "
             "or as far as the model sees cells.",
         ),
     ] = None
