@@ -129,6 +129,34 @@ def test_what_is_something_else_is_declined(tmp_path: Path) -> None:
     assert get_reader([str(tmp_path / "a.zarr"), str(tmp_path / "b.zarr")]) is None
 
 
+@pytest.mark.parametrize("kind", ["plate", "well", "collection"])
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_of_a_plate_a_well_or_a_collection_the_first_image_is_opened(
+    tmp_path: Path, kind: str, version: str
+) -> None:
+    where = {"plate": ("B/3", "0"), "well": ("", "0"), "collection": ("", "0")}[kind]
+    entries: dict[str, object] = {
+        "plate": {"plate": {"wells": [{"path": "B/3"}]}},
+        "well": {"well": {"images": [{"path": "0"}, {"path": "1"}]}},
+        "collection": {"bioformats2raw.layout": 3},
+    }
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2 if version == "0.4" else 3)
+
+    def describe(node, what) -> None:
+        node.attrs.update(what if version == "0.4" else {"ome": {"version": version, **what}})
+
+    describe(group, entries[kind])
+    if kind == "plate":
+        describe(group.create_group("B/3"), entries["well"])
+    inside = tmp_path / "a.zarr" / where[0]
+    first = make(inside / "0", version)
+    make(inside / "1", version)
+    layers = opened(tmp_path / "a.zarr")
+    assert len(layers) == len(first)
+    assert "a_B_3_0" in layers[0].name or kind != "plate"
+    np.testing.assert_array_equal(np.asarray(layers[0].data[0]), first[0])
+
+
 def labels_layer(**more) -> Labels:
     data = np.kron(np.arange(6).reshape(2, 3), np.ones((5, 5), int))
     return Labels(np.stack([data, data]), scale=(2, 0.5, 0.25), units=("um", "um", "um"),

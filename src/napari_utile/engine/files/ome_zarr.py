@@ -37,12 +37,22 @@ def is_ome_image(path: Path) -> bool:
     for name in (".zattrs", "zarr.json"):
         try:
             values = json.loads((path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         attributes = values.get("attributes", values) if isinstance(values, dict) else {}
         if isinstance(attributes, dict) and "multiscales" in {**attributes, **attributes.get("ome", {})}:
             return True
     return False
+
+
+def collected_images(path: Path) -> tuple[str, ...]:
+    """Give the folders of the images inside of a plate, a well or a collection; none where it is something else."""
+    if not is_zarr(path) or is_ome_image(path):
+        return ()
+    try:
+        return zarr_series(path)
+    except UtileError:
+        return ()
 
 
 def zarr_series(path: Path) -> tuple[str, ...]:

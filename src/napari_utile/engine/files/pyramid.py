@@ -11,6 +11,7 @@ import zarr
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import lazy
+from napari_utile.engine.files.names import image_name
 from napari_utile.engine.files.ome_zarr import axis_entries, is_zarr, ome_attributes, refuse_objects, scale_of
 from napari_utile.engine.files.unfinished import refuse_unfinished
 from napari_utile.engine.planes.naming import name_axes
@@ -84,9 +85,7 @@ def read_pyramid(path: Path) -> Pyramid:
     """
     refuse_unfinished(path)
     try:
-        return _read(
-            zarr.open_group(path, mode="r"), path, path.name.removesuffix(".zarr").removesuffix(".ome")
-        )
+        return _read(zarr.open_group(path, mode="r"), path, image_name(path))
     except UtileError:
         raise
     except Exception as error:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending
+from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.units import micrometres
@@ -24,6 +25,8 @@ _SECONDS = {"second", "millisecond", "microsecond", "minute", "hour", "day", "s"
 def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Say how a path is opened: OME-Zarr 0.4 and 0.5, vendors' files, results with their recipe; None for all else.
 
+    Of plates, wells and collections of OME-Zarr the first image is opened, which is said.
+
     Parameters
     ----------
     path : str or sequence of str
@@ -34,6 +37,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     place = Path(path)
     if has_pyramid(place):
         return open_ome_zarr
+    if collected_images(place):
+        return open_first_of_many
     if place.suffix.lower() in READERS and place.is_file():
         return open_vendor
     return open_result if _recipe_of(place) else None
@@ -43,6 +48,21 @@ def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
     """Describe an OME-Zarr image and its labels as layers; nothing is read before it is shown."""
     image = read_pyramid(Path(str(path)))
     return [_image_layer(image), *(_labels_layer(labels) for labels in image.labels)]
+
+
+def open_first_of_many(path: str | Sequence[str]) -> list[LayerData]:
+    """Describe the first image of a plate, a well or a collection, and say how many there are."""
+    from napari.utils.notifications import show_info
+
+    place = Path(str(path))
+    names = collected_images(place)
+    if len(names) > 1:
+        show_info(
+            f"{place.name} holds {len(names)} images; this is {names[0]}. The button ⋯ beside Image in the dock U-Tile "
+            "opens another."
+        )
+    first = place / names[0]
+    return open_ome_zarr(str(first)) if has_pyramid(first) else open_vendor(str(first))
 
 
 def open_vendor(path: str | Sequence[str]) -> list[LayerData]:
