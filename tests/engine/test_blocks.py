@@ -8,9 +8,12 @@ from scipy import ndimage
 
 import napari_utile.engine.cells.blocks.decoder as decoder
 import napari_utile.engine.cells.blocks.merge as merge
+from napari_utile.engine.cells.blocks.basins import RING, find_basins
 from napari_utile.engine.cells.blocks.decoder import label_blocks
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.relief import height_of, unsmoothed_height
+from napari_utile.engine.cells.watershed import Landscape
+from napari_utile.engine.windows import Window
 from strategies import parameters, probability_maps
 
 sides = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -171,6 +174,26 @@ def fault_no_passes_over_borders(patch) -> None:
     patch.setattr(decoder, "join_basins", apart)
 
 
+def fault_doubt_does_not_spread(patch) -> None:
+    settled = Landscape.settled
+
+    def sure_elsewhere(land, strength, minimum_size, unsure):
+        return settled(land, strength, minimum_size, unsure)[0], unsure
+
+    patch.setattr(Landscape, "settled", sure_elsewhere)
+
+
+def test_touching_cells_that_no_border_reaches_are_done_in_their_block() -> None:
+    """A web over the whole plane costs the merge no more than cells apart."""
+    y, x = np.indices((64, 64))
+    height = (2 - np.cos(y * np.pi / 4) - np.cos(x * np.pi / 4)).astype(np.float32)  # a hill every 8 pixels
+    block, shape = Window(slice(0, 32), slice(0, 32)), (64, 64)
+    lies = block.grown(RING).clipped(shape)
+    _, told = find_basins(height[lies], lies, block, shape, InstanceParams(split=0.7, minimum_size=1))
+    assert int(told.closed) == 9
+    assert np.count_nonzero(told.side < 0) == 7
+
+
 @pytest.mark.parametrize("by_height", [False, True])
 @pytest.mark.parametrize(
     "fault",
@@ -182,6 +205,7 @@ def fault_no_passes_over_borders(patch) -> None:
         fault_gaps_without_halo,
         fault_ties_unsorted,
         fault_no_passes_over_borders,
+        fault_doubt_does_not_spread,
     ],
 )
 def test_faults_put_in_on_purpose_are_seen(monkeypatch, fault, by_height) -> None:

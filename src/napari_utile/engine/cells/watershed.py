@@ -99,9 +99,36 @@ class Landscape:
         (B,) integer array
             The basin that stands for each basin's cell.
         """
+        return self.settled(strength, minimum_size, np.zeros(self.summit.size, bool))[0]
+
+    def settled(
+        self, strength: float, minimum_size: int, unsure: BoolArray
+    ) -> tuple[npt.NDArray[np.intp], BoolArray]:
+        """Join basins as `cells` does, as far as that is sure when some of them are known in part only.
+
+        A basin that goes on elsewhere can only become larger and higher than what is known of it, and so can what it
+        joins. So where it is cut off now it is cut off in any case, and what it is cut off from is not touched by
+        it; what it may join is unsure like itself from that pass on.
+
+        Parameters
+        ----------
+        strength, minimum_size
+            As for `cells`.
+        unsure : (B,) bool array
+            The basins that are known in part: their area and summit are at least what they are here, and they may
+            have other passes.
+
+        Returns
+        -------
+        cell : (B,) integer array
+            The basin that stands for each basin's cell.
+        unsure : (B,) bool array
+            The basins whose cells depend on what is not known.
+        """
         parent = list(range(self.summit.size))
         summit = self.summit.tolist()
         size = self.area.tolist()
+        open_ended = unsure.tolist()
 
         def find(basin: int) -> int:
             while parent[basin] != basin:
@@ -114,14 +141,18 @@ class Landscape:
             if a == b:
                 continue
             lower = min(summit[a], summit[b])
-            if level >= strength * lower or min(size[a], size[b]) < minimum_size:
-                keep, gone = (a, b) if summit[a] >= summit[b] else (b, a)
-                parent[gone] = keep
-                size[keep] += size[gone]
+            if level < strength * lower and min(size[a], size[b]) >= minimum_size:
+                continue
+            if open_ended[a] or open_ended[b]:
+                open_ended[a] = open_ended[b] = True
+                continue
+            keep, gone = (a, b) if summit[a] >= summit[b] else (b, a)
+            parent[gone] = keep
+            size[keep] += size[gone]
         cell = np.array(parent, dtype=np.intp)
         while not np.array_equal(cell, cell[cell]):
             cell = cell[cell]
-        return cell
+        return cell, np.array(open_ended, bool)[cell]
 
 
 def landscape_of(

@@ -27,14 +27,14 @@ RING = 1
 
 @dataclass(frozen=True, eq=False)
 class OpenBasins:
-    """The basins of the components of a block that reach a border behind which another block lies.
+    """The basins of a block whose cells depend on what lies behind a border.
 
     A path of steepest ascent that leaves the block ends there: its pixels are a basin that *goes on* in the neighbour.
 
     Attributes
     ----------
     closed : () integer array
-        How many cells lie inside of the block and are done.
+        How many cells of the block are done, whatever lies around it.
     place : (B,) int64 array
         Flat index in the plane of each summit.
     side, at : (B,) integer arrays
@@ -120,7 +120,7 @@ def find_basins(
     area = sums(runs.values[part], runs.lengths[part], ends.size)
     low, high, height = passes_between(heights, basins >= 0, basins, runs)
     groups, component = connected(low, high, ends.size)
-    opened = np.zeros(groups, bool)
+    goes_on = side >= 0
     edges = borders(basins)
     others_behind = (
         block.start[0] > 0,
@@ -128,22 +128,23 @@ def find_basins(
         block.start[1] > 0,
         block.stop[1] < shape[1],
     )
-    for line, goes_on in zip(edges.values(), others_behind, strict=True):
-        if goes_on:
-            opened[component[line[line >= 0]]] = True
-    is_open = opened[component]
+    for line, behind in zip(edges.values(), others_behind, strict=True):
+        if behind:
+            goes_on[line[line >= 0]] = True
     order = order_of_passes(low, high, height, summit)
-    shut = order[~is_open[low[order]]]
+    # Of equally high passes those come first whose place among them depends on what lies around the block.
+    order = order[np.lexsort((~(goes_on[low] | goes_on[high])[order], -height[order]))]
     of_component = sums(component, area, groups)
-    land = Landscape(runs, component, of_component, area, summit, low[shut], high[shut], height[shut])
-    cell = land.cells(params.split, params.minimum_size)
+    land = Landscape(runs, component, of_component, area, summit, low[order], high[order], height[order])
+    cell, is_open = land.settled(params.split, params.minimum_size, goes_on)
+    # A cell that is cut off from what is open is large enough, and so is what it was cut off from.
     kept = ~is_open & (of_component >= params.minimum_size)[component]
     roots, which = np.unique(cell[kept], return_inverse=True)
     value, number = np.zeros(ends.size + 1, np.int32), np.cumsum(is_open) - 1
     value[:-1][kept] = which + 1
     value[:-1][is_open] = -(number[is_open] + 1)
     renumbered = np.append(np.where(is_open, number, -1), -1).astype(np.int32)
-    take = is_open[low]
+    take = is_open[low] & is_open[high]
     told = OpenBasins(
         np.array(roots.size),
         place[is_open],
