@@ -27,6 +27,7 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.preprocessing import reach_of
 from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.steps import Run
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
@@ -195,16 +196,12 @@ class OpenStore:
             nothing = np.zeros((1, 1), np.float32)
             return nothing, nothing if plan.by_height else None, {**facts, "empty": True}
         params = replace(plan.params, channels=tuple(range(held.data.shape[0])))
-        tiles = field_of(replace(plan, params=params), number, held, model).tiles(window)
-        while True:
-            try:
-                next(tiles)
-            except StopIteration as end:
-                values = end.value
-                break
+        tiles = Run(field_of(replace(plan, params=params), number, held, model).tiles(window))
+        for _ in tiles:
             if is_stopped(stopped):
                 tiles.close()
                 raise Cancelled
+        values = tiles.result
         foreground = np.ascontiguousarray(foreground_of(values, card))
         height = None
         if plan.by_height:
