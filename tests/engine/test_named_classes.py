@@ -130,12 +130,12 @@ def test_a_network_learns_to_tell_the_classes_apart_and_its_results_name_them(tm
     result = segment(
         two_kinds(5).plane, load_model(tmp_path / "kinds.safetensors"), device="cpu", diameter=None
     )
-    assert result.class_names == ("bright", "dim")
+    assert result.classes.names == ("bright", "dim")
     truth = two_kinds(5)
     wanted = [
         truth.classes[int(truth.labels[result.labels == cell].max())]
         for cell in range(1, result.labels.max() + 1)
     ]
-    assert np.mean(result.class_of_cells == np.array(wanted, object)) > 0.8
-    assert sum(result.covered.values()) == pytest.approx(result.mask.mean())
-    assert set(np.unique(result.classes)) <= {0, 1, 2}
+    assert np.mean(result.classes.of_cells == np.array(wanted, object)) > 0.8
+    assert sum(result.classes.covered.values()) == pytest.approx(result.mask.mean())
+    assert set(np.unique(result.classes.layer)) <= {0, 1, 2}

@@ -61,7 +61,7 @@ class Watch:
         pixels = np.asarray(pixels)
         self._sharpness.append(sharpness_of(pixels))
         self._saturated.append(saturated_share(pixels))
-        self._covered.append(made.covered)
+        self._covered.append(made.classes.covered)
         if len(self._sharpness) == self.planes // 2 + 1:
             self._thumbnail = thumbnail(pixels[0], labels)
 

@@ -257,8 +257,8 @@ def _segment_file(
             fits.append(fit_of(made))
             watch.see(made)
             labels.put(positions[place], made.labels)
-            if len(made.class_names) > 1:
-                classes.put(positions[place], made.classes)
+            if made.classes.several:
+                classes.put(positions[place], made.classes.layer)
             if arguments.probability:
                 foreground.put(positions[place], made.foreground)
             if arguments.measurements:
@@ -269,8 +269,8 @@ def _segment_file(
                 table = measure(made.labels, pixels, pixel_size=plane.pixel_size, unit=plane.unit)
                 table["centroid_y"] += made.region[0].start
                 table["centroid_x"] += made.region[1].start
-                if len(made.class_names) > 1:
-                    table["class"] = made.class_of_cells
+                if made.classes.several:
+                    table["class"] = made.classes.of_cells
                 rows = len(next(iter(table.values())))
                 tables[place] = {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
 
@@ -296,7 +296,7 @@ def _segment_file(
         space = (None, image.pixel_size, image.unit, None, between)
         if arguments.probability:
             write_image(f"{start}_probability.tif", foreground.planes, *space)
-        if len(made.class_names) > 1:
+        if made.classes.several:
             write_image(f"{start}_classes.tif", classes.planes, *space)
         if arguments.mask:
             write_image(f"{start}_mask.tif", stored.mapped(lambda plane: plane > 0, bool), *space)

@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.classes import area_fractions, class_layer, classes_of_cells
+from napari_utile.engine.cells.classes import Classes
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import Columns
 from napari_utile.engine.cells.watershed import Landscape
@@ -106,28 +106,11 @@ class Segmentation:
         return foreground_of(self.values, self.model.card)
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the classes of objects that the model tells apart; a single one where it tells none."""
+    def classes(self) -> Classes:
+        """The named classes of objects: of each pixel, of each cell, and the area that each covers."""
         card = self.model.card
-        return tuple(card.classes[index].name for index in card.foreground)
-
-    @property
-    def classes(self) -> NDArray[np.uint8]:
-        """The class (Y, X) of each pixel of the mask: its place in `class_names`, from 1; 0 elsewhere."""
-        return class_layer(self.values[list(self.model.card.foreground)], self.mask)
-
-    @property
-    def class_of_cells(self) -> NDArray[np.object_]:
-        """The name of each cell's class, in the order of their numbers."""
-        _, found = classes_of_cells(self.values[list(self.model.card.foreground)], self.labels)
-        return np.array([self.class_names[each] for each in found], object)
-
-    @property
-    def covered(self) -> dict[str, float]:
-        """Which share of the area each class covers (confluence), by name."""
-        names = self.class_names
-        layer = self.classes if len(names) > 1 else self.mask.view(np.uint8)
-        return area_fractions(layer, names, self.inside)
+        names = tuple(card.classes[index].name for index in card.foreground)
+        return Classes(names, self.values, card.foreground, self.labels, self.inside)
 
     @property
     def diameter(self) -> float | None:

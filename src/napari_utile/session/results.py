@@ -136,7 +136,7 @@ def finished(
     )
     recipe = replace(recipe, of_layer=True)
     fit = fit_of(segmentation)
-    return SegmentResult(request, segmentation, features, recipe, located, fit, segmentation.covered)
+    return SegmentResult(request, segmentation, features, recipe, located, fit, segmentation.classes.covered)
 
 
 def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResult:
@@ -153,7 +153,7 @@ def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResu
     command = command_of(request, segmentation.params, segmentation.model.card, every)
     recipe = replace(result.recipe, params=segmentation.params, planes=(record,), command=command)
     return SegmentResult(
-        request, segmentation, features, recipe, result.located, result.fit, segmentation.covered
+        request, segmentation, features, recipe, result.located, result.fit, segmentation.classes.covered
     )
 
 
@@ -216,8 +216,8 @@ def measured(request: SegmentRequest, segmentation: "Segmentation") -> dict[str,
     )
     features["centroid_y"] += rows.start
     features["centroid_x"] += columns.start
-    if len(segmentation.class_names) > 1:
-        features["class"] = segmentation.class_of_cells
+    if segmentation.classes.several:
+        features["class"] = segmentation.classes.of_cells
     return features
 
 
@@ -247,12 +247,12 @@ def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSp
             window,
         ),
     ]
-    if len(segmentation.class_names) > 1:
-        names = ", ".join(f"{number} {name}" for number, name in enumerate(segmentation.class_names, 1))
+    if segmentation.classes.several:
+        names = ", ".join(f"{number} {name}" for number, name in enumerate(segmentation.classes.names, 1))
         layer = LayerSpec(
             "labels",
             f"{name} classes ({names})",
-            segmentation.classes,
+            segmentation.classes.layer,
             "classes",
             {"visible": False, "opacity": 0.5},
             metadata,

@@ -1,11 +1,59 @@
 """Classes of cells: a class for each pixel and each cell, and which share of the area each class covers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """The named classes of objects of a segmentation.
+
+    Attributes
+    ----------
+    names : tuple of str
+        A single one where the model tells none.
+    values : (C, Y, X) float32 array
+        All outputs of the model.
+    channels : tuple of int
+        Which of them are the probabilities of the classes.
+    labels : (Y, X) integer array
+        The cells.
+    inside : (Y, X) bool array or None
+        The area that counts; None: all.
+    """
+
+    names: tuple[str, ...]
+    values: Float32
+    channels: tuple[int, ...]
+    labels: NDArray[np.integer]
+    inside: NDArray[np.bool_] | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether there is anything to tell apart."""
+        return len(self.names) > 1
+
+    @property
+    def layer(self) -> NDArray[np.uint8]:
+        """The class (Y, X) of each pixel of a cell: its place in `names`, from 1; 0 elsewhere."""
+        mask = self.labels > 0
+        return class_layer(self.values[list(self.channels)], mask) if self.several else mask.view(np.uint8)
+
+    @property
+    def of_cells(self) -> NDArray[np.object_]:
+        """The name of each cell's class, in the order of their numbers."""
+        _, found = classes_of_cells(self.values[list(self.channels)], self.labels)
+        return np.array([self.names[each] for each in found], object)
+
+    @property
+    def covered(self) -> dict[str, float]:
+        """Which share of the area each class covers (confluence), by name."""
+        return area_fractions(self.layer, self.names, self.inside)
 
 
 def class_layer(probabilities: Float32, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
