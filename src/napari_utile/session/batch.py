@@ -1,0 +1,244 @@
+"""Batches from the window: the very command ``utile segment``, in a process of its own, over many images.
+
+What is written, images that fail, tables and the quality sheet are those of the command; here it is started, followed
+and stopped, and its table is read.
+"""
+
+import contextlib
+import csv
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.find import find_images
+from napari_utile.engine.files.names import image_name, results_apart
+from napari_utile.engine.files.targets import check_folder
+
+__all__ = [
+    "BatchImage",
+    "BatchRequest",
+    "BatchStep",
+    "FinishedBatch",
+    "batch_command",
+    "batch_in_words",
+    "batch_job",
+]
+
+_COPIES = "images"
+# How often the process is looked at, and how long it may take to end when it is told to. Seconds.
+_EVERY, _TO_END = 0.1, 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class BatchRequest:
+    """A batch as it was when the user pressed Run.
+
+    Attributes
+    ----------
+    inputs : tuple of Path
+        Files and folders.
+    layers : tuple of (str, callable)
+        Names of open layers without a file, and a function that writes each to a path.
+    target : Path
+        Folder of the results.
+    options : tuple of str
+        Further words of the command.
+    """
+
+    inputs: tuple[Path, ...]
+    layers: tuple[tuple[str, Callable[[Path], object]], ...]
+    target: Path
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BatchStep:
+    """How many of the images are done, and what is said of the one that was done last."""
+
+    done: int
+    total: int
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class BatchImage:
+    """An image of a finished batch; `failed` says why there is no result of it."""
+
+    name: str
+    cells: int = 0
+    covered: float | None = None
+    confidence: float | None = None
+    flags: str = ""
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class FinishedBatch:
+    """What a batch did.
+
+    Attributes
+    ----------
+    target : Path
+    images : tuple of BatchImage
+        Failed ones first, then the least sure.
+    sheet : Path or None
+        The quality sheet, a web page; None where a single image was segmented.
+    """
+
+    target: Path
+    images: tuple[BatchImage, ...]
+    sheet: Path | None
+
+    @property
+    def failed(self) -> int:
+        """How many images have no result."""
+        return sum(bool(image.failed) for image in self.images)
+
+    def __str__(self) -> str:
+        """Sum it up in a sentence."""
+        good = [image for image in self.images if not image.failed]
+        cells = sum(image.cells for image in good)
+        flagged = sum(bool(image.flags) for image in good)
+        many = "1 image" if len(good) == 1 else f"{len(good)} images"
+        parts = [f"{cells:,} cells in {many}"]
+        if flagged:
+            parts.append(f"{flagged} with a flag")
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        return ", ".join(parts) + "."
+
+
+def batch_command(request: BatchRequest, inputs: Sequence[Path] = ()) -> list[str]:
+    """Return the words of the command, after ``utile``."""
+    images = [str(path) for path in (inputs or request.inputs)]
+    return ["segment", *images, "-o", str(request.target), "--measurements", *request.options]
+
+
+def batch_in_words(request: BatchRequest) -> str:
+    """Return the command for a terminal, the copies of layers included."""
+    copies = [request.target / _COPIES] if request.layers else []
+    return shlex.join(["utile", *batch_command(request, [*request.inputs, *copies])])
+
+
+def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch]:
+    """Write the layers, run the command, follow it; closing the job ends the process.
+
+    What is finished by then stays.
+
+    Raises
+    ------
+    UtileError
+        If nothing can be started, or all failed for one reason.
+    """
+    yield BatchStep(0, 0)
+    check_folder(request.target)
+    inputs = [*request.inputs]
+    for name, write in request.layers:
+        path = request.target / _COPIES / f"{_file_name(name)}.tif"
+        path.parent.mkdir(exist_ok=True)
+        write(path)
+        inputs.append(path)
+        yield BatchStep(0, 0, f"{name} written")
+    names = [image_name(path) for path in results_apart(find_images(inputs)).images]
+    started = time.time()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        said, errors = (stack.enter_context((folder / each).open("wb")) for each in ("out", "err"))
+        process = _start([*batch_command(request, inputs), "--quiet"], said, errors)
+        stack.callback(_end, process)
+        done = 0
+        while process.poll() is None:
+            finished = _finished(request.target, names, started)
+            done = max(done, len(finished))
+            yield BatchStep(done, len(names), finished[-1] if finished else "")
+            time.sleep(_EVERY)
+        lines = (folder / "err").read_text(encoding="utf-8", errors="replace").splitlines()
+    images = _table(request.target, started) or _single(request.target, names, started, lines)
+    if not images or all(image.failed for image in images):
+        raise UtileError(
+            lines[0] if lines else "The batch ended without a word; look into the folder of results."
+        )
+    order = sorted(images, key=lambda image: (not image.failed, not image.flags, image.confidence or 0.0))
+    sheet = request.target / "quality.html"
+    return FinishedBatch(request.target, tuple(order), sheet if sheet.is_file() and len(names) > 1 else None)
+
+
+def _file_name(name: str) -> str:
+    kept = "".join(letter if letter.isalnum() or letter in " -_." else "_" for letter in name).strip(" .")
+    return kept[:80] or "image"
+
+
+def _start(words: Sequence[str], said: IO[bytes], errors: IO[bytes]) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # on Windows a console would open
+    return subprocess.Popen(
+        [sys.executable, "-m", "napari_utile.cli", *words],
+        stdout=said,
+        stderr=errors,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        creationflags=hidden,
+    )
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process, first in the way in which it cleans up after itself."""
+    ways: list[Callable[[], None]] = [process.terminate, process.kill]
+    if os.name != "nt":
+        ways.insert(0, lambda: process.send_signal(signal.SIGINT))
+    for stop in ways:
+        if process.poll() is not None:
+            return
+        stop()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_TO_END)
+
+
+def _finished(target: Path, names: Sequence[str], since: float) -> list[str]:
+    """Name the images whose labels were written since: they come last, when all else is there."""
+    there = []
+    for name in names:
+        with contextlib.suppress(OSError):
+            if (target / f"{name}_labels.tif").stat().st_mtime >= since - 1:
+                there.append(name)
+    return there
+
+
+def _table(target: Path, since: float) -> list[BatchImage]:
+    path = target / "fields.csv"
+    if not path.is_file() or path.stat().st_mtime < since - 1:
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            BatchImage(
+                row.get("image")
+                or "/".join(row.get(part) or "" for part in ("plate", "row", "column", "field")),
+                int(row.get("cells") or 0),
+                _number(row.get("covered")),
+                _number(row.get("confidence")),
+                row.get("flags") or "",
+                row.get("failed") or "",
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def _single(target: Path, names: Sequence[str], since: float, lines: Sequence[str]) -> list[BatchImage]:
+    """Describe a batch of one image, of which there is no table of fields."""
+    if not _finished(target, names, since):
+        return [BatchImage(name, failed=lines[0] if lines else "no result") for name in names]
+    with (target / f"{names[0]}_cells.csv").open(newline="", encoding="utf-8") as file:
+        return [BatchImage(names[0], sum(1 for _ in csv.DictReader(file)), flags="; ".join(lines))]
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,1 @@
+"""Many images segmented in one go."""

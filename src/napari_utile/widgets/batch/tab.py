@@ -1,0 +1,339 @@
+"""The tab *Batch*: open layers, files and folders segmented one after the other, with a summary."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.files.find import IMAGE_SUFFIXES
+from napari_utile.engine.provenance.command import command_options
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.session.batch import (
+    BatchImage,
+    BatchRequest,
+    BatchStep,
+    FinishedBatch,
+    batch_in_words,
+    batch_job,
+)
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.place_table import PlaceTable
+from napari_utile.widgets.parts.run_bar import RunBar
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.own_pictures import is_own
+from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["BatchTab", "open_batch"]
+
+_NAME = "U-Tile batch"
+_FILTER = f"Images (*{' *'.join(IMAGE_SUFFIXES)});;All files (*)"
+
+
+def open_batch(viewer: "napari.viewer.Viewer") -> "BatchTab":
+    """Open the tab *Batch* beside the dock, or bring it to the front."""
+    window = plain_viewer(viewer).window
+    shown: Any = window.dock_widgets.get(_NAME)
+    if shown is None:
+        shown = BatchTab(viewer)
+        window.add_dock_widget(shown, name=_NAME, tabify=True, add_vertical_stretch=False)
+    frame = shown.parent()
+    frame.show()
+    frame.raise_()
+    tab: BatchTab = shown
+    return tab
+
+
+class BatchTab(QWidget):
+    """Chooses images and a folder for the results, runs the batch, and shows what came out.
+
+    Attributes
+    ----------
+    images : QListWidget
+    add_layers, add_files, add_folder, remove, open_sheet, copy_command : QPushButton
+    target : QLineEdit
+    run_bar : RunBar
+    table : PlaceTable
+    finished : FinishedBatch or None
+        What the last batch did.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
+        self._job: JobHandle | None = None
+        self.finished: FinishedBatch | None = None
+        self.images = QListWidget()
+        self.images.setAccessibleName("Images of the batch")
+        self.images.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
+        self.images.setMaximumHeight(160)
+        self.add_layers = push_button("Add open images", "Add every image layer that is open.")
+        self.add_files = push_button("Add files…", "Add image files.")
+        self.add_folder = push_button("Add folder…", "Add all images of a folder.")
+        self.remove = push_button("Remove", "Take the marked images off the list.")
+        self.target = QLineEdit()
+        self.target.setAccessibleName("Results")
+        self.target.setPlaceholderText("folder for the results")
+        self.choose = push_button("…", "Choose the folder for the results.")
+        self.choose.setFixedWidth(28)
+        self.how = QLabel()
+        self.how.setWordWrap(True)
+        self.run_bar = RunBar("Segment all", "Segment every image of the list, one after the other.")
+        self.run_bar.cancel_button.setToolTip("Stop now; the images that are done stay.")
+        self.table = PlaceTable(("Image", "Cells", "Covered", "Sure"))
+        self.open_sheet = push_button(
+            "Quality sheet", "Open thumbnails of all images, the worst first, as a web page."
+        )
+        self.copy_command = push_button("Copy command", "Copy the command line that does the same.")
+        self.status = StatusLine()
+        self._arrange()
+        self._connect()
+        self._show_how()
+        self.open_sheet.setEnabled(False)
+        self.status.say("Add images, choose a folder for the results, and press Segment all.")
+
+    def _arrange(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.images)
+        grid = QGridLayout()
+        for number, button in enumerate((self.add_layers, self.add_files, self.add_folder, self.remove)):
+            grid.addWidget(button, number // 2, number % 2)
+        layout.addLayout(grid)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Results"))
+        row.addWidget(self.target, 1)
+        row.addWidget(self.choose)
+        layout.addLayout(row)
+        layout.addWidget(self.how)
+        layout.addWidget(self.run_bar)
+        layout.addWidget(self.table, 1)
+        below = QHBoxLayout()
+        below.addWidget(self.open_sheet)
+        below.addWidget(self.copy_command)
+        layout.addLayout(below)
+        layout.addWidget(self.status)
+
+    def _connect(self) -> None:
+        self.add_layers.clicked.connect(lambda _: self.add_open_images())
+        self.add_files.clicked.connect(lambda _: self._ask_files())
+        self.add_folder.clicked.connect(lambda _: self._ask_folder())
+        self.remove.clicked.connect(lambda _: self._remove_marked())
+        self.choose.clicked.connect(lambda _: self._ask_target())
+        self.run_bar.run.connect(self.run)
+        self.run_bar.cancel.connect(self.cancel)
+        self.open_sheet.clicked.connect(lambda _: self._open_sheet())
+        self.copy_command.clicked.connect(lambda _: self._copy())
+        self._connections = Connections(self)
+        for event in (self._session.events.model, self._session.events.image, self._session.events.result):
+            self._connections.connect(event, self._show_how)
+        self._connections.connect(self._session.events.closed, self._drop)
+
+    # The list.
+
+    def add_open_images(self) -> None:
+        """Add every open image: its file where it has one, else its pixels."""
+        for layer in self._viewer.layers:
+            if layer._type_string != "image" or is_own(layer):
+                continue
+            path = layer.source.path
+            if path and Path(path).exists():
+                self.add(Path(path))
+            else:
+                self._add_item(f"{layer.name} (open layer)", layer)
+        if not self.images.count():
+            self.status.problem("There is no open image: add files or a folder.")
+
+    def add(self, path: Path) -> None:
+        """Add a file or folder, once."""
+        self._add_item(str(path), path)
+        if not self.target.text():
+            beside = path if path.is_dir() else path.parent
+            self.target.setText(str(beside / "segmented"))
+
+    def _add_item(self, text: str, what: Any) -> None:
+        present = [self.images.item(row) for row in range(self.images.count())]
+        if any(item is not None and item.text() == text for item in present):
+            return
+        item = QListWidgetItem(text)
+        item.setToolTip(text)
+        item.setData(Qt.ItemDataRole.UserRole, what)
+        self.images.addItem(item)
+
+    def _remove_marked(self) -> None:
+        for item in self.images.selectedItems():
+            self.images.takeItem(self.images.row(item))
+
+    def _ask_files(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self, "Images", "", _FILTER)
+        for path in paths:
+            self.add(Path(path))
+
+    def _ask_folder(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, "A folder of images"):
+            self.add(Path(folder))
+
+    def _ask_target(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, "Folder for the results", self.target.text()):
+            self.target.setText(folder)
+
+    # Running.
+
+    @property
+    def running(self) -> bool:
+        """Whether a batch is under way."""
+        return self._job is not None and self._job.running
+
+    def request(self) -> BatchRequest:
+        """Capture what the button would do now.
+
+        Raises
+        ------
+        ValueError
+            In one sentence, if something is missing.
+        """
+        items = [self.images.item(row) for row in range(self.images.count())]
+        chosen = [item.data(Qt.ItemDataRole.UserRole) for item in items if item is not None]
+        if not chosen:
+            raise ValueError("Add open images, files or a folder first.")
+        if not self.target.text().strip():
+            raise ValueError("Choose a folder for the results first.")
+        target = Path(self.target.text().strip()).expanduser()
+        paths = tuple(each for each in chosen if isinstance(each, Path))
+        layers = tuple(_written(each) for each in chosen if not isinstance(each, Path))
+        return BatchRequest(paths, layers, target, tuple(self._options()))
+
+    def _params(self) -> SegmentParams:
+        asked = self._session.asked or SegmentParams()
+        return replace(asked, model=self._session.model, channels=self._session.image.channels)
+
+    def _options(self) -> list[str]:
+        params = self._params()
+        usual = SegmentParams(params.model)
+        words = ["--model", params.model, *command_options(SegmentParams, params, reference=usual)]
+        if params.instances is not None:
+            card = next((each.card for each in self._session.models if each.name == params.model), None)
+            if card is not None:
+                suggested = suggested_instances(card, params.known_diameter)
+                words += command_options(InstanceParams, params.instances, reference=suggested)
+        return words
+
+    def run(self) -> None:
+        """Start the batch."""
+        if self.running:
+            return
+        with failures_to(self._fail):
+            request = self.request()
+            self.run_bar.set_busy("starting…")
+            self.table.set_rows([])
+            self.finished = None
+            self.open_sheet.setEnabled(False)
+            self.status.say(f"Results go to {request.target}.")
+            self._job = run_job(
+                batch_job(request),
+                on_progress=self._show_step,
+                on_done=self._finish,
+                on_error=self._fail,
+                on_cancelled=self._cancelled,
+                owner=self,
+            )
+
+    def cancel(self) -> None:
+        """Stop now; the images that are done stay."""
+        if self._job is not None and self._job.running:
+            self.run_bar.set_cancelling()
+            self._job.cancel()
+
+    def _show_step(self, step: BatchStep) -> None:
+        if step.total:
+            self.run_bar.set_progress(step.done, step.total, f"{step.done} of {step.total} images")
+            if step.said:
+                self.status.say(f"{step.said} is done.")
+
+    def _finish(self, finished: FinishedBatch) -> None:
+        self.run_bar.set_idle()
+        self.finished = finished
+        self.table.set_rows(
+            [_row(image) for image in finished.images],
+            [image.failed or image.flags or image.name for image in finished.images],
+        )
+        self.open_sheet.setEnabled(finished.sheet is not None)
+        failures = [f"{Path(image.name).name}: {image.failed}" for image in finished.images if image.failed]
+        said = f"{finished} Results: {finished.target}."
+        self.status.say(" ".join([said, *failures[:3]]), "problem" if failures else "good")
+
+    def _fail(self, error: Exception) -> None:
+        self.run_bar.set_idle()
+        self.status.problem(sentence_of(error))
+
+    def _cancelled(self) -> None:
+        self.run_bar.set_idle()
+        self.status.say(f"Cancelled; the images that were done lie in {self.target.text()}.")
+
+    def _open_sheet(self) -> None:
+        if self.finished is not None and self.finished.sheet is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.finished.sheet)))
+
+    def _copy(self) -> None:
+        with failures_to(self._fail):
+            self.status.copied(batch_in_words(self.request()))
+
+    def _show_how(self, _: object = None) -> None:
+        params = self._params()
+        listed = next((each for each in self._session.models if each.name == params.model), None)
+        title = (listed.card.title if listed is not None and listed.card else "") or params.model
+        size = f"cells of {params.diameter} px"
+        if params.diameter is None:
+            size = "images as they are"
+        elif isinstance(params.diameter, str):
+            size = "the cell size measured"
+        self.how.setText(f"With {title}, {size}, as on the page Segment.")
+
+    def _drop(self) -> None:
+        if self._job is not None:
+            self._job.drop()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """End the batch when the X of the tab takes it out of its frame."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._drop()
+            self.deleteLater()
+
+
+def _written(layer: Any) -> tuple[str, Any]:
+    from napari_utile.widgets.files.writer import save_image
+
+    data, attributes, _ = layer.as_layer_data_tuple()
+    return layer.name, partial(_write, save_image, data, attributes)
+
+
+def _write(save: Any, data: Any, attributes: Any, path: Path) -> None:
+    save(str(path), data, attributes)
+
+
+def _row(image: BatchImage) -> tuple[str, str, str, str]:
+    name = Path(image.name).name
+    if image.failed:
+        return name, "failed", "", ""
+    covered = "" if image.covered is None else f"{100 * image.covered:.0f} %"
+    return name, f"{image.cells:,}", covered, "" if image.confidence is None else f"{image.confidence:.2f}"

@@ -1,0 +1,138 @@
+"""A batch in a window: open layers, files and folders; what fails is named; cancelled, what is done stays."""
+
+import csv
+import shlex
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtTest import QTest
+
+from napari_utile.engine.files.images import read_image, write_image
+from napari_utile.widgets.batch.tab import open_batch
+from napari_utile.widgets.viewer.layers import session_of
+
+pytestmark = pytest.mark.real_window
+
+WAIT = 240_000
+
+
+@pytest.fixture(autouse=True)
+def _fast(bright_nuclei):
+    """Segment by a model that takes no time."""
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 800)
+    return viewer
+
+
+@pytest.fixture
+def tab(viewer, tmp_path):
+    tab = open_batch(viewer)
+    tab.target.setText(str(tmp_path / "results"))
+    return tab
+
+
+def discs(seed):
+    y, x = np.mgrid[:96, :96]
+    rng = np.random.default_rng(seed)
+    bright = sum(
+        ((y - 16 - 32 * cy) ** 2 + (x - 16 - 32 * cx) ** 2 < 80) for cy in range(3) for cx in range(3)
+    )
+    return (bright * 180 + rng.integers(0, 20, (96, 96))).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "day one"
+    folder.mkdir()
+    for number in range(2):
+        write_image(folder / f"field{number}.tif", discs(number))
+    (folder / "broken.tif").write_bytes(b"II*\0 nothing")
+    return folder
+
+
+def press(button):
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_layers_files_and_folders_are_segmented_and_what_fails_is_named(viewer, tab, qtbot, folder, tmp_path):
+    press(tab.run_bar.run_button)
+    assert "Add open images" in tab.status.text()
+    viewer.add_image(discs(7), name="live: 1/2", scale=(0.5, 0.5), units=("um", "um"))
+    session_of(viewer).asked = None
+    press(tab.add_layers)
+    tab.add(folder)
+    tab.add(folder)
+    assert [tab.images.item(row).text() for row in range(tab.images.count())] == [
+        "live: 1/2 (open layer)",
+        str(folder),
+    ]
+    press(tab.run_bar.run_button)
+    assert tab.running
+    qtbot.waitUntil(lambda: not tab.running, timeout=WAIT)
+    assert tab.finished is not None, tab.status.text()
+    images = tab.finished.images
+    assert [bool(image.failed) for image in images] == [True, False, False, False]
+    assert "broken.tif" in tab.status.text()
+    assert tab.status.text().startswith("27 cells in 3 images, ")
+    assert {image.cells for image in images[1:]} == {9}
+    assert tab.table.item(0, 1).text() == "failed"
+    results = tmp_path / "results"
+    live = read_image(results / "live_ 1_2_labels.tif")
+    assert len(np.unique(live.data)) == 10
+    assert live.pixel_size == pytest.approx((0.5, 0.5))
+    assert (results / "quality.html").is_file()
+    assert tab.open_sheet.isEnabled()
+    with (results / "fields.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 4
+
+    press(tab.copy_command)
+    words = shlex.split(QGuiApplication.clipboard().text())
+    assert words[:3] == ["utile", "segment", str(folder)]
+    from napari_utile.cli import make_parser
+
+    assert make_parser().parse_args(words[1:]).model == "nuclei"
+
+
+def test_a_cancelled_batch_stops_and_leaves_no_process_behind(tab, qtbot, folder):
+    tab.add(folder)
+    press(tab.run_bar.run_button)
+    job = tab._job
+    qtbot.wait(500)
+    press(tab.run_bar.cancel_button)
+    qtbot.waitUntil(lambda: not tab.running, timeout=WAIT)
+    assert job.wait(30)
+    assert "Cancelled" in tab.status.text()
+    import psutil
+
+    assert not [
+        each for each in psutil.Process().children() if "napari_utile.cli" in " ".join(each.cmdline())
+    ]
+
+
+def test_the_x_of_the_tab_ends_the_batch(viewer, tab, qtbot, folder):
+    tab.add(folder)
+    press(tab.run_bar.run_button)
+    job = tab._job
+    frame = tab.parent()
+    del tab
+    frame.destroyOnClose()
+    assert job.wait(60)
+    assert open_batch(viewer).images.count() == 0
+
+
+def test_the_settings_of_the_segment_page_count(viewer, tab, folder):
+    from napari_utile.engine.segment_params import SegmentParams
+
+    session = session_of(viewer)
+    session.asked = SegmentParams(diameter=21.0, preprocess="invert")
+    session.model = "cells"
+    tab.add(folder)
+    words = " ".join(tab.request().options)
+    assert words == "--model cells --diameter 21.0 --preprocess invert"
+    assert "cells of 21.0 px" in tab.how.text()
