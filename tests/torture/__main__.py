@@ -19,10 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 logging.disable(logging.CRITICAL)
 
 from bright_model import save_bright_model  # noqa: E402
-from torture import disks, inputs, kills, machines, memory, mixtures, runs  # noqa: E402
+from torture import disks, inputs, kills, machines, memory, mixtures, runs, threads  # noqa: E402
 
 WINDOWS = {
     "cancels and closings": ("cancels.py", "--cases", 200),
+    "two windows": ("two_windows.py", "--cases", 10),
     "lateness": ("lateness.py", "--minutes", 10),
     "soak": ("soak.py", "--hours", 2),
 }
@@ -39,6 +40,7 @@ def cases(folder: Path, scale: float) -> Iterator[runs.Case]:
     yield from memory.cases(folder, right, scale)
     yield from disks.cases(folder, right, scale)
     yield from machines.cases(folder, right, scale)
+    yield from threads.cases(folder, save_bright_model, scale)
 
 
 def without_windows(only: tuple[str, ...], scale: float, state: Path) -> None:

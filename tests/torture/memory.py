@@ -25,7 +25,7 @@ from torture.stores import small_plan, small_plane
 PLACES = {
     "a tile": "napari_utile.engine.inference.predict.run_tile",
     "a step of decoding": "napari_utile.engine.segment.decode_steps",
-    "reading": "napari_utile.engine.files.tiff_reading._interpreted",
+    "reading": "napari_utile.engine.files.tiff_reading.interpreted",
     "limits": "napari_utile.engine.planes.normalize.percentiles",
     "writing": "napari_utile.engine.files.tiff.tifffile.TiffWriter.write",
 }

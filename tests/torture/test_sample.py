@@ -29,7 +29,7 @@ def test_hostile_files_are_read_or_refused_in_one_sentence(hostile: Path, kind) 
 
 def test_kills_and_machines_that_fail_leave_nothing_broken(tmp_path) -> None:
     # In a process of its own with one thread: a fork of one whose thread pools have started hangs.
-    sections = ("kills", "memory", "disk", "concurrency", "any machine")
+    sections = ("kills", "memory", "disk", "concurrency", "any machine", "threads")
     command = [sys.executable, "-W", "ignore", HERE, "--scale", "0.02", "--state", tmp_path / "state.jsonl"]
     made = subprocess.run(
         [*command, *(f"--only={each}" for each in sections)],

@@ -23,8 +23,20 @@ from torture import inputs
 
 SOURCE = Path(napari_utile.__file__).parent
 BANNED_CALLS = {"eval", "exec", "compile", "__import__"}
-BANNED_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "subprocess", "ctypes"}
-BANNED_ATTRIBUTES = {"system", "popen", "spawnl", "spawnv"}
+BANNED_MODULES = {
+    *("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"),  # run what a file says
+    *("subprocess", "ctypes", "pty", "code", "runpy"),  # run programs
+    *("urllib", "http", "requests", "socket", "ftplib", "smtplib"),  # open addresses
+}
+BANNED_ATTRIBUTES = {
+    "os": {"system", "popen", "spawnl", "spawnv", "execv", "execve", "execl", "startfile", "posix_spawn"},
+    "torch": {"load"},
+    "yaml": {"load", "unsafe_load", "full_load", "load_all"},
+    "shutil": {"unpack_archive"},
+    "torch.hub": {"load", "download_url_to_file"},
+}
+BANNED_METHODS = {"extractall", "extract"}
+"""Of archives: they write wherever the archive says."""
 EXCEPTIONS = {
     ("engine/exchange/checkpoint.py", "import pickle"),  # for the name of its error: nothing is unpickled
     (
@@ -38,36 +50,38 @@ EXCEPTIONS = {
 }
 
 
-def findings() -> set[tuple[str, str]]:
+def findings_in(text: str) -> set[str]:
     found = set()
-    for path in sorted(SOURCE.rglob("*.py")):
-        name = path.relative_to(SOURCE).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                modules = (
-                    [each.name for each in node.names]
-                    if isinstance(node, ast.Import)
-                    else [node.module or ""]
-                )
-                found |= {
-                    (name, f"import {each}") for each in modules if each.split(".")[0] in BANNED_MODULES
-                }
-            if not isinstance(node, ast.Call):
-                continue
-            function = node.func
-            if isinstance(function, ast.Name) and function.id in BANNED_CALLS:
-                found.add((name, function.id))
-            if isinstance(function, ast.Attribute):
-                owner = function.value.id if isinstance(function.value, ast.Name) else ""
-                if owner == "torch" and function.attr == "load":
-                    found.add((name, "torch.load"))
-                if owner == "os" and function.attr in BANNED_ATTRIBUTES:
-                    found.add((name, f"os.{function.attr}"))
-            for keyword in node.keywords:
-                value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
-                if (keyword.arg, value) in {("shell", True), ("allow_pickle", True), ("weights_only", False)}:
-                    found.add((name, f"{keyword.arg}={value}"))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            modules = (
+                [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            )
+            found |= {f"import {each}" for each in modules if each.split(".")[0] in BANNED_MODULES}
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        if isinstance(function, ast.Name) and function.id in BANNED_CALLS:
+            found.add(function.id)
+        if isinstance(function, ast.Attribute):
+            owner = ast.unparse(function.value)
+            if function.attr in BANNED_ATTRIBUTES.get(owner, ()):
+                found.add(f"{owner}.{function.attr}")
+            if function.attr in BANNED_METHODS:
+                found.add(function.attr)
+        for keyword in node.keywords:
+            value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+            if (keyword.arg, value) in {("shell", True), ("allow_pickle", True), ("weights_only", False)}:
+                found.add(f"{keyword.arg}={value}")
     return found
+
+
+def findings() -> set[tuple[str, str]]:
+    return {
+        (path.relative_to(SOURCE).as_posix(), found)
+        for path in SOURCE.rglob("*.py")
+        for found in findings_in(path.read_text(encoding="utf-8"))
+    }
 
 
 def test_nothing_runs_code_or_unpickles_but_for_exceptions_by_name() -> None:
@@ -167,3 +181,21 @@ def test_a_checkpoint_with_a_strange_header_is_refused(tmp_path: Path, header) -
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
     with pytest.raises(UtileError, match=r"is not a readable checkpoint|belongs to a run"):
         read_checkpoint(path, {"seed": 1}, optimizer, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("eval('1')", "eval"),
+        ("import os\nos.system('x')", "os.system"),
+        ("import urllib.request", "import urllib.request"),
+        ("from pickle import loads", "import pickle"),
+        ("yaml.load(text)", "yaml.load"),
+        ("np.load(path, allow_pickle=True)", "allow_pickle=True"),
+        ("subprocess.run('x', shell=True)", "shell=True"),
+        ("torch.load(path, weights_only=False)", "weights_only=False"),
+        ("zipfile.ZipFile(path).extractall(folder)", "extractall"),
+    ],
+)
+def test_the_lint_sees_what_it_is_for(text: str, found: str) -> None:
+    assert found in findings_in(text)

@@ -54,11 +54,10 @@ def wait(seconds: float) -> None:
 
 
 def settle() -> None:
-    """Deliver deferred deletes, and collect what nobody holds."""
+    """Deliver deferred deletes."""
     for _ in range(3):
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         wait(0.02)
-    gc.collect()
 
 
 def prepare(folder: Path) -> None:
@@ -80,18 +79,22 @@ def jobs() -> int:
 
 
 def belongings() -> dict[str, int]:
-    """Count what must not grow: what is open, threads, and our objects that are still alive."""
+    """Count what must not grow once nobody holds it: what is open, threads, and our objects that are alive."""
+    gc.collect()
     process = psutil.Process()
-    alive = gc.get_objects()
+    kinds = {
+        "docks": Workbench,
+        "pages": Page,
+        "sessions": Session,
+        "layers": Layer,
+        "viewers": napari.Viewer,
+    }
+    alive = [each for each in gc.get_objects() if isinstance(each, tuple(kinds.values()))]
     return {
         "handles": process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
         "threads": process.num_threads(),
         "jobs": jobs(),
-        "docks": sum(isinstance(each, Workbench) for each in alive),
-        "pages": sum(isinstance(each, Page) for each in alive),
-        "sessions": sum(isinstance(each, Session) for each in alive),
-        "layers": sum(isinstance(each, Layer) for each in alive),
-        "viewers": sum(isinstance(each, napari.Viewer) for each in alive),
+        **{name: sum(isinstance(each, kind) for each in alive) for name, kind in kinds.items()},
     }
 
 
@@ -229,11 +232,12 @@ class User:
             wait_until(lambda: page.form.plot.steps or not page.running, "the first steps")
             (page.form.stop.click if end == "stop" else page.cancel)()
         wait_until(lambda: not page.running, "a training")
+        decision = page.form.result
         if end == "keep":
-            page.keep()
-            wait_until(lambda: page.form.keep.isEnabled(), "keeping a model")
+            decision.keep.click()
+            wait_until(decision.keep.isEnabled, "keeping a model")
         else:
-            page.discard()
+            decision.discard.click()
 
     def weigh(self) -> None:
         """Look at the weights of the reference."""
@@ -274,8 +278,8 @@ def answer_closing_questions() -> Any:
     return mock.patch.object(QMessageBox, "question", return_value=QMessageBox.StandardButton.Close)
 
 
-def environment(folder: Path) -> None:
+def environment(folder: Path, library: Path | None = None) -> None:
     """Keep the user's library of models, log and home out of it."""
-    library = folder / "library"
+    library = library or folder / "library"
     library.mkdir(exist_ok=True)
     os.environ["UTILE_MODELS"], os.environ["UTILE_LOG"] = str(library), str(folder / "utile.log")
