@@ -1,5 +1,5 @@
 # make demo [IMAGE=path]   install and segment: a napari window, or demo_output/ where there is no display
-# make test                install and run the tests
+# make test [WORKERS=0]    install and run the tests, in as many processes as there are cores, at most 4; 0: in this one
 # make check               style, types and import contracts
 # make bench [QUICK=1] [AGAINST=folder]   measure, as ratios in one run; against another version's checkout
 # make docs                build the documentation into site/, without the network; links and examples are checked
@@ -16,6 +16,8 @@ IMAGE ?=
 QUICK ?=
 AGAINST ?=
 SCALE ?= 1
+CORES := $(shell nproc 2>/dev/null || echo 1)
+WORKERS ?= $(if $(filter 1,$(CORES)),0,$(if $(filter 2 3,$(CORES)),$(CORES),4))
 
 .PHONY: help install demo test check bench docs smoke compat torture wheel clean
 help:
@@ -27,7 +29,7 @@ demo: install
 	$(BIN)/utile demo $(if $(IMAGE),"$(IMAGE)")
 
 test: install $(STAMPS)/bioimageio
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
 
 check: $(STAMPS)/project
 	$(BIN)/ruff check

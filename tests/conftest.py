@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 # Before torch or numpy start their thread pools: the arrays of tests are small, and wide pools only fight.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
 import pytest
 
@@ -15,9 +15,13 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_configure() -> None:
-    """Fall back on Qt's off-screen platform where there is no display, after pytest-xvfb had its chance."""
-    if not has_display():
+def pytest_configure(config: pytest.Config) -> None:
+    """Fall back on Qt's off-screen platform where there is no display, after pytest-xvfb had its chance.
+
+    Not in the process that only leads workers: each of them has a display of its own, and inherits what is set here.
+    """
+    leads = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
+    if not leads and not has_display():
         use_offscreen()
 
 

@@ -1,5 +1,6 @@
 """What is printed never costs a result: terminals without letters, closed pipes, full and closed standard outputs."""
 
+import io
 import os
 import subprocess
 import sys
@@ -33,13 +34,21 @@ def utile(*words: object, shell: str = "", **environment: str) -> subprocess.Com
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_any_encoding_shows_a_table(labels: Path, tmp_path: Path, encoding: str) -> None:
+def test_any_encoding_shows_a_table(labels: Path, tmp_path: Path, encoding: str, monkeypatch) -> None:
+    shown = io.BytesIO()
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(shown, encoding=encoding, write_through=True))
     table = tmp_path / "cells.csv"
-    done = utile("measure", labels, "-o", table, PYTHONIOENCODING=encoding)
-    assert done.returncode == 0, done.stderr
+    assert main(["measure", str(labels), "-o", str(table)]) == 0
     assert "Zellen µm – 細胞" in table.read_text(encoding="utf-8")
-    done = utile("evaluate", labels, labels, PYTHONIOENCODING=encoding)
+    assert main(["evaluate", str(labels), str(labels)]) == 0
+    assert "Zellen" in shown.getvalue().decode(encoding, errors="replace")
+
+
+def test_a_terminal_of_ascii_shows_a_table(labels: Path) -> None:
+    done = utile("evaluate", labels, labels, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
+    assert "Zellen ?m" in done.stdout
 
 
 def test_a_reader_that_has_enough_is_quiet(labels: Path, tmp_path: Path) -> None:

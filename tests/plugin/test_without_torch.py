@@ -38,11 +38,10 @@ whole = Workbench(viewer)
 whole.show()
 for name in PAGES:
     dock = whole.open_page(name)
-    until = time.monotonic() + 1.0
-    while time.monotonic() < until:
+    combo, until = whole.header.model.combo, time.monotonic() + 0.3
+    while time.monotonic() < until or not combo.count():
         application.processEvents()
         time.sleep(0.01)
-    combo = whole.header.model.combo
     assert "nuclei" in [combo.itemData(row) for row in range(combo.count())]
     if name == "models":
         continue  # nothing to copy

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
 from napari_utile.session.jobs import relabel_job, segment_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
@@ -24,11 +25,7 @@ slider_values = st.builds(
 
 
 def carried_out(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return Run(steps).result
 
 
 def request_of(image, instances, **where):
@@ -39,7 +36,7 @@ def request_of(image, instances, **where):
 
 @pytest.fixture(scope="module")
 def image():
-    return simulate("clustered_nuclei", height=120, width=150, cells=14, seed=3).image
+    return simulate("clustered_nuclei", height=72, width=80, cells=7, seed=3).image
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +49,14 @@ def everywhere(shape):
 
 
 def inside_a_disc(shape):
-    rows, columns = slice(10, 110), slice(5, 135)
+    rows, columns = slice(6, 66), slice(4, 76)
     y, x = np.mgrid[rows, columns]
-    return {"region": (rows, columns), "inside": np.hypot(y - 60, x - 70) < 45}
+    return {"region": (rows, columns), "inside": np.hypot(y - 36, x - 40) < 28}
 
 
 @pytest.mark.parametrize("where", [everywhere, inside_a_disc])
-@settings(max_examples=25, deadline=None)
-@given(values=st.lists(slider_values, min_size=1, max_size=5))
+@settings(max_examples=15, deadline=None)
+@given(values=st.lists(slider_values, min_size=1, max_size=3))
 def test_after_any_sequence_of_slider_values_all_is_as_after_a_fresh_run(session, image, where, values):
     where = where(image.shape)
     result = carried_out(segment_job(session, request_of(image, InstanceParams(), **where)))
@@ -85,5 +82,5 @@ def test_a_size_or_split_finds_no_basins_again_and_a_threshold_does(session, ima
     other = first.relabelled(InstanceParams(threshold=0.3))
     assert same.landscape is first.landscape
     assert other.landscape is not first.landscape
-    assert first.labels.max() > 5
+    assert first.labels.max() > 3
     assert not np.array_equal(same.labels, first.labels)
