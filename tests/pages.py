@@ -1,13 +1,34 @@
 """Pages of the dock for tests: the dock around a page lives as long as the page is held."""
 
+import threading
+
+from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.viewer.source import read_source
 from napari_utile.widgets.workbench.dock import Workbench
 
 
 def page_of(viewer, name, qtbot=None):
-    """Make a dock on a page and return the page, whose ``dock`` attribute is the dock."""
+    """Make a dock on a page and return the page, whose ``dock`` and ``viewer`` are those that it is in."""
     dock = Workbench(viewer)
     if qtbot is not None:
         qtbot.addWidget(dock)
     page = dock.open_page(name)
-    page.dock = dock
+    page.dock, page.viewer = dock, viewer
     return page
+
+
+def fits(page):
+    """Say whether a page asks for no more width than the dock does."""
+    return page.form.minimumSizeHint().width() <= page.dock.sizeHint().width()
+
+
+def jobs():
+    """Return the threads of jobs that have not ended."""
+    return [each for each in threading.enumerate() if each.name == "napari-utile-job"]
+
+
+def result_on_screen(page):
+    """Return the result of the plane that the viewer shows; None where it was not segmented."""
+    session = session_of(page.viewer)
+    source = read_source(page.viewer, session)
+    return session.result_of(source.layer, source.place.key)

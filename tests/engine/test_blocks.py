@@ -140,7 +140,7 @@ def fault_no_corners(patch) -> None:
 
 
 def fault_paths_stop_at_borders(patch) -> None:
-    patch.setattr(merge, "_where_they_end", lambda blocks, grid, offset, total: np.arange(total))
+    patch.setattr(merge, "where_they_end", lambda blocks, grid, offset, total: np.arange(total))
 
 
 def fault_halo_short(patch) -> None:

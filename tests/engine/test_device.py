@@ -36,7 +36,7 @@ def card(tmp_path, monkeypatch):
 
     monkeypatch.setattr(device_check, "measure_device", measure)
     monkeypatch.setattr(device_check, "checks_file", lambda: tmp_path / "cache" / "devices.json")
-    monkeypatch.setattr(device_check, "_found", {})
+    monkeypatch.setattr(device_check, "found_here", {})
     monkeypatch.setattr(device, "available_devices", lambda: ("mps", "cpu"))
     outcome["measured"] = measured
     return outcome
@@ -45,7 +45,7 @@ def card(tmp_path, monkeypatch):
 def test_a_right_device_is_taken_and_checked_once(card, monkeypatch):
     assert choose_compute().key == ("mps", "float32")
     assert choose_compute("mps").key == ("mps", "float32")
-    monkeypatch.setattr(device_check, "_found", {})  # the next start of the program
+    monkeypatch.setattr(device_check, "found_here", {})  # the next start of the program
     assert choose_compute().key == ("mps", "float32")
     assert card["measured"] == [("mps", "float32")]
 
@@ -102,7 +102,7 @@ def test_what_a_device_asked_for_cannot_do_is_one_sentence(card):
 
 
 def test_a_card_slow_or_wrong_in_bfloat16_computes_in_float32(card, monkeypatch):
-    monkeypatch.setattr(device, "_fast_bfloat16", lambda name: name == "mps")
+    monkeypatch.setattr(device, "fast_bfloat16", lambda name: name == "mps")
     card["bfloat16"] = 0.5
     with pytest.warns(UtileWarning, match="mps in float32 is used instead"):
         assert choose_compute().key == ("mps", "float32")

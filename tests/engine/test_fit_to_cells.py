@@ -11,7 +11,7 @@ from scipy import ndimage
 from napari_utile.cli import main
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.fitting.cells import _left_out, _pick, _Target, _Trial, fit_to_cells
+from napari_utile.engine.fitting.cells import Target, Trial, fit_to_cells, left_out, pick
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
@@ -80,20 +80,20 @@ def test_under_three_cells_it_declines():
 
 
 def trial(changes, *scores):
-    return _Trial(SegmentParams(), changes, np.array(scores, float), InstanceParams())
+    return Trial(SegmentParams(), changes, np.array(scores, float), InstanceParams())
 
 
 def test_ties_go_to_the_cards_values():
     card, as_good, better = trial(0, 0.5, 0.5, 0.5), trial(1, 0.502, 0.5, 0.504), trial(2, 0.6, 0.6, 0.6)
-    assert _pick([as_good, card]) is card
-    assert _pick([card, as_good, better]) is better
+    assert pick([as_good, card]) is card
+    assert pick([card, as_good, better]) is better
 
 
 def test_what_helps_one_cell_only_fails_when_it_is_left_out():
     card, lucky = trial(0, 0.5, 0.5, 0.5), trial(1, 1.0, 0.45, 0.45)
-    assert _pick([card, lucky]) is lucky
-    assert _left_out([card, lucky]) < 0.5
-    assert _left_out([card, trial(1, 0.6, 0.6, 0.6)]) == pytest.approx(0.6)
+    assert pick([card, lucky]) is lucky
+    assert left_out([card, lucky]) < 0.5
+    assert left_out([card, trial(1, 0.6, 0.6, 0.6)]) == pytest.approx(0.6)
 
 
 def test_cells_found_beside_count_only_where_the_annotation_is_dense():
@@ -101,7 +101,7 @@ def test_cells_found_beside_count_only_where_the_annotation_is_dense():
     labels[1:5, 1:5] = 7
     found = np.zeros((6, 12), np.int32)
     found[1:5, 1:5], found[1:5, 7:10] = 1, 2
-    target = _Target(Window.whole((6, 12)), labels, 7, np.zeros((6, 12), bool))
+    target = Target(Window.whole((6, 12)), labels, 7, np.zeros((6, 12), bool))
     assert target.score(found, dense=False) == 1
     assert target.score(found, dense=True) == 0.5
     rim = np.zeros((6, 12), bool)

@@ -119,7 +119,7 @@ def test_what_is_no_model_is_not_imported(tmp_path: Path, content: bytes) -> Non
 
 
 def test_two_programs_wait_for_each_other(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_models, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(own_models, "LOCK_SECONDS", 0.1)
     held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -29,7 +29,7 @@ def test_the_file_is_that_of_the_stack_in_memory(tmp_path_factory, drawn, on_dis
     write = write_labels if stack.dtype.kind == "i" else write_image
     write(folder / "whole.tif", stack, axes + "YX", (0.5, 0.25), "µm")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plane_file, "_IN_MEMORY", 1 if on_disk else 1 << 20)
+        patch.setattr(plane_file, "IN_MEMORY", 1 if on_disk else 1 << 20)
         with PlaneFile(folder, axes, stack.shape[:-2]) as kept:
             for position in itertools.product(*(range(size) for size in stack.shape[:-2])):
                 kept.put(position, stack[position])

@@ -31,7 +31,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The graphics card, not yet checked, with no network on it."""
     monkeypatch.setattr(device_check, "checks_file", lambda: tmp_path / "devices.json")
-    monkeypatch.setattr(device_check, "_found", {})
+    monkeypatch.setattr(device_check, "found_here", {})
     forget_networks()
     found = the_card()
     assert found is not None

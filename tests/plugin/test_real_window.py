@@ -6,7 +6,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from pages import page_of
+from pages import jobs, page_of
 from simulation.simulate import simulate
 
 pytestmark = pytest.mark.real_window
@@ -88,7 +88,7 @@ def test_dragging_the_threshold_follows_on_the_canvas(viewer, dock, qtbot, image
     instances = viewer.layers["nuclei instances"]
     before = np.count_nonzero(instances.data)
     drag_slider(dock.form.instances["threshold"].slider, 0.85)
-    qtbot.waitUntil(lambda: not dock._adjustments.running, timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock.adjusting, timeout=WAIT)
     assert dock.form.instances.value().threshold > 0.7
     assert 0 < np.count_nonzero(instances.data) < before
 
@@ -170,8 +170,7 @@ def test_closing_the_window_while_it_runs_ends_the_job(viewer, dock, qtbot, imag
     viewer.add_image(np.tile(image, (4, 4)), name="large")
     dock.form.compute["tile"].value = 64
     click(dock.form.run_bar.run_button)
-    job = dock._job
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=WAIT)
+    assert jobs()
     viewer.close()
-    qtbot.waitUntil(lambda: job.cancelled, timeout=WAIT)
-    assert job.wait(30)
+    qtbot.waitUntil(lambda: not jobs(), timeout=WAIT)

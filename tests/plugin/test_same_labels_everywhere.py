@@ -78,7 +78,7 @@ def test_a_slider_moved_afterwards_gives_what_a_new_run_would(viewer, qtbot, ima
     dock, layer = in_the_dock(viewer, qtbot, image_file)
     dock.form.instances["threshold"].value = 0.3
     dock.form.instances["split"].value = 0.4
-    qtbot.waitUntil(lambda: not dock._adjustments.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not dock.adjusting, timeout=30_000)
     by_python = napari_utile.segment(tifffile.imread(image_file), threshold=0.3, split=0.4).labels
     np.testing.assert_array_equal(layer.data, by_python)
     command = layer.metadata[METADATA_KEY]["recipe"]["command"]

@@ -102,6 +102,7 @@ def test_it_can_be_stopped_between_magnifications(stack):
     next(job)
     next(job)
     job.close()
+    assert next(job, "ended") == "ended"
 
 
 @pytest.mark.parametrize(

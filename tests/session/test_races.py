@@ -100,13 +100,14 @@ def test_a_network_is_made_once_for_all_jobs(monkeypatch):
         return object()
 
     monkeypatch.setattr(warm, "fused", fuse)
-    monkeypatch.setattr(warm, "_warm", type(warm._warm)())
+    warm.forget_networks()
     model, compute = (
         SimpleNamespace(fingerprint="f", network=None),
         SimpleNamespace(key=("cpu", "float32"), device="cpu", dtype=None),
     )
     assert len(set(at_once(lambda _: warm.warm_network(model, compute)))) == 1
     assert len(made) == 1
+    warm.forget_networks()
 
 
 class Layer:
@@ -115,8 +116,13 @@ class Layer:
 
 def test_sources_that_other_threads_collect_leave_the_results_whole():
     session, stop = Session(), threading.Event()
-    result = SimpleNamespace(nbytes=1, segmentation=SimpleNamespace(params=SegmentParams()))
+    kept = []
     waiting = []
+
+    def made():
+        result = SimpleNamespace(nbytes=1, segmentation=SimpleNamespace(params=SegmentParams()))
+        kept.append(weakref.ref(result))
+        return result
 
     def collect():
         while not stop.is_set():
@@ -128,7 +134,7 @@ def test_sources_that_other_threads_collect_leave_the_results_whole():
         for _ in range(300):
             layers = [Layer() for _ in range(5)]
             for layer in layers:
-                session.remember(layer, 0, result)
+                session.remember(layer, 0, made())
             waiting.extend(layers)
             del layers, layer
     finally:
@@ -136,7 +142,8 @@ def test_sources_that_other_threads_collect_leave_the_results_whole():
         collector.join()
     waiting.clear()
     gc.collect()
-    assert len(session._results) == 0
+    assert len(kept) == 1500
+    assert not [each for each in kept if each() is not None]
 
 
 def test_a_field_that_was_being_made_when_a_model_changed_is_not_kept(monkeypatch):
@@ -148,7 +155,7 @@ def test_a_field_that_was_being_made_when_a_model_changed_is_not_kept(monkeypatc
         yield
         return "of the old model"
 
-    monkeypatch.setattr(field, "_made_ready", made)
+    monkeypatch.setattr(field, "made_ready", made)
     action = Run(store.get_ready(asked))
     for work in action:
         action.answer = Run(work).result

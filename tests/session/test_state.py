@@ -1,4 +1,5 @@
 import gc
+import weakref
 from types import SimpleNamespace
 
 from napari_utile.engine.segment_params import SegmentParams
@@ -37,14 +38,17 @@ def test_results_are_found_by_source_and_plane():
 
 def test_results_go_with_their_source():
     session, layer = Session(), Layer()
-    session.remember(layer, (0,), result())
+    kept = result()
+    session.remember(layer, (0,), kept)
+    kept = weakref.ref(kept)
+    assert kept() is not None
     del layer
     gc.collect()
-    assert len(session._results) == 0
+    assert kept() is None
 
 
 def test_the_oldest_results_go_when_they_take_too_much_memory(monkeypatch):
-    monkeypatch.setattr(state, "_RESULT_BYTES", 25)
+    monkeypatch.setattr(state, "RESULT_BYTES", 25)
     session, layer = Session(), Layer()
     for plane in range(4):
         session.remember(layer, plane, result(10))
@@ -54,7 +58,7 @@ def test_the_oldest_results_go_when_they_take_too_much_memory(monkeypatch):
 
 
 def test_one_result_is_kept_however_large(monkeypatch):
-    monkeypatch.setattr(state, "_RESULT_BYTES", 25)
+    monkeypatch.setattr(state, "RESULT_BYTES", 25)
     session, layer = Session(), Layer()
     session.remember(layer, 0, result(1000))
     assert session.result_of(layer, 0) is not None

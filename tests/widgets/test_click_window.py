@@ -7,8 +7,9 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.regions import camera_of
-from pages import page_of
+from pages import jobs, page_of
 
 pytestmark = pytest.mark.real_window
 
@@ -176,8 +177,9 @@ def test_a_double_click_takes_one_cell_and_does_not_zoom(window):
 def test_closing_the_window_with_clicks_under_way_leaves_nothing_behind(window):
     for centre in window.centres[:5]:
         window.dock.mouse.clicked.emit(centre, "click")
+    session = session_of(window.viewer)
     window.viewer.close()
-    QTest.qWait(100)
+    window.qtbot.waitUntil(lambda: session.closed and not jobs(), timeout=WAIT)
 
 
 def test_a_drag_to_a_distant_cell_merges_nothing(window):

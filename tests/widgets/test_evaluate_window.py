@@ -12,7 +12,7 @@ from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.regions import camera_of
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
-from pages import page_of
+from pages import page_of, result_on_screen
 
 pytestmark = pytest.mark.real_window
 
@@ -82,11 +82,10 @@ def test_the_best_threshold_goes_into_the_segment_dock_and_makes_its_layers_anew
     window.press(segment.form.run_bar.run_button)
     window.until(lambda: not segment.running)
     segment.form.show_instances(InstanceParams(threshold=0.05, minimum_size=0))
-    segment._adjust()
     source = read_source(window.viewer, session_of(window.viewer))
     instances = own_layer(window.viewer, "instances", source.layer, source.place)
     probability = own_layer(window.viewer, "probability", source.layer, source.place)
-    window.until(lambda: segment._current_result().segmentation.params.instances.threshold == 0.05)
+    window.until(lambda: result_on_screen(segment).segmentation.params.instances.threshold == 0.05)
     QTest.qWait(50)
     before = average_precision(instances.data, window.truth, 0.75)
 
@@ -102,10 +101,10 @@ def test_the_best_threshold_goes_into_the_segment_dock_and_makes_its_layers_anew
     assert f"threshold {shown.threshold:g} and minimum size {shown.minimum_size} px" in (
         evaluate.form.sweep.best.text()
     )
-    window.until(lambda: segment._current_result().segmentation.params.instances.threshold != 0.05)
+    window.until(lambda: result_on_screen(segment).segmentation.params.instances.threshold != 0.05)
     QTest.qWait(50)
 
-    used = segment._current_result().segmentation.params.instances
+    used = result_on_screen(segment).segmentation.params.instances
     assert (used.threshold, used.minimum_size) == (shown.threshold, shown.minimum_size)
     assert own_layer(window.viewer, "instances", source.layer, source.place) is instances
     expected = label_instances(probability.data, foreground_mask(probability.data, used), used)

@@ -14,7 +14,7 @@ from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.viewer.layers import place_of, session_of
-from pages import page_of
+from pages import fits, jobs, page_of
 from simulation.simulate import simulate
 
 WAIT = 60_000
@@ -65,9 +65,10 @@ def interrupted(qtbot, viewer, dock, annotated):
     dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 1, timeout=WAIT)
-    job, steps = dock._job, dock.form.plot.steps
+    steps = dock.form.plot.steps
+    assert jobs()
     session_of(viewer).close()
-    assert job.wait(30)
+    qtbot.waitUntil(lambda: not jobs(), timeout=WAIT)
     return steps[-1]
 
 
@@ -76,7 +77,7 @@ def dock_again(qtbot, interrupted):
     """The dock in a viewer that was opened after that."""
     dock = page_of(ViewerModel(), "train")
     qtbot.addWidget(dock.dock)
-    qtbot.waitUntil(lambda: len(dock.form.unfinished._found) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(dock.form.unfinished.found) == 1, timeout=WAIT)
     return dock
 
 
@@ -164,13 +165,11 @@ def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
     dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
-    job = dock._job
     dock.cancel()
     assert not dock.running, "at once on screen"
     assert "Cancelled" in dock.form.status.text()
     assert dock.form.result.isHidden()
-    assert job.wait(30)
-    qtbot.waitUntil(lambda: not unfinished(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not jobs() and not unfinished(), timeout=WAIT)
     assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
 
 
@@ -242,15 +241,15 @@ def test_layers_may_go_and_models_may_change_while_it_trains(viewer, dock, qtbot
 def test_closing_the_session_ends_the_training(viewer, dock, qtbot, annotated):
     dock.form.params["minutes"].value = 60
     dock.run()
-    job = dock._job
+    assert jobs()
     session_of(viewer).close()
-    assert job.wait(30)
+    qtbot.waitUntil(lambda: not jobs(), timeout=WAIT)
 
 
 def test_an_interrupted_training_goes_on_where_it_was_with_its_painted_cells(
     dock_again, qtbot, interrupted, cells
 ):
-    dock, viewer = dock_again, dock_again._viewer
+    dock, viewer = dock_again, dock_again.viewer
     panel = dock.form.unfinished
     assert panel.isHidden(), "its image is not open yet"
     image = viewer.add_image(cells.image, name="cells", scale=(0.5, 0.5))
@@ -268,7 +267,7 @@ def test_an_interrupted_training_goes_on_where_it_was_with_its_painted_cells(
 
 
 def test_an_interrupted_training_can_be_forgotten(dock_again, cells):
-    dock_again._viewer.add_image(cells.image, name="cells")
+    dock_again.viewer.add_image(cells.image, name="cells")
     assert unfinished()
     dock_again.form.unfinished.discard.click()
     assert not unfinished()
@@ -276,7 +275,7 @@ def test_an_interrupted_training_can_be_forgotten(dock_again, cells):
 
 
 def test_only_the_very_image_goes_on_with_its_training(dock_again, qtbot, cells):
-    viewer, panel = dock_again._viewer, dock_again.form.unfinished
+    viewer, panel = dock_again.viewer, dock_again.form.unfinished
     viewer.add_image(cells.image[:100], name="cells")
     assert panel.isHidden(), "another size"
     viewer.layers.clear()
@@ -357,7 +356,8 @@ def test_one_sample_is_shown_as_the_network_sees_it(viewer, dock, qtbot, annotat
     margin = image.extent.world[1] - labels.extent.world[1]
     np.testing.assert_allclose(margin, labels.extent.world[0] - image.extent.world[0])
     dock.form.network_view.click()
-    qtbot.waitUntil(lambda: not dock._advisor.busy, timeout=WAIT)
+    qtbot.waitUntil(lambda: not jobs(), timeout=WAIT)
+    qtbot.wait(50)
     assert len(viewer.layers) == 6, "the next sample takes the place of the first"
 
 
@@ -418,7 +418,7 @@ def test_a_new_network_is_as_small_as_that_of_the_command_line(viewer, dock, ann
 
 
 def test_the_dock_is_narrow(dock):
-    assert dock.form.minimumSizeHint().width() <= 340
+    assert fits(dock)
 
 
 def train(qtbot, dock):
@@ -432,7 +432,7 @@ def keep(qtbot, dock, title):
     dock.form.result.name.setText(title)
     dock.form.result.keep.click()
     qtbot.waitUntil(lambda: "Kept as" in dock.form.status.text(), timeout=20_000)
-    models = session_of(dock._viewer)
+    models = session_of(dock.viewer)
     qtbot.waitUntil(lambda: models.model in [each.name for each in models.models], timeout=20_000)
 
 
@@ -454,7 +454,7 @@ def test_painted_images_collect_in_a_set_and_training_starts_again_from_the_base
     qtbot.waitUntil(lambda: form.start.combo.count() == 6, timeout=WAIT)
     assert "It starts again from nuclei, on the whole set." in form.start.about.text()
     train(qtbot, dock)
-    tuned = form.result._result.tuned
+    tuned = form.result.made.tuned
     assert tuned.base.card.name == "nuclei"
     assert [each["name"] for each in tuned.model.card.training["data"]] == ["cells", "another day"]
     assert form.result.name.text() == "Die Müllers", "the next version of it"

@@ -61,10 +61,13 @@ def test_a_renamed_layer_is_listed_under_its_new_name(viewer, combo):
 
 def test_a_deleted_combo_box_listens_no_more(viewer, qtbot):
     combo = LayerCombo(viewer, ("Image",))
+    heard = []
+    combo.layer_changed.connect(heard.append)
     combo.deleteLater()
     qtbot.wait(20)
     viewer.add_image(np.ones((4, 5)))
     gc.collect()
+    assert heard == []
 
 
 def test_an_entry_for_no_layer_can_be_offered(viewer, qtbot):

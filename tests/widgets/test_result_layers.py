@@ -241,7 +241,7 @@ def test_a_plane_seen_from_the_side_is_filled_from_the_side(viewer):
 
 
 def test_large_results_are_kept_in_chunks_and_can_be_painted(viewer, source, monkeypatch):
-    monkeypatch.setattr(result_layers, "_CHUNKED_ABOVE", 16)
+    monkeypatch.setattr(result_layers, "CHUNKED_ABOVE", 16)
     layer = show(viewer, source, instances(squares(1, 2)))[0]
     assert not isinstance(layer.data, np.ndarray)
     np.testing.assert_array_equal(np.asarray(layer.data), squares(1, 2))
@@ -251,7 +251,7 @@ def test_large_results_are_kept_in_chunks_and_can_be_painted(viewer, source, mon
 
 
 def test_edits_of_planes_too_large_to_compare_are_noticed(viewer, source, monkeypatch):
-    monkeypatch.setattr(result_layers, "_COMPARED_BELOW", 16)
+    monkeypatch.setattr(result_layers, "COMPARED_BELOW", 16)
     layer = show(viewer, source, instances(squares(1, 2)))[0]
     assert show(viewer, source, instances(squares(1)))[0] is layer
     paint(layer, (6, 6))

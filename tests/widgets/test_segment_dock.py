@@ -18,7 +18,7 @@ from napari_utile.engine.files.images import write_image
 from napari_utile.engine.inference import device_check
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-from pages import page_of
+from pages import fits, jobs, page_of
 from simulation.simulate import simulate
 
 WAIT = 30_000
@@ -66,7 +66,7 @@ def run(qtbot, dock):
 
 def settle(qtbot, dock):
     """Wait for what sliders started."""
-    qtbot.waitUntil(lambda: not dock._adjustments.running, timeout=WAIT)
+    qtbot.waitUntil(lambda: not dock.adjusting, timeout=WAIT)
 
 
 def names(viewer):
@@ -271,12 +271,10 @@ def test_the_viewer_closed_while_running_leaves_nothing_behind(make_napari_viewe
     viewer.add_image(np.tile(image, (4, 4)))
     dock.form.compute["tile"].value = 16
     dock.run()
-    job = dock._job
+    assert jobs()
     session = session_of(viewer)
     viewer.close()
-    qtbot.waitUntil(lambda: session.closed, timeout=WAIT)
-    assert job.cancelled
-    assert job.wait(20)
+    qtbot.waitUntil(lambda: session.closed and not jobs(), timeout=WAIT)
 
 
 def test_a_closed_dock_stops_its_job_and_can_be_opened_again(make_napari_viewer, qtbot, image):
@@ -286,10 +284,10 @@ def test_a_closed_dock_stops_its_job_and_can_be_opened_again(make_napari_viewer,
     held = viewer.window.add_dock_widget(dock.dock)
     dock.form.compute["tile"].value = 16
     dock.run()
-    job = dock._job
+    assert jobs()
     viewer.window.remove_dock_widget(held)
-    qtbot.waitUntil(lambda: job.cancelled, timeout=WAIT)
-    assert job.wait(20)
+    qtbot.waitUntil(lambda: not jobs(), timeout=WAIT)
+    assert names(viewer) == ["cells"]
     again = page_of(viewer, "segment")
     viewer.window.add_dock_widget(again.dock)
     run(qtbot, again)
@@ -426,7 +424,7 @@ def test_colours_are_segmented_by_brightness_or_by_one_of_them(viewer, dock, qtb
     brightness = labels_of(viewer).max()
     assert brightness > 0
     assert {"intensity_mean_red", "intensity_mean_green"} <= set(layer_of(viewer, "instances").features)
-    (_, box), *_ = dock.dock.header.source._channel_boxes
+    (_, box), *_ = dock.dock.header.source.channel_boxes
     box.setCurrentIndex(box.findText("Green"))
     run(qtbot, dock)
     assert labels_of(viewer).max() == 0
@@ -436,7 +434,7 @@ def test_a_channel_of_a_stack_is_chosen_by_name(viewer, dock, qtbot, image):
     stack = np.stack([np.zeros_like(image), image])
     viewer.add_image(stack, axis_labels=("c", "y", "x"), name="two")
     assert session_of(viewer).image.channel_axis == 0
-    (_, box), *_ = dock.dock.header.source._channel_boxes
+    (_, box), *_ = dock.dock.header.source.channel_boxes
     box.setCurrentIndex(box.findText("Channel 1"))
     run(qtbot, dock)
     assert labels_of(viewer).shape == image.shape
@@ -541,7 +539,7 @@ def test_a_late_answer_about_the_model_before_leaves_the_suggestions_alone(
     before = session.load_model("nuclei")
     assert before.card.instances.get("minimum_size") != 5
     session.model = str(model_file)
-    dock._model_known("nuclei", before)
+    dock.model_known("nuclei", before)
     run(qtbot, dock)
     recipe = layer_of(viewer, "instances").metadata[METADATA_KEY]["recipe"]
     assert recipe["parameters"]["instances"]["minimum_size"] == 5
@@ -610,7 +608,7 @@ def test_the_diameter_is_measured_by_a_line(viewer, dock, qtbot, image):
 
 
 def test_the_dock_is_narrow(dock):
-    assert dock.form.minimumSizeHint().width() <= 340
+    assert fits(dock)
 
 
 def test_the_session_lets_go_of_results_with_their_source(viewer, dock, qtbot, image):
@@ -627,7 +625,7 @@ def test_the_session_lets_go_of_results_with_their_source(viewer, dock, qtbot, i
 
 def test_the_dock_shows_a_long_name_without_growing(viewer, dock, image):
     viewer.add_image(image, name="a very long name of an image " * 6)
-    assert dock.form.minimumSizeHint().width() <= 340
+    assert fits(dock)
 
 
 def test_the_summary_is_that_of_the_image_and_plane_on_screen(viewer, dock, qtbot, image):

@@ -10,7 +10,7 @@ from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.viewer.layers import place_of, planes_of
-from pages import page_of
+from pages import page_of, result_on_screen
 
 WAIT = 60_000
 
@@ -72,7 +72,7 @@ def test_large_nuclei_are_measured_shown_used_and_recorded(qtbot) -> None:
     assert f"--diameter {shown:g}" in QGuiApplication.clipboard().text()
     dock.run()
     qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
-    result = dock._current_result()
+    result = result_on_screen(dock)
     assert result.segmentation.params.diameter == shown
     assert result.count == 9
     assert f"--diameter {shown:g}" in result.recipe.command

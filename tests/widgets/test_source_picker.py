@@ -36,13 +36,13 @@ def picker(viewer, qtbot, model):
 
 
 def choose(picker, label, text):
-    box = next(box for each, box in picker._channel_boxes if each.text() == label)
+    box = next(box for each, box in picker.channel_boxes if each.text() == label)
     box.setCurrentIndex(box.findText(text))
 
 
 def test_an_optional_channel_is_offered_by_name_and_left_out_until_it_is_chosen(viewer, picker):
     viewer.add_image(np.zeros((3, 20, 20)), axis_labels=("c", "y", "x"))
-    assert [label.text() for label, _ in picker._channel_boxes] == ["Channel", "Nuclei, optional"]
+    assert [label.text() for label, _ in picker.channel_boxes] == ["Channel", "Nuclei, optional"]
     choose(picker, "Channel", "Channel 1")
     assert session_of(viewer).image.channels == (1,)
     choose(picker, "Nuclei, optional", "Channel 2")
@@ -53,7 +53,7 @@ def test_an_optional_channel_is_offered_by_name_and_left_out_until_it_is_chosen(
 
 def test_of_a_colour_image_an_optional_channel_goes_with_a_colour_only(viewer, picker):
     viewer.add_image(np.zeros((20, 20, 3), np.uint8), rgb=True)
-    (_, main), (_, nuclei) = picker._channel_boxes
+    (_, main), (_, nuclei) = picker.channel_boxes
     assert session_of(viewer).image.channels is None
     assert main.currentText().startswith("Brightness")
     assert not nuclei.isEnabled()
@@ -66,4 +66,4 @@ def test_of_a_colour_image_an_optional_channel_goes_with_a_colour_only(viewer, p
 def test_an_image_without_channels_asks_nothing(viewer, picker):
     viewer.add_image(np.zeros((20, 20)))
     assert session_of(viewer).image.channels is None
-    assert picker._channel_boxes == []
+    assert picker.channel_boxes == []

@@ -41,7 +41,7 @@ def make_dock(qtbot):
 
 
 def settle(qtbot, dock):
-    qtbot.waitUntil(lambda: not dock.follower.working and not dock.follower._pending, timeout=10000)
+    qtbot.waitUntil(lambda: not dock.follower.working, timeout=10000)
     qtbot.wait(5)
 
 
@@ -211,7 +211,7 @@ def test_of_large_labels_what_is_in_view_is_weighed(viewer, make_dock, qtbot, mo
     labels[510:540, 620:640] = 3
     labels[510:540, 644:660] = 8
     layer = viewer.add_labels(labels)
-    monkeypatch.setattr(watched_labels, "_WHOLE_BELOW", 300 * 300)
+    monkeypatch.setattr(watched_labels, "WHOLE_BELOW", 300 * 300)
     layer.corner_pixels = np.array([[480, 590], [580, 690]])
     dock = make_dock(viewer)
     rows, columns = dock.follower.watched.window
@@ -232,7 +232,7 @@ def test_labels_too_large_for_the_view_say_to_zoom_in(viewer, make_dock, monkeyp
     from napari_utile.widgets.pages.weights import watched_labels
 
     layer = viewer.add_labels(two_cells())
-    monkeypatch.setattr(watched_labels, "_WHOLE_BELOW", 100)
+    monkeypatch.setattr(watched_labels, "WHOLE_BELOW", 100)
     layer.corner_pixels = np.array([[0, 0], [79, 89]])
     dock = make_dock(viewer, wait=False)
     assert "zoom in" in dock.form.status.text()

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.widgets.worker import LatestJob, as_job, cancel_all_jobs, run_job, sentence_of
+from pages import jobs
 
 
 class Heard:
@@ -112,7 +113,8 @@ def test_the_answer_comes_though_nobody_kept_the_handle(qtbot):
         may_end.wait(5)
         return 7
 
-    thread = run_job(waiting(), **heard.callbacks())._thread
+    run_job(waiting(), **heard.callbacks())
+    (thread,) = jobs()
     may_end.set()
     thread.join(5)  # the thread, which held the handle too, is gone before anything is delivered
     del thread

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ChosenImage", "Session", "SessionEvents"]
 
 # Results kept for the sliders, all planes together. Bytes.
-_RESULT_BYTES = 2**30
+RESULT_BYTES = 2**30
 # Models that stay loaded, so that one can be compared with another.
 _MODELS = 4
 
@@ -163,7 +163,7 @@ class Session:
 
         results[weakref.ref(source, drop), plane] = result
         self._chosen.setdefault(source, {})[plane] = result.segmentation.params
-        while len(results) > 1 and sum(each.nbytes for each in [*results.values()]) > _RESULT_BYTES:
+        while len(results) > 1 and sum(each.nbytes for each in [*results.values()]) > RESULT_BYTES:
             results.pop(next(iter(results)))
         self.events.result.emit(result)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 AXIS_ORDER = "TZCYXS"
 """How axes follow one another in the TIFFs that are written."""
 
-_IN_MEMORY = 16 << 20
+IN_MEMORY = 16 << 20
 """Bytes of a stack up to which it is not put on disk."""
 
 
@@ -94,7 +94,7 @@ class PlaneFile:
         self._order = sorted(range(len(axes)), key=lambda position: AXIS_ORDER.index(axes[position]))
         self._axes = "".join(axes[position] for position in self._order)
         self._sizes = tuple(sizes[position] for position in self._order)
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=os.fspath(folder))  # noqa: SIM115 - see close
+        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=os.fspath(folder))  # noqa: SIM115 - see close
         self._plane: tuple[tuple[int, ...], np.dtype[Any]] | None = None
 
     def put(self, position: Sequence[int], plane: NDArray[Any]) -> None:

@@ -112,7 +112,7 @@ def _read(
             data = lazy(zarr.open_array(store, mode="r"), path)
             # The store reads from the open file while it lives.
             weakref.finalize(store, stack.pop_all().close)
-        data, letters = _interpreted(data, series, as_labels, path, notes)
+        data, letters = interpreted(data, series, as_labels, path, notes)
         named, guessed = _named(letters, data.shape, axes, path)
         if not axes and "S" in named[: named.index("Y")]:  # as tifffile also writes three planes of a stack
             notes.append(f"colours stored as planes: --axes {named.replace('S', 'Z')} reads a stack")
@@ -165,7 +165,7 @@ def check_decodable(page: tifffile.TiffPage, path: Path) -> None:
         )
 
 
-def _interpreted(
+def interpreted(
     data: Any, series: tifffile.TiffPageSeries, as_labels: bool, path: Path, notes: list[str]
 ) -> tuple[Any, str]:
     """Give grey or red, green, blue; and the letters that tifffile has for the axes."""

@@ -75,7 +75,7 @@ class CellFit:
 
 
 @dataclass(frozen=True, eq=False)
-class _Trial:
+class Trial:
     """Settings, how many of them differ from the card's, the score of each given cell, what the card suggests."""
 
     params: SegmentParams
@@ -95,7 +95,7 @@ class _Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class _Target:
+class Target:
     """A given cell: its pixels in a window, what is labelled there, and which pixels lie where the window is cut."""
 
     window: Window
@@ -184,10 +184,10 @@ def _fit(
     areas = np.unique(labels[labels > 0], return_counts=True)[1]
     across = round(float(2 * np.sqrt(np.median(areas) / np.pi)), 1)
     targets = _targets(plane, labels, ids, across)
-    trials: list[_Trial] = []
-    seen: list[tuple[_Seen, _Trial]] = []
+    trials: list[Trial] = []
+    seen: list[tuple[_Seen, Trial]] = []
 
-    def look(model: Model, used: SegmentParams, changes: int) -> Generator[str, None, _Trial]:
+    def look(model: Model, used: SegmentParams, changes: int) -> Generator[str, None, Trial]:
         yield f"{model.card.name}, {_size(used)}"
         values = []
         for target in targets:
@@ -200,7 +200,7 @@ def _fit(
         seen.append((here, trial))
         return trial
 
-    def attempt(here: _Seen, instances: InstanceParams) -> _Trial:
+    def attempt(here: _Seen, instances: InstanceParams) -> Trial:
         suggested = suggested_instances(here.model.card, here.params.known_diameter)
         changes = sum(getattr(instances, name) != getattr(suggested, name) for name in FITTED)
         scores = [
@@ -208,7 +208,7 @@ def _fit(
             for target, values in zip(targets, here.values, strict=True)
         ]
         used = replace(here.params, instances=instances)
-        made = _Trial(used, here.changes + changes, np.array(scores), suggested)
+        made = Trial(used, here.changes + changes, np.array(scores), suggested)
         trials.append(made)
         return made
 
@@ -248,11 +248,11 @@ def _fit(
             for value in values:
                 tried.append(attempt(here, replace(instances, **{field_name: value})))
                 yield FITTED[field_name]
-            chosen = _pick(tried).params.instances
+            chosen = pick(tried).params.instances
             assert chosen is not None
             instances = chosen
-    picked = _pick(trials)
-    if _left_out(trials) <= base.scores.mean():
+    picked = pick(trials)
+    if left_out(trials) <= base.scores.mean():
         picked = base
     return CellFit(
         picked.params,
@@ -263,7 +263,7 @@ def _fit(
     )
 
 
-def _targets(plane: ImagePlane, labels: Labels, ids: Labels, across: float) -> list[_Target]:
+def _targets(plane: ImagePlane, labels: Labels, ids: Labels, across: float) -> list[Target]:
     """Give the windows around some of the given cells."""
     chosen = [ids[place] for place in spread(ids.size, MOST_CELLS)]
     targets = []
@@ -273,11 +273,11 @@ def _targets(plane: ImagePlane, labels: Labels, ids: Labels, across: float) -> l
         window = span.grown(max(16, round(AROUND * across))).clipped(plane.shape)
         (top, left), (bottom, right) = window.start, window.stop
         cut = CutSides(top > 0, bottom < plane.shape[0], left > 0, right < plane.shape[1])
-        targets.append(_Target(window, labels[window], int(number), cut.rim((bottom - top, right - left))))
+        targets.append(Target(window, labels[window], int(number), cut.rim((bottom - top, right - left))))
     return targets
 
 
-def _pick(trials: Sequence[_Trial], but: int | None = None) -> _Trial:
+def pick(trials: Sequence[Trial], but: int | None = None) -> Trial:
     """Return the best trial, all cells counting but one; of those about as good, that nearest to the card's values."""
     means = [
         float((trial.scores if but is None else np.delete(trial.scores, but)).mean()) for trial in trials
@@ -286,10 +286,10 @@ def _pick(trials: Sequence[_Trial], but: int | None = None) -> _Trial:
     return trials[min(good, key=lambda place: (trials[place].changes, -means[place]))]
 
 
-def _left_out(trials: Sequence[_Trial]) -> float:
+def left_out(trials: Sequence[Trial]) -> float:
     """Return the mean score of each cell under the settings that the other cells choose."""
     count = trials[0].scores.size
-    return float(np.mean([_pick(trials, but=place).scores[place] for place in range(count)]))
+    return float(np.mean([pick(trials, but=place).scores[place] for place in range(count)]))
 
 
 def _size(params: SegmentParams) -> str:
@@ -298,7 +298,7 @@ def _size(params: SegmentParams) -> str:
     return f"{said}, {params.preprocess}" if params.preprocess else said
 
 
-def _changes(before: SegmentParams, picked: _Trial) -> tuple[str, ...]:
+def _changes(before: SegmentParams, picked: Trial) -> tuple[str, ...]:
     """Name what was chosen otherwise than the card and the measured size say."""
     said, after = [], picked.params
     if after.model != before.model:

@@ -130,7 +130,7 @@ def _candidates(devices: Sequence[str], precision: str) -> Iterator[tuple[str, s
         if precision != "auto":
             yield device, precision
             continue
-        if _fast_bfloat16(device):
+        if fast_bfloat16(device):
             yield device, "bfloat16"
         yield device, "float32"
 
@@ -156,7 +156,8 @@ def available_devices() -> tuple[str, ...]:
     return (*found, "cpu")
 
 
-def _fast_bfloat16(device: str) -> bool:
+def fast_bfloat16(device: str) -> bool:
+    """Say whether a device computes in bfloat16 faster than in float32."""
     if device == "cuda":
         return torch.cuda.get_device_capability()[0] >= 8
     return device == "cpu" and has_amx()

@@ -31,7 +31,7 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _OUTPUT = 132  # pixels a side
 _lock = threading.Lock()
-_found: dict[str, "DeviceCheck"] = {}
+found_here: dict[str, "DeviceCheck"] = {}
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,19 @@ def check_device(device: str, precision: str, *, anew: bool = False) -> DeviceCh
             _require_instructions(precision)
             return measure_device(device, precision)
         key = " / ".join((*_names(device), precision))
-        if not _found:
-            _found.update(_read())
-        if anew or key not in _found:
+        if not found_here:
+            found_here.update(_read())
+        if anew or key not in found_here:
             try:
-                _found[key] = measure_device(device, precision)
+                found_here[key] = measure_device(device, precision)
             except (RuntimeError, TypeError, MemoryError) as error:
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
                 raise UtileError(
                     f"The device {device} of this computer cannot compute in {precision} ({reason}); "
                     "choose another device or precision, or auto."
                 ) from error
-            _keep(_found)
-        return _found[key]
+            _keep(found_here)
+        return found_here[key]
 
 
 def measure_device(device: str, precision: str) -> DeviceCheck:

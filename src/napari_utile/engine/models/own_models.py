@@ -24,7 +24,7 @@ from napari_utile.engine.files.targets import check_writable
 from napari_utile.engine.models.card import ModelCard, read_card
 from napari_utile.engine.models.catalogue import SUFFIX, find_model, user_model_folder
 
-_LOCK_SECONDS = 10
+LOCK_SECONDS = 10
 
 
 def safe_name(title: str) -> str:
@@ -63,7 +63,7 @@ def library_lock() -> Iterator[Path]:
         raise UtileError(f"Cannot create the folder {folder}: {error.strerror or error}.") from error
     check_writable(folder)
     try:
-        with FileLock(folder / ".lock", timeout=_LOCK_SECONDS):
+        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
             yield folder
     except Timeout as error:
         raise UtileError(f"Another program is changing the models in {folder}: try again later.") from error

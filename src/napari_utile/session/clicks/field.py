@@ -95,7 +95,7 @@ class FieldStore:
     def get_ready(self, request: FieldRequest) -> Generator[Steps, Any, ReadyField]:
         """Load the model and measure the grey values: a part of an action, see `session.clicks.actions`."""
         kept = self._ready
-        ready: ReadyField = yield _made_ready(self._session, request)
+        ready: ReadyField = yield made_ready(self._session, request)
         kept[request.key] = ready  # where everything was forgotten meanwhile, nobody looks here any more
         while len(kept) > _MOST_FIELDS:
             kept.popitem(last=False)
@@ -106,7 +106,7 @@ class FieldStore:
         self._ready = OrderedDict()
 
 
-def _made_ready(session: "Session", request: FieldRequest) -> Generator[None, None, ReadyField]:
+def made_ready(session: "Session", request: FieldRequest) -> Generator[None, None, ReadyField]:
     yield
     from napari_utile.engine.inference.field import Field
     from napari_utile.engine.inference.warm import warm_network

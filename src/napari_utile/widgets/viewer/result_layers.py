@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["empty_data", "own_layer", "show_layers", "source_of"]
 
 # Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
-_CHUNKED_ABOVE = 2 * 2**30
+CHUNKED_ABOVE = 2 * 2**30
 # Thumbnails are drawn when no result came for this long. Milliseconds.
 _THUMBNAIL_AFTER = 250
 # Planes up to this size are compared with what was shown, larger ones are watched for edits. Bytes.
-_COMPARED_BELOW = 128 * 2**20
+COMPARED_BELOW = 128 * 2**20
 
 PlaneKey = tuple[int, ...]
 
@@ -164,7 +164,7 @@ def _new_layer(
 def empty_data(place: Place, dtype: np.dtype[Any]) -> Any:
     """Make the array of an empty result: zeros, in chunks where it is large, so that memory follows what is written."""
     shape = place.result_shape
-    if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize <= _CHUNKED_ABOVE:
+    if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize <= CHUNKED_ABOVE:
         return np.zeros(shape, dtype=dtype)
     import zarr
 
@@ -193,7 +193,7 @@ def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
             shown.ids[key] = np.union1d(kept, np.asarray(spec.features["index"], dtype=int) + first)
         layer.data[place.result.window(spec.window)] = _with_channel_axis(data, place)
         if spec.kind == "labels":
-            if _plane_bytes(layer, place) <= _COMPARED_BELOW:
+            if _plane_bytes(layer, place) <= COMPARED_BELOW:
                 shown.hashes[key] = _hash(layer, place)
             if hasattr(layer, "_reset_history"):
                 layer._reset_history()  # its steps hold pixels of the labels that were here before
@@ -224,7 +224,7 @@ def _thumbnail_later(layer: "napari.layers.Layer", shown: _Shown) -> None:
 def _is_edited(layer: "napari.layers.Layer", shown: _Shown, place: Place | None) -> bool:
     if shown.features is not None and not shown.features.equals(layer.features):
         return True
-    if place is None or not hasattr(layer, "paint") or _plane_bytes(layer, place) > _COMPARED_BELOW:
+    if place is None or not hasattr(layer, "paint") or _plane_bytes(layer, place) > COMPARED_BELOW:
         return shown.touched
     expected = shown.hashes.get(place.key)
     if expected is None:  # never written: untouched as long as it is empty

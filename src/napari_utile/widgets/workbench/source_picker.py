@@ -52,7 +52,7 @@ class SourcePicker(QWidget):
             "Otherwise every position of the sliders is a separate image."
         )
         self._axis_label = QLabel("Channels along")
-        self._channel_boxes: list[tuple[QLabel, QComboBox]] = []
+        self.channel_boxes: list[tuple[QLabel, QComboBox]] = []
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -80,7 +80,7 @@ class SourcePicker(QWidget):
     @property
     def _channels(self) -> tuple[int, ...] | None:
         """The chosen channels, optional ones only where one is chosen; None leaves the choice to the model."""
-        chosen = [box.currentData() for _, box in self._channel_boxes]
+        chosen = [box.currentData() for _, box in self.channel_boxes]
         needed = sum(not each.optional for each in self._model_inputs)
         while len(chosen) > needed and chosen[-1] is None:
             chosen.pop()
@@ -120,9 +120,9 @@ class SourcePicker(QWidget):
         self._offer_channels(before.channels if before.layer is layer else None)
 
     def _offer_channels(self, chosen: tuple[int, ...] | None = None) -> None:
-        for _, box in self._channel_boxes:
+        for _, box in self.channel_boxes:
             self._layout.removeRow(box)
-        self._channel_boxes = []
+        self.channel_boxes = []
         names = self._channel_names()
         needed = sum(not each.optional for each in self._model_inputs)
         for index, wanted in enumerate(self._model_inputs if names else ()):
@@ -145,12 +145,12 @@ class SourcePicker(QWidget):
             label = QLabel(f"{title}, optional" if wanted.optional else title)
             self._layout.addRow(label, box)
             box.currentIndexChanged.connect(lambda _: self._choose())
-            self._channel_boxes.append((label, box))
+            self.channel_boxes.append((label, box))
         self._choose()
 
     def _choose(self) -> None:
         """Tell the session; an optional channel goes with a chosen one, not with the mean of the colours."""
-        boxes = [box for _, box in self._channel_boxes]
+        boxes = [box for _, box in self.channel_boxes]
         for box, wanted in zip(boxes, self._model_inputs, strict=False):
             if wanted.optional:
                 box.setEnabled(boxes[0].currentData() is not None or not getattr(self.layer, "rgb", False))

@@ -45,7 +45,7 @@ def join_basins(
         first[key], offset[key] = closed, total
         closed += int(blocks[key].closed)
         total += blocks[key].place.size
-    goes = _where_they_end(blocks, grid, offset, total)
+    goes = where_they_end(blocks, grid, offset, total)
     place = np.concatenate([blocks[key].place for key in grid])
     summit = np.concatenate([blocks[key].summit for key in grid])
     area = np.concatenate([blocks[key].area for key in grid])
@@ -87,7 +87,7 @@ def join_basins(
     return first, ids, closed + roots.size
 
 
-def _where_they_end(
+def where_they_end(
     blocks: Mapping[Key, OpenBasins], grid: Grid, offset: Mapping[Key, int], total: int
 ) -> NDArray[np.int64]:
     """Follow the basins that go on behind a border, over as many as it takes, to the basin with their summit."""

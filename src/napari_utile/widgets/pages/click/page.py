@@ -95,6 +95,7 @@ class ClickPage(Page):
         self._connections.connect(self._viewer.layers.events.removed, self._stop_without_layers)
         self._connections.connect(self._session.events.closed, self._close_down)
         self._connections.connect(self._viewer.layers.selection.events.active, self._active_changed)
+        self._connections.connect(self._viewer.dims.events.ndisplay, self._show_state)
         self._mode = Connections(self)
         self._keys = BorrowedKeys(self._viewer, _keys_of(self._session, self.unsure))
         for function in (self.mouse.remove, self._keys.give_back, self.tool.outline.remove):

@@ -72,7 +72,7 @@ class SegmentPage(Page):
         self.form = SegmentForm(self._viewer, self._session)
         self._values = InstanceValues(self.form, self._session)
         self._estimate = RunEstimate(
-            self._session, self.form.estimate, self._request_to_estimate, self._model_known, self
+            self._session, self.form.estimate, self._request_to_estimate, self.model_known, self
         )
         self._diameter_tool = DiameterTool(self._viewer, self)
         self._pictures = Pictures(
@@ -192,6 +192,11 @@ class SegmentPage(Page):
     def running(self) -> bool:
         """Whether a segmentation is under way."""
         return self.form.store.running or (self._job is not None and self._job.running)
+
+    @property
+    def adjusting(self) -> bool:
+        """Whether cells are being made anew after a slider was moved."""
+        return self._adjustments.running
 
     def _store_ended(self, text: str, is_problem: bool) -> None:
         self._end_job()
@@ -354,7 +359,8 @@ class SegmentPage(Page):
         shown = on_screen(self._viewer, self._session)
         return None if shown is None else self._session.result_of(shown[0], shown[1].key)
 
-    def _model_known(self, name: str, model: "Model", size: "CellSize | None" = None) -> None:
+    def model_known(self, name: str, model: "Model", size: "CellSize | None" = None) -> None:
+        """Show what a model that was loaded suggests, if it is still the chosen one."""
         if size is not None:
             self.form.diameter.show_measured(size.diameter)
         if name == self._session.model:

@@ -53,7 +53,7 @@ class Decision(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._status = viewer, session, status
-        self._result: FineTuneResult | None = None
+        self.made: FineTuneResult | None = None
         self._source: Any = None
         self._lineage = self._model_before = ""
         self._kept: Kept | None = None
@@ -95,7 +95,7 @@ class Decision(QWidget):
     @property
     def pending(self) -> bool:
         """Whether a model waits for the decision."""
-        return self._result is not None
+        return self.made is not None
 
     def ask(self, result: FineTuneResult, source: Any, lineage: str, title: str = "") -> None:
         """Say whether the model became better, and let the user decide.
@@ -110,7 +110,7 @@ class Decision(QWidget):
         title : str
             What it is called if nothing else is said; a free one by default.
         """
-        self._result, self._source, self._lineage = result, source, lineage
+        self.made, self._source, self._lineage = result, source, lineage
         self.verdict.setText(verdict_of(result))
         self.name.setText(title or free_title(result.tuned.base.card.name))
         self._name_buttons()
@@ -120,22 +120,22 @@ class Decision(QWidget):
         self.show()
 
     def _name_buttons(self) -> None:
-        if self._result is None:
+        if self.made is None:
             return
         try:
             version = next_version(self.name.text().strip(), self._lineage)
         except UtileError:  # it is said when the button is pressed
             version = 1
-        keep, discard = choices_of(self._result, version)
+        keep, discard = choices_of(self.made, version)
         self.keep.setText(keep)
         self.discard.setText(discard)
 
     def keep_model(self) -> None:
         """Save the model to the user's library; all pages use it from now on."""
-        if self._result is None:
+        if self.made is None:
             return
         self.keep.setEnabled(False)
-        job = keep_job(self._result, self.name.text().strip(), self._lineage)
+        job = keep_job(self.made, self.name.text().strip(), self._lineage)
         run_job(job, on_done=self._was_kept, on_error=self._not_kept, owner=self)
 
     def _not_kept(self, error: Exception) -> None:
@@ -173,7 +173,7 @@ class Decision(QWidget):
 
     def discard_model(self) -> None:
         """Forget the model and take its layers away."""
-        if self._result is not None:
+        if self.made is not None:
             self._forget()
             self._status.say("Discarded.")
 
@@ -182,7 +182,7 @@ class Decision(QWidget):
         self._session.events.models_changed.emit()
 
     def _forget(self) -> None:
-        self._result = None
+        self.made = None
         self.hide()
         shown = [layer for layer in self._compared if layer in self._viewer.layers]
         for layer in shown:
@@ -194,8 +194,8 @@ class Decision(QWidget):
 
     def show_comparisons(self) -> None:
         """Show held-out tiles beside the image."""
-        if self._result is None or self._source not in self._viewer.layers:
+        if self.made is None or self._source not in self._viewer.layers:
             return
         if not any(layer in self._viewer.layers for layer in self._compared):
-            self._compared = show_comparisons(self._viewer, self._result, self._source)
+            self._compared = show_comparisons(self._viewer, self.made, self._source)
         self._viewer.reset_view()

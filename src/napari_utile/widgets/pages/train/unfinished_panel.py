@@ -34,7 +34,7 @@ class UnfinishedPanel(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
-        self._found: tuple[Unfinished, ...] = ()
+        self.found: tuple[Unfinished, ...] = ()
         self._offered: Unfinished | None = None
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -61,15 +61,15 @@ class UnfinishedPanel(QWidget):
 
     def clear(self) -> None:
         """Offer nothing, until the next look."""
-        self._found = ()
+        self.found = ()
         self._offer()
 
     def _show_found(self, found: tuple[Unfinished, ...]) -> None:
-        self._found = found
+        self.found = found
         self._offer()
 
     def _offer(self, event: Any = None) -> None:
-        open_ones = (each for each in self._found if images_of(each, self._viewer) is not None)
+        open_ones = (each for each in self.found if images_of(each, self._viewer) is not None)
         self._offered = next(open_ones, None)
         if self._offered is not None:
             self.text.setText(_sentence(self._offered))
@@ -82,7 +82,7 @@ class UnfinishedPanel(QWidget):
     def _discard(self) -> None:
         if self._offered is not None:
             remove(self._offered.folder)
-            self._found = tuple(each for each in self._found if each is not self._offered)
+            self.found = tuple(each for each in self.found if each is not self._offered)
             self._offer()
 
 

@@ -175,8 +175,8 @@ class WeightMapFollower(QObject):
 
     @property
     def working(self) -> bool:
-        """Whether a map is being made."""
-        return self._jobs.running
+        """Whether a map is being made, or changes wait to be taken into it."""
+        return self._jobs.running or bool(self._pending)
 
     @property
     def _needs_distances(self) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["WatchedLabels", "watch_labels"]
 
 # Larger planes are weighed where they are in view. Pixels.
-_WHOLE_BELOW = 2**24
+WHOLE_BELOW = 2**24
 # Lazy planes are read from disk, perhaps from afar. Pixels.
 _WHOLE_LAZY_BELOW = 2**20
 
@@ -118,9 +118,9 @@ def watch_labels(
     plane = plane_data(layer, place)[0]
     height, width = place.plane_shape
     lazy = not isinstance(plane, np.ndarray) or bool(layer.multiscale)
-    if height * width <= (_WHOLE_LAZY_BELOW if lazy else _WHOLE_BELOW):
+    if height * width <= (_WHOLE_LAZY_BELOW if lazy else WHOLE_BELOW):
         return WatchedLabels(layer, place, Window.whole(place.plane_shape), True, plane)
     window = region_in_view(viewer, layer, place).grown(int(np.ceil(reach))).clipped(place.plane_shape)
-    if window.size > _WHOLE_BELOW:
+    if window.size > WHOLE_BELOW:
         raise ValueError("These labels are large: zoom in to see the weights of what is in view.")
     return WatchedLabels(layer, place, window, False, plane)
