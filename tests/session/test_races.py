@@ -114,13 +114,17 @@ class Layer:
     """Something that can be weakly referenced, as layers can."""
 
 
+class Result(SimpleNamespace):
+    """Something that can be weakly referenced, as results can."""
+
+
 def test_sources_that_other_threads_collect_leave_the_results_whole():
     session, stop = Session(), threading.Event()
     kept = []
     waiting = []
 
     def made():
-        result = SimpleNamespace(nbytes=1, segmentation=SimpleNamespace(params=SegmentParams()))
+        result = Result(nbytes=1, segmentation=SimpleNamespace(params=SegmentParams()))
         kept.append(weakref.ref(result))
         return result
 

@@ -11,9 +11,13 @@ class Layer:
     """Something that can be weakly referenced, as layers can."""
 
 
+class Result(SimpleNamespace):
+    """Something that can be weakly referenced, as results can."""
+
+
 def result(nbytes=10, **params):
     made = SimpleNamespace(params=SegmentParams(**params))
-    return SimpleNamespace(nbytes=nbytes, segmentation=made)
+    return Result(nbytes=nbytes, segmentation=made)
 
 
 def test_a_change_is_told_once_and_no_change_is_not():
