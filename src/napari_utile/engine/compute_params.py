@@ -4,11 +4,17 @@ from typing import Annotated
 
 from napari_utile.engine.parameters import Bounds
 
-DEVICES = ("auto", "cuda", "mps", "cpu")
+DEVICES = ("auto", "cuda", "mps", "cpu", "onnx")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 Device = Annotated[
-    str, Bounds(choices=DEVICES, label="Device", help="auto takes the graphics card if there is one.")
+    str,
+    Bounds(
+        choices=DEVICES,
+        label="Device",
+        help="auto takes the graphics card if there is one. onnx is ONNX Runtime on the CPU: utile doctor says "
+        "whether it is faster here.",
+    ),
 ]
 Precision = Annotated[
     str,

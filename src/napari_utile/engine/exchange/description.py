@@ -7,7 +7,7 @@ import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.archive import Archive
-from napari_utile.engine.exchange.extra import exchange_module
+from napari_utile.engine.networks.extra import exchange_module
 
 NAMES = ("rdf.yaml", "bioimageio.yaml", "model.yaml")
 LARGEST_TEXT = 4 << 20

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.document import document
-from napari_utile.engine.exchange.extra import exchange_module
 from napari_utile.engine.exchange.graph import (
     OPSET,
     Exported,
@@ -35,6 +34,7 @@ from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.models.card import CARD_KEY, ModelCard
 from napari_utile.engine.models.catalogue import BUNDLED_FOLDER
 from napari_utile.engine.models.library import Model, load_model
+from napari_utile.engine.networks.extra import exchange_module
 from napari_utile.engine.networks.geometry import Geometry
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from napari_utile.engine.exchange.extra import exchange_module
 from napari_utile.engine.models.outputs import Output
+from napari_utile.engine.networks.extra import exchange_module
 from napari_utile.engine.networks.geometry import Geometry
 from napari_utile.engine.networks.network import Network
 

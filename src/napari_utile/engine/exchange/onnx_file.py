@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.description import Description
-from napari_utile.engine.exchange.extra import exchange_module
 from napari_utile.engine.exchange.measured import measure_reach
+from napari_utile.engine.networks.extra import exchange_module
 from napari_utile.engine.networks.foreign import grid_cells
 from napari_utile.engine.networks.onnx_graph import OnnxConfig, OnnxNetwork, open_graph
 

@@ -67,9 +67,10 @@ class Fit:
             return f"confidence {self.confidence:.2f}"
         if self.looks_right:
             return f"confidence {self.confidence:.2f}, as on the images that {self.model} knows"
+        digits = 2 if f"{self.confidence:.2f}" != f"{self.threshold:.2f}" else 4
         return (
             f"this does not look like what {self.model} was trained on "
-            f"(confidence {self.confidence:.2f}, at least {self.threshold:.2f} expected)"
+            f"(confidence {self.confidence:.{digits}f}, at least {self.threshold:.{digits}f} expected)"
         )
 
 

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import torch
 
@@ -10,6 +11,7 @@ from napari_utile.engine.compute_params import DEVICES, PRECISIONS
 from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.inference.device_check import DTYPES, difference_from_cpu
 from napari_utile.engine.inference.tiling import TileBudget
+from napari_utile.engine.networks.extra import exchange_module
 
 CPU_FETCH_GFLOP_PER_MB = 0.1
 """Measured: pages come at about 2.6 GB/s while convolutions run at about 260 GFLOP/s (`benchmarks/inference.py`)."""
@@ -21,7 +23,7 @@ class Compute:
 
     Attributes
     ----------
-    device : {"cuda", "mps", "cpu"}
+    device : {"cuda", "mps", "cpu", "onnx"}
     precision : {"float32", "bfloat16"}
     memory_bytes : int
         What the network's features of one tile may take.
@@ -36,6 +38,11 @@ class Compute:
     memory_bytes: int
     most_gflop: float
     fetch_gflop_per_mb: float = 0.0
+
+    @property
+    def torch_device(self) -> str:
+        """Where torch keeps what goes in: ONNX Runtime reads it on the CPU."""
+        return "cpu" if self.device == "onnx" else self.device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -62,7 +69,8 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
 
     Parameters
     ----------
-    device : {"auto", "cuda", "mps", "cpu"}
+    device : {"auto", "cuda", "mps", "cpu", "onnx"}
+        ``onnx`` is ONNX Runtime on the CPU. ``auto`` never takes it, as how fast it is hangs on what else runs.
     precision : {"auto", "float32", "bfloat16"}
         ``auto`` is bfloat16 on CPUs with AMX tiles and on CUDA devices from Ampere on. AVX512-BF16 without AMX ran
         convolutions at half the speed of float32 when measured, so it does not count.
@@ -78,6 +86,8 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}; got {device!r}.")
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
+    if device == "onnx":
+        exchange_module("onnxruntime")
     there = available_devices()
     if device != "auto" and device not in there:
         raise UtileError(
@@ -85,7 +95,8 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
         )
     problems: list[str] = []
     doubtful: Compute | None = None
-    for candidate in _candidates(there if device == "auto" else (device,), precision):
+    wanted = tuple(each for each in there if each != "onnx") if device == "auto" else (device,)
+    for candidate in _candidates(wanted, precision):
         try:
             problem = difference_from_cpu(*candidate)
         except UtileError as error:
@@ -112,7 +123,14 @@ def training_compute(device: str = "auto", precision: str = "auto") -> Compute:
     ----------
     device, precision : str
         As for `choose_compute`.
+
+    Raises
+    ------
+    UtileError
+        As for `choose_compute`, and for ONNX Runtime.
     """
+    if device == "onnx":
+        raise UtileError("ONNX Runtime cannot train a network; choose cpu, or auto.")
     compute = choose_compute(device, precision)
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     if precision != "auto" or compute.device != "cpu" or not (probe and probe()):
@@ -141,19 +159,20 @@ def _words(device: str, precision: str) -> str:
 
 def _budgeted(device: str, precision: str) -> Compute:
     budget = _memory_budget(device)
-    if device == "cpu":
+    if device in ("cpu", "onnx"):
         return Compute(device, precision, budget, 500.0, CPU_FETCH_GFLOP_PER_MB)
     return Compute(device, precision, budget, 20_000.0)
 
 
 def available_devices() -> tuple[str, ...]:
-    """Return the devices of this computer, the fastest first."""
+    """Return the devices of this computer, the fastest first, and ``onnx`` where ONNX Runtime is installed."""
     found = []
     if torch.cuda.is_available():
         found.append("cuda")
     if torch.backends.mps.is_available():
         found.append("mps")
-    return (*found, "cpu")
+    runtime = find_spec("onnx") and find_spec("onnxruntime")
+    return (*found, "cpu", *(("onnx",) if runtime else ()))
 
 
 def fast_bfloat16(device: str) -> bool:

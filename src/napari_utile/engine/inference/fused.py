@@ -7,11 +7,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.networks.network import Network
+from napari_utile.engine.networks.onnx_writer import in_onnx_runtime
 
 
 def fused(network: Network, device: str, dtype: torch.dtype) -> Network:
-    """Return a copy of a network that is ready to run: folded, on its device, in its precision, channels last."""
+    """Return a copy of a network that is ready to run: folded, on its device, in its precision, channels last.
+
+    Raises
+    ------
+    UtileError
+        Where ONNX Runtime is asked for what it cannot do.
+    """
+    if device == "onnx":
+        if dtype != torch.float32:
+            raise UtileError("ONNX Runtime computes in float32 only; choose that precision, or auto.")
+        return in_onnx_runtime(folded(network))
     ready = folded(network).to(device=device, dtype=dtype).requires_grad_(False)
     ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     if device == "cpu" and joins(dtype):

@@ -40,7 +40,7 @@ class Runner(Protocol):
 
 
 class TorchRunner:
-    """A network of this package, warm, in torch."""
+    """A network that is warm on its device; where that is ONNX Runtime, torch holds what goes in and comes out."""
 
     def __init__(self, model: Model, compute: Compute) -> None:
         self._network, self._outputs, self._compute = (
@@ -53,7 +53,7 @@ class TorchRunner:
         """Compute the outputs of an image, see `Runner.run`."""
         compute = self._compute
         block = torch.from_numpy(np.ascontiguousarray(image))[None]
-        block = block.to(device=compute.device, dtype=compute.dtype)
+        block = block.to(device=compute.torch_device, dtype=compute.dtype)
         with torch.inference_mode(), exact_float32():
             raw = self._network(block.contiguous(memory_format=torch.channels_last))[0]
             values: NDArray[np.float32] = activate(raw[:, *kept].float(), self._outputs).cpu().numpy()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.networks.extra import exchange_module
 from napari_utile.engine.networks.foreign import ForeignConfig, ForeignNetwork
 
 
@@ -47,19 +48,7 @@ class OnnxNetwork(ForeignNetwork):
 
     def raw(self, image: Tensor) -> Tensor:
         """Run the graph."""
-        session = self._opened()
-        values = np.ascontiguousarray(image.detach().float().cpu().numpy())
-        try:
-            found = session.run(None, {session.get_inputs()[0].name: values})[0]
-        except Exception as error:  # ONNX Runtime has no common class of its errors
-            raise (
-                MemoryError(str(error))
-                if "alloc" in str(error).lower()
-                else UtileError(
-                    f"ONNX Runtime cannot run this network ({' '.join(str(error).split())[:200]})."
-                )
-            ) from error
-        return torch.from_numpy(np.asarray(found, np.float32)).to(image.device)
+        return run_graph(self._opened(), image)
 
     def _opened(self) -> Any:
         if self._session is None:
@@ -92,12 +81,7 @@ def open_graph(graph: bytes) -> Any:
     UtileError
         If ONNX Runtime is missing, or it cannot use the graph.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UtileError(
-            'This model needs ONNX Runtime, which is not installed: pip install "napari-utile[exchange]".'
-        ) from error
+    onnxruntime = exchange_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4
@@ -107,3 +91,23 @@ def open_graph(graph: bytes) -> Any:
         raise UtileError(
             f"ONNX Runtime cannot use this network ({' '.join(str(error).split())[:200]})."
         ) from error
+
+
+def run_graph(session: Any, image: Tensor) -> Tensor:
+    """Run a graph over an image (N, C, Y, X) and return its first output in float32.
+
+    Raises
+    ------
+    MemoryError, UtileError
+        If there is not enough memory, or ONNX Runtime fails otherwise.
+    """
+    values = np.ascontiguousarray(image.detach().float().cpu().numpy())
+    try:
+        found = session.run(None, {session.get_inputs()[0].name: values})[0]
+    except Exception as error:  # ONNX Runtime has no common class of its errors
+        raise (
+            MemoryError(str(error))
+            if "alloc" in str(error).lower()
+            else UtileError(f"ONNX Runtime cannot run this network ({' '.join(str(error).split())[:200]}).")
+        ) from error
+    return torch.from_numpy(np.asarray(found, np.float32)).to(image.device)

@@ -152,7 +152,7 @@ class StorePlan:
 
 def store_compute(compute: Compute) -> Compute:
     """Return a device with the cost of a tile that stores are planned with, whatever memory is free now."""
-    fetch = CPU_FETCH_GFLOP_PER_MB if compute.device == "cpu" else 0.0
+    fetch = CPU_FETCH_GFLOP_PER_MB if compute.torch_device == "cpu" else 0.0
     return replace(compute, memory_bytes=TILE_BYTES, most_gflop=500.0, fetch_gflop_per_mb=fetch)
 
 
