@@ -7,6 +7,9 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "training"))  # the simulator
 
 from pictures.scenes import SCENES
 from pictures.window import Window

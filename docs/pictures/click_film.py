@@ -67,7 +67,7 @@ class Film:
         print(f"{path.name} {len(frames)} frames, {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 
-def film(window: Window) -> None:
+def click(window: Window) -> None:
     """Click five cells, split one, merge it again, accept the rest."""
     shots = Film(window)
     size = np.bincount(shots.truth.ravel())

@@ -1,10 +1,21 @@
 """What is done in each scene before it is photographed; all images are the samples, or simulated like them."""
 
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pictures.click_film import click
+from pictures.training import teach
 from pictures.window import Window, save, settle, without_empty_foot
+from PIL import Image
 from scipy import ndimage
+
+from napari_utile.cli import main
+from napari_utile.engine.files.images import write_image
+from simulation.simulate import simulate
 
 
 def nuclei(window: Window) -> None:
@@ -25,11 +36,39 @@ def nuclei(window: Window) -> None:
     save(window.photograph(), "table")
 
 
-def click(window: Window) -> None:
-    """Take, split and merge nuclei by clicks, as an animation."""
-    from pictures.click_film import film
-
-    film(window)
+def plate(window: Window) -> None:
+    """Look at the quality sheet of a small batch, one image of which is out of focus."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        print("quality.png needs a browser without a window: sudo apt-get install chromium")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        images, results = Path(folder) / "plate", Path(folder) / "results"
+        images.mkdir()
+        for number, well in enumerate(("A01", "A02", "A03", "B01", "B02", "B03")):
+            field = simulate(
+                "nuclei", seed=30 + number, height=384, width=384, cells=(45, 50, 40, 48, 3, 44)[number]
+            )
+            image = field.image if well != "B03" else ndimage.gaussian_filter(field.image, 6)
+            write_image(images / f"exp_{well}_f1.tif", image, None, (0.5, 0.5), "µm")
+        main(
+            ["segment", *map(str, sorted(images.iterdir())), "-o", str(results), "--measurements", "--quiet"]
+        )
+        picture = Path(folder) / "quality.png"
+        subprocess.run(
+            [
+                browser,
+                "--headless",
+                "--no-sandbox",
+                "--hide-scrollbars",
+                "--window-size=1000,760",
+                f"--screenshot={picture}",
+                (results / "quality.html").as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        save(Image.open(picture).convert("RGB"), "quality")
 
 
 def which_model(window: Window) -> None:
@@ -213,5 +252,6 @@ def simulated_volume() -> np.ndarray:
 
 
 SCENES = {
-    each.__name__: each for each in (nuclei, click, which_model, weights, evaluate, models, stack, timelapse)
+    each.__name__: each
+    for each in (nuclei, click, which_model, teach, plate, stack, timelapse, weights, evaluate, models)
 }

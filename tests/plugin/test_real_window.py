@@ -163,7 +163,11 @@ def test_the_command_lands_on_the_clipboard_and_the_table_opens(viewer, dock, qt
     assert QApplication.clipboard().text().startswith("utile segment ")
     click(dock.form.show_table)
     QTest.qWait(50)
-    assert any("Features table" in title for title in viewer.window.dock_widgets)
+    docks = viewer.window.dock_widgets
+    (table,) = (docks[title] for title in docks if "Features table" in title)
+    beside = viewer.window._qt_window.tabifiedDockWidgets(table.parent())
+    assert dock.dock.parent() in beside, "a tab, which leaves the dock its height"
+    assert table.isVisible()
 
 
 def test_closing_the_window_while_it_runs_ends_the_job(viewer, dock, qtbot, image):

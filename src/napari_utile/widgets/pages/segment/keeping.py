@@ -11,6 +11,7 @@ from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.files.results import results_of, save_results
+from napari_utile.widgets.pages.segment.measure_layer import show_features_table
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.layers import Place
 from napari_utile.widgets.viewer.own_pictures import CELLS
@@ -67,7 +68,7 @@ class Keeping:
         layer = own_layer(self._viewer, CELLS, self._session.image.layer)
         if layer is not None:
             self._viewer.layers.selection.active = layer
-        self._viewer.window.add_plugin_dock_widget("napari", "Features table widget")
+        show_features_table(self._viewer.window)
 
     def copy_methods(self) -> None:
         """Copy a paragraph for a paper on the result on screen."""

@@ -14,7 +14,7 @@ from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["measure_active_labels"]
+__all__ = ["measure_active_labels", "show_features_table"]
 
 
 def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
@@ -62,13 +62,20 @@ def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
         viewer.layers.selection.active = layer
         window = getattr(viewer, "window", None)
         if window is not None:
-            window.add_plugin_dock_widget("napari", "Features table widget")
+            show_features_table(window)
 
     return run_job(
         as_job(measure, labels, intensity, size, unit),
         on_done=show,
         on_error=lambda error: show_warning(sentence_of(error)),
     )
+
+
+def show_features_table(window: Any) -> None:
+    """Open napari's table of a layer's features as a tab beside the dock, which keeps its height, and show it."""
+    frame, _ = window.add_plugin_dock_widget("napari", "Features table widget", tabify=True)
+    frame.show()
+    frame.raise_()
 
 
 def _labels_layer(viewer: "napari.viewer.Viewer") -> Any:
