@@ -51,7 +51,7 @@ def verdict_of(result: "FineTuneResult") -> str:
         numbers += f" {tuned.after.classes:.0%} of them get the right class.".replace("%", " %")
     if tuned.verdict == "few":
         held = "was" if count == 1 else "were"
-        claim = f"Only {cells} {held} held out: too few to say which is better; {LEAST_CELLS} are the least."
+        claim = f"Only {cells} {held} held out: too few to say which is better; at least {LEAST_CELLS} are needed."
         following = "Paint more cells, or raise Hold out; until then compare them by eye."
     else:
         claim = _CLAIMS[tuned.verdict].format(base=base)

@@ -32,12 +32,20 @@ class InOnnxRuntime(Network):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.family, self.config, self.geometry = network.family, network.config, network.geometry
-        self.flops, self.largest_features = network.flops, network.largest_features  # type: ignore[method-assign]
+        self._costs = network.flops, network.largest_features
         self._session = open_graph(graph_of(network))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits (N, K, Y, X) of an image."""
         return run_graph(self._session, image)
+
+    def flops(self, output: tuple[int, int]) -> int:
+        """Return the floating point operations for one tile, as torch would need them."""
+        return self._costs[0](output)
+
+    def largest_features(self, output: tuple[int, int]) -> int:
+        """Return how many numbers torch would hold at once."""
+        return self._costs[1](output)
 
 
 def in_onnx_runtime(network: Network) -> Network:
@@ -93,7 +101,8 @@ def graph_of(network: Network) -> bytes:
         if layer is operator.add:
             return add("Add", [names[each] for each in step.args])
         if layer is operator.getitem:  # [..., c:-c, c:-c]
-            y, x = step.args[1][-2:]  # type: ignore[index]
+            index: Any = step.args[1]
+            y, x = index[-2:]
             ends = torch.iinfo(torch.int64).max
             bounds = {"from": [y.start, x.start], "to": [y.stop or ends, x.stop or ends], "axes": [2, 3]}
             return add("Slice", [names[first], *(constant(f"{step.name}.{k}", v) for k, v in bounds.items())])
