@@ -38,6 +38,8 @@ def test_polygons_cover_exactly_their_pixels(labels: np.ndarray) -> None:
     assert [cell.label for cell in cells] == [label for label in np.unique(labels).tolist() if label]
     for cell in cells:
         np.testing.assert_array_equal(filled(cell, labels.shape), labels == cell.label)
+        for outline, holes in cell.parts:
+            assert all(len(set(ring)) == len(ring) for ring in (outline, *holes)), "no ring meets itself"
 
 
 def test_a_ring_has_a_hole_and_a_corner_parts() -> None:
@@ -45,6 +47,9 @@ def test_a_ring_has_a_hole_and_a_corner_parts() -> None:
     [cell] = cell_polygons(ring)
     [(outline, holes)] = cell.parts
     assert sorted(outline) == [(0, 0), (0, 3), (3, 0), (3, 3)]
+    assert sorted(holes[0]) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    [pinched] = cell_polygons(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]]))
+    [(outline, holes)] = pinched.parts
     assert sorted(holes[0]) == [(1, 1), (1, 2), (2, 1), (2, 2)]
     [diagonal] = cell_polygons(np.eye(2, dtype=int))
     assert len(diagonal.parts) == 2

@@ -188,7 +188,7 @@ def onnx_runtime() -> Iterator[Check]:
     )
     yield Check(
         "ONNX Runtime",
-        f"{metadata.version('onnxruntime')}, {ratio:.2f} x the speed of torch on a U-Net here: {advice}",
+        f"{metadata.version('onnxruntime')}, {ratio:.1f} x the speed of torch on a U-Net here: {advice}",
     )
 
 

@@ -63,7 +63,11 @@ def cell_polygons(
 
 
 def _traced(mask: NDArray[np.bool_], top: int, left: int) -> tuple[Ring, tuple[Ring, ...]]:
-    """Follow the edges between inside and outside, the inside to the right; outlines turn right, holes left."""
+    """Follow the edges between inside and outside of one piece, the inside to the right.
+
+    Where two of its pixels touch at a corner only, the way turns left: what they close off is a hole then, and no ring
+    comes to a corner twice, which other programs would take for a mistake.
+    """
     padded = np.pad(mask, 1)
     inside = padded[1:-1, 1:-1]
     leaving: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -79,13 +83,12 @@ def _traced(mask: NDArray[np.bool_], top: int, left: int) -> tuple[Ring, tuple[R
     rings: list[Ring] = []
     while leaving:
         start = here = next(iter(leaving))
-        step = leaving[start][0]
         ring: Ring = []
         before: tuple[int, int] | None = None
-        while here in leaving:
+        while not ring or here != start:
             ways = leaving[here]
-            right = (-before[1], before[0]) if before else step
-            step = right if right in ways else ways[0]
+            left_turn = (before[1], -before[0]) if before else None
+            step = left_turn if left_turn in ways else ways[0]
             ways.remove(step)
             if not ways:
                 del leaving[here]
