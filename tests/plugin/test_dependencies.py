@@ -60,7 +60,9 @@ def test_the_pinned_versions_satisfy_the_lower_bounds():
 def test_the_conda_recipe_wants_what_the_package_wants():
     names = {"dask[array]": "dask-core", "matplotlib": "matplotlib-base", "torch": "pytorch"}
     recipe = yaml.safe_load((TOP / "conda/recipe.yaml").read_text())
-    run = {line.replace(" ", "") for line in recipe["requirements"]["run"]} - {"python>=3.11"}
+    run = {line.replace(" ", "") for line in recipe["requirements"]["run"]}
+    run -= {"python>=${{python_min}}"}
+    assert f">={recipe['context']['python_min']}" == project()["requires-python"]
     wanted = set()
     for line in project()["dependencies"]:
         requirement = Requirement(line)
