@@ -5,11 +5,11 @@ import pytest
 import yaml
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.exchange import extra
 from napari_utile.engine.exchange.export import export_model
 from napari_utile.engine.exchange.graph import Exported, declared_halo, smallest_input
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.models.library import load_model
+from napari_utile.engine.networks import extra
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams
