@@ -44,9 +44,8 @@ def test_a_plain_picture_offers_nothing_and_a_stack_its_axes_and_projections(vie
     picker.reading.fill()
     first, *others = texts(picker.reading.menu())
     assert first == "Axis 0 (4) is"
-    assert others == [
-        f"Add {what} along axis 0 (4)" for what in ("largest value", "mean", "the sharpest plane")
-    ]
+    ways = ("largest value", "mean", "the sharpest")
+    assert others == [f"Make one plane: {way} along axis 0 (4)" for way in ways]
 
 
 def test_an_axis_that_is_named_channels_offers_them_and_names_stay_unique(viewer, picker):
@@ -106,7 +105,7 @@ def test_other_images_of_the_file_are_opened_and_chosen(viewer, picker, qtbot, t
     with layer_source(path=str(path)):
         viewer.add_layer(Layer.create(STACK[0, 0], {"name": "a"}, "image"))
     qtbot.waitUntil(lambda: len(picker.reading.series) == 3)
-    assert not picker.reading.isHidden()
+    assert picker.reading.text() == "3 images ⋯"
     picker.reading.fill()
     assert texts(picker.reading.menu()) == ["Open another image of this file"]
     picker.reading.open_series(2)

@@ -77,7 +77,9 @@ class ReadingMenu(QToolButton):
             self._show_if_useful()
 
     def _show_if_useful(self) -> None:
-        self.setVisible(bool(slider_axes(self._layer)) or len(self.series) > 1)
+        many = len(self.series) > 1
+        self.setText(f"{len(self.series)} images ⋯" if many else "⋯")
+        self.setVisible(bool(slider_axes(self._layer)) or many)
 
     def fill(self) -> None:
         """Make the menu anew, as the layer is now."""
@@ -101,8 +103,7 @@ class ReadingMenu(QToolButton):
             menu.addSeparator()
         for axis, label, size in planes:
             for how, words in PROJECTIONS.items():
-                plane = " plane" if how == "focus" else ""
-                action = menu.addAction(f"Add {words}{plane} along {label} ({size})")
+                action = menu.addAction(f"Make one plane: {words} along {label} ({size})")
                 action.triggered.connect(lambda _=False, axis=axis, how=how: self.project(axis, how))
         if len(self.series) > 1:
             menu.addSeparator()
