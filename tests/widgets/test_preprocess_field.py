@@ -73,6 +73,7 @@ def test_what_the_network_gets_is_shown_and_follows_the_steps(qtbot, bright_nucl
     viewer = ViewerModel()
     image = viewer.add_image(bright_discs(), name="cells")
     page = page_of(viewer, "segment", qtbot)
+    assert page.form.minimumSizeHint().width() <= 340
     page.form.diameter.value = None
     page.form.network_view.click()
     name = "cells as the network gets it"

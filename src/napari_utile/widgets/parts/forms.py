@@ -173,7 +173,7 @@ class Form(Container[BaseValueWidget[Any]]):
         self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.native.layout().addLayout(self.rows)
         for field in widgets:
-            if isinstance(field, CheckBox):
+            if isinstance(field, CheckBox | PreprocessField):  # they say themselves what they are
                 self.rows.addRow(field.native)
                 continue
             label = QLabel(field.label)

@@ -22,6 +22,9 @@ _ROWS = {
     "contrast": ("Even out contrast", "Divides by the contrast around each pixel, as far as this radius."),
 }
 
+_NARROWEST = 60
+"""Pixels, whatever word a box may show."""
+
 
 def _box(help_text: str, unset: str, high: float) -> Any:
     box: Any = NumberBox()
@@ -31,6 +34,7 @@ def _box(help_text: str, unset: str, high: float) -> Any:
     box.setAlignment(Qt.AlignmentFlag.AlignRight)
     box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
     box.setToolTip(help_text)
+    box.setMinimumWidth(_NARROWEST)
     return box
 
 
@@ -118,7 +122,7 @@ class PercentilesField(ValuedContainerWidget[Any]):
             layout="horizontal", labels=False, name=parameter.name, label=parameter.label, tooltip=bounds.help
         )
         self.margins = (0, 0, 0, 0)
-        self.low, self.high = (_box(bounds.help, "as the model", bounds.maximum or 100) for _ in range(2))
+        self.low, self.high = (_box(bounds.help, "model's", bounds.maximum or 100) for _ in range(2))
         line = QHBoxLayout()
         for box, words in ((self.low, "Black percentile"), (self.high, "White percentile")):
             box.setMinimum(-1)
