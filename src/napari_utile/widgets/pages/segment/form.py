@@ -189,7 +189,7 @@ class SegmentForm(QWidget):
         layout.addLayout(buttons)
         layout.addStretch(1)
         align_labels(top, self.instances.rows)
-        align_labels(self.more_instances.rows, self.seen.rows, self.compute.rows)
+        align_labels(self.seen.rows, self.compute.rows)
 
     def set_has_image(self, has_image: bool) -> None:
         """Offer what needs an image only where there is one."""
