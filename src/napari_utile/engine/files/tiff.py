@@ -3,21 +3,28 @@
 import hashlib
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.plane_file import AXIS_ORDER, Planes, planes_of
 from napari_utile.engine.files.targets import check_target
 from napari_utile.engine.planes.units import canonical_unit, micrometres
+from napari_utile.engine.windows import Window
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 _MAX_CLASSIC_BYTES = 4 * 10**9
+
+LARGE = 16_000_000
+"""Pixels of a plane above which a file is tiled, with a pyramid, so that viewers need not read all of it."""
+_TILE, _SMALLEST_LEVEL = 512, 1024
 
 
 def write_image(
@@ -31,7 +38,8 @@ def write_image(
 ) -> None:
     """Write an image as a deflated TIFF that Fiji, QuPath and napari open with its pixel size.
 
-    ImageJ's layout is used where it can hold the pixels (uint8, uint16, float32), else OME's.
+    ImageJ's layout is used where it can hold the pixels (uint8, uint16, float32), else OME's. Planes of more than
+    `LARGE` pixels are tiled, with a pyramid of levels each half as large, in a BigTIFF.
 
     Parameters
     ----------
@@ -60,35 +68,86 @@ def write_image(
     """
     check_target(path, suffixes=TIFF_SUFFIXES)
     planes = data if isinstance(data, Planes) else _checked(_storable(np.asarray(data)), axes)
-    if pixel_size is not None and not all(np.isfinite(size) and size > 0 for size in pixel_size):
-        raise ValueError(f"pixel_size must be two positive numbers, got {pixel_size}.")
     if planes.dtype == bool:
         planes = planes.mapped(lambda plane: plane.astype(np.uint8) * np.uint8(255), np.uint8)
+    _write(path, planes, pixel_size, unit, description, steps or {}, _mean_of_four)
+
+
+def _write(
+    path: str | os.PathLike[str],
+    planes: Planes,
+    pixel_size: tuple[float, float] | None,
+    unit: str | None,
+    description: str | None,
+    steps: Mapping[str, tuple[float, str | None]],
+    halved: Callable[[NDArray[Any]], NDArray[Any]],
+) -> None:
+    if pixel_size is not None and not all(np.isfinite(size) and size > 0 for size in pixel_size):
+        raise ValueError(f"pixel_size must be two positive numbers, got {pixel_size}.")
     shape, axes, unit = planes.shape, planes.axes, canonical_unit(unit)
     photometric = "rgb" if "S" in axes and shape[-1] in (3, 4) else "minisblack"
-    if _fits_imagej(planes):
-        options = _imagej_options(pixel_size, unit, description, steps or {})
+    levels = _levels_of(planes)
+    if _fits_imagej(planes) and not levels:
+        options = _imagej_options(pixel_size, unit, description, steps)
         if "S" not in axes:  # else a width of one pixel would be taken for one sample
             shape, axes = (*shape, 1), axes + "S"
     else:
-        options = _ome_options(pixel_size, unit, description, steps or {})
+        options = _ome_options(pixel_size, unit, description, steps)
         # Random by default; the same image gives the same file.
         digest = hashlib.blake2b(digest_size=16)
         for plane in planes.read():
             digest.update(np.ascontiguousarray(plane).data)
         options["metadata"]["UUID"] = str(uuid.UUID(bytes=digest.digest()))
     options["metadata"]["axes"] = axes
-    with atomic_path(path) as temporary:
-        pages = (np.ascontiguousarray(plane).reshape(shape[axes.index("Y") :]) for plane in planes.read())
-        tifffile.imwrite(
-            temporary,
-            pages,
-            shape=shape,
-            dtype=planes.dtype,
-            compression="zlib",
-            photometric=photometric,
-            **options,
-        )
+    kind, metadata = {name: options.pop(name) for name in ("imagej", "ome") if name in options}, options
+    common: dict[str, Any] = {"dtype": planes.dtype, "compression": "zlib", "photometric": photometric}
+    with (
+        atomic_path(path) as temporary,
+        tifffile.TiffWriter(
+            temporary, bigtiff=bool(levels) or planes.nbytes > _MAX_CLASSIC_BYTES, **kind
+        ) as file,
+    ):
+        if not levels:
+            pages = (np.ascontiguousarray(plane).reshape(shape[axes.index("Y") :]) for plane in planes.read())
+            file.write(pages, shape=shape, **common, **metadata)
+            return
+        common["tile"] = (_TILE, _TILE)
+        file.write(_tiles(planes), shape=shape, subifds=levels, **common, **metadata)
+        for _ in range(levels):
+            planes = planes.mapped(halved, planes.dtype)
+            rows, columns = (-(-size // 2) for size in planes.shape[-2:])
+            planes = replace(planes, shape=(*planes.shape[:-2], rows, columns))
+            file.write(_tiles(planes), shape=planes.shape, subfiletype=1, **common)
+
+
+def _levels_of(planes: Planes) -> int:
+    """Return how many smaller levels a file has."""
+    sides = planes.shape[-2:]
+    if "S" in planes.axes or sides[0] * sides[1] <= LARGE:
+        return 0
+    levels = 0
+    while max(sides) >> levels > _SMALLEST_LEVEL:
+        levels += 1
+    return levels
+
+
+def _tiles(planes: Planes) -> Iterator[NDArray[Any]]:
+    """Yield the tiles of all planes; those at the right and lower side are filled up with 0."""
+    for plane in planes.read():
+        for block in Window.whole(plane.shape).blocks(_TILE):
+            part = plane[block.clipped(plane.shape)]
+            yield np.pad(part, [(0, _TILE - size) for size in part.shape])
+
+
+def _mean_of_four(plane: NDArray[Any]) -> NDArray[Any]:
+    even = np.pad(plane, [(0, size % 2) for size in plane.shape], mode="edge")
+    corners = [even[y::2, x::2].astype(np.float32) for y in (0, 1) for x in (0, 1)]
+    mean = sum(corners[1:], corners[0]) / 4
+    return mean.astype(plane.dtype) if plane.dtype.kind == "f" else np.rint(mean).astype(plane.dtype)
+
+
+def _every_second(plane: NDArray[Any]) -> NDArray[Any]:
+    return plane[::2, ::2]
 
 
 def write_labels(
@@ -125,7 +184,8 @@ def write_labels(
         raise ValueError(f"Labels must lie between 0 and 4294967295, got {least} to {largest}.")
     dtype = np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32
     narrow = planes.mapped(lambda plane: plane.astype(dtype), dtype)
-    write_image(path, narrow, None, pixel_size, unit, description, steps)
+    check_target(path, suffixes=TIFF_SUFFIXES)
+    _write(path, narrow, pixel_size, unit, description, steps or {}, _every_second)
 
 
 def _checked(array: np.ndarray, axes: str | None) -> Planes:
