@@ -116,6 +116,33 @@ def test_levels_are_halves_and_metadata_place_them(tmp_path: Path, small_model) 
     assert not list((place / HOME).glob("plane*"))
 
 
+@pytest.mark.parametrize("axes", ["", "ZT"])
+def test_stores_are_valid_ome_zarr(tmp_path: Path, small_model, axes) -> None:
+    yaozarrs = pytest.importorskip("yaozarrs")
+    data = image_of((70, 90))
+    planes = [ImagePlane(data[None], pixel_size=(0.5, 0.5), unit="µm")] * 2 ** len(axes)
+    params = SegmentParams(diameter=None, instances=InstanceParams(minimum_size=5))
+    indices = [{"Z": z, "T": t} for z in (0, 1) for t in (0, 1)] if axes else [{}]
+    steps = {"Z": (2.0, "µm"), "T": (30.0, "s")}
+    compute = choose_compute("cpu", "float32")
+    plan = plan_store(
+        planes,
+        small_model,
+        params,
+        compute,
+        "x",
+        indices=indices,
+        stacked=axes,
+        sizes=(2,) * len(axes),
+        steps=steps,
+    )
+    begin_store(tmp_path / "a.ome.zarr", plan, small_model)
+    made = fill(tmp_path / "a.ome.zarr", planes=planes, model=small_model)
+    assert load_plan(made.place).space.axes == "".join(sorted(axes)) + "YX"
+    yaozarrs.validate_zarr_store(str(tmp_path / "a.ome.zarr"))
+    yaozarrs.validate_zarr_store(str(tmp_path / "a.ome.zarr" / "labels" / "cells"))
+
+
 def test_a_stack_has_each_plane_as_it_is_alone(tmp_path: Path, small_model) -> None:
     planes = [ImagePlane(image_of((90, 70), seed)[None]) for seed in range(3)]
     params = SegmentParams(diameter=None, device="cpu", precision="float32", instances=InstanceParams())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.plane_file import AXIS_ORDER, file_order
 from napari_utile.engine.files.unfinished import HOME, is_store
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
@@ -61,7 +62,8 @@ def plan_store(
     indices : sequence of dict
         Where each plane lies in the image.
     stacked, sizes : str, sequence of int
-        The axes along which planes are stacked, and how many there are along each.
+        The axes along which planes are stacked, and how many there are along each. Those of the store, and with
+        them its planes, are in the order of OME: time before depth.
     steps : mapping of str to (float, str or None)
         How far apart they are.
     selection : Selection, optional
@@ -76,6 +78,11 @@ def plan_store(
     side : int
         Rows and columns of a block, a power of two.
     """
+    in_order = sorted(range(len(stacked)), key=lambda place: AXIS_ORDER.index(stacked[place]))
+    stacked, sizes = "".join(stacked[place] for place in in_order), [sizes[place] for place in in_order]
+    if stacked:
+        order = file_order(indices)
+        planes, indices = [planes[place] for place in order], [indices[place] for place in order]
     first = planes[0]
     window = Window.part_of(first.shape, region)
     if not (window.size and Window.whole(first.shape).holds(window)):

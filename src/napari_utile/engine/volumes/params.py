@@ -9,7 +9,7 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.segment_params import suggested_instances
 
-THRESHOLD, SPLIT = 0.4, 0.9
+THRESHOLD = 0.4
 """Chosen on four annotated volumes, see docs/linking.md."""
 
 
@@ -57,10 +57,9 @@ class VolumeParams:
     def suggested(self, card: ModelCard, diameter: float | None = None, **overrides: Any) -> InstanceParams:
         """Return the instance parameters that suit a model, but for some: see `suggested_instances`.
 
-        The mean of three views is less extreme than one view: its threshold is lower, and cells part at shallower
-        valleys.
+        The mean of three views is less extreme than one view, so its threshold is lower.
         """
         if self.three_views:
             threshold = min(card.instances.get("threshold", THRESHOLD), THRESHOLD)
-            overrides = {"threshold": threshold, "split": SPLIT, **overrides}
+            overrides = {"threshold": threshold, **overrides}
         return suggested_instances(card, diameter, **overrides)
