@@ -1,8 +1,8 @@
 """Three views of annotated volumes beside linked planes: ``python benchmarks/three_views.py FOLDER``.
 
 FOLDER holds `plantseg_3d` and `stardist_3d_example`, each with `images` and `labels`. The files do not say how far
-apart planes are: the distances below are those of the annotated cells. Printed are the average precision at IoU 0.5, and
-how many cells are right, found and true.
+apart planes are: the distances below are those of the annotated cells. Printed are the average precision at IoU 0.5,
+and how many cells are right, found and true.
 """
 
 from pathlib import Path

@@ -12,8 +12,8 @@ from napari_utile.engine.files.images import read_image, write_image, write_labe
 def few(monkeypatch):
     """Count planes of a few pixels as large, in small tiles."""
     monkeypatch.setattr(tiff, "LARGE", 1000)
-    monkeypatch.setattr(tiff, "_TILE", 16)
-    monkeypatch.setattr(tiff, "_SMALLEST_LEVEL", 16)
+    monkeypatch.setattr(tiff, "TILE", 16)
+    monkeypatch.setattr(tiff, "SMALLEST_LEVEL", 16)
 
 
 @pytest.mark.usefixtures("few")

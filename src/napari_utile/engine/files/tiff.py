@@ -24,7 +24,8 @@ _MAX_CLASSIC_BYTES = 4 * 10**9
 
 LARGE = 16_000_000
 """Pixels of a plane above which a file is tiled, with a pyramid, so that viewers need not read all of it."""
-_TILE, _SMALLEST_LEVEL = 512, 1024
+TILE, SMALLEST_LEVEL = 512, 1024
+"""Pixels a side: of a tile; up to which a level needs no smaller one."""
 
 
 def write_image(
@@ -111,7 +112,7 @@ def _write(
             pages = (np.ascontiguousarray(plane).reshape(shape[axes.index("Y") :]) for plane in planes.read())
             file.write(pages, shape=shape, **common, **metadata)
             return
-        common["tile"] = (_TILE, _TILE)
+        common["tile"] = (TILE, TILE)
         file.write(_tiles(planes), shape=shape, subifds=levels, **common, **metadata)
         for _ in range(levels):
             planes = planes.mapped(halved, planes.dtype)
@@ -126,7 +127,7 @@ def _levels_of(planes: Planes) -> int:
     if "S" in planes.axes or sides[0] * sides[1] <= LARGE:
         return 0
     levels = 0
-    while max(sides) >> levels > _SMALLEST_LEVEL:
+    while max(sides) >> levels > SMALLEST_LEVEL:
         levels += 1
     return levels
 
@@ -134,9 +135,9 @@ def _levels_of(planes: Planes) -> int:
 def _tiles(planes: Planes) -> Iterator[NDArray[Any]]:
     """Yield the tiles of all planes; those at the right and lower side are filled up with 0."""
     for plane in planes.read():
-        for block in Window.whole(plane.shape).blocks(_TILE):
+        for block in Window.whole(plane.shape).blocks(TILE):
             part = plane[block.clipped(plane.shape)]
-            yield np.pad(part, [(0, _TILE - size) for size in part.shape])
+            yield np.pad(part, [(0, TILE - size) for size in part.shape])
 
 
 def _mean_of_four(plane: NDArray[Any]) -> NDArray[Any]:

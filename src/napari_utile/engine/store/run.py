@@ -1,5 +1,6 @@
 """Fill a store: begin it, carry out its plan stage by stage, resume where an earlier run ended, complete it."""
 
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import torch
 
 from napari_utile.engine.cells.blocks.decoder import BlockDecoder
 from napari_utile.engine.cells.blocks.grid import Grid, Key
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_space
 from napari_utile.engine.files.unfinished import HOME, is_complete
@@ -168,6 +169,8 @@ def store_steps(
         run = _StoreRun(place, plan, jobs or Here(threads_for(plan)), opened, model, first)
         try:
             yield from run.blocks()
+        except OSError as error:
+            raise UtileError(_what_is_left(place, error)) from error
         except IndexError as error:
             if not run.resumed:
                 raise
@@ -182,6 +185,14 @@ def store_steps(
         finally:
             torch.set_num_threads(before)
             forget(place)
+
+
+def _what_is_left(place: Path, error: OSError) -> str:
+    """Say what the operating system refused, and what of a store is kept."""
+    if not (place / HOME).is_dir():
+        return f"{place.name} was deleted or moved while it was written: segment again."
+    why = "The disk is full" if error.errno == errno.ENOSPC else sentence_of(error).rstrip(".")
+    return f"{why}; what is done of {place.name} stays done: finish it with --resume."
 
 
 class _StoreRun:

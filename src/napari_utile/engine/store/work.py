@@ -183,7 +183,7 @@ class OpenStore:
         window, card = self.in_image(block), model.card
         plane = self.planes[number].for_network(len(card.inputs), plan.params.channels, card.optional_inputs)
         around = window.grown(margin_of(plane, model, plan.params) + reach_of(plan.params.preprocess))
-        held = replace(plane, data=_Held(plane.data, around.clipped(plane.shape)))
+        held = replace(plane, data=_Held(plane.data, around.clipped(plane.shape), plan.source))
         facts: dict[str, Any] = {"pixels": sha256_of(np.asarray(held.data[(slice(None), *window)]))}
         counted = self.counted(block)
         if (counted is not None and not counted.any()) or (
@@ -223,11 +223,23 @@ class OpenStore:
 
 
 class _Held:
-    """A plane (C, Y, X) of which a window was read once."""
+    """A plane (C, Y, X) of which a window was read once.
 
-    def __init__(self, data: Any, window: Window) -> None:
+    Raises
+    ------
+    UtileError
+        If it cannot be read.
+    """
+
+    def __init__(self, data: Any, window: Window, name: str) -> None:
         self._data, self._window = data, window
-        self._pixels = np.asarray(data[(slice(None), *window)])
+        try:
+            self._pixels = np.asarray(data[(slice(None), *window)])
+        except (OSError, ValueError, RuntimeError) as error:  # what decoders raise at damaged chunks
+            (top, bottom), (left, right) = window.bounds
+            raise UtileError(
+                f"Rows {top} to {bottom - 1}, columns {left} to {right - 1} of {name} cannot be read ({error})."
+            ) from error
         self.shape, self.dtype = tuple(data.shape), self._pixels.dtype
         self.ndim = 3
 
