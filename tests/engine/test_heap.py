@@ -41,3 +41,37 @@ def test_threads_that_start_later_have_heaps_of_their_own():
         [sys.executable, "-c", THREADS_AFTERWARDS], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) > 1
+
+
+FREED_IN_THREADS = """
+import threading
+import psutil
+from napari_utile.engine.inference.heap import give_back
+
+def work():
+    kept = [bytearray(100_000) for _ in range(1000)]
+    del kept[::2]  # holes everywhere: the end of the heap stays in use
+    gate.wait()
+    gate.wait()
+    del kept[:]
+
+gate = threading.Barrier(5)
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+gate.wait()
+resident = psutil.Process().memory_info().rss
+give_back()
+print(resident - psutil.Process().memory_info().rss)
+gate.wait()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heap is kept on glibc alone")
+def test_what_threads_freed_is_given_back():
+    done = subprocess.run(
+        [sys.executable, "-c", FREED_IN_THREADS], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) > 50 << 20

@@ -47,6 +47,15 @@ def _glibc() -> ctypes.CDLL | None:
     return library
 
 
+def give_back() -> None:
+    """Give all freed memory back to the system, that of threads which have ended too, unless tiles are computed now."""
+    library = _glibc()
+    if library is not None:
+        with _lock:
+            if _users == 0:
+                library.malloc_trim(0)
+
+
 @contextlib.contextmanager
 def kept_heap() -> Iterator[None]:
     """Keep freed memory in the process within the block, and give most of it back after the last block that runs."""

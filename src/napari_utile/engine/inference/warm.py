@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 from napari_utile.engine.inference.device import Compute, release_memory
 from napari_utile.engine.inference.fused import fused
+from napari_utile.engine.inference.heap import give_back
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.networks.network import Network
 
@@ -38,3 +39,4 @@ def forget_networks() -> None:
         _warm.clear()
     for device in devices:
         release_memory(device)
+    give_back()
