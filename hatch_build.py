@@ -14,6 +14,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "napari_utile"
 TOP_LEVEL = ("napari.yaml", "sample_data")
+# Chapters that the dock shows; see widgets/help.py. In an editable install they are read where they are.
+CHAPTERS = ("segment.md", "click.md", "fine_tune.md", "weight_map.md", "metrics.md", "models.md")
 
 
 class TopLevelFiles(BuildHookInterface):
@@ -27,6 +29,9 @@ class TopLevelFiles(BuildHookInterface):
                 link_or_copy(source, Path(self.root, "src", PACKAGE, name))
             else:
                 build_data["force_include"][str(source)] = f"{PACKAGE}/{name}"
+        if version != "editable":
+            for name in CHAPTERS:
+                build_data["force_include"][str(Path(self.root, "docs", name))] = f"{PACKAGE}/docs/{name}"
 
 
 def link_or_copy(source: Path, place: Path) -> None:

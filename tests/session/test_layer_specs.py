@@ -1,7 +1,7 @@
 import numpy as np
 
 from napari_utile.engine.windows import Window
-from napari_utile.session.layer_specs import merged_features, merged_labels, merged_recipes
+from napari_utile.session.layer_specs import merged_features, merged_labels, merged_recipes, remeasured
 
 
 def test_a_result_alone_in_its_layer_keeps_its_ids():
@@ -33,7 +33,8 @@ def test_new_rows_replace_those_of_instances_that_are_gone():
     old = {"index": np.array([1, 2, 3]), "area": np.array([10.0, 20.0, 30.0])}
     new = {"area": np.array([99.0]), "index": np.array([1])}
     joined = merged_features(old, new, first=3, gone=np.array([1, 3]))
-    assert list(joined) == ["index", "area"]
+    assert list(joined) == ["index", "label", "area"]
+    np.testing.assert_array_equal(joined["label"], joined["index"])
     np.testing.assert_array_equal(joined["index"], [2, 4])
     np.testing.assert_array_equal(joined["area"], [20.0, 99.0])
 
@@ -45,6 +46,43 @@ def test_a_column_that_one_table_lacks_is_nan_there():
     np.testing.assert_array_equal(joined["round"], [0.5, np.nan])
     np.testing.assert_array_equal(joined["area"], [np.nan, 9.0])
     np.testing.assert_array_equal(joined["z"], [np.nan, 4])
+
+
+def test_a_column_of_words_that_one_table_lacks_is_empty_there():
+    old = {"index": np.array([1]), "class": np.array(["mitotic"])}
+    joined = merged_features(old, {"index": np.array([2]), "area": [3]}, 0, np.array([], dtype=int))
+    assert list(joined["class"]) == ["mitotic", ""]
+
+
+TABLE = {"index": np.array([1, 2, 3]), "area": np.array([5, 6, 7]), "class": np.array(["a", "b", "c"])}
+
+
+def test_cells_that_are_as_they_were_measured_leave_the_table_alone():
+    assert remeasured(TABLE, {"index": [1, 2, 3], "area": [5, 6, 7], "other": [0, 0, 0]}, {}) is None
+
+
+def test_rows_of_cells_that_changed_came_or_went_are_brought_up_to_date():
+    new = remeasured({**TABLE, "confidence": [0.5, 0.6, 0.7]}, {"index": [1, 3, 4], "area": [5, 9, 2]}, {})
+    assert list(new["index"]) == [1, 3, 4]
+    assert list(new["area"]) == [5, 9, 2]
+    assert list(new["class"]) == ["a", "c", ""]
+    np.testing.assert_array_equal(new["confidence"], [0.5, np.nan, np.nan])
+
+
+def test_rows_of_other_planes_stay():
+    table = {**TABLE, "z": np.array([0, 0, 1])}
+    new = remeasured(table, {"index": [3], "area": [8]}, {"z": 1})
+    assert list(new["area"]) == [5, 6, 8]
+    new = remeasured(table, {"index": np.array([], int), "area": np.array([], int)}, {"z": 0})
+    assert list(new["index"]) == [3]
+
+
+def test_what_is_undone_is_the_table_that_was():
+    once = remeasured(TABLE, {"index": [1, 2], "area": [5, 60]}, {})
+    again = remeasured(once, {"index": [1, 2, 3], "area": [5, 6, 7]}, {})
+    for name in ("index", "area"):
+        assert list(again[name]) == list(TABLE[name])
+    assert again["area"].dtype == TABLE["area"].dtype
 
 
 def test_an_empty_table_is_replaced():

@@ -258,13 +258,19 @@ def test_removing_a_compared_layer_does_no_harm(dock: EvaluatePage, viewer: View
 def test_compared_labels_become_outlines_upon_the_error_layer_once(
     dock: EvaluatePage, viewer: ViewerModel
 ) -> None:
-    viewer.layers["truth"].contour = 3
+    viewer.layers["truth"].contour = 2
     evaluated(dock)
     assert [viewer.layers[name].contour for name in ("predicted", "truth", "predicted errors")] == [1, 3, 0]
     viewer.layers["predicted"].contour = 0
     dock.form.run_bar.run_button.click()
     until(lambda: not dock.running)
     assert viewer.layers["predicted"].contour == 0, "the user wanted it filled"
+    predicted, truth = (viewer.layers[name].get_color(1) for name in ("predicted", "truth"))
+    assert np.allclose(predicted, viewer.layers["predicted"].get_color(2)), "one colour for all"
+    lightness = [float(np.dot(colour[:3], (0.2126, 0.7152, 0.0722))) for colour in (predicted, truth)]
+    assert lightness[0] - lightness[1] > 0.1, "told apart without colours as well"
+    dock.outlines.give_back()
+    assert viewer.layers["truth"].contour == 2
 
 
 def test_numbers_have_room_beside_several_predictions(dock: EvaluatePage, viewer: ViewerModel) -> None:
@@ -311,3 +317,22 @@ def test_a_mask_in_place_of_labels_is_said(qtbot: Any) -> None:
     until(lambda: page.result is not None)
     assert "mask holds 1 id in" in page.form.status.text()
     assert page.form.status.kind == "problem"
+
+
+def test_a_reference_that_opened_as_an_image_becomes_labels_by_one_button(
+    viewer: ViewerModel, dock: EvaluatePage
+) -> None:
+    viewer.layers.remove("truth")
+    offer = dock.form.as_labels
+    assert offer.isHidden()
+    viewer.add_image(np.zeros((9, 9), np.float32), name="truth probability")
+    assert offer.isHidden(), "not whole numbers"
+    image = viewer.add_image(TRUTH.astype(np.uint16), name="manual truth", scale=(0.5, 0.5))
+    assert not offer.isHidden()
+    assert "manual truth" in offer.text.text()
+    offer.buttons[0].click()
+    chosen = dock.form.truth.layer
+    np.testing.assert_array_equal(chosen.data, TRUTH)
+    assert np.allclose(chosen.scale, 0.5)
+    assert image in viewer.layers
+    assert offer.isHidden()

@@ -272,6 +272,8 @@ def test_the_loss_budget_lists_the_gaps_and_goes_there(viewer, make_dock, qtbot)
     viewer.add_labels(two_cells())
     dock = make_dock(viewer)
     table = dock.form.budget.table
+    assert not dock.form.explain.isExpanded(), "folded until somebody asks"
+    dock.form.explain.expand(animate=False)
     qtbot.waitUntil(lambda: table.rowCount() == 1, timeout=10000)
     budget = loss_budget(weight_map(two_cells()))
     assert table.item(0, 0).text() == "3 and 8"
@@ -304,7 +306,7 @@ def test_the_annotation_check_finds_goes_and_fixes_in_one_undoable_step(viewer, 
     layer = viewer.add_labels(labels.copy())
     dock = make_dock(viewer)
     check = dock.form.check
-    dock.form.tabs.setCurrentWidget(check)
+    dock.form.checking.expand(animate=False)
     qtbot.waitUntil(lambda: check.table.rowCount() == 2, timeout=10000)
     assert [finding.kind for finding in check.findings] == ["touching", "hole"]
     assert "1 pair without a gap, 1 hole" in check.text.text()
@@ -328,7 +330,7 @@ def test_a_fix_that_needs_an_id_the_labels_cannot_hold_is_refused(viewer, make_d
     labels[30:40, 30:40] = 255
     layer = viewer.add_labels(labels.copy())
     dock = make_dock(viewer)
-    dock.form.tabs.setCurrentWidget(dock.form.check)
+    dock.form.checking.expand(animate=False)
     qtbot.waitUntil(lambda: bool(dock.form.check.findings), timeout=10000)
     dock.form.check.fix_all.click()
     assert "no free id" in dock.form.status.text()
@@ -339,6 +341,7 @@ def test_the_profile_follows_the_line(viewer, make_dock, qtbot):
     viewer.add_labels(two_cells(), scale=(0.5, 0.5))
     dock = make_dock(viewer)
     tab = dock.form.profile
+    dock.form.explain.expand(animate=False)
     dock.form.tabs.setCurrentWidget(tab)
     tab.draw.click()
     lines = tab.shapes.layer

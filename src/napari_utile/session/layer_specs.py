@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_utile.engine.windows import Window
 
-__all__ = ["LayerSpec", "Window", "merged_features", "merged_labels", "merged_recipes"]
+__all__ = ["LayerSpec", "Window", "merged_features", "merged_labels", "merged_recipes", "remeasured"]
 
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
@@ -107,22 +107,91 @@ def merged_features(
     Returns
     -------
     dict of str to arrays
-        ``index`` first. A column that one table lacks is NaN in its rows.
+        ``index`` first, as napari's table wants it, and the same as ``label``, as other programs do. A column that one
+        table lacks is NaN in its rows, one of words empty.
     """
     index = np.asarray(new["index"], dtype=int) + first
     columns = {name: np.broadcast_to(np.asarray(column), index.shape) for name, column in new.items()}
-    columns = {"index": index} | {name: column for name, column in columns.items() if name != "index"}
+    columns = {"index": index, "label": index} | {
+        name: column for name, column in columns.items() if name not in ("index", "label")
+    }
     if "index" not in old or len(old["index"]) == 0:
         return {name: np.array(column) for name, column in columns.items()}
+    old = {"label": old["index"], **old}
+    if "roi_id" in old and "roi_id" in columns:  # one for all rows, as other programs want it
+        columns["roi_id"] = np.broadcast_to(np.asarray(old["roi_id"])[:1], index.shape)
     stays = ~np.isin(np.asarray(old["index"]), gone)
     if not stays.any():
         return {name: np.array(column) for name, column in columns.items()}
     joined = {}
     for name in [*columns, *(name for name in old if name not in columns)]:
-        above = np.asarray(old[name])[stays] if name in old else np.full(int(stays.sum()), np.nan)
-        below = columns[name] if name in columns else np.full(index.shape, np.nan)
+        above = np.asarray(old[name])[stays] if name in old else None
+        below = columns.get(name)
+        if above is None:
+            above = _nothing_like(below, int(stays.sum()))
+        if below is None:
+            below = _nothing_like(above, index.size)
         joined[name] = np.concatenate([above, below])
     return joined
+
+
+def remeasured(
+    old: Mapping[str, Any], new: Mapping[str, Any], where: Mapping[str, int]
+) -> dict[str, np.ndarray[Any, Any]] | None:
+    """Bring the rows of one plane up to date with what was measured now.
+
+    Parameters
+    ----------
+    old : mapping of str to (N,) arrays
+        The table so far.
+    new : mapping of str to (M,) arrays
+        All cells of the plane; columns that the table does not have are left out.
+    where : mapping of str to int
+        The columns that say which plane a row belongs to, and their values for this one; empty for a plain image.
+
+    Returns
+    -------
+    dict of str to arrays, or None
+        Sorted by ``index``; None where nothing has changed. What was added to the row of a cell stays, but for a
+        confidence, which was that of other pixels.
+    """
+    table = {name: np.asarray(column) for name, column in old.items()}
+    labels, ids = np.asarray(new["index"], dtype=int), table["index"].astype(int)
+    here = np.ones(ids.size, dtype=bool)
+    for name, step in where.items():
+        if name in table:
+            here &= table[name] == step
+    columns = {
+        name: np.asarray(new[name]) for name in new if name in table and name not in ("index", "label")
+    }
+    rows = {int(label): row for row, label in enumerate(ids)}
+    before = np.array([rows.get(int(label), -1) for label in labels], dtype=int)
+    differs = before < 0
+    for name, column in columns.items():
+        was = table[name][before]
+        differs |= (was != column) & ~((was != was) & (column != column))
+    gone = ids[here & ~np.isin(ids, labels)]
+    if not differs.any() and not gone.size:
+        return None
+    fresh: dict[str, Any] = {
+        "index": labels[differs],
+        **{k: column[differs] for k, column in columns.items()},
+        **where,
+    }
+    known = before[differs]
+    for name, column in table.items():
+        if name not in (*fresh, "label", "confidence"):
+            nothing = np.broadcast_to(_nothing_like(column, 1), known.shape)
+            fresh[name] = np.where(known >= 0, column[known], nothing) if (known < 0).any() else column[known]
+    joined = merged_features(table, fresh, 0, np.concatenate([gone, labels[differs]]))
+    order = np.argsort(joined["index"], kind="stable")
+    return {name: column[order] for name, column in joined.items()}
+
+
+def _nothing_like(column: Any, rows: int) -> np.ndarray[Any, Any]:
+    """Make an empty column: of words empty, of numbers NaN."""
+    words = column is not None and np.asarray(column).dtype.kind in "OUS"
+    return np.full(rows, "", dtype=object) if words else np.full(rows, np.nan)
 
 
 def merged_recipes(kept: Sequence[Mapping[str, Any]], new: Mapping[str, Any]) -> list[dict[str, Any]]:

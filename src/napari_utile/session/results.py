@@ -1,6 +1,6 @@
 """Results of the docks: measured, with their recipe, and described as layers."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,16 @@ class SegmentResult:
     located: "Located | None"
     fit: "Fit"
     covered: dict[str, float]
+
+    def covered_by(self, rows: Mapping[str, Any]) -> dict[str, float]:
+        """Give the share of the area that each class covers by a table of its cells, which may have been edited."""
+        inside = self.segmentation.inside
+        size = max(self.segmentation.labels.size if inside is None else int(np.count_nonzero(inside)), 1)
+        areas = np.asarray(rows["area_px"], dtype=float)
+        if len(self.covered) < 2:
+            return {name: float(areas.sum()) / size for name in self.covered}
+        words = np.asarray(rows.get("class", np.full(areas.size, "")), dtype=object)
+        return {name: float(areas[words == name].sum()) / size for name in self.covered}
 
     @property
     def nbytes(self) -> int:

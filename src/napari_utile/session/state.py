@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
 from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.session.cell_classes import FIRST_CLASSES
 from napari_utile.session.cell_size import Measured
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ class SessionEvents(SignalGroup):
     """What is told besides the new values of a session's fields.
 
     `models_changed` when the user's library did, `result` with a new result, `instances_offered` with instance
-    parameters that another page found to be good.
+    parameters that another page found to be good, `measured` with a label layer whose table is up to date again.
     """
 
     models_changed = Signal()
     result = Signal(object)
     instances_offered = Signal(object)
+    measured = Signal(object)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Session:
         What was asked for when Run was pressed last.
     clicking : bool
         Whether clicks go to the cells: then they stay chosen whatever else is made.
+    classes : tuple of str
+        Names of the classes that number keys give to cells.
     page : str
         Which page of the dock is shown.
     closed : bool
@@ -100,6 +104,7 @@ class Session:
     devices: tuple[str, ...] = ()
     asked: "SegmentParams | None" = None
     clicking: bool = False
+    classes: tuple[str, ...] = FIRST_CLASSES
     page: str = "segment"
     closed: bool = False
 

@@ -31,6 +31,7 @@ __all__ = [
     "Unfinished",
     "checkpoint_of",
     "hold",
+    "is_alive",
     "new_folder",
     "release",
     "remove",
@@ -172,7 +173,7 @@ def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
             steps = steps_of(folder / _CHECKPOINT) if (folder / _CHECKPOINT).is_file() else 0
         except UtileError:  # damaged, but whoever painted the labels in it may still want them
             continue
-        if not _alive(*header["process"]):
+        if not is_alive(*header["process"]):
             images = tuple((each["name"], tuple(each["shape"])) for each in header["images"])
             found.append(Unfinished(folder, header["started"], steps, images))
     return tuple(found)
@@ -215,9 +216,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         raise UtileError(f"The unfinished training in {path.parent} is damaged ({error}).") from error
 
 
-def _alive(pid: int, created: float) -> bool:
-    """Whether another process than this one still works on it."""
-    if pid == os.getpid():
+def is_alive(pid: int, created: float, *, count_this: bool = False) -> bool:
+    """Whether a process, other than this one unless it counts, still works on what it left."""
+    if pid == os.getpid() and not count_this:
         return False
     try:
         return bool(abs(psutil.Process(pid).create_time() - created) < 1)

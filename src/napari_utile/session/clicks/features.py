@@ -40,10 +40,12 @@ class CellTable:
     ----------
     plane : ImagePlane
         All channels, on the pixels of the labels.
+    name : str
+        Of the label layer.
     """
 
-    def __init__(self, plane: "ImagePlane") -> None:
-        self._plane = plane
+    def __init__(self, plane: "ImagePlane", name: str = "") -> None:
+        self._plane, self._name = plane, name
         self._windows: dict[int, Window] = {}
         self._sums: dict[int, str] = {}
 
@@ -128,6 +130,7 @@ class CellTable:
         found: Columns = {name: np.asarray(column) for name, column in columns.items()}
         found["centroid_y"] = found["centroid_y"] + window[0].start
         found["centroid_x"] = found["centroid_x"] + window[1].start
+        found["roi_id"] = np.full(len(found["index"]), self._name, dtype=object)
         found["confidence"] = np.full(len(found["index"]), np.nan)
         if field is not None and field.is_known(window):
             ids, sure = confidences(present, field.read(window))

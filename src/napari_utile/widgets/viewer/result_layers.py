@@ -15,6 +15,7 @@ from qtpy.QtCore import QTimer
 
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
+from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["empty_data", "own_layer", "show_layers", "source_of"]
+__all__ = ["edited_layer", "empty_data", "own_layer", "show_layers", "slider_columns", "source_of"]
 
 # Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
 CHUNKED_ABOVE = 2 * 2**30
@@ -52,9 +53,9 @@ class _Shown:
 _shown: "weakref.WeakKeyDictionary[Any, _Shown]" = weakref.WeakKeyDictionary()
 
 
-def source_of(layer: "napari.layers.Layer") -> "napari.layers.Layer | None":
-    """Return the layer that one of the plugin's own was made from; None for a user's."""
-    shown = _shown.get(layer)
+def source_of(layer: "napari.layers.Layer | None") -> "napari.layers.Layer | None":
+    """Return the layer that one of the plugin's own was made from; None for a user's, and for none."""
+    shown = None if layer is None else _shown.get(layer)
     return shown.source() if shown is not None and shown.source is not None else None
 
 
@@ -91,6 +92,25 @@ def own_layer(
         if place is not None and tuple(layer.data.shape) != place.result_shape:
             continue
         if not _is_edited(layer, shown, place):
+            return cast("napari.layers.Layer", layer)
+    return None
+
+
+def edited_layer(
+    viewer: "napari.viewer.Viewer", role: str, source: "napari.layers.Layer", place: Place
+) -> "napari.layers.Layer | None":
+    """Find the topmost layer of a role and source that a later result would not replace, as the user edited it.
+
+    Returns
+    -------
+    napari layer, optional
+        None where there is none, or where a newer one, which the user did not edit, would be replaced.
+    """
+    if own_layer(viewer, role, source, place) is not None:
+        return None
+    for layer in reversed(plain_viewer(viewer).layers):
+        shown = _shown.get(layer)
+        if shown is not None and shown.role == role and shown.source and shown.source() is source:
             return cast("napari.layers.Layer", layer)
     return None
 
@@ -186,7 +206,7 @@ def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
             plane = np.asarray(layer.data[place.result.index])
             above = max((int(ids.max(initial=0)) for k, ids in shown.ids.items() if k != key), default=0)
             data, first, kept = merged_labels(_one_plane(plane, place), spec.data, spec.window, above)
-            new = {**_slider_columns(layer, place), **spec.features}
+            new = {**slider_columns(layer, place.result), **spec.features, "roi_id": layer.name}
             gone = np.setdiff1d(shown.ids.get(key, np.zeros(0, dtype=int)), kept)
             layer.features = merged_features(dict(layer.features.items()), new, first, gone)
             shown.features = layer.features.copy()
@@ -252,10 +272,10 @@ def _with_channel_axis(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[A
     return np.repeat(data, place.shape[place.channel_axis], axis=place.channel_position)
 
 
-def _slider_columns(layer: "napari.layers.Layer", place: Place) -> dict[str, int]:
-    """Name the plane of a stack that rows of the feature table belong to."""
-    names = [layer.axis_labels[axis] for axis in place.result.sliders]
+def slider_columns(layer: "napari.layers.Layer", plane: PlaneIndex) -> dict[str, int]:
+    """Name the plane of a layer that rows of its feature table belong to; nothing for a plain image."""
+    names = [layer.axis_labels[axis] for axis in plane.sliders]
     return {
         name if not name.lstrip("-").isdigit() else f"axis {axis}": step
-        for axis, name, step in zip(place.result.sliders, names, place.result.steps, strict=True)
+        for axis, name, step in zip(plane.sliders, names, plane.steps, strict=True)
     }

@@ -8,7 +8,9 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QDockWidget, QFrame, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.tabs import open_help
 from napari_utile.widgets.workbench.closing import keep_page, kept_page
 from napari_utile.widgets.workbench.header import Header
 from napari_utile.widgets.workbench.page import Page
@@ -76,7 +78,8 @@ class Workbench(QWidget):
             layout.addWidget(part)
         layout.addWidget(self._stack, 1)
         self.setMinimumWidth(_LEAST_WIDTH)
-        self._ends: list[list[Callable[[], object]]] = []
+        self._keys = BorrowedKeys(self._viewer, {"Control-Enter": self._press_main_button})
+        self._ends: list[list[Callable[[], object]]] = [[self._keys.give_back]]
         ends = self._ends
         when_deleted(self, lambda: _end(ends))
         self.bar.currentChanged.connect(lambda index: self.open_page(list(PAGES)[index]))
@@ -89,6 +92,8 @@ class Workbench(QWidget):
         if name not in self._pages:
             made = kept_page(self._viewer, name) or self._made(name)
             made.cover(True)
+            viewer = self._viewer
+            made.help_wanted.connect(lambda: open_help(viewer, name))
             self._pages[name] = made
             self._ends.append(made.ends)
             self._stack.addWidget(made)
@@ -134,7 +139,14 @@ class Workbench(QWidget):
             self._covered = not seen
             self._cover()
 
+    def _press_main_button(self, _: object = None) -> None:
+        """Press the main button of the page that is shown."""
+        page = self._pages[self._session.page]
+        if page.main_button is not None and page.main_button.isVisible():
+            page.main_button.click()
+
     def _cover(self) -> None:
+        (self._keys.give_back if self._covered else self._keys.take)()
         current = self._stack.currentWidget()
         for page in sorted(
             self._pages.values(), key=lambda page: page is current

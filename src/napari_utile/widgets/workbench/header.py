@@ -9,11 +9,14 @@ from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import align_labels
 from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.parts.offer import Offer
+from napari_utile.widgets.viewer.cell_tables import CellTables
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, is_own
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 from napari_utile.widgets.workbench.model_picker import ModelPicker
 from napari_utile.widgets.workbench.source_picker import SourcePicker
+from napari_utile.widgets.workbench.unsaved_edits import UnsavedEdits
 from napari_utile.widgets.worker import run_job
 
 if TYPE_CHECKING:
@@ -31,9 +34,13 @@ class Header(QWidget):
 
     Attributes
     ----------
+    unsaved : UnsavedEdits
     source : SourcePicker
     model : ModelPicker
     cells : LayerCombo
+    tables : CellTables
+    outdated : Offer
+        To measure cells that were edited again.
     """
 
     def __init__(
@@ -43,8 +50,16 @@ class Header(QWidget):
         self._viewer, self._session = plain_viewer(viewer), session
         self.empty = QLabel(_NO_IMAGE)
         self.empty.setWordWrap(True)
+        self.unsaved = UnsavedEdits(viewer)
         self.source = SourcePicker(viewer, session)
         self.model = ModelPicker(session)
+        self.tables = CellTables(viewer, session, self)
+        self.outdated = Offer(
+            ("Measure again", "Measure the cells on screen again, into their table.", self.tables.measure)
+        )
+        self.tables.outdated.connect(
+            lambda outdated: self.outdated.offer("The table is older than your edits." if outdated else "")
+        )
         before = session.cells
         self.cells = LayerCombo(
             viewer,
@@ -66,9 +81,11 @@ class Header(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 4)
         layout.setSpacing(6)
+        layout.addWidget(self.unsaved)
         layout.addWidget(self.empty)
         layout.addWidget(self.source)
         layout.addLayout(rows)
+        layout.addWidget(self.outdated)
         align_labels(rows, self.source.layout())
         self.cells.layer_changed.connect(self._choose_cells)
         self._connections = Connections(self)

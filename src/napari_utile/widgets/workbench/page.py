@@ -2,8 +2,16 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 __all__ = ["Page"]
 
@@ -17,7 +25,14 @@ class Page(QWidget):
         Whether another page is shown, or the dock is hidden or covered by another tab.
     ends : list of callable
         What is still to be called at the end.
+    help_wanted : Signal
+        Emitted by the button *?*.
+    main_button : QAbstractButton, optional
+        What Ctrl+Enter presses.
     """
+
+    help_wanted = Signal()
+    main_button: QAbstractButton | None = None
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,9 +58,19 @@ class Page(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
+        ask = QToolButton()
+        ask.setText("?")
+        ask.setAccessibleName("Help on this page")
+        ask.setToolTip("Open the chapter on this page.")
+        ask.clicked.connect(lambda _: self.help_wanted.emit())
+        foot = QHBoxLayout()
+        foot.setContentsMargins(8, 0, 8, 4)
         if below is not None:
-            below.setContentsMargins(8, 4, 8, 8)
-            layout.addWidget(below)
+            below.setContentsMargins(0, 4, 0, 4)
+            foot.addWidget(below, 1)
+        foot.addStretch(0 if below is not None else 1)
+        foot.addWidget(ask, 0, Qt.AlignmentFlag.AlignBottom)
+        layout.addLayout(foot)
 
     def reveal(self, part: QWidget) -> None:
         """Scroll to a part of the form, once it has its place."""

@@ -80,7 +80,7 @@ class Aim:
         """The feature rows of this plane's cells."""
         key = self.source.place.key
         if key not in self.target.tables:
-            self.target.tables[key] = CellTable(self.source.plane)
+            self.target.tables[key] = CellTable(self.source.plane, self.labels.name)
         return self.target.tables[key]
 
 

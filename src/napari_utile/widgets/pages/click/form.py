@@ -1,6 +1,6 @@
 """What the Click page looks like: its rows, buttons and words. It shows state; the page acts."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -17,12 +17,18 @@ from qtpy.QtWidgets import (
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.session.state import Session
+from napari_utile.widgets.pages.click.classes import CellClasses
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.preferences import preferred
+
+if TYPE_CHECKING:
+    import napari.viewer
 
 __all__ = ["GESTURES", "ClickForm"]
 
@@ -50,20 +56,24 @@ class ClickForm(QWidget):
         On: clicks on the canvas are for cells.
     gesture_changed : Signal(str)
         What a plain left click does from now on.
+    classes : CellClasses
     instances : Form
         Of `InstanceParams`.
     """
 
     gesture_changed = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
+        self.classes = CellClasses(viewer, session)
         self.toggle = QPushButton("Click cells")
         self.toggle.setCheckable(True)
         self.toggle.setMinimumHeight(34)
         self.toggle.setObjectName("toggle")
         self.toggle.setToolTip(
-            "While this is on, the cell under the mouse is outlined and a click labels it."
+            "While this is on, the cell under the mouse is outlined and a click labels it. Key: Ctrl+Enter."
         )
         self.gestures = QButtonGroup(self)
         self.smaller = push_button(
@@ -98,7 +108,7 @@ class ClickForm(QWidget):
         self.instances = Form(
             InstanceParams(), ("threshold", "split", "minimum_size"), slide={"minimum_size": (0, 500)}
         )
-        self.compute = Form(SegmentParams(), ("diameter", "device", "precision"))
+        self.compute = Form(preferred(SegmentParams()), ("diameter", "device", "precision"))
         self.diameter = cast(SizeField, self.compute["diameter"])
         self.overwrite = QCheckBox("New cells may overwrite others")
         self.overwrite.setToolTip("Otherwise a new cell takes only pixels without a label.")
@@ -120,6 +130,7 @@ class ClickForm(QWidget):
         layout.addWidget(self.cell)
         layout.addLayout(_row(self.accept, self.confidence))
         layout.addLayout(_row(self.unsure, self.apply_again))
+        layout.addWidget(folded("Classes of cells", self.classes))
         layout.addWidget(folded("More options", self.instances.native, self.compute.native, self.overwrite))
         layout.addWidget(self.copy_command)
         layout.addStretch(1)

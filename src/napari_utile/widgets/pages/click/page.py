@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.segment_params import MEASURED
+from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
@@ -47,8 +48,8 @@ class ClickPage(Page):
         self._suggested_by = ""
         self._clicked_on: tuple[Any, ...] = ()
         self._waiting = 0
-        self.form = ClickForm()
         session = self._session
+        self.form = ClickForm(self._viewer, session)
         self.aims = Aims(
             self._viewer,
             lambda: read_source(self._viewer, session),
@@ -60,6 +61,7 @@ class ClickPage(Page):
         self.unsure = UnsureWalk(self._viewer, self.aims, self.tool)
         self.mouse = ClickMouse(self._viewer, self.aims.pixel_at, self.aims.is_cell, self._listens, self)
         self.show_form(self.form, self.form.status)
+        self.main_button = self.form.toggle
         self._connect()
         self._image_changed()
         self.form.set_on(False)
@@ -80,6 +82,8 @@ class ClickPage(Page):
         form.overwrite.clicked.connect(self.aims.forget)
         self.aims.target_made.connect(self._target_made)
         tool.said.connect(form.status.say)
+        form.classes.said.connect(form.status.say)
+        form.classes.given.connect(self._describe)
         tool.failed.connect(self._say_error)
         tool.selected_changed.connect(self._describe)
         tool.model_ready.connect(self._model_ready)
@@ -98,7 +102,8 @@ class ClickPage(Page):
         self._connections.connect(self._viewer.dims.events.ndisplay, self._show_state)
         self._mode = Connections(self)
         self._keys = BorrowedKeys(self._viewer, _keys_of(self._session, self.unsure))
-        for function in (self.mouse.remove, self._keys.give_back, self.tool.outline.remove):
+        ends = self.mouse.remove, self._keys.give_back, self.tool.outline.remove, self.form.classes.give_back
+        for function in ends:
             self.at_end(function)
 
     # On and off.
@@ -151,12 +156,14 @@ class ClickPage(Page):
 
     def rest(self, covered: bool) -> None:
         """Give the key back while the dock is hidden; clicks are napari's then."""
+        self.form.classes.rest(covered)
         if self.on:
             (self._keys.give_back if covered else self._keys.take)()
             self.tool.hover(None)
 
     def let_go(self) -> None:
         """Stop clicking."""
+        self.form.classes.on.setChecked(False)
         self.set_on(False)
 
     # What the mouse and the buttons ask for.
@@ -307,14 +314,15 @@ def _keys_of(session: Session, walk: UnsureWalk) -> dict[str, Callable[[Any], No
 
 def _described(label: int, features: Any) -> str:
     """Describe a cell by its row of features."""
-    text = f"Cell {label} is selected"
+    word = class_of(dict(features.items()), label)
+    text = f"Cell {label} is selected" + (f" ({word})" if word else "")
     if "index" not in features or "area_px" not in features:
         return f"{text}."
     row = features[features["index"] == label]
-    if len(row) == 0:
+    if len(row) == 0 or row["area_px"].isna().all():
         return f"{text}."
     first = row.iloc[0]
-    parts = [f"{first['area_px']:.0f} px"]
+    parts = [f"{first['area_px']:.0f} px²"]
     if "confidence" in row and first["confidence"] == first["confidence"]:
         parts.append(f"{first['confidence']:.0%} sure")
     return f"{text}: {', '.join(parts)}."

@@ -28,7 +28,7 @@ _FAINT = "50"
 def show_error_layer(
     viewer: "napari.viewer.Viewer", layers: ComparedLayers, places: Sequence[Place], result: EvaluationResult
 ) -> None:
-    """Show the kinds of cells as colours, and from the first time on the compared labels as outlines upon them.
+    """Show the kinds of cells as colours.
 
     The selection of layers stays as it is.
     """
@@ -39,10 +39,6 @@ def show_error_layer(
         [shown] = show_layers(viewer, [error_spec(plane, result.names[0])], layers.truth, place)
     if shown is not before:
         shown.colormap = _kind_colormap()
-        for layer in (*layers.predictions, layers.truth):
-            layer.contour = (
-                layer.contour or 1
-            )  # filled labels would mix their colours with those of the kinds
     if active is not None and active in viewer.layers:
         viewer.layers.selection.active = active
 

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QSizePolicy,
     QSplitter,
     QTabWidget,
@@ -18,7 +19,9 @@ from napari_utile.session.evaluation import EvaluationResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers
 from napari_utile.widgets.pages.evaluate.error_table import ErrorTable
+from napari_utile.widgets.pages.evaluate.outlines import PREDICTION, REFERENCE
 from napari_utile.widgets.pages.evaluate.plots import PrecisionPlot
+from napari_utile.widgets.pages.evaluate.reference_image import ReferenceImage
 from napari_utile.widgets.pages.evaluate.score_table import ScoreTable
 from napari_utile.widgets.pages.evaluate.sweep_panel import SweepPanel
 from napari_utile.widgets.parts.button import push_button
@@ -44,6 +47,7 @@ class EvaluateForm(QWidget):
     Attributes
     ----------
     truth, ignore : LayerCombo
+    as_labels : ReferenceImage
     others : LayerChecklist
         Further predictions to compare with the chosen cells.
     every_plane : QCheckBox
@@ -68,6 +72,7 @@ class EvaluateForm(QWidget):
             accept=lambda layer: is_cells(layer) and layer is not session.cells,
             prefer=looks_like_a_reference,
         )
+        self.as_labels = ReferenceImage(viewer, self.truth.set_layer)
         self.ignore = LayerCombo(viewer, ("Labels", "Shapes"), none_text="nothing", accept=is_cells)
         self.others = LayerChecklist(viewer, self._is_other)
         self.others.setToolTip("Further predictions, shown beside the first with their difference from it.")
@@ -75,7 +80,7 @@ class EvaluateForm(QWidget):
         self.every_plane.setToolTip(
             "Score every plane and show the mean, instead of the plane on screen only."
         )
-        self.run_bar = RunBar("Evaluate", "Compare the prediction with the reference.")
+        self.run_bar = RunBar("Evaluate", "Compare the prediction with the reference. Key: Ctrl+Enter.")
         self.run_bar.cancel_button.setToolTip("Stop after the plane that is being scored.")
         self.scores = ScoreTable()
         self.plot = PrecisionPlot()
@@ -89,6 +94,11 @@ class EvaluateForm(QWidget):
         self.copy_command = push_button(
             "Copy command", "Copy the command line that gives the same numbers for files and folders."
         )
+        self.legend = QLabel(
+            f"Outlines: <span style='color: {PREDICTION}'>\u2501</span> thin: the cells, "
+            f"<span style='color: {REFERENCE}'>\u2588</span> wide: the reference"
+        )
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.status = StatusLine()
         self._arrange()
         self.truth.layer_changed.connect(lambda _: self.others.list_again())
@@ -120,6 +130,7 @@ class EvaluateForm(QWidget):
         """Enable what needs a result."""
         for button in (self.export_csv, self.export_report):
             button.setEnabled(has_result)
+        self.legend.setVisible(has_result)
 
     def list_layers_again(self) -> None:
         """Leave out a layer that has become one of errors."""
@@ -140,6 +151,7 @@ class EvaluateForm(QWidget):
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow("Reference", self.truth)
+        top.addRow(self.as_labels)
         self.truth.setToolTip("The reference: labels that are known to be correct.")
         top.addRow("Ignore", self.ignore)
         self.ignore.setToolTip("Pixels to ignore: labels above 0, or inside shapes.")
@@ -164,6 +176,7 @@ class EvaluateForm(QWidget):
         layout.addWidget(compare)
         layout.addWidget(self.every_plane)
         layout.addWidget(self.run_bar)
+        layout.addWidget(self.legend)
         layout.addWidget(self.tabs, 1)
         layout.addLayout(buttons)
 

@@ -23,6 +23,7 @@ from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers, 
 from napari_utile.widgets.pages.evaluate.error_view import go_to_error, show_error_layer
 from napari_utile.widgets.pages.evaluate.export import file_of, report_of, score_columns
 from napari_utile.widgets.pages.evaluate.form import EvaluateForm
+from napari_utile.widgets.pages.evaluate.outlines import Outlines
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
 from napari_utile.widgets.workbench.page import Page
@@ -55,9 +56,11 @@ class EvaluatePage(Page):
         self._layers: ComparedLayers | None = None
         self._places: list[Place] = []
         self._seen: tuple[str, ...] = ()
+        self.outlines = Outlines()
         self.result: EvaluationResult | None = None
         self.form = EvaluateForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
+        self.main_button = self.form.run_bar.run_button
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_FOLLOW_AFTER)
@@ -83,6 +86,7 @@ class EvaluatePage(Page):
         self._keys = BorrowedKeys(self._viewer, _keys_of(form))
         self._keys.take()
         self.at_end(self._keys.give_back)
+        self.at_end(self.outlines.give_back)
         self._connections.connect(self._session.events.closed, self._drop_jobs)
 
     # Running.
@@ -105,6 +109,8 @@ class EvaluatePage(Page):
 
     def _start(self, layers: ComparedLayers, places: list[Place], planes: Sequence[PlaneLabels]) -> None:
         self._follow_job.drop()
+        if layers.predictions:  # filled labels would mix their colours with those of the errors
+            self.outlines.show(layers.predictions, layers.truth)
         self._layers, self._places = layers, places
         self.form.run_bar.set_busy("comparing…")
         self.form.status.say("")
@@ -257,6 +263,7 @@ class EvaluatePage(Page):
         if layers is not None and any(event.value is one for one in (*layers.predictions, layers.truth)):
             self.cancel()
             self._watched.disconnect_all()
+            self.outlines.give_back()
 
     @property
     def works_beside(self) -> bool:

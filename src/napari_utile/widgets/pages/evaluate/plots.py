@@ -7,34 +7,22 @@ from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.metrics.cells import IOU_THRESHOLDS
 from napari_utile.session.evaluation import EvaluationResult, SweepPoint
+from napari_utile.widgets.parts.plot import FOREGROUND, PLOT_COLOURS, Plot
 
 __all__ = ["PrecisionPlot", "SweepPlot", "series_colour"]
-
-_COLOURS = ("#3fa7ff", "#ff9f1c", "#4daf4a", "#c77dff", "#e41a1c", "#8c8c8c")
-_BACKGROUND = "#262930"
-_FOREGROUND = "#d0d2d6"
 
 
 def series_colour(number: int) -> str:
     """Return the colour of one of several curves."""
-    return _COLOURS[number % len(_COLOURS)]
+    return PLOT_COLOURS[number % len(PLOT_COLOURS)]
 
 
-class _Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
-    """A small plot of values from 0 to 1 that does not move under the mouse."""
+class _Plot(Plot):
+    """A plot of values from 0 to 1."""
 
     def __init__(self, x_label: str, y_label: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=_BACKGROUND)
-        self.setMinimumHeight(150)
-        self.setMouseEnabled(False, False)
-        self.setMenuEnabled(False)
-        self.hideButtons()
+        super().__init__(x_label, y_label, parent)
         self.setYRange(0, 1)
-        self.showGrid(x=True, y=True, alpha=0.2)
-        for side, text in (("bottom", x_label), ("left", y_label)):
-            self.setLabel(side, text, color=_FOREGROUND)
-            self.getAxis(side).setTextPen(_FOREGROUND)
-            self.getAxis(side).enableAutoSIPrefix(False)
 
     def draw(self, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
         """Draw named curves; more than one get a legend."""
@@ -43,7 +31,7 @@ class _Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             self.plotItem.legend.scene().removeItem(self.plotItem.legend)
             self.plotItem.legend = None
         if len(curves) > 1:
-            self.addLegend(offset=(5, -5), labelTextColor=_FOREGROUND, labelTextSize="8pt")
+            self.addLegend(offset=(5, -5), labelTextColor=FOREGROUND, labelTextSize="8pt")
         for number, (name, (x, y)) in enumerate(curves.items()):
             colour = series_colour(number)
             pen = pyqtgraph.mkPen(colour, width=2)

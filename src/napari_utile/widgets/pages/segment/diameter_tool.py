@@ -5,8 +5,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.widgets.parts.size_field import SizeField
+from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.regions import camera_of
@@ -22,25 +25,31 @@ _LINE_WIDTH = 2.0
 
 
 class DiameterTool(QObject):
-    """Listens to one drag, and shows it as a line meanwhile.
+    """Listens to one drag, shows it as a line meanwhile, and puts its length into a field.
 
-    Attributes
+    Parameters
     ----------
-    measured : Signal
-        Emitted with the length of the line in pixels of the image.
+    viewer : napari.viewer.Viewer
+    field : SizeField
+    status : StatusLine
     """
 
-    measured = Signal(float)
-
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        field: SizeField,
+        status: StatusLine,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._viewer = plain_viewer(viewer)
+        self._viewer, self._field, self._status = plain_viewer(viewer), field, status
         self._source: Any = None
         self._line: Any = None
 
     def start(self, source: "napari.layers.Layer") -> None:
         """Take the next drag for a line across a cell of `source`."""
         self.stop()
+        self._status.say("Drag a line across a typical cell, from edge to edge.")
         self._source = source
         self._viewer.layers.selection.active = source  # so that the drag does not paint
         self._viewer.mouse_drag_callbacks.append(self._drag)
@@ -69,7 +78,8 @@ class DiameterTool(QObject):
         length = float(np.linalg.norm(end - start))
         if length >= 1:  # a drag, not a click
             self.stop()
-            self.measured.emit(length)
+            self._field.value = diameter = SegmentParams(diameter=round(length, 1)).known_diameter
+            self._status.say(f"Cell diameter: {diameter:g} pixels.", "good")
 
     def _pixel(self, event: Any) -> Any:
         """Return where the mouse is, in pixels of the image's last two axes."""

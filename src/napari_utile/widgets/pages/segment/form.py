@@ -1,6 +1,7 @@
 """What the Segment page looks like: its rows, groups and words. It shows state; the page acts."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
+from napari_utile.widgets.pages.segment.edited_cells import EditedCells
 from napari_utile.widgets.pages.segment.store_run import StoreRun
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
@@ -36,10 +38,13 @@ from napari_utile.widgets.parts.region_picker import RegionPicker
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.preferences import preferred
 from napari_utile.widgets.viewer.layers import Place
 
 if TYPE_CHECKING:
     import napari.viewer
+
+    from napari_utile.engine.planes.axes import ImagePlane
 
 __all__ = ["SegmentForm"]
 
@@ -66,6 +71,7 @@ class SegmentForm(QWidget):
     store : StoreRun
         Large images: into a store on disk.
     estimate, summary : QLabel
+    edited : EditedCells
     status : StatusLine
     """
 
@@ -79,15 +85,16 @@ class SegmentForm(QWidget):
         self.region = RegionPicker(viewer)
         self._make_diameter()
         self.estimate = _quiet_label()
-        self.run_bar = RunBar("Segment", "Find the cells of this image.")
+        self.run_bar = RunBar("Segment", "Find the cells of this image. Key: Ctrl+Enter.")
         self.store = StoreRun(viewer, session)
+        self.edited = EditedCells(viewer, session)
         self.instances = Form(
             InstanceParams(), ("threshold", "minimum_size", "split"), slide={"minimum_size": _SLIDE_SIZE}
         )
         self.more_instances = Form(InstanceParams(), ("fill_holes", "grow"), sliders=False)
         self.seen = Form(SegmentParams(), ("preprocess", "limits", "channel_limits", "percentiles"))
         self.grow = GrowFields(viewer)
-        self.compute = Form(SegmentParams(), ("device", "precision", "tile"))
+        self.compute = Form(preferred(SegmentParams()), ("device", "precision", "tile"))
         self.fit = push_button(
             "Fit to these cells", "Choose model, size and settings by three or more painted cells."
         )
@@ -115,6 +122,9 @@ class SegmentForm(QWidget):
             "The plane on screen after these steps, between the grey limits, at the size that the model sees."
         )
         self.show_table = push_button("Table", "Open the table of areas, positions and intensities.")
+        self.show_plots = push_button(
+            "Plots", "Open a histogram and a scatter plot of the cells, filters and colours."
+        )
         self.save = push_button(
             "Save results…",
             "Save the cells, their table and their recipe; they open again with pixel size and units.",
@@ -123,6 +133,7 @@ class SegmentForm(QWidget):
             "Copy command", "Copy the command line that does the same, for many images or for your notes."
         )
         self.status = StatusLine()
+        self.edited.hidden.connect(lambda name: self.status.say(f"“{name}” is hidden, not deleted."))
         self._adjust = QWidget()
         self._arrange()
         self.status.say("")
@@ -146,6 +157,7 @@ class SegmentForm(QWidget):
         adjust = QVBoxLayout(self._adjust)
         adjust.setContentsMargins(0, 0, 0, 0)
         adjust.addWidget(_heading("Adjust the result"))
+        adjust.addWidget(self.edited)
         adjust.addWidget(self.instances.native)
         adjust.addWidget(self.summary)
 
@@ -160,7 +172,6 @@ class SegmentForm(QWidget):
             self.network_view,
             self.compute.native,
             files,
-            self.methods,
         )
 
         self._remedies = QWidget()
@@ -171,7 +182,10 @@ class SegmentForm(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.save)
         buttons.addWidget(self.show_table)
-        buttons.addWidget(self.copy_command)
+        buttons.addWidget(self.show_plots)
+        copies = QHBoxLayout()
+        copies.addWidget(self.copy_command)
+        copies.addWidget(self.methods)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
@@ -187,6 +201,7 @@ class SegmentForm(QWidget):
         layout.addWidget(folded("Grow from nuclei", self.grow))
         layout.addWidget(self.more)
         layout.addLayout(buttons)
+        layout.addLayout(copies)
         layout.addStretch(1)
         align_labels(top, self.instances.rows)
         align_labels(self.seen.rows, self.compute.rows)
@@ -244,50 +259,72 @@ class SegmentForm(QWidget):
             f"Type a number to set it yourself.{expects}"
         )
 
-    def show_result(self, result: SegmentResult | None) -> None:
-        """Say how many cells there are and how large; None says that there is nothing to adjust yet."""
-        if result is None:
+    def show_result(self, rows: Mapping[str, Any] | None, result: SegmentResult | None = None) -> None:
+        """Say how many cells there are and how large, by their table; None: there is nothing to adjust yet."""
+        if rows is None:
             self.summary.setText(
                 "Press Segment first; changes here then show at once, without running the network again."
             )
         else:
-            self.summary.setText(summary_of(result))
-        self.show_table.setEnabled(result is not None and result.count > 0)
+            plane = None if result is None else result.segmentation.plane
+            self.summary.setText(summary_of(rows, {} if result is None else result.covered_by(rows), plane))
+        for button in (self.show_table, self.show_plots):
+            button.setEnabled(rows is not None and len(rows["index"]) > 0)
 
 
-def summary_of(result: SegmentResult) -> str:
+def summary_of(
+    rows: Mapping[str, Any], covered: Mapping[str, float], plane: "ImagePlane | None" = None
+) -> str:
     """Say in one sentence what was found.
 
     Parameters
     ----------
-    result : SegmentResult
+    rows : mapping of str to (N,) arrays
+        The table of the cells.
+    covered : mapping of str to float
+        Which share of the area each class covers; empty where nobody knows.
+    plane : ImagePlane, optional
+        That they lie on, for its unit.
 
     Returns
     -------
     str
         For example ``"132 cells, median area 41.2 µm², median diameter 7.2 µm; they cover 23 % of the area."``
     """
-    if result.count == 0:
+    count = len(rows["index"])
+    if count == 0:
         return "No cells were found; lower the threshold or the minimum size, or try another model."
-    plane = result.segmentation.plane
-    area = float(np.median(result.features["area_px"]))
+    area = float(np.median(rows["area_px"]))
     unit = "px"
-    if plane.pixel_size is not None and plane.unit is not None:
+    if plane is not None and plane.pixel_size is not None and plane.unit is not None:
         area, unit = area * plane.pixel_size[0] * plane.pixel_size[1], plane.unit
     diameter = 2 * np.sqrt(area / np.pi)
-    cells = "1 cell" if result.count == 1 else f"{result.count} cells"
+    cells = "1 cell" if count == 1 else f"{count} cells"
     return (
-        f"{cells}, median area {area:.3g} {unit}², median diameter {diameter:.3g} {unit}; {_covered(result)}."
+        f"{cells}, median area {in_words(area)} {unit}², median diameter {diameter:.3g} {unit}"
+        f"{_covered(rows, covered)}."
     )
 
 
-def _covered(result: SegmentResult) -> str:
-    """Say which share of the area is covered, and by which classes."""
-    said = f"{'it covers' if result.count == 1 else 'they cover'} {covered_in_words(result.covered)}"
-    if len(result.covered) < 2:
-        return said
-    counts = Counter(str(name) for name in result.features["class"])
-    return f"{said} ({', '.join(f'{counts[name]} {name}' for name in result.covered)})"
+def _covered(rows: Mapping[str, Any], covered: Mapping[str, float]) -> str:
+    """Say which share of the area is covered, by which classes, and how many cells each class has."""
+    it = "it covers" if len(rows["index"]) == 1 else "they cover"
+    said = f"; {it} {covered_in_words(covered)}" if covered else ""
+    counts = Counter(str(name) for name in rows.get("class", ()) if isinstance(name, str) and name)
+    names = dict.fromkeys([*(covered if len(covered) > 1 else ()), *counts])
+    return f"{said} ({', '.join(f'{counts[name]} {name}' for name in names)})" if names else said
+
+
+def in_words(number: float) -> str:
+    """Write a number of three digits as people do.
+
+    Examples
+    --------
+    >>> in_words(7368.2), in_words(41.23), in_words(0.0512)
+    ('7,370', '41.2', '0.0512')
+    """
+    rounded = float(f"{number:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 1000 else f"{rounded:g}"
 
 
 def _heading(text: str) -> QLabel:

@@ -6,17 +6,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_utile.engine.models.catalogue import card_of
 from napari_utile.session.methods import methods_text
-from napari_utile.session.results import SegmentResult
+from napari_utile.session.results import (
+    SegmentRequest,
+    SegmentResult,
+    command_of,
+    locate_request,
+    what_the_command_lacks,
+)
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.files.results import results_of, save_results
-from napari_utile.widgets.pages.segment.measure_layer import show_features_table
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.preferences import results_folder
+from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
-from napari_utile.widgets.viewer.source import on_screen
+from napari_utile.widgets.viewer.source import Source, on_screen
+from napari_utile.widgets.viewer.tabs import show_table
 from napari_utile.widgets.worker import run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -50,14 +59,21 @@ class Keeping:
         with failures_to(self._show_error):
             results = results_of(self._viewer, layer, image)
             known = getattr(getattr(image, "source", None), "path", None)
-            beside = Path(known).parent if known else Path.home()
+            beside = results_folder() or (Path(known).parent if known else Path.home())
             start = str(beside / f"{results.name}_labels.tif")
             kinds = "TIFF (*.tif *.tiff)"
             path = path or QFileDialog.getSaveFileName(self._page, "Save results", start, kinds)[0]
             if path:
+                edits = edits_of(self._viewer)
+                count = edits.count(layer)
+
+                def saved(written: list[Path]) -> None:
+                    edits.saved(layer, count)
+                    self._saved(written)
+
                 self._status.say("Saving…")
                 # Without an owner: what is being written is finished, also where the dock is closed.
-                run_job(save_results(results, Path(path)), on_done=self._saved, on_error=self._show_error)
+                run_job(save_results(results, Path(path)), on_done=saved, on_error=self._show_error)
 
     def _saved(self, written: list[Path]) -> None:
         names = ", ".join(each.name for each in written)
@@ -68,7 +84,14 @@ class Keeping:
         layer = own_layer(self._viewer, CELLS, self._session.image.layer)
         if layer is not None:
             self._viewer.layers.selection.active = layer
-        show_features_table(self._viewer.window)
+        show_table(self._viewer)
+
+    def copy_command(self, source: Source, request: SegmentRequest) -> None:
+        """Copy the command line that segments the same pixels in the same way."""
+        result = self._session.result_of(source.layer, source.place.key)
+        located = result.located if result is not None else locate_request(request)
+        command = command_of(request, request.params, card_of(request.params.model), located)
+        self._status.copied(command, what_the_command_lacks(request, located))
 
     def copy_methods(self) -> None:
         """Copy a paragraph for a paper on the result on screen."""

@@ -9,12 +9,14 @@ from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.session.layer_specs import merged_features
 from napari_utile.widgets.viewer.image_behind import image_behind
 from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data
+from napari_utile.widgets.viewer.result_layers import slider_columns
+from napari_utile.widgets.viewer.tabs import show_table
 from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["measure_active_labels", "show_features_table"]
+__all__ = ["measure_active_labels"]
 
 
 def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
@@ -53,29 +55,18 @@ def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
         if layer not in viewer.layers:
             return
         old = dict(layer.features.items())
-        rows = len(columns["index"])
         # In a stack, rows of cells on other planes stay.
         gone = old.get("index", []) if layer.ndim == 2 else columns["index"]
-        for axis, step in zip(place.plane.sliders, place.plane.steps, strict=True):
-            columns[f"axis {axis}"] = np.full(rows, step)
+        columns |= {**slider_columns(layer, place.plane), "roi_id": layer.name}
         layer.features = merged_features(old, columns, 0, np.asarray(gone, dtype=int))
         viewer.layers.selection.active = layer
-        window = getattr(viewer, "window", None)
-        if window is not None:
-            show_features_table(window)
+        show_table(viewer)
 
     return run_job(
         as_job(measure, labels, intensity, size, unit),
         on_done=show,
         on_error=lambda error: show_warning(sentence_of(error)),
     )
-
-
-def show_features_table(window: Any) -> None:
-    """Open napari's table of a layer's features as a tab beside the dock, which keeps its height, and show it."""
-    frame, _ = window.add_plugin_dock_widget("napari", "Features table widget", tabify=True)
-    frame.show()
-    frame.raise_()
 
 
 def _labels_layer(viewer: "napari.viewer.Viewer") -> Any:

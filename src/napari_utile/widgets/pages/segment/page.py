@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_size import sized_by_now
 from napari_utile.session.jobs import PlaneStep, relabel_job, segment_planes_job
 from napari_utile.session.results import (
     SegmentRequest,
     SegmentResult,
-    command_of,
-    locate_request,
     specs_of,
-    what_the_command_lacks,
 )
 from napari_utile.session.store_jobs import needs_store
 from napari_utile.widgets.connections import Connections
@@ -34,11 +30,13 @@ from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, progres
 from napari_utile.widgets.pages.segment.settings import Settings
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, doubt
 from napari_utile.widgets.parts.plane_picker import plane_in_words
+from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import region_in_view
-from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
+from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, show_layers, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen, read_source
+from napari_utile.widgets.viewer.tabs import open_plots
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
 
@@ -74,11 +72,12 @@ class SegmentPage(Page):
         self._estimate = RunEstimate(
             self._session, self.form.estimate, self._request_to_estimate, self.model_known, self
         )
-        self._diameter_tool = DiameterTool(self._viewer, self)
+        self._diameter_tool = DiameterTool(self._viewer, self.form.diameter, self.form.status, self)
         self._pictures = Pictures(
             self._viewer, self._session, self.form, self.request, self._show_error, self
         )
         self.show_form(self.form, self.form.status)
+        self.main_button = self.form.run_bar.run_button
         self.settings = Settings(self._viewer, self._session, self.form, self._values, self)
         self.growing = Growing(self._viewer, self._session, self.form.grow, self._chosen_planes, self)
         self.keeping = Keeping(self._viewer, self._session, self.form.status, self)
@@ -92,14 +91,11 @@ class SegmentPage(Page):
         form, session = self.form, self._session
         form.run_bar.run.connect(self.run)
         form.run_bar.cancel.connect(self.cancel)
-        form.planes.changed.connect(self._choice_changed)
+        for part in (form.planes, form.region, form.diameter, form.seen, form.compute):
+            part.changed.connect(self._choice_changed)
         form.store.progress.connect(form.run_bar.set_progress)
         form.store.ended.connect(self._store_ended)
-        form.region.changed.connect(self._choice_changed)
-        form.diameter.changed.connect(self._choice_changed)
         form.suggestions.asked.connect(self._suggest_models)
-        form.seen.changed.connect(self._choice_changed)
-        form.compute.changed.connect(self._choice_changed)
         form.instances.changed.connect(self._adjust)
         form.more_instances.changed.connect(self._adjust)
         form.measure_diameter.clicked.connect(self._measure_diameter)
@@ -110,15 +106,17 @@ class SegmentPage(Page):
         form.keep.clicked.connect(lambda _: self._keep_settings())
         self.settings.used.connect(self._choice_changed)
         form.show_table.clicked.connect(lambda _: self.keeping.show_table())
+        form.show_plots.clicked.connect(lambda _: open_plots(self._viewer))
         form.save.clicked.connect(lambda _: self.keeping.save())
         form.methods.clicked.connect(lambda _: self.keeping.copy_methods())
-        self._diameter_tool.measured.connect(self._diameter_measured)
         self._connections = Connections(self)
         self._connections.connect(session.events.image, self._image_changed)
         self._connections.connect(session.events.model, self._choice_changed)
         self._connections.connect(session.events.models_changed, self._choice_changed)
         self._connections.connect(session.events.devices, form.show_devices)
         self._connections.connect(session.events.instances_offered, self._take_instances)
+        self._connections.connect(session.events.measured, self._show_summary)
+        form.edited.new_wanted.connect(self._answered)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         self._connections.connect(self._viewer.dims.events.current_step, self._plane_changed)
         self._connections.connect(session.events.closed, self._drop_jobs)
@@ -234,13 +232,16 @@ class SegmentPage(Page):
         size = result.segmentation.params.known_diameter
         if size is not None and result.request.params.diameter in MEASURED:
             self.form.diameter.show_measured(size)
+        edited = edited_layer(self._viewer, CELLS, source.layer, source.place)
         first = own_layer(self._viewer, CELLS, source.layer, source.place) is None
         layers = show_layers(self._viewer, specs_of(result), source.layer, source.place)
         if first:
             self._viewer.layers.selection.active = layers[-1]
+        if edited is not None:
+            self.form.edited.choose_between(edited, layers[-1])
         if not self._session.clicking and self._session.image.layer is source.layer:
             self._session.cells = layers[-1]
-        self.form.show_result(self._current_result())
+        self._show_summary()
         if self._is_on_screen(source):
             self._values.show_result(result.segmentation.params)
             self._pictures.follow_result(source, result)
@@ -261,7 +262,7 @@ class SegmentPage(Page):
         self._running_on = []
         self.form.run_bar.set_idle()
         self._take_preview()
-        self.form.show_result(self._current_result())
+        self._show_summary()
 
     def _take_preview(self) -> None:
         if self._preview is not None:
@@ -282,15 +283,8 @@ class SegmentPage(Page):
 
     def _drop_jobs(self) -> None:
         self.settings.drop()
-        for job in (
-            self.form.store,
-            self._job,
-            self._estimate,
-            self._adjustments,
-            self._pictures,
-            self.growing,
-            self.form.suggestions,
-        ):
+        jobs = self.form.store, self._job, self._estimate, self._adjustments, self._pictures
+        for job in (*jobs, self.growing, self.form.suggestions):
             if job is not None:
                 job.drop()
 
@@ -298,11 +292,24 @@ class SegmentPage(Page):
 
     def _adjust(self) -> None:
         self._values.are_the_users()
+        shown = on_screen(self._viewer, self._session)
+        if shown is None or self._current_result() is None or self.running:
+            return
+        if not self.form.edited.stops(*shown):
+            self._decode_again()
+
+    def _answered(self, new: bool) -> None:
+        result = self._current_result()
+        if new:
+            self._decode_again()
+        elif result is not None:
+            self._values.show_result(result.segmentation.params)
+
+    def _decode_again(self) -> None:
         with failures_to(self._show_error):
             source, instances = read_source(self._viewer, self._session), self._values.read()
-            assert instances is not None
             result = self._session.result_of(source.layer, source.place.key)
-            if result is None or self.running:
+            if result is None or instances is None:
                 return
             self._adjustments.run(
                 relabel_job(result, instances),
@@ -318,8 +325,9 @@ class SegmentPage(Page):
         if source.layer not in self._viewer.layers:
             return
         self._session.remember(source.layer, source.place.key, result)
-        show_layers(self._viewer, specs_of(result, probability=False), source.layer, source.place)
-        self.form.show_result(self._current_result())
+        layers = show_layers(self._viewer, specs_of(result, probability=False), source.layer, source.place)
+        self.form.edited.show_only(layers[-1])
+        self._show_summary()
         self._pictures.follow_result(source, result)
 
     def _keep_settings(self) -> None:
@@ -350,9 +358,20 @@ class SegmentPage(Page):
 
     def _choice_changed(self, _: object = None) -> None:
         self.form.run_bar.run_button.setEnabled(self._session.image.layer is not None)
-        self.form.show_result(self._current_result())
+        self._show_summary()
         self._estimate.follow()
         self._pictures.follow_choice()
+
+    def _show_summary(self, _: object = None) -> None:
+        """Say how many cells there are on screen: those of their layer, with what was edited."""
+        shown, result = on_screen(self._viewer, self._session), self._current_result()
+        self.form.edited.follow(*(shown or (None, None)))
+        if result is None or shown is None:
+            self.form.show_result(None)
+            return
+        cells = self._session.cells
+        rows = rows_of(cells, shown[1].result) if source_of(cells) is shown[0] else result.features
+        self.form.show_result(rows, result)
 
     def _current_result(self) -> SegmentResult | None:
         """Return the result of the plane that is on screen, if there is one."""
@@ -375,28 +394,15 @@ class SegmentPage(Page):
         """Put the size that was measured, if it is known by now, in place of the wish to measure it."""
         return replace(request, params=sized_by_now(self._session, request.params, request.measured_on))
 
-    # What the user sees.
-
     def _show_error(self, error: Exception) -> None:
         self.form.status.problem(sentence_of(error))
 
     def _measure_diameter(self) -> None:
-        layer = self._session.image.layer
-        if layer is not None:
-            self.form.status.say("Drag a line across a typical cell, from edge to edge.")
+        if (layer := self._session.image.layer) is not None:
             self._diameter_tool.start(layer)
-
-    def _diameter_measured(self, pixels: float) -> None:
-        diameter = SegmentParams(diameter=round(max(1.0, pixels), 1)).known_diameter
-        self.form.diameter.value = diameter
-        self.form.status.say(f"Cell diameter: {diameter:g} pixels.", "good")
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""
         with failures_to(self._show_error):
             source, request = self.request()
-            request = self._sized(request)
-            result = self._session.result_of(source.layer, source.place.key)
-            located = result.located if result is not None else locate_request(request)
-            command = command_of(request, request.params, card_of(request.params.model), located)
-            self.form.status.copied(command, what_the_command_lacks(request, located))
+            self.keeping.copy_command(source, self._sized(request))

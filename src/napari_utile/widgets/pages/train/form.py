@@ -66,7 +66,7 @@ class TrainForm(QWidget):
             "What it sees",
             "Add one training sample as layers: augmented image, labels, weights and the frame of the valid output.",
         )
-        self.run_bar = RunBar("Train", "Train the model on the painted cells.")
+        self.run_bar = RunBar("Train", "Train the model on the painted cells. Key: Ctrl+Enter.")
         self.run_bar.cancel_button.setToolTip("Stop and discard what was learnt.")
         self.pause = QPushButton("Pause")
         self.stop = push_button(

@@ -63,6 +63,7 @@ class TrainPage(Page):
         self._activity: Any = None
         self.form = TrainForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
+        self.main_button = self.form.run_bar.run_button
         self.learning = LearningView(self._viewer, self.form.watch, self)
         form = self.form
         form.run_bar.run.connect(self.run)

@@ -78,8 +78,9 @@ class WeightsForm(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setUsesScrollButtons(False)
         self.tabs.addTab(self.budget, "Loss budget")
-        self.tabs.addTab(self.check, "Check labels")
         self.tabs.addTab(self.profile, "Profile")
+        self.checking = folded("Check labels", self.check)
+        self.explain = folded("Explain", self.tabs)
         self.save = push_button(
             "Save…", "Save what is shown as a TIFF of 32-bit floats, with the parameters in its description."
         )
@@ -110,7 +111,9 @@ class WeightsForm(QWidget):
         layout.addWidget(self.main.native)
         layout.addWidget(more)
         layout.addWidget(self.readout)
-        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.checking)
+        layout.addWidget(self.explain)
+        layout.addStretch(1)
         layout.addLayout(buttons)
 
     def params(self) -> WeightMapParams:

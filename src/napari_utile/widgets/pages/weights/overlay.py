@@ -63,7 +63,7 @@ class WeightMapOverlay:
                 array,
                 name=name,
                 colormap=COLORMAP,
-                blending="additive",
+                blending=_blending(term),
                 opacity=0.9,
                 interpolation2d="nearest",
                 contrast_limits=limits,
@@ -81,6 +81,8 @@ class WeightMapOverlay:
             for key, value in _space_of_window(watched).items():
                 setattr(self.layer, key, value)
             self.layer.name = name
+        if self.layer.metadata.get(METADATA_KEY, {}).get("term") != term:
+            self.layer.blending = _blending(term)
         self.layer.metadata = metadata
         if self.layer.data.base is not data and self.layer.data is not array:
             self.layer.data = array
@@ -101,6 +103,11 @@ class WeightMapOverlay:
             self._viewer.layers.remove(self.layer)
         self.layer = None
         self._watched = None
+
+
+def _blending(term: str) -> str:
+    """Say how a map is drawn: one that weighs cells too would mix with their colours, where it only glowed."""
+    return "additive" if term == "border" else "translucent"
 
 
 class NearestLines:

@@ -55,7 +55,7 @@ class WeightsPage(Page):
         self.form = WeightsForm(self._viewer)
         self.follower = WeightMapFollower(self._viewer, self)
         self.hover = WeightMapHover(self._viewer, self.follower, self)
-        self._tables = LatestJob(owner=self)
+        self._tables, self._checks = LatestJob(owner=self), LatestJob(owner=self)
         self._stale = {"budget", "check"}
         self.show_form(self.form, self.form.status)
         self._timer = QTimer(self)
@@ -73,6 +73,8 @@ class WeightsPage(Page):
         for changed in (form.main.changed, form.more.changed):
             changed.connect(self._params_changed)
         form.tabs.currentChanged.connect(lambda _: self._fill_tables())
+        for part in (form.checking, form.explain):
+            part.toggled.connect(lambda _: self._fill_tables())
         form.budget.probability.layer_changed.connect(lambda _: self._map_changed())
         form.check.form.changed.connect(self._map_changed)
         form.profile.line_changed.connect(self._plot_profile)
@@ -106,6 +108,7 @@ class WeightsPage(Page):
         """Stop following the labels."""
         self._timer.stop()
         self._tables.drop()
+        self._checks.drop()
         self.follower.set_layer(None)
 
     # Choices.
@@ -120,6 +123,7 @@ class WeightsPage(Page):
         self.follower.set_term(self.form.term.currentData())
         self._show_limits()
         if self.follower.term == "loss":
+            self.form.explain.expand(animate=False)
             self.form.tabs.setCurrentWidget(self.form.budget)
             if self.form.budget.probability.layer is None:
                 self.form.status.say("Choose a prediction below, such as the probability that Segment made.")
@@ -163,21 +167,21 @@ class WeightsPage(Page):
         live, watched = self.follower.live, self.follower.watched
         if live is None or watched is None:
             return
-        tab = self.form.tabs.currentWidget()
+        tab = self.form.tabs.currentWidget() if self.form.explain.isExpanded() else None
         if (tab is self.form.budget or self.follower.term == "loss") and "budget" in self._stale:
             self._stale.discard("budget")
             with failures_to(self._show_error):
                 job = as_job(loss_budget, live.snapshot(), self._probabilities())
                 self._tables.run(job, on_done=self._show_budget, on_error=self._show_error)
-        elif tab is self.form.check and "check" in self._stale:
+        elif tab is self.form.profile:
+            self._plot_profile()
+        if self.form.checking.isExpanded() and "check" in self._stale:
             self._stale.discard("check")
-            self._tables.run(
+            self._checks.run(
                 as_job(check_annotation, np.array(live.labels), self.form.check.form.value()),
                 on_done=self.form.check.show_findings,
                 on_error=self._show_error,
             )
-        elif tab is self.form.profile:
-            self._plot_profile()
 
     def _probabilities(self) -> Any:
         layer, watched = self.form.budget.probability.layer, self.follower.watched

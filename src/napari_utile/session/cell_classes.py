@@ -1,0 +1,66 @@
+"""Classes that people give to single cells: a word for each, in the column ``class`` of their table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CLASS", "FIRST_CLASSES", "MOST_CLASSES", "class_counts", "class_of", "renamed", "with_class"]
+
+Columns = dict[str, np.ndarray[Any, Any]]
+
+CLASS = "class"
+"""The column; empty where a cell has no class."""
+FIRST_CLASSES = ("class 1", "class 2", "class 3")
+MOST_CLASSES = 9
+"""As many as there are number keys."""
+
+
+def with_class(table: Mapping[str, Any], label: int, name: str) -> Columns:
+    """Give a cell a class, or none by an empty name; a cell without a row gets one.
+
+    Examples
+    --------
+    >>> table = with_class({"index": np.array([4, 7]), "area_px": np.array([9, 8])}, 7, "mitotic")
+    >>> table["class"].tolist(), with_class(table, 9, "dead")["index"].tolist()
+    (['', 'mitotic'], [4, 7, 9])
+    """
+    columns = {str(key): np.asarray(column) for key, column in table.items()}
+    ids = columns.get("index", np.zeros(0, dtype=int)).astype(int)
+    if label not in ids:
+        ids = np.append(ids, label)
+        columns = {key: _with_one_more(column) for key, column in columns.items()}
+        columns |= {"index": ids, "label": ids}
+    words = columns[CLASS] if CLASS in columns else np.full(ids.size, "", dtype=object)
+    words = np.array([str(word) if isinstance(word, str) else "" for word in words], dtype=object)
+    words[ids == label] = name
+    return {**columns, CLASS: words}
+
+
+def class_of(table: Mapping[str, Any], label: int) -> str:
+    """Return the class of a cell, "" where it has none."""
+    if CLASS not in table or "index" not in table:
+        return ""
+    found = np.asarray(table[CLASS])[np.asarray(table["index"]) == label]
+    return str(found[0]) if found.size and isinstance(found[0], str) else ""
+
+
+def class_counts(table: Mapping[str, Any], names: Sequence[str]) -> list[int]:
+    """Count the cells of each class."""
+    words = np.asarray(table[CLASS]) if CLASS in table else np.zeros(0, dtype=object)
+    return [int(np.count_nonzero(words == name)) for name in names]
+
+
+def renamed(table: Mapping[str, Any], old: str, new: str) -> Columns:
+    """Give the cells of a class its new name."""
+    columns = {str(key): np.asarray(column) for key, column in table.items()}
+    if CLASS in columns and old:
+        words = np.array(columns[CLASS], dtype=object)
+        words[words == old] = new
+        columns[CLASS] = words
+    return columns
+
+
+def _with_one_more(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    nothing: Any = "" if column.dtype.kind in "OUS" else np.nan
+    return np.concatenate([column, np.array([nothing], dtype=object if nothing == "" else float)])

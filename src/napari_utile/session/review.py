@@ -1,0 +1,184 @@
+"""Reviewing the results of a batch: which come first, what was decided, and where the reviewed cells are written.
+
+Progress lies beside the results in ``review.json``; reviewed cells go to the folder ``reviewed``. What the batch wrote
+is never changed.
+"""
+
+import csv
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.find import find_images
+from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending, results_apart
+
+__all__ = [
+    "DECISIONS",
+    "ReviewItem",
+    "decided",
+    "review_job",
+    "reviewed_path",
+    "training_image",
+]
+
+DECISIONS = ("accepted", "corrected", "rejected", "skipped")
+_PROGRESS, _FOLDER = "review.json", "reviewed"
+_LARGEST_JSON = 1 << 26
+
+
+@dataclass(frozen=True)
+class ReviewItem:
+    """An image of a batch with its cells.
+
+    Attributes
+    ----------
+    labels : Path
+    image : Path or None
+        None where it was not found.
+    confidence : float or None
+        How sure the model was of its cells, where the batch said so.
+    decision : str
+        One of `DECISIONS`; empty where it was not looked at.
+    """
+
+    labels: Path
+    image: Path | None
+    confidence: float | None = None
+    decision: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the image."""
+        return name_and_ending(self.labels)[0]
+
+
+def review_job(folder: Path, images: Path | None = None) -> Generator[None, None, tuple[ReviewItem, ...]]:
+    """List what is to be reviewed, the least sure first; what nobody rated comes before all that is rated.
+
+    Parameters
+    ----------
+    folder : Path
+        Where a batch wrote ``<name>_labels.tif``.
+    images : Path, optional
+        A folder with the images; by default they are looked for where their recipes say, in the folder, and in the one
+        above.
+
+    Raises
+    ------
+    UtileError
+        If there are no results in the folder.
+    """
+    yield
+    found = sorted(path for path in folder.glob("*_labels.tif*") if not path.name.startswith("."))
+    if not found:
+        raise UtileError(f"There are no results of a batch (*_labels.tif) in {folder}.")
+    sure, done = _confidences(folder), _progress(folder)
+    places = [place for place in (images, folder, folder.parent) if place is not None]
+    beside: dict[str, Path] = {}
+    for place in reversed(places):
+        yield
+        beside |= _images_in(place)
+    items = []
+    for labels in found:
+        yield
+        name = name_and_ending(labels)[0]
+        source = _source(folder / f"{name}{RECIPE_ENDING}") if images is None else None
+        image = source if source is not None else beside.get(name.lower())
+        items.append(ReviewItem(labels, image, sure.get(name), done.get(labels.name, "")))
+    return tuple(
+        sorted(items, key=lambda item: (item.confidence is not None, item.confidence or 0.0, item.name))
+    )
+
+
+def decided(folder: Path, item: ReviewItem, decision: str) -> None:
+    """Keep what was decided on an image.
+
+    Raises
+    ------
+    UtileError
+        If it cannot be written.
+    """
+    done = _progress(folder)
+    done[item.labels.name] = decision
+    with atomic_path(folder / _PROGRESS) as temporary:
+        temporary.write_text(json.dumps({"format": 1, "images": done}, indent=1) + "\n", encoding="utf-8")
+
+
+def reviewed_path(folder: Path, item: ReviewItem) -> Path:
+    """Return where the reviewed cells of an image are written.
+
+    Raises
+    ------
+    UtileError
+        If the folder cannot be made, or holds a file of this name that no review wrote.
+    """
+    target = folder / _FOLDER / f"{item.name}_labels.tif"
+    if target.exists() and item.decision not in ("accepted", "corrected"):
+        raise UtileError(f"{target} is there already, and no review wrote it: move it elsewhere first.")
+    try:
+        target.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UtileError(f"Cannot write {target.parent}: {error.strerror}.") from error
+    return target
+
+
+def training_image(plane: Any, labels: np.ndarray[Any, Any], classes: Mapping[int, str]) -> Any:
+    """Describe a reviewed image for a training set: all of its cells are right."""
+    from napari_utile.engine.training.annotated_image import AnnotatedImage
+
+    return AnnotatedImage(plane, np.array(labels), classes=dict(classes))
+
+
+def _confidences(folder: Path) -> dict[str, float]:
+    """Read how sure the model was of each image, from the batch's table of fields."""
+    sure: dict[str, float] = {}
+    path = folder / "fields.csv"
+    if not path.is_file():
+        return sure
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if (name := row.get("image")) and (said := row.get("confidence")):
+                    sure[name] = float(said)
+    except (OSError, ValueError, csv.Error):  # then nobody knows
+        return {}
+    return {name: value for name, value in sure.items() if np.isfinite(value)}
+
+
+def _progress(folder: Path) -> dict[str, str]:
+    """Read what was decided so far."""
+    path = folder / _PROGRESS
+    if not path.is_file():
+        return {}
+    try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise ValueError("too large")
+        images = json.loads(path.read_text(encoding="utf-8"))["images"]
+        return {str(name): decision for name, decision in images.items() if decision in DECISIONS}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UtileError(
+            f"The progress of the review in {path} is damaged ({error}): move it away."
+        ) from error
+
+
+def _source(recipe: Path) -> Path | None:
+    try:
+        if recipe.stat().st_size > _LARGEST_JSON:
+            return None
+        source = Path(json.loads(recipe.read_text(encoding="utf-8"))["source"])
+        return source if source.is_file() else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _images_in(place: Path) -> dict[str, Path]:
+    try:
+        return {image_name(path).lower(): path for path in results_apart(find_images([place])).images}
+    except (UtileError, OSError):
+        return {}

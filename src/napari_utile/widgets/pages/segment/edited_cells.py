@@ -1,0 +1,110 @@
+"""What is said and asked where the cells on screen were edited: a new result never takes their place."""
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_utile.session.state import Session
+from napari_utile.widgets.parts.offer import Offer
+from napari_utile.widgets.viewer.layers import Place, plain_viewer
+from napari_utile.widgets.viewer.own_pictures import CELLS
+from napari_utile.widgets.viewer.result_layers import edited_layer
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["EditedCells"]
+
+
+class EditedCells(Offer):
+    """Says before a slider is moved that it makes a new layer, asks which to show, and hides the other.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+
+    Attributes
+    ----------
+    new_wanted : Signal(bool)
+        The answer, where the new result is not there yet: whether it is to be made.
+    hidden : Signal(str)
+        Name of a layer that was hidden.
+    """
+
+    new_wanted = Signal(bool)
+    hidden = Signal(str)
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(
+            (
+                "Show the new result",
+                "Hide your edited cells; nothing is deleted.",
+                lambda: self._answer(True),
+            ),
+            ("Show my cells", "Keep your edited cells on screen.", lambda: self._answer(False)),
+            parent=parent,
+        )
+        self._viewer, self._session = plain_viewer(viewer), session
+        self._mine: Any = None
+        self._new: Any = None
+
+    @property
+    def asking(self) -> bool:
+        """Whether an answer is awaited."""
+        return self.buttons[0].isVisibleTo(self) and self.isVisibleTo(self.parentWidget())
+
+    def follow(self, source: Any, place: Place | None) -> None:
+        """Say it where the cells of a plane were edited; a question stays until it is answered."""
+        if self._new is not None and {self._mine, self._new} <= {*self._viewer.layers}:
+            return
+        self._new = None
+        self._mine = None if place is None else edited_layer(self._viewer, CELLS, source, place)
+        self._say(
+            ""
+            if self._mine is None
+            else f"You edited “{self._mine.name}”. Sliders and Segment make a new layer; yours stays.",
+            ask=False,
+        )
+
+    def stops(self, source: Any, place: Place) -> bool:
+        """Ask, if a new result would go beside cells that were edited; whether it has to wait for the answer."""
+        self.follow(source, place)
+        if self._mine is None or self._new is not None:
+            return False
+        self._say(f"“{self._mine.name}” stays as you edited it. Which is to be shown?", ask=True)
+        return True
+
+    def choose_between(self, mine: Any, new: Any) -> None:
+        """Ask which of two layers is to be shown."""
+        self._mine, self._new = mine, new
+        self._say(f"Your edited cells are in “{mine.name}”, the new result is in “{new.name}”.", ask=True)
+
+    def show_only(self, new: Any) -> None:
+        """Hide the edited cells, as the user asked for the new result that is there now."""
+        if self._mine is not None and self._mine is not new:
+            self._new = new
+            self._show(new, self._mine)
+
+    def _answer(self, new: bool) -> None:
+        if self._new is None:
+            self._say("", ask=False)
+            self.new_wanted.emit(new)
+        else:
+            self._show(*((self._new, self._mine) if new else (self._mine, self._new)))
+
+    def _show(self, shown: Any, hidden: Any) -> None:
+        hidden.visible, shown.visible = False, True
+        self._session.cells = shown
+        self._viewer.layers.selection.active = shown
+        self._mine = self._new = None
+        self._say("", ask=False)
+        self.hidden.emit(hidden.name)
+
+    def _say(self, sentence: str, *, ask: bool) -> None:
+        for button in self.buttons:
+            button.setVisible(ask)
+        self.offer(sentence)

@@ -1,0 +1,1 @@
+"""Plots of the cells' measurements, as a tab beside the dock."""

@@ -1,0 +1,242 @@
+"""The tab *Plots*: measurements of the cells, a filter by them, and colours by them."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from qtpy.QtCore import QEvent, QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_utile.session.cell_classes import CLASS
+from napari_utile.session.cell_filter import CellFilter, numeric_columns, taken_by
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.number_box import NumberBox
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.plots.filtering import border_labels, erase
+from napari_utile.widgets.plots.plots import Histogram, Scatter
+from napari_utile.widgets.viewer.cell_colours import colour_by, coloured_by
+from napari_utile.widgets.viewer.cell_tables import rows_of
+from napari_utile.widgets.viewer.layers import place_of, plain_viewer, session_of
+from napari_utile.widgets.viewer.regions import go_to
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["PlotsTab"]
+
+_KINDS = (("smaller than", "smaller"), ("larger than", "larger"), ("touching the border", "border"))
+_NOTHING = "There is no table of these cells yet: press Segment, or Layers ▸ Measure ▸ U-Tile."
+
+
+class PlotsTab(QWidget):
+    """Plots of the chosen cells on screen, linked with the selected one.
+
+    Attributes
+    ----------
+    column, other, colours, kind : QComboBox
+    value : NumberBox
+    every_plane : QCheckBox
+    remove : QPushButton
+    histogram : Histogram
+    scatter : Scatter
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
+        self.column, self.other, self.colours, self.kind = (narrow(QComboBox()) for _ in range(4))
+        self.histogram, self.scatter = Histogram(), Scatter()
+        self.value = NumberBox()
+        self.every_plane = QCheckBox("All planes")
+        self.remove = push_button("Remove", "Remove these cells from the labels: one step to undo (Ctrl+Z).")
+        self.status = StatusLine()
+        self._arrange()
+        self._connect()
+        self.follow()
+
+    def _arrange(self) -> None:
+        for text, kind in _KINDS:
+            self.kind.addItem(text, kind)
+        self.value.setRange(-1e12, 1e12)
+        self.value.setDecimals(3)
+        for widget, name, tip in (
+            (self.column, "Measurement", "What the histogram shows, and the filter looks at."),
+            (self.other, "Against", "What the first measurement is drawn against."),
+            (self.colours, "Colour by", "How the cells on the image are coloured."),
+            (self.kind, "Filter", "Which cells the button removes."),
+            (self.value, "Limit of the filter", "Drag the line in the histogram, or type a value."),
+        ):
+            widget.setAccessibleName(name)
+            widget.setToolTip(tip)
+        self.every_plane.setToolTip(
+            "Remove such cells from every plane of the layer, not just the one on screen."
+        )
+        rows = QFormLayout()
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.addRow("Measurement", self.column)
+        limit = QHBoxLayout()
+        limit.addWidget(self.kind)
+        limit.addWidget(self.value)
+        against = QFormLayout()
+        against.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        against.addRow("Against", self.other)
+        against.addRow("Colour by", self.colours)
+        layout = QVBoxLayout(self)
+        layout.addLayout(rows)
+        layout.addWidget(self.histogram, 2)
+        layout.addLayout(limit)
+        layout.addWidget(self.every_plane)
+        layout.addWidget(self.remove)
+        layout.addLayout(against)
+        layout.addWidget(self.scatter, 3)
+        layout.addWidget(self.status)
+
+    def _connect(self) -> None:
+        self.column.activated.connect(self._column_chosen)
+        self.other.activated.connect(lambda _: self._draw())
+        self.colours.activated.connect(lambda _: self._colour())
+        self.kind.activated.connect(lambda _: self._draw())
+        self.value.valueChanged.connect(lambda _: self._draw())
+        self.histogram.cut.connect(self.value.setValue)
+        self.remove.clicked.connect(lambda _: self.remove_cells())
+        self.every_plane.toggled.connect(lambda _: self._draw())
+        self.scatter.clicked.connect(self.choose)
+        self._connections, self._layer_connections = Connections(self), Connections(self)
+        self._connections.connect(self._session.events.cells, self.follow)
+        self._connections.connect(self._viewer.dims.events.current_step, self.follow)
+
+    @property
+    def filter(self) -> CellFilter:
+        """What the button removes."""
+        return CellFilter(self.kind.currentData(), self.column.currentText(), float(self.value.value()))
+
+    def follow(self, _: object = None) -> None:
+        """Show the cells that are chosen and on screen now."""
+        self._layer_connections.disconnect_all()
+        layer = self._session.cells
+        if layer is not None:
+            self._layer_connections.connect(layer.events.selected_label, self._show_chosen)
+            self._layer_connections.connect(layer.events.features, self._show_table)
+        self._show_table()
+
+    def _show_table(self, _: object = None) -> None:
+        names = numeric_columns(self._rows())
+        had = self.column.currentText()
+        for combo, first in ((self.column, "area_px"), (self.other, _intensity(names))):
+            _fill(combo, names, first)
+        layer = self._session.cells
+        classed = layer is not None and CLASS in layer.features
+        _fill(self.colours, ["each cell", *([CLASS] if classed else []), *names], "each cell")
+        if layer is not None and coloured_by(layer) in ("", *names, CLASS):
+            self.colours.setCurrentText(coloured_by(layer) or "each cell")
+        self.every_plane.setVisible(layer is not None and layer.ndim > 2)
+        self.setEnabled(bool(names))
+        self.status.say("" if names else _NOTHING)
+        if self.column.currentText() != had:
+            self._column_chosen()
+        else:
+            self._draw()
+
+    def _column_chosen(self, _: object = None) -> None:
+        values = self._values(self.column)
+        with QSignalBlocker(self.value):
+            finite = values[np.isfinite(values)]
+            self.value.setValue(float(finite.min()) if finite.size else 0.0)
+        self._draw()
+
+    def _draw(self) -> None:
+        wanted, taken = self.filter, self._taken()
+        values = self._values(self.column)
+        self.value.setEnabled(wanted.kind != "border")
+        self.histogram.show_values(wanted.column, values)
+        self.histogram.show_cut(None if wanted.kind == "border" else wanted.value, wanted.kind == "smaller")
+        names = wanted.column, self.other.currentText()
+        self.scatter.show_points(
+            names, self._rows().get("index", ()), values, self._values(self.other), taken
+        )
+        self.remove.setText(f"Remove {taken.size} cell{'' if taken.size == 1 else 's'}")
+        self.remove.setEnabled(taken.size > 0)
+        self._show_chosen()
+
+    def _show_chosen(self, _: object = None) -> None:
+        label, rows = self._label(), self._rows()
+        found = np.flatnonzero(np.asarray(rows.get("index", ())) == label)
+        column = self._values(self.column)
+        self.histogram.show_chosen(float(column[found[0]]) if found.size else None)
+        self.scatter.show_chosen(label)
+
+    def choose(self, label: int) -> None:
+        """Select a cell, and bring it into the middle of the image."""
+        layer, rows = self._session.cells, self._rows()
+        row = np.flatnonzero(np.asarray(rows["index"]) == label)[0]
+        layer.selected_label = label
+        self._viewer.layers.selection.active = layer
+        if "centroid_y" in rows:
+            go_to(self._viewer, layer, [float(rows["centroid_y"][row]), float(rows["centroid_x"][row])])
+
+    def remove_cells(self) -> None:
+        """Remove the cells that the filter takes away, as one step to undo."""
+        layer, taken = self._session.cells, self._taken()
+        if layer is None or not taken.size:
+            return
+        erase(layer, place_of(layer, self._viewer), taken, self.every_plane.isChecked())
+        self.status.say(f"{taken.size} removed; Ctrl+Z on “{layer.name}” brings them back.", "good")
+
+    def _colour(self) -> None:
+        layer, chosen = self._session.cells, self.colours.currentText()
+        if layer is None:
+            return
+        limits = colour_by(layer, "" if chosen == "each cell" else chosen, self._session.classes)
+        self.status.say("" if limits is None else f"Dark blue {limits[0]:g} to yellow {limits[1]:g}.")
+
+    def _rows(self, *, every_plane: bool = False) -> dict[str, Any]:
+        layer = self._session.cells
+        if layer is None or "index" not in layer.features:
+            return {}
+        if every_plane:
+            return {str(name): np.asarray(column) for name, column in layer.features.items()}
+        try:
+            return rows_of(layer, place_of(layer, self._viewer).plane)
+        except ValueError:  # nothing of it is on screen
+            return {}
+
+    def _taken(self) -> np.ndarray[Any, Any]:
+        every = self.every_plane.isVisibleTo(self) and self.every_plane.isChecked()
+        rows = self._rows(every_plane=every)
+        if not rows or not self.column.currentText():
+            return np.zeros(0, dtype=np.intp)
+        layer = cast(Any, self._session.cells)
+        border = np.zeros(0, dtype=int)
+        if self.filter.kind == "border":
+            border = border_labels(layer, place_of(layer, self._viewer), every)
+        return taken_by(self.filter, rows, border)
+
+    def _values(self, combo: QComboBox) -> np.ndarray[Any, Any]:
+        return np.asarray(self._rows().get(combo.currentText(), ()), dtype=float)
+
+    def _label(self) -> int:
+        layer = self._session.cells
+        return 0 if layer is None else int(layer.selected_label)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """End when napari's X has taken this out of its frame."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._connections.disconnect_all()
+            self._layer_connections.disconnect_all()
+            self.deleteLater()
+
+
+def _intensity(names: list[str]) -> str:
+    return next((name for name in names if name.startswith("intensity_mean")), names[-1] if names else "")
+
+
+def _fill(combo: QComboBox, names: list[str], first: str) -> None:
+    """List other entries; the chosen one stays where it can."""
+    had = combo.currentText()
+    if [combo.itemText(row) for row in range(combo.count())] == names:
+        return
+    combo.clear()
+    combo.addItems(names)
+    combo.setCurrentText(had if had in names else first)

@@ -1,0 +1,36 @@
+"""What users set under napari's Preferences, where napari has them (0.9 and later)."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from napari_utile.engine.compute_params import DEVICES, PRECISIONS
+from napari_utile.engine.segment_params import SegmentParams
+
+__all__ = ["preferred", "results_folder"]
+
+
+def preferred(params: SegmentParams) -> SegmentParams:
+    """Put the preferred device and precision into parameters; what is unknown here counts as not set."""
+    chosen = _settings()
+    device, precision = getattr(chosen, "device", ""), getattr(chosen, "precision", "")
+    return replace(
+        params,
+        device=device if device in DEVICES else params.device,
+        precision=precision if precision in PRECISIONS else params.precision,
+    )
+
+
+def results_folder() -> Path | None:
+    """Return the folder in which saving starts; None where none is set, or it is gone."""
+    chosen = str(getattr(_settings(), "results_folder", "")).strip()
+    return Path(chosen).expanduser() if chosen and Path(chosen).expanduser().is_dir() else None
+
+
+def _settings() -> Any:
+    try:
+        from napari.settings import get_plugin_settings
+
+        return get_plugin_settings("napari-utile").segment
+    except (ImportError, KeyError, AttributeError):  # an older napari, or tests without the plugin
+        return None

@@ -1,0 +1,110 @@
+"""An image of a batch that is open for review: read, and written where its cells are right."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.session.cell_classes import CLASS
+from napari_utile.session.review import ReviewItem, reviewed_path, training_image
+from napari_utile.widgets.files.reader import open_result
+from napari_utile.widgets.files.writer import save_labels
+from napari_utile.widgets.viewer.layers import place_of, plane_at, plane_data
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["Opened", "keep_reviewed", "layers_of", "sets_job"]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """The layers of an image under review.
+
+    Attributes
+    ----------
+    image : Image layer
+    cells : Labels layer
+    layers : tuple of layers
+        All of them, from bottom to top.
+    """
+
+    image: Any
+    cells: Any
+    layers: tuple[Any, ...]
+
+
+def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
+    """Read an image and its cells, as they were reviewed where they were, and make layers of them.
+
+    Raises
+    ------
+    UtileError
+        If one of the files cannot be read.
+    """
+    from napari.layers import Labels, Layer
+
+    from napari_utile.engine.files.images import read_image
+    from napari_utile.widgets.sample_images import image_layers, labels_layer
+
+    yield
+    assert item.image is not None
+    images = [Layer.create(*described) for described in image_layers(read_image(item.image))]
+    yield
+    reviewed = folder / "reviewed" / item.labels.name
+    path = reviewed if item.decision in ("accepted", "corrected") and reviewed.is_file() else item.labels
+    try:
+        [(data, options, _)] = open_result(str(path))
+    except OSError:  # it has no recipe beside it
+        data, options, _ = labels_layer(read_image(path, as_labels=True))
+    options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
+    cells = Labels(np.array(data), **options)
+    return Opened(images[0], cells, (*images, cells))
+
+
+def keep_reviewed(
+    opened: Opened, viewer: "napari.viewer.Viewer", folder: Path, item: ReviewItem, into_set: str
+) -> Generator[None, None, Path]:
+    """Write reviewed cells beside what the batch wrote, and put them into a training set, if one is named.
+
+    What is written is captured now, on the GUI thread.
+
+    Raises
+    ------
+    UtileError
+        See `reviewed_path`.
+    """
+    data, attributes, _ = opened.cells.as_layer_data_tuple()
+    data, target = np.array(data), reviewed_path(folder, item)
+    image = None
+    if into_set:
+        place = place_of(opened.image, viewer)
+        labels = plane_data(opened.cells, place_of(opened.cells, viewer))[0]
+        table = opened.cells.features
+        classes: dict[int, str] = {}
+        if CLASS in table:
+            words = zip(table["index"], table[CLASS], strict=True)
+            classes = {int(label): str(word) for label, word in words if isinstance(word, str) and word}
+        image = training_image(plane_at(opened.image, place), labels, classes)
+
+    def steps() -> Generator[None, None, Path]:
+        yield
+        save_labels(str(target), data, attributes)
+        if image is not None:
+            from napari_utile.engine.training.sets import add_images
+
+            yield
+            add_images(into_set, [image])
+        return target
+
+    return steps()
+
+
+def sets_job() -> Generator[None, None, list[str]]:
+    """List the titles of the user's training sets."""
+    from napari_utile.engine.training.sets import list_sets
+
+    yield
+    return [each.title for each in list_sets()]

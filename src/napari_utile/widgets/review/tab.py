@@ -1,0 +1,299 @@
+"""The tab *Review*: one image of a batch after the other, accepted, corrected, rejected or skipped by a key."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDockWidget,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_utile.session.review import ReviewItem, decided, review_job
+from napari_utile.session.state import ChosenImage
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.place_table import PlaceTable
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of, sets_job
+from napari_utile.widgets.viewer.edits import edits_of
+from napari_utile.widgets.viewer.keys import BorrowedKeys
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.worker import run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["ReviewTab"]
+
+_START = (
+    "Open the folder into which a batch was segmented. The least sure image comes first; correct its cells with the "
+    "brush or on the page Click, then press a key."
+)
+_NO_SET, _NEW_SET = "no training set", "Reviewed"
+
+
+class ReviewTab(QWidget):
+    """A queue of images; what was decided is kept at once, and edits are saved when an image is left.
+
+    Attributes
+    ----------
+    table : PlaceTable
+    accept, reject, skip, back, open_folder : QPushButton
+    sets : QComboBox
+        The training set that accepted images go to.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
+        self._folder: Path | None = None
+        self._items: list[ReviewItem] = []
+        self._at = -1
+        self._opened: Opened | None = None
+        self._keys: list[BorrowedKeys] = []
+        self._covered = False
+        self.open_folder = push_button("Open folder…", "Open the folder of results of a batch.")
+        self.progress = QLabel(_START)
+        self.progress.setWordWrap(True)
+        self.table = PlaceTable(("Image", "Sure", "Decision"))
+        self.accept = push_button("Accept (A)", "These cells are right, as they are now.")
+        self.reject = push_button("Reject (R)", "These cells cannot be used.")
+        self.skip = push_button("Skip (S)", "Decide later.")
+        self.back = push_button("Back (B)", "Go to the image before.")
+        self.sets = narrow(QComboBox())
+        self.sets.setToolTip("Accepted images are also put into this training set, for the page Train.")
+        self.sets.setAccessibleName("Accepted go to")
+        self.status = StatusLine()
+        self._arrange()
+        self._connect()
+        self._show()
+
+    def _arrange(self) -> None:
+        self.sets.addItem(_NO_SET, "")
+        rows = QFormLayout()
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.addRow("Accepted go to", self.sets)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.open_folder)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.table, 1)
+        for pair in ((self.accept, self.reject), (self.skip, self.back)):
+            line = QHBoxLayout()
+            for button in pair:
+                line.addWidget(button)
+            layout.addLayout(line)
+        layout.addLayout(rows)
+        layout.addWidget(self.status)
+
+    def _connect(self) -> None:
+        self.open_folder.clicked.connect(lambda _: self._ask_folder())
+        self.table.chosen.connect(self.go_to)
+        for button, function in zip(
+            (self.accept, self.reject, self.skip, self.back), self._functions().values(), strict=True
+        ):
+            button.clicked.connect(lambda _=False, function=function: function(None))
+        run_job(sets_job(), on_done=self._list_sets, owner=self)
+
+    def _functions(self) -> dict[str, Callable[[Any], None]]:
+        def accept(_: Any) -> None:
+            """Accept the cells of this image."""
+            self.decide("accepted")
+
+        def reject(_: Any) -> None:
+            """Reject the cells of this image."""
+            self.decide("rejected")
+
+        def skip(_: Any) -> None:
+            """Decide on this image later."""
+            self.decide("skipped")
+
+        def back(_: Any) -> None:
+            """Go to the image before."""
+            self.go_to(self._at - 1)
+
+        return {"A": accept, "R": reject, "S": skip, "B": back}
+
+    # What is reviewed.
+
+    def review(self, folder: Path, images: Path | None = None) -> None:
+        """Open the results in a folder, at the first image that nobody decided on."""
+        self.status.say("Looking for results…")
+
+        def show(items: tuple[ReviewItem, ...]) -> None:
+            self._leave()
+            self._folder, self._items = folder, [*items]
+            self.status.say("")
+            self._next(-1)
+
+        run_job(review_job(folder, images), on_done=show, on_error=self._fail, owner=self)
+
+    def go_to(self, place: int) -> None:
+        """Open an image of the queue; edits of the one that is open are saved."""
+        if not 0 <= place < len(self._items) or place == self._at:
+            return
+        self._leave()
+        self._at = place
+        item = self._items[place]
+        self._show()
+        if item.image is None:
+            self.status.problem(f"The image of {item.labels.name} was not found.")
+            return
+        self.status.say("Opening…")
+        run_job(
+            layers_of(item, self._folder or item.labels.parent),
+            on_done=lambda opened: self._open(item, opened),
+            on_error=self._fail,
+            owner=self,
+        )
+
+    def decide(self, decision: str) -> None:
+        """Keep a decision on the image that is open, and go to the next."""
+        if self._opened is None or self._folder is None or self._at < 0:
+            return
+        opened, self._opened = self._opened, None
+        if decision == "accepted" and edits_of(self._viewer).count(opened.cells):
+            decision = "corrected"
+        self._keep(opened, decision, self.sets.currentData() if decision in ("accepted", "corrected") else "")
+        self._take_away(opened)
+        self._next(self._at)
+
+    def _open(self, item: ReviewItem, opened: Opened) -> None:
+        if self._at < 0 or self._items[self._at].labels != item.labels:
+            return  # the user went on meanwhile
+        self.status.say("")
+        for layer in opened.layers:
+            self._viewer.add_layer(layer)
+        self._opened = opened
+        self._session.image = ChosenImage(opened.image)
+        self._session.cells = opened.cells
+        self._viewer.layers.selection.active = opened.cells
+        self._viewer.reset_view()
+        self._take_keys()
+
+    def _leave(self) -> None:
+        """Save what was edited and not decided on, and close its layers."""
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        if edits_of(self._viewer).count(opened.cells):
+            self._keep(opened, "corrected", "")
+        self._take_away(opened)
+
+    def _keep(self, opened: Opened, decision: str, into_set: str) -> None:
+        """Write the cells of an image that is right, and what was decided."""
+        folder, at = self._folder, self._at
+        if folder is None or opened.cells not in self._viewer.layers:
+            return
+        item = self._items[at]
+
+        def done(_: object = None) -> None:
+            with failures_to(self._fail):
+                decided(folder, item, decision)
+
+        self._items[at] = ReviewItem(item.labels, item.image, item.confidence, decision)
+        if decision in ("rejected", "skipped"):
+            done()
+            return
+        with failures_to(self._fail):
+            # Without an owner: what is being written is finished, also where the tab is closed.
+            run_job(
+                keep_reviewed(opened, self._viewer, folder, item, into_set), on_done=done, on_error=self._fail
+            )
+
+    def _take_away(self, opened: Opened) -> None:
+        self._give_back()
+        for layer in opened.layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+
+    def _next(self, after: int) -> None:
+        """Open the next image that nobody decided on."""
+        order = [*range(after + 1, len(self._items)), *range(after + 1)]
+        left = [place for place in order if not self._items[place].decision]
+        self._at = -1
+        if left:
+            self.go_to(left[0])
+            return
+        self._show()
+        self.status.say(
+            "That was the last one: every image has a decision. Click on one to look again.", "good"
+        )
+
+    # What the user sees.
+
+    def _show(self) -> None:
+        self.table.set_rows(
+            [
+                (
+                    item.name,
+                    "–" if item.confidence is None else f"{item.confidence:.0%}".replace("%", " %"),
+                    item.decision,
+                )
+                for item in self._items
+            ],
+            [str(item.image or "its image was not found") for item in self._items],
+        )
+        if 0 <= self._at < len(self._items):
+            self.table.selectRow(self._at)
+        done = [item.decision for item in self._items if item.decision]
+        if self._items:
+            good = sum(decision in ("accepted", "corrected") for decision in done)
+            self.progress.setText(f"{len(done)} of {len(self._items)} reviewed, {good} of them accepted.")
+        for button in (self.accept, self.reject, self.skip, self.back):
+            button.setEnabled(bool(self._items))
+
+    def _list_sets(self, titles: list[str]) -> None:
+        for title in titles:
+            self.sets.addItem(title, title)
+        if _NEW_SET not in titles:
+            self.sets.addItem(f"new set “{_NEW_SET}”", _NEW_SET)
+
+    def _ask_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Results of a batch", str(self._folder or Path.home()))
+        if path:
+            self.review(Path(path))
+
+    def _fail(self, error: Exception) -> None:
+        self.status.problem(sentence_of(error))
+
+    # Keys, and the end.
+
+    def _take_keys(self) -> None:
+        self._give_back()
+        if self._opened is None or self._covered:
+            return
+        for holder in (self._viewer, self._opened.cells):  # those of the active layer come first
+            keys = BorrowedKeys(holder, self._functions())
+            keys.take()
+            self._keys.append(keys)
+
+    def _give_back(self) -> None:
+        while self._keys:
+            self._keys.pop().give_back()
+
+    def _seen(self, seen: bool) -> None:
+        """Give the keys back while another tab is shown: of that Qt says nothing but this."""
+        self._covered = not seen
+        self._take_keys()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Listen to the frame around this widget; save, and end, when napari's X has taken it out."""
+        super().changeEvent(event)
+        if event is None or event.type() != QEvent.Type.ParentChange:
+            return
+        frame = self.parent()
+        if isinstance(frame, QDockWidget):
+            frame.visibilityChanged.connect(self._seen)
+        elif frame is None:
+            self._leave()
+            self._give_back()
+            self.deleteLater()

@@ -1,0 +1,152 @@
+"""Keeps the table of the chosen cells true: measured again after an edit, or said to be out of date."""
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_utile.engine.cells.measure import measure
+from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.session.layer_specs import remeasured
+from napari_utile.session.plane_index import PlaneIndex
+from napari_utile.session.state import Session
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.viewer.edits import edits_of
+from napari_utile.widgets.viewer.layers import (
+    Place,
+    pixel_size_of,
+    place_of,
+    plain_viewer,
+    plane_at,
+    plane_data,
+)
+from napari_utile.widgets.viewer.result_layers import slider_columns
+from napari_utile.widgets.viewer.source import on_screen
+from napari_utile.widgets.worker import LatestJob, as_job
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+    from napari_utile.engine.planes.axes import ImagePlane
+
+__all__ = ["CellTables", "rows_of"]
+
+# Cells are measured again when no edit came for this long. Milliseconds.
+_AFTER = 400
+# Planes up to this size are measured unasked. Pixels.
+_QUICK = 1 << 22
+
+
+def rows_of(layer: "napari.layers.Labels", plane: PlaneIndex) -> dict[str, Any]:
+    """Give the rows of a layer's feature table that belong to one of its planes, by column."""
+    table = layer.features
+    for name, step in slider_columns(layer, plane).items():
+        if name in table:
+            table = table[table[name] == step]
+    return {str(name): np.asarray(column) for name, column in table.items()}
+
+
+class CellTables(QObject):
+    """Measures the chosen cells again where the user painted, erased, clicked or undid something.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+
+    Attributes
+    ----------
+    outdated : Signal(bool)
+        Whether the table of the chosen cells is out of date.
+    """
+
+    outdated = Signal(bool)
+
+    def __init__(
+        self, viewer: "napari.viewer.Viewer", session: Session, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._session = plain_viewer(viewer), session
+        self._outdated: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._job = LatestJob(owner=self)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_AFTER)
+        self._later.timeout.connect(self._measure_if_quick)
+        edits_of(viewer).edited.connect(self._edited)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.cells, self._tell)
+
+    def measure(self) -> None:
+        """Measure the cells of the plane on screen again; does nothing where nobody measured them before."""
+        self._later.stop()
+        layer = self._session.cells
+        place = self._place(layer)
+        if place is None:
+            return
+        where = slider_columns(layer, place.plane)
+        if not {"index", *where} <= set(layer.features):
+            return  # it has no table of single planes
+        table = {str(name): np.asarray(column) for name, column in layer.features.items()}
+        labels = as_labels(np.array(plane_data(layer, place)[0]), layer.name)
+        size, unit = pixel_size_of(layer, place.axes)
+        image = self._image_below(place)
+        edits, count = edits_of(self._viewer), edits_of(self._viewer).count(layer)
+
+        def steps() -> Any:
+            new = measure(
+                labels,
+                None if image is None else np.asarray(image.data),
+                size,
+                unit,
+                basic="solidity" not in table,
+                channel_names=("red", "green", "blue") if image is not None and image.rgb else None,
+            )
+            return remeasured(table, new, where)
+
+        def show(columns: Any) -> None:
+            if layer not in self._viewer.layers or edits.count(layer) != count:
+                return  # it is measured again after the edit that came meanwhile
+            if columns is not None:
+                layer.features = columns
+            self._outdated.discard(layer)
+            self._tell()
+            self._session.events.measured.emit(layer)
+
+        self._job.run(as_job(steps), on_done=show)
+
+    def drop(self) -> None:
+        """End the job under way."""
+        self._later.stop()
+        self._job.drop()
+
+    def _edited(self, layer: Any) -> None:
+        if layer is self._session.cells and "index" in layer.features:
+            self._outdated.add(layer)
+            self._later.start()
+
+    def _measure_if_quick(self) -> None:
+        layer = self._session.cells
+        place = self._place(layer)
+        if place is not None and np.prod(place.plane_shape) <= _QUICK:
+            self.measure()
+        self._tell()
+
+    def _tell(self, _: object = None) -> None:
+        self.outdated.emit(self._session.cells in self._outdated)
+
+    def _place(self, layer: Any) -> Place | None:
+        if layer is None or layer not in self._viewer.layers or layer.multiscale:
+            return None
+        try:
+            return place_of(layer, self._viewer)
+        except ValueError:  # nothing of it is on screen
+            return None
+
+    def _image_below(self, place: Place) -> "ImagePlane | None":
+        shown = on_screen(self._viewer, self._session)
+        if shown is None or shown[1].plane_shape != place.plane_shape or shown[1].result_shape != place.shape:
+            return None
+        return plane_at(*shown)

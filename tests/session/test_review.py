@@ -1,0 +1,84 @@
+"""The queue of a batch's results: its order, where images are found, what is decided, what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import write_image, write_labels
+from napari_utile.engine.steps import Run
+from napari_utile.session.review import DECISIONS, decided, review_job, reviewed_path
+
+
+def listed(*args):
+    run = Run(review_job(*args))
+    for _ in run:
+        pass
+    return run.result
+
+
+@pytest.fixture
+def batch(tmp_path):
+    """Three images in a folder, their results in one below, with a table of fields."""
+    results = tmp_path / "results"
+    results.mkdir()
+    for name in ("one", "two", "three"):
+        write_image(tmp_path / f"{name}.tif", np.zeros((8, 9), np.uint8))
+        write_labels(results / f"{name}_labels.tif", np.ones((8, 9), np.int32))
+    (results / "fields.csv").write_text("image,cells,confidence\none,1,0.9\ntwo,1,0.3\n")
+    return results
+
+
+def test_what_nobody_rated_comes_first_then_the_least_sure(batch):
+    items = listed(batch)
+    assert [item.name for item in items] == ["three", "two", "one"]
+    assert [item.confidence for item in items] == [None, 0.3, 0.9]
+    assert all(item.image == batch.parent / f"{item.name}.tif" for item in items)
+
+
+def test_images_are_found_where_recipes_say_and_in_a_folder_that_is_named(batch, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "one.tif").rename(elsewhere / "one.tif")
+    assert {item.name: item.image for item in listed(batch)}["one"] is None
+    (batch / "one_recipe.json").write_text(json.dumps({"source": str(elsewhere / "one.tif")}))
+    assert {item.name: item.image for item in listed(batch)}["one"] == elsewhere / "one.tif"
+    assert {item.name: item.image for item in listed(batch, elsewhere)}["one"] == elsewhere / "one.tif"
+
+
+def test_decisions_are_kept(batch):
+    for item, decision in zip(listed(batch), DECISIONS, strict=False):
+        decided(batch, item, decision)
+    assert [item.decision for item in listed(batch)] == ["accepted", "corrected", "rejected"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"images": 3}', "[" * 100_000])
+def test_damaged_progress_is_said_and_nothing_is_lost(batch, content):
+    (batch / "review.json").write_text(content)
+    with pytest.raises(UtileError, match="damaged"):
+        listed(batch)
+    assert (batch / "review.json").read_text() == content
+
+
+def test_a_decision_that_nobody_can_make_counts_as_none(batch):
+    (batch / "review.json").write_text(
+        '{"images": {"two_labels.tif": ["accepted"], "one_labels.tif": "deleted"}}'
+    )
+    assert all(item.decision == "" for item in listed(batch))
+
+
+def test_a_file_that_no_review_wrote_is_not_replaced(batch):
+    [item, *_] = listed(batch)
+    target = reviewed_path(batch, item)
+    assert target == batch / "reviewed" / "three_labels.tif"
+    target.write_bytes(b"mine")
+    with pytest.raises(UtileError, match="no review wrote it"):
+        reviewed_path(batch, item)
+    decided(batch, item, "accepted")
+    assert reviewed_path(batch, listed(batch)[0]) == target
+
+
+def test_a_folder_without_results_is_said(tmp_path):
+    with pytest.raises(UtileError, match="no results of a batch"):
+        listed(tmp_path)

@@ -1,0 +1,103 @@
+"""Number keys give clicked cells classes, on the canvas and in the table."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS
+from napari_utile.widgets.workbench.dock import Workbench
+
+pytestmark = pytest.mark.real_window
+
+WAIT = 60_000
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 800)
+    return viewer
+
+
+@pytest.fixture
+def page(viewer, qtbot, bright_nuclei):
+    labels = np.zeros((100, 100), np.int32)
+    for number, (y, x) in enumerate(((20, 20), (20, 70), (70, 20), (70, 70)), start=1):
+        labels[y : y + 15, x : x + 15] = number
+    viewer.add_image((labels > 0).astype(np.uint8) * 200, name="nuclei")
+    viewer.add_labels(labels, name="cells")
+    dock = Workbench(viewer)
+    viewer.window.add_dock_widget(dock, name="U-Tile")
+    page = dock.open_page("click")
+    page.dock = dock
+    QTest.qWait(100)
+    viewer.reset_view()
+    QTest.mouseClick(page.form.toggle, LEFT)
+    qtbot.waitUntil(lambda: page.tool.queue.busy == 0, timeout=WAIT)
+    return page
+
+
+def canvas(viewer):
+    return viewer.window._qt_viewer.canvas.native
+
+
+def click_and_press(viewer, page, qtbot, pixel, key):
+    """Click on a cell, and press a key while the mouse is over the canvas."""
+    zoom = viewer.scene.camera.zoom
+    middle = QPoint(canvas(viewer).width() // 2, canvas(viewer).height() // 2)
+    place = middle + QPoint(round((pixel[1] - 49.5) * zoom), round((pixel[0] - 49.5) * zoom))
+    QTest.mouseMove(canvas(viewer), place)
+    QTest.mouseClick(canvas(viewer), LEFT, pos=place)
+    qtbot.waitUntil(lambda: page.tool.queue.busy == 0, timeout=WAIT)
+    QTest.keyClick(canvas(viewer), key)
+    QTest.qWait(20)
+
+
+def test_a_click_and_a_number_key_give_a_class_with_name_colour_and_count(viewer, page, qtbot):
+    layer, classes = viewer.layers["cells"], page.form.classes
+    own = layer.colormap
+    classes.on.setChecked(True)
+    edit = classes.names[1]
+    edit.selectAll()
+    QTest.keyClicks(edit, "mitotic")
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+    click_and_press(viewer, page, qtbot, (27, 27), Qt.Key.Key_2)
+    click_and_press(viewer, page, qtbot, (27, 77), Qt.Key.Key_1)
+    click_and_press(viewer, page, qtbot, (77, 27), Qt.Key.Key_2)
+    table = layer.features.set_index("label")["class"]
+    assert dict(table) == {1: "mitotic", 2: "class 1", 3: "mitotic"}
+    assert layer.mode == "pan_zoom", "2 is the key of napari's brush otherwise"
+    assert np.allclose(layer.get_color(1), _rgba(CLASS_COLOURS[1]), atol=0.01)
+    assert not np.allclose(layer.get_color(4), _rgba(CLASS_COLOURS[1]), atol=0.01)
+    assert [label.text() for label in classes._counts[:2]] == ["1", "2"]
+    assert "mitotic" in page.form.cell.text()
+    click_and_press(viewer, page, qtbot, (27, 27), Qt.Key.Key_0)
+    assert layer.features.set_index("label")["class"][1] == ""
+    assert layer.colormap is not own
+
+
+def _rgba(colour):
+    return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] + [1]
+
+
+def test_without_the_classes_and_on_other_pages_the_keys_are_napari_s(viewer, page, qtbot):
+    layer, classes = viewer.layers["cells"], page.form.classes
+    click_and_press(viewer, page, qtbot, (27, 27), Qt.Key.Key_2)
+    assert layer.mode == "paint"
+    layer.mode = "pan_zoom"
+    classes.on.setChecked(True)
+    page.dock.open_page("segment")
+    QTest.keyClick(canvas(viewer), Qt.Key.Key_2)
+    assert layer.mode == "paint"
+    assert "class" not in layer.features
+
+
+def test_a_number_key_without_a_selected_cell_says_what_to_do(viewer, page):
+    classes = page.form.classes
+    classes.on.setChecked(True)
+    viewer.layers["cells"].selected_label = 77
+    classes.give(1)
+    assert "Click on a cell first" in page.form.status.text()
+    assert "class" not in viewer.layers["cells"].features

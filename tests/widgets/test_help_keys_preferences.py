@@ -1,0 +1,85 @@
+"""A chapter of help on every page, Ctrl+Enter, and what is set under napari's Preferences."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QToolButton
+
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.widgets import preferences
+from napari_utile.widgets.help import CHAPTERS, chapter_text
+from napari_utile.widgets.viewer.tabs import open_help
+from napari_utile.widgets.workbench.dock import PAGES, Workbench
+
+WAIT = 60_000
+
+
+@pytest.mark.parametrize("name", CHAPTERS.values())
+def test_every_chapter_is_there_without_its_pictures(name):
+    text = chapter_text(name)
+    assert text.startswith("# ")
+    assert "![" not in text
+
+
+def test_every_page_has_a_chapter_and_builds_take_them_along():
+    from pathlib import Path
+
+    assert set(CHAPTERS) == set(PAGES)
+    build = (Path(__file__).parents[2] / "hatch_build.py").read_text()
+    assert all(f'"{name}"' in build for name in CHAPTERS.values())
+
+
+class Chosen:
+    device, precision, results_folder = "cpu", "float32", ""
+
+
+def test_preferences_are_read_where_napari_has_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(preferences, "_settings", Chosen)
+    params = preferences.preferred(SegmentParams())
+    assert (params.device, params.precision) == ("cpu", "float32")
+    assert preferences.results_folder() is None
+    monkeypatch.setattr(Chosen, "results_folder", str(tmp_path))
+    assert preferences.results_folder() == tmp_path
+    monkeypatch.setattr(Chosen, "results_folder", str(tmp_path / "gone"))
+    assert preferences.results_folder() is None
+
+
+def test_without_preferences_and_with_nonsense_in_them_all_is_as_it_was(monkeypatch):
+    monkeypatch.setattr(preferences, "_settings", lambda: None)
+    assert preferences.preferred(SegmentParams()) == SegmentParams()
+    monkeypatch.setattr(Chosen, "device", "toaster")
+    monkeypatch.setattr(preferences, "_settings", Chosen)
+    assert preferences.preferred(SegmentParams()).device == "auto"
+
+
+@pytest.mark.real_window
+def test_control_enter_presses_the_main_button_and_the_question_mark_opens_the_chapter(
+    make_napari_viewer, qtbot, bright_nuclei
+):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 800)
+    image = np.zeros((64, 64), np.uint8)
+    image[20:40, 20:40] = 200
+    viewer.add_image(image, name="nuclei")
+    before = dict(viewer.keymap)
+    dock = Workbench(viewer)
+    frame = viewer.window.add_dock_widget(dock, name="U-Tile")
+    canvas = viewer.window._qt_viewer.canvas.native
+    page = dock.open_page("segment")
+    QTest.qWait(50)
+    QTest.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "nuclei instances" in viewer.layers, timeout=WAIT)
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    page = dock.open_page("click")
+    QTest.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert page.on
+    [ask] = [button for button in page.findChildren(QToolButton) if button.text() == "?"]
+    QTest.mouseClick(ask, Qt.MouseButton.LeftButton)
+    tab = viewer.window.dock_widgets["U-Tile help"]
+    assert "Click to segment" in tab.toPlainText()
+    assert open_help(viewer, "evaluate") is tab
+    assert "Scores and measurements" in tab.toPlainText()
+    frame.destroyOnClose()
+    QTest.qWait(50)
+    assert dict(viewer.keymap) == before

@@ -1,0 +1,144 @@
+"""Plots of the cells as a tab beside the dock: linked with the selection, a filter as one step to undo, colours."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDockWidget, QTabBar
+
+from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
+from napari_utile.widgets.viewer.tabs import open_plots
+from napari_utile.widgets.workbench.dock import Workbench
+
+pytestmark = pytest.mark.real_window
+
+WAIT = 60_000
+LEFT = Qt.MouseButton.LeftButton
+SIDES = {1: 4, 2: 6, 3: 8, 4: 10, 5: 12}
+
+
+def cells():
+    labels = np.zeros((80, 120), np.int32)
+    for label, side in SIDES.items():
+        top = 0 if label == 3 else 20
+        labels[top : top + side, 22 * label - 12 : 22 * label - 12 + side] = label
+    return labels
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 800)
+    viewer.add_image((cells() * 40).astype(np.uint8), name="image")
+    viewer.add_labels(cells(), name="cells")
+    return viewer
+
+
+@pytest.fixture
+def tab(viewer, qtbot):
+    dock = Workbench(viewer)
+    viewer.window.add_dock_widget(dock, name="U-Tile")
+    job = measure_active_labels(viewer)
+    qtbot.waitUntil(lambda: not job.running, timeout=WAIT)
+    tab = open_plots(viewer)
+    tab.dock = dock
+    QTest.qWait(100)
+    return tab
+
+
+def frame_of(widget):
+    while not isinstance(widget, QDockWidget):
+        widget = widget.parent()
+    return widget
+
+
+def test_table_and_plots_are_tabs_beside_the_dock(viewer, tab):
+    window = viewer.window._qt_window
+    beside = {frame.windowTitle() for frame in window.tabifiedDockWidgets(frame_of(tab.dock))}
+    assert len(beside) == 2, beside
+    assert any(bar.isVisible() and bar.count() == 3 for bar in window.findChildren(QTabBar))
+    assert tab.isVisible()
+    assert open_plots(viewer) is tab
+
+
+def test_small_cells_are_removed_as_one_step_that_control_z_takes_back(viewer, tab, qtbot):
+    layer = viewer.layers["cells"]
+    before = layer.features.copy()
+    assert tab.column.currentText() == "area_px"
+    assert not tab.remove.isEnabled()
+    tab.value.setValue(50)
+    assert tab.remove.text() == "Remove 2 cells"
+    QTest.mouseClick(tab.remove, LEFT)
+    assert set(np.unique(layer.data)) == {0, 3, 4, 5}
+    qtbot.waitUntil(lambda: list(layer.features["index"]) == [3, 4, 5], timeout=WAIT)
+    viewer.layers.selection.active = layer
+    QTest.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    np.testing.assert_array_equal(layer.data, cells())
+    qtbot.waitUntil(lambda: list(layer.features["index"]) == [1, 2, 3, 4, 5], timeout=WAIT)
+    assert list(layer.features["area_px"]) == list(before["area_px"])
+
+
+def test_cells_at_the_border_are_removed(viewer, tab):
+    tab.kind.setCurrentIndex(tab.kind.findData("border"))
+    tab.kind.activated.emit(tab.kind.currentIndex())
+    assert tab.remove.text() == "Remove 1 cell"
+    QTest.mouseClick(tab.remove, LEFT)
+    assert set(np.unique(viewer.layers["cells"].data)) == {0, 1, 2, 4, 5}
+
+
+def test_the_line_in_the_histogram_is_dragged_with_the_mouse(viewer, tab):
+    plot = tab.histogram
+    box = plot.plotItem.vb
+
+    def at(value):
+        return plot.mapFromScene(box.mapViewToScene(_point(value, 0.5)))
+
+    start, end = at(tab.value.value()), at(70)
+    QTest.mouseMove(plot.viewport(), start)
+    QTest.mousePress(plot.viewport(), LEFT, pos=start)
+    for step in range(1, 6):
+        QTest.mouseMove(plot.viewport(), start + (end - start) * step / 5)
+        QTest.qWait(20)
+    QTest.mouseRelease(plot.viewport(), LEFT, pos=end)
+    assert tab.value.value() == pytest.approx(70, abs=8)
+    assert tab.remove.text() == "Remove 3 cells"
+
+
+def _point(x, y):
+    from qtpy.QtCore import QPointF
+
+    return QPointF(x, y)
+
+
+def test_a_point_chooses_its_cell_and_a_chosen_cell_its_point(viewer, tab):
+    layer = viewer.layers["cells"]
+    plot = tab.scatter
+    x, y = plot._points.getData()
+    place = plot.mapFromScene(plot.plotItem.vb.mapViewToScene(_point(x[3], y[3])))
+    QTest.mouseMove(plot.viewport(), place)
+    QTest.mouseClick(plot.viewport(), LEFT, pos=QPoint(place))
+    assert layer.selected_label == 4
+    layer.selected_label = 2
+    assert list(plot._ring.getData()[0]) == [x[1]]
+
+
+def test_cells_are_coloured_by_a_measurement_and_get_their_colours_back(viewer, tab):
+    layer = viewer.layers["cells"]
+    own = layer.get_color(1)
+    tab.colours.setCurrentText("area_px")
+    tab.colours.activated.emit(tab.colours.currentIndex())
+    colours = {tuple(np.round(layer.get_color(label), 3)) for label in SIDES}
+    assert len(colours) == 5
+    assert "16 to yellow 144" in tab.status.text()
+    tab.colours.setCurrentText("each cell")
+    tab.colours.activated.emit(tab.colours.currentIndex())
+    np.testing.assert_allclose(layer.get_color(1), own)
+
+
+def test_the_x_of_the_tab_ends_it(viewer, tab, qtbot):
+    layer = viewer.layers["cells"]
+    frame_of(tab).destroyOnClose()
+    QTest.qWait(50)
+    layer.selected_label = 3
+    layer.features = layer.features.iloc[:3]
+    assert open_plots(viewer) is not tab

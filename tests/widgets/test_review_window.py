@@ -1,0 +1,112 @@
+"""The results of a batch reviewed in a window: by keys, with the brush, and on again another day."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDockWidget
+
+from napari_utile.engine.files.images import read_image, write_image, write_labels
+from napari_utile.engine.training.sets import find_set
+from napari_utile.widgets.viewer.tabs import open_review
+from napari_utile.widgets.workbench.dock import Workbench
+
+pytestmark = pytest.mark.real_window
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def batch(tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    labels = np.zeros((60, 60), np.int32)
+    labels[10:20, 10:20], labels[35:50, 30:50] = 1, 2
+    for number, name in enumerate(("one", "two", "three")):
+        write_image(tmp_path / f"{name}.tif", (labels * 60 + number).astype(np.uint8))
+        write_labels(results / f"{name}_labels.tif", labels)
+    (results / "fields.csv").write_text("image,confidence\none,0.9\ntwo,0.3\nthree,0.6\n")
+    return results
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 800)
+    return viewer
+
+
+@pytest.fixture
+def tab(viewer, qtbot, batch):
+    dock = Workbench(viewer)
+    viewer.window.add_dock_widget(dock, name="U-Tile")
+    tab = open_review(viewer)
+    tab.dock = dock
+    tab.review(batch)
+    shown(qtbot, viewer, "two")
+    return tab
+
+
+def shown(qtbot, viewer, name):
+    qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == [name, f"{name} cells"], timeout=WAIT)
+    QTest.qWait(50)
+
+
+def press(viewer, key):
+    QTest.keyClick(viewer.window._qt_viewer.canvas.native, key)
+
+
+def paint(viewer):
+    layer = viewer.layers[1]
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 7, 6
+    canvas = viewer.window._qt_viewer.canvas.native
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
+    QTest.mouseMove(canvas, middle + QPoint(20, 0))
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=middle + QPoint(20, 0))
+    assert (layer.data == 7).any()
+
+
+def test_three_images_are_reviewed_by_keys_the_least_sure_first(viewer, tab, qtbot, batch):
+    before = {path.name: path.read_bytes() for path in batch.glob("*.tif")}
+    assert tab.dock.header.cells.layer is viewer.layers["two cells"]
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    paint(viewer)
+    press(viewer, Qt.Key.Key_A)
+    shown(qtbot, viewer, "three")
+    press(viewer, Qt.Key.Key_R)
+    shown(qtbot, viewer, "one")
+    press(viewer, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: len([*batch.glob("reviewed/*.tif")]) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 0, timeout=WAIT)
+    assert "every image has a decision" in tab.status.text()
+    assert tab.progress.text() == "3 of 3 reviewed, 2 of them accepted."
+    assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()
+    assert {path.name: path.read_bytes() for path in batch.glob("*.tif")} == before
+    qtbot.waitUntil(lambda: (batch / "review.json").is_file(), timeout=WAIT)
+    qtbot.waitUntil(lambda: len(find_set("Reviewed").images) == 2, timeout=WAIT)
+
+
+def test_edits_are_saved_when_an_image_is_left_and_the_queue_goes_on_another_day(viewer, tab, qtbot, batch):
+    paint(viewer)
+    frame = tab.parent()
+    assert isinstance(frame, QDockWidget)
+    frame.destroyOnClose()
+    qtbot.waitUntil(lambda: (batch / "review.json").is_file(), timeout=WAIT)
+    assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()
+    assert len(viewer.layers) == 0
+    again = open_review(viewer)
+    assert again is not tab
+    again.review(batch)
+    shown(qtbot, viewer, "three")
+    again.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    assert (viewer.layers["two cells"].data == 7).any()
+
+
+def test_keys_are_napari_s_again_while_another_tab_is_shown(viewer, tab, batch):
+    tab.dock.parent().raise_()
+    QTest.qWait(100)
+    press(viewer, Qt.Key.Key_A)
+    assert [layer.name for layer in viewer.layers] == ["two", "two cells"]
+    assert not (batch / "review.json").exists()
