@@ -334,8 +334,6 @@ class SegmentPage(Page):
         with failures_to(self._show_error):
             self.settings.save(self._sized(self.request()[1]).params)
 
-    # Choices.
-
     def _suggest_models(self) -> None:
         with failures_to(self._show_error):
             source, request = self.request()
