@@ -72,6 +72,7 @@ class Pictures:
         self._network.drop()
 
     def _weight_map_toggled(self, on: bool) -> None:
+        self._weight_map.shown = on
         with failures_to():  # where there is no image, there is nothing to show it of
             source = read_source(self._viewer, self._session)
             self._weight_map.show(on, source)
