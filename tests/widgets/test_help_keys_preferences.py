@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QToolButton
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.widgets import preferences
 from napari_utile.widgets.help import CHAPTERS, chapter_text
-from napari_utile.widgets.viewer.tabs import open_help
+from napari_utile.widgets.tabs import open_help
 from napari_utile.widgets.workbench.dock import PAGES, Workbench
 
 WAIT = 60_000

@@ -7,7 +7,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget, QTabBar
 
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
-from napari_utile.widgets.viewer.tabs import open_plots
+from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.workbench.dock import Workbench
 
 pytestmark = pytest.mark.real_window

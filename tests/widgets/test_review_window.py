@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QDockWidget
 
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.training.sets import find_set
-from napari_utile.widgets.viewer.tabs import open_review
+from napari_utile.widgets.tabs import open_review
 from napari_utile.widgets.workbench.dock import Workbench
 
 pytestmark = pytest.mark.real_window

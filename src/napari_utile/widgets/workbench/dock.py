@@ -8,9 +8,9 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QDockWidget, QFrame, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.tabs import open_help
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
-from napari_utile.widgets.viewer.tabs import open_help
 from napari_utile.widgets.workbench.closing import keep_page, kept_page
 from napari_utile.widgets.workbench.header import Header
 from napari_utile.widgets.workbench.page import Page

@@ -20,12 +20,12 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.preferences import results_folder
+from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen
-from napari_utile.widgets.viewer.tabs import show_table
 from napari_utile.widgets.worker import run_job, sentence_of
 
 if TYPE_CHECKING:

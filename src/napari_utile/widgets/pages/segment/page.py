@@ -30,13 +30,13 @@ from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, progres
 from napari_utile.widgets.pages.segment.settings import Settings
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, doubt
 from napari_utile.widgets.parts.plane_picker import plane_in_words
+from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, show_layers, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen, read_source
-from napari_utile.widgets.viewer.tabs import open_plots
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
 
