@@ -1,5 +1,6 @@
 """`utile segment` into stores."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,18 @@ def test_an_estimate_writes_nothing(tmp_path: Path, image, capsys) -> None:
     assert segment(image, tmp_path / "a.zarr", "--estimate") == 0
     assert "1 block" in capsys.readouterr().out
     assert not (tmp_path / "a.zarr").exists()
+
+
+def test_the_recipe_of_a_store_replays(tmp_path: Path, image, capsys) -> None:
+    place = tmp_path / "a.ome.zarr"
+    assert segment(image, place) == 0
+    capsys.readouterr()
+    assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 0
+    assert "identical: 1 of 1 blocks" in capsys.readouterr().out
+    assert {each.name for each in tmp_path.iterdir()} == {"cells.tif", "a.ome.zarr"}
+    journal = place / ".utile" / "journal.jsonl"
+    lines = journal.read_text().splitlines()
+    changed = [re.sub(r'"labels": "..', '"labels": "00', line) for line in lines]
+    journal.write_text("\n".join(changed) + "\n")
+    assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 1
+    assert "the labels of 1 blocks are others" in capsys.readouterr().out

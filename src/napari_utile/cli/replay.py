@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_utile.cli.progress import with_bar
+from napari_utile.engine.errors import UtileError
 
 if TYPE_CHECKING:
     from napari_utile.engine.provenance.grown import GrownRecipe
@@ -32,6 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Replay; return 0 if the labels are identical, else 1."""
     from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.unfinished import is_store
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.planes.selection import Selection
     from napari_utile.engine.provenance.grown import load_grown
@@ -43,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         stored_difference,
     )
 
+    if is_store(arguments.recipe.parent):
+        return _store_again(arguments.recipe.parent, arguments)
     grown = load_grown(arguments.recipe)
     if grown is not None:
         return _grow_again(grown, arguments)
@@ -74,6 +78,18 @@ def run(arguments: argparse.Namespace) -> int:
     if result.changed and not result.identical:
         print("changed since: " + "; ".join(result.changed))
     return 1 if result.difference is not None or stored is not None else 0
+
+
+def _store_again(place: Path, arguments: argparse.Namespace) -> int:
+    """Carry out the plan of a store again."""
+    from napari_utile.engine.store.verify import replay_store
+
+    if arguments.image or arguments.model:
+        raise UtileError("A store holds its model and names its image: leave out --image and --model.")
+    proof = with_bar(replay_store(place), place.name, arguments.quiet, unit="block")
+    same = proof.identical == proof.blocks and not proof.changed_labels
+    print(f"{'identical' if same else 'different'}: {proof}")
+    return 1 if proof.changed_labels else 0
 
 
 def _grow_again(recipe: "GrownRecipe", arguments: argparse.Namespace) -> int:

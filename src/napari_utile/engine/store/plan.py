@@ -145,9 +145,9 @@ class StorePlan:
 
     @property
     def block_bytes(self) -> int:
-        """Memory for one block at a time."""
+        """Memory for one block at a time: where the network runs, or where the basins are found."""
         halo = 0 if self.by_height else 2 * self.instances.relief_limit
-        return self.tile_bytes + 56 * self.side**2 + 24 * (self.side + halo) ** 2
+        return max(self.tile_bytes + 40 * self.side**2, 56 * self.side**2 + 24 * (self.side + halo) ** 2)
 
 
 def store_compute(compute: Compute) -> Compute:

@@ -1,7 +1,8 @@
 """Proofs: that tiles and blocks leave no seams in an image's result, and that a store holds what its plan gives."""
 
 import itertools
-from collections.abc import Generator, Sequence
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.decoder import label_blocks
+from napari_utile.engine.cells.blocks.grid import Key
 from napari_utile.engine.cells.instances import cell_landscape, label_cells
 from napari_utile.engine.cells.relief import smoothed, unsmoothed_height
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
@@ -28,7 +30,8 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.store.journal import Journal
 from napari_utile.engine.store.layout import CELLS
 from napari_utile.engine.store.plan import load_plan
-from napari_utile.engine.store.work import OpenStore, as_bytes, digest_of, planes_of
+from napari_utile.engine.store.run import begin_store, store_steps
+from napari_utile.engine.store.work import MASK, OpenStore, as_bytes, digest_of, planes_of
 from napari_utile.engine.windows import Window
 
 TOLERANCE = 1e-4
@@ -158,7 +161,7 @@ class StoreProof:
     changed_images : int
         Blocks whose pixels in the image are others now.
     changed_labels : int
-        Blocks whose labels were changed after they were made.
+        Blocks whose labels are others than those that were made.
     """
 
     blocks: int
@@ -180,7 +183,7 @@ class StoreProof:
         if self.changed_images:
             said.append(f"the image has changed in {self.changed_images} blocks")
         if self.changed_labels:
-            said.append(f"labels were changed in {self.changed_labels} blocks after they were made")
+            said.append(f"the labels of {self.changed_labels} blocks are others")
         return ", ".join(said)
 
 
@@ -232,3 +235,41 @@ def verify_store(
         changed += sha256_of(labels[index]) != facts[number, "labels", key]["labels"]
         yield Progress(done + 1, chosen.size)
     return StoreProof(int(chosen.size), identical, difference, images, changed)
+
+
+def replay_store(place: Path) -> Generator[Progress, None, StoreProof]:
+    """Carry out the plan of a finished store once more, beside it, and compare outputs and labels of all blocks.
+
+    Parameters
+    ----------
+    place : Path
+
+    Raises
+    ------
+    UtileError
+        If it is not finished, its image is gone or another one now, or the disk does not hold it a second time.
+    """
+    refuse_unfinished(place)
+    plan = load_plan(place)
+    store = OpenStore(place, plan, planes_of(plan))
+    with tempfile.TemporaryDirectory(prefix=".replay-", dir=place.parent) as folder:
+        again = Path(folder) / place.name
+        mask = place / HOME / MASK
+        counted = np.load(mask, allow_pickle=False) if plan.mask else None
+        begin_store(again, plan, store.model, counted)
+        yield from store_steps(again, planes=store.planes, model=store.model)
+        then, now = (Journal(each / HOME).facts for each in (place, again))
+        shown: list[Any] = [zarr.open_array(each / "0", mode="r") for each in (place, again)]
+        every = [(number, key) for number in range(len(plan.planes)) for key in plan.grid]
+        differs = [each for each in every if _facts(then, "outputs", each) != _facts(now, "outputs", each)]
+        labels = sum(_facts(then, "labels", each) != _facts(now, "labels", each) for each in every)
+        difference = 0.0
+        for number, key in differs:
+            where = (*plan.index(number), *plan.grid.window(key))
+            before, after = (each[where].astype(int) for each in shown)
+            difference = max(difference, float(np.abs(before - after).max()) / 255)
+    return StoreProof(len(every), len(every) - len(differs), difference, 0, labels)
+
+
+def _facts(facts: Mapping[Any, Mapping[str, Any]], stage: str, block: tuple[int, Key]) -> Any:
+    return facts[block[0], stage, block[1]][stage]

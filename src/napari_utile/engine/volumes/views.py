@@ -35,7 +35,7 @@ Float32 = NDArray[np.float32]
 
 AXES = range(3)
 """The axes Z, Y and X of a volume: a view is named by the axis that its planes follow each other along."""
-_DECODING = 44
+_DECODING = 52
 """Bytes a voxel that finding the cells takes at the most, beside the outputs."""
 
 
