@@ -166,3 +166,28 @@ def test_a_newcomer_compares_two_segmentations_walks_the_errors_fixes_two_and_ta
     assert "Evaluation of U-Net and FCN-8s" in page
     assert "1 missed" in page.replace("</span>", "")
     assert form.status.text() == "Saved report.html."
+
+
+def test_fcns_and_u_net_are_shown_side_by_side_and_scored(make_napari_viewer, qtbot):
+    window = Window(make_napari_viewer(show=True), qtbot)
+    viewer = window.viewer
+    evaluate = window.add(page_of(viewer, "evaluate"), "U-Tile")
+    form = evaluate.form
+    form.architectures.run_bar.run_button.click()
+    assert form.architectures.running
+    qtbot.waitUntil(lambda: not form.architectures.running, timeout=4 * WAIT)
+    networks = ["FCN-32s", "FCN-16s", "FCN-8s", "U-Net"]
+    assert {f"nuclei {name}" for name in networks} <= {layer.name for layer in viewer.layers}, (
+        form.status.text()
+    )
+    qtbot.waitUntil(lambda: evaluate.result is not None and not evaluate.running, timeout=WAIT)
+    assert form.truth.layer is viewer.layers["truth"]
+    assert evaluate.result.names == ("nuclei U-Net", "nuclei FCN-8s", "nuclei FCN-16s", "nuclei FCN-32s")
+    captions = viewer.layers["networks: captions"].text.values
+    assert [each.partition(":")[0] for each in captions] == networks
+    beside = [layer for layer in viewer.layers if layer.name.startswith("networks: ")]
+    assert all(layer.extent.world[0][1] > 255 for layer in beside)
+    before = len(viewer.layers)
+    form.architectures.run_bar.run_button.click()
+    qtbot.waitUntil(lambda: not form.architectures.running, timeout=4 * WAIT)
+    assert len(viewer.layers) == before, "in the place of those before"

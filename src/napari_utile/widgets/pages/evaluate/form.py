@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_utile.session.evaluation import EvaluationResult
 from napari_utile.session.state import Session
+from napari_utile.widgets.pages.evaluate.architectures import Architectures
 from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers
 from napari_utile.widgets.pages.evaluate.error_table import ErrorTable
 from napari_utile.widgets.pages.evaluate.outlines import PREDICTION, REFERENCE
@@ -76,6 +77,7 @@ class EvaluateForm(QWidget):
         self.ignore = LayerCombo(viewer, ("Labels", "Shapes"), none_text="nothing", accept=is_cells)
         self.others = LayerChecklist(viewer, self._is_other)
         self.others.setToolTip("Further predictions, shown beside the first with their difference from it.")
+        self.architectures = Architectures(viewer, session)
         self.every_plane = QCheckBox("All planes of the stack")
         self.every_plane.setToolTip(
             "Score every plane and show the mean, instead of the plane on screen only."
@@ -155,7 +157,7 @@ class EvaluateForm(QWidget):
         self.truth.setToolTip("The reference: labels that are known to be correct.")
         top.addRow("Ignore", self.ignore)
         self.ignore.setToolTip("Pixels to ignore: labels above 0, or inside shapes.")
-        compare = folded("Compare with other predictions", self.others)
+        compare = folded("Compare with other predictions", self.others, self.architectures)
         compare.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.compare = compare
         self.tabs = QTabWidget()

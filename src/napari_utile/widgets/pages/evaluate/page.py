@@ -74,6 +74,8 @@ class EvaluatePage(Page):
         form.run_bar.cancel.connect(self.cancel)
         form.truth.layer_changed.connect(lambda _: form.follow_stack())
         form.errors.chosen.connect(self.go_to_error)
+        form.architectures.problem.connect(form.status.problem)
+        form.architectures.found.connect(self._compare_networks)
         form.sweep.run_asked.connect(self._start_sweep)
         form.sweep.offered.connect(self._offer)
         form.export_csv.clicked.connect(lambda _: self.export_csv())
@@ -160,6 +162,21 @@ class EvaluatePage(Page):
         if self._layers is not None and self._layers.truth in self._viewer.layers:
             show_error_layer(self._viewer, self._layers, self._places, result)
             self.form.list_layers_again()
+
+    def _compare_networks(self, layers: list[Any]) -> None:
+        """Score the cells of the four networks, where there is a reference."""
+        *coarser, finest = layers
+        before = self._session.cells
+        self._session.cells = finest
+        self.form.list_layers_again()
+        if any(self.form.truth.layer is layer for layer in layers) and before not in layers:
+            self.form.truth.set_layer(before)  # what was chosen above, often the reference itself
+        self.form.list_layers_again()
+        for layer in coarser:
+            self.form.others.tick(layer)
+        self.form.status.say("The networks' cells lie beside the image, and as layers.", "good")
+        if self.form.truth.layer is not None and self.form.truth.layer not in layers:
+            self.run()
 
     # Following edits.
 
@@ -282,6 +299,7 @@ class EvaluatePage(Page):
         self._timer.stop()
         self._follow_job.drop()
         self.form.sweep.drop()
+        self.form.architectures.drop()
         if self._job is not None:
             self._job.drop()
 

@@ -1,0 +1,98 @@
+"""Pictures beside an image: a row of columns, each with a caption, with outlines of cells over all of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.own_pictures import add_own
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["show_beside"]
+
+_GAP = 10
+# Room above the columns for the captions, as a share of the width of one.
+_CAPTION_ROOM = 0.15
+
+
+def show_beside(
+    viewer: "napari.viewer.Viewer",
+    source: Any,
+    columns: Sequence[tuple[str, np.ndarray[Any, Any], str]],
+    outlines: Sequence[np.ndarray[Any, Any]],
+    *,
+    title: str,
+    outlined: str,
+    scale: float = 1.0,
+) -> list[Any]:
+    """Add layers to the right of `source`.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    source : Image layer
+        Its last two axes' space is used.
+    columns : sequence of (caption, (h, w) float array, colormap)
+        All of one size; values from 0 to 1.
+    outlines : sequence of (h, w) integer arrays
+        Cells to be outlined in each column.
+    title : str
+        What the layers' names begin with.
+    outlined : str
+        Name of the layer of outlines.
+    scale : float
+        Pixels of a column per pixel of the image.
+
+    Returns
+    -------
+    list of napari layers
+        The columns, the outlines, and the captions.
+    """
+    from napari.layers import Image, Labels, Points
+
+    viewer = plain_viewer(viewer)
+    space = space_of(source)
+    linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
+    shape = (source.data[0] if source.multiscale else source.data).shape
+    left = shape[-2] if source.rgb else shape[-1]
+    height, width = columns[0][1].shape
+    apart = round(width + _GAP * scale)
+
+    def at(column: int) -> dict[str, Any]:
+        offset = np.array([0.0, left + _GAP + column * apart / scale])
+        moved = space["translate"] + linear @ offset
+        return {**space, "translate": moved, "scale": space["scale"] / scale}
+
+    layers: list[Any] = []
+    for place, (caption, data, colormap) in enumerate(columns):
+        limits = (0.0, 1.0)
+        picture = Image(
+            data, name=f"{title}: {caption}", colormap=colormap, contrast_limits=limits, **at(place)
+        )
+        layers.append(add_own(viewer, picture, "compared"))
+    every = np.zeros((height, (len(columns) - 1) * apart + width), np.int32)
+    for place, cells in enumerate(outlines):
+        every[:, place * apart : place * apart + width] = cells
+    lines = Labels(every, name=f"{title}: {outlined}", **at(0))
+    lines.contour = max(1, round(scale))
+    layers.append(add_own(viewer, lines, "compared"))
+    above = -_CAPTION_ROOM * width / 2
+    captions = Points(
+        [[above, place * apart + width / 2] for place in range(len(columns))],
+        name=f"{title}: captions",
+        size=1,
+        face_color="transparent",
+        border_color="transparent",
+        text={
+            "string": [caption for caption, _, _ in columns],
+            "color": "#f5d020",
+            "size": 12,
+            "anchor": "center",
+        },
+        **at(0),
+    )
+    layers.append(add_own(viewer, captions, "compared"))
+    return layers
