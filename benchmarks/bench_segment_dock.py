@@ -82,7 +82,7 @@ def main() -> None:
             QTest.qWait(50)
             start = time.perf_counter()
             box.setValue(value)
-            wait_until(lambda: not dock._adjustments.running)
+            wait_until(lambda: not dock.adjusting)
             written = time.perf_counter()
             in_layers.append(written - start)
             on_screen.append(screen.after(written) - start)

@@ -10,8 +10,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import zarr
-from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.relief import smoothed
@@ -30,35 +28,7 @@ from napari_utile.engine.store.plan import load_plan
 from napari_utile.engine.store.run import begin_store, store_steps
 from napari_utile.engine.store.work import OpenStore
 from napari_utile.engine.windows import Window
-
-SIDE = 64
-
-
-def image_of(shape=(120, 190), seed=0):
-    rng = np.random.default_rng(seed)
-    smooth = ndimage.gaussian_filter(rng.random(shape), 4)
-    return ((smooth - smooth.min()) / np.ptp(smooth) * 60000).astype(np.uint16)
-
-
-def planned(model, data, source="layer", instances=None, **options):
-    plane = ImagePlane(data[None])
-    params = SegmentParams(
-        diameter=None,
-        device="cpu",
-        precision="float32",
-        instances=instances or InstanceParams(minimum_size=5),
-    )
-    compute = choose_compute("cpu", "float32")
-    return plane, plan_store([plane], model, params, compute, source, side=SIDE, **options)
-
-
-def fill(place, **options):
-    """Do all that is left of a store."""
-    return Run(store_steps(place, **options)).result
-
-
-def labels_in(place):
-    return zarr.open_array(place / "labels/cells/0", mode="r")[...]
+from stores import SIDE, fill, image_of, labels_in, planned
 
 
 def in_one_piece(place, plan, planes, model):

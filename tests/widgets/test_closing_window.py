@@ -8,6 +8,8 @@ from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QMessageBox
 
+from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.steps import Run
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.workbench.closing import CloseGuard
@@ -157,6 +159,69 @@ def test_a_hidden_dock_rests_and_a_shown_one_works_again(window):
     window.frame.raise_()
     window.qtbot.waitUntil(lambda: window.viewer.keymap == borrowed)
     assert dock.isVisible()
+
+
+class StoreRun:
+    """A segmentation into a store that waits in the middle until it may go on."""
+
+    def __init__(self, window, monkeypatch, folder):
+        import napari_utile.session.store_jobs as store_jobs
+
+        monkeypatch.setattr(store_jobs, "MOST_IN_MEMORY", 1000)
+        monkeypatch.setattr(store_jobs.Path, "home", lambda: folder)
+        self.window, self.go_on, whole = window, threading.Event(), store_jobs.store_job
+
+        def halting(*arguments):
+            run = Run(whole(*arguments))
+            for step in run:
+                yield step
+                if step.stage == "tiles":
+                    self.go_on.wait(60)
+            return run.result
+
+        monkeypatch.setattr("napari_utile.widgets.pages.segment.store_run.store_job", halting)
+        self.page = window.add(page_of(window.viewer, "segment"), "U-Tile")
+        self.page.form.diameter.value = None
+        QTest.mouseClick(self.page.form.run_bar.run_button, Qt.MouseButton.LeftButton)
+        window.qtbot.waitUntil(lambda: "image probability (running)" in window.viewer.layers, timeout=WAIT)
+
+    def answer(self, text):
+        (box,) = self.window.viewer.window._qt_window.findChildren(QMessageBox, "utile-go-on")
+        assert "segmented into image.cells.ome.zarr" in box.text()
+        (button,) = (each for each in box.buttons() if text in each.text())
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        self.window.settle()
+        self.go_on.set()
+
+
+def test_the_x_asks_about_a_store_and_stops_it_with_what_is_done_kept(window, monkeypatch, tmp_path):
+    run = StoreRun(window, monkeypatch, tmp_path)
+    window.close()
+    run.answer("Stop it")
+    window.qtbot.waitUntil(lambda: not run.page.running, timeout=WAIT)
+    place = tmp_path / "U-Tile" / "image.cells.ome.zarr"
+    assert place.exists()
+    assert not is_complete(place)
+
+
+def test_a_store_is_filled_to_its_end_without_the_dock(window, monkeypatch, tmp_path):
+    run = StoreRun(window, monkeypatch, tmp_path)
+    guard = window.viewer.window._qt_window.findChild(CloseGuard)
+    asked = []
+
+    def answer(parent, title, text, *buttons):
+        asked.append(text)
+        return QMessageBox.StandardButton.Cancel
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    assert not guard.may_close()
+    assert "what is finished is kept there" in asked[0]
+    window.close()
+    run.answer("Continue")
+    window.qtbot.waitUntil(lambda: not run.page.running, timeout=WAIT)
+    assert is_complete(tmp_path / "U-Tile" / "image.cells.ome.zarr")
+    assert "image instances" in window.viewer.layers
+    assert guard.may_close()
 
 
 class Training:

@@ -42,14 +42,93 @@ def test_a_large_image_goes_into_a_store_and_its_cells_on_screen(page, qtbot) ->
     assert stored.max() > 0
     assert tuple(cells.scale) == (0.5, 0.5)
     assert str(place) in page.form.status.text()
-    assert not [layer for layer in viewer.layers if "running" in layer.name]
+    assert not [layer for layer in viewer.layers if "running" in layer.name or "look" in layer.name]
+    assert cells.features["index"].tolist() == list(range(1, stored.max() + 1))
+    assert cells.features["area_px"].sum() == (stored > 0).sum()
+    assert not page.form.store.delete_button.isVisible(), "what is finished is deleted by nobody here"
 
 
-def test_cancel_keeps_what_is_done_and_delete_removes_it(page, qtbot, monkeypatch) -> None:
+def test_the_estimate_is_that_of_the_store(page, qtbot) -> None:
+    page, _, _ = page
+    qtbot.waitUntil(lambda: "blocks" in page.form.estimate.text(), timeout=120_000)
+    assert "on the disk" in page.form.estimate.text()
+
+
+def test_other_settings_do_not_resume_what_was_begun(page, qtbot) -> None:
     page, _, place = page
-    page.form.store.progress.connect(lambda *_: page.cancel())
+    cancel_after_a_block(page, qtbot)
+    page.form.instances["threshold"].value = 0.8
     page.run()
     qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    text = page.form.status.text()
+    assert "slide.cells.ome.zarr was made with Threshold 0.5 where it is 0.8 now" in text
+    assert page.form.status.kind == "problem"
+    assert place.exists()
+
+
+def test_a_scheduler_that_does_not_answer_is_said_before_anything_is_begun(page, qtbot) -> None:
+    pytest.importorskip("distributed")
+    page, viewer, place = page
+    page.form.store.run_on.setText("tcp://127.0.0.1:9")
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert page.form.status.text() == "No Dask scheduler answers at tcp://127.0.0.1:9."
+    assert not place.exists()
+    again = page_of(viewer, "segment", qtbot)
+    assert again.form.store.run_on.text() == "tcp://127.0.0.1:9", "it is remembered"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # what Dask leaves open when its processes end
+def test_run_on_a_scheduler_gives_the_same_cells(page, qtbot) -> None:
+    pytest.importorskip("distributed")
+    from napari_utile.engine.jobs.cluster import cluster_jobs
+
+    page, _, place = page
+    with cluster_jobs(workers=1) as jobs:
+        page.form.store.run_on.setText(jobs.client.scheduler.address)
+        page.run()
+        qtbot.waitUntil(lambda: not page.running, timeout=240_000)
+    assert is_complete(place), page.form.status.text()
+    assert zarr.open_array(place / "labels/cells/0", mode="r")[...].max() == 24
+
+
+def test_blocks_near_the_point_of_view_come_first_wherever_it_moves(tmp_path) -> None:
+    from napari_utile.engine.jobs.here import Here
+
+    eye, began = [0.0], []
+
+    def jobs():
+        left = list(range(10))
+        while left:
+            left.remove(nearest := min(left, key=lambda each: abs(each - eye[0])))
+            yield nearest
+
+    def work(job, stopped):
+        began.append(job)
+        return job
+
+    for job, _ in Here(1).run(work, jobs()):
+        if job == 1:
+            eye[0] = 9.0
+    assert began == [0, 1, 9, 8, 7, 6, 5, 4, 3, 2]
+
+
+def cancel_after_a_block(page, qtbot):
+    def cancel(done, *_):
+        if done:
+            page.cancel()
+
+    page.form.store.progress.connect(cancel)
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    page.form.store.progress.disconnect(cancel)
+
+
+def test_cancel_keeps_what_is_done_and_delete_removes_it(page, qtbot) -> None:
+    page, viewer, place = page
+    cancel_after_a_block(page, qtbot)
+    assert [layer.name for layer in viewer.layers] == ["slide", "slide probability (unfinished)"]
+    assert page.form.store.delete_button.isVisible()
     assert "Cancelled" in page.form.status.text()
     assert "MB" in page.form.status.text()
     assert place.exists()

@@ -120,7 +120,7 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         if arguments.estimate:
             from napari_utile.engine.store.cost import cost_of
 
-            print(f"{image.shown_name}: {cost_of(plan, planes, model)}")
+            print(f"{image.shown_name}: {cost_of(plan, planes, model, mask)}")
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask)

@@ -22,12 +22,15 @@ from napari_utile.session.results import (
     measured,
     window_of,
 )
+from napari_utile.session.store_jobs import needs_store, store_estimate_job
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.store.cost import StoreCost
+    from napari_utile.engine.store.verify import SeamProof
     from napari_utile.session.state import Session
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "estimate_job",
     "network_view_job",
     "relabel_job",
+    "seams_job",
     "segment_job",
     "segment_planes_job",
     "series_job",
@@ -77,12 +81,14 @@ def series_job(path: str) -> Generator[None, None, tuple[str, ...]]:
 
 def estimate_job(
     session: "Session", request: SegmentRequest
-) -> "Generator[None, None, tuple[Model, Estimate, CellSize | None]]":
+) -> "Generator[None, None, tuple[Model, Estimate | StoreCost, CellSize | None]]":
     """Load the model, measure the cells if that is wanted, and estimate the cost.
 
     The first time it times one small tile.
     """
     yield
+    if needs_store(request):
+        return (yield from store_estimate_job(session, request))
     from napari_utile.engine.inference.estimate import estimate
 
     params, size = yield from sized_steps(session, request.params, request.measured_on)
@@ -151,6 +157,30 @@ def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progr
     features = measured(request, run.result)
     yield Progress(step.done, step.total, stage="measurements")
     return finished(request, run.result, features)
+
+
+def seams_job(
+    session: "Session", request: SegmentRequest, middle: tuple[float, float]
+) -> "Generator[Progress, None, SeamProof]":
+    """Compute a part of a plane around a pixel (y, x) twice, on shifted tiles and blocks, and compare."""
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.store.verify import verify_seams
+
+    sizing = Run(sized_steps(session, request.params, request.measured_on))
+    for _ in sizing:
+        yield Progress(0, 1, stage="size")
+    params, _ = sizing.result
+    return (
+        yield from verify_seams(
+            request.plane,
+            session.load_model(params.model),
+            params,
+            choose_compute(params.device, params.precision),
+            limits=limits_of(session, params, request.measured_on),
+            middle=middle,
+        )
+    )
 
 
 def relabel_job(result: SegmentResult, instances: InstanceParams) -> Generator[None, None, SegmentResult]:

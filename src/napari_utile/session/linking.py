@@ -1,15 +1,47 @@
 """Linked labels as layers: a stack of labels with one id for one cell, its table, and tracks with their divisions."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.params import LinkParams
 
-__all__ = ["LinkedLayers", "link_layers"]
+if TYPE_CHECKING:
+    from napari_utile.engine.files.plane_file import Planes
+    from napari_utile.engine.linking.edits import StackEdit
+    from napari_utile.engine.linking.links import Links
+    from napari_utile.engine.linking.measure import Spacing
+
+__all__ = ["LinkedLayers", "StackSpace", "corrected", "described", "link_layers", "marked_division"]
+
+
+@dataclass(frozen=True)
+class StackSpace:
+    """What the axes of a stack of labels are, and how far apart its pixels.
+
+    Attributes
+    ----------
+    letters : str
+        What each axis before Y and X is: "T", "Z", "TZ" or "ZT".
+    pixel_size, unit, steps
+        See `Spacing`.
+    """
+
+    letters: str
+    pixel_size: tuple[float, float] | None = None
+    unit: str | None = None
+    steps: Mapping[str, tuple[float, str | None]] | None = None
+
+    @property
+    def spacing(self) -> "Spacing":
+        """How large pixels are, and how far apart planes."""
+        from napari_utile.engine.linking.measure import Spacing
+
+        return Spacing(self.pixel_size, self.unit, self.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +58,8 @@ class LinkedLayers:
         A row a section: id, then its place along every axis, as napari's Tracks want it. Empty for objects.
     graph : dict of int to list of int
         Daughter -> [mother].
+    kept : frozenset of int
+        What the ids that were corrected by hand are called now.
     summary : str
         In a phrase: ``"12 tracks, 2 divisions"``.
     """
@@ -34,59 +68,152 @@ class LinkedLayers:
     features: dict[str, NDArray[Any]]
     tracks: NDArray[np.float64]
     graph: dict[int, list[int]]
+    kept: frozenset[int]
     summary: str
 
 
 def link_layers(
     labels: Any,
-    letters: str,
+    space: StackSpace,
     params: LinkParams,
-    pixel_size: tuple[float, float] | None = None,
-    unit: str | None = None,
-    steps: Mapping[str, tuple[float, str | None]] | None = None,
     kept: Collection[int] = (),
+    parents: Mapping[int, int] | None = None,
 ) -> LinkedLayers:
     """Link the labels of a layer.
 
     Parameters
     ----------
     labels : (..., Y, X) integer array
-    letters : str
-        What each axis before Y and X is: "T", "Z", or "TZ".
+    space : StackSpace
     params : LinkParams
-    pixel_size, unit, steps
-        See `Spacing`.
     kept : collection of int
         Ids that were corrected by hand: see `link_planes`.
+    parents : mapping of int to int, optional
+        Of the kept ones: daughter -> mother.
 
     Raises
     ------
     UtileError
         If there are no planes along the axis.
     """
-    from napari_utile.engine.files.plane_file import Planes
     from napari_utile.engine.linking.links import link_planes
-    from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
+
+    planes = _planes(labels, space)
+    links = link_planes(planes, params, kept, parents)
+    linked = np.stack(list(links.of_planes(planes).read())).reshape(planes.shape)
+    by_hand = np.isin(links.sections.label, np.fromiter(kept, np.int64))
+    return _layers(linked, links, space, frozenset(links.ids[by_hand].tolist()))
+
+
+def described(
+    labels: Any, space: StackSpace, axis: str, parents: Mapping[int, int], kept: Collection[int] = ()
+) -> LinkedLayers:
+    """Measure objects or tracks as they are, for example after a correction; their ids stay.
+
+    Parameters
+    ----------
+    labels : (..., Y, X) integer array
+        With one id a cell.
+    space : StackSpace
+    axis : {"Z", "T"}
+    parents : mapping of int to int
+        Daughter -> mother; divisions of which a cell is not there are left out.
+    kept : collection of int
+        As it is given back.
+    """
+    from napari_utile.engine.linking.links import Links
+    from napari_utile.engine.linking.sections import count, gathered
+
+    planes = _planes(labels, space)
+    sections = gathered([count(planes.read())])
+    there = set(sections.label.tolist())
+    lost = {mother for daughter, mother in parents.items() if not {daughter, mother} <= there}
+    parents = {daughter: mother for daughter, mother in parents.items() if mother not in lost}
+    links = Links(axis, sections, sections.label, parents)
+    return _layers(np.asarray(labels), links, space, frozenset(kept))
+
+
+def corrected(labels: Any, space: StackSpace, axis: str, steps: Sequence[int], correct: Any) -> "StackEdit":
+    """Correct objects or tracks of the stack along an axis that goes through a plane.
+
+    Parameters
+    ----------
+    labels : (..., Y, X) integer array
+    space : StackSpace
+    axis : {"Z", "T"}
+    steps : sequence of int
+        Where the plane lies along the axes before Y and X.
+    correct : callable
+        Gets the stack (planes, Y, X) and gives a `StackEdit` of it.
+
+    Returns
+    -------
+    StackEdit
+        Of all labels.
+
+    Raises
+    ------
+    UtileError
+        If there are several stacks, or it cannot be done.
+    """
+    from dataclasses import replace
+
+    shape = np.shape(labels)
+    along = space.letters.index(axis)
+    if any(size > 1 for place, size in enumerate(shape[:-2]) if place != along):
+        raise UtileError("Corrections are for stacks with one slider: choose one depth or one time point.")
+    stack = np.asarray(labels).reshape(shape[along], *shape[-2:])
+    edit: StackEdit = correct(stack)
+    plane, *pixel = edit.index
+    outer = [
+        plane if place == along else np.full_like(plane, steps[place]) for place in range(len(shape) - 2)
+    ]
+    return replace(edit, index=(*outer, *pixel))
+
+
+def marked_division(
+    labels: NDArray[np.integer[Any]], mother: int, daughters: tuple[int, int], plane: int
+) -> "tuple[StackEdit, dict[int, int]]":
+    """Mark a division, see `divide`; also where no cell needs another id one gets it, so that it can be undone."""
+    from napari_utile.engine.linking.edits import StackEdit, divide
+
+    edit, parents = divide(labels, mother, daughters, plane)
+    if edit.values.size:
+        return edit, parents
+    first, second = daughters
+    new = int(labels.max()) + 1
+    index = np.nonzero(labels == first)
+    said = f"Cell {mother} divides into {new} and {second}."
+    values = np.full(index[0].size, new, np.int64)
+    return StackEdit(index, values, (mother, new, second), said), dict.fromkeys((new, second), mother)
+
+
+def _planes(labels: Any, space: StackSpace) -> "Planes":
+    from napari_utile.engine.files.plane_file import Planes
 
     shape = tuple(int(size) for size in labels.shape)
-    outer = shape[: len(letters)]
-    planes = Planes(
+    outer = shape[: len(space.letters)]
+    return Planes(
         shape,
-        f"{letters}YX",
+        f"{space.letters}YX",
         np.dtype(labels.dtype),
         lambda: (np.asarray(labels[index]) for index in np.ndindex(outer)),
     )
-    links = link_planes(planes, params, kept)
-    linked = np.stack(list(links.of_planes(planes).read())).reshape(shape)
-    indices = [dict(zip(letters, index, strict=True)) for index in np.ndindex(outer)]
-    table = link_table(links, indices, Spacing(pixel_size, unit, steps))
-    features = {"index": table[ID_COLUMN[params.axis]], **table}
+
+
+def _layers(labels: Any, links: "Links", space: StackSpace, kept: frozenset[int]) -> LinkedLayers:
+    from napari_utile.engine.linking.measure import ID_COLUMN, link_table
+
+    outer = labels.shape[:-2]
+    indices = [dict(zip(space.letters, index, strict=True)) for index in np.ndindex(outer)]
+    table = link_table(links, indices, space.spacing)
+    features = {"index": table[ID_COLUMN[links.axis]], **table}
     sections = links.sections
-    tracks = np.zeros((0, 1 + len(shape)))
-    if params.axis == "T" and len(sections):
+    tracks = np.zeros((0, 1 + labels.ndim))
+    if links.axis == "T" and len(sections):
         where = np.array(np.unravel_index(sections.plane, outer)).T
         tracks = np.column_stack([links.ids, where, sections.y, sections.x]).astype(float)
-        time = 1 + letters.index("T")
+        time = 1 + space.letters.index("T")
         tracks = tracks[np.lexsort((tracks[:, time], tracks[:, 0]))]
     graph = {track: [mother] for track, mother in links.parents.items()}
-    return LinkedLayers(linked, features, tracks, graph, links.summary())
+    return LinkedLayers(labels, features, tracks, graph, kept, links.summary())

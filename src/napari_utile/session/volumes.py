@@ -9,7 +9,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.cell_size import limits_of, sized_steps
-from napari_utile.session.linking import LinkedLayers, link_layers
+from napari_utile.session.linking import LinkedLayers, StackSpace, link_layers
 from napari_utile.session.results import SegmentRequest, command_of, locate_request
 
 if TYPE_CHECKING:
@@ -142,15 +142,8 @@ def _result(request: VolumeRequest, made: "SegmentedVolume") -> VolumeResult:
     from napari_utile.engine.segment import planes_of_volume
 
     first, plane = request.first, request.first.plane
-    shown = link_layers(
-        made.labels,
-        "Z",
-        LinkParams("z"),
-        plane.pixel_size,
-        plane.unit,
-        request.steps,
-        range(1, made.count + 1),
-    )
+    space = StackSpace("Z", plane.pixel_size, plane.unit, request.steps)
+    shown = link_layers(made.labels, space, LinkParams("z"), range(1, made.count + 1))
     views = replace(request.views, plane_distance=made.volume.depth)
     located = locate_request(first)
     every = located.all_planes() if located else None

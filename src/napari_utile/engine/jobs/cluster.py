@@ -1,7 +1,7 @@
 """Work over many blocks on Dask Distributed: processes of this computer, or a cluster that the user names."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from napari_utile.engine.errors import UtileError
@@ -40,7 +40,11 @@ def cluster_jobs(
         else:
             cluster = stack.enter_context(
                 distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    scheduler_kwargs={"dashboard_address": ":0"},  # its own port may be taken by another one
                 )
             )
             client = distributed.Client(cluster)
@@ -60,7 +64,7 @@ class OnCluster:
         self.client = client
         self._usable: list[str] | None = None
 
-    def run(self, work: Callable[..., T], todo: Sequence[J]) -> Iterator[tuple[J, T]]:
+    def run(self, work: Callable[..., T], todo: Iterable[J]) -> Iterator[tuple[J, T]]:
         """Do ``work(job)`` for each job; blocks of lost workers are done by others.
 
         Raises
@@ -71,14 +75,15 @@ class OnCluster:
         import distributed as dask
 
         distributed: Any = dask
-        if not todo:
+        jobs = list(todo)
+        if not jobs:
             return
         if self._usable is None:
             self._usable = self._those_that_can(work)
         shared = self.client.scatter(work, broadcast=True, hash=False)
         futures: dict[Any, J] = {}
         try:
-            for job in todo:
+            for job in jobs:
                 future = self.client.submit(
                     _call, shared, job, workers=self._usable, pure=False, retries=_TRIES - 1
                 )

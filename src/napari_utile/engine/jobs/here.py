@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol, TypeVar
 
@@ -19,7 +19,7 @@ class Cancelled(Exception):
 class Jobs(Protocol):
     """Where work is done."""
 
-    def run(self, work: Callable[..., T], todo: Sequence[J]) -> Iterator[tuple[J, T]]:
+    def run(self, work: Callable[..., T], todo: Iterable[J]) -> Iterator[tuple[J, T]]:
         """Do ``work(job)`` for each job and give the results as they come; closing the iterator ends the work."""
 
 
@@ -35,7 +35,7 @@ class Here:
     def __init__(self, threads: int = 1) -> None:
         self.threads = max(1, threads)
 
-    def run(self, work: Callable[..., T], todo: Sequence[J]) -> Iterator[tuple[J, T]]:
+    def run(self, work: Callable[..., T], todo: Iterable[J]) -> Iterator[tuple[J, T]]:
         """Do ``work(job, stopped)`` for each job; `stopped` is an event to look at now and then.
 
         Raises
@@ -43,14 +43,19 @@ class Here:
         MemoryError, RuntimeError
             Where there is not enough for one job at a time.
         """
-        waiting, running = deque(todo), dict[Future[T], J]()
+        # Drawn one by one, so that which comes next is known when it begins.
+        jobs, again, running = iter(todo), deque[J](), dict[Future[T], J]()
         stopped = threading.Event()
         with ThreadPoolExecutor(self.threads, thread_name_prefix="utile-block") as pool:
             try:
-                while waiting or running:
-                    while waiting and len(running) < self.threads:
-                        job = waiting.popleft()
-                        running[pool.submit(work, job, stopped)] = job
+                while True:
+                    while len(running) < self.threads:
+                        drawn = again.popleft() if again else next(jobs, None)
+                        if drawn is None:
+                            break
+                        running[pool.submit(work, drawn, stopped)] = drawn
+                    if not running:
+                        break
                     for done in wait(running, return_when=FIRST_COMPLETED).done:
                         job = running.pop(done)
                         try:
@@ -59,7 +64,7 @@ class Here:
                             if self.threads == 1 or not is_out_of_memory(error):
                                 raise
                             self.threads -= 1
-                            waiting.appendleft(job)
+                            again.append(job)
                             continue
                         yield job, result
             finally:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.inference.estimate import rate
@@ -12,7 +13,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.store.plan import StorePlan
 from napari_utile.engine.store.run import threads_for
-from napari_utile.engine.store.work import is_empty
+from napari_utile.engine.store.work import is_empty, part_of_mask
 from napari_utile.engine.windows import Window
 
 _LOOKED_AT, _LOOK = 16, 256
@@ -45,7 +46,7 @@ class StoreCost:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        empty = f", about {self.empty:.0%} of them empty" if self.empty >= 0.05 else ""
+        empty = f", about {round(100 * self.empty)} % of them left out as empty" if self.empty >= 0.05 else ""
         least, most = map(duration, self.seconds)
         return (
             f"{self.blocks} blocks{empty}, up to {_bytes(self.disk_bytes)} on the disk while it runs, "
@@ -53,14 +54,25 @@ class StoreCost:
         )
 
 
-def cost_of(plan: StorePlan, planes: list[ImagePlane], model: Model) -> StoreCost:
-    """Estimate what a store costs; the network is timed once, and a few windows of the image are looked at."""
+def cost_of(
+    plan: StorePlan, planes: list[ImagePlane], model: Model, mask: NDArray[np.bool_] | None = None
+) -> StoreCost:
+    """Estimate what a store costs; the network is timed once, and a few windows of the image are looked at.
+
+    Parameters
+    ----------
+    plan : StorePlan
+    planes : list of ImagePlane
+    model : Model
+    mask : (y, x) bool array, optional
+        The plan's mask: blocks without a pixel of it cost nothing.
+    """
     grid, threads = plan.grid, threads_for(plan)
     blocks = len(grid) * len(plan.planes)
     field = Field(planes[0], model, plan.params, compute=plan.compute, limits=plan.limits[0])
     middle = grid.window((grid.counts[0] // 2, grid.counts[1] // 2)).moved(plan.window.start)
     per_pixel = field.plan(middle).gflop / middle.size
-    empty = _empty_share(plan, planes)
+    empty = _empty_share(plan, planes, mask)
     pixels = plan.window.size * len(plan.planes) * (1 - empty)
     network = pixels * per_pixel / rate(model, plan.compute)
     seconds = network + pixels / 1e6 * _DECODING / threads
@@ -73,17 +85,20 @@ def cost_of(plan: StorePlan, planes: list[ImagePlane], model: Model) -> StoreCos
     )
 
 
-def _empty_share(plan: StorePlan, planes: list[ImagePlane]) -> float:
-    if not plan.skip_empty or plan.params.preprocess:
-        return 0.0
-    keys, found = list(plan.grid), []
-    for place in spread(len(keys), _LOOKED_AT):
-        block = plan.grid.window(keys[place]).moved(plan.window.start)
+def _empty_share(plan: StorePlan, planes: list[ImagePlane], mask: NDArray[np.bool_] | None) -> float:
+    blocks = [plan.grid.window(key).moved(plan.window.start) for key in plan.grid]
+    counted = [each for each in blocks if mask is None or part_of_mask(mask, each, planes[0].shape).any()]
+    share = 1 - len(counted) / len(blocks)
+    if not counted or not plan.skip_empty or plan.params.preprocess:
+        return share
+    found = []
+    for place in spread(len(counted), _LOOKED_AT):
+        block = counted[place]
         start = [(part.start + part.stop - _LOOK) // 2 for part in block]
         looked = Window.span(start, (first + _LOOK for first in start)) & block
         plane = planes[0].with_channels(range(len(plan.limits[0].low)))
         found.append(is_empty(np.asarray(plane.data[(slice(None), *looked)]), plan.limits[0]))
-    return float(np.mean(found))
+    return share + (1 - share) * float(np.mean(found))
 
 
 def _bytes(size: int) -> str:

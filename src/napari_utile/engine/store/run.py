@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,9 @@ from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.layout import create_arrays, mark_complete
 from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
 from napari_utile.engine.store.shelf import DiskShelf
-from napari_utile.engine.store.table import joined_table
+from napari_utile.engine.store.table import joined_table, path_of_table
 from napari_utile.engine.store.work import MASK, MODEL, STAGES, Job, Work, forget, planes_of, scratch
+from napari_utile.engine.windows import Window
 
 MOST_BYTES = 900 << 20
 """What blocks that are done at once may take together in a process."""
@@ -236,9 +237,10 @@ class _StoreRun:
             "growth": decoder.merge_growth,
         }
         for stage in STAGES:
-            todo = [Job(stage, number, key) for key in self._order(stage, number)]
+            todo = [key for key in self._grid if (number, stage, key) not in self._journal]
             self._done += len(self._grid) - len(todo)
-            for job, facts in self._jobs.run(self._work, todo):
+            order = (Job(stage, number, key) for key in self._order(stage, todo))
+            for job, facts in self._jobs.run(self._work, order):
                 self._journal.add((number, stage, job.key), facts)
                 self._done += 1
                 yield self._progress(job)
@@ -250,19 +252,18 @@ class _StoreRun:
             self._write_table(number, shelf)
         self._journal.add((number, "plane", None), {"cells": int(numbers.max(initial=0))})
 
-    def _order(self, stage: str, number: int) -> list[Key]:
-        """List the blocks that are not done, those near the point of view first."""
-        todo = [key for key in self._grid if (number, stage, key) not in self._journal]
+    def _order(self, stage: str, todo: list[Key]) -> Iterator[Key]:
+        """Give the blocks one after the other, always the one nearest to the point of view as it is then."""
         if self._first is None or stage != "outputs":
-            return todo
-        y, x = self._first()
-
-        def distance(key: Key) -> float:
-            window = self._grid.window(key)
-            middle = [(part.start + part.stop) / 2 for part in window]
-            return float(max(abs(middle[0] - y), abs(middle[1] - x)))
-
-        return sorted(todo, key=distance)
+            yield from todo
+            return
+        middles = np.array([_middle(self._grid.window(key)) for key in todo]).reshape(-1, 2)
+        left = np.ones(len(todo), bool)
+        for _ in todo:
+            away = np.abs(middles - self._first()).max(axis=1)
+            nearest = int(np.where(left, away, np.inf).argmin())
+            left[nearest] = False
+            yield todo[nearest]
 
     def _progress(self, job: Job) -> Progress:
         outputs = job.stage == "outputs"
@@ -275,12 +276,11 @@ class _StoreRun:
         return Progress(self._done, self._total, window, None, left, "tiles" if outputs else "cells")
 
     def _write_table(self, number: int, shelf: DiskShelf) -> None:
-        plane, folder = self._planes[number], self._place / "tables"
+        plane, path = self._planes[number], path_of_table(self._place, self._plan.planes[number])
         tables = (shelf.facts("table", key) for key in self._grid)
         columns = joined_table(tables, self._plan.window.start, plane.pixel_size, plane.unit)
-        folder.mkdir(exist_ok=True)
-        name = "_".join(["cells", *(f"{axis}{entry}" for axis, entry in self._plan.planes[number].items())])
-        write_table(folder / f"{name}.csv", columns)
+        path.parent.mkdir(exist_ok=True)
+        write_table(path, columns)
 
     def complete(self, command: str) -> None:
         """Write the recipe, then the mark that all is there."""
@@ -321,3 +321,7 @@ class _StoreRun:
         cells = tuple(facts[number, "plane", None]["cells"] for number in range(len(self._plan.planes)))
         empty = sum(bool(each.get("empty")) for (_, stage, _), each in facts.items() if stage == "outputs")
         return StoreResult(self._place, cells, empty, len(self._plan.planes) * len(self._grid))
+
+
+def _middle(window: Window) -> list[float]:
+    return [(part.start + part.stop) / 2 for part in window]

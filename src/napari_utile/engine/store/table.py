@@ -1,6 +1,8 @@
 """The table of the cells of a store, summed up block by block."""
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from napari_utile.engine.cells.label_runs import intensity_limits, intensity_sum
 from napari_utile.engine.cells.measure import Columns, unit_suffix
 from napari_utile.engine.planes.units import canonical_unit
 from napari_utile.engine.windows import Window
+
+_WHOLE = ("index", "area_px")
 
 
 def block_table(labels: NDArray[np.integer[Any]], pixels: NDArray[Any], block: Window) -> Facts:
@@ -97,3 +101,22 @@ def joined_table(
             f"intensity_sum{end}": summed,
         }
     return columns
+
+
+def path_of_table(place: Path, index: Mapping[str, int]) -> Path:
+    """Return where the table of a store's plane lies, which has this index in the image."""
+    name = "_".join(["cells", *(f"{axis}{entry}" for axis, entry in index.items())])
+    return place / "tables" / f"{name}.csv"
+
+
+def read_columns(path: Path) -> Columns:
+    """Read a table of numbers, as `joined_table` gave it; without columns where there is no such file."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return {
+        name: np.array(column, np.int64 if name in _WHOLE else float)
+        for name, column in zip(names, columns, strict=True)
+    }

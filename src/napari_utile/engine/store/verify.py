@@ -89,8 +89,9 @@ def verify_seams(
     compute: Compute,
     size: int = 512,
     limits: IntensityLimits | None = None,
+    middle: tuple[float, float] | None = None,
 ) -> Generator[Progress, None, SeamProof]:
-    """Compute a crop in the middle of a plane twice, in one piece and on shifted tiles and blocks.
+    """Compute a crop of a plane twice, in one piece and on shifted tiles and blocks.
 
     Parameters
     ----------
@@ -103,9 +104,15 @@ def verify_seams(
         Rows and columns of the crop (pixels).
     limits : IntensityLimits, optional
         Measured on the plane by default.
+    middle : (float, float), optional
+        The pixel (y, x) around which the crop lies; the middle of the plane by default.
     """
     one = Field(plane, model, params, compute=compute, limits=limits)
-    start = [max(0, (length - size) // 2) for length in plane.shape]
+    aim = middle or [length / 2 for length in plane.shape]
+    start = [
+        int(min(max(0, at - size / 2), max(0, length - size)))
+        for at, length in zip(aim, plane.shape, strict=True)
+    ]
     window = Window.span(start, (first + size for first in start)).clipped(plane.shape)
     pieces = _pieces(window)
     total = len(pieces) + 1

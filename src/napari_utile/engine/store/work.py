@@ -166,13 +166,7 @@ class OpenStore:
         """Return the pixels (y, x) of a block that the mask lets count; None where there is no mask."""
         if self._mask is None:
             return None
-        rows, columns = (
-            np.arange(part.start, part.stop) * size // of
-            for part, size, of in zip(
-                self.in_image(block), self._mask.shape, self.planes[0].shape, strict=True
-            )
-        )
-        return np.array(self._mask[np.ix_(rows, columns)], bool)
+        return part_of_mask(self._mask, self.in_image(block), self.planes[0].shape)
 
     def outputs(
         self, number: int, block: Window, stopped: Any = None
@@ -254,6 +248,15 @@ class _Held:
                 held: NDArray[Any] = self._pixels[(index[0], *asked.relative_to(self._window))]
                 return held
         return np.asarray(self._data[index])
+
+
+def part_of_mask(mask: NDArray[np.bool_], window: Window, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return a window (y, x) of an image's mask, which may be coarser than the image of this shape."""
+    rows, columns = (
+        np.arange(part.start, part.stop) * size // of
+        for part, size, of in zip(window, mask.shape, shape, strict=True)
+    )
+    return np.array(mask[np.ix_(rows, columns)], bool)
 
 
 def is_empty(pixels: NDArray[Any], limits: IntensityLimits) -> bool:

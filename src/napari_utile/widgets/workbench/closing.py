@@ -1,7 +1,6 @@
 """What goes on when the X of the dock, or of the window, is pressed: asked, never ended or kept in silence."""
 
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_utile.widgets.workbench.page import Page
 
-__all__ = ["CloseGuard", "keep_page", "kept_page"]
+__all__ = ["Activity", "CloseGuard", "guard_window", "keep_page", "kept_page"]
 
 _kept: "weakref.WeakKeyDictionary[Any, dict[str, Page]]" = weakref.WeakKeyDictionary()
 """For each viewer, pages whose job goes on without the dock; the dock takes them back when it is opened again."""
@@ -57,13 +56,16 @@ class CloseGuard(QObject):
     Parameters
     ----------
     window : QWidget
-    asks : callable
-        Returns what goes on, as a sentence; "" where nothing does.
+
+    Attributes
+    ----------
+    pages : set of Page
+        What may go on: see `Page.asks`.
     """
 
-    def __init__(self, window: QWidget, asks: Callable[[], str]) -> None:
+    def __init__(self, window: QWidget) -> None:
         super().__init__(window)
-        self._asks = asks
+        self.pages: weakref.WeakSet[Page] = weakref.WeakSet()
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -77,7 +79,7 @@ class CloseGuard(QObject):
 
     def may_close(self) -> bool:
         """Ask, if something goes on; return whether the window may be closed."""
-        going_on = self._asks()
+        going_on = " ".join(page.asks for page in self.pages if page.asks)
         if not going_on:
             return True
         parent = self.parent()
@@ -89,3 +91,37 @@ class CloseGuard(QObject):
             QMessageBox.StandardButton.Cancel,
         )
         return answer == QMessageBox.StandardButton.Close
+
+
+def guard_window(viewer: "napari.viewer.Viewer", page: "Page") -> None:
+    """Ask before the viewer's window is closed while something of a page goes on."""
+    window = getattr(getattr(plain_viewer(viewer), "window", None), "_qt_window", None)
+    if window is not None:
+        (window.findChild(CloseGuard) or CloseGuard(window)).pages.add(page)
+
+
+class Activity:
+    """How far a job is that goes on without the dock, in napari's activity; nothing while the dock is there."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def show(self, text: str) -> None:
+        """Show it from now on."""
+        from napari.utils import progress
+
+        self._bar = progress(total=100, desc=text)
+
+    def update(self, percent: float) -> None:
+        """Say how much is done."""
+        if self._bar is not None:
+            self._bar.update(round(percent) - self._bar.n)
+
+    def end(self, said: str) -> None:
+        """Take it away, and say that it has ended."""
+        if self._bar is not None:
+            from napari.utils.notifications import show_info
+
+            self._bar.close()
+            self._bar = None
+            show_info(said)

@@ -22,6 +22,7 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.layers import MarkerLayer, new_labels
 from napari_utile.widgets.viewer.layers import Place, plain_viewer
 from napari_utile.widgets.viewer.source import Source
+from napari_utile.widgets.viewer.store_layers import store_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -222,8 +223,9 @@ def label_plane_on(labels: "napari.layers.Labels", source: "napari.layers.Layer"
     """
     name, axes = labels.name, list(place.result_axes)
     if labels.multiscale:
+        part = "press Edit this part on the Segment page, or " if store_of(labels) else ""
         raise ValueError(
-            f"napari cannot edit the multiscale layer {name}; choose another one, or a new layer."
+            f"napari cannot edit the multiscale layer {name}; {part}choose another one, or a new layer."
         )
     if not isinstance(labels.data, np.ndarray) and hasattr(labels.data, "dask"):
         raise ValueError(f"{name} is computed on demand (dask) and cannot be edited; choose a new layer.")

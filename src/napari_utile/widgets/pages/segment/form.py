@@ -27,6 +27,9 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.edited_cells import EditedCells
+from napari_utile.widgets.pages.segment.linking import Linking
+from napari_utile.widgets.pages.segment.seams import Seams
+from napari_utile.widgets.pages.segment.store_edit import StoreEdit
 from napari_utile.widgets.pages.segment.store_run import StoreRun
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
@@ -58,6 +61,7 @@ class SegmentForm(QWidget):
     Attributes
     ----------
     planes : PlanePicker
+    linking : Linking
     region : RegionPicker
     suggestions : ModelSuggestions
     diameter : SizeField
@@ -70,6 +74,8 @@ class SegmentForm(QWidget):
     run_bar : RunBar
     store : StoreRun
         Large images: into a store on disk.
+    edit_store : StoreEdit
+        Their cells, part by part.
     estimate, summary : QLabel
     edited : EditedCells
     status : StatusLine
@@ -87,7 +93,12 @@ class SegmentForm(QWidget):
         self.estimate = _quiet_label()
         self.run_bar = RunBar("Segment", "Find the cells of this image. Key: Ctrl+Enter.")
         self.store = StoreRun(viewer, session)
+        self.status = StatusLine()
+        self.edit_store = StoreEdit(viewer, session, self.status)
+        self.linking = Linking(viewer, session, self.status)
+        self._linking_label = QLabel("Link")
         self.edited = EditedCells(viewer, session)
+        self.seams = Seams(viewer, session, self.status)
         self.instances = Form(
             InstanceParams(), ("threshold", "minimum_size", "split"), slide={"minimum_size": _SLIDE_SIZE}
         )
@@ -132,7 +143,6 @@ class SegmentForm(QWidget):
         self.copy_command = push_button(
             "Copy command", "Copy the command line that does the same, for many images or for your notes."
         )
-        self.status = StatusLine()
         self.edited.hidden.connect(lambda name: self.status.say(f"“{name}” is hidden, not deleted."))
         self._adjust = QWidget()
         self._arrange()
@@ -150,6 +160,7 @@ class SegmentForm(QWidget):
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow(self._planes_label, self.planes)
+        top.addRow(self._linking_label, self.linking.choice)
         top.addRow("Where", self.region)
         self.diameter.line.insertWidget(1, self.measure_diameter)
         top.addRow("Cell diameter", self.diameter.native)
@@ -172,6 +183,7 @@ class SegmentForm(QWidget):
             self.network_view,
             self.compute.native,
             files,
+            self.seams,
         )
 
         self._remedies = QWidget()
@@ -191,11 +203,13 @@ class SegmentForm(QWidget):
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
         layout.addLayout(top)
+        layout.addWidget(self.linking)
         layout.addWidget(self.suggestions)
         layout.addWidget(self._remedies)
         layout.addWidget(self.estimate)
         layout.addWidget(self.run_bar)
         layout.addWidget(self.store)
+        layout.addWidget(self.edit_store)
         layout.addWidget(_line())
         layout.addWidget(self._adjust)
         layout.addWidget(folded("Grow from nuclei", self.grow))
@@ -214,6 +228,10 @@ class SegmentForm(QWidget):
             widget.setEnabled(has_image)
         if not has_image:
             self.estimate.setText("")
+
+    def show_linking(self, layer: Any) -> None:
+        """Offer to link planes where an image has some."""
+        self._linking_label.setVisible(self.linking.show_layer(layer))
 
     def show_place(self, layer: Any, place: Place | None) -> None:
         """Say which plane is on screen, and offer the others."""

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_size import sized_by_now
-from napari_utile.session.jobs import PlaneStep, relabel_job, segment_planes_job
+from napari_utile.session.jobs import PlaneStep, segment_planes_job
 from napari_utile.session.results import (
     SegmentRequest,
     SegmentResult,
@@ -18,6 +18,7 @@ from napari_utile.session.results import (
 from napari_utile.session.store_jobs import needs_store
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.pages.segment.adjusting import Adjusting
 from napari_utile.widgets.pages.segment.diameter_tool import DiameterTool
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.growing import Growing
@@ -28,6 +29,7 @@ from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, progress_text
 from napari_utile.widgets.pages.segment.settings import Settings
+from napari_utile.widgets.pages.segment.three_views import ThreeViews
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, doubt
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.tabs import open_plots
@@ -37,8 +39,9 @@ from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, show_layers, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen, read_source
+from napari_utile.widgets.workbench.closing import guard_window
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -66,15 +69,24 @@ class SegmentPage(Page):
         self._running_on: list[tuple[Source, SegmentRequest]] = []
         self._done = 0
         self._preview: PreviewLayer | None = None
-        self._adjustments = LatestJob(owner=self)
         self.form = SegmentForm(self._viewer, self._session)
         self._values = InstanceValues(self.form, self._session)
         self._estimate = RunEstimate(
             self._session, self.form.estimate, self._request_to_estimate, self.model_known, self
         )
         self._diameter_tool = DiameterTool(self._viewer, self.form.diameter, self.form.status, self)
+        self.views = ThreeViews(self._viewer, self._session, self.form, self)
         self._pictures = Pictures(
             self._viewer, self._session, self.form, self.request, self._show_error, self
+        )
+        self._adjusting = Adjusting(
+            self._viewer,
+            self._session,
+            self.form.edited,
+            self._values,
+            self._show_error,
+            self._adjusted,
+            self,
         )
         self.show_form(self.form, self.form.status)
         self.main_button = self.form.run_bar.run_button
@@ -82,6 +94,8 @@ class SegmentPage(Page):
         self.growing = Growing(self._viewer, self._session, self.form.grow, self._chosen_planes, self)
         self.keeping = Keeping(self._viewer, self._session, self.form.status, self)
         self._connect()
+        self.form.seams.ask(self.request)
+        guard_window(self._viewer, self)
         self.form.show_devices(self._session.devices)
         if self._session.asked is not None:  # as it was when the dock was closed
             self.form.show_params(self._session.asked)
@@ -93,8 +107,9 @@ class SegmentPage(Page):
         form.run_bar.cancel.connect(self.cancel)
         for part in (form.planes, form.region, form.diameter, form.seen, form.compute):
             part.changed.connect(self._choice_changed)
-        form.store.progress.connect(form.run_bar.set_progress)
-        form.store.ended.connect(self._store_ended)
+        for run in (form.store, self.views):
+            run.progress.connect(form.run_bar.set_progress)
+            run.ended.connect(self._run_ended)
         form.suggestions.asked.connect(self._suggest_models)
         form.instances.changed.connect(self._adjust)
         form.more_instances.changed.connect(self._adjust)
@@ -119,6 +134,7 @@ class SegmentPage(Page):
         form.edited.new_wanted.connect(self._answered)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         self._connections.connect(self._viewer.dims.events.current_step, self._plane_changed)
+        self._connections.connect(session.events.closed, self.form.store.drop)
         self._connections.connect(session.events.closed, self._drop_jobs)
 
     # What is to be done, captured now.
@@ -157,20 +173,20 @@ class SegmentPage(Page):
             self._start(self._chosen_planes())
 
     def _start(self, planes: list[tuple[Source, SegmentRequest]]) -> None:
-        large = self.form.store.takes(planes)
+        run = next((each for each in (self.views, self.form.store) if each.takes(planes)), None)
         self._estimate.drop()
-        self._adjustments.drop()  # its answer would come after the new one
+        self._adjusting.drop()  # its answer would come after the new one
         self._running_on, self._done = planes, 0
         self._session.asked = planes[0][1].params
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
-        if large:
-            self.form.store.start(*planes[0])
+        if run is not None:
+            run.start(planes)
             return
         self._job = run_job(
             segment_planes_job(self._session, [request for _, request in planes]),
             on_progress=self._show_progress,
-            on_done=lambda _: self._end_job(),
+            on_done=lambda _: self._end_planes(),
             on_error=self._fail,
             on_cancelled=self._cancelled,
             owner=self,
@@ -183,20 +199,21 @@ class SegmentPage(Page):
         elif self.running:
             self.form.run_bar.set_cancelling()
             self.form.store.cancel()
+            self.views.cancel()
         if self._job is not None and self._job.running:
             self._job.cancel()
 
     @property
     def running(self) -> bool:
         """Whether a segmentation is under way."""
-        return self.form.store.running or (self._job is not None and self._job.running)
+        return self.form.store.running or self.views.running or (self._job is not None and self._job.running)
 
     @property
     def adjusting(self) -> bool:
         """Whether cells are being made anew after a slider was moved."""
-        return self._adjustments.running
+        return self._adjusting.running
 
-    def _store_ended(self, text: str, is_problem: bool) -> None:
+    def _run_ended(self, text: str, is_problem: bool) -> None:
         self._end_job()
         self.form.status.say(text, "problem" if is_problem else "info")
 
@@ -258,6 +275,18 @@ class SegmentPage(Page):
         planes = f" {done} of {total} planes are done." if done else ""
         self.form.status.say(f"Cancelled.{planes} Tiles that were finished are kept for the next run.")
 
+    def _end_planes(self) -> None:
+        several = len(self._running_on) > 1
+        self._end_job()
+        if several and self.form.linking.wanted:
+            with failures_to(self._show_error):
+                self.form.linking.start()
+
+    def rest(self, covered: bool) -> None:
+        """Pick no cells while the page is out of sight."""
+        if covered:
+            self.form.linking.pick.setChecked(False)
+
     def _end_job(self) -> None:
         self._running_on = []
         self.form.run_bar.set_idle()
@@ -273,9 +302,18 @@ class SegmentPage(Page):
         if any(event.value is source.layer for source, _ in self._running_on):
             self.cancel()
 
+    @property
+    def asks(self) -> str:
+        """A store is being filled."""
+        return self.form.store.asks
+
+    def go_on_without_dock(self) -> None:
+        """Show how far the store is under napari's activity."""
+        self.form.store.activity.show("U-Tile segments")
+
     def let_go(self) -> None:
-        """End all jobs, and take away what they show."""
-        running = self.running
+        """End all jobs, and take away what they show; a run into a store is asked about."""
+        running = self.running and not self.asks
         self._drop_jobs()
         self._diameter_tool.stop()
         if running:
@@ -283,50 +321,38 @@ class SegmentPage(Page):
 
     def _drop_jobs(self) -> None:
         self.settings.drop()
-        jobs = self.form.store, self._job, self._estimate, self._adjustments, self._pictures
-        for job in (*jobs, self.growing, self.form.suggestions):
-            if job is not None:
-                job.drop()
+        if self._job is not None:
+            self._job.drop()
+        form = self.form
+        for own in (self._estimate, self.views, self._adjusting, self._pictures, self.growing):
+            own.drop()
+        for part in (form.linking, form.seams, form.suggestions):
+            part.drop()
 
     # Following the sliders.
 
     def _adjust(self) -> None:
         self._values.are_the_users()
+        if self.running or self.views.adjust(self._values.read()):
+            return
         shown = on_screen(self._viewer, self._session)
-        if shown is None or self._current_result() is None or self.running:
+        if shown is None or self._current_result() is None:
             return
         if not self.form.edited.stops(*shown):
-            self._decode_again()
+            self._adjusting.adjust()
 
     def _answered(self, new: bool) -> None:
         result = self._current_result()
         if new:
-            self._decode_again()
+            self._adjusting.adjust()
         elif result is not None:
             self._values.show_result(result.segmentation.params)
-
-    def _decode_again(self) -> None:
-        with failures_to(self._show_error):
-            source, instances = read_source(self._viewer, self._session), self._values.read()
-            result = self._session.result_of(source.layer, source.place.key)
-            if result is None or instances is None:
-                return
-            self._adjustments.run(
-                relabel_job(result, instances),
-                on_done=lambda adjusted: self._show_adjusted(source, adjusted),
-                on_error=self._show_error,
-            )
 
     def _take_instances(self, params: InstanceParams) -> None:
         self.form.show_instances(params)
         self._adjust()
 
-    def _show_adjusted(self, source: Source, result: SegmentResult) -> None:
-        if source.layer not in self._viewer.layers:
-            return
-        self._session.remember(source.layer, source.place.key, result)
-        layers = show_layers(self._viewer, specs_of(result, probability=False), source.layer, source.place)
-        self.form.edited.show_only(layers[-1])
+    def _adjusted(self, source: Source, result: SegmentResult) -> None:
         self._show_summary()
         self._pictures.follow_result(source, result)
 
@@ -346,6 +372,7 @@ class SegmentPage(Page):
         layer = self._session.image.layer
         self.form.region.set_source_layer(layer)
         self.form.set_has_image(layer is not None)
+        self.form.show_linking(layer)
         self._plane_changed()
 
     def _plane_changed(self, _: object = None) -> None:

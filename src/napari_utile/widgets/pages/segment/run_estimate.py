@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.store.cost import StoreCost
 
 __all__ = ["RunEstimate", "progress_text"]
 
@@ -82,7 +83,7 @@ class RunEstimate(QObject):
                 on_error=self._fail,
             )
 
-    def _show(self, name: str, model: "Model", cost: "Estimate", size: "CellSize | None") -> None:
+    def _show(self, name: str, model: "Model", cost: "Estimate | StoreCost", size: "CellSize | None") -> None:
         self._on_model(name, model, size)
         said = "" if size is None else f"{str(size)[:1].upper()}{str(size)[1:]}. "
         if size is not None and size.model != name:

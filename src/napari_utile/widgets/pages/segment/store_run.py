@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.inference.cost import duration
 from napari_utile.session.results import SegmentRequest
+from napari_utile.session.run_on import remember, remembered
 from napari_utile.session.store_jobs import (
     CELLS,
     ENDING,
@@ -22,12 +25,15 @@ from napari_utile.session.store_jobs import (
     said_of,
     store_job,
 )
+from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.viewer.layers import space_of
-from napari_utile.widgets.viewer.own_pictures import add_own, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
+from napari_utile.widgets.viewer.store_layers import store_of
+from napari_utile.widgets.workbench.closing import Activity
 from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -42,6 +48,10 @@ __all__ = ["StoreRun"]
 
 # Every refresh reads what is on screen from the disk. Seconds.
 _REFRESH_EVERY = 0.5
+# How often it is seen where the user looks. Milliseconds.
+_LOOK_EVERY = 300
+CELLS_NAME = "instances"
+RUNNING, UNFINISHED = "probability (running)", "probability (unfinished)"
 
 
 class StoreRun(QWidget):
@@ -70,17 +80,37 @@ class StoreRun(QWidget):
         self._layer: napari.layers.Layer | None = None
         self._source: Source | None = None
         self._request: SegmentRequest | None = None
+        self.activity = Activity()
+        self._look: PreviewLayer | None = None
+        self._middle: tuple[float, float] | None = None
         self._refreshed = 0.0
+        self._looking = QTimer(self)
+        self._looking.setInterval(_LOOK_EVERY)
+        self._looking.timeout.connect(self._follow_view)
         self._label = QLabel()
         self._label.setWordWrap(True)
         self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.choose_button = push_button("Place…", "Choose where on the disk the result is written.")
         self.delete_button = push_button("Delete", "Delete the unfinished result from the disk.")
-        layout = QHBoxLayout(self)
+        self.run_on = QLineEdit(remembered())
+        self.run_on.setPlaceholderText("this computer")
+        self.run_on.setAccessibleName("Run on")
+        self.run_on.setToolTip(
+            "Address of a Dask scheduler, such as tcp://workstation:8786, whose workers compute the blocks; they must "
+            "find image and result under the same paths. Leave it empty for this computer."
+        )
+        place = QHBoxLayout()
+        place.addWidget(self._label, 1)
+        place.addWidget(self.choose_button)
+        place.addWidget(self.delete_button)
+        where = QHBoxLayout()
+        where.addWidget(QLabel("Run on"))
+        where.addWidget(self.run_on, 1)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._label, 1)
-        layout.addWidget(self.choose_button)
-        layout.addWidget(self.delete_button)
+        layout.setSpacing(4)
+        layout.addLayout(place)
+        layout.addLayout(where)
         self.choose_button.clicked.connect(lambda _: self._choose())
         self.delete_button.clicked.connect(lambda _: self._delete())
         self.delete_button.hide()
@@ -91,6 +121,13 @@ class StoreRun(QWidget):
         """Whether a store is being filled."""
         return self._job is not None and self._job.running
 
+    @property
+    def asks(self) -> str:
+        """What must not end unasked, as a sentence; "" where no store is being filled."""
+        if not self.running or self._place is None:
+            return ""
+        return f"An image is being segmented into {self._place.name}; what is finished is kept there."
+
     def follow(self, request: SegmentRequest | None) -> None:
         """Show where the result of a request will lie; None where it needs no store."""
         if self.running:
@@ -99,10 +136,14 @@ class StoreRun(QWidget):
         if request is not None:
             self._default = default_place(request)
             place = self.place
-            begun = "begun in" if place.exists() else "goes to"
-            self._label.setText(f"Large image: its result {begun} {place}")
-            self._label.setToolTip(str(place))
-            self.delete_button.setVisible(place.exists())
+            self._say_where(place)
+
+    def _say_where(self, place: Path) -> None:
+        begun = place.exists()
+        where = "lies in" if is_complete(place) else "is begun in" if begun else "goes to"
+        self._label.setText(f"Large image: its result {where} {place}")
+        self._label.setToolTip(str(place))
+        self.delete_button.setVisible(begun and not is_complete(place))
 
     @property
     def place(self) -> Path:
@@ -123,14 +164,20 @@ class StoreRun(QWidget):
             raise UtileError("A large image is segmented plane by plane: choose one plane.")
         return large
 
-    def start(self, source: Source, request: SegmentRequest) -> None:
-        """Begin or resume a store."""
+    def start(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> None:
+        """Begin or resume the store of a plane."""
+        source, request = planes[0]
         self.follow(request)
         self._source, self._request, self._place = source, request, self.place
+        self._follow_view()
+        self._looking.start()
+        address = self.run_on.text().strip()
+        remember(address)
         self.delete_button.hide()
         self.choose_button.setEnabled(False)
+        self.run_on.setEnabled(False)
         self._job = run_job(
-            store_job(self._session, request, self._place, self._middle_of_view()),
+            store_job(self._session, request, self._place, self._middle_of_view, address),
             on_progress=self._show_progress,
             on_done=self._finish,
             on_error=lambda error: self._end(sentence_of(error), problem=True),
@@ -145,35 +192,63 @@ class StoreRun(QWidget):
 
     def drop(self) -> None:
         """Stop, and say nothing any more."""
+        self._looking.stop()
         if self._job is not None:
             self._job.drop()
         self._remove_picture()
         self.choose_button.setEnabled(True)
+        self.run_on.setEnabled(True)
 
-    def _middle_of_view(self) -> Any:
-        """Return what gives the pixel of the region in the middle of the canvas, None where it shows none."""
+    def _follow_view(self) -> None:
+        """Note which pixel of the region the user looks at; where none is in sight, it stays the last one."""
         assert self._source is not None
         assert self._request is not None
+        size = self._request.plane.shape if self._request.region is None else self._request.region.shape
         start = (0, 0) if self._request.region is None else self._request.region.start
-        try:
+        self._middle = self._middle or (size[0] / 2, size[1] / 2)
+        with suppress(ValueError):  # the image is out of sight
             view = region_in_view(self._viewer, self._source.layer, self._source.place)
-        except ValueError:  # the image is out of sight
-            return None
-        y, x = ((part.start + part.stop) / 2 - first for part, first in zip(view, start, strict=True))
-        middle = float(y), float(x)
-        return lambda: middle
+            y, x = ((part.start + part.stop) / 2 - first for part, first in zip(view, start, strict=True))
+            self._middle = y, x
+
+    def _middle_of_view(self) -> tuple[float, float]:
+        """Return what was looked at last; asked from the thread of the job."""
+        assert self._middle is not None
+        return self._middle
 
     def _show_progress(self, step: "Progress") -> None:
+        if step.stage == "look":
+            self._show_look(step)
+            return
         left = "" if step.seconds_left is None else f", {duration(step.seconds_left)} left"
         text = progress_text(step) if step.stage == "size" else f"{100 * step.done // step.total} %{left}"
         self.progress.emit(step.done, step.total, text)
-        assert self._place is not None
-        if self._layer is None and step.stage != "size":
-            self._layer = self._show("", "image", "probability (running)")
+        self.activity.update(100 * step.done / step.total)
+        if step.stage == "size":
+            return
+        if self._layer is None or self._layer not in self._viewer.layers:
+            self._layer = self._show("", "image", RUNNING)
+        self._layer.name = self._layer.name.replace(UNFINISHED, RUNNING)
         now = time.perf_counter()
-        if self._layer is not None and step.stage == "tiles" and now - self._refreshed > _REFRESH_EVERY:
+        if step.window is not None and step.stage == "tiles" and now - self._refreshed > _REFRESH_EVERY:
             self._refreshed = now
             self._layer.refresh(thumbnail=False)
+            self._remove_look()
+
+    def _show_look(self, step: "Progress") -> None:
+        """Show the first tiles, long before the first block is done."""
+        assert self._source is not None
+        if step.window is None or step.foreground is None:
+            return
+        if self._look is None:
+            name = f"{self._source.plane.name} first look"
+            self._look = PreviewLayer(self._viewer, self._source.layer, self._source.place, step.window, name)
+        self._look.show(step.window, step.foreground)
+
+    def _remove_look(self) -> None:
+        if self._look is not None:
+            self._look.remove()
+            self._look = None
 
     def _show(self, what: str, kind: str, name: str) -> "napari.layers.Layer":
         from napari.layers import Image, Labels
@@ -192,6 +267,7 @@ class StoreRun(QWidget):
         if kind == "labels":
             cells = Labels(data if many else np.asarray(data[0]), **options)
             mark_own(cells, "instances")
+            cells.metadata = {METADATA_KEY: {"role": "instances", "store": str(self._place)}}
             self._viewer.add_layer(cells)
             return cells
         picture = Image(
@@ -204,24 +280,37 @@ class StoreRun(QWidget):
         )
         return add_own(self._viewer, picture, "preview")
 
-    def _finish(self, result: "StoreResult") -> None:
+    def _finish(self, made: "tuple[StoreResult, dict[str, Any]]") -> None:
         self._remove_picture()
+        result, features = made
         if self._source is not None and self._source.layer in self._viewer.layers:
-            self._show(CELLS, "labels", "instances")
+            known = next((each for each in self._viewer.layers if store_of(each) == result.place), None)
+            cells = known or self._show(CELLS, "labels", CELLS_NAME)
+            if known is not None:
+                known.refresh()
+            cells.features = features
+            self._session.cells = cells
         self._end(f"{sum(result.cells)} cells, in {result.place}")
 
     def _cancelled(self) -> None:
         assert self._place is not None
+        self._remove_look()
+        if self._layer is not None:
+            self._layer.name = self._layer.name.replace(RUNNING, UNFINISHED)
         self.delete_button.setVisible(self._place.exists())
         self._end(said_of(self._place) if self._place.exists() else "Cancelled.")
 
     def _end(self, text: str, *, problem: bool = False) -> None:
+        self._looking.stop()
+        self.activity.end(f"{text}: open U-Tile, page Segment.")
         self.choose_button.setEnabled(True)
+        self.run_on.setEnabled(True)
         if problem:
             self._remove_picture()
         self.ended.emit(text, problem)
 
     def _remove_picture(self) -> None:
+        self._remove_look()
         if self._layer is not None and self._layer in self._viewer.layers:
             self._viewer.layers.remove(self._layer)
         self._layer = None
@@ -232,7 +321,7 @@ class StoreRun(QWidget):
             path = Path(chosen)
             path = path if path.suffix == ".zarr" else path.with_name(path.name + ENDING)
             self._chosen[str(self._default)] = path
-            self._label.setText(f"Large image: its result goes to {path}")
+            self._say_where(path)
 
     def _delete(self) -> None:
         self._remove_picture()
@@ -241,6 +330,5 @@ class StoreRun(QWidget):
         except Exception as error:  # noqa: BLE001 - whatever the disk says
             self.ended.emit(sentence_of(error), True)
             return
-        self.delete_button.hide()
-        self._label.setText(f"Large image: its result goes to {self.place}")
+        self._say_where(self.place)
         self.ended.emit("Deleted.", False)

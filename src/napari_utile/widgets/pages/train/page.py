@@ -1,7 +1,6 @@
 """The Train page: teach a model your own cells, watch it learn, and keep it only if it became better."""
 
 import time
-import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ from napari_utile.widgets.pages.train.learning_view import LearningView
 from napari_utile.widgets.pages.train.request import capture
 from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_painted
 from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of, space_of
-from napari_utile.widgets.workbench.closing import CloseGuard
+from napari_utile.widgets.workbench.closing import Activity, guard_window
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
 
@@ -60,7 +59,7 @@ class TrainPage(Page):
         self._folder: Path | None = None
         self._lineage = self._title = ""
         self._drawn = 0.0
-        self._activity: Any = None
+        self._activity = Activity()
         self.form = TrainForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
         self.main_button = self.form.run_bar.run_button
@@ -85,10 +84,7 @@ class TrainPage(Page):
         self._connections = Connections(self)
         self._connections.connect(self._session.events.closed, self._drop)
         form.unfinished.look()
-        window = getattr(getattr(self._viewer, "window", None), "_qt_window", None)
-        if window is not None:
-            page = weakref.ref(self)
-            CloseGuard(window, lambda: "" if (this := page()) is None else this.asks)
+        guard_window(self._viewer, self)
 
     @property
     def running(self) -> bool:
@@ -198,8 +194,7 @@ class TrainPage(Page):
             self._drawn = now
             self.form.plot.draw()
             self.form.run_bar.set_progress(round(step.spent * 1000), 1000, f"step {step.step}, {_left(step)}")
-            if self._activity is not None:
-                self._activity.update(round(step.spent * 100) - self._activity.n)
+            self._activity.update(step.spent * 100)
         if step.validation is not None:
             best = max(self.form.plot.overlaps)
             rate = step.step / max(step.seconds, 1e-9)
@@ -231,12 +226,7 @@ class TrainPage(Page):
         self.form.unfinished.look()
 
     def _end(self) -> None:
-        if self._activity is not None:
-            from napari.utils.notifications import show_info
-
-            self._activity.close()
-            self._activity = None
-            show_info("The training has ended: open U-Tile, page Train.")
+        self._activity.end("The training has ended: open U-Tile, page Train.")
         self.learning.stop()
         self.form.set_running(False)
 
@@ -252,9 +242,7 @@ class TrainPage(Page):
 
     def go_on_without_dock(self) -> None:
         """Show how far the training is under napari's activity."""
-        from napari.utils import progress
-
-        self._activity = progress(total=100, desc="U-Tile trains")
+        self._activity.show("U-Tile trains")
 
     def _drop(self) -> None:
         self.learning.timer.stop()

@@ -1,0 +1,259 @@
+"""Corrections of a finished store: a part that was edited elsewhere is written back as a version, which can be undone.
+
+A version keeps the pixels from before and after. They are on the disk before any label is written, and the version's
+record is written last: pixels without a record are those of a change that was interrupted, and are put back.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.tables import write_table
+from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.store.durable import make_durable, write_beside
+from napari_utile.engine.store.journal import Journal, only_run
+from napari_utile.engine.store.layout import CELLS, write_levels
+from napari_utile.engine.store.plan import StorePlan, load_plan
+from napari_utile.engine.store.table import block_table, joined_table, path_of_table, read_columns
+from napari_utile.engine.store.work import planes_of
+from napari_utile.engine.windows import Window
+
+Labels = NDArray[np.int32]
+
+_FOLDER, _RECORD, _PIXELS = "versions", "version.json", "pixels.npz"
+_AROUND = 256
+"""How far around a part is looked for the rest of its cells at a time. Pixels."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A part of a store that was written back.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    plane : int
+    bounds : ((int, int), (int, int))
+        Rows and columns, in pixels of the store.
+    cells : int
+        How many cells are another than before, new or gone.
+    cut : int
+        How many of them reach beyond the part that was edited, and changed only inside of it.
+    largest : int
+        The largest id ever given.
+    when : str
+        In ISO format.
+    """
+
+    number: int
+    plane: int
+    bounds: tuple[tuple[int, int], ...]
+    cells: int
+    cut: int
+    largest: int
+    when: str
+
+
+def read_part(place: Path, plane: int, window: Window) -> Labels:
+    """Read the labels (y, x) in a window of a plane of a store."""
+    array: Any = zarr.open_array(place / CELLS / "0", mode="r")
+    labels: Labels = np.asarray(array[(*load_plan(place).index(plane), *window)])
+    return labels
+
+
+def versions_of(place: Path) -> list[Version]:
+    """List the versions of a store, the oldest first."""
+    found = []
+    for path in (place / HOME / _FOLDER).glob(f"*/{_RECORD}"):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        bounds = tuple((start, stop) for start, stop in values.pop("bounds"))
+        found.append(Version(bounds=bounds, **values))
+    return sorted(found, key=lambda each: each.number)
+
+
+def write_part(
+    place: Path,
+    plane: int,
+    window: Window,
+    before: Labels,
+    after: NDArray[np.integer[Any]],
+    planes: Sequence[ImagePlane] = (),
+) -> Version:
+    """Write an edited part into a store, its levels and its table, as a new version.
+
+    Parameters
+    ----------
+    place : Path
+        A finished store.
+    plane : int
+        Which of its planes.
+    window : Window
+        In pixels of the store.
+    before, after : (y, x) integer arrays
+        The part as it was read, and as it is now. Ids that are new in it get numbers that no other cell has.
+    planes : sequence of ImagePlane
+        The image; opened from its file by default.
+
+    Raises
+    ------
+    UtileError
+        If nothing differs, the part has changed in the store meanwhile, or something else writes the store.
+    """
+    refuse_unfinished(place)
+    plan = load_plan(place)
+    opened = tuple(planes) or planes_of(plan)
+    with only_run(place / HOME, place.name):
+        _put_back(place, plan, opened)
+        if not np.array_equal(read_part(place, plane, window), before):
+            raise UtileError(f"This part has changed in {place.name} since it was opened: open it again.")
+        box = Window.of_mask(np.asarray(after != before))
+        if box is None:
+            raise UtileError("Nothing was changed in this part.")
+        made = versions_of(place)
+        facts = Journal(place / HOME).facts
+        largest = max([each.largest for each in made] + [facts[plane, "plane", None]["cells"]])
+        new, largest = _numbered(after, np.unique(before), largest)
+        number = 1 + max((each.number for each in made), default=0)
+        record = Version(
+            number,
+            plane,
+            box.moved(window.start).bounds,
+            _changed_cells(before, new).size,
+            _cut_cells(before, new, window, plan.window.shape),
+            largest,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        folder = place / HOME / _FOLDER / str(number)
+        part = {"before": before[box], "after": new[box], "plane": plane, "bounds": record.bounds}
+        save: Any = np.savez_compressed
+        make_durable([write_beside(folder / _PIXELS, lambda file: save(file, **part))])
+        _write(place, plan, plane, box.moved(window.start), new[box])
+        _update_table(place, plan, part, opened)
+        text = json.dumps(asdict(record)).encode()
+        make_durable([write_beside(folder / _RECORD, lambda file: file.write(text))])
+        _note_in_recipe(place)
+        return record
+
+
+def undo_version(place: Path, planes: Sequence[ImagePlane] = ()) -> Version:
+    """Put back what the newest version of a store changed.
+
+    Raises
+    ------
+    UtileError
+        If there is none, or something else writes the store.
+    """
+    plan = load_plan(place)
+    opened = tuple(planes) or planes_of(plan)
+    with only_run(place / HOME, place.name):
+        _put_back(place, plan, opened)
+        made = versions_of(place)
+        if not made:
+            raise UtileError(f"{place.name} is as it was segmented: there is nothing to undo.")
+        (place / HOME / _FOLDER / str(made[-1].number) / _RECORD).unlink()
+        _put_back(place, plan, opened)
+        _note_in_recipe(place)
+        return made[-1]
+
+
+def _put_back(place: Path, plan: StorePlan, planes: Sequence[ImagePlane]) -> None:
+    """Put back the pixels of versions that have no record."""
+    for path in (place / HOME / _FOLDER).glob(f"*/{_PIXELS}"):
+        if path.with_name(_RECORD).exists():
+            continue
+        with np.load(path, allow_pickle=False) as kept:
+            part = dict(kept)
+        window = Window(*(slice(start, stop) for start, stop in part["bounds"].tolist()))
+        _write(place, plan, int(part["plane"]), window, part["before"])
+        _update_table(place, plan, part, planes)
+        shutil.rmtree(path.parent)
+
+
+def _numbered(after: NDArray[np.integer[Any]], known: Labels, largest: int) -> tuple[Labels, int]:
+    """Give ids that are new in a part numbers above all others."""
+    ids, where = np.unique(after, return_inverse=True)
+    new = ~np.isin(ids, known) & (ids > 0)
+    ids = ids.astype(np.int32)
+    ids[new] = largest + 1 + np.arange(int(new.sum()))
+    return ids[where.reshape(after.shape)], largest + int(new.sum())
+
+
+def _changed_cells(before: Labels, after: Labels) -> Labels:
+    differs = before != after
+    ids = np.union1d(before[differs], after[differs])
+    changed: Labels = ids[ids > 0]
+    return changed
+
+
+def _cut_cells(before: Labels, after: Labels, window: Window, shape: tuple[int, ...]) -> int:
+    """Count the changed cells that touch a side of the part beyond which the plane goes on."""
+    rim = np.zeros(before.shape, bool)
+    for axis, (part, size) in enumerate(zip(window, shape, strict=True)):
+        side = np.moveaxis(rim, axis, 0)
+        side[0] |= part.start > 0
+        side[-1] |= part.stop < size
+    return int(np.isin(_changed_cells(before, after), before[rim]).sum())
+
+
+def _write(place: Path, plan: StorePlan, plane: int, window: Window, labels: Labels) -> None:
+    """Write labels into every level: whole blocks, so that each file has one writer and coarse pixels stay in step."""
+    array: Any = zarr.open_array(place / CELLS / "0", mode="r")
+    index, written = plan.index(plane), []
+    for reaching in window.blocks(plan.side):
+        block = reaching.clipped(plan.window.shape)
+        pixels = np.array(array[(*index, *block)])
+        shared = block & window
+        pixels[shared.relative_to(block)] = labels[shared.relative_to(window)]
+        written += write_levels(place, CELLS, index, block, pixels)
+    make_durable(written)
+
+
+def _update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Sequence[ImagePlane]) -> None:
+    """Measure the cells of a part again, those that it changed, as far as they reach."""
+    plane = int(part["plane"])
+    path = path_of_table(place, plan.planes[plane])
+    table = read_columns(path)
+    if not table:
+        return
+    ids, shape = _changed_cells(part["before"], part["after"]), plan.window.shape
+    window = Window(*(slice(int(start), int(stop)) for start, stop in np.asarray(part["bounds"])))
+    while True:
+        around = window.grown(_AROUND).clipped(shape)
+        labels = read_part(place, plane, around)
+        labels = np.where(np.isin(labels, ids), labels, 0)
+        reached = Window.of_mask(labels > 0)
+        inner = (
+            Window.whole(shape) if reached is None else reached.moved(around.start).grown(1).clipped(shape)
+        )
+        if around.holds(inner) or reached is None:
+            break
+        window = around
+    image = planes[plane]
+    pixels = np.asarray(image.data[(slice(None), *around.moved(plan.window.start))])
+    facts = block_table(labels, pixels, around)
+    new = joined_table([facts], plan.window.start, image.pixel_size, image.unit)
+    stays = ~np.isin(table["index"], ids)
+    columns = {name: np.concatenate([column[stays], new[name]]) for name, column in table.items()}
+    order = np.argsort(columns["index"], kind="stable")
+    write_table(path, {name: column[order] for name, column in columns.items()})
+
+
+def _note_in_recipe(place: Path) -> None:
+    """List the versions in the recipe: the hashes of its blocks are those of what was segmented."""
+    path = place / "recipe.json"
+    recipe = json.loads(path.read_text(encoding="utf-8"))
+    recipe["edits"] = [asdict(each) for each in versions_of(place)]
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,148 @@
+"""Parts of a result on disk, edited in memory and written back: napari edits no pyramids."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.windows import Window
+
+if TYPE_CHECKING:
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.store.plan import StorePlan
+    from napari_utile.engine.store.versions import Version
+
+__all__ = ["MOST_EDITED", "StorePart", "centred", "open_part_job", "undo_job", "write_back_job", "written"]
+
+MOST_EDITED = 4096
+"""Rows and columns of a part, at the most."""
+
+
+@dataclass(frozen=True, eq=False)
+class StorePart:
+    """A part of a store's labels as it was read.
+
+    Attributes
+    ----------
+    place : Path
+    plane : int
+        Which of the store's planes.
+    window : Window
+        In pixels of the store.
+    labels : (y, x) int32 array
+    features : dict of str to (N,) arrays
+        The rows of the store's table that are of cells in the part; empty where it has none.
+    """
+
+    place: Path
+    plane: int
+    window: Window
+    labels: NDArray[np.int32]
+    features: dict[str, NDArray[Any]]
+
+
+def centred(window: Window) -> Window:
+    """Return the middle of a window, as far as it can be edited at once."""
+    start = [part.start + max(0, part.stop - part.start - MOST_EDITED) // 2 for part in window]
+    return Window.span(start, (first + MOST_EDITED for first in start)) & window
+
+
+def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generator[None, None, StorePart]:
+    """Read a part of a store.
+
+    Parameters
+    ----------
+    place : Path
+    steps : sequence of int
+        Where the plane lies along the stacked axes of the store.
+    window : Window
+        In pixels of the store.
+    """
+    yield
+    from napari_utile.engine.store.plan import load_plan
+    from napari_utile.engine.store.table import path_of_table, read_columns
+    from napari_utile.engine.store.versions import read_part
+
+    plan = load_plan(place)
+    sizes = plan.space.shape[:-2]
+    plane = int(np.ravel_multi_index(tuple(steps), sizes)) if sizes else 0
+    labels = read_part(place, plane, window)
+    yield
+    table = read_columns(path_of_table(place, plan.planes[plane]))
+    here = np.isin(table["index"], labels) if table else np.zeros(0, bool)
+    return StorePart(place, plane, window, labels, {name: column[here] for name, column in table.items()})
+
+
+def write_back_job(
+    part: StorePart, edited: NDArray[np.integer[Any]], image: "ImagePlane | None"
+) -> "Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]":
+    """Write an edited part into its store; return the version and the table of all cells.
+
+    Parameters
+    ----------
+    part : StorePart
+    edited : (y, x) integer array
+    image : ImagePlane, optional
+        Of the image that is open: on it cells are measured where the store's image is no file.
+
+    Raises
+    ------
+    UtileError
+        See `write_part`.
+    """
+    yield
+    from napari_utile.engine.store.plan import load_plan
+    from napari_utile.engine.store.versions import write_part
+
+    plan = load_plan(part.place)
+    version = write_part(
+        part.place, part.plane, part.window, part.labels, edited, _planes(plan, part.place, image)
+    )
+    return version, _table(part.place, plan, part.plane)
+
+
+def undo_job(
+    place: Path, image: "ImagePlane | None"
+) -> "Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]":
+    """Undo the newest version of a store; return it and the table of all cells."""
+    yield
+    from napari_utile.engine.store.plan import load_plan
+    from napari_utile.engine.store.versions import undo_version
+
+    plan = load_plan(place)
+    version = undo_version(place, _planes(plan, place, image))
+    return version, _table(place, plan, version.plane)
+
+
+def written(place: Path) -> int:
+    """Return how many versions of a store can be undone."""
+    from napari_utile.engine.store.versions import versions_of
+
+    return len(versions_of(place))
+
+
+def _table(place: Path, plan: "StorePlan", plane: int) -> dict[str, NDArray[Any]]:
+    from napari_utile.engine.store.table import path_of_table, read_columns
+
+    return read_columns(path_of_table(place, plan.planes[plane]))
+
+
+def _planes(plan: "StorePlan", place: Path, image: "ImagePlane | None") -> "tuple[ImagePlane, ...]":
+    """Return the image where it is no file, else nothing: it is opened from there.
+
+    Raises
+    ------
+    UtileError
+        If it is not open.
+    """
+    from napari_utile.engine.store.plan import seen_of
+
+    if Path(plan.source).exists():
+        return ()
+    if image is None or seen_of([image]) != plan.seen:
+        raise UtileError(f"Choose the image that {place.name} was made of: its cells are measured on it.")
+    return (image,)

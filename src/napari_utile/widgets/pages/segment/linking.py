@@ -1,0 +1,312 @@
+"""Link planes to objects or tracks, and correct those: join, cut, exchange, divide, split, remove, fill in."""
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.planes.naming import letter_of
+from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.session.linking import LinkedLayers, link_layers, marked_division
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.folded import folded
+from napari_utile.widgets.parts.forms import Form, narrow
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.linked_layers import (
+    LinkedStack,
+    linked_stack_of,
+    show_linked,
+    stack_space_of,
+)
+from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.session.state import Session
+
+__all__ = ["Linking"]
+
+_CHOICES = {
+    "none": "Each plane by itself",
+    "z": "Through z, to objects",
+    "views": "Three views, to objects",
+    "t": "Through time, to tracks",
+}
+# Name of each correction: its button, how many cells are picked for it, what it does.
+_CORRECTIONS = {
+    "join": ("Join", 2, "Make two one: pick a cell, then what belongs to it."),
+    "cut": ("Cut here", 1, "Let a cell end before this plane; from here on it is another one."),
+    "swap": (
+        "Swap here",
+        2,
+        "Exchange two cells from this plane on, where one was taken for the other.",
+    ),
+    "divide": (
+        "Division",
+        3,
+        "Pick the mother, then both daughters in their first frame, and stay on that frame.",
+    ),
+    "split": ("Split", 2, "Divide a cell into two in all planes: pick two places inside of it."),
+    "remove": ("Remove", 1, "Remove a cell from all planes."),
+    "interpolate": ("Fill planes", 1, "Fill the planes between those in which a cell was painted."),
+}
+
+Pick = tuple[int, tuple[int, ...]]
+"""The id of a cell, and the pixel where it was picked."""
+
+
+class Linking(QWidget):
+    """Says whether planes are linked, and corrects what was; hidden where there is one plane.
+
+    Attributes
+    ----------
+    choice : QWidget
+        With `kind` and `link`; it stands beside the other choices.
+    kind : QComboBox
+    link : QPushButton
+    pick : QPushButton
+        While it is down, clicks on the image pick cells.
+    corrections : dict of str to QPushButton
+    params, plane_distance : Form
+        Of `LinkParams` and `VolumeParams`.
+    """
+
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        session: "Session",
+        status: StatusLine,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._session, self._status = plain_viewer(viewer), session, status
+        self._job: JobHandle | None = None
+        self._picks: list[Pick] = []
+        self._picking_on: Any = None
+        self.choice = QWidget()
+        self.kind = narrow(QComboBox())
+        self.kind.setAccessibleName("Link planes")
+        self.kind.setToolTip(
+            "Give a cell one id in all planes, in a new layer with a table of volumes or tracks."
+        )
+        self.link = push_button("Link", "Link the planes of the chosen cells; corrections are kept.")
+        self.params = Form(LinkParams(), ("link_overlap", "link_distance", "link_gap"), sliders=False)
+        self.plane_distance = Form(VolumeParams(), ("plane_distance",), sliders=False)
+        self.pick = push_button("Pick cells", "Click on cells of the image to name them for a correction.")
+        self.pick.setCheckable(True)
+        self._picked = QLabel()
+        self.corrections = {name: push_button(text, about) for name, (text, _, about) in _CORRECTIONS.items()}
+        self._arrange()
+        for name, button in self.corrections.items():
+            button.clicked.connect(lambda _, name=name: self._try(lambda: self.correct(name)))
+        self.link.clicked.connect(lambda _: self._try(self.start))
+        self.pick.toggled.connect(self._pick_toggled)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.cells, self._cells_changed)
+        self._offer(None)
+
+    def _arrange(self) -> None:
+        line = QHBoxLayout(self.choice)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.kind, 1)
+        line.addWidget(self.link)
+        self._tools = QWidget()
+        tools = QVBoxLayout(self._tools)
+        tools.setContentsMargins(0, 0, 0, 0)
+        chosen = QHBoxLayout()
+        chosen.addWidget(self.pick)
+        chosen.addWidget(self._picked, 1)
+        tools.addLayout(chosen)
+        grid = QGridLayout()
+        for place, button in enumerate(self.corrections.values()):
+            grid.addWidget(button, *divmod(place, 3))
+        tools.addLayout(grid)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._tools)
+        layout.addWidget(folded("How planes are linked", self.params.native, self.plane_distance.native))
+
+    @property
+    def wanted(self) -> str:
+        """Along which axis planes are linked after they were segmented: "z" or "t"; "" where they are not."""
+        kind = self.kind.currentData()
+        return str(kind) if not self.isHidden() and kind in ("z", "t") else ""
+
+    @property
+    def views(self) -> VolumeParams | None:
+        """How a stack is looked at from three sides; None where it is not."""
+        if self.isHidden() or self.kind.currentData() != "views":
+            return None
+        return VolumeParams(True, self.plane_distance.value().plane_distance)
+
+    def show_layer(self, layer: Any) -> bool:
+        """Offer the axes of an image along which there are planes; return whether there is one."""
+        return self._offer(layer)
+
+    def _offer(self, layer: Any) -> bool:
+        axes = [] if layer is None or layer.multiscale else _linkable(layer)
+        offered = ["none", *axes] if axes else []
+        if "z" in axes:
+            offered.insert(2, "views")
+        if offered != [self.kind.itemData(row) for row in range(self.kind.count())]:
+            with QSignalBlocker(self.kind):
+                self.kind.clear()
+                for each in offered:
+                    self.kind.addItem(_CHOICES[each], each)
+        self.choice.setVisible(bool(axes))
+        self.setVisible(bool(axes))
+        self._cells_changed()
+        return bool(axes)
+
+    # Linking.
+
+    def start(self) -> None:
+        """Link the planes of the chosen cells.
+
+        Raises
+        ------
+        UtileError
+            If there are none, or no axis was chosen.
+        """
+        layer = self._session.cells
+        if layer is None or layer.multiscale:
+            raise UtileError("There are no cells to link: segment all planes first.")
+        if not self.wanted:
+            raise UtileError("Choose along which axis the planes are linked: through z, or through time.")
+        if self._job is not None and self._job.running:
+            return
+        stack = linked_stack_of(layer)
+        params = self.params.value()
+        params = LinkParams(self.wanted, params.link_overlap, params.link_distance, params.link_gap)
+        space = stack_space_of(layer, self.wanted)
+        kept = set() if stack is None else set(stack.kept)
+        parents = {} if stack is None else dict(stack.parents)
+        self._status.say("Linking…")
+        self._job = run_job(
+            as_job(link_layers, layer.data, space, params, kept, parents),
+            on_done=lambda made: self._linked(layer, space, params.axis, made),
+            on_error=self._show_error,
+            owner=self,
+        )
+
+    def _linked(self, layer: Any, space: Any, axis: str, made: LinkedLayers) -> None:
+        if layer not in self._viewer.layers:
+            return
+        self._session.cells = show_linked(self._viewer, layer, space, axis, made).layer
+        self._status.say(f"Linked: {made.summary}.", "good")
+
+    def drop(self) -> None:
+        """Stop picking, and forget what is under way."""
+        self.pick.setChecked(False)
+        if self._job is not None:
+            self._job.drop()
+
+    # Picking.
+
+    def _cells_changed(self, _: object = None) -> None:
+        stack = linked_stack_of(self._session.cells)
+        self._tools.setVisible(stack is not None)
+        self.corrections["divide"].setVisible(stack is not None and stack.axis == "T")
+        if self._picking_on is not None and (stack is None or stack.layer is not self._picking_on):
+            self.pick.setChecked(False)
+        self._show_picks([])
+
+    def _pick_toggled(self, on: bool) -> None:
+        if self._picking_on is not None:
+            if self._clicked in self._picking_on.mouse_drag_callbacks:
+                self._picking_on.mouse_drag_callbacks.remove(self._clicked)
+            self._picking_on = None
+        stack = linked_stack_of(self._session.cells)
+        if on and stack is not None:
+            self._picking_on = stack.layer
+            self._viewer.layers.selection.active = stack.layer
+            stack.layer.mode = "pan_zoom"
+            stack.layer.mouse_drag_callbacks.append(self._clicked)
+            self._show_picks([])
+
+    def _clicked(self, layer: Any, event: Any) -> Generator[None, None, None]:
+        start = event.pos if hasattr(event, "pos") else event.position
+        yield
+        moved = False
+        while event.type == "mouse_move":
+            now = event.pos if hasattr(event, "pos") else event.position
+            moved = moved or max(abs(a - b) for a, b in zip(now, start, strict=True)) > 3
+            yield
+        value = layer.get_value(event.position, view_direction=None, dims_displayed=None, world=True)
+        if moved or not value:
+            return
+        pixel = tuple(round(float(each)) for each in layer.world_to_data(event.position))
+        self._show_picks([*self._picks, (int(value), pixel)][-3:])
+
+    def _show_picks(self, picks: list[Pick]) -> None:
+        self._picks = picks
+        names = ", ".join(str(cell) for cell, _ in picks)
+        self._picked.setText(f"picked: {names}" if picks else "click on cells" if self._picking_on else "")
+        for name, button in self.corrections.items():
+            button.setEnabled(len(picks) >= _CORRECTIONS[name][1])
+
+    # Correcting.
+
+    def correct(self, name: str) -> None:
+        """Correct the picked cells; one Ctrl+Z takes it back.
+
+        Raises
+        ------
+        UtileError
+            In one sentence, where it cannot be done.
+        """
+        stack = linked_stack_of(self._session.cells)
+        if stack is None:
+            return
+        picks = self._picks[-_CORRECTIONS[name][1] :]
+        along = stack.space.letters.index(stack.axis)
+        missing = self._viewer.dims.ndim - stack.layer.ndim
+        plane = int(self._viewer.dims.current_step[along + missing])
+        said = _correction(stack, name, picks, plane, along)
+        self._show_picks([])
+        self._status.say(f"{said} Ctrl+Z takes it back.", "good")
+
+    def _try(self, action: Callable[[], object]) -> None:
+        with failures_to(self._show_error):
+            action()
+
+    def _show_error(self, error: Exception) -> None:
+        self._status.problem(sentence_of(error))
+
+
+def _correction(stack: LinkedStack, name: str, picks: list[Pick], plane: int, along: int) -> str:
+    from napari_utile.engine.linking import edits
+
+    cells = [cell for cell, _ in picks]
+    places = [(pixel[along], *pixel[-2:]) for _, pixel in picks]
+    if name == "divide":
+        mother, *daughters = cells
+        return stack.divide(
+            lambda labels: marked_division(labels, mother, (daughters[0], daughters[1]), plane)
+        )
+    actions: dict[str, Callable[[Any], Any]] = {
+        "join": lambda labels: edits.join(labels, cells[0], cells[-1]),
+        "cut": lambda labels: edits.cut(labels, cells[0], plane),
+        "swap": lambda labels: edits.swap(labels, cells[0], cells[-1], plane),
+        "split": lambda labels: edits.split(labels, cells[0], places[0], places[-1]),
+        "remove": lambda labels: edits.remove(labels, cells[0]),
+        "interpolate": lambda labels: edits.interpolate(labels, cells[0]),
+    }
+    return stack.apply(actions[name])
+
+
+def _linkable(layer: Any) -> list[str]:
+    """List "z" and "t" as far as a layer has planes along them; axes without a name may be either."""
+    outer = range(layer.ndim - 2)
+    letters = {letter_of(layer.axis_labels[axis]) for axis in outer if layer.data.shape[axis] > 1}
+    if letters & {"Z", "T"}:
+        return [each for each in "zt" if each.upper() in letters]
+    return ["z", "t"] if letters else []

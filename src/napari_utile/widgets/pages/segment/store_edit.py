@@ -1,0 +1,239 @@
+"""Edit a part of a result on disk in a layer in memory, and write it back; napari edits no pyramids."""
+
+import weakref
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_utile.session.store_jobs import CELLS, levels
+from napari_utile.session.store_parts import (
+    MOST_EDITED,
+    StorePart,
+    centred,
+    open_part_job,
+    undo_job,
+    write_back_job,
+    written,
+)
+from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
+from napari_utile.widgets.viewer.own_pictures import mark_own
+from napari_utile.widgets.viewer.regions import region_in_view
+from napari_utile.widgets.viewer.source import read_source
+from napari_utile.widgets.viewer.store_layers import store_of
+from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+    from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.store.versions import Version
+    from napari_utile.session.state import Session
+
+__all__ = ["StoreEdit"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A part that is being edited, and the layer of the result that it is of."""
+
+    part: StorePart
+    whole: "napari.layers.Labels"
+
+
+_opened: "weakref.WeakKeyDictionary[Any, _Opened]" = weakref.WeakKeyDictionary()
+"""By the layer of the part; it outlives the dock."""
+
+
+class StoreEdit(QWidget):
+    """Offers to edit the chosen cells part by part where they lie in a store; hidden for others.
+
+    Attributes
+    ----------
+    edit, write, leave, undo : QPushButton
+    """
+
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        session: "Session",
+        status: StatusLine,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._session, self._status = plain_viewer(viewer), session, status
+        self._job: JobHandle | None = None
+        self._label = QLabel()
+        self._label.setWordWrap(True)
+        self.edit = push_button(
+            "Edit this part",
+            f"Open what is in view, up to {MOST_EDITED} x {MOST_EDITED} pixels, as a layer that can be painted.",
+        )
+        self.write = push_button("Write back", "Put the edited part into the result on disk.")
+        self.leave = push_button("Leave", "Close the part; what was not written back is lost.")
+        self.undo = push_button("Undo write back", "Put the part back that was written last.")
+        buttons = QHBoxLayout()
+        for button, action in (
+            (self.edit, self._edit),
+            (self.write, self._write),
+            (self.leave, self._leave),
+            (self.undo, self._undo),
+        ):
+            buttons.addWidget(button)
+            button.clicked.connect(lambda _, action=action: self._try(action))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._label)
+        layout.addLayout(buttons)
+        self._connections = Connections(self)
+        self._connections.connect(session.events.cells, self.follow)
+        self._connections.connect(self._viewer.layers.events.removed, self._removed)
+        self.follow()
+
+    def follow(self, _: object = None) -> None:
+        """Show what can be done with the chosen cells."""
+        chosen = self._session.cells
+        opened = None if chosen is None else _opened.get(chosen)
+        place = store_of(chosen)
+        busy = self._job is not None and self._job.running
+        self.setVisible(opened is not None or place is not None)
+        for button in (self.write, self.leave):
+            button.setVisible(opened is not None)
+        self.edit.setVisible(opened is None)
+        self.undo.setVisible(opened is None and place is not None and written(place) > 0)
+        for button in (self.edit, self.write, self.leave, self.undo):
+            button.setEnabled(not busy)
+        if opened is not None:
+            self._label.setText(f"A part of {opened.part.place.name}: paint or click, then write it back.")
+        elif place is not None:
+            self._label.setText(f"The cells lie in {place.name}, and are edited part by part.")
+
+    def _try(self, action: Any) -> None:
+        with failures_to(self._show_error):
+            action()
+
+    def _run(self, job: Generator[Any, Any, Any], done: Any) -> None:
+        def then(answer: Any) -> None:
+            with suppress(RuntimeError):  # the dock was closed meanwhile
+                done(answer)
+                self.follow()
+
+        # Without an owner: what is being written is finished, also where the dock is closed.
+        self._job = run_job(job, on_done=then, on_error=self._show_error)
+        self.follow()
+
+    # Opening.
+
+    def _edit(self) -> None:
+        whole = self._session.cells
+        place = store_of(whole)
+        if place is None:
+            return
+        where = place_of(whole, self._viewer)
+        window = centred(region_in_view(self._viewer, whole, where))
+        self._status.say("Opening…")
+        self._run(
+            open_part_job(place, where.plane.steps, window), lambda part: self._show(part, whole, where.plane)
+        )
+
+    def _show(self, part: StorePart, whole: Any, plane: Any) -> None:
+        from napari.layers import Labels
+
+        space = space_of(whole, range(whole.ndim), plane.point(part.window.start))
+        layer = Labels(
+            plane.expanded(part.labels.copy()),
+            name=f"{whole.name} part",
+            opacity=whole.opacity,
+            features=part.features,
+            **space,
+        )
+        mark_own(layer, "instances")
+        _opened[layer] = _Opened(part, whole)
+        self._viewer.add_layer(layer)
+        whole.visible = False
+        self._session.cells = layer
+        rows, columns = part.window.shape
+        self._status.say(f"This part is {rows} x {columns} pixels: edit it, then press Write back.")
+
+    # Writing.
+
+    def _write(self) -> None:
+        layer = self._session.cells
+        opened = _opened[layer]
+        edited = np.array(layer.data).reshape(opened.part.labels.shape)
+        self._status.say("Writing…")
+        self._run(
+            write_back_job(opened.part, edited, self._image()),
+            lambda made: self._written(layer, opened, *made),
+        )
+
+    def _written(self, layer: Any, opened: _Opened, version: "Version", table: dict[str, Any]) -> None:
+        _close(self._viewer, self._session, layer)
+        _show_anew(opened.whole, opened.part.place, table)
+        cells = "1 cell" if version.cells == 1 else f"{version.cells} cells"
+        beyond = (
+            f" {version.cut} of them reach beyond this part and changed only inside of it."
+            if version.cut
+            else ""
+        )
+        self._status.say(f"Written back into {opened.part.place.name}: {cells} changed.{beyond}", "good")
+
+    def _leave(self) -> None:
+        _close(self._viewer, self._session, self._session.cells)
+        self._status.say("Closed; the result on disk is as it was.")
+        self.follow()
+
+    def _removed(self, event: Any) -> None:
+        if event.value in _opened:
+            _close(self._viewer, self._session, event.value)
+            self.follow()
+
+    # Undoing.
+
+    def _undo(self) -> None:
+        whole = self._session.cells
+        place = store_of(whole)
+        if place is not None:
+            self._status.say("Undoing…")
+            self._run(undo_job(place, self._image()), lambda made: self._undone(whole, place, *made))
+
+    def _undone(self, whole: Any, place: Path, version: "Version", table: dict[str, Any]) -> None:
+        _show_anew(whole, place, table)
+        cells = "1 cell is" if version.cells == 1 else f"{version.cells} cells are"
+        self._status.say(f"{cells} in {place.name} as before again.", "good")
+
+    def _image(self) -> "ImagePlane | None":
+        try:
+            return read_source(self._viewer, self._session).plane
+        except ValueError:  # no image is open
+            return None
+
+    def _show_error(self, error: Exception) -> None:
+        self._status.problem(sentence_of(error))
+        self.follow()
+
+
+def _close(viewer: "napari.viewer.Viewer", session: "Session", layer: Any) -> None:
+    """Take a part away, and show the result that it is of."""
+    opened = _opened.pop(layer)
+    if layer in viewer.layers:
+        viewer.layers.remove(layer)
+    if opened.whole in viewer.layers:
+        opened.whole.visible = True
+        session.cells = opened.whole
+
+
+def _show_anew(whole: Any, place: Path, table: dict[str, Any]) -> None:
+    """Read what is on screen from the disk again, past what napari keeps of arrays that are computed on demand."""
+    whole.data = levels(place, CELLS, whole.ndim - levels(place, CELLS)[0].ndim)
+    if table:
+        whole.features = table

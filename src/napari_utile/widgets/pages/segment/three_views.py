@@ -1,0 +1,193 @@
+"""Segment a stack from three sides, to objects: better than linking its planes where they are close to each other."""
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.naming import letter_of
+from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.session.linking import StackSpace
+from napari_utile.session.plane_index import PlaneIndex
+from napari_utile.session.results import SegmentRequest
+from napari_utile.session.volumes import VolumeRequest, VolumeResult, relabel_volume_job, segment_volume_job
+from napari_utile.widgets.pages.segment.form import SegmentForm
+from napari_utile.widgets.pages.segment.run_estimate import progress_text
+from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
+from napari_utile.widgets.viewer.source import Source
+from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_utile.engine.inference.predict import Progress
+    from napari_utile.session.state import Session
+
+__all__ = ["ThreeViews"]
+
+
+class ThreeViews(QObject):
+    """Runs a segmentation of a stack as a volume, and follows the sliders afterwards.
+
+    Attributes
+    ----------
+    progress : Signal(int, int, str)
+        How much is done, of how much, in words.
+    ended : Signal(str, bool)
+        What is to be said, and whether it is a problem.
+    """
+
+    progress = Signal(int, int, str)
+    ended = Signal(str, bool)
+
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        session: "Session",
+        form: SegmentForm,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._session, self._form = plain_viewer(viewer), session, form
+        self._job: JobHandle | None = None
+        self._sliding = LatestJob(owner=self)
+        self._results: weakref.WeakKeyDictionary[Any, tuple[LinkedStack, VolumeResult]]
+        self._results = weakref.WeakKeyDictionary()  # by their layer
+
+    @property
+    def running(self) -> bool:
+        """Whether a stack is being segmented."""
+        return self._job is not None and self._job.running
+
+    def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
+        """Say whether planes are to be looked at from three sides.
+
+        Raises
+        ------
+        UtileError
+            If they are no stack along z.
+        """
+        if self._form.linking.views is None:
+            return False
+        if len(planes) < 2:
+            raise UtileError("Three views look at a stack: choose all planes, or a range of them.")
+        axis = _z_axis(planes[0][0])
+        places = [source.place.result for source, _ in planes]
+        if axis is None or len({tuple(_others(place, axis).items()) for place in places}) > 1:
+            raise UtileError("Three views look at one stack along z: choose one time point.")
+        return True
+
+    def start(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> None:
+        """Segment planes as a volume."""
+        views = self._form.linking.views
+        assert views is not None
+        source, _ = planes[0]
+        steps, views = _steps(source, views)
+        request = VolumeRequest([request for _, request in planes], views, steps)
+        self._job = run_job(
+            segment_volume_job(self._session, request),
+            on_progress=self._show_progress,
+            on_done=lambda result: self._show(source, result, steps),
+            on_error=lambda error: self.ended.emit(sentence_of(error), True),
+            on_cancelled=lambda: self.ended.emit("Cancelled.", False),
+            owner=self,
+        )
+
+    def cancel(self) -> None:
+        """Stop after the tile that is being computed."""
+        if self._job is not None and self._job.running:
+            self._job.cancel()
+
+    def drop(self) -> None:
+        """Stop, and say nothing any more."""
+        self._sliding.drop()
+        if self._job is not None:
+            self._job.drop()
+
+    def adjust(self, instances: InstanceParams | None) -> bool:
+        """Find the objects of the chosen cells anew; return False where they are not from three views."""
+        known = self._results.get(self._session.cells) if self._session.cells is not None else None
+        if known is None or instances is None:
+            return False
+        stack, result = known
+        self._sliding.run(
+            relabel_volume_job(result, instances),
+            on_done=lambda made: self._take(stack, made),
+            on_error=lambda error: self.ended.emit(sentence_of(error), True),
+        )
+        return True
+
+    def _show_progress(self, step: "Progress") -> None:
+        self.progress.emit(step.done, step.total, progress_text(step))
+
+    def _take(self, stack: LinkedStack, result: VolumeResult) -> None:
+        labels = result.shown.labels.reshape(stack.layer.data.shape)
+        stack.replace(replace(result.shown, labels=labels))
+        self._results[stack.layer] = stack, result
+
+    def _show(self, source: Source, result: VolumeResult, steps: dict[str, tuple[float, str | None]]) -> None:
+        from napari.layers import Image, Labels
+
+        layer, place, axis = source.layer, source.place.result, _z_axis(source)
+        if layer in self._viewer.layers and axis is not None:
+            space = space_of(layer, source.place.result_axes, place.point(result.segmented.region.start))
+            apart = tuple(_others(place, axis))
+            picture = Image(
+                np.expand_dims(result.segmented.foreground, apart),
+                name=f"{source.plane.name} probability",
+                rgb=False,
+                visible=False,
+                colormap="magma",
+                blending="additive",
+                contrast_limits=(0.0, 1.0),
+                **space,
+            )
+            add_own(self._viewer, picture, "probability")
+            shown = replace(result.shown, labels=np.expand_dims(result.shown.labels, apart))
+            cells = Labels(shown.labels, name=f"{source.plane.name} objects", opacity=0.5, **space)
+            cells.metadata = {METADATA_KEY: {"role": "instances", "recipe": result.recipe.to_json()}}
+            mark_own(cells, "instances")
+            self._viewer.add_layer(cells)
+            letters = "".join(letter_of(layer.axis_labels[each]) or "Z" for each in place.sliders)
+            of_stack = StackSpace(letters, source.plane.pixel_size, source.plane.unit, steps)
+            self._results[cells] = keep_linked(self._viewer, cells, of_stack, "Z", shown), result
+            self._session.cells = cells
+        self.ended.emit(f"Three views: {result.shown.summary}.", False)
+
+
+def _others(place: PlaneIndex, axis: int) -> dict[int, int]:
+    """Return where a plane lies on the sliders but for one."""
+    return {each: step for each, step in zip(place.sliders, place.steps, strict=True) if each != axis}
+
+
+def _z_axis(source: Source) -> int | None:
+    """Return the axis of a result that goes through the planes: the one of z, or the only one of several planes."""
+    sliders, shape = source.place.result.sliders, source.place.result_shape
+    labels = [source.layer.axis_labels[axis] for axis in source.place.result_axes]
+    several = [axis for axis in sliders if shape[axis] > 1]
+    named = [axis for axis in several if letter_of(labels[axis]) == "Z"]
+    if named:
+        return named[0]
+    unnamed = [axis for axis in several if letter_of(labels[axis]) is None]
+    return unnamed[0] if len(several) == 1 and unnamed else None
+
+
+def _steps(source: Source, views: VolumeParams) -> tuple[dict[str, tuple[float, str | None]], VolumeParams]:
+    """Say how far apart planes are: by the layer's units, or by its scale where it has none."""
+    layer, axis = source.layer, _z_axis(source)
+    assert axis is not None
+    of_layer = source.place.result_axes[axis]
+    scale, unit = float(layer.scale[of_layer]), str(layer.units[of_layer])
+    if unit != "pixel":
+        return {"Z": (scale, unit)}, views
+    across = float(layer.scale[source.place.axes[0]])
+    if views.plane_distance is None and not np.isclose(scale, across):
+        views = replace(views, plane_distance=scale / across)
+    return {}, views

@@ -1,0 +1,227 @@
+"""Layers of objects and tracks: their table and paths follow every correction, and its undo."""
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
+from napari_utile.widgets.viewer.layers import pixel_size_of, space_of
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
+from napari_utile.widgets.worker import LatestJob, as_job
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.viewer
+
+    from napari_utile.engine.linking.edits import StackEdit
+
+__all__ = ["LinkedStack", "keep_linked", "linked_stack_of", "show_linked", "stack_space_of"]
+
+# A correction, or its undo, is measured when nothing has changed for this long. Milliseconds.
+_MEASURED_AFTER = 300
+
+_stacks: "weakref.WeakKeyDictionary[Any, LinkedStack]" = weakref.WeakKeyDictionary()
+
+
+def linked_stack_of(layer: "napari.layers.Layer | None") -> "LinkedStack | None":
+    """Return what is known of a layer of objects or tracks; None for other layers."""
+    return None if layer is None else _stacks.get(layer)
+
+
+def stack_space_of(layer: "napari.layers.Labels", axis: str) -> StackSpace:
+    """Say what the axes before the plane are: by their names, else time before depth.
+
+    Raises
+    ------
+    UtileError
+        If there are too few or too many.
+    """
+    size, unit = pixel_size_of(layer, (layer.ndim - 2, layer.ndim - 1))
+    letters = _letters(layer, axis)
+    steps = {
+        letter: (float(layer.scale[place]), str(layer.units[place])) for place, letter in enumerate(letters)
+    }
+    return StackSpace(
+        letters, size, unit, {letter: step for letter, step in steps.items() if step[1] != "pixel"}
+    )
+
+
+def _letters(layer: Any, axis: str) -> str:
+    outer = layer.ndim - 2
+    if getattr(layer, "multiscale", False) or outer not in (1, 2):
+        raise UtileError(f"{layer.name} is not a stack of labels: there is nothing to link.")
+    names = [str(label).lower()[:1] for label in layer.axis_labels[:outer]]
+    if outer == 1:
+        if names[0] in "tz" and names[0] != axis:
+            raise UtileError(
+                f"{layer.name} has no axis {axis.upper()}, its planes lie along {names[0].upper()}."
+            )
+        return axis.upper()
+    return "ZT" if names == ["z", "t"] else "TZ"
+
+
+def show_linked(
+    viewer: "napari.viewer.Viewer",
+    source: "napari.layers.Labels",
+    space: StackSpace,
+    axis: str,
+    made: LinkedLayers,
+) -> "LinkedStack":
+    """Show objects or tracks beside the labels that were linked; where those are objects or tracks, in their place.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    source : Labels layer
+    space : StackSpace
+        Of the source.
+    axis : {"Z", "T"}
+    made : LinkedLayers
+    """
+    from napari.layers import Labels
+
+    known = _stacks.get(source)
+    if known is not None and known.axis == axis:
+        known.replace(made)
+        return known
+    what = "objects" if axis == "Z" else "tracks"
+    placed = space_of(source, range(source.ndim))
+    layer = Labels(made.labels, name=f"{source.name} {what}", opacity=source.opacity, **placed)
+    mark_own(layer, "instances")
+    layer.metadata = {METADATA_KEY: dict(source.metadata.get(METADATA_KEY, {"role": "instances"}))}
+    viewer.add_layer(layer)
+    source.visible = False
+    paths = None
+    if len(made.tracks):
+        paths = viewer.add_tracks(made.tracks, graph=made.graph, name=f"{source.name} paths", **placed)
+        mark_own(paths, "paths")
+    viewer.layers.selection.active = layer
+    return keep_linked(viewer, layer, space, axis, made, paths)
+
+
+def keep_linked(
+    viewer: "napari.viewer.Viewer",
+    layer: "napari.layers.Labels",
+    space: StackSpace,
+    axis: str,
+    made: LinkedLayers,
+    paths: "napari.layers.Tracks | None" = None,
+) -> "LinkedStack":
+    """Take care of a layer that shows objects or tracks from now on."""
+    _stacks[layer] = stack = LinkedStack(viewer, layer, paths, space, axis, made)
+    return stack
+
+
+class LinkedStack(QObject):
+    """A layer of objects or tracks.
+
+    Attributes
+    ----------
+    layer : Labels layer
+    axis : {"Z", "T"}
+    kept : set of int
+        Ids that were corrected by hand: linking again leaves them as they are.
+    parents : dict of int to int
+        Daughter -> mother, of all divisions ever found or marked; `described` leaves out those that were undone.
+    """
+
+    def __init__(
+        self,
+        viewer: "napari.viewer.Viewer",
+        layer: "napari.layers.Labels",
+        paths: "napari.layers.Tracks | None",
+        space: StackSpace,
+        axis: str,
+        made: LinkedLayers,
+    ) -> None:
+        super().__init__()
+        self._viewer, self.layer, self._paths, self.space, self.axis = viewer, layer, paths, space, axis
+        self.kept: set[int] = set()
+        self.parents: dict[int, int] = {}
+        self._seen: Any = None
+        self._jobs = LatestJob(owner=self)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_MEASURED_AFTER)
+        self._timer.timeout.connect(self._measure)
+        self._take(made)
+        layer.events.paint.connect(self._changed)
+        layer.events.set_data.connect(self._changed)  # undo and redo say no more
+
+    def apply(self, correct: Any) -> str:
+        """Make one correction, which one Ctrl+Z takes back; return what was done, as a sentence.
+
+        Parameters
+        ----------
+        correct : callable
+            Gets the stack (planes, Y, X), gives a `StackEdit` of it.
+
+        Raises
+        ------
+        UtileError
+            If it cannot be done.
+        """
+        edit: StackEdit = corrected(
+            self.layer.data, self.space, self.axis, (0,) * (self.layer.ndim - 2), correct
+        )
+        self.write(edit.index, edit.values)
+        self.kept |= set(edit.changed)
+        return edit.said
+
+    def divide(self, correct: Any) -> str:
+        """Mark a division, like `apply`; `correct` also gives what divided into what: daughter -> mother."""
+        parents: dict[int, int] = {}
+
+        def edited(labels: Any) -> "StackEdit":
+            edit, found = correct(labels)
+            parents.update(found)
+            return edit  # type: ignore[no-any-return]
+
+        said = self.apply(edited)
+        self.parents |= parents
+        return said
+
+    def write(self, index: Any, values: Any) -> None:
+        """Set pixels as one step of the layer's history."""
+        if len(values):
+            with self.layer.block_history():
+                self.layer.data_setitem(index, values)
+
+    def replace(self, made: LinkedLayers) -> None:
+        """Show what was linked again, as one step of the layer's history."""
+        index = np.nonzero(np.asarray(self.layer.data) != made.labels)
+        self.write(index, made.labels[index])
+        self.kept = set(made.kept)
+        self._take(made)
+
+    def _changed(self, _: object = None) -> None:
+        self._timer.start()
+
+    def _measure(self) -> None:
+        self._jobs.run(
+            as_job(_described_anew, self.layer.data, self._seen, self.space, self.axis, dict(self.parents)),
+            on_done=self._take,
+            on_error=lambda _: None,  # it is being painted on: the next change is measured again
+        )
+
+    def _take(self, made: LinkedLayers | None) -> None:
+        if made is None:
+            return
+        self._seen = np.array(made.labels)
+        self.parents |= {daughter: mother for daughter, (mother,) in made.graph.items()}
+        self.layer.features = made.features
+        if self._paths is not None and self._paths in self._viewer.layers:
+            self._paths.graph = {}
+            self._paths.data = made.tracks
+            self._paths.graph = made.graph
+
+
+def _described_anew(
+    labels: Any, seen: Any, space: StackSpace, axis: str, parents: dict[int, int]
+) -> LinkedLayers | None:
+    """Measure what changed; None where nothing did."""
+    now = np.array(labels)
+    return None if np.array_equal(now, seen) else described(now, space, axis, parents)

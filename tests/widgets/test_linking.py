@@ -1,0 +1,173 @@
+"""Planes linked from the Segment page, and objects and tracks corrected, each with one Ctrl+Z."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.viewer.linked_layers import linked_stack_of
+from pages import page_of
+from pictures import bright_discs
+
+WAIT = 60_000
+FRAMES = [((20, 25), (50, 70)), ((22, 27), (50, 72)), ((24, 29), (50, 74)), ((26, 31), (50, 76))]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, bright_nuclei):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 800)
+    return viewer
+
+
+@pytest.fixture
+def page(viewer, qtbot):
+    page = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(page.dock, name="U-Tile")
+    viewer.add_image(
+        np.stack([bright_discs(centres=each) for each in FRAMES]), name="film", axis_labels="tyx"
+    )
+    return page
+
+
+def linked(page, qtbot):
+    """Segment all frames and link them by one press; return the layer of tracks."""
+    form = page.form
+    form.planes.kind.setCurrentIndex(1)
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("t"))
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: form.status.text().startswith("Linked"), timeout=WAIT)
+    return page._session.cells
+
+
+def pick(viewer, layer, y, x):
+    """Click on a pixel of the image with the mouse."""
+    canvas = viewer.window._qt_viewer.canvas
+    world = layer.data_to_world((viewer.dims.current_step[0], y, x))
+    zoom, (_, cy, cx) = viewer.scene.camera.zoom, viewer.scene.camera.center
+    middle = QPoint(canvas.native.width() // 2, canvas.native.height() // 2)
+    spot = middle + QPoint(round((world[-1] - cx) * zoom), round((world[-2] - cy) * zoom))
+    QTest.mouseClick(canvas.native, Qt.MouseButton.LeftButton, pos=spot)
+    QTest.qWait(30)
+
+
+def ids(layer):
+    return [np.unique(plane)[1:].tolist() for plane in layer.data]
+
+
+def correct(page, qtbot, name):
+    qtbot.mouseClick(page.form.linking.corrections[name], Qt.MouseButton.LeftButton)
+    return page.form.status.text()
+
+
+def settled(qtbot, layer, count):
+    qtbot.waitUntil(lambda: len(layer.features) == count, timeout=WAIT)
+
+
+@pytest.mark.real_window
+def test_a_time_lapse_comes_out_with_one_id_a_cell_by_one_press(viewer, page, qtbot) -> None:
+    layer = linked(page, qtbot)
+    assert page.form.status.text() == "Linked: 2 tracks, 0 divisions."
+    assert ids(layer) == [[1, 2]] * 4
+    assert [each.name for each in viewer.layers][-2:] == ["film instances tracks", "film instances paths"]
+    assert layer.features["track_id"].tolist() == [1, 2]
+    assert layer.features["frames"].tolist() == [4, 4]
+    assert len(viewer.layers["film instances paths"].data) == 8
+
+
+@pytest.mark.real_window
+def test_picked_cells_are_joined_cut_exchanged_and_each_is_one_undo(viewer, page, qtbot) -> None:
+    layer = linked(page, qtbot)
+    before, linking = layer.data.copy(), page.form.linking
+    callbacks = list(layer.mouse_drag_callbacks)
+    viewer.dims.set_current_step(0, 2)
+    qtbot.mouseClick(linking.pick, Qt.MouseButton.LeftButton)
+    pick(viewer, layer, 24, 29)
+    assert linking.corrections["cut"].isEnabled()
+    assert not linking.corrections["swap"].isEnabled()
+    assert correct(page, qtbot, "cut") == "From plane 2 on cell 1 is cell 3. Ctrl+Z takes it back."
+    assert ids(layer) == [[1, 2], [1, 2], [2, 3], [2, 3]]
+    settled(qtbot, layer, 3)
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    settled(qtbot, layer, 2)
+    for place in ((24, 29), (50, 74)):
+        pick(viewer, layer, *place)
+    correct(page, qtbot, "swap")
+    assert layer.data[3, 26, 31] == 2
+    assert layer.data[1, 22, 27] == 1
+    layer.undo()
+    for place in ((24, 29), (50, 74)):
+        pick(viewer, layer, *place)
+    correct(page, qtbot, "join")
+    assert ids(layer) == [[1]] * 4
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    pick(viewer, layer, 24, 29)
+    correct(page, qtbot, "remove")
+    assert ids(layer) == [[2]] * 4
+    page.rest(True)
+    assert layer.mouse_drag_callbacks == callbacks
+
+
+@pytest.mark.real_window
+def test_corrections_stay_when_planes_are_linked_again(viewer, page, qtbot) -> None:
+    layer = linked(page, qtbot)
+    viewer.dims.set_current_step(0, 2)
+    stack = linked_stack_of(layer)
+    from napari_utile.engine.linking.edits import swap
+
+    stack.apply(lambda labels: swap(labels, 1, 2, 2))
+    exchanged = layer.data.copy()
+    qtbot.mouseClick(page.form.linking.link, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Linked"), timeout=WAIT)
+    assert session_of(viewer).cells is layer
+    np.testing.assert_array_equal(layer.data, exchanged)
+
+
+@pytest.mark.real_window
+def test_a_division_is_marked_and_undone(viewer, page, qtbot) -> None:
+    layer = linked(page, qtbot)
+    linking = page.form.linking
+    viewer.dims.set_current_step(0, 2)
+    qtbot.mouseClick(linking.pick, Qt.MouseButton.LeftButton)
+    pick(viewer, layer, 50, 74)
+    correct(page, qtbot, "cut")
+    settled(qtbot, layer, 3)
+    for place in ((24, 29), (24, 29), (50, 74)):  # the mother, and her daughters, of which one has her id
+        pick(viewer, layer, *place)
+    assert "divides into" in correct(page, qtbot, "divide")
+    qtbot.waitUntil(lambda: layer.features["parent"].tolist().count(1) == 2, timeout=WAIT)
+    paths = viewer.layers["film instances paths"]
+    assert len(paths.graph) == 2
+    layer.undo()
+    qtbot.waitUntil(lambda: not layer.features["parent"].any(), timeout=WAIT)
+    assert not paths.graph
+
+
+@pytest.mark.real_window
+def test_three_views_make_objects_by_one_press_and_follow_the_sliders(viewer, qtbot) -> None:
+    page = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(page.dock, name="U-Tile")
+    z, y, x = np.indices((9, 60, 80))
+    balls = [(z * 2 - 8) ** 2 + (y - 30) ** 2 + (x - place) ** 2 <= 81 for place in (20, 60)]
+    data = np.where(balls[0] | balls[1], 200, 20).astype(np.uint8)
+    viewer.add_image(data, name="stack", axis_labels="zyx", scale=(1.0, 0.5, 0.5), units=("um",) * 3)
+    form = page.form
+    form.diameter.value = None
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("views"))
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    assert form.status.text() == "Three views look at a stack: choose all planes, or a range of them."
+    form.planes.kind.setCurrentIndex(1)
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    assert form.status.text() == "Three views: 2 objects."
+    cells = session_of(viewer).cells
+    assert cells.name == "stack objects"
+    assert set(np.unique(cells.data[:, 30, 20]).tolist()) - {0} == {1}
+    assert cells.features["volume_um3"].tolist() == [(cells.data == each).sum() * 0.25 for each in (1, 2)]
+    form.instances["minimum_size"].value = 5000
+    qtbot.waitUntil(lambda: len(cells.features) == 0, timeout=WAIT)
+    cells.undo()
+    qtbot.waitUntil(lambda: len(cells.features) == 2, timeout=WAIT)

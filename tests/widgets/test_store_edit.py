@@ -1,0 +1,126 @@
+"""Edit a part of a result on disk in a layer in memory, write it back, and undo that."""
+
+import numpy as np
+import pytest
+import zarr
+from napari.components import ViewerModel
+from npe2 import PluginManager
+from qtpy.QtCore import Qt
+
+import napari_utile.session.store_jobs as store_jobs
+from napari_utile.widgets.files.reader import open_ome_zarr
+from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
+
+WAIT = 120_000
+
+
+@pytest.fixture
+def opened(qtbot, tmp_path, monkeypatch, bright_nuclei):
+    """Give a page, its viewer and the store of an image whose cells lie on disk."""
+    PluginManager.instance().discover()  # with a window, napari does it
+    monkeypatch.setattr(store_jobs, "MOST_IN_MEMORY", 1000)
+    monkeypatch.setattr(store_jobs.Path, "home", lambda: tmp_path)
+    data = np.full((90, 700), 100, np.uint8)
+    for y in range(5, 80, 20):
+        for x in range(5, 690, 20):
+            data[y : y + 9, x : x + 9] = 220
+    viewer = ViewerModel()
+    viewer.add_image(data, name="slide", scale=(0.5, 0.5))
+    page = page_of(viewer, "segment", qtbot)
+    page.dock.show()
+    page.form.diameter.value = None
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    return page, viewer, tmp_path / "U-Tile" / "slide.cells.ome.zarr"
+
+
+def press(qtbot, page, button):
+    edit = page.form.edit_store
+    qtbot.mouseClick(getattr(edit, button), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+
+
+def stored(place):
+    return zarr.open_array(place / "labels/cells/0", mode="r")[...]
+
+
+def test_a_part_is_edited_written_back_and_undone(opened, qtbot) -> None:
+    page, viewer, place = opened
+    before, session = stored(place), session_of(viewer)
+    whole = session.cells
+    assert whole.multiscale
+    press(qtbot, page, "edit")
+    part = session.cells
+    assert part.name == "slide instances part"
+    assert not whole.visible
+    np.testing.assert_array_equal(part.data, before)
+    np.testing.assert_array_equal(part.scale, whole.scale)
+    part.data_setitem(np.nonzero(part.data == 3), 0)
+    press(qtbot, page, "write")
+    assert page.form.status.text() == "Written back into slide.cells.ome.zarr: 1 cell changed."
+    assert part not in viewer.layers
+    assert session.cells is whole
+    assert whole.visible
+    np.testing.assert_array_equal(stored(place), np.where(before == 3, 0, before))
+    np.testing.assert_array_equal(np.asarray(whole.data[0]), stored(place))
+    np.testing.assert_array_equal(np.asarray(whole.data[1]), stored(place)[::2, ::2])
+    assert 3 not in whole.features["index"].tolist()
+    press(qtbot, page, "undo")
+    np.testing.assert_array_equal(stored(place), before)
+    assert 3 in whole.features["index"].tolist()
+    assert page.form.edit_store.undo.isHidden()
+
+
+def test_what_is_left_or_removed_changes_nothing(opened, qtbot) -> None:
+    page, viewer, place = opened
+    before, session = stored(place), session_of(viewer)
+    whole = session.cells
+    for leave in (lambda: press(qtbot, page, "leave"), lambda: viewer.layers.remove(session.cells)):
+        press(qtbot, page, "edit")
+        session.cells.data[...] = 7
+        leave()
+        assert session.cells is whole
+        assert whole.visible
+        assert [layer.name for layer in viewer.layers] == ["slide", "slide instances"]
+    np.testing.assert_array_equal(stored(place), before)
+
+
+def test_a_store_that_was_opened_as_a_file_is_edited_too(opened, qtbot) -> None:
+    page, viewer, place = opened
+    session = session_of(viewer)
+    viewer.layers.remove(session.cells)
+    from napari.layers._source import layer_source
+
+    _, (data, options, _) = open_ome_zarr(str(place))
+    with layer_source(path=str(place)):
+        layer = viewer.add_labels(data, **options)
+    session.cells = layer
+    press(qtbot, page, "edit")
+    session.cells.data[session.cells.data == 5] = 0
+    press(qtbot, page, "write")
+    assert "1 cell changed" in page.form.status.text()
+    assert not (np.asarray(layer.data[0]) == 5).any()
+
+
+def test_a_store_that_is_being_written_is_not_written_back_to(opened, qtbot) -> None:
+    from napari_utile.engine.files.unfinished import HOME
+    from napari_utile.engine.store.journal import only_run
+
+    page, viewer, place = opened
+    press(qtbot, page, "edit")
+    part = session_of(viewer).cells
+    part.data[part.data == 1] = 0
+    with only_run(place / HOME, place.name):
+        press(qtbot, page, "write")
+    assert "Another run is writing slide.cells.ome.zarr" in page.form.status.text()
+    assert part in viewer.layers, "what was edited is not lost"
+
+
+def test_the_click_page_says_how_to_edit_a_result_on_disk(opened, qtbot) -> None:
+    page, _, _ = opened
+    click = page.dock.open_page("click")
+    qtbot.mouseClick(click.form.toggle, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: click.tool.queue.busy == 0, timeout=WAIT)
+    click.mouse.clicked.emit((10, 10), "click")
+    qtbot.waitUntil(lambda: "Edit this part" in click.form.status.text(), timeout=WAIT)
