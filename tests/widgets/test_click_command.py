@@ -11,6 +11,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
 from pictures import CELLS, bright_discs
 
@@ -82,6 +84,17 @@ def test_parameters_that_were_changed_are_in_the_command(qtbot, tmp_path):
     clicked.click(CELLS[0])
     made = clicked.run_copied_command()
     assert "--threshold 0.9" in QGuiApplication.clipboard().text()
+    np.testing.assert_array_equal(made, clicked.labels)
+
+
+def test_clicks_see_what_segment_gave_the_network(qtbot, tmp_path):
+    image = 255 - bright_discs()
+    clicked = Clicked(qtbot, tmp_path, image)
+    session_of(clicked.viewer).asked = SegmentParams(preprocess="invert")
+    clicked.click(CELLS[0])
+    assert clicked.labels.max() == 1
+    made = clicked.run_copied_command()
+    assert "--preprocess invert" in QGuiApplication.clipboard().text()
     np.testing.assert_array_equal(made, clicked.labels)
 
 

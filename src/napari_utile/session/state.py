@@ -118,6 +118,12 @@ class Session:
         self._chosen: weakref.WeakKeyDictionary[object, dict[Hashable, SegmentParams]]
         self._chosen = weakref.WeakKeyDictionary()
 
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What Segment gave the network last: preprocessing and grey limits, by names of the parameters."""
+        fields = ("preprocess", "limits", "channel_limits", "percentiles")
+        return {name: getattr(self.asked, name) for name in fields if self.asked is not None}
+
     def forget_layer(self, layer: object) -> None:
         """Choose nothing in the place of a layer that was removed."""
         if self.image.layer is layer:

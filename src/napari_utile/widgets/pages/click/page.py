@@ -96,6 +96,7 @@ class ClickPage(Page):
         self._connections.connect(self._session.events.image, self._image_changed)
         self._connections.connect(self._session.events.cells, self._cells_changed)
         self._connections.connect(self._session.events.model, self._model_changed)
+        self._connections.connect(self._session.events.asked, lambda _: self.aims.forget())
         self._connections.connect(self._viewer.layers.events.removed, self._stop_without_layers)
         self._connections.connect(self._session.events.closed, self._close_down)
         self._connections.connect(self._viewer.layers.selection.events.active, self._active_changed)
@@ -220,7 +221,7 @@ class ClickPage(Page):
             getattr(layer, name)()
 
     def _settings(self) -> ClickSettings:
-        params = replace(self.form.compute.value(), model=self._session.model)
+        params = replace(self.form.compute.value(), model=self._session.model, **self._session.seen)
         own = self.form.instances.value() if self._suggested_by == self._session.model else None
         return ClickSettings(params, own, self.form.overwrite.isChecked())
 
