@@ -64,6 +64,17 @@ def test_resuming_with_other_options_names_them(tmp_path: Path, image, capsys, o
     assert named in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--overwrite", "--resume", "--quiet"])
+def test_a_store_that_is_read_is_never_written(tmp_path: Path, image, capsys, option) -> None:
+    place = tmp_path / "a.zarr"
+    assert segment(image, place) == 0
+    before = {each: each.read_bytes() for each in place.rglob("*") if each.is_file()}
+    for read in (place, place / "labels/cells"):
+        assert segment(read, place, option) == 1
+        assert "it is what is read here" in capsys.readouterr().err
+    assert {each: each.read_bytes() for each in place.rglob("*") if each.is_file()} == before
+
+
 def test_what_is_no_store_is_never_overwritten(tmp_path: Path, image, capsys) -> None:
     place = tmp_path / "mine.zarr"
     place.mkdir()

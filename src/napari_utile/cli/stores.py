@@ -103,6 +103,11 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     from napari_utile.engine.store.plan import load_plan
     from napari_utile.engine.store.run import begin_store, store_steps
 
+    read, written = each.path.resolve(), place.resolve()
+    if written in (read, *read.parents):
+        raise UtileError(
+            f"Cannot write {place}: it is what is read here, and would be lost; choose another name."
+        )
     mask = _mask(arguments)
     if place.exists() and arguments.overwrite:
         remove_store(place)
