@@ -140,6 +140,15 @@ def test_features_come_and_go_with_the_cells(clicker):
     clicker.qtbot.waitUntil(lambda: clicker.labels.features["index"].tolist() == [1, 2])
 
 
+def test_undo_takes_the_sentence_and_the_selection_back_too(clicker):
+    clicker.click(CELLS[0])
+    assert "Cell 1" in clicker.form.status.text()
+    assert "Cell 1 is selected" in clicker.form.cell.text()
+    clicker.labels.undo()
+    clicker.qtbot.waitUntil(lambda: clicker.form.cell.text() == "No cell is selected.")
+    assert clicker.form.status.text() == ""
+
+
 def test_markers_are_points_that_follow_undo_and_can_be_moved(clicker):
     clicker.click(CELLS[0]).click(CELLS[1])
     points = clicker.viewer.layers["cells of mine cells markers"]

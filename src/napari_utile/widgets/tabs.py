@@ -7,7 +7,7 @@ from napari_utile.widgets.viewer.layers import plain_viewer
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["open_help", "open_plots", "open_review", "show_table"]
+__all__ = ["open_help", "open_plots", "open_review", "open_tab", "show_table"]
 
 
 def show_table(viewer: "napari.viewer.Viewer") -> None:
@@ -22,26 +22,27 @@ def open_plots(viewer: "napari.viewer.Viewer") -> Any:
     """Open the plots of the chosen cells, or bring them to the front."""
     from napari_utile.widgets.plots.tab import PlotsTab
 
-    return _open(viewer, "U-Tile plots", PlotsTab)
+    return open_tab(viewer, "U-Tile plots", PlotsTab)
 
 
 def open_review(viewer: "napari.viewer.Viewer") -> Any:
     """Open the queue in which the results of a batch are reviewed, or bring it to the front."""
     from napari_utile.widgets.review.tab import ReviewTab
 
-    return _open(viewer, "U-Tile review", ReviewTab)
+    return open_tab(viewer, "U-Tile review", ReviewTab)
 
 
 def open_help(viewer: "napari.viewer.Viewer", page: str) -> Any:
     """Open the chapter of the documentation on a page of the dock."""
     from napari_utile.widgets.help import CHAPTERS, HelpTab
 
-    tab = _open(viewer, "U-Tile help", HelpTab)
+    tab = open_tab(viewer, "U-Tile help", HelpTab)
     tab.show_chapter(CHAPTERS[page])
     return tab
 
 
-def _open(viewer: "napari.viewer.Viewer", name: str, make: Any) -> Any:
+def open_tab(viewer: "napari.viewer.Viewer", name: str, make: Any) -> Any:
+    """Open a tab beside the dock, made by a function of the viewer, or bring it to the front."""
     window = plain_viewer(viewer).window
     shown = window.dock_widgets.get(name)
     if shown is not None:

@@ -37,6 +37,7 @@ from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.tabs import open_review, open_tab
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import is_own
 from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
@@ -52,15 +53,7 @@ _FILTER = f"Images (*{' *'.join(IMAGE_SUFFIXES)});;All files (*)"
 
 def open_batch(viewer: "napari.viewer.Viewer") -> "BatchTab":
     """Open the tab *Batch* beside the dock, or bring it to the front."""
-    window = plain_viewer(viewer).window
-    shown: Any = window.dock_widgets.get(_NAME)
-    if shown is None:
-        shown = BatchTab(viewer)
-        window.add_dock_widget(shown, name=_NAME, tabify=True, add_vertical_stretch=False)
-    frame = shown.parent()
-    frame.show()
-    frame.raise_()
-    tab: BatchTab = shown
+    tab: BatchTab = open_tab(viewer, _NAME, BatchTab)
     return tab
 
 
@@ -70,7 +63,7 @@ class BatchTab(QWidget):
     Attributes
     ----------
     images : QListWidget
-    add_layers, add_files, add_folder, remove, open_sheet, copy_command : QPushButton
+    add_layers, add_files, add_folder, remove, open_sheet, review, copy_command : QPushButton
     target : QLineEdit
     run_bar : RunBar
     table : PlaceTable
@@ -104,12 +97,15 @@ class BatchTab(QWidget):
         self.open_sheet = push_button(
             "Quality sheet", "Open thumbnails of all images, the worst first, as a web page."
         )
+        self.review = push_button(
+            "Review", "Look at the results one after the other, the least sure first, and correct them."
+        )
         self.copy_command = push_button("Copy command", "Copy the command line that does the same.")
         self.status = StatusLine()
         self._arrange()
         self._connect()
         self._show_how()
-        self.open_sheet.setEnabled(False)
+        self._show_finished(None)
         self.status.say("Add images, choose a folder for the results, and press Segment all.")
 
     def _arrange(self) -> None:
@@ -129,8 +125,9 @@ class BatchTab(QWidget):
         layout.addWidget(self.table, 1)
         below = QHBoxLayout()
         below.addWidget(self.open_sheet)
-        below.addWidget(self.copy_command)
+        below.addWidget(self.review)
         layout.addLayout(below)
+        layout.addWidget(self.copy_command)
         layout.addWidget(self.status)
 
     def _connect(self) -> None:
@@ -142,6 +139,7 @@ class BatchTab(QWidget):
         self.run_bar.run.connect(self.run)
         self.run_bar.cancel.connect(self.cancel)
         self.open_sheet.clicked.connect(lambda _: self._open_sheet())
+        self.review.clicked.connect(lambda _: self._review())
         self.copy_command.clicked.connect(lambda _: self._copy())
         self._connections = Connections(self)
         for event in (self._session.events.model, self._session.events.image, self._session.events.result):
@@ -245,8 +243,7 @@ class BatchTab(QWidget):
             request = self.request()
             self.run_bar.set_busy("starting…")
             self.table.set_rows([])
-            self.finished = None
-            self.open_sheet.setEnabled(False)
+            self._show_finished(None)
             self.status.say(f"Results go to {request.target}.")
             self._job = run_job(
                 batch_job(request),
@@ -271,12 +268,11 @@ class BatchTab(QWidget):
 
     def _finish(self, finished: FinishedBatch) -> None:
         self.run_bar.set_idle()
-        self.finished = finished
+        self._show_finished(finished)
         self.table.set_rows(
             [_row(image) for image in finished.images],
             [image.failed or image.flags or image.name for image in finished.images],
         )
-        self.open_sheet.setEnabled(finished.sheet is not None)
         failures = [f"{Path(image.name).name}: {image.failed}" for image in finished.images if image.failed]
         said = f"{finished} Results: {finished.target}."
         self.status.say(" ".join([said, *failures[:3]]), "problem" if failures else "good")
@@ -292,6 +288,15 @@ class BatchTab(QWidget):
     def _open_sheet(self) -> None:
         if self.finished is not None and self.finished.sheet is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.finished.sheet)))
+
+    def _show_finished(self, finished: FinishedBatch | None) -> None:
+        self.finished = finished
+        self.open_sheet.setEnabled(finished is not None and finished.sheet is not None)
+        self.review.setEnabled(finished is not None and finished.failed < len(finished.images))
+
+    def _review(self) -> None:
+        if self.finished is not None:
+            open_review(self._viewer).review(self.finished.target)
 
     def _copy(self) -> None:
         with failures_to(self._fail):

@@ -59,7 +59,7 @@ class PlotsTab(QWidget):
         for text, kind in _KINDS:
             self.kind.addItem(text, kind)
         self.value.setRange(-1e12, 1e12)
-        self.value.setDecimals(3)
+        self.value.setDecimals(2)
         for widget, name, tip in (
             (self.column, "Measurement", "What the histogram shows, and the filter looks at."),
             (self.other, "Against", "What the first measurement is drawn against."),
@@ -76,8 +76,9 @@ class PlotsTab(QWidget):
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("Measurement", self.column)
         limit = QHBoxLayout()
-        limit.addWidget(self.kind)
+        limit.addWidget(self.kind, 1)
         limit.addWidget(self.value)
+        self.value.setFixedWidth(112)
         against = QFormLayout()
         against.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         against.addRow("Against", self.other)

@@ -81,6 +81,7 @@ class ClickPage(Page):
         form.compute.changed.connect(self.aims.forget)
         form.overwrite.clicked.connect(self.aims.forget)
         self.aims.target_made.connect(self._target_made)
+        self.aims.labels_changed.connect(self._labels_changed)
         tool.said.connect(form.status.say)
         form.classes.said.connect(form.status.say)
         form.classes.given.connect(self._describe)
@@ -233,6 +234,11 @@ class ClickPage(Page):
         self.aims.forget()
         if self.on:
             self.tool.make_ready()
+
+    def _labels_changed(self) -> None:
+        """Take back what was said of an edit that was undone or painted over."""
+        if not self.tool.writing and self.form.status.kind == "good":
+            self.form.status.say("")
 
     def _target_made(self, layer: Any) -> None:
         self._session.cells = layer

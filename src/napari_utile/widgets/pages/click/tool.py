@@ -50,6 +50,8 @@ class ClickTool(QObject):
         0 for none.
     model_ready : Signal(object)
         The `ReadyField` in use.
+    writing : bool
+        Whether what changes in the labels now is the tool's own edit.
     """
 
     said = Signal(str, str)
@@ -67,6 +69,7 @@ class ClickTool(QObject):
         self._aims = aims
         self._selected: tuple[int, Point] | None = None
         self._hover: Any = None
+        self.writing = False
         self.outline = OutlineLayer(self._viewer)
         self.queue = ClickQueue(self)
         self.queue.failed.connect(self.failed)
@@ -204,8 +207,10 @@ class ClickTool(QObject):
             return
         edit = None if outcome.edit is None else aim.plane.of(labels.data).changed(outcome.edit)
         if edit is not None and len(edit):
+            self.writing = True
             with labels.block_history():
                 labels.data_setitem(aim.plane.full_index(edit), edit.values)
+            self.writing = False
             target.store.follow(labels.data)
             aim.table.note(dict.fromkeys(outcome.cells, edit.window))
         for marker in outcome.markers:
@@ -233,6 +238,8 @@ class ClickTool(QObject):
         if aim is None or aim.labels not in self._viewer.layers:
             return
         target, labels = aim.target, aim.labels
+        if self._selected is not None and not self._is_there(aim, *self._selected):
+            self.select(0, None)  # undone, erased, or painted over
         if target.next_label is not None:
             target.next_label = max(target.next_label, int(labels.selected_label) + 1)
         target.store.follow(labels.data)
@@ -243,6 +250,10 @@ class ClickTool(QObject):
             labels.features = table
             self.selected_changed.emit(self.selected)
         self._draw()
+
+    @staticmethod
+    def _is_there(aim: Aim, label: int, point: Point) -> bool:
+        return aim.plane.holds(point) and aim.plane.at(point) == label
 
     # Under the mouse.
 
@@ -293,7 +304,7 @@ class ClickTool(QObject):
             return
         if self._selected is not None:
             label, point = self._selected
-            if aim.plane.holds(point) and aim.plane.at(point) == label:
+            if self._is_there(aim, label, point):
                 selected = aim.plane.object_at(point)
         hovered, chosen = (
             None if part is None else (aim.plane.in_array(part[0]), part[1])

@@ -97,10 +97,11 @@ class EvaluateForm(QWidget):
             "Copy command", "Copy the command line that gives the same numbers for files and folders."
         )
         self.legend = QLabel(
-            f"Outlines: <span style='color: {PREDICTION}'>\u2501</span> thin: the cells, "
-            f"<span style='color: {REFERENCE}'>\u2588</span> wide: the reference"
+            f"Outlines: <span style='color: {PREDICTION}'>\u2501</span> the cells, "
+            f"<span style='color: {REFERENCE}'>\u2588</span> the reference"
         )
         self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
         self.status = StatusLine()
         self._arrange()
         self.truth.layer_changed.connect(lambda _: self.others.list_again())

@@ -9,13 +9,14 @@ PREDICTION, REFERENCE = "#ffb000", "#648fff"
 """Amber and blue, which differ in lightness too."""
 _FURTHER = ("#dc267f", "#fe6100", "#785ef0")
 _THIN, _WIDE = 1, 3
+_LOOKS = ("contour", "colormap", "opacity", "visible")
 
 
 class Outlines:
     """Shows layers as outlines, and gives them back as they looked before."""
 
     def __init__(self) -> None:
-        self._before: list[tuple[Any, int, Any]] = []
+        self._before: list[tuple[Any, dict[str, Any]]] = []
 
     def show(self, predictions: Sequence[Any], reference: Any) -> None:
         """Outline predictions thinly and the reference widely; layers that are outlined stay as they look now."""
@@ -33,12 +34,13 @@ class Outlines:
     def _outline(self, layer: Any, colour: str, width: int) -> None:
         from napari.utils.colormaps import DirectLabelColormap
 
-        self._before.append((layer, layer.contour, layer.colormap))
+        self._before.append((layer, {name: getattr(layer, name) for name in _LOOKS}))
         layer.colormap = DirectLabelColormap(color_dict={None: colour, 0: "transparent"})
-        layer.contour = width
+        layer.contour, layer.opacity, layer.visible = width, 1.0, True
 
     def give_back(self) -> None:
         """Draw the layers as before; twice does nothing."""
         while self._before:
-            layer, contour, colours = self._before.pop()
-            layer.contour, layer.colormap = contour, colours
+            layer, looks = self._before.pop()
+            for name, value in looks.items():
+                setattr(layer, name, value)
