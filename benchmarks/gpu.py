@@ -51,7 +51,7 @@ def matrix_rate(compute: Compute, side: int) -> float:
 
 
 def peak(compute: Compute) -> str:
-    """Say how much memory was held at the most."""
+    """Say how much memory was held at most."""
     return (
         f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if compute.device == "cuda" else "not measured"
     )

@@ -3,7 +3,7 @@
     python benchmarks/training.py
 
 The plain loop is PyTorch as in its tutorials: float32, contiguous tensors, ready-made batches (it is not charged for
-augmentation and weights), log-softmax and weighted cross-entropy, AdamW. Ours makes its samples anew for each step.
+augmentation and weights), log-softmax and weighted cross-entropy, AdamW. Ours makes its samples again for each step.
 Also: what share of a step is spent on making samples, the weight map included. Ratios within one run.
 """
 

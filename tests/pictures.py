@@ -7,7 +7,7 @@ CELLS = ((20, 22), (20, 60), (50, 25), (52, 70), (52, 84))
 
 
 def discs(shape, *centres, radius=8.0, rim=4.0):
-    """Draw a (Y, X) probability: 1 inside of discs, falling to 0 over a rim."""
+    """Draw a (Y, X) probability: 1 inside discs, falling to 0 over a rim."""
     y, x = np.mgrid[: shape[0], : shape[1]]
     away = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
     return np.clip(0.5 + (radius - away) / rim, 0, 1).astype(np.float32)

@@ -136,7 +136,7 @@ def choose(model: Model, cases: Sequence[Case]) -> tuple[str, InstanceParams, fl
 
 
 def rewritten(model: Model, **card: Any) -> Model:
-    """Write a model's file anew with another card; the weights keep the precision they are stored in."""
+    """Write a model's file again with another card; the weights keep the precision they are stored in."""
     assert model.path is not None
     with safe_open(model.path, "pt") as file:
         dtypes = {file.get_tensor(key).dtype for key in file.keys()}  # noqa: SIM118 (not a mapping)

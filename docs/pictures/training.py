@@ -10,9 +10,9 @@ from napari_utile.engine.metrics.matching import match
 from napari_utile.widgets.viewer.layers import session_of
 from simulation.simulate import simulate
 
-MOST_CELLS = 12
+MOST_CELLS = 14
 """Cells that are painted."""
-MINUTES = 2.0
+MINUTES = 8.0
 GREEN, GAP = (70, 255, 120), 12
 
 
@@ -58,20 +58,21 @@ def teach(window: Window) -> None:
     print(form.result.verdict.text(), flush=True)
     form.result.name.setText("my cells")
     window.press(form.result.keep)
-    settle(2)
+    settle(1, until=lambda: session_of(window.viewer).model != "nuclei")
     before_and_after(window, session_of(window.viewer).model)
 
 
 def before_and_after(window: Window, taught: str) -> None:
     """Segment another image with the model before and the taught one, and draw both."""
     following = simulate("phase", seed=21, height=352, width=352, cells=36)
-    layer = window.viewer.add_image(following.image, name="next image")
+    space = {"scale": (0.5, 0.5), "units": ("µm", "µm")}
+    layer = window.viewer.add_image(following.image, name="next image", **space)
     page = window.page("segment")
     window.dock.header.source.image.set_layer(layer)
     pictures = []
     for when, model in (("before", "nuclei"), ("after", taught)):
         session_of(window.viewer).model = model
-        settle(3)
+        settle(3, until=lambda model=model: session_of(window.viewer).model == model)
         window.run(page)
         found = np.array(window.viewer.layers[f"{layer.name} instances"].data)
         score = match(contingency(found, following.labels))

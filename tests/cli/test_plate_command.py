@@ -165,7 +165,7 @@ def test_flags_compare_an_image_with_the_others_of_its_batch():
     flags = flags_of([*usual, *odd])
     assert not any(flags[:8])
     assert flags[8] == ("far fewer cells than the others",)
-    assert flags[9] == ("the model is not sure of its cells", "out of focus, beside the others")
+    assert flags[9] == ("the model is not sure of its cells", "out of focus, unlike the others")
     assert flags[10] == ("saturated: 2.0% of the pixels",)
     assert flags[11] == ("failed: It is damaged.",)
     assert flags[12] == ("no cells",)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import napari_utile
+
 TOP = Path(__file__).parents[2]
 SOURCES = sorted((TOP / "src/napari_utile").rglob("*.py"))
 LOG = TOP / "docs/english.md"
@@ -53,6 +55,10 @@ WOODEN = {
     r"\bwins? over (it|them)\b": "override",
     r"\b(in|the other|all) docks\b(?! of)": "pages",
     r"\b(takes?|taken|taking) (it |them |a model )?into your library\b": "add to your library",
+    r"(?<!the )\b(in|out)side of\b(?! one)": "inside, outside",
+    r"\b(of|have) one (shape|length|name)\b": "the same shape, length, name",
+    r"\bbeg[aiu]n again\b|\b(was|were|is) begun\b": "start again, was started",
+    r"\bnamed wrong\b": "wrongly named",
 }
 """What is not said -> what is said instead."""
 
@@ -78,6 +84,8 @@ def written() -> list[tuple[str, str]]:
     texts = [(f"{path.relative_to(TOP)}:{line}", text) for path in SOURCES for line, text in texts_of(path)]
     for page in [*PAGES, TOP / "napari.yaml"]:
         texts.append((str(page.relative_to(TOP)), " ".join(page.read_text(encoding="utf-8").split())))
+    for name in napari_utile._PUBLIC:  # their docstrings are a page of the site
+        texts.append((name, " ".join(str(getattr(napari_utile, name).__doc__).split())))
     return texts
 
 

@@ -47,7 +47,7 @@ def test_a_plan_that_was_changed_is_refused(store, field) -> None:
         inside = inside[name]
     inside[field[-1]] = "x"
     path.write_text(json.dumps(values))
-    with pytest.raises(UtileError, match=r"The plan of a\.ome\.zarr is damaged or gone: begin again"):
+    with pytest.raises(UtileError, match=r"The plan of a\.ome\.zarr is damaged or gone: start again"):
         load_plan(store)
 
 
@@ -57,5 +57,5 @@ def test_a_file_that_is_gone_or_damaged_is_said(store, name, content) -> None:
     path = store / ".utile" / name
     assert path.is_file()
     path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(UtileError, match=r"begin again|is not a"):
+    with pytest.raises(UtileError, match=r"start again|is not a"):
         stores.finish(store)

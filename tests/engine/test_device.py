@@ -1,4 +1,4 @@
-"""What this computer cannot do is said before use; a device that computes something else than the CPU is found."""
+"""What this computer cannot do is said before use; a device that computes something other than the CPU is found."""
 
 import json
 import math

@@ -46,7 +46,7 @@ def test_a_window_is_read_as_a_segmentation_of_the_whole_plane_has_it(small_mode
 @pytest.mark.parametrize("relief", ["probability", "distances"])
 def test_a_clicked_cell_is_that_of_the_segmentation_of_the_whole_plane(small_model, distances_model, relief):
     image, model, params = picture(3, (180, 200)), small_model, FLOAT32
-    if relief == "distances":  # many cells that hang together, which the probability would cut otherwise
+    if relief == "distances":  # many cells that touch, which the probability would cut otherwise
         image = np.kron(picture(3, (10, 12)), np.ones((12, 12), np.float32))
         model = replace(distances_model, card=replace(distances_model.card, relief=relief))
         params = replace(params, instances=InstanceParams(split=0.9, minimum_size=5))

@@ -180,7 +180,7 @@ def test_scored_planes_of_other_names_pair_by_order_and_others_not(tmp_path: Pat
     assert "paired by the order of their planes, T with Z" in capsys.readouterr().err
     short = write(tmp_path / "short.tif", grid("TZYX")[0, :2], "TYX")
     assert main(["evaluate", str(one), str(short)]) == 1
-    assert "they do not pair; where the axes of the labels are named wrong" in capsys.readouterr().err
+    assert "they do not pair; where the axes of the labels are wrongly named" in capsys.readouterr().err
     assert main(["evaluate", str(other), str(one), "--volume"]) == 1
     assert "other.tif has no axis Z: say which is which with --axes" in capsys.readouterr().err
     assert main(["evaluate", str(other), str(one), "--volume", "--axes", "ZYX", "--minimum", "seg=1"]) == 0

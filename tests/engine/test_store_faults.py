@@ -37,7 +37,7 @@ class Failing:
 
 @pytest.fixture
 def begun(tmp_path: Path, small_model):
-    """A store of six blocks that was begun, and its image."""
+    """A store of six blocks that was started, and its image."""
     data = np.random.default_rng(0).integers(0, 60000, (120, 180)).astype(np.uint16)
     image = Failing(data, OSError(errno.EIO, "Input/output error"))
     params = SegmentParams(

@@ -208,7 +208,7 @@ def test_zip_bombs_links_and_odd_paths_are_refused(tmp_path):
     with pytest.raises(UtileError, match="times smaller than what it holds"):
         import_model(bomb)
     for name in ("../outside", "/etc/outside", "a/../../outside", "C:\\outside"):
-        with pytest.raises(UtileError, match="outside of it"):
+        with pytest.raises(UtileError, match="outside it"):
             import_model(package(tmp_path / "path.zip", {}, **{name: b"1"}))
     with zipfile.ZipFile(tmp_path / "link.zip", "w") as file:
         link = zipfile.ZipInfo("rdf.yaml")

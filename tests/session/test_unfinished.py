@@ -86,7 +86,7 @@ def test_a_training_of_another_living_process_is_not_offered_but_that_of_a_dead_
     parent = psutil.Process(os.getppid())
     claim(folder, parent.pid, parent.create_time())
     assert listed() == ()
-    claim(folder, parent.pid, parent.create_time() - 1000)  # the number was given out anew
+    claim(folder, parent.pid, parent.create_time() - 1000)  # the number was given out again
     assert [each.folder for each in listed()] == [folder]
 
 

@@ -1,4 +1,4 @@
-"""What docs/security.md promises: no code of a file is run, nothing outside of the target is written or read."""
+"""What docs/security.md promises: no code of a file is run, nothing outside the target is written or read."""
 
 import ast
 import json
@@ -123,7 +123,7 @@ def test_a_tiff_names_no_files_outside_of_its_folder(tmp_path: Path) -> None:
     hostile = hostile.replace(f'UUID="{uuid}"', 'UUID="urn:uuid:00000000-0000-0000-0000-000000000001"', 1)
     path = tmp_path / "in" / "a.ome.tif"
     tifffile.imwrite(path, np.zeros((2, 8, 8), np.uint8), description=hostile.encode(), metadata=None)
-    with pytest.raises(UtileError, match="outside of its folder"):
+    with pytest.raises(UtileError, match="outside its folder"):
         read_image(path)
 
 

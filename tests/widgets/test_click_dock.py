@@ -345,7 +345,7 @@ def test_a_label_layer_on_a_part_of_the_image_gets_what_lies_on_it(qtbot, space)
     ]
     assert np.abs(np.mean(shown, axis=0) - CELLS[2]).max() < 1.1  # the layer ends in this cell
     clicker.click(CELLS[4])  # lies beyond the layer
-    assert "outside of the layer" in clicker.status
+    assert "outside the layer" in clicker.status
     assert clicker.form.status.kind == "info"
     steps = len(layer._undo_history)
     clicker.form.confidence.setValue(0)

@@ -69,7 +69,7 @@ def test_no_shape_and_a_shape_elsewhere_are_said_in_one_sentence(viewer):
     with pytest.raises(ValueError, match="box holds no shape yet"):
         region_of_shapes(shapes, layer, viewer)
     shapes.add([rectangle(100, 100, 120, 120)], shape_type="rectangle")
-    with pytest.raises(ValueError, match="outside of cells"):
+    with pytest.raises(ValueError, match="outside cells"):
         region_of_shapes(shapes, layer, viewer)
 
 

@@ -318,7 +318,7 @@ def manifest_rows(data: Path) -> list[dict[str, str]]:
 
 
 def write_manifest(data: Path) -> None:
-    """Write the manifest anew."""
+    """Write the manifest again."""
     rows = manifest_rows(data)
     with MANIFEST.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Files one after the other: what fails in one of them is one sentence, and the others go on."""
+"""Files one after the other: what fails in one of them is one sentence, and the others are done."""
 
 import contextlib
 import sys
@@ -26,7 +26,7 @@ class Batch:
 
     @contextlib.contextmanager
     def each(self, path: Path | str) -> Iterator[None]:
-        """Leave the block at its first exception, say it in one sentence, and go on after the block."""
+        """Leave the block at its first exception, say it in one sentence, and continue after the block."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a file may be damaged in any way, and others wait

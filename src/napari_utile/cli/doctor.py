@@ -32,7 +32,7 @@ class Check:
     detail : str
         What was found.
     remedy : str or None
-        The line that puts right what is missing.
+        The line that fixes what is missing.
     fatal : bool
         Whether the program misses something that it needs.
     """

@@ -64,7 +64,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         nargs="?",
         const=True,
         metavar="FILE",
-        help="for stores: a mask image, outside of which nothing is looked for; without a file: also write the mask",
+        help="for stores: a mask image, outside which nothing is looked for; without a file: also write the mask",
     )
     parser.add_argument("--measurements", action="store_true", help="also write a table of the cells (CSV)")
     parser.add_argument("--estimate", action="store_true", help="only estimate time and memory")
@@ -351,7 +351,7 @@ def _one_by_one(
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:
     if region is not None and any(part.stop > size for part, size in zip(region, shape, strict=True)):
         raise UtileError(
-            f"the region lies outside of the image, which has {shape[0]} rows and {shape[1]} columns"
+            f"the region lies outside the image, which has {shape[0]} rows and {shape[1]} columns"
         )
 
 

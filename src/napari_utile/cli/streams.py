@@ -52,7 +52,7 @@ class _Patient:
 
 @contextlib.contextmanager
 def patient_streams() -> Iterator[list[str]]:
-    """Let nothing that is printed inside of the block end it.
+    """Let nothing that is printed inside the block end it.
 
     Yields
     ------

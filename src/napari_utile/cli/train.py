@@ -103,7 +103,7 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
     parser.add_argument(
         "--annotation",
         choices=ANNOTATIONS,
-        help="dense: 0 is background; sparse: 0 is unlabelled; boxes: 0 is background inside of --boxes and unlabelled "
+        help="dense: 0 is background; sparse: 0 is unlabelled; boxes: 0 is background inside --boxes and unlabelled "
         "elsewhere. Default: dense, or boxes where --boxes is given.",
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What a user is told in one sentence: an error that can be put right, a warning, what nobody foresaw."""
+"""What a user is told in one sentence: an error that can be fixed, a warning, what nobody foresaw."""
 
 import contextlib
 import logging

@@ -56,7 +56,7 @@ def evaluate(
         Label images, 0 = background: files, or arrays of numpy, dask, zarr, xarray, torch. Their planes belong
         together by the names of their axes, else by their order, which is said.
     ignore : path or array-like, optional
-        Pixels above 0 are not looked at.
+        Pixels above 0 are ignored.
     iou : float
         Threshold at which a cell counts as found, for F1, precision, recall and mean matched IoU.
     max_displacement : int or None

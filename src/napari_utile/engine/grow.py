@@ -64,7 +64,7 @@ def grow_steps(
     model : Model, optional
         Cells grow in its foreground, to the valleys of its relief; else to the edges in the intensities.
     distance : float, optional
-        Pixels that a cell reaches beyond its seed at the most. By default as far as the model's foreground does, or
+        Pixels that a cell reaches beyond its seed at most. By default as far as the model's foreground does, or
         `usual_distance`.
     limits, compute
         See `Field`.
@@ -120,7 +120,7 @@ def grow_seeds(
         the first of `channels`, to the edges of the cells.
     channels : sequence of int, optional
     distance : float, optional
-        Pixels that a cell reaches beyond its seed at the most. By default half the median diameter of the seeds, and
+        Pixels that a cell reaches beyond its seed at most. By default half the median diameter of the seeds, and
         with a model as far as its foreground.
     axes : str, optional
         A letter an axis of the image.

@@ -131,7 +131,7 @@ class Segmentation:
         return replace(self, mask=labels > 0, labels=labels, landscape=landscape, params=params)
 
     def only_inside(self, inside: NDArray[np.bool_]) -> "Segmentation":
-        """Return the same with background outside of (Y, X), also in the outputs."""
+        """Return the same with background outside (Y, X), also in the outputs."""
         card, instances = self.model.card, self.params.instances
         assert instances is not None
         values = only_inside(self.values, inside, card)
@@ -198,7 +198,7 @@ def segment_steps(
     region : Window or (slice, slice), optional
         The rows and columns to segment: the result is that part of the whole plane's probabilities.
     inside : (Y, X) bool array, optional
-        Of the region, the pixels that count, such as those inside of drawn shapes; all others are background.
+        Of the region, the pixels that count, such as those inside drawn shapes; all others are background.
     limits, compute, cache, pixels
         See `Field`.
 

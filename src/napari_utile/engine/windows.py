@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 class Window(tuple[slice, ...]):
     """A box of a grid, a slice an axis, of any number of axes: an index of an array, and a value.
 
-    Starts and stops are integers. They may lie outside of the array that the window is meant for, where it is read
-    by mirroring; as an index only a window inside of the array is right.
+    Starts and stops are integers. They may lie outside the array that the window is meant for, where it is read
+    by mirroring; as an index only a window inside the array is right.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class Window(tuple[slice, ...]):
         )
 
     def holds(self, other: Sequence[slice]) -> bool:
-        """Say whether another window lies inside of this one."""
+        """Say whether another window lies inside this one."""
         return all(a.start <= b.start and b.stop <= a.stop for a, b in zip(self, other, strict=True))
 
     def holds_point(self, point: Sequence[float]) -> bool:
@@ -129,7 +129,7 @@ class Window(tuple[slice, ...]):
         )
 
     def clipped(self, shape: Iterable[int]) -> "Window":
-        """Return what lies inside of an array."""
+        """Return what lies inside an array."""
         return self & Window.whole(shape)
 
     def moved(self, by: Sequence[int]) -> "Window":

@@ -75,7 +75,7 @@ def annotation_warning(request: FineTuneRequest) -> str:
     found: Counter[str] = Counter()
     for image in request.images:
         cells, _ = image.annotation.split(image.labels)
-        # Touching cells are no mistake: training puts the gap between them by itself.
+        # Touching cells are not a mistake: training puts the gap between them by itself.
         found.update(each.kind for each in check_annotation(cells) if each.kind in _KINDS)
     if not found:
         return ""

@@ -1,4 +1,4 @@
-"""The cell size of an image or stack, measured once for all docks, off the GUI thread."""
+"""The cell size of an image or stack, measured once for all pages, off the GUI thread."""
 
 import threading
 from collections import OrderedDict

@@ -18,7 +18,7 @@ class FineTuneRequest:
     Attributes
     ----------
     images : tuple of AnnotatedImage
-        Copies: painting goes on meanwhile. With a training set they are put into it first; they may then be none.
+        Copies: painting continues meanwhile. With a training set they are put into it first; they may then be none.
     base : str
         Name or path of the model to start from.
     family : str

@@ -29,7 +29,7 @@ class GrowRequest:
     in_model : bool
         Whether they grow in the cells that the model sees; else in the grey values of the channel.
     distance : float, optional
-        Pixels beyond the seed at the most.
+        Pixels beyond the seed at most.
     """
 
     image: SegmentRequest

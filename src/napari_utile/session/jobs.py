@@ -184,7 +184,7 @@ def seams_job(
 
 
 def relabel_job(result: SegmentResult, instances: InstanceParams) -> Generator[None, None, SegmentResult]:
-    """Make mask and instances anew from the same probabilities."""
+    """Make mask and instances again from the same probabilities."""
     segmentation = yield from result.segmentation.relabel_steps(instances)
     yield
     return adjusted(result, segmentation)

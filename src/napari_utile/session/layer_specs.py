@@ -74,7 +74,7 @@ def merged_labels(
     first : int
         0 where nothing stays and nothing is taken, so that a result alone in its layer keeps its ids.
     kept : (M,) integer array
-        Ids that stay in the plane, outside of the window.
+        Ids that stay in the plane, outside the window.
     """
     kept: IntArray = np.zeros(0, dtype=plane.dtype)
     if window is not None:

@@ -116,7 +116,7 @@ def reviewed_path(folder: Path, item: ReviewItem) -> Path:
     Raises
     ------
     UtileError
-        If the folder cannot be made, or holds a file of this name that no review wrote.
+        If the folder cannot be made, or holds a file with this name that no review wrote.
     """
     target = folder / _FOLDER / f"{item.name}_labels.tif"
     if target.exists() and item.decision not in ("accepted", "corrected"):

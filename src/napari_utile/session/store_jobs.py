@@ -133,7 +133,7 @@ def store_job(
     Raises
     ------
     UtileError
-        If something else is there, if it was begun with other settings, or disk and memory do not suffice.
+        If something else is there, if it was started with other settings, or disk and memory do not suffice.
     """
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.store.journal import Journal
@@ -147,7 +147,7 @@ def store_job(
     for _ in planning:
         yield Progress(0, 1, stage="size")
     plan, model, _ = planning.result
-    with jobs_at(run_on) as jobs:  # before anything is begun
+    with jobs_at(run_on) as jobs:  # before anything is started
         if place.exists():
             _refuse_other_settings(place, plan)
             yield Progress(len(Journal(place / HOME).facts), len(plan.planes) * len(plan.grid) * len(STAGES))
@@ -179,7 +179,7 @@ def _first_look(
 
 
 def _refuse_other_settings(place: Path, now: "StorePlan") -> None:
-    """Refuse to resume a store that was begun with other settings than those of the form.
+    """Refuse to resume a store that was started with other settings than those of the form.
 
     Raises
     ------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_EDITED", "StorePart", "centred", "open_part_job", "undo_job", "write_back_job", "written"]
 
 MOST_EDITED = 4096
-"""Rows and columns of a part, at the most."""
+"""Rows and columns of a part, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def write_back_job(
     part : StorePart
     edited : (y, x) integer array
     image : ImagePlane, optional
-        Of the image that is open: on it cells are measured where the store's image is no file.
+        Of the image that is open: on it cells are measured where the store's image is not a file.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def _table(place: Path, plan: "StorePlan", plane: int) -> dict[str, NDArray[Any]
 
 
 def _planes(plan: "StorePlan", place: Path, image: "ImagePlane | None") -> "tuple[ImagePlane, ...]":
-    """Return the image where it is no file, else nothing: it is opened from there.
+    """Return the image where it is not a file, else nothing: it is opened from there.
 
     Raises
     ------

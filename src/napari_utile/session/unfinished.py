@@ -1,7 +1,7 @@
 """Trainings kept on disk while they are under way, so that a crash or a closed window loses a minute at most.
 
 Each has a folder in the user's library: what was asked for, painted labels included, and the training's checkpoint.
-The images stay where they are: to go on, they have to be open again.
+The images stay where they are: to continue, they have to be open again.
 """
 
 import json
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _FOLDER, _REQUEST, _CHECKPOINT, _KEY = "unfinished", "request.safetensors", "training.checkpoint", "utile"
-# Nobody goes on with a training from before that. Days.
+# Nobody continues with a training from before that. Days.
 _FORGOTTEN_AFTER = 30
 # Folders in the hands of a dock of this process.
 _held: set[Path] = set()
@@ -142,7 +142,7 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
 
 
 def release(folder: Path | None) -> None:
-    """Leave a training to whoever goes on with it."""
+    """Leave a training to whoever continues with it."""
     if folder is not None:
         _held.discard(folder)
 
@@ -180,7 +180,7 @@ def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
 
 
 def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTuneRequest:
-    """Make the request of an unfinished training anew.
+    """Make the request of an unfinished training again.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ def segment_volume_job(
     Raises
     ------
     UtileError
-        If nobody knows how far apart the planes are, or memory does not hold them: with how much it takes.
+        If nobody knows how far apart the planes are, or there is not enough memory for them: with how much it takes.
     """
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.volumes.segment import segment_volume_steps
@@ -116,7 +116,7 @@ def segment_volume_job(
 def relabel_volume_job(
     result: VolumeResult, instances: InstanceParams
 ) -> Generator[None, None, VolumeResult]:
-    """Find the cells anew from the same outputs; no network runs."""
+    """Find the cells again from the same outputs; no network runs."""
     made = yield from result.segmented.relabel_steps(instances)
     yield
     return _result(result.request, made)

@@ -13,7 +13,7 @@ _logger = logging.getLogger("napari_utile")
 
 @contextmanager
 def failures_to(tell: Callable[[Exception], object] | None = None) -> Iterator[None]:
-    """Leave the block at the first exception, tell it and go on after the block.
+    """Leave the block at the first exception, tell it and continue after the block.
 
     Put all that depends on the block's success inside it::
 
@@ -21,7 +21,7 @@ def failures_to(tell: Callable[[Exception], object] | None = None) -> Iterator[N
             request = self.request()
             self._start(request)
 
-    What a user can put right (`UtileError`, `ValueError`, `OSError`) is logged for debugging only; anything
+    What a user can fix (`UtileError`, `ValueError`, `OSError`) is logged for debugging only; anything
     else is a defect, and its traceback is logged as an error.
 
     Parameters

@@ -68,7 +68,7 @@ def class_layer(probabilities: Float32, mask: NDArray[np.bool_]) -> NDArray[np.u
     Returns
     -------
     (Y, X) uint8 array
-        1 to K, 0 outside of the mask.
+        1 to K, 0 outside the mask.
     """
     layer: NDArray[np.uint8] = np.where(mask, probabilities.argmax(axis=0) + 1, 0).astype(np.uint8)
     return layer

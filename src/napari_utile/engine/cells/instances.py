@@ -1,7 +1,7 @@
 """From a foreground probability map to a mask and to cell instances.
 
 Threshold, holes, small objects and connected components as in the U-Net paper [1]_; then cells that still
-hang together are separated at their neck by a watershed whose basins are merged by their dynamics [2]_, and
+touch are separated at their neck by a watershed whose basins are merged by their dynamics [2]_, and
 the gaps that training carved between touching cells are closed again.
 
 Every step depends only on a connected component and its nearest surroundings, so a window that holds a whole

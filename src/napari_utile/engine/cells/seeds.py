@@ -45,9 +45,9 @@ def grow_in_relief(
     foreground : (Y, X) bool array
         Pixels that cells may take; seeds keep their own pixels whatever it says.
     relief : (Y, X) float array
-        High inside of cells, low between them.
+        High inside cells, low between them.
     distance : float, optional
-        Pixels that a cell reaches beyond its seed at the most.
+        Pixels that a cell reaches beyond its seed at most.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def grow_in_intensity(seeds: Labels, image: ArrayLike, distance: float) -> Label
     image : (Y, X) array
         A stain of the whole cells.
     distance : float
-        Pixels that a cell reaches beyond its seed at the most.
+        Pixels that a cell reaches beyond its seed at most.
 
     Returns
     -------

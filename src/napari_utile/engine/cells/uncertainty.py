@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 IntArray = npt.NDArray[np.integer[Any]]
 
-# Probability this near outside of a cell counts as cell that the label misses. Pixels.
+# Probability this near outside a cell counts as cell that the label misses. Pixels.
 RING = 2
 
 # Chosen on images of `../shared/data` (see benchmarks/cell_size.py).

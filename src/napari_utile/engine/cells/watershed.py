@@ -1,4 +1,4 @@
-"""Separate cells that hang together: steepest-ascent watershed, basins merged by the depth of their valley.
+"""Separate cells that touch: steepest-ascent watershed, basins merged by the depth of their valley.
 
 The relief is the distance to the background times the cell probability, which dips both where the outline is
 narrow and where the network is unsure, or what the network itself says of heights (see `relief`). Each pixel climbs

@@ -85,7 +85,7 @@ def label_marked_cells(
     field, params, radius
         As for `cells_from_markers`.
     markers : sequence of Marker
-        Those outside of the plane say nothing.
+        Those outside the plane say nothing.
 
     Returns
     -------

@@ -96,7 +96,7 @@ def cell_at(
 
     On a pixel that a segmentation of the whole plane would give to a cell, it is that cell. On another one
     where the model sees something less certain, the threshold is lowered until the pixel is inside; just
-    outside of a cell that extends the cell, but never into another.
+    outside a cell that extends the cell, but never into another.
 
     Parameters
     ----------

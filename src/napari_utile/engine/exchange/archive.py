@@ -45,7 +45,7 @@ class Archive:
         path = PurePosixPath(part.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in part.filename or "\0" in part.filename:
             raise UtileError(
-                f"{self.name} has a file outside of it ({part.filename[:60]!r}): it is not used."
+                f"{self.name} has a file outside its own folder ({part.filename[:60]!r}): it is not used."
             )
         if stat.S_ISLNK(part.external_attr >> 16):
             raise UtileError(f"{self.name} holds a link ({part.filename[:60]!r}): it is not used.")

@@ -28,7 +28,7 @@ def document(card: ModelCard) -> str:
     lines += [f"- {each.name}: {each.meaning or 'a further output'}." for each in card.outputs[1:]]
     lines += [
         "",
-        "The input is mirrored outward inside of the network, so the output has its size. Cut the declared halo",
+        "The input is mirrored outward inside the network, so the output has its size. Cut the declared halo",
         "off each tile: tiles at multiples of the input's step then give the same numbers as one large tile.",
         "",
         "## Validation",

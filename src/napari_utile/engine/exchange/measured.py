@@ -94,7 +94,7 @@ def reading_of(outputs: Float32, after: Sequence[str], names: Sequence[str], tex
     known = {"sigmoid", "softmax", "ensure_dtype", "scale_linear", "binarize", "clip"}
     if unknown := [each for each in after if each not in known]:
         raise UtileError(
-            f"The network's outputs are made into something else by {unknown[0]!r}: U-Tile knows classes."
+            f"The package turns the network's outputs into something else by {unknown[0]!r}: U-Tile knows classes."
         )
     count = outputs.shape[1]
     if count > 64:

@@ -73,7 +73,7 @@ def read_boxes(path: str | Path, shape: tuple[int, int]) -> list[Box]:
     Raises
     ------
     UtileError
-        If it is no such file, or none of its shapes lies on the image.
+        If it is not such a file, or none of its shapes lies on the image.
     """
     path = Path(path)
     corners: dict[str, list[tuple[float, float]]] = {}

@@ -66,7 +66,7 @@ def load_conditions(path: str | os.PathLike[str]) -> Conditions:
         )
     (key,) = keys
     if len(set(header)) != len(header):
-        raise UtileError(f"{path.name} has two columns of one name.")
+        raise UtileError(f"{path.name} has two columns with the same name.")
     named: list[tuple[str, tuple[str, ...]]] = []
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):

@@ -21,7 +21,7 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
     ----------
     inputs : iterable of str or path-like
         A file is taken as it is; of a folder, the images directly inside it; a pattern with ``*``, ``?``, ``[...]``
-        or ``**`` stands for the images that match it. What exists under its very name is no pattern, so folders
+        or ``**`` stands for the images that match it. What exists under its very name is not a pattern, so folders
         may have brackets. ``**`` enters each folder once, however links lead to it.
 
     Returns
@@ -83,7 +83,7 @@ def _entries(folder: Path) -> list[str]:
 
 
 def _matching(pattern: Path) -> Iterator[Path]:
-    """Give what matches a pattern, part by part; a part that exists as it is written is no pattern."""
+    """Give what matches a pattern, part by part; a part that exists as it is written is not a pattern."""
     start = Path(pattern.anchor)
     yield from _match(start, pattern.parts[1:] if pattern.anchor else pattern.parts)
 

@@ -51,7 +51,7 @@ def read_image(
     axes : str, optional
         A letter an axis, out of ``TCZYXS``, whatever the file says.
     series : str, optional
-        Number or name of the image, where the file holds several; else the first that is no thumbnail.
+        Number or name of the image, where the file holds several; else the first that is not a thumbnail.
     accept_missing : bool
         Read planes that the file announces and that are lost as 0, instead of refusing.
     as_labels : bool

@@ -20,7 +20,7 @@ _PREFERRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "reference": (("_truth",), LABEL_ENDINGS, ("_mask",), ("",)),
     "image": (("",), (*PICTURE_ENDINGS, "_mask", "_truth", *LABEL_ENDINGS)),
 }
-"""Which of several files of one name is meant, by the ending that follows the name."""
+"""Which of several files with the same name is meant, by the ending that follows the name."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def pair_files(
     Two single files are paired whatever they are called. Else names must be equal, up to suffixes of the file type and
     endings such as ``_labels`` or ``_masks``; what has no partner then is paired where it has one without regard to
     capitals, or to beginnings such as ``mask_``, ``img_`` and those of the Cell Tracking Challenge (``t000``,
-    ``mask000``, ``man_seg000``). Where a folder holds several files of one name,
+    ``mask000``, ``man_seg000``). Where a folder holds several files with the same name,
     as `utile segment` writes them, the one that is meant is taken and the others are ignored: of a prediction
     ``cells_labels.tif`` before ``cells_mask.tif`` before ``cells.tif``, of a reference ``cells_truth.tif``
-    before these, of an image ``cells.tif``. Probabilities are no labels.
+    before these, of an image ``cells.tif``. Probabilities are not labels.
 
     Parameters
     ----------

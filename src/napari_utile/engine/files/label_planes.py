@@ -129,7 +129,7 @@ def index_in_image(
 
     raise UtileError(
         f"{has(labels, ours)}, and {has(image, planes.sliders)}: they do not pair; where the axes of the labels are "
-        "named wrong, say which they are with --axes (axes= in Python)."
+        "wrongly named, say which they are with --axes (axes= in Python)."
     )
 
 

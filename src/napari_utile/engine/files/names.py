@@ -46,7 +46,7 @@ LABEL_BEGINNINGS = ("mask", "masks", "label", "labels", "lab", "seg", "man_seg",
 def image_name(path: Path) -> str:
     """Give a file's name without its image suffixes: ``cells`` for ``cells.ome.tif``.
 
-    An image inside of a zarr folder is called after both: ``plate_A_1_0`` for ``plate.ome.zarr/A/1/0``.
+    An image inside a zarr folder is called after both: ``plate_A_1_0`` for ``plate.ome.zarr/A/1/0``.
     """
     zarr = next((parent for parent in path.parents if parent.suffix.lower() == ".zarr"), None)
     stem = path.stem if zarr is None else zarr.stem
@@ -89,7 +89,7 @@ def results_apart(paths: Iterable[Path]) -> Sorted:
 
     A file is a result where its name has an ending or a beginning of `name_and_ending` and `beginning_and_name`, and
 
-    - an image of its name without that is among `paths`, in the same folder or, for the Cell Tracking Challenge, in
+    - an image with its name without that is among `paths`, in the same folder or, for the Cell Tracking Challenge, in
       the folder that the results' folder is named after; or
     - a recipe of this program lies beside it.
 

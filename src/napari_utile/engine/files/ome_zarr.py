@@ -46,7 +46,7 @@ def is_ome_image(path: Path) -> bool:
 
 
 def collected_images(path: Path) -> tuple[str, ...]:
-    """Give the folders of the images inside of a plate, a well or a collection; none where it is something else."""
+    """Give the folders of the images inside a plate, a well or a collection; none where it is something else."""
     if not is_zarr(path) or is_ome_image(path):
         return ()
     try:

@@ -30,7 +30,7 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
     Raises
     ------
     UtileError
-        Where a file has several planes and none is chosen, there are none to link, or it is no image.
+        Where a file has several planes and none is chosen, there are none to link, or it is not an image.
     """
     if isinstance(image, (str, os.PathLike)):
         file = read_image(image, axes=selection.axes, series=selection.series)

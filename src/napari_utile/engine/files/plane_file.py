@@ -78,7 +78,7 @@ def file_order(indices: Sequence[Mapping[str, int]]) -> list[int]:
 
 
 class PlaneFile:
-    """Planes (Y, X) of one shape and type, kept in a temporary file that goes away when this is closed.
+    """Planes (Y, X) of the same shape and type, kept in a temporary file that goes away when this is closed.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class PlaneFile:
         """
         self._plane = self._plane or (plane.shape, plane.dtype)
         if (plane.shape, plane.dtype) != self._plane:
-            raise ValueError("The planes of a stack have one shape and type.")
+            raise ValueError("All planes of a stack have the same shape and type.")
         number = 0
         for place, size in zip((position[axis] for axis in self._order), self._sizes, strict=True):
             number = number * size + place

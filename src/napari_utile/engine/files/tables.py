@@ -49,12 +49,12 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> Non
     lists = {name: np.asarray(values).tolist() for name, values in columns.items()}
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1:
-        raise ValueError(f"the columns of a table must have one length, got {sorted(lengths)}")
+        raise ValueError(f"the columns of a table must have the same length, got {sorted(lengths)}")
     with atomic_path(path) as temporary:
         if temporary.suffix.lower() == ".parquet":
             _write_parquet(temporary, lists)
         else:
-            # Names of files may hold bytes that are no UTF-8; they are shown as \\udcXX.
+            # Names of files may hold bytes that are not UTF-8; they are shown as \\udcXX.
             with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
                 writer = csv.writer(file)
                 writer.writerow(lists)

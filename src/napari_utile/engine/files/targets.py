@@ -24,14 +24,14 @@ def identities(paths: Iterable[str | os.PathLike[str]]) -> frozenset[Identity]:
 def check_target(
     path: str | os.PathLike[str], inputs: Collection[Identity] = (), suffixes: Collection[str] = ()
 ) -> Path:
-    """Check that a file can be written and that nothing is lost by it; an older file of this name may be replaced.
+    """Check that a file can be written and that nothing is lost by it; an older file with this name may be replaced.
 
     Parameters
     ----------
     path : str or path-like
         A symbolic link is followed.
     inputs : collection of Identity
-        Of what is read, see `identities`: neither these files nor anything inside of these folders is written.
+        Of what is read, see `identities`: neither these files nor anything inside these folders is written.
     suffixes : collection of str
         Suffixes of what will be written, such as ``".tif"``; empty: any.
 

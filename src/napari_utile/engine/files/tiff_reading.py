@@ -252,8 +252,8 @@ def _check_pixels(series: tifffile.TiffPageSeries, path: Path) -> None:
         raise UtileError(f"Cannot read {path.name}: the file is truncated.")
     if series.nbytes > _MOST_EXPANDED * path.stat().st_size:
         raise UtileError(
-            f"Cannot read {path.name}: it announces {series.nbytes / 2**30:.3g} GiB of pixels, which a file of "
-            f"{path.stat().st_size} bytes cannot hold."
+            f"Cannot read {path.name}: it claims to hold {series.nbytes / 2**30:.3g} GiB of pixels, more than a file "
+            f"of {path.stat().st_size} bytes can hold."
         )
 
 

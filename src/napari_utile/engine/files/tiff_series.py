@@ -24,7 +24,7 @@ class Choice:
 
 
 def choose_series(tif: tifffile.TiffFile, path: Path, wanted: str | None = None) -> Choice:
-    """Take the image that is asked for by number or name, else the first that is no thumbnail.
+    """Take the image that is asked for by number or name, else the first that is not a thumbnail.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def set_of_files(tif: tifffile.TiffFile) -> tuple[str, ...]:
 
 
 def refuse_files_elsewhere(tif: tifffile.TiffFile, path: Path) -> None:
-    """Refuse a file that names pixels in files outside of its folder, before tifffile opens them.
+    """Refuse a file that names pixels in files outside its folder, before tifffile opens them.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def refuse_files_elsewhere(tif: tifffile.TiffFile, path: Path) -> None:
     for name in _named_files(tif):
         if not (folder / name.replace("\\", "/")).resolve().is_relative_to(folder):
             raise UtileError(
-                f"Cannot read {path.name}: it names {name[:80]!r}, which lies outside of its folder; put all files of "
+                f"Cannot read {path.name}: it names {name[:80]!r}, which lies outside its folder; put all files of "
                 "the set into one folder."
             )
 

@@ -25,7 +25,7 @@ def is_complete(place: Path) -> bool:
 
 
 def refuse_unfinished(place: Path) -> None:
-    """Refuse a store, or something inside of one, that is not finished.
+    """Refuse a store, or something inside one, that is not finished.
 
     Raises
     ------

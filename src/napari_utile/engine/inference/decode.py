@@ -71,7 +71,7 @@ def height_from(values: Float32, card: ModelCard, depth: float = 1.0) -> Float32
 
 
 def only_inside(values: Float32, inside: NDArray[np.bool_], card: ModelCard) -> Float32:
-    """Return outputs (C, Y, X) that say background outside of a mask (Y, X)."""
+    """Return outputs (C, Y, X) that say background outside a mask (Y, X)."""
     values = values * inside
     for channel, value in enumerate(card.on_background):
         if value:

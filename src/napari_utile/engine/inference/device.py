@@ -28,7 +28,7 @@ class Compute:
     memory_bytes : int
         What the network's features of one tile may take.
     most_gflop : float
-        The arithmetic of one tile, at the most: a bound on how long a cancel waits.
+        The arithmetic of one tile, at most: a bound on how long a cancel waits.
     fetch_gflop_per_mb : float
         The arithmetic done in the time in which a fresh megabyte of memory is fetched, see `plan_tiles`.
     """

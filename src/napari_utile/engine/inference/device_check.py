@@ -1,7 +1,7 @@
 """What a device can do, and whether it computes what the CPU does: found out once, before it is used.
 
-Graphics cards and their drivers have been seen to give other results than the CPU without a word. So a small U-Net of
-fixed weights runs over a fixed picture on the device and, in float32 and layer by layer, on the CPU.
+Graphics cards and their drivers have been seen to give different results from the CPU without a word. So a small U-Net
+of fixed weights runs over a fixed picture on the device and, in float32 and layer by layer, on the CPU.
 """
 
 import json
@@ -91,7 +91,7 @@ def _require_instructions(precision: str) -> None:
 
 
 def check_device(device: str, precision: str, *, anew: bool = False) -> DeviceCheck:
-    """Compare a device with the CPU: once for each device, driver and version of torch, or anew.
+    """Compare a device with the CPU: once for each device, driver and version of torch, or again if asked to.
 
     What was found is kept in the user's cache folder.
 

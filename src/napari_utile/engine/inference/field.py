@@ -135,7 +135,7 @@ class Field:
         Raises
         ------
         ValueError
-            If the region is empty or does not lie inside of the plane.
+            If the region is empty or does not lie inside the plane.
         """
         region = self._seen(Window.part_of(self.shape, region))
         return plan_tiles(

@@ -1,6 +1,6 @@
 """Keep freed memory at hand while tiles of the same size come one after the other.
 
-By default glibc gives every large block back to the system and fetches it anew, page by page, for each layer of each
+By default glibc gives every large block back to the system and fetches it again, page by page, for each layer of each
 tile; on the CPU that costs a fifth to a third of the time of a U-Net (`benchmarks/inference.py`). Within
 `kept_heap` freed blocks stay in the process; afterwards all but a little is given back. Elsewhere than on glibc it
 does nothing. Threads keep their own heaps: sharing one (M_ARENA_MAX) could not be undone, and made no difference when

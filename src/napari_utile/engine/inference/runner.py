@@ -35,7 +35,7 @@ class Runner(Protocol):
         Raises
         ------
         MemoryError, RuntimeError
-            Where the memory does not hold it, see `errors.is_out_of_memory`.
+            Where there is not enough memory, see `errors.is_out_of_memory`.
         """
 
 

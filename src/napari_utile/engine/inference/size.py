@@ -32,9 +32,9 @@ from napari_utile.engine.windows import Window
 OCTAVES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 """Magnifications that are tried first; then those between the best and its neighbours."""
 MOST_PIXELS = 2_000_000
-"""The network's output for a measurement, in pixels, at the most."""
+"""The network's output for a measurement, in pixels, at most."""
 MOST_OF_ONCE = 0.4
-"""Of the arithmetic of segmenting the image once, as it is, at the most; but always a window of `SIDES[-1]`."""
+"""Of the arithmetic of segmenting the image once, as it is, at most; but always a window of `SIDES[-1]`."""
 SIDES = (320, 288, 256, 224, 192)
 """Sides of a window as the network sees it, the largest first that the cost allows. Pixels."""
 MOST_WINDOWS = 4

@@ -87,7 +87,7 @@ class TileBudget:
     number_bytes : int
         Bytes of one feature.
     most_gflop : float
-        The arithmetic of one tile at the most, as long as the smallest tile allows.
+        The arithmetic of one tile at most, as long as the smallest tile allows.
     fetch_gflop_per_mb : float
         The arithmetic that the device does in the time in which it fetches a fresh megabyte of memory; 0 leaves the
         least arithmetic.
@@ -129,7 +129,7 @@ def plan_tiles(
     Raises
     ------
     ValueError
-        If the plane is empty, the region is empty or not inside of the plane.
+        If the plane is empty, the region is empty or not inside the plane.
     """
     region = Window.part_of(shape, region)
     _check_region(shape, region)
@@ -162,7 +162,7 @@ def _check_region(shape: tuple[int, int], region: Window) -> None:
         raise ValueError(f"The image is empty: it has {shape[0]} x {shape[1]} pixels.")
     for size, part in zip(shape, region, strict=True):
         if not 0 <= part.start < part.stop <= size:
-            raise ValueError(f"The region {part.start}:{part.stop} does not lie inside of {size} pixels.")
+            raise ValueError(f"The region {part.start}:{part.stop} does not lie inside {size} pixels.")
 
 
 class _Choice(NamedTuple):

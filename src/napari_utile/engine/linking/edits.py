@@ -145,7 +145,7 @@ def divide(
         if not (labels[plane:] == each).any():
             raise UtileError(f"Cell {each} is not in plane {plane} or after it.")
         if each != mother and (labels[:plane] == each).any():
-            raise UtileError(f"Cell {each} is there before plane {plane}: cut it first.")
+            raise UtileError(f"Cell {each} already exists before plane {plane}: cut it first.")
     new = _new_id(labels)
     names = tuple(new if each == mother else each for each in daughters)
     still = _from(labels == mother, plane)

@@ -77,7 +77,7 @@ class Links:
         known, ids = np.append(0, known[order]), np.append(0, ids[order])
         place = np.minimum(np.searchsorted(known, labels), known.size - 1)
         if not np.array_equal(known[place], labels):
-            raise ValueError(f"Plane {plane} holds labels that it had not when it was linked.")
+            raise ValueError(f"Plane {plane} holds labels that were not there when it was linked.")
         return ids.astype(np.int32)[place]
 
     def of_planes(self, planes: Planes) -> Planes:
@@ -255,7 +255,7 @@ def link(
     overlap : float
         Share of the smaller section that lies inside the other, at least.
     distance : float, optional
-        How far a cell moves from one frame to the next at the most (pixels); the median diameter by default.
+        How far a cell moves from one frame to the next at most (pixels); the median diameter by default.
     gap : int
         Planes in a row in which a cell may be missing.
 

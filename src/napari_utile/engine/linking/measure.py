@@ -144,7 +144,7 @@ def _paths(chains: _Chains, spacing: Spacing) -> Columns:
     y, x, starts, ends = chains.y * height, chains.x * width, chains.starts, chains.ends
     steps = np.zeros(y.size)
     steps[1:] = np.hypot(np.diff(y), np.diff(x))
-    steps[starts] = 0  # from one track to the next is no step
+    steps[starts] = 0  # from one track to the next is not a step
     path = chains.total(steps)
     length, interval = spacing.interval
     lasted = chains.entries * length

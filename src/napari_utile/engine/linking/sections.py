@@ -119,7 +119,7 @@ class SectionCounter:
         """
         plane = as_labels(labels)
         if plane.ndim != 2 or (self._recent and plane.shape != self._recent[-1][1].shape):
-            raise ValueError(f"The planes of a stack are label images of one shape; got {plane.shape}.")
+            raise ValueError(f"The planes of a stack are label images of the same shape; got {plane.shape}.")
         self._objects.append(_objects(plane, self._number, self._corner))
         for before, earlier in self._recent:
             self._overlaps.append(_overlaps(earlier, plane, before, self._number))

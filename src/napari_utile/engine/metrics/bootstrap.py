@@ -67,7 +67,9 @@ def paired_bootstrap(
     """
     one, other = np.asarray(first, float), np.asarray(second, float)
     if one.shape != other.shape or one.ndim != 1:
-        raise ValueError(f"paired scores must be two lists of one length, got {one.shape} and {other.shape}")
+        raise ValueError(
+            f"paired scores must be two lists of the same length, got {one.shape} and {other.shape}"
+        )
     if samples < 1 or not 0 < confidence < 1:
         raise ValueError(
             f"samples must be at least 1 and confidence in (0, 1), got {samples} and {confidence}"

@@ -73,10 +73,10 @@ def boundary_scores(
     Parameters
     ----------
     prediction, truth
-        (..., Y, X) integer label images of one shape, 0 = background and borders. Warping and thinning
+        (..., Y, X) integer label images of the same shape, 0 = background and borders. Warping and thinning
         look at one (Y, X) plane at a time.
     ignore
-        Boolean array of the same shape; its pixels are not looked at.
+        Boolean array of the same shape; its pixels are ignored.
     max_displacement
         How far, in pixels, a boundary may be warped; see `warping.warping_error`.
     table

@@ -79,9 +79,9 @@ def cell_scores(
     Parameters
     ----------
     prediction, truth
-        Integer label images of one shape (2-D, or 3-D for volumes), 0 = background; ids may skip.
+        Integer label images of the same shape (2-D, or 3-D for volumes), 0 = background; ids may skip.
     ignore
-        Boolean array of the same shape; its pixels are not looked at.
+        Boolean array of the same shape; its pixels are ignored.
     iou
         Threshold at which precision, recall, F1, mean matched IoU and the counts are taken.
 
@@ -147,11 +147,11 @@ def average_precision(
     Parameters
     ----------
     prediction, truth
-        Integer label images of one shape, 0 = background.
+        Integer label images of the same shape, 0 = background.
     iou
         A pair counts as found when its intersection over union is at least this.
     ignore
-        Boolean array of the same shape; its pixels are not looked at.
+        Boolean array of the same shape; its pixels are ignored.
 
     Returns
     -------

@@ -103,7 +103,7 @@ def contingency(prediction: ArrayLike, truth: ArrayLike, ignore: ArrayLike | Non
     Parameters
     ----------
     prediction, truth
-        Integer or boolean arrays of one shape (any number of axes); 0 is the background, ids may skip.
+        Integer or boolean arrays of the same shape (any number of axes); 0 is the background, ids may skip.
     ignore
         Boolean array of the same shape: pixels where it is true are counted nowhere.
 

@@ -81,10 +81,10 @@ def evaluate(
     Parameters
     ----------
     prediction, truth
-        Integer label images of one shape, 0 = background. Objects of (Z, Y, X) volumes are volumes;
+        Integer label images of the same shape, 0 = background. Objects of (Z, Y, X) volumes are volumes;
         warping and border thinning look at one plane at a time.
     ignore
-        Boolean array of the same shape; its pixels are not looked at.
+        Boolean array of the same shape; its pixels are ignored.
     iou
         Threshold at which a cell counts as found, for F1, precision, recall and mean matched IoU.
     max_displacement

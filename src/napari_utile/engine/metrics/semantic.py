@@ -26,9 +26,9 @@ def semantic_scores(
     Parameters
     ----------
     prediction, truth
-        Integer or boolean arrays of one shape holding class ids; 0 is a class like any other.
+        Integer or boolean arrays of the same shape holding class ids; 0 is a class like any other.
     ignore
-        Boolean array of the same shape; its pixels are not looked at.
+        Boolean array of the same shape; its pixels are ignored.
 
     Notes
     -----

@@ -26,9 +26,9 @@ def warping_error(
     ----------
     prediction, truth
         (Y, X) boolean: true in the objects, false in background and borders. Objects are 4-connected,
-        background is 8-connected; outside of the image is background.
+        background is 8-connected; outside the image is background.
     ignore
-        (Y, X) boolean; its pixels are not looked at.
+        (Y, X) boolean; its pixels are ignored.
     max_displacement
         A pixel may flip only when the reference's boundary passes within this many pixels (in y and x). None:
         anywhere. The paper leaves this mask to its user.
@@ -59,7 +59,7 @@ def warping_error(
 def homotopic_warp(source: BoolArray, target: BoolArray, max_displacement: int | None = 5) -> BoolArray:
     """Flip simple points of `source` where it differs from `target` until none is left.
 
-    The order of the flips is fixed: rounds over the four sub-grids of pixels that are no neighbours of each
+    The order of the flips is fixed: rounds over the four sub-grids of pixels that are not neighbours of each
     other, so that all simple points of a sub-grid may flip at once. As in other programs for this error the
     outcome is a local optimum.
 

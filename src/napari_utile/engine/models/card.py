@@ -58,7 +58,7 @@ class ModelCard:
     outputs : tuple of Output
         What the network's channels are, in their order, the class probabilities first; nothing else by default.
     relief : str
-        What cells that touch are parted by: ``"probability"`` (with the distance to the background), or
+        What cells that touch are separated by: ``"probability"`` (with the distance to the background), or
         ``"distances"`` (the outputs B and C).
     inputs : tuple of InputChannel
         What each input channel shows; ``"any"`` by default.

@@ -110,5 +110,5 @@ def card_of(name: str | Path) -> ModelCard:
 
 @lru_cache(maxsize=16)
 def _read_once(path: Path, changed: int) -> ModelCard:
-    del changed  # a file that was made anew is read anew
+    del changed  # a file that was made again is read again
     return read_card(path)

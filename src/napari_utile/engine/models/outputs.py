@@ -85,7 +85,7 @@ DISTANCES = (
 
 
 def class_output(count: int) -> Output:
-    """Describe the probabilities of so many classes."""
+    """Describe the probabilities of this many classes."""
     return Output(CLASSES, count, "softmax", "probability of each class")
 
 

@@ -86,7 +86,7 @@ def import_model(file: str | Path, name: str | None = None) -> Path:
     Raises
     ------
     UtileError
-        If it is no model file, or there is a model of this name already.
+        If it is not a model file, or there is a model of this name already.
     """
     card = read_card(Path(file))
     with library_lock() as folder:
@@ -195,7 +195,7 @@ def _own(name: str, folder: Path) -> Path:
 
 
 def _free_stem(folder: Path, stem: str) -> str:
-    """Add a number where a file of this name is there."""
+    """Add a number where a file with this name is there."""
     names = [stem, *(f"{stem}-{number}" for number in range(2, 10_000))]
     return next(name for name in names if not os.path.lexists(folder / f"{name}{SUFFIX}"))
 

@@ -85,7 +85,7 @@ class Geometry:
     smallest : int
         The smallest legal output size; the legal ones are ``smallest + n * grid``.
     support : tuple of int
-        How many input pixels before and after an output pixel can change it, at the most; either may exceed the
+        How many input pixels before and after an output pixel can change it, at most; either may exceed the
         halo by up to a grid cell, as poolings start at grid corners.
     """
 
@@ -122,7 +122,7 @@ class Geometry:
         Raises
         ------
         ValueError
-            If `n` is no legal input size.
+            If `n` is not a legal input size.
         """
         if not self.fits(n - 2 * self.halo):
             least = self.smallest + 2 * self.halo
@@ -134,7 +134,7 @@ def geometry_of(paths: Sequence[Sequence[Step]]) -> Geometry:
     """Compute the geometry of a network from the layers of its paths from input to output.
 
     The path through the deepest layer, whose sizes decide what is legal, comes first. Each skip connection is a
-    path of its own, cropped (``Step(1, crop=c)``) so that its output lies pixel on pixel upon the first's.
+    path of its own, cropped (``Step(1, crop=c)``) so that its output lies pixel on pixel on the first's.
 
     Parameters
     ----------

@@ -40,4 +40,4 @@ class Network(nn.Module):
 
     @abstractmethod
     def largest_features(self, output: tuple[int, int]) -> int:
-        """Return how many numbers are held at once, at the most, for one tile of `output` (Y, X) pixels."""
+        """Return how many numbers are held at once, at most, for one tile of `output` (Y, X) pixels."""

@@ -56,7 +56,7 @@ class OnnxNetwork(ForeignNetwork):
         return self._session
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "OnnxNetwork":
-        """Copy the network; the copy opens the graph anew."""
+        """Copy the network; the copy opens the graph again."""
         copy = OnnxNetwork(self.config)
         copy.load_state_dict(self.state_dict(), assign=True)
         return copy.eval()

@@ -47,7 +47,9 @@ class PlainUNetConfig(ForeignConfig):
         if not 2 <= len(self.widths) <= 8 or not all(1 <= each <= 4096 for each in self.widths):
             raise ValueError("A U-Net has 2 to 8 levels of 1 to 4096 channels.")
         if len(self.up_channels) != len(self.widths) - 1 or self.up not in UPS:
-            raise ValueError(f"Each level but the deepest is enlarged to, by one of {', '.join(UPS)}.")
+            raise ValueError(
+                f"Each level but the deepest needs a way of upsampling, one of {', '.join(UPS)}."
+            )
         if self.channels != self.raw_channels:
             raise ValueError(
                 f"The reading {self.reading!r} takes {self.raw_channels} channels of {self.channels}."
@@ -95,7 +97,7 @@ class PlainUNet(ForeignNetwork):
         return sum(2 * weights * area >> 2 * level for level, weights in self._layers())
 
     def largest_features(self, output: tuple[int, int]) -> int:
-        """Return how many numbers are held at once, at the most: all skips, and two layers of the full resolution."""
+        """Return how many numbers are held at once, at most: all skips, and two layers of the full resolution."""
         area = self._input_area(output)
         kept = sum(width * area >> 2 * level for level, width in enumerate(self.config.widths))
         return kept + 3 * self.config.widths[0] * area

@@ -190,7 +190,7 @@ def plane_from_array(
     Raises
     ------
     UtileError
-        If the array is no image.
+        If the array is not an image.
     """
     image, names = as_array(image)
     axes = asked_axes(axes, image.shape, name) if axes else guess_axes(image, names, name)

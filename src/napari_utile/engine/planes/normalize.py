@@ -58,7 +58,7 @@ class IntensityLimits:
     def apply(self, window: NDArray[Any]) -> NDArray[np.float32]:
         """Scale a window (C, Y, X) to float32; NaN becomes 0, infinities and outliers end at -1 and 4.
 
-        The ends lie far outside of what cells have, so they only tame broken pixels.
+        The ends lie far outside what cells have, so they only tame broken pixels.
         """
         low = np.asarray(self.low, np.float64)[:, None, None]
         span = np.asarray(self.high, np.float64)[:, None, None] - low

@@ -16,7 +16,7 @@ def stack_limits(planes: Sequence[ImagePlane], normalization: Normalization) -> 
     Parameters
     ----------
     planes : sequence of ImagePlane
-        Of one shape, with the channels of the network; at least one.
+        Of the same shape, with the channels of the network; at least one.
     normalization : Normalization
     """
     if len(planes) == 1:

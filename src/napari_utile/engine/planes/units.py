@@ -113,6 +113,6 @@ def micrometres(unit: str | None) -> float | None:
     Returns
     -------
     float or None
-        None where `unit` is no known length (pixels, None, an unknown name).
+        None where `unit` is not a known length (pixels, None, an unknown name).
     """
     return _MICROMETRES.get(canonical_unit(unit) or "")

@@ -63,7 +63,7 @@ class GrownRecipe:
     command : str
         The command line that makes the same labels.
     distance : float or None
-        Pixels that a cell reached beyond its seed at the most; None: as far as the model's foreground.
+        Pixels that a cell reached beyond its seed at most; None: as far as the model's foreground.
     model, fingerprint : str or None
         The model's name or file, and its fingerprint; None where the cells grew in intensities.
     params : SegmentParams
@@ -141,7 +141,7 @@ class GrownRecipe:
 
 
 def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:
-    """Read a recipe of cells that were grown from seeds; None where the file is no such recipe.
+    """Read a recipe of cells that were grown from seeds; None where the file is not such a recipe.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def run_lengths_of(mask: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Give the lengths of the runs of pixels outside and inside of a mask, in turn; the first run is outside.
+    """Give the lengths of the runs of pixels outside and inside a mask, in turn; the first run is outside.
 
     Parameters
     ----------

@@ -252,7 +252,7 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
         If the file cannot be written.
     """
     text = json.dumps(recipe.to_json(), indent=1, ensure_ascii=False)
-    if any("\ud800" <= letter <= "\udfff" for letter in text):  # a name of bytes that are no UTF-8
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # a name of bytes that are not UTF-8
         text = json.dumps(recipe.to_json(), indent=1)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -264,7 +264,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     Raises
     ------
     UtileError
-        If the file is missing, or is no recipe.
+        If the file is missing, or is not a recipe.
     """
     path = Path(path)
     try:

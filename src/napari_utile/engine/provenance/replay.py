@@ -207,7 +207,7 @@ def _asked(
     """
     region = Window(*(slice(start, stop) for start, stop in record.region))
     if not (region.size and Window.whole(plane.shape).holds(region)):
-        raise UtileError(f"The recipe's region lies outside of {plane.name}.")
+        raise UtileError(f"The recipe's region lies outside {plane.name}.")
     choose_compute(recipe.compute.device, recipe.compute.precision)  # says so where the device is missing
     # The plane holds the chosen channels only, and the limits are right for its pixels however they were measured.
     params = replace(recipe.params, channels=tuple(range(plane.data.shape[0])))

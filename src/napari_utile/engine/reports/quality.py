@@ -130,7 +130,7 @@ def flags_of(images: Sequence[ImageQuality]) -> list[tuple[str, ...]]:
                     "far fewer cells than the others" if count < 0 else "far more cells than the others"
                 )
             if focus < 0:
-                said.append("out of focus, beside the others")
+                said.append("out of focus, unlike the others")
             if each.saturated > SATURATED:
                 said.append(f"saturated: {each.saturated:.1%} of the pixels")
         flags.append(tuple(said))

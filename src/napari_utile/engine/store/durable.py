@@ -24,7 +24,7 @@ def reading(what: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise UtileError(f"{what} is damaged or gone: begin again with --overwrite.") from error
+        raise UtileError(f"{what} is damaged or gone: start again with --overwrite.") from error
 
 
 def write_beside(path: Path, write: Callable[[IO[bytes]], object]) -> Path:

@@ -1,4 +1,4 @@
-"""From an image and parameters to the plan of a store; and whether options fit the plan of one that was begun."""
+"""From an image and parameters to the plan of a store; and whether options fit the plan of one that was started."""
 
 import hashlib
 import shutil
@@ -52,7 +52,7 @@ def plan_store(
     Parameters
     ----------
     planes : sequence of ImagePlane
-        Of one shape.
+        Of the same shape.
     model : Model
     params : SegmentParams
         Complete: with instance parameters and a diameter in pixels, or none.
@@ -87,7 +87,7 @@ def plan_store(
     window = Window.part_of(first.shape, region)
     if not (window.size and Window.whole(first.shape).holds(window)):
         raise UtileError(
-            f"the region lies outside of the image, which has {first.shape[0]} rows and {first.shape[1]} columns"
+            f"the region lies outside the image, which has {first.shape[0]} rows and {first.shape[1]} columns"
         )
     card = model.card
     own = [limits or limits_of([seen_plane(plane, params, card)], params, card) for plane in planes]
@@ -161,7 +161,7 @@ def refuse_other_options(
         Naming the first that differs.
     """
     if str(source.resolve()) != plan.source:
-        raise UtileError(f"{name} was begun with another image, {plan.source}.")
+        raise UtileError(f"{name} was started with another image, {plan.source}.")
     pairs = [
         *((key, value, getattr(plan.params, key)) for key, value in segment.items()),
         *((key, value, getattr(plan.instances, key)) for key, value in instances.items()),
@@ -172,7 +172,7 @@ def refuse_other_options(
         if now != before and not chosen_for_us:
             option = f"--{key.replace('_', '-')}"
             raise UtileError(
-                f"{name} was begun with {option} {before}, not {now}: leave the option out to resume, or begin again "
+                f"{name} was started with {option} {before}, not {now}: leave the option out to resume, or start again "
                 "with --overwrite."
             )
     window = None if region is None else Window(*region).bounds
@@ -183,7 +183,7 @@ def refuse_other_options(
     ):
         if differs:
             raise UtileError(
-                f"{name} was begun with another {option}: leave the option out to resume, or begin again with "
+                f"{name} was started with another {option}: leave the option out to resume, or start again with "
                 "--overwrite."
             )
 

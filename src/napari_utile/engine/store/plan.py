@@ -140,7 +140,7 @@ class StorePlan:
 
     @property
     def stored_bytes(self) -> int:
-        """What the result takes at the most, as far as one can know: deflated levels of probability and labels."""
+        """What the result takes at most, as far as one can know: deflated levels of probability and labels."""
         return int(len(self.planes) * self.window.size * 4 / 3 * 0.75)
 
     @property
@@ -176,7 +176,7 @@ def field_of(plan: StorePlan, number: int, plane: ImagePlane, model: Model) -> F
 
 
 def margin_of(plane: ImagePlane, model: Model, params: SegmentParams) -> int:
-    """Return how many pixels around a block the network reads, at the most."""
+    """Return how many pixels around a block the network reads, at most."""
     smallest = min(scale_factors(plane, model.card, params.known_diameter))
     return int(np.ceil((model.network.geometry.halo + model.network.geometry.grid + 2) / smallest)) + 2
 
@@ -204,7 +204,7 @@ def load_plan(place: Path) -> StorePlan:
         made_by, digest = values.pop("format", None), values.pop(_DIGEST, None)
         if made_by == FORMAT:
             plan = _from_json(values)
-            if digest not in (None, plan.digest):  # stores that were begun earlier have none
+            if digest not in (None, plan.digest):  # stores that were started earlier have none
                 raise ValueError("it was changed")
             return plan
     raise UtileError(f"{place.name} was made by another version of this program.")

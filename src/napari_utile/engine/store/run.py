@@ -134,7 +134,7 @@ def store_steps(
     Parameters
     ----------
     place : Path
-        A store that was begun.
+        A store that was started.
     jobs : Jobs, optional
         Where blocks are computed; threads of this process by default.
     planes : sequence of ImagePlane
@@ -157,13 +157,13 @@ def store_steps(
     Raises
     ------
     UtileError
-        If another run writes the store, or the image is not the one that it was begun with.
+        If another run writes the store, or the image is not the one that it was started with.
     """
     plan = load_plan(place)
     opened = tuple(planes) or planes_of(plan)
     if seen_of(list(opened)) != plan.seen:
         raise UtileError(
-            f"{plan.source} has changed since {place.name} was begun: begin again with --overwrite."
+            f"{plan.source} has changed since {place.name} was started: start again with --overwrite."
         )
     before = torch.get_num_threads()
     with only_run(place / HOME, place.name):
@@ -176,7 +176,7 @@ def store_steps(
             if not run.resumed:
                 raise
             raise UtileError(
-                f"What an earlier run left in {place.name} is damaged: begin again with --overwrite."
+                f"What an earlier run left in {place.name} is damaged: start again with --overwrite."
             ) from error
         else:
             with reading(f"The journal of {place.name}"):

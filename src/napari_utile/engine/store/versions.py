@@ -50,7 +50,7 @@ class Version:
     cells : int
         How many cells are another than before, new or gone.
     cut : int
-        How many of them reach beyond the part that was edited, and changed only inside of it.
+        How many of them reach beyond the part that was edited, and changed only inside it.
     largest : int
         The largest id ever given.
     when : str

@@ -64,7 +64,7 @@ class Work:
     digest : str
         Of its plan.
     planes : tuple of ImagePlane
-        The image, where it is no file.
+        The image, where it is not a file.
     model : Model, optional
         The loaded model, where it is at hand.
     """
@@ -127,7 +127,7 @@ class OpenStore:
                 self._model = load_model(path)
             if self._model.fingerprint != self.plan.fingerprint:
                 raise UtileError(
-                    f"The model {self.plan.model} is not the one that this store was begun with."
+                    f"The model {self.plan.model} is not the one that this store was started with."
                 )
             return self._model
 
@@ -314,7 +314,7 @@ def _store_of(work: Work) -> OpenStore:
             place = Path(work.place)
             plan = load_plan(place)
             if plan.digest != work.digest:
-                raise UtileError(f"{place.name} has another plan now, as it was begun again.")
+                raise UtileError(f"{place.name} has another plan now, as it was started again.")
             _open[key] = OpenStore(place, plan, work.planes or planes_of(plan), work.model)
         _open.move_to_end(key)
         while len(_open) > 2:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 RIM = 2
-"""Distances are also learnt this far outside of cells (pixels): a cell's hill has to end."""
+"""Distances are also learnt this far outside cells (pixels): a cell's hill has to end."""
 
 
 def distance_targets(
@@ -29,7 +29,7 @@ def distance_targets(
     -------
     (3, Y, X) float32 array
         B, the distance to the cell's edge as a share of the largest in the cell (0 outside); C, the distance to the
-        centroid, or to the deepest pixel where the centroid lies outside of the cell, as a share of the largest in
+        centroid, or to the deepest pixel where the centroid lies outside the cell, as a share of the largest in
         the cell (1 outside); and 1 where the two may be learnt from.
     """
     present, numbers = np.unique(objects, return_inverse=True)

@@ -44,7 +44,7 @@ from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
 
 MOST_CALIBRATED = 64
-"""The instance parameters are chosen on at most so many planes."""
+"""The instance parameters are chosen on at most this many planes."""
 CURVE_POINTS = 200
 """Points of the loss curve kept in a card."""
 

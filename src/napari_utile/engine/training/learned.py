@@ -96,7 +96,7 @@ def predictions(model: Model, planes: Sequence[TrainingPlane], compute: Compute)
 
 
 def score(maps: Sequence[Learned], planes: Sequence[TrainingPlane], params: InstanceParams) -> Scores:
-    """Score predictions against the annotated pixels of their planes; the others are not looked at."""
+    """Score predictions against the annotated pixels of their planes; the others are ignored."""
     labels = [label_cells(each.landscape(params), params) for each in maps]
     right, wrong = _counts(labels, planes, (0.5,))[0]
     both = either = objects = 0
@@ -125,7 +125,7 @@ def _classes_right(maps: Sequence[Learned], planes: Sequence[TrainingPlane]) -> 
 def least_confidence(
     maps: Sequence[Learned], planes: Sequence[TrainingPlane], params: InstanceParams, diameter: float | None
 ) -> float | None:
-    """Say which confidence images like these reach, see `score_of`; below it, an image is of another kind.
+    """Say which confidence images like these reach, see `score_of`; below it, an image is of some other kind.
 
     Parameters
     ----------

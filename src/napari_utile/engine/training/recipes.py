@@ -164,7 +164,7 @@ RECIPES: dict[str, TrainingRecipe] = {each.name: each for each in (DEFAULT, FINE
 
 @dataclass(frozen=True)
 class Budget:
-    """When training ends: after so many steps, or so many minutes, whichever comes first."""
+    """When training ends: after this many steps or minutes, whichever comes first."""
 
     steps: Annotated[int | None, Bounds(1, 100_000_000, label="Steps", help="Steps to train.")] = None
     minutes: Annotated[

@@ -205,7 +205,7 @@ class TrainingRun:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-            self._halve_tile()  # outside of the except block, whose traceback holds on to the memory
+            self._halve_tile()  # outside the except block, whose traceback holds on to the memory
         parameters = [each for each in self.network.parameters() if each.grad is not None]
         clip = self.recipe.clip or math.inf
         norm = nn.utils.clip_grad_norm_(parameters, clip)

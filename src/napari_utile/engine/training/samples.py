@@ -218,9 +218,9 @@ class Sampler:
         Context a side that the network needs (pixels).
     augment : AugmentParams
     focus : float
-        Share of the samples placed upon a random object, each object alike; the others fall anywhere annotated.
+        Share of the samples placed on a random object, each object alike; the others fall anywhere annotated.
     density : float
-        Share of the pixels of a sample that count, drawn anew each time. 1 is training on whole tiles, less is
+        Share of the pixels of a sample that count, drawn again each time. 1 is training on whole tiles, less is
         the patchwise training of Long, Shelhamer and Darrell (CVPR 2015, section 3.4): loss sampling.
     seed : int
     device : torch.device or str

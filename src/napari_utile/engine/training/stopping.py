@@ -16,7 +16,7 @@ def stopped_by_signals() -> Iterator[Callable[[], bool]]:
     Yields
     ------
     callable
-        Says whether somebody asked to stop. Always False outside of the main thread, which gets no signals.
+        Says whether somebody asked to stop. Always False outside the main thread, which gets no signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

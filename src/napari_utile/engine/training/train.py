@@ -67,7 +67,7 @@ def train(
     Raises
     ------
     UtileError
-        If training diverges for good, memory does not suffice for the smallest tile, or the checkpoint is of
+        If training diverges for good, there is not enough memory for the smallest tile, or the checkpoint is of
         another run.
     """
     run = TrainingRun(network, planes, held_out, recipe, budget, seed, compute, card)

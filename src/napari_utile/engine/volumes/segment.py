@@ -101,7 +101,7 @@ def volume_of(
     Parameters
     ----------
     planes : sequence of ImagePlane
-        Of one shape, with all channels.
+        Of the same shape, with all channels.
     depth : float
         From one plane to the next (pixels): see `plane_distance`.
     params : SegmentParams
@@ -144,7 +144,7 @@ def segment_volume_steps(
     Raises
     ------
     UtileError
-        If the memory does not hold it, with how much it takes.
+        If there is not enough memory, with how much it takes.
     """
     volume.check_memory(region)
     read = yield from volume.read()

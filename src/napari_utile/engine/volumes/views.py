@@ -36,7 +36,7 @@ Float32 = NDArray[np.float32]
 AXES = range(3)
 """The axes Z, Y and X of a volume: a view is named by the axis that its planes follow each other along."""
 _DECODING = 52
-"""Bytes a voxel that finding the cells takes at the most, beside the outputs."""
+"""Bytes a voxel that finding the cells takes at most, beside the outputs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Volume:
     Attributes
     ----------
     planes : sequence of ImagePlane
-        Of one shape, with all channels.
+        Of the same shape, with all channels.
     depth : float
         From one plane to the next (pixels).
     model : Model

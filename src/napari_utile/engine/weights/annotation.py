@@ -19,9 +19,9 @@ class Annotation:
     ----------
     kind : {"dense", "sparse", "boxes"}
         ``dense``: everywhere, 0 is background. ``sparse``: only where something is painted, 0 is unlabelled.
-        ``boxes``: inside of `boxes` only; there, 0 is background.
+        ``boxes``: inside `boxes` only; there, 0 is background.
     background : int or None
-        With ``sparse``: the label that was painted upon background.
+        With ``sparse``: the label that was painted on background.
     background_mask : (Y, X) bool array or None
         With ``sparse``: background, from a layer of its own.
     rim : int

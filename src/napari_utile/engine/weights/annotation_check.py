@@ -28,7 +28,7 @@ class AnnotationCheckParams:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is likely wrong, and how to put it right.
+    """One thing that is likely wrong, and how to fix it.
 
     Attributes
     ----------

@@ -39,7 +39,7 @@ class LiveWeightMap:
     labels : (Y, X) integer array
         The label image itself, not a copy.
     cells : (Y, X) integer array
-        The label image with touching cells parted.
+        The label image with touching cells separated.
     border : (Y, X) float32 array
         The border term; written in place.
     d1, d2 : (Y, X) float32 arrays
@@ -120,7 +120,7 @@ class LiveWeightMap:
         return Window.around(touched)
 
     def _part(self, window: Window) -> Window | None:
-        """Part the cells of a window anew and give the box in which that changed anything."""
+        """Part the cells of a window again and give the box in which that changed anything."""
         around = window.grown(1).clipped(self._seen.shape)
         parted = part_cells(self._seen[around], self._sizes)[window.relative_to(around)]
         differs = Window.of_mask(parted != self.cells[window])
@@ -131,7 +131,7 @@ class LiveWeightMap:
         return differs.moved(window.start)
 
     def _take_changes(self, region: Window) -> list[Window]:
-        """Copy the changed labels and give the windows in which cells may now be parted otherwise."""
+        """Copy the changed labels and give the windows in which cells may now be separated otherwise."""
         new = as_cells(self.labels[region])
         old = self._seen[region]
         differs = new != old

@@ -80,7 +80,7 @@ def loss_budget(weights: WeightMap, probabilities: Any = None, largest: int = 50
     Raises
     ------
     ValueError
-        Where the probabilities have another shape or lie outside of 0 to 1.
+        Where the probabilities have another shape or lie outside 0 to 1.
     """
     inside = weights.cells != 0
     entropy = None if probabilities is None else cross_entropy(inside, probabilities)

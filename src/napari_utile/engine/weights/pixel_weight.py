@@ -43,11 +43,11 @@ def nearest_cells_at(
     Raises
     ------
     ValueError
-        If the pixel is outside of the image.
+        If the pixel is outside the image.
     """
     height, width = cells.shape
     if not (0 <= row < height and 0 <= column < width):
-        raise ValueError(f"The pixel ({row}, {column}) is outside of the image of shape {cells.shape}.")
+        raise ValueError(f"The pixel ({row}, {column}) is outside the image of shape {cells.shape}.")
     reach = _FIRST_REACH
     while True:
         top, left = max(row - reach, 0), max(column - reach, 0)
@@ -92,7 +92,7 @@ class WeightProfile:
     distance : (N,) float array
         Along the line, in pixels.
     total, class_balance, border : (N,) float32 arrays
-        NaN outside of the image.
+        NaN outside the image.
     """
 
     distance: NDArray[np.float64]

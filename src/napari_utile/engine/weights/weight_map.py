@@ -81,7 +81,7 @@ class WeightMap:
     class_balance, border : array
         The two terms.
     cells : (Y, X) integer array
-        The label image the map belongs to, touching cells parted.
+        The label image the map belongs to, touching cells separated.
     params : WeightMapParams
     aspect : (float, float)
         Height and width of a pixel, the shorter being 1.
@@ -122,7 +122,7 @@ def weight_map(
 
     ``w(x) = w_c(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2))`` with d1 and d2 the
     distances from x to the nearest and second nearest cell. Cells that touch are
-    parted by `separate_touching` first.
+    separated by `separate_touching` first.
 
     Parameters
     ----------

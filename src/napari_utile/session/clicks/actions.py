@@ -59,7 +59,7 @@ class Outcome:
     cells: tuple[int, ...] = ()
 
 
-_OUTSIDE = Outcome("That is outside of the layer for the cells; choose a new layer.")
+_OUTSIDE = Outcome("That is outside the layer for the cells; choose a new layer.")
 Action = Generator[Steps, Any, Outcome]
 """Yields the slow part, and is sent what that returned."""
 
@@ -276,7 +276,7 @@ class Clicks:
         return Outcome(f"Cell {label}: {area} pixels.", edit, label, threshold=threshold, cells=(label,))
 
     def apply_markers(self) -> Action:
-        """Make all cells with markers anew from the probability; everything else stays."""
+        """Make all cells with markers again from the probability; everything else stays."""
         standing = list(self.markers)
         if not any(marker.inside for marker in standing):
             return Outcome("There are no markers yet: click on cells first.")

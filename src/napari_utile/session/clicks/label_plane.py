@@ -163,7 +163,7 @@ class LabelPlane:
         return box.moved(window.start), np.ascontiguousarray(mask[box])
 
     def around(self, window: Window, margin: int) -> Window:
-        """Return a window with a margin, inside of the plane."""
+        """Return a window with a margin, inside the plane."""
         return window.grown(margin).clipped(self.shape)
 
     def full_index(self, edit: Edit) -> tuple[npt.NDArray[np.intp], ...]:
@@ -212,7 +212,7 @@ def labels_at(data: Any, positions: Sequence[tuple[int, ...]]) -> npt.NDArray[np
     Returns
     -------
     (N,) int64 array
-        0 for positions outside of the array.
+        0 for positions outside the array.
     """
     found = np.zeros(len(positions), dtype=np.int64)
     if not positions:

@@ -83,7 +83,7 @@ def results_of(
 
 
 def save_results(results: Results, path: Path) -> Generator[tuple[int, int], None, list[Path]]:
-    """Measure the cells anew and write ``<name>_labels.tif``, ``<name>_cells.csv`` and the recipe, if there is one.
+    """Measure the cells again and write ``<name>_labels.tif``, ``<name>_cells.csv`` and the recipe, if there is one.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class BorrowedKeys:
                 keymap[key] = function
 
     def give_back(self) -> None:
-        """Bind the keys to what they were bound to before; one that was bound anew meanwhile stays."""
+        """Bind the keys to what they were bound to before; one that was bound again meanwhile stays."""
         keymap, viewer = self._viewer.keymap, _bindings.get(self._viewer, {})
         for key, function in self._functions.items():
             before = viewer.get(key, [])

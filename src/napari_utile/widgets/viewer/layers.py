@@ -136,7 +136,7 @@ def place_of(
     Raises
     ------
     ValueError
-        If the layer is empty, the current step lies outside of it, or the channel axis is shown.
+        If the layer is empty, the current step lies outside it, or the channel axis is shown.
     """
     shape = _shape_of(layer)
     if 0 in shape:
@@ -195,7 +195,7 @@ def plane_of(
     Raises
     ------
     ValueError
-        If the layer is empty or the current step lies outside of it.
+        If the layer is empty or the current step lies outside it.
     UtileError
         If a channel does not exist, or the layer holds no real numbers.
     """

@@ -1,7 +1,7 @@
 """Notices that the pixels of a layer may have changed in place, where they are too many to be compared.
 
-napari says that a layer is drawn anew in the same way after ``layer.refresh()``, after a step of a slider, and when
-another part of a multiscale image comes into view. A layer that is drawn anew although the same part of it is shown
+napari says that a layer is drawn again in the same way after ``layer.refresh()``, after a step of a slider, and when
+another part of a multiscale image comes into view. A layer that is drawn again although the same part of it is shown
 was refreshed: then its pixels count as new ones.
 """
 

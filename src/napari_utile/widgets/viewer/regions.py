@@ -101,7 +101,7 @@ def region_of_shapes(
         np.floor(low + 0.5),
         np.ceil(high + 0.5),
         place,
-        f"The shapes of {shapes.name} lie outside of {layer.name}.",
+        f"The shapes of {shapes.name} lie outside {layer.name}.",
     )
 
 

@@ -82,7 +82,7 @@ class ReadingMenu(QToolButton):
         self.setVisible(bool(slider_axes(self._layer)) or many)
 
     def fill(self) -> None:
-        """Make the menu anew, as the layer is now."""
+        """Make the menu again, as the layer is now."""
         menu: Any = self.menu()
         menu.clear()
         sliders = slider_axes(self._layer)

@@ -44,7 +44,7 @@ class OpenBasins:
     low, high, height : (P,) arrays
         The passes between them, as in `Landscape`.
     top, bottom, left, right : integer arrays
-        The border lines: the basin of each pixel, -1 outside of the mask.
+        The border lines: the basin of each pixel, -1 outside the mask.
     top_height, bottom_height, left_height, right_height : float32 arrays
         The relief there.
     """
@@ -86,7 +86,7 @@ def find_basins(
     Parameters
     ----------
     relief : (y, x) float32 array
-        Of the block and `RING` pixels around it, as far as the plane goes; -1 outside of the mask.
+        Of the block and `RING` pixels around it, as far as the plane goes; -1 outside the mask.
     lies, block : Window
         Where the relief and the block lie in the plane.
     shape : (int, int)
@@ -162,14 +162,14 @@ def find_basins(
 
 
 def _climb(relief: FloatArray, core: Window) -> tuple[IndexArray, NDArray[np.int32]]:
-    """Let every pixel of the core climb to its summit, or to the first pixel outside of the core on its way.
+    """Let every pixel of the core climb to its summit, or to the first pixel outside the core on its way.
 
     Returns
     -------
     ends : (B,) integer array
         Flat index in the relief of each such pixel, in raster order.
     basins : (y, x) int32 array
-        Of the core: the end that each pixel climbs to, by number; -1 outside of the mask.
+        Of the core: the end that each pixel climbs to, by number; -1 outside the mask.
     """
     ways = highest_neighbours(relief)
     beyond = np.ones(relief.shape, bool)

@@ -71,7 +71,7 @@ class BlockDecoder:
         self.grid, self._params, self._shelf, self._by_height = grid, params, shelf, by_height
 
     def holes(self, key: Key) -> None:
-        """Threshold a block and fill the holes inside of it."""
+        """Threshold a block and fill the holes inside it."""
         foreground = self._read("foreground", self.grid.window(key))
         at_side = tuple(self.grid.neighbour(key, where) is None for where in _AT_SIDES)
         mask, open_holes = find_holes(foreground > self._params.threshold, self._params.fill_holes, at_side)
@@ -93,7 +93,7 @@ class BlockDecoder:
             self._shelf.keep_plane("mask", key, fill_open(mask, holes, fill))
 
     def basins(self, key: Key) -> None:
-        """Find the basins of a block, and the cells that lie inside of it."""
+        """Find the basins of a block, and the cells that lie inside it."""
         block, lies = self.grid.window(key), self.grid.around(key, RING)
         relief = self._relief(lies)
         cells, basins = find_basins(relief, lies, block, self.grid.shape, self._params)

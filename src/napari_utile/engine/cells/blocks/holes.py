@@ -42,7 +42,7 @@ class OpenHoles:
 
 
 def find_holes(mask: BoolArray, largest: int, at_side: tuple[bool, ...]) -> tuple[BoolArray, OpenHoles]:
-    """Fill the holes inside of a block, and list the components that may go on behind its border.
+    """Fill the holes inside a block, and list the components that may go on behind its border.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ class Aims(QObject):
             self._connections.connect(image.events.set_data, self.forget)
 
     def pixel_at(self, position: Any) -> Point | None:
-        """Return the pixel of the image's plane at a world position, None outside of the image."""
+        """Return the pixel of the image's plane at a world position, None outside the image."""
         with failures_to():  # where there is no image, every click is outside
             source = self.current.source if self.current is not None else self._read_source()
             spare = len(position) - source.layer.ndim

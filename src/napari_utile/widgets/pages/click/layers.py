@@ -173,7 +173,7 @@ class MarkerLayer:
             self._writing = False
 
     def _shows(self, positions: npt.NDArray[Any], columns: dict[str, npt.NDArray[Any]]) -> bool:
-        """Whether the layer shows these markers already; drawing points anew is slow."""
+        """Whether the layer shows these markers already; drawing points again is slow."""
         shown = self.layer.features
         return np.array_equal(np.asarray(self.layer.data).reshape(-1), positions.reshape(-1)) and all(
             name in shown and list(shown[name]) == list(column)

@@ -27,7 +27,7 @@ class ClickMouse(QObject):
     ----------
     viewer : napari.viewer.Viewer
     pixel_at : callable
-        From a world position to a pixel of the plane, or None outside of it.
+        From a world position to a pixel of the plane, or None outside it.
     is_cell : callable
         Whether a pixel is labelled.
     active : callable
@@ -42,7 +42,7 @@ class ClickMouse(QObject):
     dragging : Signal(object)
         The same while the button is down.
     moved : Signal(object)
-        The pixel under the mouse, None outside of the image.
+        The pixel under the mouse, None outside the image.
     scrolled : Signal(object, int)
         Pixel and +1 or -1, with Shift held.
     """

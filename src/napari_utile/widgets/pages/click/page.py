@@ -172,7 +172,7 @@ class ClickPage(Page):
 
     def _clicked(self, pixel: Any, gesture: str) -> None:
         if pixel is None:
-            self.form.status.say("That is outside of the image.")
+            self.form.status.say("That is outside the image.")
             return
         wanted = {"shift": "split", "control": "remove", "background": "background"}
         name = wanted.get(gesture, self.form.gesture)

@@ -128,7 +128,7 @@ class ClickTool(QObject):
         self._do(action, self._selected[1])
 
     def apply_markers(self) -> None:
-        """Make the cells with markers anew; where none were set, those of a layer of points that was opened."""
+        """Make the cells with markers again; where none were set, those of a layer of points that was opened."""
         with failures_to(self.failed.emit):
             aim = self._aims.aim(make=True)
             if aim is not None and not aim.target.store.markers:

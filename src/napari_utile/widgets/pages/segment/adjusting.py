@@ -1,4 +1,4 @@
-"""What follows the sliders: cells found anew from the same outputs."""
+"""What follows the sliders: cells found again from the same outputs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ __all__ = ["Adjusting"]
 
 
 class Adjusting:
-    """Finds the cells of the result on screen anew whenever a slider moves.
+    """Finds the cells of the result on screen again whenever a slider moves.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Adjusting:
         return self._jobs.running
 
     def adjust(self) -> None:
-        """Find the cells anew with what the sliders say, if there is a result."""
+        """Find the cells again with what the sliders say, if there is a result."""
         with failures_to(self._show_error):
             source, instances = read_source(self._viewer, self._session), self._values.read()
             result = self._session.result_of(source.layer, source.place.key)

@@ -53,7 +53,7 @@ _CORRECTIONS = {
         3,
         "Pick the mother, then both daughters in their first frame, and stay on that frame.",
     ),
-    "split": ("Split", 2, "Divide a cell into two in all planes: pick two places inside of it."),
+    "split": ("Split", 2, "Divide a cell into two in all planes: pick two places inside it."),
     "remove": ("Remove", 1, "Remove a cell from all planes."),
     "interpolate": ("Fill planes", 1, "Fill the planes between those in which a cell was painted."),
 }

@@ -210,7 +210,7 @@ class SegmentPage(Page):
 
     @property
     def adjusting(self) -> bool:
-        """Whether cells are being made anew after a slider was moved."""
+        """Whether cells are being made again after a slider was moved."""
         return self._adjusting.running
 
     def _run_ended(self, text: str, is_problem: bool) -> None:

@@ -63,7 +63,7 @@ class RunEstimate(QObject):
         self._timer.timeout.connect(self._estimate)
 
     def follow(self) -> None:
-        """Estimate anew once nothing changes any more."""
+        """Estimate again once nothing changes any more."""
         self._timer.start()
 
     def drop(self) -> None:

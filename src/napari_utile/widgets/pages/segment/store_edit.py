@@ -181,7 +181,7 @@ class StoreEdit(QWidget):
         _show_anew(opened.whole, opened.part.place, table)
         cells = "1 cell" if version.cells == 1 else f"{version.cells} cells"
         beyond = (
-            f" {version.cut} of them reach beyond this part and changed only inside of it."
+            f" {version.cut} of them reach beyond this part and changed only inside it."
             if version.cut
             else ""
         )

@@ -140,7 +140,7 @@ class StoreRun(QWidget):
 
     def _say_where(self, place: Path) -> None:
         begun = place.exists()
-        where = "lies in" if is_complete(place) else "is begun in" if begun else "goes to"
+        where = "lies in" if is_complete(place) else "is started in" if begun else "goes to"
         self._label.setText(f"Large image: its result {where} {place}")
         self._label.setToolTip(str(place))
         self.delete_button.setVisible(begun and not is_complete(place))

@@ -112,7 +112,7 @@ class ThreeViews(QObject):
             self._job.drop()
 
     def adjust(self, instances: InstanceParams | None) -> bool:
-        """Find the objects of the chosen cells anew; return False where they are not from three views."""
+        """Find the objects of the chosen cells again; return False where they are not from three views."""
         known = self._results.get(self._session.cells) if self._session.cells is not None else None
         if known is None or instances is None:
             return False

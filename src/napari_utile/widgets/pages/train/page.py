@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainPage"]
 
-# Curves and progress are drawn at most so often: every change makes Qt put the whole window together anew. Seconds.
+# Curves and progress are drawn at most so often: every change makes Qt put the whole window together again. Seconds.
 _DRAW_EVERY = 0.3
 
 

@@ -90,7 +90,7 @@ class WatchedLabels:
         return [float(entry) for entry in self.place.plane.point((row + top, column + left))]
 
     def pixel_at(self, world: Any) -> tuple[int, int] | None:
-        """Find the pixel of the window under a position in the viewer's world, None outside of it."""
+        """Find the pixel of the window under a position in the viewer's world, None outside it."""
         data = np.asarray(self.layer.world_to_data(world), dtype=float)
         row, column = (
             int(np.floor(data[axis] + 0.5)) - start
