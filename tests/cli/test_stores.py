@@ -113,3 +113,15 @@ def test_the_recipe_of_a_store_replays(tmp_path: Path, image, capsys) -> None:
     journal.write_text("\n".join(changed) + "\n")
     assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 1
     assert "the labels of 1 blocks are others" in capsys.readouterr().out
+
+
+def test_a_mask_on_wish_with_the_levels_of_the_labels(tmp_path: Path, image) -> None:
+    place = tmp_path / "a.ome.zarr"
+    assert segment(image, place, "--mask") == 0
+    mask = zarr.open_array(place / "labels/mask/0", mode="r")
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask[...], labels_in(place) > 0)
+    ome = zarr.open_group(place / "labels", mode="r").attrs["ome"]
+    assert ome["labels"] == ["cells", "mask"]
+    yaozarrs = pytest.importorskip("yaozarrs")
+    yaozarrs.validate_zarr_store(str(place / "labels" / "mask"))

@@ -174,6 +174,7 @@ def _plan(
         mask=mask,
         limits=limits_of_stack(planes.measured_on(), params, model.card),
         measured=arguments.measurements,
+        with_mask=arguments.mask is True,
     )
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     return plan, model, every, "; ".join(each for each in (taken, said) if each)

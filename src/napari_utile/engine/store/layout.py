@@ -21,7 +21,7 @@ from napari_utile.engine.planes.units import canonical_unit
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.windows import Window
 
-CELLS = "labels/cells"
+CELLS, MASK = "labels/cells", "labels/mask"
 _CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 256, 512, 8
 _UNITS = {
     "pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer",
@@ -60,10 +60,11 @@ def levels_of(shape: Sequence[int], side: int) -> int:
     return count
 
 
-def create_arrays(place: Path, space: Space, side: int) -> None:
+def create_arrays(place: Path, space: Space, side: int, *, with_mask: bool = False) -> None:
     """Make the empty arrays of a store, and say what its root image is; that there are labels is said at the end."""
     root = zarr.create_group(place, zarr_format=3, overwrite=False)
-    labels = root.create_group("labels").create_group("cells")
+    labels = root.create_group(CELLS)
+    mask = root.create_group(MASK) if with_mask else None
     names = [letter.lower() for letter in space.axes]
     for level in range(levels_of(space.shape[-2:], side)):
         plane = [
@@ -81,6 +82,8 @@ def create_arrays(place: Path, space: Space, side: int) -> None:
         }
         root.create_array(str(level), dtype="uint8", **options)
         labels.create_array(str(level), dtype="int32", **options)
+        if mask is not None:
+            mask.create_array(str(level), dtype="uint8", **options)
     root.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(space, side, "probability", "mean")]}
 
 
@@ -133,15 +136,17 @@ def _halved(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def mark_complete(place: Path, space: Space, side: int) -> None:
     """Say what the labels are: the last thing that is written, so where it is, all is there."""
     root = zarr.open_group(place, mode="r+")
-    cells: Any = root[CELLS]
-    cells.attrs["ome"] = {
-        "version": "0.5",
-        "multiscales": [_multiscale(space, side, "cells", "nearest")],
-        "image-label": {"source": {"image": "../../"}},
-    }
-    labels: Any = root["labels"]
-    labels.attrs["ome"] = {"version": "0.5", "labels": ["cells"]}
-    make_durable([place / CELLS / "zarr.json", place / "labels" / "zarr.json"])
+    there = [group for group in (CELLS, MASK) if (place / group).is_dir()]
+    names = [Path(group).name for group in there]
+    for group, name in zip(there, names, strict=True):
+        root[group].attrs["ome"] = {
+            "version": "0.5",
+            "multiscales": [_multiscale(space, side, name, "nearest")],
+            "image-label": {"source": {"image": "../../"}},
+        }
+    make_durable(place / group / "zarr.json" for group in there)
+    root["labels"].attrs["ome"] = {"version": "0.5", "labels": names}
+    make_durable([place / "labels" / "zarr.json"])
 
 
 def _multiscale(space: Space, side: int, name: str, how: str) -> dict[str, Any]:

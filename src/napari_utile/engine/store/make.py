@@ -45,6 +45,7 @@ def plan_store(
     mask: NDArray[np.bool_] | None = None,
     limits: IntensityLimits | None = None,
     measured: bool = False,
+    with_mask: bool = False,
     side: int = SIDE,
 ) -> StorePlan:
     """Plan a store; the grey limits of each plane are measured, nothing else is read.
@@ -75,6 +76,8 @@ def plan_store(
         Which all planes share; each has its own by default.
     measured : bool
         Whether a table of the cells is written as well.
+    with_mask : bool
+        Whether a mask of the cells is written as well.
     side : int
         Rows and columns of a block, a power of two.
     """
@@ -120,6 +123,7 @@ def plan_store(
         mask=None if mask is None else mask_digest(mask),
         by_height=card.relief == "distances",
         measured=measured,
+        with_mask=with_mask,
         tile_bytes=tiles.bytes,
     )
 

@@ -72,6 +72,8 @@ class StorePlan:
         Whether the relief is made of predicted distances.
     measured : bool
         Whether a table of the cells is written.
+    with_mask : bool
+        Whether the pixels of all cells are written as a mask as well.
     tile_bytes : int
         Memory for the features of one tile.
     """
@@ -93,6 +95,7 @@ class StorePlan:
     skip_empty: bool = True
     by_height: bool = False
     measured: bool = False
+    with_mask: bool = False
     tile_bytes: int = 0
 
     @property
@@ -147,7 +150,9 @@ class StorePlan:
     def block_bytes(self) -> int:
         """Memory for one block at a time: where the network runs, or where the basins are found."""
         halo = 0 if self.by_height else 2 * self.instances.relief_limit
-        return max(self.tile_bytes + 40 * self.side**2, 56 * self.side**2 + 24 * (self.side + halo) ** 2)
+        # Measured: beside its features a tile needs as much again, as results of a layer and for the arithmetic.
+        network = 2 * self.tile_bytes + 40 * self.side**2
+        return max(network, 56 * self.side**2 + 24 * (self.side + halo) ** 2)
 
 
 def store_compute(compute: Compute) -> Compute:

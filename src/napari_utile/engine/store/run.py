@@ -82,7 +82,7 @@ def begin_store(
     check_memory(plan)
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        create_arrays(part, plan.space, plan.side)
+        create_arrays(part, plan.space, plan.side, with_mask=plan.with_mask)
         (part / HOME).mkdir()
         if model.path is not None:
             shutil.copyfile(model.path, part / HOME / f"{MODEL}{model.path.suffix}")

@@ -28,6 +28,7 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.preprocessing import reach_of
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
@@ -148,6 +149,8 @@ class OpenStore:
             labels = decoder.labels(job.key)
             index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
             written = write_levels(self.place, CELLS, index, block, labels)
+            if self.plan.with_mask:
+                written += write_levels(self.place, layout.MASK, index, block, (labels > 0).view(np.uint8))
             facts = {"labels": sha256_of(labels)}
             if self.plan.measured:
                 pixels = np.asarray(self.planes[job.plane].data[(slice(None), *self.in_image(block))])
