@@ -12,7 +12,7 @@ from simulation.simulate import simulate
 
 MOST_CELLS = 14
 """Cells that are painted."""
-MINUTES = 8.0
+MINUTES = 3.0
 GREEN, GAP = (70, 255, 120), 12
 
 
