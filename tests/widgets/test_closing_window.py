@@ -122,7 +122,7 @@ def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
             if shown.wait(1):
                 go_on.wait(10)
 
-    monkeypatch.setattr("napari_utile.widgets.pages.segment.page.segment_planes_job", halting)
+    monkeypatch.setattr("napari_utile.widgets.pages.segment.plane_run.segment_planes_job", halting)
     dock = window.add(page_of(window.viewer, "segment"), "Segment")
     QTest.mouseClick(dock.form.run_bar.run_button, Qt.MouseButton.LeftButton)
     window.qtbot.waitUntil(lambda: len(window.viewer.layers) > 2, timeout=WAIT)

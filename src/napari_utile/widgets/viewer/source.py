@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.provenance.locate import LayerAxis
 
-__all__ = ["Source", "axes_of", "on_screen", "read_source"]
+__all__ = ["Source", "axes_of", "is_on_screen", "on_screen", "read_source"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +77,12 @@ def on_screen(viewer: "napari.viewer.Viewer", session: Session) -> "tuple[napari
         return session.image.layer, place_of(session.image.layer, viewer, session.image.channel_axis)
     except ValueError:
         return None
+
+
+def is_on_screen(source: Source, viewer: "napari.viewer.Viewer", session: Session) -> bool:
+    """Say whether the viewer shows the plane that a source is of."""
+    shown = on_screen(viewer, session)
+    return shown is not None and shown[0] is source.layer and shown[1].key == source.place.key
 
 
 def axes_of(source: Source) -> "tuple[LayerAxis, ...]":

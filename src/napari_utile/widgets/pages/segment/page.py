@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QWidget
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_size import sized_by_now
-from napari_utile.session.jobs import PlaneStep, segment_planes_job
 from napari_utile.session.results import (
     SegmentRequest,
     SegmentResult,
@@ -25,23 +24,22 @@ from napari_utile.widgets.pages.segment.growing import Growing
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.pages.segment.keeping import Keeping
 from napari_utile.widgets.pages.segment.pictures import Pictures
-from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
+from napari_utile.widgets.pages.segment.plane_run import PlaneRun
 from napari_utile.widgets.pages.segment.request import capture
-from napari_utile.widgets.pages.segment.run_estimate import RunEstimate, progress_text
+from napari_utile.widgets.pages.segment.run_estimate import RunEstimate
 from napari_utile.widgets.pages.segment.settings import Settings
 from napari_utile.widgets.pages.segment.three_views import ThreeViews
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, doubt
-from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, show_layers, source_of
-from napari_utile.widgets.viewer.source import Source, on_screen, read_source
+from napari_utile.widgets.viewer.source import Source, is_on_screen, on_screen, read_source
 from napari_utile.widgets.workbench.closing import guard_window
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -65,10 +63,7 @@ class SegmentPage(Page):
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
-        self._job: JobHandle | None = None
-        self._running_on: list[tuple[Source, SegmentRequest]] = []
-        self._done = 0
-        self._preview: PreviewLayer | None = None
+        self._running_on: list[Source] = []
         self.form = SegmentForm(self._viewer, self._session)
         self._values = InstanceValues(self.form, self._session)
         self._estimate = RunEstimate(
@@ -76,6 +71,8 @@ class SegmentPage(Page):
         )
         self._diameter_tool = DiameterTool(self._viewer, self.form.diameter, self.form.status, self)
         self.views = ThreeViews(self._viewer, self._session, self.form, self)
+        self.planes_run = PlaneRun(self._viewer, self._session, self)
+        self._runs = self.views, self.form.store, self.planes_run  # the first that takes the planes
         self._pictures = Pictures(
             self._viewer, self._session, self.form, self.request, self._show_error, self
         )
@@ -107,9 +104,11 @@ class SegmentPage(Page):
         form.run_bar.cancel.connect(self.cancel)
         for part in (form.planes, form.region, form.diameter, form.seen, form.compute):
             part.changed.connect(self._choice_changed)
-        for run in (form.store, self.views):
+        for run in self._runs:
             run.progress.connect(form.run_bar.set_progress)
             run.ended.connect(self._run_ended)
+        self.planes_run.found.connect(self._show_result)
+        self.planes_run.done.connect(self._link_planes)
         form.suggestions.asked.connect(self._suggest_models)
         form.instances.changed.connect(self._adjust)
         form.more_instances.changed.connect(self._adjust)
@@ -173,24 +172,14 @@ class SegmentPage(Page):
             self._start(self._chosen_planes())
 
     def _start(self, planes: list[tuple[Source, SegmentRequest]]) -> None:
-        run = next((each for each in (self.views, self.form.store) if each.takes(planes)), None)
+        run = next(each for each in self._runs if each.takes(planes))
         self._estimate.drop()
         self._adjusting.drop()  # its answer would come after the new one
-        self._running_on, self._done = planes, 0
+        self._running_on = [source for source, _ in planes]
         self._session.asked = planes[0][1].params
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
-        if run is not None:
-            run.start(planes)
-            return
-        self._job = run_job(
-            segment_planes_job(self._session, [request for _, request in planes]),
-            on_progress=self._show_progress,
-            on_done=lambda _: self._end_planes(),
-            on_error=self._fail,
-            on_cancelled=self._cancelled,
-            owner=self,
-        )
+        run.start(planes)
 
     def cancel(self) -> None:
         """Stop after the tile that is being computed and leave the layers as they were."""
@@ -198,15 +187,13 @@ class SegmentPage(Page):
             self.settings.cancel()
         elif self.running:
             self.form.run_bar.set_cancelling()
-            self.form.store.cancel()
-            self.views.cancel()
-        if self._job is not None and self._job.running:
-            self._job.cancel()
+            for run in self._runs:
+                run.cancel()
 
     @property
     def running(self) -> bool:
         """Whether a segmentation is under way."""
-        return self.form.store.running or self.views.running or (self._job is not None and self._job.running)
+        return any(run.running for run in self._runs)
 
     @property
     def adjusting(self) -> bool:
@@ -215,31 +202,13 @@ class SegmentPage(Page):
 
     def _run_ended(self, text: str, is_problem: bool) -> None:
         self._end_job()
-        self.form.status.say(text, "problem" if is_problem else "info")
+        if text:
+            self.form.status.say(text, "problem" if is_problem else "info")
 
-    def _show_progress(self, at: PlaneStep) -> None:
-        if at.number >= len(self._running_on):
-            return
-        source, request = self._running_on[at.number]
-        if at.result is not None:
-            self._take_preview()
-            self._done = at.number + 1
-            self._show_result(source, at.result)
-            return
-        step = at.step
-        if self._preview is None and step.stage != "size" and self._is_on_screen(source):
-            name = f"{source.plane.name} probability (running)"
-            self._preview = PreviewLayer(self._viewer, source.layer, source.place, request.region, name)
-        if self._preview is not None and step.window is not None and step.foreground is not None:
-            self._preview.paint(step.window, step.foreground)
-        text = progress_text(step)
-        if at.total > 1:
-            text = f"{plane_in_words(source.layer, source.place)}: {text}"
-        self.form.run_bar.set_progress(at.number * step.total + step.done, at.total * step.total, text)
-
-    def _is_on_screen(self, source: Source) -> bool:
-        shown = on_screen(self._viewer, self._session)
-        return shown is not None and shown[0] is source.layer and shown[1].key == source.place.key
+    def _link_planes(self, count: int) -> None:
+        if count > 1 and self.form.linking.wanted:
+            with failures_to(self._show_error):
+                self.form.linking.start()
 
     def _show_result(self, source: Source, result: SegmentResult) -> None:
         if source.layer not in self._viewer.layers:
@@ -259,28 +228,11 @@ class SegmentPage(Page):
         if not self._session.clicking and self._session.image.layer is source.layer:
             self._session.cells = layers[-1]
         self._show_summary()
-        if self._is_on_screen(source):
+        if is_on_screen(source, self._viewer, self._session):
             self._values.show_result(result.segmentation.params)
             self._pictures.follow_result(source, result)
         if said := before_it_is_believed(result):
             self.form.status.say(*said)
-
-    def _fail(self, error: Exception) -> None:
-        self._end_job()
-        self._show_error(error)
-
-    def _cancelled(self) -> None:
-        done, total = self._done, len(self._running_on)
-        self._end_job()
-        planes = f" {done} of {total} planes are done." if done else ""
-        self.form.status.say(f"Cancelled.{planes} Tiles that were finished are kept for the next run.")
-
-    def _end_planes(self) -> None:
-        several = len(self._running_on) > 1
-        self._end_job()
-        if several and self.form.linking.wanted:
-            with failures_to(self._show_error):
-                self.form.linking.start()
 
     def rest(self, covered: bool) -> None:
         """Pick no cells while the page is out of sight."""
@@ -290,16 +242,10 @@ class SegmentPage(Page):
     def _end_job(self) -> None:
         self._running_on = []
         self.form.run_bar.set_idle()
-        self._take_preview()
         self._show_summary()
 
-    def _take_preview(self) -> None:
-        if self._preview is not None:
-            self._preview.remove()
-            self._preview = None
-
     def _layer_removed(self, event: Any) -> None:
-        if any(event.value is source.layer for source, _ in self._running_on):
+        if any(event.value is source.layer for source in self._running_on):
             self.cancel()
 
     @property
@@ -321,10 +267,15 @@ class SegmentPage(Page):
 
     def _drop_jobs(self) -> None:
         self.settings.drop()
-        if self._job is not None:
-            self._job.drop()
         form = self.form
-        for own in (self._estimate, self.views, self._adjusting, self._pictures, self.growing):
+        for own in (
+            self._estimate,
+            self.planes_run,
+            self.views,
+            self._adjusting,
+            self._pictures,
+            self.growing,
+        ):
             own.drop()
         for part in (form.linking, form.seams, form.suggestions):
             part.drop()
