@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from napari_utile.engine.linking.links import Links
     from napari_utile.engine.linking.measure import Spacing
 
-__all__ = ["LinkedLayers", "StackSpace", "corrected", "described", "link_layers", "marked_division"]
+__all__ = [
+    "LinkedLayers",
+    "StackSpace",
+    "carried",
+    "corrected",
+    "described",
+    "link_layers",
+    "marked_division",
+]
 
 
 @dataclass(frozen=True)
@@ -186,6 +194,65 @@ def marked_division(
     said = f"Cell {mother} divides into {new} and {second}."
     values = np.full(index[0].size, new, np.int64)
     return StackEdit(index, values, (mother, new, second), said), dict.fromkeys((new, second), mother)
+
+
+def carried(
+    labels: NDArray[np.integer[Any]], index: Sequence[NDArray[np.intp]], values: NDArray[np.integer[Any]]
+) -> tuple[tuple[NDArray[np.intp], ...], NDArray[np.int64]]:
+    """Say what a correction in one plane means for the other planes of the objects or tracks that it meets.
+
+    A cell that is gone from the plane, as it was removed or merged, goes from the others as well; one of which a part
+    became a new cell is separated there, too.
+
+    Parameters
+    ----------
+    labels : (..., Y, X) integer array
+        As they are before the correction. With several stacks, nothing is carried on.
+    index : tuple of int arrays
+        The pixels that are corrected, all in one plane.
+    values : int array
+        Their new ids.
+
+    Returns
+    -------
+    index, values
+        Further pixels, in other planes.
+    """
+    from napari_utile.engine.linking.edits import split
+
+    outer = tuple(int(axis[0]) for axis in index[:-2])
+    none = tuple(np.zeros(0, np.intp) for _ in index), np.zeros(0, np.int64)
+    if sum(size > 1 for size in labels.shape[:-2]) != 1:
+        return none
+    before = labels[outer]
+    after = before.copy()
+    after[index[-2], index[-1]] = values
+    stack = labels.reshape(-1, *labels.shape[-2:])
+    here = int(np.ravel_multi_index(outer, labels.shape[:-2]))
+    further = stack.copy()
+    for cell in np.unique(before[before != after]):
+        become = np.unique(after[(before == cell) & (after != cell)])
+        if cell == 0 or become.size != 1:
+            continue
+        new = int(become[0])
+        if not (after == cell).any():
+            further[stack == cell] = new
+        elif new and not (stack == new).any():
+            first, second = (_deepest((before == cell) & (after == each)) for each in (cell, new))
+            edit = split(stack, int(cell), (here, *first), (here, *second))
+            further[edit.index] = new
+    further[here] = stack[here]
+    places = np.nonzero((further != stack).reshape(labels.shape))
+    return places, further.reshape(labels.shape)[places].astype(np.int64)
+
+
+def _deepest(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the pixel of a cell that is farthest from its edge."""
+    from scipy import ndimage
+
+    depth = np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), mask.shape)
+    return int(y), int(x)
 
 
 def _planes(labels: Any, space: StackSpace) -> "Planes":

@@ -12,12 +12,14 @@ from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.field import FieldStore, ReadyField
 from napari_utile.session.clicks.label_plane import LabelPlane, highest_label
 from napari_utile.session.clicks.view import accept_all
+from napari_utile.session.linking import carried
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.aim import Aim, Aims
 from napari_utile.widgets.pages.click.layers import OutlineLayer
 from napari_utile.widgets.pages.click.queue import ClickQueue
 from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.regions import region_in_view
 
 if TYPE_CHECKING:
@@ -207,9 +209,13 @@ class ClickTool(QObject):
             return
         edit = None if outcome.edit is None else aim.plane.of(labels.data).changed(outcome.edit)
         if edit is not None and len(edit):
+            index = aim.plane.full_index(edit)
+            further = None if linked_stack_of(labels) is None else carried(labels.data, index, edit.values)
             self.writing = True
             with labels.block_history():
-                labels.data_setitem(aim.plane.full_index(edit), edit.values)
+                labels.data_setitem(index, edit.values)
+                if further is not None and further[1].size:
+                    labels.data_setitem(*further)
             self.writing = False
             target.store.follow(labels.data)
             aim.table.note(dict.fromkeys(outcome.cells, edit.window))
