@@ -10,7 +10,7 @@ from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from pages import page_of
 from pictures import bright_discs
 
-WAIT = 60_000
+WAIT = 240_000
 FRAMES = [((20, 25), (50, 70)), ((22, 27), (50, 72)), ((24, 29), (50, 74)), ((26, 31), (50, 76))]
 
 
