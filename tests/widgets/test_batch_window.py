@@ -64,12 +64,14 @@ def test_layers_files_and_folders_are_segmented_and_what_fails_is_named(viewer, 
     press(tab.run_bar.run_button)
     assert "Add open images" in tab.status.text()
     viewer.add_image(discs(7), name="live: 1/2", scale=(0.5, 0.5), units=("um", "um"))
+    viewer.add_image(discs(8), name="field1")
     session_of(viewer).asked = None
     press(tab.add_layers)
     tab.add(folder)
     tab.add(folder)
     assert [tab.images.item(row).text() for row in range(tab.images.count())] == [
         "live: 1/2 (open layer)",
+        "field1 (open layer)",
         str(folder),
     ]
     press(tab.run_bar.run_button)
@@ -77,9 +79,9 @@ def test_layers_files_and_folders_are_segmented_and_what_fails_is_named(viewer, 
     qtbot.waitUntil(lambda: not tab.running, timeout=WAIT)
     assert tab.finished is not None, tab.status.text()
     images = tab.finished.images
-    assert [bool(image.failed) for image in images] == [True, False, False, False]
+    assert [bool(image.failed) for image in images] == [True, False, False, False, False]
     assert "broken.tif" in tab.status.text()
-    assert tab.status.text().startswith("27 cells in 3 images, ")
+    assert tab.status.text().startswith("36 cells in 4 images, ")
     assert {image.cells for image in images[1:]} == {9}
     assert tab.table.item(0, 1).text() == "failed"
     results = tmp_path / "results"
@@ -89,7 +91,8 @@ def test_layers_files_and_folders_are_segmented_and_what_fails_is_named(viewer, 
     assert (results / "quality.html").is_file()
     assert tab.open_sheet.isEnabled()
     with (results / "fields.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 4
+        assert len(list(csv.DictReader(file))) == 5
+    assert (results / "field1 2_labels.tif").is_file(), "a layer of the same name as a file"
 
     press(tab.copy_command)
     words = shlex.split(QGuiApplication.clipboard().text())

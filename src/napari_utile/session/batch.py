@@ -142,8 +142,9 @@ def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch
     yield BatchStep(0, 0)
     check_folder(request.target)
     inputs = [*request.inputs]
+    taken = {image_name(path).lower() for path in find_images(inputs)} if inputs else set()
     for name, write in request.layers:
-        path = request.target / _COPIES / f"{_file_name(name)}.tif"
+        path = request.target / _COPIES / f"{_file_name(name, taken)}.tif"
         path.parent.mkdir(exist_ok=True)
         write(path)
         inputs.append(path)
@@ -164,17 +165,26 @@ def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch
         lines = (folder / "err").read_text(encoding="utf-8", errors="replace").splitlines()
     images = _table(request.target, started) or _single(request.target, names, started, lines)
     if not images or all(image.failed for image in images):
-        raise UtileError(
-            lines[0] if lines else "The batch ended without a word; look into the folder of results."
-        )
+        raise UtileError(_reason(lines))
     order = sorted(images, key=lambda image: (not image.failed, not image.flags, image.confidence or 0.0))
     sheet = request.target / "quality.html"
     return FinishedBatch(request.target, tuple(order), sheet if sheet.is_file() and len(names) > 1 else None)
 
 
-def _file_name(name: str) -> str:
+def _file_name(name: str, taken: set[str]) -> str:
+    """Give a layer's name as that of a file, with a number where one is taken; it is taken from then on."""
     kept = "".join(letter if letter.isalnum() or letter in " -_." else "_" for letter in name).strip(" .")
-    return kept[:80] or "image"
+    kept = kept[:80] or "image"
+    names = (kept, *(f"{kept} {number}" for number in range(2, 10_000)))
+    free = next(each for each in names if each.lower() not in taken)
+    taken.add(free.lower())
+    return free
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """Return why a command did nothing: what it said last."""
+    said = lines[-1] if lines else "The batch ended without a word; look into the folder of results."
+    return said.removeprefix("utile segment: ")
 
 
 def _start(words: Sequence[str], said: IO[bytes], errors: IO[bytes]) -> "subprocess.Popen[bytes]":

@@ -27,6 +27,7 @@ def show_beside(
     title: str,
     outlined: str,
     scale: float = 1.0,
+    in_a_row: int = 3,
 ) -> list[Any]:
     """Add layers to the right of `source`.
 
@@ -45,6 +46,8 @@ def show_beside(
         Name of the layer of outlines.
     scale : float
         Pixels of a column per pixel of the image.
+    in_a_row : int
+        How many columns lie beside each other; the others come below.
 
     Returns
     -------
@@ -59,29 +62,30 @@ def show_beside(
     shape = (source.data[0] if source.multiscale else source.data).shape
     left = shape[-2] if source.rgb else shape[-1]
     height, width = columns[0][1].shape
-    apart = round(width + _GAP * scale)
+    across, down = round(width + _GAP * scale), round(height + _CAPTION_ROOM * width + _GAP * scale)
+    corners = [(place // in_a_row * down, place % in_a_row * across) for place in range(len(columns))]
 
-    def at(column: int) -> dict[str, Any]:
-        offset = np.array([0.0, left + _GAP + column * apart / scale])
+    def at(row: int, column: int) -> dict[str, Any]:
+        offset = np.array([row / scale, left + _GAP + column / scale])
         moved = space["translate"] + linear @ offset
         return {**space, "translate": moved, "scale": space["scale"] / scale}
 
     layers: list[Any] = []
-    for place, (caption, data, colormap) in enumerate(columns):
+    for corner, (caption, data, colormap) in zip(corners, columns, strict=True):
         limits = (0.0, 1.0)
         picture = Image(
-            data, name=f"{title}: {caption}", colormap=colormap, contrast_limits=limits, **at(place)
+            data, name=f"{title}: {caption}", colormap=colormap, contrast_limits=limits, **at(*corner)
         )
         layers.append(add_own(viewer, picture, "compared"))
-    every = np.zeros((height, (len(columns) - 1) * apart + width), np.int32)
-    for place, cells in enumerate(outlines):
-        every[:, place * apart : place * apart + width] = cells
-    lines = Labels(every, name=f"{title}: {outlined}", **at(0))
+    every = np.zeros((corners[-1][0] + height, max(x for _, x in corners) + width), np.int32)
+    for (y, x), cells in zip(corners, outlines, strict=True):
+        every[y : y + height, x : x + width] = cells
+    lines = Labels(every, name=f"{title}: {outlined}", **at(0, 0))
     lines.contour = max(1, round(scale))
     layers.append(add_own(viewer, lines, "compared"))
     above = -_CAPTION_ROOM * width / 2
     captions = Points(
-        [[above, place * apart + width / 2] for place in range(len(columns))],
+        [[y + above, x + width / 2] for y, x in corners],
         name=f"{title}: captions",
         size=1,
         face_color="transparent",
@@ -92,7 +96,7 @@ def show_beside(
             "size": 12,
             "anchor": "center",
         },
-        **at(0),
+        **at(0, 0),
     )
     layers.append(add_own(viewer, captions, "compared"))
     return layers

@@ -115,7 +115,7 @@ class Architectures(QWidget):
         if source.layer not in self._viewer.layers:
             return
         cells = [self._cells(source.layer, source.place, name, result) for name, result in found.items()]
-        columns = [(f"{name}: {result.count} cells", _grey(result), "gray") for name, result in found.items()]
+        columns = [(name, _grey(result), "gray") for name, result in found.items()]
         beside = show_beside(
             self._viewer,
             source.layer,
@@ -123,6 +123,7 @@ class Architectures(QWidget):
             [result.segmentation.labels for result in found.values()],
             title="networks",
             outlined="outlines",
+            in_a_row=2,
         )
         self._shown = [*cells, *beside]
         self._viewer.reset_view()
