@@ -20,4 +20,6 @@ def folded(title: str, *content: QWidget | QLayout) -> QCollapsible:
     made.setDuration(0)
     made.setContent(inside)
     made.collapse(animate=False)
+    inside.hide()  # else the Tab key would go through what nobody sees
+    made.toggled.connect(inside.setVisible)
     return made

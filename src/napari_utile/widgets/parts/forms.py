@@ -7,7 +7,16 @@ from typing import Any
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, create_widget
 from magicgui.widgets.bases import BaseValueWidget, ValuedContainerWidget
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFormLayout, QLabel, QLayout, QSizePolicy, QSlider
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLayout,
+    QSizePolicy,
+    QSlider,
+    QWidget,
+)
 
 from napari_utile.engine.parameters import Parameter, describe
 from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
@@ -179,6 +188,8 @@ class Form(Container[BaseValueWidget[Any]]):
             label = QLabel(field.label)
             label.setToolTip(field.tooltip)
             self.rows.addRow(label, field.native)
+            for part in (field.native, *field.native.findChildren(QWidget)):
+                part.setAccessibleName(part.accessibleName() or field.label)
         self.set_value(params)
 
     def value(self) -> Any:
