@@ -2,6 +2,8 @@ from pathlib import Path
 
 from npe2 import PluginManifest
 
+from napari_utile.widgets.workbench.commands import open_page
+
 TOP = Path(__file__).parents[2]
 
 
@@ -12,3 +14,10 @@ def test_napari_makes_every_dock_from_the_manifest(make_napari_viewer):
         assert widget.display_name in dock.windowTitle()
         assert type(contents).__module__.startswith("napari_utile.widgets.")
         assert contents.minimumSizeHint().width() <= contents.sizeHint().width()
+
+
+def test_a_page_fills_the_dock_to_its_foot(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    dock = open_page(viewer, "segment")
+    page = dock.page("segment")
+    qtbot.waitUntil(lambda: page.mapTo(dock, page.rect().bottomLeft()).y() == dock.rect().bottom())

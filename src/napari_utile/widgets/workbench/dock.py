@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QDockWidget, QFrame, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QSizePolicy, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.tabs import open_help
@@ -78,6 +78,8 @@ class Workbench(QWidget):
             layout.addWidget(part)
         layout.addWidget(self._stack, 1)
         self.setMinimumWidth(_LEAST_WIDTH)
+        # Else napari puts an empty stretch below, which takes half of the height from the page.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._keys = BorrowedKeys(self._viewer, {"Control-Enter": self._press_main_button})
         self._ends: list[list[Callable[[], object]]] = [[self._keys.give_back]]
         ends = self._ends
