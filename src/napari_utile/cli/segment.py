@@ -254,7 +254,8 @@ def _segment_file(
         ):
             index = planes.indices[place]
             records[place] = record_plane(made, index, cells)
-            fits.append(fit_of(made))
+            fit = fit_of(made)  # cards know how sure one view is, not the mean of three
+            fits.append(replace(fit, threshold=None) if views.three_views else fit)
             watch.see(made)
             labels.put(positions[place], made.labels)
             if made.classes.several:

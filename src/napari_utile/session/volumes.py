@@ -151,7 +151,7 @@ def _result(request: VolumeRequest, made: "SegmentedVolume") -> VolumeResult:
     for number, (each, seen) in enumerate(zip(request.planes, planes_of_volume(made), strict=True)):
         index = index_of(each.axes) or {"Z": number}
         records.append(record_plane(seen, index, made.cells_in(number)))
-        fits.append(fit_of(seen))
+        fits.append(replace(fit_of(seen), threshold=None))  # cards know how sure one view is
     assert seen is not None
     recipe = recipe_of_planes(
         records,
