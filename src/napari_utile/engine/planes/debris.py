@@ -18,10 +18,14 @@ from napari_utile.engine.planes.percentiles import percentiles
 # Percentiles at which debris may begin, the highest first.
 _BEGINS = (99.5, 99.0, 98.0, 97.0, 95.0)
 # How many times the range of all else debris must reach before it harms.
-_HARMFUL = 4.0
-# The factor lost to the bright pixels times the share of blocks that hold something: above it, that is cells. No image
-# of 443 without debris came above 0.7; one of few, small cells with debris ten times as bright comes to 1.
+_HARMFUL = 8.0
+# The factor lost to the bright pixels times the share of blocks that hold something: above it, that is cells.
 _EVIDENCE = 0.8
+# Sparse cells on a faint ground cover 3 to 5 % of an image, too, and reach up to 23 times that ground. Of debris that
+# begins below this percentile one of the two must say more: the factor, or the share. With these values none of 445
+# annotated images is taken to have debris, at its own size or halved, and 248 of 259 are to which specks 12 to 60
+# times as bright were added.
+_WIDE, _WIDE_FACTOR, _WIDE_SHARE = 98.0, 30.0, 0.22
 # The blur of a bright pixel reaches this far. Pixels.
 _NEAR = 4
 # Side of the blocks whose contrast is measured. Pixels.
@@ -59,13 +63,15 @@ def pixels_without_debris(image: NDArray[Any], low: float, high: float) -> NDArr
     110
     """
     steps = _LEAST_STEPS if image.dtype.kind in "ui" else 0
-    for begin in percentiles(image, _BEGINS):
+    for percentile, begin in zip(_BEGINS, percentiles(image, _BEGINS), strict=True):
         if begin - low <= steps or high - low <= _HARMFUL * (begin - low):
             continue
         bright = image > begin
         kept = ndimage.maximum_filter(bright.view(np.uint8), 2 * _NEAR + 1) == 0
         lost = (high - low) / (begin - low)
-        if lost * _share_with_cells(image, bright, kept, begin - low) >= _EVIDENCE:
+        share = _share_with_cells(image, bright, kept, begin - low)
+        clear = percentile >= _WIDE or lost > _WIDE_FACTOR or share > _WIDE_SHARE
+        if clear and lost * share >= _EVIDENCE:
             found: NDArray[np.bool_] = kept
             return found
     return None
