@@ -5,7 +5,6 @@ import contextlib
 import functools
 import math
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +16,9 @@ from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, inputs_of
 from napari_utile.cli.linking import TABLES, check_linking, linked
+from napari_utile.cli.made_planes import Making
 from napari_utile.cli.options import add_options, given, number
-from napari_utile.cli.progress import with_bar
-from napari_utile.cli.volumes import (
-    MadePlane,
-    known_views,
-    linking_of,
-    made_planes,
-    views_of,
-    volume_estimate,
-)
+from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_estimate
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
@@ -40,8 +32,6 @@ from napari_utile.engine.volumes.params import VolumeParams
 if TYPE_CHECKING:
     from napari_utile.cli.fields import Done
     from napari_utile.engine.inference.device import Compute
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.windows import Window
 
 
@@ -242,18 +232,16 @@ def _segment_file(
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     records, tables, fits, watch = {}, {}, [], Watch(len(planes))
     _check_region(region, planes.plane(planes.indices[0]).shape)
-    every = made_planes if views.three_views else _one_by_one
+    making = Making(planes, params, views, model, compute, limits, region, shown, arguments.quiet)
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
         labels, foreground, classes = (
             open_files.enter_context(PlaneFile(folder, stacked, sizes)) for _ in range(3)
         )
         positions = list(np.ndindex(*sizes))
-        for place, made, cells in every(
-            planes, params, views, model, compute, limits, region, shown, arguments.quiet
-        ):
-            index = planes.indices[place]
-            records[place] = record_plane(made, index, cells)
+        for each in making.made():
+            place, made, cells = each
+            records[place] = record_plane(made, planes.indices[place], cells)
             fit = fit_of(made)  # cards know how sure one view is, not the mean of three
             fits.append(replace(fit, threshold=None) if views.three_views else fit)
             watch.see(made)
@@ -263,17 +251,7 @@ def _segment_file(
             if arguments.probability:
                 foreground.put(positions[place], made.foreground)
             if arguments.measurements:
-                from napari_utile.engine.cells.measure import measure
-
-                plane = planes.plane(index)
-                pixels = np.asarray(plane.data[(slice(None), *made.region)])
-                table = measure(made.labels, pixels, pixel_size=plane.pixel_size, unit=plane.unit)
-                table["centroid_y"] += made.region[0].start
-                table["centroid_x"] += made.region[1].start
-                if made.classes.several:
-                    table["class"] = made.classes.of_cells
-                rows = len(next(iter(table.values())))
-                tables[place] = {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
+                tables[place] = making.rows_of(each)
 
         command = segment_command(
             image.path,
@@ -326,27 +304,6 @@ def _segment_file(
         print(f"{shown}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
     done = watch.done(cells, fit, links.links if links else None, made)
     return fit.looks_right is not False, done
-
-
-def _one_by_one(
-    planes: SelectedPlanes,
-    params: SegmentParams,
-    views: VolumeParams,
-    model: "Model",
-    compute: "Compute",
-    limits: "IntensityLimits | None",
-    region: "Window | None",
-    shown: str,
-    quiet: bool,
-) -> Iterator[MadePlane]:
-    """Segment the planes of an image one after the other; see `made_planes`."""
-    from napari_utile.engine.segment import segment_steps
-
-    for place, (index, plane) in enumerate(planes):
-        steps = segment_steps(plane, params, model=model, compute=compute, region=region, limits=limits)
-        where = " ".join([shown, *(f"{axis}{number}" for axis, number in index.items())])
-        made = with_bar(steps, where, quiet)
-        yield MadePlane(place, made, int(made.labels.max(initial=0)))
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:

@@ -1,12 +1,10 @@
 """`utile segment --three-views`: stacks as volumes."""
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from napari_utile.cli.options import given
-from napari_utile.cli.progress import with_bar
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.segment_params import SegmentParams
@@ -14,20 +12,7 @@ from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cost import Estimate
-    from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.normalize import IntensityLimits
-    from napari_utile.engine.segment import Segmentation
-    from napari_utile.engine.windows import Window
-
-
-class MadePlane(NamedTuple):
-    """A plane of an image that was segmented."""
-
-    place: int
-    """Which of the planes that are taken."""
-    made: "Segmentation"
-    cells: int
 
 
 def linking_of(arguments: argparse.Namespace) -> LinkParams:
@@ -60,31 +45,6 @@ def known_views(planes: SelectedPlanes, views: VolumeParams) -> VolumeParams:
     from napari_utile.engine.volumes.segment import plane_distance, spacing_of
 
     return replace(views, plane_distance=plane_distance(views, spacing_of(planes)))
-
-
-def made_planes(
-    planes: SelectedPlanes,
-    params: SegmentParams,
-    views: VolumeParams,
-    model: "Model",
-    compute: "Compute",
-    limits: "IntensityLimits | None",
-    region: "Window | None",
-    shown: str,
-    quiet: bool,
-) -> Iterator[MadePlane]:
-    """Segment the volumes of an image one after the other, and give their planes."""
-    from napari_utile.engine.segment import planes_of_volume
-    from napari_utile.engine.volumes.segment import segment_volume_steps, volumes_in
-
-    above = 0
-    for places, volume in volumes_in(planes, params, views, model, limits=limits, compute=compute):
-        index = planes.indices[places[0]]
-        where = " ".join([shown, *(f"{axis}{entry}" for axis, entry in index.items() if axis != "Z")])
-        made = with_bar(segment_volume_steps(volume, region, above), where, quiet)
-        above += made.count
-        for number, (place, plane) in enumerate(zip(places, planes_of_volume(made), strict=True)):
-            yield MadePlane(place, plane, made.cells_in(number))
 
 
 def volume_estimate(

@@ -22,7 +22,7 @@ from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.steps import Run
 from napari_utile.widgets.connections import when_deleted
 
-__all__ = ["JobHandle", "LatestJob", "as_job", "cancel_all_jobs", "run_job", "sentence_of"]
+__all__ = ["NO_JOB", "JobHandle", "LatestJob", "as_job", "cancel_all_jobs", "run_job", "sentence_of"]
 
 _logger = logging.getLogger("napari_utile")
 _Result = TypeVar("_Result")
@@ -252,6 +252,28 @@ def as_job(function: Callable[..., _Result], *args: Any, **kwargs: Any) -> Gener
     return function(*args, **kwargs)
 
 
+class _NoJob(JobHandle):
+    """Nothing that runs, in the place of a job."""
+
+    def __init__(self) -> None:
+        self._finished = True
+        self._stop, self._go_on = threading.Event(), threading.Event()
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+    def drop(self) -> None:
+        """Do nothing."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """There is no thread to wait for."""
+        return True
+
+
+NO_JOB: JobHandle = _NoJob()
+"""Where a job may be under way and none is."""
+
+
 class LatestJob:
     """Runs one job at a time and, of those asked for meanwhile, only the newest.
 
@@ -261,13 +283,13 @@ class LatestJob:
 
     def __init__(self, owner: QObject | None = None) -> None:
         self._owner = owner
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._next: tuple[Generator[Any, Any, Any], dict[str, Any]] | None = None
 
     @property
     def running(self) -> bool:
         """Whether a job is under way."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def run(self, generator: Generator[Any, Any, Any], **callbacks: Any) -> None:
         """Run `generator` now, or next; callbacks as in `run_job`."""
@@ -283,13 +305,12 @@ class LatestJob:
     def drop(self) -> None:
         """Forget the job under way and the one waiting."""
         self._next = None
-        if self._job is not None:
-            self._job.drop()
-            self._job = None
+        self._job.drop()
+        self._job = NO_JOB
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the thread of the job under way has ended."""
-        return self._job is None or self._job.wait(timeout)
+        return self._job.wait(timeout)
 
     def _and_then(self, callback: Callable[..., object] | None) -> Callable[..., None]:
         def call(*args: Any) -> None:

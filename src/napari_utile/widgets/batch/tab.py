@@ -40,7 +40,7 @@ from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.tabs import open_review, open_tab
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import is_own
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -74,7 +74,7 @@ class BatchTab(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self.finished: FinishedBatch | None = None
         self.images = QListWidget()
         self.images.setAccessibleName("Images of the batch")
@@ -199,7 +199,7 @@ class BatchTab(QWidget):
     @property
     def running(self) -> bool:
         """Whether a batch is under way."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def request(self) -> BatchRequest:
         """Capture what the button would do now.
@@ -256,7 +256,7 @@ class BatchTab(QWidget):
 
     def cancel(self) -> None:
         """Stop now; the images that are done stay."""
-        if self._job is not None and self._job.running:
+        if self._job.running:
             self.run_bar.set_cancelling()
             self._job.cancel()
 
@@ -314,8 +314,7 @@ class BatchTab(QWidget):
         self.how.setText(f"With {title}, {size}, as on the page Segment.")
 
     def _drop(self) -> None:
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
 
     def changeEvent(self, event: QEvent | None) -> None:
         """End the batch when the X of the tab takes it out of its frame."""

@@ -15,7 +15,7 @@ from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
@@ -56,7 +56,7 @@ class ModelSuggestions(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._subject: Hashable = None
         self.advice = StatusLine()
         self.answer = StatusLine()
@@ -89,7 +89,7 @@ class ModelSuggestions(QWidget):
     @property
     def running(self) -> bool:
         """Whether models are being rated."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def suggest_for(
         self, stack: Stack, params: SegmentParams, plane: "ImagePlane", view: "Window | None" = None
@@ -120,15 +120,14 @@ class ModelSuggestions(QWidget):
 
     def cancel(self) -> None:
         """Stop, and keep what is known."""
-        if self._job is not None and self._job.running:
+        if self._job.running:
             self.bar.set_cancelling()
             self._job.cancel()
 
     def drop(self) -> None:
         """Stop, and say nothing more."""
-        if self._job is not None:
-            self._job.drop()
-            self._job = None
+        self._job.drop()
+        self._job = NO_JOB
 
     def follow(self, stack: Stack, params: SegmentParams) -> None:
         """Forget what was said where it was about another image or channel."""

@@ -11,7 +11,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.widgets.failures import failures_to
-from napari_utile.widgets.worker import JobHandle, run_job
+from napari_utile.widgets.worker import NO_JOB, run_job
 
 __all__ = ["ClickQueue"]
 
@@ -40,7 +40,7 @@ class ClickQueue(QObject):
         self._preview: tuple[Make, Done] | None = None
         self._steps: Steps | None = None
         self._done: Done | None = None
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._previewing = False
 
     @property
@@ -52,7 +52,7 @@ class ClickQueue(QObject):
         """Carry out an action after those that wait; `done` gets its outcome."""
         self._waiting.append((make, done))
         self._preview = None
-        if self._previewing and self._job is not None:
+        if self._previewing:
             self._job.cancel()
         self.busy_changed.emit(self.busy)
         self._go_on()
@@ -68,8 +68,7 @@ class ClickQueue(QObject):
         """Forget everything; what is under way stops at its next tile."""
         self._waiting.clear()
         self._preview = None
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
         self._end()
 
     def _go_on(self) -> None:
@@ -109,7 +108,7 @@ class ClickQueue(QObject):
                 return
 
     def _answered(self, answer: Any) -> None:
-        self._job = None
+        self._job = NO_JOB
         self._advance(answer)
         self._go_on()
 
@@ -135,5 +134,5 @@ class ClickQueue(QObject):
             self.failed.emit(error)
 
     def _end(self) -> None:
-        self._steps, self._done, self._job, self._previewing = None, None, None, False
+        self._steps, self._done, self._job, self._previewing = None, None, NO_JOB, False
         self.busy_changed.emit(self.busy)

@@ -17,7 +17,7 @@ from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import CELLS, add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -44,7 +44,7 @@ class Architectures(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session = plain_viewer(viewer), session
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._shown: list[Any] = []
         self.run_bar = RunBar(
             "FCN-32s, 16s, 8s and U-Net",
@@ -59,7 +59,7 @@ class Architectures(QWidget):
     @property
     def running(self) -> bool:
         """Whether the networks are at work."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def run(self) -> None:
         """Segment by all four."""
@@ -90,14 +90,13 @@ class Architectures(QWidget):
 
     def cancel(self) -> None:
         """Stop after the tile that is being computed."""
-        if self._job is not None and self.running:
+        if self.running:
             self.run_bar.set_cancelling()
             self._job.cancel()
 
     def drop(self) -> None:
         """End it without a word."""
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
 
     def _show_step(self, step: ArchitectureStep) -> None:
         self.run_bar.set_progress(step.done, step.total, f"{step.network}, {step.done + 1} of {step.total}")

@@ -27,7 +27,7 @@ from napari_utile.widgets.pages.evaluate.outlines import Outlines
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, LatestJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -51,7 +51,7 @@ class EvaluatePage(Page):
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._follow_job = LatestJob(owner=self)
         self._layers: ComparedLayers | None = None
         self._places: list[Place] = []
@@ -96,7 +96,7 @@ class EvaluatePage(Page):
     @property
     def running(self) -> bool:
         """Whether an evaluation is under way."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def run(self) -> None:
         """Score the chosen layers; numbers and errors appear when all planes are done."""
@@ -129,7 +129,7 @@ class EvaluatePage(Page):
 
     def cancel(self) -> None:
         """Stop after the plane that is being scored."""
-        if self._job is not None and self._job.running:
+        if self._job.running:
             self.form.run_bar.set_cancelling()
             self._job.cancel()
 
@@ -300,8 +300,7 @@ class EvaluatePage(Page):
         self._follow_job.drop()
         self.form.sweep.drop()
         self.form.architectures.drop()
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
 
     def _show_error(self, error: Exception) -> None:
         self.form.status.problem(sentence_of(error))

@@ -15,7 +15,7 @@ from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.viewer.layers import Place, plane_data
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -39,7 +39,7 @@ class SweepPanel(QWidget):
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._points: list[SweepPoint] = []
         self.probability = LayerCombo(
             viewer, ("Image",), empty_text="no probability layer", accept=_is_probability
@@ -72,7 +72,7 @@ class SweepPanel(QWidget):
     @property
     def running(self) -> bool:
         """Whether a sweep is under way."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def start(self, place: Place, plane: PlaneLabels) -> None:
         """Score the chosen probability layer against a plane's reference.
@@ -107,14 +107,13 @@ class SweepPanel(QWidget):
 
     def cancel(self) -> None:
         """Stop after the point that is being computed."""
-        if self._job is not None and self._job.running:
+        if self._job.running:
             self.run_bar.set_cancelling()
             self._job.cancel()
 
     def drop(self) -> None:
         """Forget the job under way."""
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
 
     def _show_point(self, point: SweepPoint) -> None:
         self._points.append(point)

@@ -14,7 +14,7 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.viewer.layers import Place, space_of
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -47,14 +47,14 @@ class Growing:
     ) -> None:
         self._viewer, self._session, self._fields = viewer, session, fields
         self._requests, self._owner = requests, owner
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         fields.bar.run.connect(self.run)
         fields.bar.cancel.connect(self.cancel)
 
     @property
     def running(self) -> bool:
         """Whether cells are growing."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def run(self) -> None:
         """Grow what is chosen."""
@@ -82,16 +82,15 @@ class Growing:
 
     def cancel(self) -> None:
         """Stop; nothing is shown."""
-        if self._job is not None and self._job.running:
+        if self._job.running:
             self._fields.bar.set_cancelling()
             self._job.cancel()
 
     def drop(self) -> None:
         """Stop, and say nothing more."""
-        if self._job is not None:
-            self._job.drop()
-            self._job = None
-            self._fields.bar.set_idle()
+        self._job.drop()
+        self._job = NO_JOB
+        self._fields.bar.set_idle()
 
     def _fail(self, error: Exception) -> None:
         self._fields.bar.set_idle()

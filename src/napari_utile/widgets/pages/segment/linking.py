@@ -24,7 +24,7 @@ from napari_utile.widgets.viewer.linked_layers import (
     show_linked,
     stack_space_of,
 )
-from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -87,7 +87,7 @@ class Linking(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._picks: list[Pick] = []
         self._picking_on: Any = None
         self.choice = QWidget()
@@ -181,7 +181,7 @@ class Linking(QWidget):
             raise UtileError("There are no cells to link: segment all planes first.")
         if not self.wanted:
             raise UtileError("Choose along which axis the planes are linked: through z, or through time.")
-        if self._job is not None and self._job.running:
+        if self._job.running:
             return
         stack = linked_stack_of(layer)
         params = self.params.value()
@@ -206,8 +206,7 @@ class Linking(QWidget):
     def drop(self) -> None:
         """Stop picking, and forget what is under way."""
         self.pick.setChecked(False)
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
 
     # Picking.
 

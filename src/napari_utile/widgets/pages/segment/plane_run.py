@@ -12,7 +12,7 @@ from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.source import Source, is_on_screen
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -47,7 +47,7 @@ class PlaneRun(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session = viewer, session
-        self.job: JobHandle | None = None
+        self.job = NO_JOB
         self._planes: Sequence[tuple[Source, SegmentRequest]] = ()
         self._done = 0
         self._preview: PreviewLayer | None = None
@@ -55,7 +55,7 @@ class PlaneRun(QObject):
     @property
     def running(self) -> bool:
         """Whether planes are being segmented."""
-        return self.job is not None and self.job.running
+        return self.job.running
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether planes can be segmented in memory: all can that nothing else takes."""
@@ -75,13 +75,12 @@ class PlaneRun(QObject):
 
     def cancel(self) -> None:
         """Stop after the tile that is being computed."""
-        if self.job is not None and self.job.running:
+        if self.job.running:
             self.job.cancel()
 
     def drop(self) -> None:
         """Stop, and say nothing any more."""
-        if self.job is not None:
-            self.job.drop()
+        self.job.drop()
         self._take_preview()
 
     def _show_progress(self, at: PlaneStep) -> None:

@@ -15,7 +15,7 @@ from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -46,7 +46,7 @@ class Seams(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._request: Callable[[], tuple[Source, SegmentRequest]] | None = None
         self.button = push_button(
             _IDLE,
@@ -63,7 +63,7 @@ class Seams(QWidget):
         self._request = request
 
     def _clicked(self) -> None:
-        if self._job is not None and self._job.running:
+        if self._job.running:
             self._job.cancel()
             return
         with failures_to(self._fail):
@@ -110,5 +110,4 @@ class Seams(QWidget):
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self.button.setText(_IDLE)
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()

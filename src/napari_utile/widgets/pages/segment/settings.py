@@ -20,7 +20,7 @@ from napari_utile.widgets.viewer.layers import place_of, plane_data
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -63,12 +63,12 @@ class Settings(QObject):
         super().__init__(parent)
         self._viewer, self._session, self._form, self._values = viewer, session, form, values
         self._page = parent
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
 
     @property
     def fitting(self) -> bool:
         """Whether a fit is under way."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def use(self, params: SegmentParams, said: str) -> None:
         """Use complete parameters from now on: those of a fit, a recipe or a file."""
@@ -109,13 +109,11 @@ class Settings(QObject):
 
     def cancel(self) -> None:
         """Stop a fit."""
-        if self._job is not None:
-            self._job.cancel()
+        self._job.cancel()
 
     def drop(self) -> None:
         """Stop a fit, and say nothing of it."""
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
 
     def _fitted(self, fit: "CellFit") -> None:
         self._form.run_bar.set_idle()

@@ -29,7 +29,7 @@ from napari_utile.widgets.viewer.own_pictures import mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import read_source
 from napari_utile.widgets.viewer.store_layers import store_of
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -71,7 +71,7 @@ class StoreEdit(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._label = QLabel()
         self._label.setWordWrap(True)
         self.edit = push_button(
@@ -104,7 +104,7 @@ class StoreEdit(QWidget):
         chosen = self._session.cells
         opened = None if chosen is None else _opened.get(chosen)
         place = store_of(chosen)
-        busy = self._job is not None and self._job.running
+        busy = self._job.running
         self.setVisible(opened is not None or place is not None)
         for button in (self.write, self.leave):
             button.setVisible(opened is not None)

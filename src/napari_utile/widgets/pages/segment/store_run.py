@@ -34,7 +34,7 @@ from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.workbench.closing import Activity
-from napari_utile.widgets.worker import JobHandle, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -76,7 +76,7 @@ class StoreRun(QWidget):
         self._chosen: dict[str, Path] = {}
         self._place: Path | None = None
         self._default: Path | None = None
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._layer: napari.layers.Layer | None = None
         self._source: Source | None = None
         self._request: SegmentRequest | None = None
@@ -119,7 +119,7 @@ class StoreRun(QWidget):
     @property
     def running(self) -> bool:
         """Whether a store is being filled."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     @property
     def asks(self) -> str:
@@ -187,14 +187,13 @@ class StoreRun(QWidget):
 
     def cancel(self) -> None:
         """Stop after the tiles that are being computed; finished blocks are kept."""
-        if self._job is not None and self._job.running:
+        if self._job.running:
             self._job.cancel()
 
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self._looking.stop()
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
         self._remove_picture()
         self.choose_button.setEnabled(True)
         self.run_on.setEnabled(True)

@@ -22,7 +22,7 @@ from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, LatestJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -56,7 +56,7 @@ class ThreeViews(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._form = plain_viewer(viewer), session, form
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._sliding = LatestJob(owner=self)
         self._results: weakref.WeakKeyDictionary[Any, tuple[LinkedStack, VolumeResult]]
         self._results = weakref.WeakKeyDictionary()  # by their layer
@@ -64,7 +64,7 @@ class ThreeViews(QObject):
     @property
     def running(self) -> bool:
         """Whether a stack is being segmented."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether planes are to be looked at from three sides.
@@ -102,14 +102,13 @@ class ThreeViews(QObject):
 
     def cancel(self) -> None:
         """Stop after the tile that is being computed."""
-        if self._job is not None and self._job.running:
+        if self._job.running:
             self._job.cancel()
 
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self._sliding.drop()
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
 
     def adjust(self, instances: InstanceParams | None) -> bool:
         """Find the objects of the chosen cells again; return False where they are not from three views."""

@@ -11,7 +11,7 @@ from napari_utile.session.fine_tuning import LookAt, Prediction
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_of
 from napari_utile.widgets.viewer.regions import region_in_view
-from napari_utile.widgets.worker import JobHandle
+from napari_utile.widgets.worker import NO_JOB, JobHandle
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -37,7 +37,7 @@ class LearningView:
 
     def __init__(self, viewer: "napari.viewer.Viewer", wanted: QAbstractButton, owner: QObject) -> None:
         self._viewer, self._wanted = plain_viewer(viewer), wanted
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._source: Any = None
         self._asked: Place | None = None
         self._layer: PreviewLayer | None = None
@@ -54,14 +54,14 @@ class LearningView:
     def stop(self) -> None:
         """Look no more and take the layer away."""
         self.timer.stop()
-        self._job = None
+        self._job = NO_JOB
         if self._layer is not None:
             self._layer.remove()
             self._layer = None
 
     def _ask(self) -> None:
         """Ask the job for the prediction in view; it answers between two steps."""
-        if self._job is None or self._asked or self._job.paused or not self._wanted.isChecked():
+        if not self._job.running or self._asked or self._job.paused or not self._wanted.isChecked():
             return
         if self._source not in self._viewer.layers:
             return

@@ -30,7 +30,7 @@ from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_pa
 from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of, space_of
 from napari_utile.widgets.workbench.closing import Activity, guard_window
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -54,7 +54,7 @@ class TrainPage(Page):
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
-        self._job: JobHandle | None = None
+        self._job = NO_JOB
         self._source: Any = None
         self._folder: Path | None = None
         self._lineage = self._title = ""
@@ -89,7 +89,7 @@ class TrainPage(Page):
     @property
     def running(self) -> bool:
         """Whether a training is under way."""
-        return self._job is not None and self._job.running
+        return self._job.running
 
     def request(self) -> FineTuneRequest:
         """Capture what the button would do now; raises one sentence if something is missing."""
@@ -158,21 +158,21 @@ class TrainPage(Page):
 
     def cancel(self) -> None:
         """Stop and forget what was learnt: at once on screen, the thread ends after its step."""
-        if self._job is not None and self.running:
+        if self.running:
             self._job.cancel()
-            self._job = None
+            self._job = NO_JOB
             self._end()
             self.form.progress.setText("")
             self.form.status.say("Cancelled; nothing was kept.")
 
     def _stop(self) -> None:
-        if self._job is not None:
+        if self.running:
             self._job.resume()
             self._job.send(StopAndKeep())
             self.form.run_bar.bar.setFormat("finishing…")
 
     def _pause_or_resume(self) -> None:
-        if self._job is None:
+        if not self.running:
             return
         if self._job.paused:
             self._job.resume()
@@ -247,8 +247,7 @@ class TrainPage(Page):
     def _drop(self) -> None:
         self.learning.timer.stop()
         self._advisor.drop()
-        if self._job is not None:
-            self._job.drop()
+        self._job.drop()
         release(self._folder)
 
     # Advice.

@@ -1,0 +1,112 @@
+"""The planes of one image, segmented one after the other, or as volumes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_utile.cli.progress import with_bar
+from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.volumes.params import VolumeParams
+
+if TYPE_CHECKING:
+    from napari_utile.engine.inference.device import Compute
+    from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.normalize import IntensityLimits
+    from napari_utile.engine.segment import Segmentation
+    from napari_utile.engine.windows import Window
+
+
+class MadePlane(NamedTuple):
+    """A plane of an image that was segmented."""
+
+    place: int
+    """Which of the planes that are taken."""
+    made: "Segmentation"
+    cells: int
+
+
+@dataclass(frozen=True, eq=False)
+class Making:
+    """What one image is segmented with.
+
+    Attributes
+    ----------
+    planes : SelectedPlanes
+    params : SegmentParams
+    views : VolumeParams
+        With the distance of the planes, where three views are wanted.
+    model : Model
+    compute : Compute
+    limits : IntensityLimits or None
+        Of the whole stack.
+    region : Window or None
+    shown : str
+        The name of the image beside the progress bar.
+    quiet : bool
+        Whether there is no such bar.
+    """
+
+    planes: SelectedPlanes
+    params: SegmentParams
+    views: VolumeParams
+    model: "Model"
+    compute: "Compute"
+    limits: "IntensityLimits | None"
+    region: "Window | None"
+    shown: str
+    quiet: bool
+
+    def made(self) -> Iterator[MadePlane]:
+        """Segment, and give each plane when it is known."""
+        return self._from_volumes() if self.views.three_views else self._one_by_one()
+
+    def rows_of(self, each: MadePlane) -> "dict[str, np.ndarray]":
+        """Measure the cells of a plane, in pixels of the whole image."""
+        from napari_utile.engine.cells.measure import measure
+
+        index, made = self.planes.indices[each.place], each.made
+        plane = self.planes.plane(index)
+        pixels = np.asarray(plane.data[(slice(None), *made.region)])
+        table = measure(made.labels, pixels, pixel_size=plane.pixel_size, unit=plane.unit)
+        table["centroid_y"] += made.region[0].start
+        table["centroid_x"] += made.region[1].start
+        if made.classes.several:
+            table["class"] = made.classes.of_cells
+        rows = len(next(iter(table.values())))
+        return {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
+
+    def _one_by_one(self) -> Iterator[MadePlane]:
+        from napari_utile.engine.segment import segment_steps
+
+        for place, (index, plane) in enumerate(self.planes):
+            steps = segment_steps(
+                plane,
+                self.params,
+                model=self.model,
+                compute=self.compute,
+                region=self.region,
+                limits=self.limits,
+            )
+            made = with_bar(steps, self._shown(index), self.quiet)
+            yield MadePlane(place, made, int(made.labels.max(initial=0)))
+
+    def _from_volumes(self) -> Iterator[MadePlane]:
+        from napari_utile.engine.segment import planes_of_volume
+        from napari_utile.engine.volumes.segment import segment_volume_steps, volumes_in
+
+        above = 0
+        for places, volume in volumes_in(
+            self.planes, self.params, self.views, self.model, limits=self.limits, compute=self.compute
+        ):
+            index = {axis: at for axis, at in self.planes.indices[places[0]].items() if axis != "Z"}
+            steps = segment_volume_steps(volume, self.region, above)
+            made = with_bar(steps, self._shown(index), self.quiet)
+            above += made.count
+            for number, (place, plane) in enumerate(zip(places, planes_of_volume(made), strict=True)):
+                yield MadePlane(place, plane, made.cells_in(number))
+
+    def _shown(self, index: dict[str, int]) -> str:
+        return " ".join([self.shown, *(f"{axis}{number}" for axis, number in index.items())])
