@@ -63,7 +63,7 @@ def test_one_size_for_all_files_none_or_a_number(folder, capsys) -> None:
     assert all("px across, measured" in each for each in said.values())
     said, diameters = run(folder, capsys, "--diameter", "none")
     assert set(diameters.values()) == {None}
-    assert re.fullmatch(r"\d+ cells", said["large"])
+    assert re.fullmatch(r"\d+ cells, \d+ % of the area", said["large"])
     _, diameters = run(folder, capsys, "--diameter", "38.5")
     assert set(diameters.values()) == {38.5}
 

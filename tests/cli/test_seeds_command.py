@@ -102,11 +102,11 @@ def test_planes_of_a_stack_pair_with_those_of_the_seeds(folder):
 def test_wrong_calls_are_one_sentence(folder, capsys):
     assert call(folder, "--probability") == 2
     assert call(folder, "--seed-distance", "-1") == 2
-    tifffile.imwrite(folder / "seeds" / "one_labels.tif", np.ones((5, 5), np.uint8))
+    tifffile.imwrite(folder / "seeds" / "one_labels.tif", np.eye(5, dtype=np.uint8))
     capsys.readouterr()
     assert call(folder) == 1
     assert "The seeds have 5 x 5 pixels and one has 96 x 120" in capsys.readouterr().err
-    tifffile.imwrite(folder / "two.tif", np.ones((5, 5), np.uint8))
+    tifffile.imwrite(folder / "two.tif", np.eye(5, dtype=np.uint8))
     words = ["--seeds", str(folder / "seeds" / "one_labels.tif"), "-o", str(folder / "out")]
     assert main(["segment", str(folder / "one.tif"), str(folder / "two.tif"), *words]) == 1
     assert "holds the seeds of one image" in capsys.readouterr().err

@@ -110,7 +110,7 @@ def test_all_tiles_of_a_region_are_that_part_of_all_tiles(small_model):
     region = Window(slice(11, 70), slice(0, 57))
     part, whole = (Run(field.tiles(where)).result for where in (region, None))
     assert np.abs(part - whole[:, *region]).max() <= 1e-4
-    with pytest.raises(ValueError, match="inside of"):
+    with pytest.raises(ValueError, match="does not lie inside"):
         field.plan((slice(0, 91), slice(0, 3)))
 
 

@@ -66,7 +66,7 @@ def learnt() -> FineTuned:
 
 
 def test_a_model_learns_cells_it_has_never_seen(learnt: FineTuned) -> None:
-    assert learnt.improved
+    assert (learnt.verdict, learnt.improved) == ("few", None)  # too few cells are held out to tell
     assert learnt.after.ap50 > 0.7 > learnt.before.ap50
     image, truth = pair(7)
     labels = segment(image, learnt.model, device="cpu").labels

@@ -107,7 +107,7 @@ def test_exchanging_the_two_turns_the_interval_round(pairs: list[tuple[float, fl
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (([1.0], [1.0, 2.0]), "one length"),
+        (([1.0], [1.0, 2.0]), "the same length"),
         (([1.0], [1.0], 0), "samples must be at least 1"),
         (([1.0], [1.0], 10, 1.0), r"confidence in \(0, 1\)"),
     ],

@@ -69,7 +69,7 @@ def test_a_network_with_more_classes_sees_the_same_objects_at_first(distances: b
         foreground_of(p.numpy(), model.card) for p, model in zip(probabilities, (before, after), strict=True)
     ]
     np.testing.assert_allclose(seen[0], seen[1], atol=1e-5)
-    np.testing.assert_array_equal(old[2:].numpy(), new[4:].numpy())
+    np.testing.assert_allclose(old[2:].numpy(), new[4:].numpy(), rtol=1e-4, atol=1e-6)
     again = with_classes(after, ["stroma", "vessel"])
     assert [each.name for each in again.card.classes][1:] == ["tumour", "lymphocyte", "stroma", "vessel"]
     assert with_classes(after, ["stroma"]) is after

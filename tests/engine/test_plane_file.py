@@ -42,5 +42,5 @@ def test_the_file_is_that_of_the_stack_in_memory(tmp_path_factory, drawn, on_dis
 def test_a_plane_of_another_shape_or_type_is_refused(tmp_path, other):
     with PlaneFile(tmp_path, "T", (2,)) as kept:
         kept.put((0,), np.zeros((4, 5), np.int32))
-        with pytest.raises(ValueError, match="one shape and type"):
+        with pytest.raises(ValueError, match="the same shape and type"):
             kept.put((1,), other)

@@ -135,7 +135,7 @@ def test_a_change_that_was_interrupted_is_put_back(made, monkeypatch) -> None:
         raise OSError("the plug was pulled")
 
     with monkeypatch.context() as patch:
-        patch.setattr(versions, "_update_table", fails)
+        patch.setattr(versions, "update_table", fails)
         with pytest.raises(OSError, match="plug"):
             write_part(place, 0, WINDOW, part, edited, [plane])
     assert contents(place) != before

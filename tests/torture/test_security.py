@@ -44,6 +44,7 @@ EXCEPTIONS = {
         "torch.load",
     ),  # weights_only=True, which builds tensors and nothing else
     ("engine/inference/heap.py", "import ctypes"),  # gives freed memory back to the system
+    ("session/batch.py", "import subprocess"),  # runs `utile segment` with this Python, without a shell
     ("cli/demo.py", "import subprocess"),  # starts this Python again, without a shell
     ("cli/doctor.py", "import subprocess"),  # likewise, to see whether a library can be loaded
     ("cli/system_libraries.py", "import ctypes"),  # loads a library of Qt by name to see whether it is there

@@ -105,7 +105,7 @@ def test_layers_files_and_folders_are_segmented_and_what_fails_is_named(viewer, 
 def test_a_cancelled_batch_stops_and_leaves_no_process_behind(tab, qtbot, folder):
     tab.add(folder)
     press(tab.run_bar.run_button)
-    job = tab._job
+    job = tab.job
     qtbot.wait(500)
     press(tab.run_bar.cancel_button)
     qtbot.waitUntil(lambda: not tab.running, timeout=WAIT)
@@ -121,7 +121,7 @@ def test_a_cancelled_batch_stops_and_leaves_no_process_behind(tab, qtbot, folder
 def test_the_x_of_the_tab_ends_the_batch(viewer, tab, qtbot, folder):
     tab.add(folder)
     press(tab.run_bar.run_button)
-    job = tab._job
+    job = tab.job
     frame = tab.parent()
     del tab
     frame.destroyOnClose()

@@ -71,7 +71,7 @@ def test_a_click_and_a_number_key_give_a_class_with_name_colour_and_count(viewer
     assert layer.mode == "pan_zoom", "2 is the key of napari's brush otherwise"
     assert np.allclose(layer.get_color(1), _rgba(CLASS_COLOURS[1]), atol=0.01)
     assert not np.allclose(layer.get_color(4), _rgba(CLASS_COLOURS[1]), atol=0.01)
-    assert [label.text() for label in classes._counts[:2]] == ["1", "2"]
+    assert [label.text() for label in classes.counts[:2]] == ["1", "2"]
     assert "mitotic" in page.form.cell.text()
     click_and_press(viewer, page, qtbot, (27, 27), Qt.Key.Key_0)
     assert layer.features.set_index("label")["class"][1] == ""

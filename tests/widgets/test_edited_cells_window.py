@@ -91,7 +91,7 @@ def test_the_table_and_the_sentence_follow_a_stroke_and_its_undo(window):
 
 
 def test_where_measuring_takes_long_the_table_is_said_to_be_old_and_one_button_measures(window, monkeypatch):
-    monkeypatch.setattr(cell_tables, "_QUICK", 10)
+    monkeypatch.setattr(cell_tables, "QUICK", 10)
     offer = window.dock.header.outdated
     window.paint()
     window.qtbot.waitUntil(offer.isVisible, timeout=WAIT)

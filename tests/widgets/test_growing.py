@@ -33,7 +33,7 @@ def grow(page, qtbot):
 
 
 def test_each_nucleus_becomes_its_whole_cell_and_both_are_measured(page, qtbot):
-    viewer = page._viewer
+    viewer = page.viewer
     viewer.add_image(CELLS, name="membrane", scale=(0.5, 0.5), units=("µm", "µm"))
     seeds = viewer.add_labels(NUCLEI, name="nuclei", scale=(0.5, 0.5), units=("µm", "µm"))
     page.form.grow.distance.value = 15
@@ -52,7 +52,7 @@ def test_each_nucleus_becomes_its_whole_cell_and_both_are_measured(page, qtbot):
 
 
 def test_all_planes_of_a_stack_grow_and_a_model_can_say_where_cells_end(page, qtbot, bright_nuclei):
-    viewer = page._viewer
+    viewer = page.viewer
     viewer.add_image(np.stack([CELLS, CELLS[:, ::-1]]), name="film", axis_labels=("t", "y", "x"))
     viewer.add_labels(np.stack([NUCLEI, NUCLEI[:, ::-1]]), name="nuclei")
     page.form.planes.kind.setCurrentIndex(1)
@@ -67,7 +67,7 @@ def test_all_planes_of_a_stack_grow_and_a_model_can_say_where_cells_end(page, qt
 
 
 def test_what_is_missing_or_does_not_fit_is_one_sentence(page, qtbot):
-    viewer, fields = page._viewer, page.form.grow
+    viewer, fields = page.viewer, page.form.grow
     viewer.add_image(CELLS, name="membrane")
     page.growing.run()
     assert "nuclei first" in fields.status.text()
@@ -82,7 +82,7 @@ def test_what_is_missing_or_does_not_fit_is_one_sentence(page, qtbot):
 
 
 def test_growing_can_be_cancelled_and_ends_with_the_dock(page, qtbot):
-    viewer = page._viewer
+    viewer = page.viewer
     viewer.add_image(np.stack([CELLS] * 30), name="film", axis_labels=("t", "y", "x"))
     viewer.add_labels(np.stack([NUCLEI] * 30), name="nuclei")
     page.form.planes.kind.setCurrentIndex(1)

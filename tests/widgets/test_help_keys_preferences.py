@@ -35,7 +35,7 @@ class Chosen:
 
 
 def test_preferences_are_read_where_napari_has_them(monkeypatch, tmp_path):
-    monkeypatch.setattr(preferences, "_settings", Chosen)
+    monkeypatch.setattr(preferences, "settings", Chosen)
     params = preferences.preferred(SegmentParams())
     assert (params.device, params.precision) == ("cpu", "float32")
     assert preferences.results_folder() is None
@@ -46,10 +46,10 @@ def test_preferences_are_read_where_napari_has_them(monkeypatch, tmp_path):
 
 
 def test_without_preferences_and_with_nonsense_in_them_all_is_as_it_was(monkeypatch):
-    monkeypatch.setattr(preferences, "_settings", lambda: None)
+    monkeypatch.setattr(preferences, "settings", lambda: None)
     assert preferences.preferred(SegmentParams()) == SegmentParams()
     monkeypatch.setattr(Chosen, "device", "toaster")
-    monkeypatch.setattr(preferences, "_settings", Chosen)
+    monkeypatch.setattr(preferences, "settings", Chosen)
     assert preferences.preferred(SegmentParams()).device == "auto"
 
 

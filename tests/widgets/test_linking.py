@@ -38,7 +38,7 @@ def linked(page, qtbot):
     form.linking.kind.setCurrentIndex(form.linking.kind.findData("t"))
     qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: form.status.text().startswith("Linked"), timeout=WAIT)
-    return page._session.cells
+    return session_of(page.viewer).cells
 
 
 def pick(viewer, layer, y, x):

@@ -88,7 +88,7 @@ def test_without_a_model_that_looks_right_it_says_what_to_do(dock, qtbot, cells)
 
 
 def test_each_model_shows_what_it_finds_in_view(dock, qtbot, cells):
-    dock._viewer.add_image(cells)
+    dock.viewer.add_image(cells)
     asking = dock.form.suggestions
     qtbot.mouseClick(asking.bar.run_button, LEFT)
     qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
@@ -104,15 +104,15 @@ def test_each_model_shows_what_it_finds_in_view(dock, qtbot, cells):
 
 @pytest.mark.parametrize("stop", ["cancel", "image"])
 def test_pictures_end_where_the_user_stops_them_or_takes_another_image(dock, qtbot, cells, stop):
-    dock._viewer.add_image(cells)
+    dock.viewer.add_image(cells)
     asking = dock.form.suggestions
     qtbot.mouseClick(asking.bar.run_button, LEFT)
     qtbot.waitUntil(lambda: asking.bar.bar.format().startswith("pictures"), timeout=WAIT)
     if stop == "cancel":
         asking.cancel()
     else:
-        dock._viewer.add_image(cells.T[::-1] * 2, name="another")
-        dock.dock.header.source.image.set_layer(dock._viewer.layers["another"])
+        dock.viewer.add_image(cells.T[::-1] * 2, name="another")
+        dock.dock.header.source.image.set_layer(dock.viewer.layers["another"])
     qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
     assert not asking.bar.busy
     assert (asking.list.count() == 2) == (stop == "cancel")

@@ -113,13 +113,13 @@ def _point(x, y):
 def test_a_point_chooses_its_cell_and_a_chosen_cell_its_point(viewer, tab):
     layer = viewer.layers["cells"]
     plot = tab.scatter
-    x, y = plot._points.getData()
+    x, y = plot.points.getData()
     place = plot.mapFromScene(plot.plotItem.vb.mapViewToScene(_point(x[3], y[3])))
     QTest.mouseMove(plot.viewport(), place)
     QTest.mouseClick(plot.viewport(), LEFT, pos=QPoint(place))
     assert layer.selected_label == 4
     layer.selected_label = 2
-    assert list(plot._ring.getData()[0]) == [x[1]]
+    assert list(plot.ring.getData()[0]) == [x[1]]
 
 
 def test_cells_are_coloured_by_a_measurement_and_get_their_colours_back(viewer, tab):

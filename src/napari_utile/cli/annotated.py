@@ -3,6 +3,7 @@
 import argparse
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_utile.cli.batch import say_left_out
@@ -40,7 +41,7 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list
     from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.files.label_files import pair_files
     from napari_utile.engine.files.label_planes import pairing_in_words, place_in_words, planes_with_labels
-    from napari_utile.engine.files.label_reading import read_labels
+    from napari_utile.engine.files.label_reading import label_image, read_labels
     from napari_utile.engine.planes.selection import SelectedPlanes
     from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.training.classes import cells_of_classes
@@ -66,7 +67,9 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list
             continue
         selection = Selection(**given(arguments, Selection))
         chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
-        truth = read_labels(pair.second, background=arguments.background)
+        # Painted classes are no ids: that each has many pieces is as it should be.
+        reading = label_image if arguments.classes else partial(read_labels, background=arguments.background)
+        truth = reading(pair.second)
         if said := pairing_in_words(truth, chosen):
             print(said, file=sys.stderr)
         if kind == "boxes" and len(chosen) > 1:

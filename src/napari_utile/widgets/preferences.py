@@ -12,7 +12,7 @@ __all__ = ["preferred", "results_folder"]
 
 def preferred(params: SegmentParams) -> SegmentParams:
     """Put the preferred device and precision into parameters; what is unknown here counts as not set."""
-    chosen = _settings()
+    chosen = settings()
     device, precision = getattr(chosen, "device", ""), getattr(chosen, "precision", "")
     return replace(
         params,
@@ -23,11 +23,12 @@ def preferred(params: SegmentParams) -> SegmentParams:
 
 def results_folder() -> Path | None:
     """Return the folder in which saving starts; None where none is set, or it is gone."""
-    chosen = str(getattr(_settings(), "results_folder", "")).strip()
+    chosen = str(getattr(settings(), "results_folder", "")).strip()
     return Path(chosen).expanduser() if chosen and Path(chosen).expanduser().is_dir() else None
 
 
-def _settings() -> Any:
+def settings() -> Any:
+    """Return what is set for this plugin; None where napari keeps no such settings."""
     try:
         from napari.settings import get_plugin_settings
 

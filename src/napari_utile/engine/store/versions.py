@@ -140,7 +140,7 @@ def write_part(
         save: Any = np.savez_compressed
         make_durable([write_beside(folder / _PIXELS, lambda file: save(file, **part))])
         _write(place, plan, plane, box.moved(window.start), new[box])
-        _update_table(place, plan, part, opened)
+        update_table(place, plan, part, opened)
         text = json.dumps(asdict(record)).encode()
         make_durable([write_beside(folder / _RECORD, lambda file: file.write(text))])
         _note_in_recipe(place)
@@ -177,7 +177,7 @@ def _put_back(place: Path, plan: StorePlan, planes: Sequence[ImagePlane]) -> Non
             part = dict(kept)
         window = Window(*(slice(start, stop) for start, stop in part["bounds"].tolist()))
         _write(place, plan, int(part["plane"]), window, part["before"])
-        _update_table(place, plan, part, planes)
+        update_table(place, plan, part, planes)
         shutil.rmtree(path.parent)
 
 
@@ -220,7 +220,7 @@ def _write(place: Path, plan: StorePlan, plane: int, window: Window, labels: Lab
     make_durable(written)
 
 
-def _update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Sequence[ImagePlane]) -> None:
+def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Sequence[ImagePlane]) -> None:
     """Measure the cells of a part again, those that it changed, as far as they reach."""
     plane = int(part["plane"])
     path = path_of_table(place, plan.planes[plane])

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
@@ -151,6 +150,8 @@ class Volume:
         UtileError
             With how much it takes.
         """
+        import psutil
+
         needed, free = self.bytes(region), psutil.virtual_memory().available
         if needed > free:
             planes, rows, columns = self.shape

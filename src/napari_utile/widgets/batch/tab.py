@@ -74,7 +74,7 @@ class BatchTab(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
-        self._job = NO_JOB
+        self.job = NO_JOB
         self.finished: FinishedBatch | None = None
         self.images = QListWidget()
         self.images.setAccessibleName("Images of the batch")
@@ -199,7 +199,7 @@ class BatchTab(QWidget):
     @property
     def running(self) -> bool:
         """Whether a batch is under way."""
-        return self._job.running
+        return self.job.running
 
     def request(self) -> BatchRequest:
         """Capture what the button would do now.
@@ -245,7 +245,7 @@ class BatchTab(QWidget):
             self.table.set_rows([])
             self._show_finished(None)
             self.status.say(f"Results go to {request.target}.")
-            self._job = run_job(
+            self.job = run_job(
                 batch_job(request),
                 on_progress=self._show_step,
                 on_done=self._finish,
@@ -256,9 +256,9 @@ class BatchTab(QWidget):
 
     def cancel(self) -> None:
         """Stop now; the images that are done stay."""
-        if self._job.running:
+        if self.job.running:
             self.run_bar.set_cancelling()
-            self._job.cancel()
+            self.job.cancel()
 
     def _show_step(self, step: BatchStep) -> None:
         if step.total:
@@ -314,7 +314,7 @@ class BatchTab(QWidget):
         self.how.setText(f"With {title}, {size}, as on the page Segment.")
 
     def _drop(self) -> None:
-        self._job.drop()
+        self.job.drop()
 
     def changeEvent(self, event: QEvent | None) -> None:
         """End the batch when the X of the tab takes it out of its frame."""

@@ -81,17 +81,19 @@ class Scatter(Plot):
     ----------
     clicked : Signal(int)
         Label of the cell.
+    points, ring : ScatterPlotItem
+        All cells, and the selected one.
     """
 
     clicked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
-        self._points = pyqtgraph.ScatterPlotItem(size=7, pen=None)
-        self._ring = pyqtgraph.ScatterPlotItem(size=13, brush=None, pen=pyqtgraph.mkPen(_CHOSEN, width=2))
-        for item in (self._points, self._ring):
+        self.points = pyqtgraph.ScatterPlotItem(size=7, pen=None)
+        self.ring = pyqtgraph.ScatterPlotItem(size=13, brush=None, pen=pyqtgraph.mkPen(_CHOSEN, width=2))
+        for item in (self.points, self.ring):
             self.addItem(item)
-        self._points.sigClicked.connect(self._clicked)
+        self.points.sigClicked.connect(self._clicked)
         self._ids = self._x = self._y = np.zeros(0)
 
     def show_points(
@@ -102,7 +104,7 @@ class Scatter(Plot):
         known = np.isfinite(x) & np.isfinite(y)
         self._ids, self._x, self._y = np.asarray(ids)[known], x[known], y[known]
         out = np.isin(self._ids, taken)
-        self._points.setData(
+        self.points.setData(
             x=self._x,
             y=self._y,
             data=self._ids,
@@ -112,7 +114,7 @@ class Scatter(Plot):
     def show_chosen(self, label: int) -> None:
         """Ring the point of the selected cell."""
         here = self._ids == label
-        self._ring.setData(x=self._x[here], y=self._y[here])
+        self.ring.setData(x=self._x[here], y=self._y[here])
 
     def _clicked(self, _: object, points: Any, *_more: object) -> None:
         if len(points):

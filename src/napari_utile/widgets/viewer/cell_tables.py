@@ -36,7 +36,7 @@ __all__ = ["CellTables", "rows_of"]
 # Cells are measured again when no edit came for this long. Milliseconds.
 _AFTER = 400
 # Planes up to this size are measured unasked. Pixels.
-_QUICK = 1 << 22
+QUICK = 1 << 22
 
 
 def rows_of(layer: "napari.layers.Labels", plane: PlaneIndex) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class CellTables(QObject):
     def _measure_if_quick(self) -> None:
         layer = self._session.cells
         place = self._place(layer)
-        if place is not None and np.prod(place.plane_shape) <= _QUICK:
+        if place is not None and np.prod(place.plane_shape) <= QUICK:
             self.measure()
         self._tell()
 

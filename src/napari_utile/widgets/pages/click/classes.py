@@ -54,7 +54,7 @@ class CellClasses(QWidget):
         )
         self.more = push_button("Add a class", "Add a class for the next number key.")
         self.names: list[QLineEdit] = []
-        self._counts: list[QLabel] = []
+        self.counts: list[QLabel] = []
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(3)
@@ -116,7 +116,7 @@ class CellClasses(QWidget):
     def _show(self, _: object = None) -> None:
         layer = self._session.cells
         table = {} if layer is None else dict(layer.features.items())
-        for count, number in zip(self._counts, class_counts(table, self._session.classes), strict=True):
+        for count, number in zip(self.counts, class_counts(table, self._session.classes), strict=True):
             count.setText(str(number))
         if layer is not None and CLASS in table and (self.on.isChecked() or coloured_by(layer) == CLASS):
             colour_by(layer, CLASS, self._session.classes)
@@ -137,7 +137,7 @@ class CellClasses(QWidget):
         edit.editingFinished.connect(lambda row=row: self._rename(row))
         count = QLabel("0")
         self.names.append(edit)
-        self._counts.append(count)
+        self.counts.append(count)
         for column, widget in enumerate((key, edit, count)):
             self._grid.addWidget(widget, row, column)
         self.more.setVisible(len(self.names) < MOST_CLASSES)
