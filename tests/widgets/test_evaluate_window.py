@@ -81,7 +81,8 @@ def test_the_best_threshold_goes_into_the_segment_dock_and_makes_its_layers_anew
     segment = window.add(page_of(window.viewer, "segment"), "Segment")
     window.press(segment.form.run_bar.run_button)
     window.until(lambda: not segment.running)
-    segment.form.show_instances(InstanceParams(threshold=0.05, minimum_size=0))
+    segment.form.show_instances(InstanceParams(minimum_size=0))
+    segment.form.instances["threshold"].value = 0.05
     source = read_source(window.viewer, session_of(window.viewer))
     instances = own_layer(window.viewer, "instances", source.layer, source.place)
     probability = own_layer(window.viewer, "probability", source.layer, source.place)

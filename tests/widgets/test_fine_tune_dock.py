@@ -441,8 +441,10 @@ def test_painted_images_collect_in_a_set_and_training_starts_again_from_the_base
 ):
     form = dock.form
     form.set.choose("Mine, 40×")
-    train(qtbot, dock)
-    assert "cells is in the set “Mine, 40×” now. Trains on the 1 image" in form.status.text()
+    dock.run()
+    said = "cells is in the set “Mine, 40×” now. Trains on the 1 image"
+    qtbot.waitUntil(lambda: said in form.status.text(), timeout=WAIT)
+    finish(qtbot, dock)
     keep(qtbot, dock, "Die Müllers")
     assert session_of(viewer).model == "Die-Mullers"
     card = load_model("Die Müllers").card

@@ -81,7 +81,7 @@ class PlaneRun(QObject):
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self.job.drop()
-        self._take_preview()
+        self._let_go()
 
     def _show_progress(self, at: PlaneStep) -> None:
         source, request = self._planes[at.number]
@@ -114,8 +114,13 @@ class PlaneRun(QObject):
         self._end(f"Cancelled.{planes} Tiles that were finished are kept for the next run.")
 
     def _end(self, text: str, *, problem: bool = False) -> None:
-        self._take_preview()
+        self._let_go()
         self.ended.emit(text, problem)
+
+    def _let_go(self) -> None:
+        """Keep no layer alive that the user may remove."""
+        self._take_preview()
+        self._planes = ()
 
     def _take_preview(self) -> None:
         if self._preview is not None:

@@ -306,6 +306,7 @@ class StoreRun(QWidget):
         self.run_on.setEnabled(True)
         if problem:
             self._remove_picture()
+        self._source = self._request = None  # no layer is kept alive that the user may remove
         self.ended.emit(text, problem)
 
     def _remove_picture(self) -> None:
