@@ -13,7 +13,8 @@ from napari_utile.engine.models.catalogue import card_of, user_model_folder
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
-from napari_utile.session.cell_size import Stack, measured_steps
+from napari_utile.session.cell_size import measured_steps
+from napari_utile.session.measured import Stack
 from napari_utile.session.model_suggestions import suggest_job
 from napari_utile.session.state import Session
 

@@ -12,7 +12,7 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
-from napari_utile.session.cell_size import Stack
+from napari_utile.session.measured import Stack
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.session.volumes import (

@@ -1,67 +1,23 @@
 """The cell size of an image or stack, measured once for all pages, off the GUI thread."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Generator, Hashable
+from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.size import CellSize
-    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.session.state import Session
 
-__all__ = ["Measured", "Stack", "limits_of", "measured_steps", "sized_by_now", "sized_steps"]
-
-_MOST_KEPT = 32
-Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, eq=False)
-class Stack:
-    """The planes of an image on which its cells and its grey limits are measured.
-
-    Attributes
-    ----------
-    planes : tuple of ImagePlane
-        One of a plain image, some of a stack.
-    key : hashable
-        Stands for the pixels of all of them; None where nothing does.
-    of_one_image : bool
-        Whether they are known to lie along Z and T, so that they share their grey limits; other axes may be channels.
-    """
-
-    planes: "tuple[ImagePlane, ...]"
-    key: Hashable = None
-    of_one_image: bool = False
-
-
-class Measured(Generic[Value]):
-    """What was measured on stacks for models, such as cell sizes, for any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
-
-    def known(self, params: SegmentParams, stack: Stack) -> Value | None:
-        """Return what was measured of a stack for a model, if it was."""
-        with self._lock:
-            return self._values.get(_key(params, stack))
-
-    def keep(self, params: SegmentParams, stack: Stack, value: Value) -> None:
-        """Keep what was measured."""
-        with self._lock:
-            self._values[_key(params, stack)] = value
-            while len(self._values) > _MOST_KEPT:
-                self._values.popitem(last=False)
+__all__ = ["limits_of", "measured_steps", "sized_by_now", "sized_steps"]
 
 
 def sized_steps(
@@ -139,11 +95,3 @@ def limits_of(session: "Session", params: SegmentParams, stack: Stack) -> "Inten
         if limits is not None:
             session.stack_limits.keep(params, stack, limits)
     return limits
-
-
-def _key(params: SegmentParams, stack: Stack) -> Hashable:
-    from napari_utile.engine.models.catalogue import find_model
-
-    path = find_model(params.model)
-    seen = params.channels, params.preprocess, params.limits, params.channel_limits, params.percentiles
-    return stack.key or object(), str(path), path.stat().st_mtime_ns, seen

@@ -10,7 +10,8 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
-from napari_utile.session.cell_size import Stack, limits_of
+from napari_utile.session.cell_size import limits_of
+from napari_utile.session.measured import Stack
 from napari_utile.session.model_suggestions import RatedModel
 
 if TYPE_CHECKING:

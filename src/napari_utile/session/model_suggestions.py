@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from napari_utile.engine.fitting.ranking import RatedModel, Ratings, models_to_rate, ranked
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.cell_size import Stack, measured_steps
+from napari_utile.session.cell_size import measured_steps
+from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.size import CellSize

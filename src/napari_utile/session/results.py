@@ -9,8 +9,8 @@ import numpy as np
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
-from napari_utile.session.cell_size import Stack
 from napari_utile.session.layer_specs import LayerSpec
+from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit

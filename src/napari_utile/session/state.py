@@ -12,7 +12,7 @@ from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.session.cell_classes import FIRST_CLASSES
-from napari_utile.session.cell_size import Measured
+from napari_utile.session.measured import Measured
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.size import CellSize

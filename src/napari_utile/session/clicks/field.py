@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.prompts import Steps
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.cell_size import Stack, limits_of, sized_steps
+from napari_utile.session.cell_size import limits_of, sized_steps
+from napari_utile.session.measured import Stack
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from qtpy.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.session.cell_size import Stack
+from napari_utile.session.measured import Stack
 from napari_utile.session.model_pictures import Picture, pictured, pictures_job
 from napari_utile.session.model_suggestions import RatedModel, Ratings, suggest_job
 from napari_utile.session.state import Session

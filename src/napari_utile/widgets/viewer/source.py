@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_utile.engine.planes.naming import letter_of
-from napari_utile.session.cell_size import Stack
+from napari_utile.session.measured import Stack
 from napari_utile.session.state import Session
 from napari_utile.widgets.viewer.layers import Place, place_of, plane_at, planes_of
 from napari_utile.widgets.viewer.pixel_versions import version_of
