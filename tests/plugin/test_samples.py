@@ -3,8 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Layer
 from npe2 import PluginManifest
 
+from napari_utile.engine.files.images import read_image
 from napari_utile.widgets.sample_images import image_layers, sample
 
 TOP = Path(__file__).parents[2]
@@ -58,3 +60,13 @@ def test_napari_opens_every_sample_from_its_menu(make_napari_viewer):
     truths = [layer for layer in viewer.layers if layer.name.endswith(" truth")]
     assert len(truths) == len(KEYS)
     assert {str(unit) for layer in viewer.layers for unit in layer.units[-2:]} == {"micrometer"}
+
+
+def test_an_image_whose_unit_nobody_knows_is_shown_in_pixels(tmp_path):
+    path = tmp_path / "odd.tif"
+    tifffile.imwrite(
+        path, np.zeros((4, 5), np.uint8), imagej=True, metadata={"unit": "widgets/sq ft"}, resolution=(2, 2)
+    )
+    ((data, options, kind),) = image_layers(read_image(path))
+    layer = Layer.create(data, options, kind)
+    assert {str(unit) for unit in layer.units} == {"pixel"}

@@ -7,6 +7,7 @@ import numpy as np
 
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
+from napari_utile.engine.planes.units import shown_unit
 
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari makes a layer of: the data, the arguments, the type of layer."""
@@ -91,7 +92,7 @@ def labels_layer(image: ImageFile) -> LayerData:
 def _space(image: ImageFile, axes: str) -> dict[str, Any]:
     """Return what places a layer with these axes in space; axes that are not Y or X count in steps of 1."""
     height, width = image.pixel_size or (1.0, 1.0)
-    unit = image.unit or "pixel"
+    unit = shown_unit(image.unit)
     return {
         "scale": tuple({"Y": height, "X": width}.get(axis, 1.0) for axis in axes),
         "units": tuple(unit if axis in "YX" else "pixel" for axis in axes),

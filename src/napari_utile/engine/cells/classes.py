@@ -126,7 +126,7 @@ def area_fractions(
     """
     counted = layer if inside is None else layer[inside]
     size = max(counted.size, 1)
-    return {name: np.count_nonzero(counted == number) / size for number, name in enumerate(names, 1)}
+    return {name: float(np.count_nonzero(counted == number) / size) for number, name in enumerate(names, 1)}
 
 
 def covered_in_words(shares: Mapping[str, float]) -> str:

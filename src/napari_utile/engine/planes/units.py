@@ -116,3 +116,18 @@ def micrometres(unit: str | None) -> float | None:
         None where `unit` is not a known length (pixels, None, an unknown name).
     """
     return _MICROMETRES.get(canonical_unit(unit) or "")
+
+
+_TIMES = {"second", "millisecond", "microsecond", "minute", "hour", "day", "s", "ms", "min", "h"}
+
+
+def shown_unit(unit: str | None) -> str:
+    """Give the unit that an axis is shown with: a length or a time that viewers know, or ``"pixel"``.
+
+    Examples
+    --------
+    >>> shown_unit("micrometer"), shown_unit("s"), shown_unit("widgets/sq ft"), shown_unit(None)
+    ('micrometer', 's', 'pixel', 'pixel')
+    """
+    known = unit is not None and (micrometres(unit) is not None or unit in _TIMES)
+    return str(unit) if known else "pixel"

@@ -12,14 +12,12 @@ from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
 from napari_utile.engine.files.vendor import READERS
-from napari_utile.engine.planes.units import micrometres
+from napari_utile.engine.planes.units import shown_unit
 
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari makes a layer of: the data, the arguments, the type of layer."""
 
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
-
-_SECONDS = {"second", "millisecond", "microsecond", "minute", "hour", "day", "s", "ms", "min", "h"}
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
@@ -140,11 +138,6 @@ def _space(image: Pyramid, *, keep_channel: bool = False) -> dict[str, Any]:
         "multiscale": len(image.levels) > 1,
         "scale": tuple(image.scale[position] for position in kept),
         "translate": tuple(image.translation[position] for position in kept),
-        "units": tuple(_unit(image.units[position]) for position in kept),
+        "units": tuple(shown_unit(image.units[position]) for position in kept),
         "axis_labels": tuple(image.axes[position].lower() for position in kept),
     }
-
-
-def _unit(name: str | None) -> str:
-    known = name is not None and (micrometres(name) is not None or name in _SECONDS)
-    return str(name) if known else "pixel"
