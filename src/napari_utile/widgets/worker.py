@@ -22,7 +22,16 @@ from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.steps import Run
 from napari_utile.widgets.connections import when_deleted
 
-__all__ = ["NO_JOB", "JobHandle", "LatestJob", "as_job", "cancel_all_jobs", "run_job", "sentence_of"]
+__all__ = [
+    "NO_JOB",
+    "JobHandle",
+    "LatestJob",
+    "OneJob",
+    "as_job",
+    "cancel_all_jobs",
+    "run_job",
+    "sentence_of",
+]
 
 _logger = logging.getLogger("napari_utile")
 _Result = TypeVar("_Result")
@@ -272,6 +281,28 @@ class _NoJob(JobHandle):
 
 NO_JOB: JobHandle = _NoJob()
 """Where a job may be under way and none is."""
+
+
+class OneJob:
+    """What runs one job at a time; to be mixed into an object or a widget.
+
+    Attributes
+    ----------
+    job : JobHandle
+        The newest.
+    """
+
+    job: JobHandle = NO_JOB
+
+    @property
+    def running(self) -> bool:
+        """Whether the job is under way."""
+        return self.job.running
+
+    def cancel(self) -> None:
+        """Stop at the next point where that can be; what is finished is kept."""
+        if self.running:
+            self.job.cancel()
 
 
 class LatestJob:

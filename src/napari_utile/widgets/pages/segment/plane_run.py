@@ -12,7 +12,7 @@ from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.source import Source, is_on_screen
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["PlaneRun"]
 
 
-class PlaneRun(QObject):
+class PlaneRun(OneJob, QObject):
     """Runs a segmentation in memory.
 
     Attributes
@@ -33,8 +33,6 @@ class PlaneRun(QObject):
         All planes are done: how many.
     ended : Signal(str, bool)
         What is to be said, and whether it is a problem.
-    job : JobHandle, optional
-        The newest.
     """
 
     progress = Signal(int, int, str)
@@ -47,15 +45,9 @@ class PlaneRun(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session = viewer, session
-        self.job = NO_JOB
         self._planes: Sequence[tuple[Source, SegmentRequest]] = ()
         self._done = 0
         self._preview: PreviewLayer | None = None
-
-    @property
-    def running(self) -> bool:
-        """Whether planes are being segmented."""
-        return self.job.running
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether planes can be segmented in memory: all can that nothing else takes."""
@@ -72,11 +64,6 @@ class PlaneRun(QObject):
             on_cancelled=self._cancelled,
             owner=self,
         )
-
-    def cancel(self) -> None:
-        """Stop after the tile that is being computed."""
-        if self.job.running:
-            self.job.cancel()
 
     def drop(self) -> None:
         """Stop, and say nothing any more."""

@@ -34,7 +34,7 @@ from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.workbench.closing import Activity
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -54,7 +54,7 @@ CELLS_NAME = "instances"
 RUNNING, UNFINISHED = "probability (running)", "probability (unfinished)"
 
 
-class StoreRun(QWidget):
+class StoreRun(OneJob, QWidget):
     """Runs a segmentation into a store, and says where the store lies; hidden for images that memory holds.
 
     Attributes
@@ -76,7 +76,6 @@ class StoreRun(QWidget):
         self._chosen: dict[str, Path] = {}
         self._place: Path | None = None
         self._default: Path | None = None
-        self._job = NO_JOB
         self._layer: napari.layers.Layer | None = None
         self._source: Source | None = None
         self._request: SegmentRequest | None = None
@@ -115,11 +114,6 @@ class StoreRun(QWidget):
         self.delete_button.clicked.connect(lambda _: self._delete())
         self.delete_button.hide()
         self.hide()
-
-    @property
-    def running(self) -> bool:
-        """Whether a store is being filled."""
-        return self._job.running
 
     @property
     def asks(self) -> str:
@@ -176,7 +170,7 @@ class StoreRun(QWidget):
         self.delete_button.hide()
         self.choose_button.setEnabled(False)
         self.run_on.setEnabled(False)
-        self._job = run_job(
+        self.job = run_job(
             store_job(self._session, request, self._place, self._middle_of_view, address),
             on_progress=self._show_progress,
             on_done=self._finish,
@@ -185,15 +179,10 @@ class StoreRun(QWidget):
             owner=self,
         )
 
-    def cancel(self) -> None:
-        """Stop after the tiles that are being computed; finished blocks are kept."""
-        if self._job.running:
-            self._job.cancel()
-
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self._looking.stop()
-        self._job.drop()
+        self.job.drop()
         self._remove_picture()
         self.choose_button.setEnabled(True)
         self.run_on.setEnabled(True)

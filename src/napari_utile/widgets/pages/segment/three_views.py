@@ -22,7 +22,7 @@ from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import NO_JOB, LatestJob, run_job, sentence_of
+from napari_utile.widgets.worker import LatestJob, OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ThreeViews"]
 
 
-class ThreeViews(QObject):
+class ThreeViews(OneJob, QObject):
     """Runs a segmentation of a stack as a volume, and follows the sliders afterwards.
 
     Attributes
@@ -56,15 +56,9 @@ class ThreeViews(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._form = plain_viewer(viewer), session, form
-        self._job = NO_JOB
         self._sliding = LatestJob(owner=self)
         self._results: weakref.WeakKeyDictionary[Any, tuple[LinkedStack, VolumeResult]]
         self._results = weakref.WeakKeyDictionary()  # by their layer
-
-    @property
-    def running(self) -> bool:
-        """Whether a stack is being segmented."""
-        return self._job.running
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether planes are to be looked at from three sides.
@@ -91,7 +85,7 @@ class ThreeViews(QObject):
         source, _ = planes[0]
         steps, views = _steps(source, views)
         request = VolumeRequest([request for _, request in planes], views, steps)
-        self._job = run_job(
+        self.job = run_job(
             segment_volume_job(self._session, request),
             on_progress=self._show_progress,
             on_done=lambda result: self._show(source, result, steps),
@@ -100,15 +94,10 @@ class ThreeViews(QObject):
             owner=self,
         )
 
-    def cancel(self) -> None:
-        """Stop after the tile that is being computed."""
-        if self._job.running:
-            self._job.cancel()
-
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self._sliding.drop()
-        self._job.drop()
+        self.job.drop()
 
     def adjust(self, instances: InstanceParams | None) -> bool:
         """Find the objects of the chosen cells again; return False where they are not from three views."""
