@@ -129,7 +129,7 @@ class Stores:
     def _filled(self, place: Path) -> dict[str, bytes]:
         if not place.exists():
             begin_store(place, self.plan, self.model)
-        Run(store_steps(place, jobs=Here(2), planes=[small_plane()], model=self.model)).result  # noqa: B018
+        list(store_steps(place, jobs=Here(2), planes=[small_plane()], model=self.model))
         names = ("0", "labels/cells/0")
         return {name: zarr.open_array(place / name, mode="r")[...].tobytes() for name in names}
 

@@ -101,7 +101,7 @@ def in_a_store(number: int, threads: int, error: str, folder: Path) -> str:
     place = folder / "memory.ome.zarr"
 
     def fill() -> bytes:
-        Run(store_steps(place, jobs=Here(threads), planes=[small_plane()], model=model)).result  # noqa: B018
+        list(store_steps(place, jobs=Here(threads), planes=[small_plane()], model=model))
         return zarr.open_array(place / "labels/cells/0", mode="r")[...].tobytes()
 
     try:

@@ -75,7 +75,7 @@ def finish(path: Path) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / path.name
         shutil.copytree(path, place)
-        Run(store_steps(place, jobs=Here(1), planes=[small_plane()])).result  # noqa: B018
+        list(store_steps(place, jobs=Here(1), planes=[small_plane()]))
         return np.asarray(zarr.open_array(place / "labels/cells/0", mode="r")[...])
 
 

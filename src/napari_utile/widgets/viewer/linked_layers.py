@@ -176,9 +176,10 @@ class LinkedStack(QObject):
         parents: dict[int, int] = {}
 
         def edited(labels: Any) -> "StackEdit":
+            edit: StackEdit
             edit, found = correct(labels)
             parents.update(found)
-            return edit  # type: ignore[no-any-return]
+            return edit
 
         said = self.apply(edited)
         self.parents |= parents
