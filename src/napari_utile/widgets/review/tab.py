@@ -26,7 +26,7 @@ from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of, sets_job
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.keys import BorrowedKeys
-from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of, take_away
 from napari_utile.widgets.worker import run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class ReviewTab(QWidget):
         if decision == "accepted" and edits_of(self._viewer).count(opened.cells):
             decision = "corrected"
         self._keep(opened, decision, self.sets.currentData() if decision in ("accepted", "corrected") else "")
-        self._take_away(opened)
+        self._close_layers(opened)
         self._next(self._at)
 
     def _open(self, item: ReviewItem, opened: Opened) -> None:
@@ -186,7 +186,7 @@ class ReviewTab(QWidget):
             return
         if edits_of(self._viewer).count(opened.cells):
             self._keep(opened, "corrected", "")
-        self._take_away(opened)
+        self._close_layers(opened)
 
     def _keep(self, opened: Opened, decision: str, into_set: str) -> None:
         """Write the cells of an image that is right, and what was decided."""
@@ -209,11 +209,9 @@ class ReviewTab(QWidget):
                 keep_reviewed(opened, self._viewer, folder, item, into_set), on_done=done, on_error=self._fail
             )
 
-    def _take_away(self, opened: Opened) -> None:
+    def _close_layers(self, opened: Opened) -> None:
         self._give_back()
-        for layer in opened.layers:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        take_away(self._viewer, *opened.layers)
 
     def _next(self, after: int) -> None:
         """Open the next image that nobody decided on."""

@@ -31,6 +31,7 @@ __all__ = [
     "plane_of",
     "session_of",
     "space_of",
+    "take_away",
 ]
 
 _sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
@@ -48,10 +49,30 @@ def session_of(viewer: "napari.viewer.Viewer") -> Session:
     if session is None:
         made = session = _sessions[model] = Session()
         model.layers.events.removed.connect(lambda event: made.forget_layer(event.value))
+        _hide_box_of_brush(model)
         window = getattr(getattr(model, "window", None), "_qt_window", None)
         if window is not None:
             window.destroyed.connect(session.close)
     return session
+
+
+def take_away(viewer: "napari.viewer.Viewer", *layers: Any) -> bool:
+    """Remove those of the layers that are still in the viewer; tell whether there were any."""
+    shown = [layer for layer in layers if layer is not None and layer in viewer.layers]
+    for layer in shown:
+        viewer.layers.remove(layer)
+    return bool(shown)
+
+
+def _hide_box_of_brush(viewer: "napari.viewer.Viewer") -> None:
+    """Take away the dark square that napari 0.9 leaves where the brush was.
+
+    Once all layers are gone it is all that is drawn, and vispy 0.17 lets it read what those layers had put on the
+    graphics card: with Mesa, napari ends in a segmentation fault.
+    """
+    overlays = getattr(getattr(viewer, "canvas", None), "overlays", {})
+    if "_brush_circle" in overlays:
+        overlays["_brush_circle"].box = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.marker_store import MarkerStore
 from napari_utile.session.plane_index import PlaneIndex
-from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
 
@@ -96,8 +96,7 @@ class OutlineLayer:
 
     def remove(self) -> None:
         """Take the layer away."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
+        take_away(self._viewer, self._layer)
         self._layer = None
 
     def _draw(
@@ -211,8 +210,7 @@ class MarkerLayer:
 
     def remove(self) -> None:
         """Take the layer away."""
-        if self.layer is not None and self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
+        take_away(self._viewer, self.layer)
         self.layer = None
 
     def _changed(self, event: Any = None) -> None:

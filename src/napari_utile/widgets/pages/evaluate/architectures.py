@@ -13,7 +13,7 @@ from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.viewer.beside import show_beside
-from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import CELLS, add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
@@ -107,9 +107,7 @@ class Architectures(QWidget):
 
     def _show(self, source: Source, found: dict[str, SegmentResult]) -> None:
         self.run_bar.set_idle()
-        for layer in self._shown:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        take_away(self._viewer, *self._shown)
         self._shown = []
         if source.layer not in self._viewer.layers:
             return

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.regions import camera_of
 
@@ -58,8 +58,7 @@ class DiameterTool(QObject):
         """Listen no longer, and take the line away."""
         with suppress(ValueError):
             self._viewer.mouse_drag_callbacks.remove(self._drag)
-        if self._line is not None and self._line in self._viewer.layers:
-            self._viewer.layers.remove(self._line)
+        take_away(self._viewer, self._line)
         self._source = self._line = None
 
     def _drag(self, _: Any, event: Any) -> Generator[None, None, None]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.windows import Window
-from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import add_own
 
 if TYPE_CHECKING:
@@ -84,5 +84,4 @@ class PreviewLayer:
 
     def remove(self) -> None:
         """Take the layer away; nothing happens if the user did."""
-        if self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
+        take_away(self._viewer, self.layer)

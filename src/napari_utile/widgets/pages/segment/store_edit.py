@@ -24,7 +24,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import read_source
@@ -225,8 +225,7 @@ class StoreEdit(QWidget):
 def _close(viewer: "napari.viewer.Viewer", session: "Session", layer: Any) -> None:
     """Take a part away, and show the result that it is of."""
     opened = _opened.pop(layer)
-    if layer in viewer.layers:
-        viewer.layers.remove(layer)
+    take_away(viewer, layer)
     if opened.whole in viewer.layers:
         opened.whole.visible = True
         session.cells = opened.whole

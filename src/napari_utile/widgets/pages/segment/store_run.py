@@ -28,7 +28,7 @@ from napari_utile.session.store_jobs import (
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.button import push_button
-from napari_utile.widgets.viewer.layers import space_of
+from napari_utile.widgets.viewer.layers import space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
@@ -300,8 +300,7 @@ class StoreRun(OneJob, QWidget):
 
     def _remove_picture(self) -> None:
         self._remove_look()
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
+        take_away(self._viewer, self._layer)
         self._layer = None
 
     def _choose(self) -> None:

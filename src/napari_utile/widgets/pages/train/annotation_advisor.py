@@ -11,7 +11,7 @@ from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.train.network_view_layers import show_network_view
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.viewer.layers import Place, place_of, plane_of
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_of, take_away
 from napari_utile.widgets.viewer.regions import go_to
 from napari_utile.widgets.worker import LatestJob, sentence_of
 
@@ -60,9 +60,7 @@ class AnnotationAdvisor:
         self._samples_seen += 1
 
         def show(view: NetworkView) -> None:
-            for layer in self._sample_layers:
-                if layer in self._viewer.layers:
-                    self._viewer.layers.remove(layer)
+            take_away(self._viewer, *self._sample_layers)
             if source in self._viewer.layers:
                 self._sample_layers = show_network_view(self._viewer, view, source)
                 self._viewer.reset_view()

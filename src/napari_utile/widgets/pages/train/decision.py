@@ -14,6 +14,7 @@ from napari_utile.session.training_verdict import choices_of, verdict_of
 from napari_utile.widgets.pages.train.comparison_layers import show_comparisons
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.layers import take_away
 from napari_utile.widgets.worker import run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -184,10 +185,7 @@ class Decision(QWidget):
     def _forget(self) -> None:
         self.made = None
         self.hide()
-        shown = [layer for layer in self._compared if layer in self._viewer.layers]
-        for layer in shown:
-            self._viewer.layers.remove(layer)
-        if shown:
+        if take_away(self._viewer, *self._compared):
             self._viewer.reset_view()
         self._compared = []
         self.ended.emit()

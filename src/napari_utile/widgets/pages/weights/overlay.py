@@ -8,7 +8,7 @@ import numpy as np
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.widgets.pages.weights.watched_labels import WatchedLabels
-from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
 from napari_utile.widgets.viewer.regions import camera_of
 
@@ -99,8 +99,7 @@ class WeightMapOverlay:
 
     def remove(self) -> None:
         """Take the layer away; nothing happens if the user did."""
-        if self.shown and self.layer is not None:
-            self._viewer.layers.remove(self.layer)
+        take_away(self._viewer, self.layer)
         self.layer = None
         self._watched = None
 
@@ -154,6 +153,5 @@ class NearestLines:
 
     def remove(self) -> None:
         """Take the layer away; nothing happens if the user did."""
-        if self.layer is not None and self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
+        take_away(self._viewer, self.layer)
         self.layer = None
