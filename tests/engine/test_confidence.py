@@ -64,13 +64,33 @@ def test_low_confidence_names_the_model_and_the_numbers():
     )
 
 
+@pytest.mark.parametrize(
+    ("cells", "looks_right", "few"), [(1, None, True), (2, None, True), (3, True, False)]
+)
+def test_one_or_two_cells_do_not_show_that_a_model_fits(cells, looks_right, few):
+    fit = Fit("cells", 0.7, 0.55, cells)
+    assert (fit.looks_right, fit.too_few) == (looks_right, few)
+    assert str(fit).endswith("is the cell size right?") is few
+    assert Fit("cells", 0.5, 0.55, cells).looks_right is False
+    assert not Fit("cells", 0.7, None, cells).too_few
+
+
 def test_a_stack_counts_its_planes_by_their_cells():
     fit = overall([Fit("m", 0.8, 0.5, 30), Fit("m", None, 0.5, 0), Fit("m", 0.4, 0.5, 10)])
     assert (fit.confidence, fit.cells) == (pytest.approx(0.7), 40)
     assert overall([Fit("m", None, 0.5, 0)]).confidence is None
 
 
-def test_models_are_ranked_by_how_far_they_lie_above_their_thresholds(nuclei):
+def test_the_surest_of_the_models_that_look_right_comes_first():
+    surest, modest = Fit("nuclei", 0.8, 0.725, 30), Fit("cells", 0.74, 0.55, 30)
+    wrong, unknown = Fit("tissue", 0.9, 0.95, 30), Fit("own", 0.95, None, 30)
+    few, nothing = Fit("phase", 0.9, 0.6, 1), Fit("empty", None, 0.5, 0)
+    mixed = [few, nothing, wrong, modest, unknown, surest]
+    best_first = [surest, modest, unknown, few, wrong, nothing]
+    assert sorted(mixed, key=lambda each: each.rank, reverse=True) == best_first
+
+
+def test_models_that_look_right_are_ranked_before_those_that_do_not(nuclei):
     strict = replace(nuclei, card=replace(nuclei.card, name="strict", confidence=0.95))
     found = suggest(plane_from_array(nuclei_image()), [strict, nuclei]).result
     assert [each.card.name for each in found] == [nuclei.card.name, "strict"]

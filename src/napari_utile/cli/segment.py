@@ -302,6 +302,8 @@ def _segment_file(
     fit = overall(fits)
     if fit.looks_right is False:
         print(f"{shown}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
+    elif fit.too_few and region is None:
+        print(f"{shown}: {fit} (--diameter PIXELS sets it)", file=sys.stderr)
     done = watch.done(cells, fit, links.links if links else None, made)
     return fit.looks_right is not False, done
 

@@ -16,6 +16,8 @@ from napari_utile.engine.windows import Window
 MOST_PIXELS = 4_000_000
 """Of larger results only blocks are rated, so that rating costs next to nothing."""
 BLOCK = 1024
+LEAST_CELLS = 3
+"""Fewer cells do not show whether a model fits: a colony seen from afar looks like one large cell."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +47,37 @@ class Fit:
         """Whether the image looks like those that the model knows; None where that cannot be said."""
         if self.confidence is None or self.threshold is None:
             return None
-        return self.confidence >= self.threshold
+        if self.confidence < self.threshold:
+            return False
+        return True if self.cells >= LEAST_CELLS else None
+
+    @property
+    def too_few(self) -> bool:
+        """Whether the model is sure of what it found, but that is one or two cells."""
+        return self.looks_right is None and self.confidence is not None and self.threshold is not None
 
     @property
     def rank(self) -> tuple[int, float]:
-        """What models are sorted by: whether they look right, then how far their confidence lies above the threshold.
+        """What models are sorted by: whether they look right, then how sure they are of their cells.
 
-        Models without a threshold come after those that look right, and those that find no cell last.
+        Models without a threshold come after those that look right, and those that find no cell last. How far a
+        confidence lies above the threshold says less: thresholds of models for many kinds of images are low.
         """
         if self.confidence is None:
             return 0, 0.0
         group = {True: 3, None: 2, False: 1}[self.looks_right]
-        threshold = self.threshold or 0.0
-        return group, (self.confidence - threshold) / (1 - threshold)
+        return group, self.confidence
 
     def __str__(self) -> str:
         """Say it as a user is told."""
         if self.confidence is None:
             return "no cells found"
+        if self.too_few:
+            found = "one cell was" if self.cells == 1 else f"{self.cells} cells were"
+            return (
+                f"only {found} found, too few to say whether {self.model} fits; a group of small cells can look like "
+                "one large cell: is the cell size right?"
+            )
         if self.looks_right is None:
             return f"confidence {self.confidence:.2f}"
         if self.looks_right:

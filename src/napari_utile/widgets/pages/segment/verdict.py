@@ -23,7 +23,8 @@ def doubt(size: "CellSize | None", model: "Model") -> str:
 
 def _in_the_window(fit: "Fit") -> str:
     """Say how well a model fits, and what to do where it does not, as a dock says it."""
-    text = f"{str(fit)[:1].upper()}{str(fit)[1:]}."
+    text = f"{str(fit)[:1].upper()}{str(fit)[1:]}"
+    text = text if text.endswith("?") else f"{text}."
     if fit.looks_right is False:
         text += (
             " See which model fits, fit it to a few cells, or train it on a few painted ones: buttons above."
@@ -35,7 +36,7 @@ def before_it_is_believed(result: "SegmentResult") -> tuple[str, str] | None:
     """Give the sentence that is to be known of a result, and its kind for the status line; None where all is well."""
     if result.fit.looks_right is False:
         return _in_the_window(result.fit), "problem"
-    if result.fit.confidence is None:
+    if result.fit.confidence is None or (result.fit.too_few and result.request.region is None):
         return _in_the_window(result.fit), "info"
     if result.located is None and result.request.path:
         return (
