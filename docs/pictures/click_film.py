@@ -88,7 +88,8 @@ def click(window: Window) -> None:
         one, other = (window.on_canvas(shots.image, place) for place in (first, second))
         window.drag(
             [one + (other - one) * share for share in np.linspace(0, 1, 5)],
-            lambda place: shots.shoot(place, 150, "drag"),
+            lambda place: shots.shoot(place, 150, "Shift"),
+            SHIFT,
         )
         shots.settle(0.3)
         shots.shoot(other, 800)

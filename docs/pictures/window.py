@@ -86,15 +86,20 @@ class Window:
         QTest.mouseMove(self.canvas, place)
         settle(0.05)
 
-    def drag(self, places: Sequence[QPoint], at_each: Callable[[QPoint], Any] = lambda _: None) -> None:
+    def drag(
+        self,
+        places: Sequence[QPoint],
+        at_each: Callable[[QPoint], Any] = lambda _: None,
+        modifier: Qt.KeyboardModifier = NONE,
+    ) -> None:
         """Press at the first place, move along the others, let go."""
         self.move(places[0])
-        QTest.mousePress(self.canvas, LEFT, NONE, places[0])
+        QTest.mousePress(self.canvas, LEFT, modifier, places[0])
         for place in places:
             QTest.mouseMove(self.canvas, place)
             settle(0.02)
             at_each(place)
-        QTest.mouseRelease(self.canvas, LEFT, NONE, places[-1])
+        QTest.mouseRelease(self.canvas, LEFT, modifier, places[-1])
         settle(0.1)
 
     def photograph(self, of: QWidget | None = None) -> Image.Image:

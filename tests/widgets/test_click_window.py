@@ -69,13 +69,13 @@ class Window:
         QTest.mouseClick(self.canvas.native, button, modifier, place)
         self.finish()
 
-    def drag(self, start, end):
+    def drag(self, start, end, modifier=NONE):
         one, other = self.on_canvas(start), self.on_canvas(end)
-        QTest.mousePress(self.canvas.native, LEFT, NONE, one)
+        QTest.mousePress(self.canvas.native, LEFT, modifier, one)
         for share in np.linspace(0, 1, 8):
             QTest.mouseMove(self.canvas.native, one + (other - one) * share)
             QTest.qWait(10)
-        QTest.mouseRelease(self.canvas.native, LEFT, NONE, other)
+        QTest.mouseRelease(self.canvas.native, LEFT, modifier, other)
         self.finish()
 
     def wheel(self, pixel, turns, modifier):
@@ -117,7 +117,7 @@ def test_twenty_cells_are_taken_and_corrected_with_nothing_but_the_mouse(window)
     window.click(right, SHIFT)
     assert count(window) == 21
     assert window.labels.data[left] == 8
-    window.drag(left, right)
+    window.drag(left, right, SHIFT)
     assert count(window) == 20
     window.click(here, CONTROL)
     assert window.labels.data[here] == 0
@@ -186,9 +186,31 @@ def test_a_drag_to_a_distant_cell_merges_nothing(window):
     near, far = window.centres[0], window.centres[8]
     for centre in (near, far):
         window.click(centre)
-    window.drag(near, far)
+    window.drag(near, far, SHIFT)
     assert count(window) == 2
     assert "px apart" in window.dock.form.status.text()
+
+
+def test_a_drag_without_shift_moves_the_image_also_from_cell_to_cell(window):
+    left, right = window.centres[12], (window.centres[12][0], window.centres[12][1] + 9)
+    window.click(left)
+    window.click(right, SHIFT)
+    assert count(window) == 2
+    before, camera = np.array(window.labels.data), camera_of(window.viewer)
+    centre = np.array(camera.center)
+    window.drag(left, right)
+    np.testing.assert_array_equal(window.labels.data, before)
+    moved = np.array(camera.center)[-1] - centre[-1]
+    assert moved == pytest.approx(-9 * 0.5, abs=1), "the cell follows the mouse"
+    window.drag(left, right, SHIFT)
+    assert count(window) == 1
+
+
+def test_a_drag_with_shift_from_the_background_says_how_to_merge(window):
+    window.click(window.centres[0])
+    window.drag((50, 50), window.centres[0], SHIFT)
+    assert count(window) == 1
+    assert "from one cell into another" in window.dock.form.status.text()
 
 
 def test_while_another_tool_is_in_use_the_button_says_paused(window):
@@ -205,3 +227,25 @@ def test_control_z_takes_a_click_back_while_the_image_is_active(window):
     QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
     window.finish()
     assert count(window) == 0
+
+
+def test_control_z_takes_a_click_back_while_other_labels_are_active_but_not_after_painting_in_them(window):
+    other = window.viewer.add_labels(np.zeros((256, 256), np.int32), name="other", scale=(0.5, 0.5))
+    window.dock.dock.header.cells.set_layer(None)
+    window.click(window.centres[0])
+    window.viewer.layers.selection.active = other
+    assert window.dock.form.toggle.text() == "Clicking cells: on"
+    QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
+    window.finish()
+    assert count(window) == 0
+    QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL | SHIFT)
+    window.finish()
+    assert count(window) == 1
+    other.mode, other.brush_size = "paint", 10
+    place = window.on_canvas(window.centres[6])
+    QTest.mouseClick(window.canvas.native, LEFT, NONE, place)
+    assert other.data.any()
+    other.mode = "pan_zoom"
+    QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
+    assert not other.data.any()
+    assert count(window) == 1, "what was painted last goes first"

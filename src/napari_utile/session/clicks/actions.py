@@ -192,7 +192,7 @@ class Clicks:
         if len(seen) == 1 and end is not None and not self.labels.at(end):
             return (yield from self._add(end, *seen.items()))
         if len(seen) < 2:
-            return Outcome("Drag from one cell into another to merge them.")
+            return Outcome("Hold Shift and drag from one cell into another to merge them.")
         objects = {label: self.labels.object_at(point) for label, point in seen.items()}
         window = self.labels.around(Window.around(box for box, _ in objects.values()), 1)
         present = self.labels.read(window)
@@ -201,7 +201,7 @@ class Clicks:
         if gap := corrections.too_far(masks):
             return Outcome(
                 f"Cells {first} and {others[-1]} are {gap:.0f} px apart, too far to be one. To move the image, drag "
-                "from the background."
+                "without Shift."
             )
         merged = corrections.merge_masks(masks, present == 0)
         edit = edit_of(merged & ~masks[0], window.start, first)
@@ -224,7 +224,7 @@ class Clicks:
         if gap := corrections.too_far([own, added]):
             return Outcome(
                 f"That is {gap:.0f} px from cell {label}, too far to belong to it: click to take it. To move the "
-                "image, drag from the background.",
+                "image, drag without Shift.",
                 selected=label,
             )
         merged = corrections.merge_masks([own, added & free], free)

@@ -41,7 +41,12 @@ GESTURES = (
         "Shift+click",
         "Split a cell: its first click stays in one part, this click in the other.",
     ),
-    ("merge", "Merge", "drag across", "Drag from one cell into another; they become one."),
+    (
+        "merge",
+        "Merge",
+        "Shift+drag across",
+        "Hold Shift and drag from one cell into another; they become one.",
+    ),
     ("background", "Background", "right click", "Mark this part of a cell as background."),
     ("remove", "Remove", "Ctrl+click", "Remove a cell's label."),
 )

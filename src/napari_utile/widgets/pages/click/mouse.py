@@ -21,7 +21,7 @@ _STILL = 4.0
 class ClickMouse(QObject):
     """Mouse callbacks on a viewer while `active` says so.
 
-    Left drags that begin on a labelled cell are merges; all others move the camera, as without the plugin.
+    Left drags with Shift are merges; plain ones move the camera, also from a labelled cell, as without the plugin.
 
     Parameters
     ----------
@@ -38,9 +38,7 @@ class ClickMouse(QObject):
     clicked : Signal(object, str)
         Pixel and gesture: "click", "shift", "control" or "background".
     dragged : Signal(object)
-        The pixels along a drag from one cell.
-    dragging : Signal(object)
-        The same while the button is down.
+        The pixels along a drag with Shift from one cell; none where it began elsewhere.
     moved : Signal(object)
         The pixel under the mouse, None outside the image.
     scrolled : Signal(object, int)
@@ -49,7 +47,6 @@ class ClickMouse(QObject):
 
     clicked = Signal(object, str)
     dragged = Signal(object)
-    dragging = Signal(object)
     moved = Signal(object)
     scrolled = Signal(object, int)
 
@@ -106,22 +103,22 @@ class ClickMouse(QObject):
         button, modifiers = event.button, _names(event.modifiers)
         start = self._pixel_at(event.position)
         pressed_at = event.pos
-        merging = button == LEFT and not modifiers and start is not None and self._is_cell(start)
-        if merging or (button == LEFT and modifiers):
+        merging = button == LEFT and modifiers == {"Shift"}
+        if button == LEFT and modifiers:
             event.handled = True  # keep the camera still
         way, moved = [start], False
         yield
         while event.type == "mouse_move":
             moved = moved or _apart(pressed_at, event.pos) > _STILL
-            if merging and moved:
+            if merging:
                 event.handled = True
                 way.append(self._pixel_at(event.position))
-                self.dragging.emit([pixel for pixel in way if pixel is not None])
             yield
         moved = moved or _apart(pressed_at, event.pos) > _STILL
         if merging and moved:
             way.append(self._pixel_at(event.position))
-            self.dragged.emit([pixel for pixel in way if pixel is not None])
+            from_cell = start is not None and self._is_cell(start)
+            self.dragged.emit([pixel for pixel in way if pixel is not None] if from_cell else [])
         elif not moved:
             self.clicked.emit(start, _gesture(button, modifiers))
 

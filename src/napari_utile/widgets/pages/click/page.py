@@ -9,13 +9,13 @@ from qtpy.QtWidgets import QWidget
 from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
-from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.aim import Aims, ClickSettings
 from napari_utile.widgets.pages.click.form import ClickForm
 from napari_utile.widgets.pages.click.mouse import ClickMouse
 from napari_utile.widgets.pages.click.tool import ClickTool
+from napari_utile.widgets.pages.click.undo_keys import UndoKeys
 from napari_utile.widgets.pages.click.unsure import UnsureWalk
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
@@ -103,8 +103,15 @@ class ClickPage(Page):
         self._connections.connect(self._viewer.layers.selection.events.active, self._active_changed)
         self._connections.connect(self._viewer.dims.events.ndisplay, self._show_state)
         self._mode = Connections(self)
-        self._keys = BorrowedKeys(self._viewer, _keys_of(self._session, self.unsure))
-        ends = self.mouse.remove, self._keys.give_back, self.tool.outline.remove, self.form.classes.give_back
+        self._keys = BorrowedKeys(self._viewer, _keys_of(self.unsure))
+        self._undo_keys = UndoKeys(self._viewer, self._session, self)
+        ends = (
+            self.mouse.remove,
+            self._keys.give_back,
+            self._undo_keys.give_back,
+            self.tool.outline.remove,
+            self.form.classes.give_back,
+        )
         for function in ends:
             self.at_end(function)
 
@@ -122,6 +129,7 @@ class ClickPage(Page):
         if not on:
             self.mouse.remove()
             self._keys.give_back()
+            self._undo_keys.give_back()
             self.tool.stop()
             self._clicked_on = ()
             self.form.status.say("")
@@ -154,13 +162,16 @@ class ClickPage(Page):
         active = self._viewer.layers.selection.active
         if active is not None:
             self._mode.connect(active.events.mode, self._show_state)
+        if self.on and not self.covered:
+            self._undo_keys.take()
         self._show_state()
 
     def rest(self, covered: bool) -> None:
         """Give the key back while the dock is hidden; clicks are napari's then."""
         self.form.classes.rest(covered)
         if self.on:
-            (self._keys.give_back if covered else self._keys.take)()
+            for keys in (self._keys, self._undo_keys):
+                (keys.give_back if covered else keys.take)()
             self.tool.hover(None)
 
     def let_go(self) -> None:
@@ -248,6 +259,7 @@ class ClickPage(Page):
         self.aims.forget()
         if self.on:
             self._clicked_on = self._session.image.layer, self._session.cells
+            self._active_changed()
 
     def _image_changed(self, _: object = None) -> None:
         self._stop_without_layers()
@@ -301,22 +313,12 @@ class ClickPage(Page):
         self.tool.queue.drop()
 
 
-def _keys_of(session: Session, walk: UnsureWalk) -> dict[str, Callable[[Any], None]]:
+def _keys_of(walk: UnsureWalk) -> dict[str, Callable[[Any], None]]:
     def next_unsure_cell(_: Any) -> None:
         """Go to the next cell by how unsure the model is of it."""
         walk.next()
 
-    def undo(_: Any) -> None:
-        """Undo the last step in the clicked cells, whichever layer is active."""
-        if session.cells is not None:
-            session.cells.undo()
-
-    def redo(_: Any) -> None:
-        """Redo the last step in the clicked cells."""
-        if session.cells is not None:
-            session.cells.redo()
-
-    return {_UNSURE_KEY: next_unsure_cell, "Control-Z": undo, "Control-Shift-Z": redo}
+    return {_UNSURE_KEY: next_unsure_cell}
 
 
 def _described(label: int, features: Any) -> str:
