@@ -14,6 +14,7 @@ from napari_utile.engine.models import own_models
 from napari_utile.engine.models.card import ModelCard, read_card
 from napari_utile.engine.models.catalogue import find_model, list_models, user_model_folder
 from napari_utile.engine.models.library import Model, load_model, save_model
+from napari_utile.engine.models.trash import restore_model, thrown_models
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 
 CONFIG = {"width": 2, "depth": 1, "dropout": 0.0}
@@ -87,6 +88,41 @@ def test_what_is_replaced_is_kept_and_taken_back(mine: Path) -> None:
     assert load_model("other").fingerprint == first
     with pytest.raises(UtileError, match="no earlier version"):
         own_models.revert_model("other")
+
+
+def test_any_version_is_taken_back_and_the_others_stay(mine: Path) -> None:
+    prints = [load_model("mine").fingerprint, *(save(mine, seed=seed).fingerprint for seed in (1, 2))]
+    assert main(["models", "revert", "mine", "--version", "1"]) == 0
+    assert load_model("mine").fingerprint == prints[0]
+    assert [path.name for path in own_models.kept_versions(mine)] == ["2.safetensors"]
+    assert load_model(thrown_models()[0].path).fingerprint == prints[2]
+    with pytest.raises(UtileError, match="no version 7"):
+        own_models.revert_model("mine", 7)
+
+
+def test_what_was_deleted_comes_back_with_its_versions(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = load_model("mine").fingerprint, save(mine, seed=1).fingerprint
+    own_models.delete_model("mine")
+    assert names() == set()
+    assert [each.name for each in thrown_models()] == ["mine"]
+    assert main(["models", "restore", "mine"]) == 0
+    assert load_model("mine").fingerprint == second
+    assert [load_model(path).fingerprint for path in own_models.kept_versions(mine)] == [first]
+    assert thrown_models() == []
+    assert main(["models", "restore", "mine"]) == 1
+    assert "no model 'mine' in the trash; there is none" in capsys.readouterr().err
+
+
+def test_what_comes_back_takes_no_name_that_is_in_use(mine: Path) -> None:
+    first = load_model("mine").fingerprint
+    own_models.delete_model("mine")
+    second = save(mine, seed=1).fingerprint
+    assert restore_model(thrown_models()[0].path).stem == "mine-2"
+    assert (load_model("mine").fingerprint, load_model("mine-2").fingerprint) == (second, first)
+    (user_model_folder() / "trash" / "broken-20260101-000000.safetensors").write_bytes(b"nothing")
+    assert thrown_models() == []
 
 
 def test_models_elsewhere_have_no_versions(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QMessageBox
 
-from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.engine.models.catalogue import card_of, user_model_folder
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
 
@@ -64,6 +64,39 @@ def test_a_model_is_copied_renamed_deleted_and_the_trash_emptied(page, viewer, q
     page.empty_trash()
     said(qtbot, page, "The trash is empty")
     qtbot.waitUntil(lambda: "in the trash" not in page.form.disk.text(), timeout=WAIT)
+
+
+def test_what_was_deleted_is_restored_by_a_button(page, viewer, qtbot):
+    assert page.form.restore.isHidden() or not page.form.restore.isVisibleTo(page)
+    mark(page, "My cells")
+    page.form.delete.click()
+    said(qtbot, page, "Restore takes it back")
+    qtbot.waitUntil(lambda: not any("My cells" in each for each in titles(page)), timeout=WAIT)
+    assert page.form.trash.currentText().startswith("My cells, ")
+    page.form.restore.click()
+    said(qtbot, page, "mine is back among your models.")
+    qtbot.waitUntil(lambda: "My cells (yours)" in titles(page), timeout=WAIT)
+    assert page.form.trash.count() == 0
+
+
+def test_any_earlier_version_is_taken_back(page, viewer, qtbot, make_bright_model):
+    path = user_model_folder() / "mine.safetensors"
+    for diameter in (30.0, 40.0):
+        make_bright_model(path, title="My cells", object_diameter=diameter)
+    session_of(viewer).events.models_changed.emit()
+    mark(page, "Nuclei")
+    assert not page.form.versions.isVisibleTo(page)
+    qtbot.waitUntil(lambda: "My cells (yours)" in titles(page), timeout=WAIT)
+    mark(page, "My cells")
+    assert [page.form.versions.itemText(row)[:17] for row in range(2)] == [
+        "Version 2, until ",
+        "Version 1, until ",
+    ]
+    page.form.versions.setCurrentIndex(0)
+    page.form.revert.click()
+    said(qtbot, page, "mine is version 2 again")
+    assert card_of("mine").object_diameter == 30
+    qtbot.waitUntil(lambda: page.form.versions.count() == 1, timeout=WAIT)
 
 
 def test_a_model_goes_to_a_file_and_comes_from_one(page, viewer, qtbot, tmp_path):

@@ -62,13 +62,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         changed.add_argument("model", help="its name")
         changed.add_argument("name", help="the new name")
         changed.set_defaults(run=_change, action=action)
-    for action, words in {
-        "delete": "move one of your models to the trash",
-        "revert": "take back the version before the last training",
-    }.items():
-        changed = actions.add_parser(action, help=words)
-        changed.add_argument("model", help="its name")
-        changed.set_defaults(run=_change, action=action)
+    deleted = actions.add_parser("delete", help="move one of your models to the trash")
+    deleted.add_argument("model", help="its name")
+    deleted.set_defaults(run=_delete)
+    reverted = actions.add_parser("revert", help="take back an earlier version, the last one by default")
+    reverted.add_argument("model", help="its name")
+    reverted.add_argument("--version", type=int, metavar="N", help="which one; show MODEL lists them")
+    reverted.set_defaults(run=_revert)
+    restored = actions.add_parser("restore", help="take a model that was deleted out of the trash")
+    restored.add_argument("model", help="the name that it had, or its file there")
+    restored.set_defaults(run=_restore)
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -92,9 +95,31 @@ def _import(arguments: argparse.Namespace) -> int:
 def _change(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.models import own_models
 
-    change = getattr(own_models, f"{arguments.action}_model")
-    path = change(arguments.model, *([arguments.name] if "name" in arguments else []))
-    print(f"{arguments.model} lies in {path}" if arguments.action == "delete" else f"{path.stem}: {path}")
+    path = getattr(own_models, f"{arguments.action}_model")(arguments.model, arguments.name)
+    print(f"{path.stem}: {path}")
+    return 0
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.models.own_models import delete_model
+
+    print(f"{arguments.model} lies in {delete_model(arguments.model)}")
+    return 0
+
+
+def _revert(arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.models.own_models import revert_model
+
+    path = revert_model(arguments.model, arguments.version)
+    print(f"{path.stem}: {path}")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from napari_utile.engine.models.trash import restore_model
+
+    path = restore_model(arguments.model)
+    print(f"{path.stem}: {path}")
     return 0
 
 
@@ -114,6 +139,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.models.catalogue import find_model
+    from napari_utile.engine.models.own_models import kept_versions
 
     path = find_model(arguments.model)
     card = read_card(path)
@@ -121,6 +147,7 @@ def _show(arguments: argparse.Namespace) -> int:
         print(json.dumps(to_json(card), indent=2, ensure_ascii=False))
         return 0
     print(f"{card.name}: {card.title}\n{card.description}\n")
+    kept = [int(each.stem) for each in kept_versions(path)]
     rows = {
         "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
         "network": f"{card.family} {card.config}",
@@ -138,6 +165,7 @@ def _show(arguments: argparse.Namespace) -> int:
         "confidence": f"at least {card.confidence:g}" if card.confidence is not None else "not measured",
         "licence": card.licence,
         "version": card.version,
+        "earlier": ", ".join(map(str, kept)) or "none is kept",
     }
     for name, value in rows.items():
         print(f"{name:16} {value}")

@@ -73,7 +73,7 @@ def next_version(title: str, lineage: str) -> int:
         return 1
     if path.stem != lineage:
         raise UtileError(f"There is a model named {path.stem} already; choose another name.")
-    return len(kept_versions(path)) + 2
+    return max((int(each.stem) for each in kept_versions(path)), default=0) + 2  # the present one is between
 
 
 def free_title(base: str) -> str:

@@ -106,9 +106,9 @@ def rename_model(name: str, new: str) -> Path:
         path = _own(name, folder)
         renamed = _copy(path, folder, replace(read_card(path), title=new), new)
         path.unlink()
-        versions = _versions(path)
+        versions = versions_folder(path)
         if versions.is_dir():
-            os.replace(versions, _versions(renamed))
+            os.replace(versions, versions_folder(renamed))
         return renamed
 
 
@@ -119,30 +119,37 @@ def delete_model(name: str) -> Path:
         trash = folder / "trash"
         trash.mkdir(exist_ok=True)
         stem = _free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-        if _versions(path).is_dir():
-            os.replace(_versions(path), trash / stem)
+        if versions_folder(path).is_dir():
+            os.replace(versions_folder(path), trash / stem)
         os.replace(path, trash / f"{stem}{SUFFIX}")
         return trash / f"{stem}{SUFFIX}"
 
 
-def revert_model(name: str) -> Path:
-    """Take back the last version of a model that was replaced; the present one goes to the trash.
+def revert_model(name: str, version: int | None = None) -> Path:
+    """Take back an earlier version of a model; the present one goes to the trash, other versions stay.
+
+    Parameters
+    ----------
+    name : str
+    version : int, optional
+        The number of its file, see `kept_versions`; the last by default.
 
     Raises
     ------
     UtileError
-        If it is none of the user's models, or has no earlier version.
+        If it is none of the user's models, or has no such version.
     """
     with library_lock() as folder:
         path = _own(name, folder)
-        kept = kept_versions(path)
+        kept = [each for each in kept_versions(path) if version in (None, int(each.stem))]
         if not kept:
-            raise UtileError(f"There is no earlier version of {path.stem}.")
+            which = "earlier version" if version is None else f"version {version}"
+            raise UtileError(f"There is no {which} of {path.stem}.")
         trash = folder / "trash"
         trash.mkdir(exist_ok=True)
         stem = _free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
         shutil.copyfile(path, trash / f"{stem}{SUFFIX}")
-        _write_named(kept[-1], path, read_card(kept[-1]))  # it may have had another name
+        write_named(kept[-1], path, read_card(kept[-1]))  # it may have had another name
         kept[-1].unlink()
         return path
 
@@ -168,7 +175,7 @@ def keep_version(path: Path) -> Path | None:
     """Keep a model of the library that is about to be replaced; return where, None where there is nothing to keep."""
     if not path.is_file() or path.resolve().parent != user_model_folder().resolve():
         return None
-    versions = _versions(path)
+    versions = versions_folder(path)
     versions.mkdir(parents=True, exist_ok=True)
     numbers = [int(each.stem) for each in kept_versions(path)]
     kept = versions / f"{max(numbers, default=0) + 1}{SUFFIX}"
@@ -179,11 +186,12 @@ def keep_version(path: Path) -> Path | None:
 
 def kept_versions(path: Path) -> list[Path]:
     """List the earlier versions of a model of the library, the oldest first."""
-    found = [each for each in _versions(path).glob(f"*{SUFFIX}") if each.stem.isdecimal()]
+    found = [each for each in versions_folder(path).glob(f"*{SUFFIX}") if each.stem.isdecimal()]
     return sorted(found, key=lambda each: int(each.stem))
 
 
-def _versions(path: Path) -> Path:
+def versions_folder(path: Path) -> Path:
+    """Return where the earlier versions of a model of the library lie."""
     return path.parent / "versions" / path.stem
 
 
@@ -218,11 +226,11 @@ def new_place(folder: Path, title: str) -> Path:
 def _copy(source: Path, folder: Path, card: ModelCard, title: str) -> Path:
     """Copy a model file into the library under another name."""
     target = new_place(folder, title)
-    _write_named(source, target, replace(card, title=title if title != target.stem else card.title))
+    write_named(source, target, replace(card, title=title if title != target.stem else card.title))
     return target
 
 
-def _write_named(source: Path, target: Path, card: ModelCard) -> None:
+def write_named(source: Path, target: Path, card: ModelCard) -> None:
     """Write a model's file with its file name on the card: a new header, and the weights as they are."""
     new = replace(card, name=target.stem)
     with source.open("rb") as old, atomic_path(target) as temporary, temporary.open("wb") as file:

@@ -1,14 +1,18 @@
 """What the Models page looks like: a list, what is known of a model, and buttons. It shows state; the page acts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QListWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QListWidget, QVBoxLayout, QWidget
 
 from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.engine.models.origin import origin_of
+from napari_utile.engine.models.trash import ThrownModel
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.status_line import StatusLine
 
 __all__ = ["ModelsForm", "described"]
@@ -23,7 +27,9 @@ class ModelsForm(QWidget):
     ----------
     list : QListWidget
     about, disk : QLabel
-    use, duplicate, rename, revert, delete, take_in, export, empty_trash : QPushButton
+    versions, trash : QComboBox
+        Earlier versions of the marked model, by number; deleted models, by file. Hidden where there are none.
+    use, duplicate, rename, delete, take_in, export, revert, restore, empty_trash : QPushButton
     status : StatusLine
     """
 
@@ -38,7 +44,6 @@ class ModelsForm(QWidget):
         self.use = push_button("Use", "Use this model on all pages.")
         self.duplicate = push_button("Duplicate…", "Copy this model, also a bundled one, under another name.")
         self.rename = push_button("Rename…", "Give one of your models another name.")
-        self.revert = push_button("Revert", "Take back the version before the last training.")
         self.delete = push_button("Delete", "Move one of your models to the trash.")
         self.take_in = push_button(
             "Import…",
@@ -48,36 +53,55 @@ class ModelsForm(QWidget):
             "Export…",
             "Save this model as a file, or as a package of bioimage.io, for other programs.",
         )
-        self.empty_trash = push_button("Empty the trash…", "Delete for good what was deleted or replaced.")
+        self.versions, self.trash = narrow(QComboBox()), narrow(QComboBox())
+        self.versions.setAccessibleName("Earlier versions")
+        self.trash.setAccessibleName("Models in the trash")
+        self.revert = push_button(
+            "Take back to this one", "Use this version again; the present one goes to the trash."
+        )
+        self.restore = push_button("Restore", "Take this model out of the trash, with its versions.")
+        self.empty_trash = push_button("Empty…", "Delete for good what lies in the trash.")
         self.status = StatusLine()
         grid = QGridLayout()
-        buttons = (self.use, self.duplicate, self.rename, self.revert, self.delete, self.export)
+        buttons = (self.use, self.duplicate, self.rename, self.delete, self.export, self.take_in)
         for number, button in enumerate(buttons):
             grid.addWidget(button, number // 3, number % 3)
-        below = QHBoxLayout()
-        below.addWidget(self.take_in)
-        below.addWidget(self.empty_trash)
+        self._earlier = _titled("Earlier versions of this model", self.versions, self.revert)
+        self._thrown = _titled("In the trash", self.trash, self.restore, self.empty_trash)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
         layout.addWidget(self.list, 1)
         layout.addLayout(grid)
         layout.addWidget(self.about)
-        layout.addLayout(below)
+        layout.addWidget(self._earlier)
+        layout.addWidget(self._thrown)
         layout.addWidget(self.disk)
         self.status.say("")
 
-    def offer(self, usable: bool, own: bool, versions: bool) -> None:
-        """Enable what the marked model allows."""
+    def offer(self, usable: bool, own: bool, versions: Sequence[Path]) -> None:
+        """Enable what the marked model allows, and list its earlier versions, the oldest first."""
         for button in (self.use, self.duplicate, self.export):
             button.setEnabled(usable)
         for button in (self.rename, self.delete):
             button.setEnabled(own)
-        self.revert.setEnabled(versions)
+        self.versions.clear()
+        for path in reversed(versions):
+            when = datetime.fromtimestamp(path.stat().st_mtime)
+            self.versions.addItem(f"Version {path.stem}, until {_day(when)}", int(path.stem))
+        self._earlier.setVisible(bool(versions))
+
+    def show_trash(self, thrown: Sequence[ThrownModel]) -> None:
+        """List what can be taken out of the trash."""
+        self.trash.clear()
+        for model in thrown:
+            self.trash.addItem(f"{model.card.title or model.name}, {_day(model.when)}", model.path)
+        self.trash.setEnabled(bool(thrown))
+        self.restore.setEnabled(bool(thrown))
 
     def show_disk_use(self, taken: int, thrown: int) -> None:
         """Say how much room the user's models take, and of that the trash. Bytes."""
-        self.empty_trash.setEnabled(thrown > 0)
+        self._thrown.setVisible(thrown > 0)
         trash = f", {_megabytes(thrown)} of it in the trash" if thrown else ""
         self.disk.setText(
             f"Your own models and training sets take {_megabytes(taken)}{trash}." if taken else ""
@@ -128,6 +152,25 @@ def _change(name: str, value: Any) -> str:
     if isinstance(value.get("before"), float) and isinstance(value.get("after"), float):
         return f"{name} AP {value['before']:.2f} → {value['after']:.2f}"
     return ""
+
+
+def _day(when: datetime) -> str:
+    return f"{when.day} {when:%B, %H:%M}"
+
+
+def _titled(title: str, *row: QWidget) -> QWidget:
+    """Put widgets beside each other below a title."""
+    made = QWidget()
+    beside = QHBoxLayout()
+    beside.setSpacing(4)
+    for widget in row:
+        beside.addWidget(widget, int(isinstance(widget, QComboBox)))
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(2)
+    layout.addWidget(QLabel(title))
+    layout.addLayout(beside)
+    return made
 
 
 def _megabytes(size: int) -> str:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QListWidgetItem, QMessageB
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.models import own_models
 from napari_utile.engine.models.catalogue import ListedModel
+from napari_utile.engine.models.trash import restore_model, thrown_models
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.pages.models.form import ModelsForm, described
 from napari_utile.widgets.viewer.layers import session_of
@@ -50,6 +51,7 @@ class ModelsPage(Page):
             (form.rename, self.rename),
             (form.revert, self.revert),
             (form.delete, self.delete),
+            (form.restore, self.restore),
             (form.take_in, self.import_file),
             (form.export, self.export),
             (form.empty_trash, self.empty_trash),
@@ -89,18 +91,24 @@ class ModelsPage(Page):
             )
 
     def revert(self) -> None:
-        """Take back the version before the last training."""
+        """Take back the version that is chosen in the list of them."""
         if self.chosen is not None:
-            said = "{name} is again as it was before the last training; the other version lies in the trash."
-            self._change(partial(own_models.revert_model, self.chosen.name), said)
+            version = self.form.versions.currentData()
+            said = f"{{name}} is version {version} again; what it was before lies in the trash."
+            self._change(partial(own_models.revert_model, self.chosen.name, version), said)
 
     def delete(self) -> None:
         """Move the marked model to the trash."""
         if self.chosen is not None:
             if self._session.model == self.chosen.name:
                 self._session.model = "nuclei"
-            said = "Moved to the trash; Import… takes it back from {folder}."
+            said = "Moved to the trash; Restore takes it back."
             self._change(partial(own_models.delete_model, self.chosen.name), said)
+
+    def restore(self) -> None:
+        """Take the model that is chosen in the list of the trash out of it."""
+        if (path := self.form.trash.currentData()) is not None:
+            self._change(partial(restore_model, path), "{name} is back among your models.")
 
     def import_file(self, path: str = "") -> None:
         """Copy a model file into the library."""
@@ -127,7 +135,7 @@ class ModelsPage(Page):
             self._change(act, "Saved {file}.")
 
     def empty_trash(self) -> None:
-        """Delete what lies in the trash, after asking."""
+        """Delete for good what lies in the trash, after asking."""
         answer = QMessageBox.question(
             self, "U-Tile", "Delete the models in the trash? They cannot be taken back after that."
         )
@@ -143,9 +151,9 @@ class ModelsPage(Page):
             if take:
                 self._session.model = path.stem
             self._session.events.models_changed.emit()
-            self.form.show_disk_use(*own_models.disk_use())
+            self._show_trash()
             notes, self._notes = "".join(f" {note}" for note in self._notes), ()
-            words = {"name": path.stem, "file": path.name, "folder": path.parent, "notes": notes}
+            words = {"name": path.stem, "file": path.name, "notes": notes}
             self.form.status.say(said.format(**words), "good")
 
         run_job(as_job(act), on_done=done, on_error=self._fail, owner=self)
@@ -166,13 +174,17 @@ class ModelsPage(Page):
             if model.name == marked:
                 self.form.list.setCurrentItem(item)
         self._describe()
+        self._show_trash()
+
+    def _show_trash(self) -> None:
+        self.form.show_trash(thrown_models())
         self.form.show_disk_use(*own_models.disk_use())
 
     def _describe(self) -> None:
         model: Any = self.chosen
         self.form.about.setText("" if model is None else described(model))
         own = model is not None and not model.bundled
-        versions = bool(own and own_models.kept_versions(model.path))
+        versions = own_models.kept_versions(model.path) if own else []
         usable = model is not None and model.problem is None
         self.form.offer(usable, own, versions)
 
