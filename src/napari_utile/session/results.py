@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.cells.classes import classes_in_words
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
@@ -258,10 +259,9 @@ def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSp
         ),
     ]
     if segmentation.classes.several:
-        names = ", ".join(f"{number} {name}" for number, name in enumerate(segmentation.classes.names, 1))
         layer = LayerSpec(
             "labels",
-            f"{name} classes ({names})",
+            f"{name} {classes_in_words(segmentation.classes.names)}",
             segmentation.classes.layer,
             "classes",
             {"visible": False, "opacity": 0.5},

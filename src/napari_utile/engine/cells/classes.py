@@ -129,6 +129,17 @@ def area_fractions(
     return {name: float(np.count_nonzero(counted == number) / size) for number, name in enumerate(names, 1)}
 
 
+def classes_in_words(names: Sequence[str]) -> str:
+    """Say which number stands for which class.
+
+    Examples
+    --------
+    >>> classes_in_words(["live", "dead"])
+    'classes (1 live, 2 dead)'
+    """
+    return f"classes ({', '.join(f'{number} {name}' for number, name in enumerate(names, 1))})"
+
+
 def covered_in_words(shares: Mapping[str, float]) -> str:
     """Say which share of the area is covered, and by which classes where there are several.
 

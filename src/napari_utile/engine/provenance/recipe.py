@@ -97,6 +97,8 @@ class Recipe:
         How the planes were linked, where they were.
     views : VolumeParams, optional
         How stacks were seen as volumes, where they were, with the distance of their planes.
+    classes : tuple of str
+        Names of the classes 1, 2, ... of the class layer; empty where the model tells none apart.
     """
 
     source: str
@@ -111,6 +113,7 @@ class Recipe:
     of_layer: bool = False
     linking: LinkRecord | None = None
     views: VolumeParams | None = None
+    classes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -125,6 +128,7 @@ class Recipe:
             **({"layer": True} if self.of_layer else {}),
             **({"linking": self.linking.to_json()} if self.linking else {}),
             **({"volume": to_json(self.views)} if self.views else {}),
+            **({"classes": list(self.classes)} if self.classes else {}),
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
@@ -190,6 +194,7 @@ def recipe_of_planes(
         planes=tuple(planes),
         versions=versions(),
         selection=selection or Selection(),
+        classes=made.classes.names if made.classes.several else (),
     )
 
 
@@ -292,6 +297,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
             linking=LinkRecord.from_json(linking) if (linking := values.get("linking")) else None,
             views=from_json(VolumeParams, views) if (views := values.get("volume")) else None,
+            classes=tuple(str(name) for name in values.get("classes", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{path.name} is not a usable recipe: {_reason(error)}.") from error

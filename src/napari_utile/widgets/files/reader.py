@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.cells.classes import classes_in_words
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
@@ -77,13 +78,14 @@ def open_vendor(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def open_result(path: str | Sequence[str]) -> list[LayerData]:
-    """Describe labels, a mask or a probability that `utile segment` or this plugin wrote, with their recipe."""
+    """Describe labels, classes, a mask or a probability that this program wrote, with their recipe."""
     from napari_utile.engine.files.images import read_image
     from napari_utile.widgets.sample_images import image_layers
     from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
     place = Path(str(path))
-    is_labels = name_and_ending(place)[1] == "_labels"
+    name, ending = name_and_ending(place)
+    is_labels = ending in ("_labels", "_classes")
     [(data, options, _)] = image_layers(read_image(place, as_labels=is_labels))
     options["name"] = image_name(place)
     recipe = _recipe_of(place)
@@ -91,14 +93,21 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
         return [(data, {**options, "colormap": "magma", "visible": False}, "image")]
     options.pop("rgb", None)
     with open(recipe or "", encoding="utf-8") as file:
-        options["metadata"] = {METADATA_KEY: {"recipe": json.load(file)}}
+        own = {"recipe": json.load(file)}
+    if ending == "_classes":
+        own["role"] = "classes"
+        options["name"] = f"{name} {classes_in_words(own['recipe'].get('classes', ()))}"
+    options["metadata"] = {METADATA_KEY: own}
     return [(np.asarray(data), options, "labels")]
 
 
 def _recipe_of(path: Path) -> Path | None:
     name, ending = name_and_ending(path)
     recipe = path.with_name(f"{name}{RECIPE_ENDING}")
-    is_result = ending in ("_labels", "_mask", "_probability") and path.suffix.lower() in (".tif", ".tiff")
+    is_result = ending in ("_labels", "_classes", "_mask", "_probability") and path.suffix.lower() in (
+        ".tif",
+        ".tiff",
+    )
     return recipe if is_result and os.path.isfile(recipe) else None
 
 

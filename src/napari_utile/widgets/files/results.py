@@ -11,9 +11,10 @@ from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
-from napari_utile.widgets.files.writer import save_labels
+from napari_utile.widgets.files.writer import save_image, save_labels
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at
 from napari_utile.widgets.viewer.own_pictures import is_own
+from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -42,6 +43,8 @@ class Results:
         The image below each; None where there is none of this size.
     columns : dict of str to arrays
         The layer's feature table.
+    classes : array, optional
+        The class of each pixel, all planes, where the model tells classes apart.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Results:
     pixel_size: tuple[float, float] | None = None
     unit: str | None = None
     opened: tuple[Path, ...] = field(default=())
+    classes: Any = None
 
 
 def results_of(
@@ -66,8 +70,7 @@ def results_of(
         In one sentence, where nothing of the layer is on screen.
     """
     place = place_of(layer, viewer)
-    sizes = [place.shape[axis] for axis in place.plane.sliders]
-    places = [_at(place, steps) for steps in np.ndindex(*sizes)]
+    places = place.every
     below: list[Any] = [None] * len(places)
     if image is not None and not image.multiscale:
         shape = tuple(image.data.shape[:-1]) if image.rgb else tuple(image.data.shape)
@@ -79,11 +82,15 @@ def results_of(
     opened = tuple(Path(each.source.path).resolve() for each in viewer.layers if each.source.path)
     columns = {str(key): np.asarray(column) for key, column in layer.features.items()}
     copy = np.array(data) if isinstance(data, np.ndarray) else data  # the user may paint meanwhile
-    return Results(name, copy, attributes, places, below, columns, size, unit, opened)
+    told = None if image is None or source_of(layer) is not image else own_layer(viewer, "classes", image)
+    classes = None if told is None or told.data.shape != layer.data.shape else np.array(told.data)
+    return Results(name, copy, attributes, places, below, columns, size, unit, opened, classes)
 
 
 def save_results(results: Results, path: Path) -> Generator[tuple[int, int], None, list[Path]]:
     """Measure the cells again and write ``<name>_labels.tif``, ``<name>_cells.csv`` and the recipe, if there is one.
+
+    Where the model tells classes apart, ``<name>_classes.tif`` holds the class of each pixel of a cell.
 
     Parameters
     ----------
@@ -102,8 +109,10 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
         Where a file would take the place of an image that is open, or cannot be written.
     """
     stem = path.name.removesuffix(path.suffix).removesuffix("_labels")
-    labels, table = path.with_name(f"{stem}_labels.tif"), path.with_name(f"{stem}_cells.csv")
-    for target in (labels, table):
+    labels, table, classes = (
+        path.with_name(f"{stem}{ending}") for ending in ("_labels.tif", "_cells.csv", "_classes.tif")
+    )
+    for target in (labels, table, classes):
         if target.resolve() in results.opened:
             raise UtileError(f"{target.name} is open in this window; choose another name.")
     tables = []
@@ -121,6 +130,9 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
     columns = {key: np.concatenate([each[key] for each in tables]) for key in tables[0]}
     write_table(table, {**columns, **_own_columns(results, columns)})
     written = save_labels(str(labels), results.labels, results.attributes)
+    if results.classes is not None:
+        told = np.where(np.asarray(results.labels) > 0, results.classes, 0).astype(results.classes.dtype)
+        written += save_image(str(classes), told, results.attributes)
     return [Path(each) for each in written] + [table]
 
 
@@ -138,7 +150,3 @@ def _own_columns(results: Results, columns: dict[str, Any]) -> dict[str, Any]:
 def _axis_name(results: Results, axis: int) -> str:
     label = str(results.attributes.get("axis_labels", ())[axis])
     return label if not label.lstrip("-").isdigit() else f"axis {axis}"
-
-
-def _at(place: Place, steps: tuple[int, ...]) -> Place:
-    return Place(place.plane.at(steps).index, place.shape, place.axes)

@@ -128,6 +128,12 @@ class Place:
         return PlaneIndex(self.index, self.axes)
 
     @property
+    def every(self) -> "list[Place]":
+        """All planes of the layer, this one among them, in order."""
+        sizes = [self.shape[axis] for axis in self.plane.sliders]
+        return [replace(self, index=self.plane.at(steps).index) for steps in np.ndindex(*sizes)]
+
+    @property
     def result(self) -> PlaneIndex:
         """Where this plane lies in a result layer."""
         kept = self.result_axes
