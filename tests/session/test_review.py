@@ -8,7 +8,7 @@ import pytest
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.steps import Run
-from napari_utile.session.review import DECISIONS, decided, review_job, reviewed_path
+from napari_utile.session.review import DECISIONS, decided, review_job, reviewed_path, stores_apart
 
 
 def listed(*args):
@@ -81,4 +81,13 @@ def test_a_file_that_no_review_wrote_is_not_replaced(batch):
 
 def test_a_folder_without_results_is_said(tmp_path):
     with pytest.raises(UtileError, match="no results of a batch"):
+        listed(tmp_path)
+
+
+def test_results_that_are_not_in_the_queue_are_said(tmp_path):
+    assert stores_apart(tmp_path) == ""
+    (tmp_path / "large.ome.zarr" / ".utile").mkdir(parents=True)
+    (tmp_path / "image.zarr").mkdir()
+    assert stores_apart(tmp_path).startswith("1 large image (a store) is not in this queue")
+    with pytest.raises(UtileError, match="Edit this part"):
         listed(tmp_path)

@@ -114,3 +114,23 @@ def test_keys_are_napari_s_again_while_another_tab_is_shown(viewer, tab, batch):
     press(viewer, Qt.Key.Key_A)
     assert [layer.name for layer in viewer.layers] == ["two", "two cells"]
     assert not (batch / "review.json").exists()
+
+
+def test_all_planes_of_a_stack_are_reviewed_at_once_and_stores_are_said(viewer, qtbot, tmp_path):
+    planes = np.zeros((3, 40, 40), np.int32)
+    for plane, corner in enumerate((5, 12, 20)):
+        planes[plane, corner : corner + 10, 8:20] = plane + 1
+    write_image(tmp_path / "stack.tif", (planes * 50).astype(np.uint8), "ZYX")
+    write_labels(tmp_path / "out_labels.tif", planes, "ZYX")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "out_labels.tif").rename(tmp_path / "results" / "stack_labels.tif")
+    (tmp_path / "results" / "large.ome.zarr" / ".utile").mkdir(parents=True)
+    tab = open_review(viewer)
+    tab.review(tmp_path / "results")
+    shown(qtbot, viewer, "stack")
+    assert "1 large image (a store) is not in this queue" in tab.progress.text()
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    press(viewer, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: (tmp_path / "results" / "reviewed" / "stack_labels.tif").is_file(), timeout=WAIT)
+    qtbot.waitUntil(lambda: len(find_set("Reviewed").images) == 3, timeout=WAIT)
+    assert [image.cells for image in find_set("Reviewed").images] == [1, 1, 1]

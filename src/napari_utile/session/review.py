@@ -24,6 +24,7 @@ __all__ = [
     "decided",
     "review_job",
     "reviewed_path",
+    "stores_apart",
     "training_image",
 ]
 
@@ -77,7 +78,9 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
     yield
     found = sorted(path for path in folder.glob("*_labels.tif*") if not path.name.startswith("."))
     if not found:
-        raise UtileError(f"There are no results of a batch (*_labels.tif) in {folder}.")
+        raise UtileError(
+            f"There are no results of a batch (*_labels.tif) in {folder}. {stores_apart(folder)}".rstrip()
+        )
     sure, done = _confidences(folder), _progress(folder)
     places = [place for place in (images, folder, folder.parent) if place is not None]
     beside: dict[str, Path] = {}
@@ -94,6 +97,15 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
     return tuple(
         sorted(items, key=lambda item: (item.confidence is not None, item.confidence or 0.0, item.name))
     )
+
+
+def stores_apart(folder: Path) -> str:
+    """Say how many results of large images lie in a folder, which a queue does not hold; empty where there are none."""
+    count = sum((path / ".utile").is_dir() for path in folder.glob("*.zarr"))
+    if not count:
+        return ""
+    those = "1 large image (a store) is" if count == 1 else f"{count} large images (stores) are"
+    return f"{those} not in this queue: open it, then correct it on the page Segment, Edit this part."
 
 
 def decided(folder: Path, item: ReviewItem, decision: str) -> None:

@@ -11,6 +11,7 @@ from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.review import ReviewItem, reviewed_path, training_image
 from napari_utile.widgets.files.reader import open_result
 from napari_utile.widgets.files.writer import save_labels
+from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import place_of, plane_at, plane_data
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
 def keep_reviewed(
     opened: Opened, viewer: "napari.viewer.Viewer", folder: Path, item: ReviewItem, into_set: str
 ) -> Generator[None, None, Path]:
-    """Write reviewed cells beside what the batch wrote, and put them into a training set, if one is named.
+    """Write reviewed cells beside what the batch wrote, and put all planes into a training set, if one is named.
 
     What is written is captured now, on the GUI thread.
 
@@ -78,28 +79,35 @@ def keep_reviewed(
     """
     data, attributes, _ = opened.cells.as_layer_data_tuple()
     data, target = np.array(data), reviewed_path(folder, item)
-    image = None
-    if into_set:
-        place = place_of(opened.image, viewer)
-        labels = plane_data(opened.cells, place_of(opened.cells, viewer))[0]
-        table = opened.cells.features
-        classes: dict[int, str] = {}
-        if CLASS in table:
-            words = zip(table["index"], table[CLASS], strict=True)
-            classes = {int(label): str(word) for label, word in words if isinstance(word, str) and word}
-        image = training_image(plane_at(opened.image, place), labels, classes)
+    images = _for_training(opened, viewer) if into_set else []
 
     def steps() -> Generator[None, None, Path]:
         yield
         save_labels(str(target), data, attributes)
-        if image is not None:
+        if images:
             from napari_utile.engine.training.sets import add_images
 
             yield
-            add_images(into_set, [image])
+            add_images(into_set, images)
         return target
 
     return steps()
+
+
+def _for_training(opened: Opened, viewer: "napari.viewer.Viewer") -> list[Any]:
+    """Describe all planes; where cells and image have other sliders, that on screen."""
+    image, cells = place_of(opened.image, viewer), place_of(opened.cells, viewer)
+    every = list(zip(image.every, cells.every, strict=False))
+    if len(image.every) != len(cells.every):
+        every = [(image, cells)]
+    described = []
+    for there, here in every:
+        table = rows_of(opened.cells, here.plane)
+        words = zip(table.get("index", ()), table.get(CLASS, ()), strict=CLASS in table)
+        classes = {int(label): str(word) for label, word in words if isinstance(word, str) and word}
+        labels = plane_data(opened.cells, here)[0]
+        described.append(training_image(plane_at(opened.image, there), labels, classes))
+    return described
 
 
 def sets_job() -> Generator[None, None, list[str]]:

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_utile.session.review import ReviewItem, decided, review_job
+from napari_utile.session.review import ReviewItem, decided, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.button import push_button
@@ -57,6 +57,7 @@ class ReviewTab(QWidget):
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self._folder: Path | None = None
         self._items: list[ReviewItem] = []
+        self._apart = ""
         self._at = -1
         self._opened: Opened | None = None
         self._keys: list[BorrowedKeys] = []
@@ -130,7 +131,7 @@ class ReviewTab(QWidget):
 
         def show(items: tuple[ReviewItem, ...]) -> None:
             self._leave()
-            self._folder, self._items = folder, [*items]
+            self._folder, self._items, self._apart = folder, [*items], stores_apart(folder)
             self.status.say("")
             self._next(-1)
 
@@ -245,7 +246,8 @@ class ReviewTab(QWidget):
         done = [item.decision for item in self._items if item.decision]
         if self._items:
             good = sum(decision in ("accepted", "corrected") for decision in done)
-            self.progress.setText(f"{len(done)} of {len(self._items)} reviewed, {good} of them accepted.")
+            said = f"{len(done)} of {len(self._items)} reviewed, {good} of them accepted."
+            self.progress.setText(f"{said} {self._apart}".rstrip())
         for button in (self.accept, self.reject, self.skip, self.back):
             button.setEnabled(bool(self._items))
 
