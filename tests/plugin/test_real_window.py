@@ -131,6 +131,24 @@ def test_zooming_in_limits_the_result_to_what_is_in_view(viewer, dock, qtbot, im
     assert 0 < np.ptp(rows) < 120
 
 
+def test_the_estimate_follows_the_zoom_and_what_is_drawn(viewer, dock, qtbot, image):
+    viewer.add_image(np.tile(image, (4, 4)), name="large")
+    kind, said = dock.form.region.kind, dock.form.estimate
+    qtbot.waitUntil(lambda: "will take" in said.text(), timeout=WAIT)
+    kind.setCurrentIndex(kind.findText("What is in view"))
+    kind.activated.emit(kind.currentIndex())
+    whole = said.text()
+    viewer.scene.camera.zoom *= 8
+    qtbot.waitUntil(lambda: "will take" in said.text() and said.text() != whole, timeout=WAIT)
+    kind.setCurrentIndex(kind.findText("Drawn shapes"))
+    kind.activated.emit(kind.currentIndex())
+    qtbot.waitUntil(lambda: "Draw a shape" in said.text(), timeout=WAIT)
+    click(dock.form.region.draw)
+    middle = QPoint(canvas_of(viewer).width() // 2, canvas_of(viewer).height() // 2)
+    drag_on_canvas(viewer, middle - QPoint(120, 120), middle + QPoint(60, 60))
+    qtbot.waitUntil(lambda: "will take" in said.text(), timeout=WAIT)
+
+
 def test_a_line_drawn_across_a_cell_sets_the_diameter(viewer, dock, qtbot, image):
     viewer.add_image(image, name="nuclei")
     qtbot.waitUntil(lambda: dock.form.measure_diameter.isEnabled(), timeout=WAIT)

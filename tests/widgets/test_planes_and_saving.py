@@ -2,19 +2,25 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from napari.layers import Labels
 from napari.layers._source import layer_source
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.engine.models.library import load_model, save_model
+from napari_utile.engine.training.classes import with_classes
 from napari_utile.widgets.files.reader import get_reader
 from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.viewer.own_pictures import is_cells
 from pages import page_of
 from pictures import bright_discs
 
@@ -65,6 +71,18 @@ def test_planes_are_said_in_words_and_all_are_segmented_by_one_press(viewer, pag
     assert counts(cells.data) == [2, 1, 3]
     assert len(cells.features) == 6
     assert len(viewer.layers) == 4, "results gather in the same layers"
+
+
+def test_in_the_3d_view_it_is_said_what_is_segmented(viewer, page, stack):
+    viewer.add_image(stack, name="film", axis_labels=("z", "y", "x"))
+    viewer.dims.set_current_step(0, 2)
+    assert page.form.planes.hint.isHidden()
+    viewer.dims.ndisplay = 3
+    assert page.form.planes.hint.text() == "You see all planes; slice 3 of 3 is segmented."
+    page.form.planes.kind.setCurrentIndex(1)
+    assert "one by one" in page.form.planes.hint.text()
+    viewer.dims.ndisplay = 2
+    assert page.form.planes.hint.isHidden()
 
 
 def test_a_range_of_planes_is_counted_from_one(viewer, page, qtbot, stack):
@@ -118,6 +136,40 @@ def test_saved_results_are_those_of_the_command_and_open_again(viewer, page, qtb
     assert kind == "labels"
     assert np.array_equal(again, session_of(viewer).cells.data)
     assert tuple(how["scale"])[-2:] == (0.5, 0.5)
+
+
+def test_the_class_of_each_pixel_is_saved_and_opens_again_as_the_command_writes_it(
+    viewer, page, qtbot, stack, tmp_path
+):
+    told = with_classes(load_model("nuclei"), ["tumour", "lymphocyte"])
+    save_model(replace(told.card, name="kinds"), told.network, user_model_folder() / "kinds.safetensors")
+    session_of(viewer).model = "kinds"
+    write_image(tmp_path / "film.tif", stack, "ZYX")
+    viewer.add_image(stack, name="film", axis_labels=("z", "y", "x"))
+    page.form.planes.kind.setCurrentIndex(1)
+    run(qtbot, page)
+    cells = session_of(viewer).cells
+    gone = tuple(np.argwhere(cells.data)[0])
+    cells.data[cells.data == cells.data[gone]] = 0
+    (tmp_path / "mine").mkdir()
+    page.keeping.save(str(tmp_path / "mine" / "film_labels.tif"))
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Saved"), timeout=WAIT)
+    assert "film_classes.tif" in page.form.status.text()
+    command = ["segment", str(tmp_path / "film.tif"), "-o", str(tmp_path / "theirs"), "--model", "kinds"]
+    assert main([*command, "--quiet"]) == 0
+    names = "film classes (1 tumour, 2 lymphocyte)"
+    layers = []
+    for folder in ("mine", "theirs"):
+        path = str(tmp_path / folder / "film_classes.tif")
+        [(data, options, kind)] = get_reader(path)(path)
+        assert (options["name"], kind) == (names, "labels")
+        layers.append(Labels(data, **options))
+        assert not is_cells(layers[-1]), "it is no layer of cells"
+    mine, theirs = (layer.data for layer in layers)
+    assert mine[gone] == 0
+    assert theirs[gone] == 1
+    np.testing.assert_array_equal(mine > 0, cells.data > 0)
+    np.testing.assert_array_equal(mine[mine > 0], theirs[mine > 0])
 
 
 def test_an_image_that_is_open_is_never_written_over(viewer, page, qtbot, stack, tmp_path):

@@ -31,6 +31,8 @@ class PlanePicker(QWidget):
     kind : QComboBox
     first, last : WholeNumberBox
         Counted from 1, on the first slider.
+    hint : QLabel
+        In the 3-D view, where one sees all planes: what is segmented.
     """
 
     changed = Signal()
@@ -57,7 +59,12 @@ class PlanePicker(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.kind)
         layout.addWidget(self._row)
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        layout.addWidget(self.hint)
         self._row.hide()
+        self.hint.hide()
+        self._in_3d = False
         self._size = 0
         self.kind.currentIndexChanged.connect(self._kind_changed)
         for box in (self.first, self.last):
@@ -68,8 +75,11 @@ class PlanePicker(QWidget):
         """Whether the plane on screen is meant."""
         return self.isHidden() or self.kind.currentData() == THIS
 
-    def show_place(self, layer: "napari.layers.Layer | None", place: Place | None) -> bool:
+    def show_place(
+        self, layer: "napari.layers.Layer | None", place: Place | None, in_3d: bool = False
+    ) -> bool:
         """Say which plane is on screen, and how many there are; return whether there are several."""
+        self._in_3d = in_3d
         sizes = [] if place is None else _sizes(place)
         many = int(np.prod(sizes, dtype=int)) > 1
         self.setVisible(many)
@@ -88,6 +98,7 @@ class PlanePicker(QWidget):
                 with QSignalBlocker(box):
                     box.setRange(1, sizes[0])
                     box.setValue(value)
+        self._show_hint()
         return True
 
     def places(self, place: Place) -> list[Place]:
@@ -114,7 +125,16 @@ class PlanePicker(QWidget):
             steps = [each for each in steps if first <= each[0] + 1 <= last]
         return [replace(place, index=place.plane.at(_full(place, each)).index) for each in steps]
 
+    def _show_hint(self) -> None:
+        said = {
+            THIS: f"You see all planes; {self.kind.itemText(0).partition(': ')[2]} is segmented.",
+            ALL: "They are segmented one by one, each across the volume.",
+        }
+        self.hint.setText(said.get(self.kind.currentData(), said[ALL]) if self._in_3d else "")
+        self.hint.setVisible(self._in_3d)
+
     def _kind_changed(self) -> None:
+        self._show_hint()
         self._row.setVisible(self.kind.currentData() == RANGE)
         self.changed.emit()
 

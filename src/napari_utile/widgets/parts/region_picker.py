@@ -6,11 +6,12 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_utile.engine.windows import Window
+from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
-from napari_utile.widgets.viewer.regions import inside_shapes, region_in_view, region_of_shapes
+from napari_utile.widgets.viewer.regions import camera_of, inside_shapes, region_in_view, region_of_shapes
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -29,9 +30,12 @@ class RegionPicker(QWidget):
     ----------
     changed : Signal
         Emitted when the user chooses another kind of region or another shapes layer.
+    moved : Signal
+        Emitted when what was chosen lies elsewhere: the view was zoomed or moved, a shape was drawn or changed.
     """
 
     changed = Signal()
+    moved = Signal()
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +62,12 @@ class RegionPicker(QWidget):
         self.shapes.layer_changed.connect(lambda _: self.changed.emit())
         self.draw.clicked.connect(self.start_drawing)
         self._row.setVisible(False)
+        self._camera, self._drawn = Connections(self), Connections(self)
+        camera = camera_of(self._viewer).events
+        for emitter in (camera.zoom, camera.center):
+            self._camera.connect(emitter, lambda _: self._move(VIEW))
+        self.shapes.layer_changed.connect(self._watch)
+        self._watch(self.shapes.layer)
 
     def set_source_layer(self, layer: Any) -> None:
         """Name the layer on which shapes are drawn."""
@@ -95,6 +105,15 @@ class RegionPicker(QWidget):
         layer.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = "add_rectangle"
+
+    def _watch(self, shapes: Any) -> None:
+        self._drawn.disconnect_all()
+        if shapes is not None:
+            self._drawn.connect(shapes.events.data, lambda _: self._move(SHAPES))
+
+    def _move(self, kind: str) -> None:
+        if self.kind.currentData() == kind:
+            self.moved.emit()
 
     def _kind_changed(self) -> None:
         self._row.setVisible(self.kind.currentData() == SHAPES)

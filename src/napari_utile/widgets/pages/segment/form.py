@@ -233,9 +233,9 @@ class SegmentForm(QWidget):
         """Offer to link planes where an image has some."""
         self._linking_label.setVisible(self.linking.show_layer(layer))
 
-    def show_place(self, layer: Any, place: Place | None) -> None:
+    def show_place(self, layer: Any, place: Place | None, in_3d: bool = False) -> None:
         """Say which plane is on screen, and offer the others."""
-        self._planes_label.setVisible(self.planes.show_place(layer, place))
+        self._planes_label.setVisible(self.planes.show_place(layer, place, in_3d))
 
     def show_devices(self, devices: tuple[str, ...]) -> None:
         """Offer only the devices that this computer has, once they are known."""

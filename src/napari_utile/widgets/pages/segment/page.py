@@ -104,6 +104,7 @@ class SegmentPage(Page):
         form.run_bar.cancel.connect(self.cancel)
         for part in (form.planes, form.region, form.diameter, form.seen, form.compute):
             part.changed.connect(self._choice_changed)
+        form.region.moved.connect(self._estimate.follow)
         for run in self._runs:
             run.progress.connect(form.run_bar.set_progress)
             run.ended.connect(self._run_ended)
@@ -132,7 +133,8 @@ class SegmentPage(Page):
         self._connections.connect(session.events.measured, self._show_summary)
         form.edited.new_wanted.connect(self._answered)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
-        self._connections.connect(self._viewer.dims.events.current_step, self._plane_changed)
+        for emitter in (self._viewer.dims.events.current_step, self._viewer.dims.events.ndisplay):
+            self._connections.connect(emitter, self._plane_changed)
         self._connections.connect(session.events.closed, self.form.store.drop)
         self._connections.connect(session.events.closed, self._drop_jobs)
 
@@ -328,7 +330,8 @@ class SegmentPage(Page):
 
     def _plane_changed(self, _: object = None) -> None:
         shown = on_screen(self._viewer, self._session)
-        self.form.show_place(*(shown or (None, None)))
+        layer, place = shown or (None, None)
+        self.form.show_place(layer, place, self._viewer.dims.ndisplay == 3)
         self._values.show_result(None if shown is None else self._session.params_of(shown[0], shown[1].key))
         self._choice_changed()
 
