@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -24,6 +24,7 @@ __all__ = ["ErrorTable"]
 
 # A table of more rows than anyone reads takes seconds to fill.
 _MOST_ROWS = 2000
+_MARK = 9
 _COLUMNS = ("Kind", "Ref.", "Pred.", "Area", "IoU")
 _COLUMN_HELP = (
     "What went wrong.",
@@ -141,7 +142,7 @@ class ErrorTable(QWidget):
             item = QTableWidgetItem(text)
             item.setToolTip(KIND_HELP[error.kind] + where)
             if column == 0:
-                item.setForeground(QColor(KIND_COLOURS[error.kind]))
+                item.setIcon(_square(KIND_COLOURS[error.kind]))
             if column >= 3:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.table.setItem(row, column, item)
@@ -182,6 +183,13 @@ def _counts_text(kinds: dict[CellKind, int]) -> str:
         f'<span style="color:{KIND_COLOURS[kind]}">■</span>&nbsp;{count}&nbsp;{KIND_WORDS[kind]}'
         for kind, count in kinds.items()
     )
+
+
+def _square(colour: str) -> QIcon:
+    """Make a mark of a colour, beside which words keep theirs, which can be read in every theme."""
+    mark = QPixmap(_MARK, _MARK)
+    mark.fill(QColor(colour))
+    return QIcon(mark)
 
 
 def _ids(numbers: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.metrics.cells import IOU_THRESHOLDS
 from napari_utile.session.evaluation import EvaluationResult, SweepPoint
-from napari_utile.widgets.parts.plot import FOREGROUND, PLOT_COLOURS, Plot
+from napari_utile.widgets.parts.plot import PLOT_COLOURS, Plot
 
 __all__ = ["PrecisionPlot", "SweepPlot", "series_colour"]
 
@@ -31,7 +31,7 @@ class _Plot(Plot):
             self.plotItem.legend.scene().removeItem(self.plotItem.legend)
             self.plotItem.legend = None
         if len(curves) > 1:
-            self.addLegend(offset=(5, -5), labelTextColor=FOREGROUND, labelTextSize="8pt")
+            self.name_curves()
         for number, (name, (x, y)) in enumerate(curves.items()):
             colour = series_colour(number)
             pen = pyqtgraph.mkPen(colour, width=2)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import pyqtgraph as pg
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_utile.widgets.parts.plot import FOREGROUND, Plot
+
 if TYPE_CHECKING:
     from napari_utile.engine.training.train import TrainStep
 
@@ -21,14 +23,12 @@ class TrainingPlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.plot = pg.PlotWidget(background=None)
+        self.plot = Plot("step", "loss")
         self.plot.setFixedHeight(190)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
-        self.plot.setMenuEnabled(False)
-        self.plot.setLabel("bottom", "step")
+        self.plot.showGrid(x=False, y=False)
         self.plot.setLabel("left", "loss", color=_MEAN)
         self.plot.setLabel("right", "overlap, held out", color=_OVERLAP)
+        self.plot.getAxis("right").setTextPen(FOREGROUND)
         self._loss = self.plot.plot(pen=pg.mkPen(_LOSS, width=1))
         self._mean = self.plot.plot(pen=pg.mkPen(_MEAN, width=2))
         item = self.plot.getPlotItem()

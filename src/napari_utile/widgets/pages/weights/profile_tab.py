@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_utile.engine.weights.pixel_weight import WeightProfile
 from napari_utile.widgets.connections import Connections
@@ -38,31 +38,21 @@ class WeightProfileTab(QWidget):
         super().__init__(parent)
         import pyqtgraph
 
+        from napari_utile.widgets.parts.plot import Plot
+
         self._viewer = plain_viewer(viewer)
         self.shapes = LayerCombo(viewer, ("Shapes",), empty_text="no line yet")
         self.draw = push_button("Draw a line", "Draw a line on the image, across a gap for example.")
         self.draw.clicked.connect(self._draw)
-        self.plot = pyqtgraph.PlotWidget()
-        self.plot.setBackground(None)
+        self.plot = Plot("along the line (pixels)", "weight")
         self.plot.setMinimumHeight(130)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
-        self.plot.setMenuEnabled(False)
-        for side in ("left", "bottom"):
-            self.plot.getAxis(side).enableAutoSIPrefix(False)
         self.plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.plot.sizeHint = lambda: QSize(200, 160)
-        self.plot.setLabel("bottom", "along the line (pixels)")
-        self.plot.setLabel("left", "weight")
+        self.plot.name_curves()
         self.curves = {
-            name: self.plot.plot(pen=pyqtgraph.mkPen(colour, width=3 if name == "total" else 1.5))
+            name: self.plot.plot(pen=pyqtgraph.mkPen(colour, width=3 if name == "total" else 1.5), name=name)
             for name, colour in _LINES.items()
         }
-        legend = QLabel(
-            " &nbsp; ".join(
-                f'<span style="color:{colour}">▬</span> {name}' for name, colour in _LINES.items()
-            )
-        )
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Line in", self.shapes)
@@ -71,7 +61,6 @@ class WeightProfileTab(QWidget):
         layout.addLayout(form)
         layout.addWidget(self.draw)
         layout.addWidget(self.plot, 1)
-        layout.addWidget(legend)
         self._connections = Connections(self)
         self.shapes.layer_changed.connect(self._watch)
         self._watch(self.shapes.layer)
