@@ -125,3 +125,44 @@ def test_a_mask_on_wish_with_the_levels_of_the_labels(tmp_path: Path, image) -> 
     assert ome["labels"] == ["cells", "mask"]
     yaozarrs = pytest.importorskip("yaozarrs")
     yaozarrs.validate_zarr_store(str(place / "labels" / "mask"))
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    """Squares in four planes, each a little to the right of the one before."""
+    data = np.full((4, 90, 120), 100, np.uint8)
+    for plane in range(4):
+        for y in range(5, 80, 20):
+            for x in range(5, 100, 20):
+                data[plane, y : y + 9, x + plane : x + plane + 9] = 220
+    path = tmp_path / "stack.tif"
+    write_image(path, data, "ZYX", (0.5, 0.5), "µm", {"Z": (2.0, "µm")})
+    return path
+
+
+@pytest.mark.parametrize(("link", "table"), [("z", "objects"), ("t", "tracks")])
+def test_linked_stores_have_the_ids_and_tables_of_linked_files(
+    tmp_path: Path, stack, capsys, link, table
+) -> None:
+    place, words = tmp_path / "a.ome.zarr", ["--link", link, "--measurements", "--axes", f"{link.upper()}YX"]
+    assert segment(stack, place, *words) == 0
+    assert f"20 {table}" in (said := capsys.readouterr().out)
+    assert "from 80 cells" in said
+    assert segment(stack, tmp_path, *words) == 0
+    np.testing.assert_array_equal(labels_in(place), read_image(tmp_path / "stack_labels.tif").data)
+    assert labels_in(place).max() == 20
+    ours, theirs = place / "tables" / f"{table}.csv", tmp_path / f"stack_{table}.csv"
+    assert ours.read_text() == theirs.read_text()
+    assert f"--link {link}" in (place / "recipe.json").read_text()
+    capsys.readouterr()
+    assert segment(stack, place, "--resume", "--link", "none", "--axes", f"{link.upper()}YX") == 1
+    assert f"started with --link {link}, not none" in capsys.readouterr().err
+    assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 0
+
+
+def test_what_stores_cannot_do_is_said_with_what_to_do(tmp_path: Path, stack, image, capsys) -> None:
+    assert segment(stack, tmp_path / "a.zarr", "--three-views") == 1
+    assert "--link z" in capsys.readouterr().err
+    assert segment(image, tmp_path / "a.zarr", "--link", "z") == 1
+    assert "no planes along Z to link: leave out --link z" in capsys.readouterr().err
+    assert not (tmp_path / "a.zarr").exists()

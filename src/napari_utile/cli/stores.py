@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from napari_utile.cli.batch import Batch, refuse_same_names
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Input, inputs_of
+from napari_utile.cli.linking import check_linking
 from napari_utile.cli.options import given, whole_number
 from napari_utile.cli.progress import with_bar
 from napari_utile.cli.volumes import linking_of
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -73,9 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
                 f"--{option} is not for stores: they hold the probability, and no verdict is asked for."
             )
     if arguments.three_views:
-        raise UtileError("--three-views is not for stores: give a folder for TIFF.")
-    if linking_of(arguments).axis:
-        raise UtileError("--link is not for stores yet: link the labels of a folder of TIFF.")
+        raise UtileError(
+            "--three-views holds a volume in memory, so it is not for stores: give a folder for TIFF, or link the "
+            "planes of the store with --link z."
+        )
     found = results_apart(find_images(arguments.images))
     paths, _ = one_of_each_set(found.images)
     every = inputs_of(paths, Selection(**given(arguments, Selection)))
@@ -135,9 +138,9 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     empty = f"{made.empty} of {made.blocks} blocks left out as empty" if made.empty else ""
     about = "; ".join(each for each in (said, empty) if each)
     cells = sum(made.cells)
-    print(
-        f"{image.shown_name}: {f'{cells} cells' if cells else 'no cells found'}{f' ({about})' if about else ''}"
-    )
+    found = f"{cells} cells" if cells else "no cells found"
+    found = f"{made.linked}, from {found}" if made.linked and cells else found
+    print(f"{image.shown_name}: {found}{f' ({about})' if about else ''}")
 
 
 def _plan(
@@ -156,6 +159,8 @@ def _plan(
     params = SegmentParams(**chosen)
     compute = choose_compute(params.device, params.precision)
     planes = SelectedPlanes(image, selection)
+    linking = linking_of(arguments)
+    check_linking(planes, linking)
     sizing = Sizing(params, instances, functools.cache(load_model), compute, [each.path], selection)
     params, model, said = sizing.params_for(planes)
     every = [plane for _, plane in planes]
@@ -175,6 +180,7 @@ def _plan(
         limits=limits_of_stack(planes.measured_on(), params, model.card),
         measured=arguments.measurements,
         with_mask=arguments.mask is True,
+        linking=linking,
     )
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     return plan, model, every, "; ".join(each for each in (taken, said) if each)
@@ -195,6 +201,7 @@ def _refuse_other_options(
         region=arguments.region,
         mask=mask,
         measured=arguments.measurements,
+        linking=given(arguments, LinkParams),
     )
 
 
@@ -227,6 +234,7 @@ def _command(plan: "StorePlan", place: Path) -> str:
         place,
         selection=plan.selection,
         region=None if whole else plan.window,
+        linking=plan.linking,
     )
 
 

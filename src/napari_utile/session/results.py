@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.cells.classes import classes_in_words
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
@@ -181,18 +182,27 @@ def command_of(
     card: "ModelCard",
     located: "Located | None",
     views: VolumeParams | None = None,
+    linking: LinkParams | None = None,
 ) -> str:
     """Give the command that segments the same pixels of the file; with a placeholder where there is no such file."""
     from napari_utile.engine.provenance.command import segment_command
 
     suggested = (views or VolumeParams()).suggested(card, params.known_diameter)
     if located is None:
-        return segment_command("IMAGE.tif", params, suggested, region=request.region, views=views)
+        return segment_command(
+            "IMAGE.tif", params, suggested, region=request.region, views=views, linking=linking
+        )
     params = replace(params, channels=located.channels(params.channels))
     if len(request.measured_on.planes) == 1 and {"Z", "T"} & located.index.keys():
         params = replace(params, limits="plane")  # the layer has but one plane of the file's stack
     return segment_command(
-        request.path, params, suggested, selection=located.selection, region=request.region, views=views
+        request.path,
+        params,
+        suggested,
+        selection=located.selection,
+        region=request.region,
+        views=views,
+        linking=linking,
     )
 
 

@@ -1,27 +1,33 @@
 """Large images from the docks: into a store on disk, which grows on screen and is resumed."""
 
 import re
-from collections.abc import Callable, Generator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.plane_file import AXIS_ORDER
 from napari_utile.engine.files.unfinished import HOME, is_complete, is_store
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import describe
+from napari_utile.engine.provenance.locate import index_of, sliders_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, sized_steps
-from napari_utile.session.results import SegmentRequest
+from napari_utile.session.results import SegmentRequest, command_of, locate_request
 from napari_utile.session.run_on import jobs_at
+from napari_utile.session.store_tables import features_of, paths_of
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import StoreCost
     from napari_utile.engine.store.plan import StorePlan
@@ -29,55 +35,103 @@ if TYPE_CHECKING:
     from napari_utile.session.state import Session
 
 __all__ = [
-    "CELLS",
-    "GrowingLevel",
+    "FinishedStore",
     "default_place",
     "delete_store",
-    "levels",
     "needs_store",
+    "outer_axes",
     "said_of",
     "store_estimate_job",
     "store_job",
 ]
 
 ENDING = ".cells.ome.zarr"
-CELLS = "labels/cells"
 MOST_IN_MEMORY = 36_000_000
 """Pixels of a region up to which a result is made in memory."""
+MOST_IN_STACK = 400_000_000
+"""The same of all planes of a stack together: their labels are one layer."""
 _LOOK = 256
 """Rows and columns of the part that is shown before the first block."""
 
 
-def needs_store(request: SegmentRequest) -> bool:
-    """Say whether the result of a request is too large for memory and goes to disk."""
-    return Window.part_of(request.plane.shape, request.region).size > MOST_IN_MEMORY
+@dataclass(frozen=True, eq=False)
+class FinishedStore:
+    """A finished store, and what its tables give to layers.
+
+    Attributes
+    ----------
+    result : StoreResult
+    features : dict of str to (N,) arrays
+        The table of the cells, or of the objects or tracks that they were linked to.
+    tracks, graph
+        See `paths_of`.
+    """
+
+    result: "StoreResult"
+    features: dict[str, NDArray[Any]]
+    tracks: NDArray[np.float64]
+    graph: dict[int, list[int]]
 
 
-def default_place(request: SegmentRequest) -> Path:
-    """Return where the store of a request goes where the user names no place: beside its image, else at home."""
+def needs_store(request: SegmentRequest, planes: int = 1) -> bool:
+    """Say whether the result of a request, of so many planes alike, is too large for memory and goes to disk."""
+    size = Window.part_of(request.plane.shape, request.region).size
+    return size > MOST_IN_MEMORY or size * planes > MOST_IN_STACK
+
+
+def default_place(requests: Sequence[SegmentRequest]) -> Path:
+    """Return where the store of some planes goes where the user names no place: beside its image, else at home."""
+    request, several = requests[0], {letter: axis for letter, axis, _ in _stacked(requests)}
     path = Path(request.path) if request.path else None
     name = re.sub(r"[^\w.-]+", "_", request.plane.name).strip("_.") or "image"
-    sliders = [axis for axis in request.axes if axis.role == "" and axis.size > 1 and axis.entry is not None]
-    where = [f"{axis.name}{axis.entry}" for axis in sliders]
+    sliders = {number: request.axes[number] for number in sliders_of(request.axes).values()}
+    where = [f"{axis.name}{axis.entry}" for number, axis in sliders.items() if number not in several.values()]
     folder = path.parent if path is not None and path.exists() else Path.home() / "U-Tile"
     return folder / f"{'_'.join([name, *where])}{ENDING}"
 
 
+def _stacked(requests: Sequence[SegmentRequest]) -> list[tuple[str, int, int]]:
+    """Name the axes along which planes differ, in the order of the layer: letter, number of the axis, planes along it.
+
+    Raises
+    ------
+    UtileError
+        If a store cannot be stacked along them.
+    """
+    found = []
+    for letter, number in sliders_of(requests[0].axes).items():
+        count = len({request.axes[number].entry for request in requests})
+        if count > 1:
+            found.append((letter, number, count))
+    if wrong := [letter for letter, _, _ in found if letter not in ("T", "Z")]:
+        raise UtileError(
+            f"Large images are stacked along time and depth, not along {wrong[0]}: choose one plane, or name the axes."
+        )
+    return found
+
+
+def outer_axes(requests: Sequence[SegmentRequest], axes: Sequence[int]) -> list[int | None]:
+    """Say which axes of the store of some planes their layer's axes before Y and X are: see `GrowingLevel`."""
+    stacked = sorted((AXIS_ORDER.index(letter), axis) for letter, axis, _ in _stacked(requests))
+    places = {axis: place for place, (_, axis) in enumerate(stacked)}
+    return [places.get(axis) for axis in axes]
+
+
 def planned_steps(
-    session: "Session", request: SegmentRequest
+    session: "Session", requests: Sequence[SegmentRequest], linking: LinkParams | None = None
 ) -> "Generator[None, None, tuple[StorePlan, Model, CellSize | None]]":
-    """Plan the store of a request, and measure its cells where that is wanted; nothing is written."""
+    """Plan the store of some planes, and measure their cells where that is wanted; nothing is written."""
     from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.store.make import plan_store
 
+    request, stacked = requests[0], _stacked(requests)
     params, size = yield from sized_steps(session, request.params, request.measured_on)
     model = session.load_model(params.model)
     yield
     instances = params.instances or suggested_instances(model.card, params.known_diameter)
     params = replace(params, instances=instances)
     plan = plan_store(
-        [request.plane],
+        [each.plane for each in requests],
         model,
         params,
         choose_compute(params.device, params.precision),
@@ -85,8 +139,12 @@ def planned_steps(
         region=request.region,
         mask=_mask(request),
         limits=limits_of(session, params, request.measured_on),
-        indices=[index_of(request.axes)],
+        indices=[index_of(each.axes) for each in requests],
+        stacked="".join(letter for letter, _, _ in stacked),
+        sizes=[count for _, _, count in stacked],
+        steps={letter: step for letter, axis, _ in stacked if (step := request.axes[axis].step)},
         measured=True,
+        linking=linking,
     )
     return plan, model, size
 
@@ -97,18 +155,19 @@ def store_estimate_job(
     """Say what the store of a request will cost."""
     from napari_utile.engine.store.cost import cost_of
 
-    plan, model, size = yield from planned_steps(session, request)
+    plan, model, size = yield from planned_steps(session, [request])
     yield
     return model, cost_of(plan, [request.plane], model, _mask(request)), size
 
 
 def store_job(
     session: "Session",
-    request: SegmentRequest,
+    requests: Sequence[SegmentRequest],
     place: Path,
     first: Callable[[], tuple[float, float]] | None = None,
     run_on: str = "",
-) -> "Generator[Progress, None, tuple[StoreResult, dict[str, Any]]]":
+    linking: LinkParams | None = None,
+) -> "Generator[Progress, None, FinishedStore]":
     """Segment into a store, or finish the one that is there; closed at any time, it keeps what is done.
 
     The first steps are a first look: they hold the probability of a small part around `first`, as blocks take longer.
@@ -116,19 +175,20 @@ def store_job(
     Parameters
     ----------
     session : Session
-    request : SegmentRequest
+    requests : sequence of SegmentRequest
+        The planes, which have all but the plane in common.
     place : Path
         Of the store; see `default_place`.
     first : callable, optional
         Gives the pixel of the region (y, x) around which blocks are computed first, such as the middle of the view.
     run_on : str
         Address of a Dask scheduler; this computer by default.
+    linking : LinkParams, optional
+        Whether and how the planes are linked; not at all by default.
 
     Returns
     -------
-    result : StoreResult
-    features : dict of str to arrays
-        The table of the cells.
+    FinishedStore
 
     Raises
     ------
@@ -138,26 +198,48 @@ def store_job(
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.store.journal import Journal
     from napari_utile.engine.store.run import begin_store, store_steps
-    from napari_utile.engine.store.table import path_of_table, read_columns
-    from napari_utile.engine.store.work import STAGES
 
     if place.exists() and not is_store(place):
         raise UtileError(f"{place} is not a store of this program: choose another place.")
-    planning = Run(planned_steps(session, request))
+    request = requests[0]
+    planning = Run(planned_steps(session, requests, linking))
     for _ in planning:
         yield Progress(0, 1, stage="size")
     plan, model, _ = planning.result
     with jobs_at(run_on) as jobs:  # before anything is started
         if place.exists():
             _refuse_other_settings(place, plan)
-            yield Progress(len(Journal(place / HOME).facts), len(plan.planes) * len(plan.grid) * len(STAGES))
+            yield Progress(
+                len(Journal(place / HOME).facts), len(plan.planes) * len(plan.grid) * len(plan.stages)
+            )
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
             begin_store(place, plan, model, _mask(request))
             if first is not None:
                 yield from _first_look(plan, request, model, first())
-        result = yield from store_steps(place, jobs=jobs, planes=[request.plane], model=model, first=first)
-    return result, read_columns(path_of_table(place, plan.planes[0]))
+        of_index = {tuple(index_of(each.axes).items()): each.plane for each in requests}
+        planes = [of_index[tuple(index.items())] for index in plan.planes]
+        command = _command(requests, plan, model.card)
+        result = yield from store_steps(
+            place, jobs=jobs, planes=planes, model=model, first=first, command=command
+        )
+    names = {letter: request.axes[axis].name for letter, axis, _ in _stacked(requests)}
+    features = features_of(place, plan, [names[letter] for letter in plan.space.axes[:-2]])
+    sliders = [number for number, axis in enumerate(request.axes) if axis.entry is not None]
+    return FinishedStore(result, features, *paths_of(place, plan, outer_axes(requests, sliders)))
+
+
+def _command(requests: Sequence[SegmentRequest], plan: "StorePlan", card: "ModelCard") -> str:
+    """Give the command that segments the same planes of the file."""
+    located = locate_request(requests[0])
+    for letter, axis, count in _stacked(requests):
+        if located is None or letter not in located.index:
+            continue
+        first = min(each.axes[axis].entry or 0 for each in requests)
+        every = count == requests[0].axes[axis].size
+        taken: dict[str, Any] = {letter.lower(): None if every else f"{first}:{first + count}"}
+        located = replace(located, selection=replace(located.selection, **taken))
+    return command_of(requests[0], plan.params, card, located, linking=plan.linking)
 
 
 def _first_look(
@@ -174,7 +256,8 @@ def _first_look(
     card = model.card
     plane = request.plane.for_network(len(card.inputs), plan.params.channels, card.optional_inputs)
     params = replace(plan.params, channels=tuple(range(plane.data.shape[0])))
-    for step in field_of(replace(plan, params=params), 0, plane, model).tiles(window):
+    number = plan.planes.index(index_of(request.axes))
+    for step in field_of(replace(plan, params=params), number, plane, model).tiles(window):
         yield replace(step, stage="look")
 
 
@@ -202,59 +285,13 @@ def _refuse_other_settings(place: Path, now: "StorePlan") -> None:
     if (before.region, before.mask) != (now.region, now.mask):
         differs.append("another part of the image")
     if before.planes != now.planes:
-        differs.append("another plane")
+        differs.append("other planes")
+    if before.linking != now.linking:
+        differs.append("planes linked another way")
     if differs:
         raise UtileError(
             f"{place.name} was made with {differs[0]}: choose another place, or go back to these settings."
         )
-
-
-class GrowingLevel:
-    """One level of a store's image, which shows what is there when it is read.
-
-    Parameters
-    ----------
-    array : zarr.Array
-        (Y, X).
-    before : int
-        Axes of length 1 to put before Y, so that it has those of a layer with sliders.
-    """
-
-    def __init__(self, array: Any, before: int = 0) -> None:
-        self._array, self._before = array, before
-        self.shape = (1,) * before + tuple(array.shape)
-        self.dtype, self.ndim, self.size = np.dtype(array.dtype), len(self.shape), int(np.prod(self.shape))
-
-    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
-        key = key if isinstance(key, tuple) else (key,)
-        key = (*key, *(slice(None),) * (self.ndim - len(key)))
-        plane = np.asarray(self._array[key[self._before :]])
-        lead = tuple(0 if isinstance(each, int | np.integer) else slice(None) for each in key[: self._before])
-        whole = plane[(np.newaxis,) * self._before]
-        return np.asarray(whole[lead])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.asarray(self[()], dtype)
-
-
-def levels(place: Path, what: str = "", before: int = 0) -> list[GrowingLevel]:
-    """Return the levels of a store's image, the largest first.
-
-    Parameters
-    ----------
-    place : Path
-    what : str
-        Empty for the probability, `CELLS` for the cells.
-    before : int
-        See `GrowingLevel`.
-    """
-    import zarr
-
-    folder = place / what
-    found: list[GrowingLevel] = []
-    while (folder / str(len(found)) / "zarr.json").is_file():
-        found.append(GrowingLevel(zarr.open_array(folder / str(len(found)), mode="r"), before))
-    return found
 
 
 def said_of(place: Path) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.windows import Window
+from napari_utile.session.store_tables import features_of
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
@@ -78,7 +79,10 @@ def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generato
 
 
 def write_back_job(
-    part: StorePart, edited: NDArray[np.integer[Any]], image: "ImagePlane | None"
+    part: StorePart,
+    edited: NDArray[np.integer[Any]],
+    image: "Sequence[ImagePlane]" = (),
+    sliders: Sequence[str] = (),
 ) -> "Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]":
     """Write an edited part into its store; return the version and the table of all cells.
 
@@ -86,8 +90,10 @@ def write_back_job(
     ----------
     part : StorePart
     edited : (y, x) integer array
-    image : ImagePlane, optional
-        Of the image that is open: on it cells are measured where the store's image is not a file.
+    image : sequence of ImagePlane
+        The planes of the image that is open: on it cells are measured where the store's image is not a file.
+    sliders : sequence of str
+        See `features_of`.
 
     Raises
     ------
@@ -102,11 +108,11 @@ def write_back_job(
     version = write_part(
         part.place, part.plane, part.window, part.labels, edited, _planes(plan, part.place, image)
     )
-    return version, _table(part.place, plan, part.plane)
+    return version, features_of(part.place, plan, sliders)
 
 
 def undo_job(
-    place: Path, image: "ImagePlane | None"
+    place: Path, image: "Sequence[ImagePlane]" = (), sliders: Sequence[str] = ()
 ) -> "Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]":
     """Undo the newest version of a store; return it and the table of all cells."""
     yield
@@ -115,7 +121,7 @@ def undo_job(
 
     plan = load_plan(place)
     version = undo_version(place, _planes(plan, place, image))
-    return version, _table(place, plan, version.plane)
+    return version, features_of(place, plan, sliders)
 
 
 def written(place: Path) -> int:
@@ -125,13 +131,7 @@ def written(place: Path) -> int:
     return len(versions_of(place))
 
 
-def _table(place: Path, plan: "StorePlan", plane: int) -> dict[str, NDArray[Any]]:
-    from napari_utile.engine.store.table import path_of_table, read_columns
-
-    return read_columns(path_of_table(place, plan.planes[plane]))
-
-
-def _planes(plan: "StorePlan", place: Path, image: "ImagePlane | None") -> "tuple[ImagePlane, ...]":
+def _planes(plan: "StorePlan", place: Path, image: "Sequence[ImagePlane]") -> "tuple[ImagePlane, ...]":
     """Return the image where it is not a file, else nothing: it is opened from there.
 
     Raises
@@ -143,6 +143,6 @@ def _planes(plan: "StorePlan", place: Path, image: "ImagePlane | None") -> "tupl
 
     if Path(plan.source).exists():
         return ()
-    if image is None or seen_of([image]) != plan.seen:
+    if not image or seen_of(list(image)) != plan.seen:
         raise UtileError(f"Choose the image that {place.name} was made of: its cells are measured on it.")
-    return (image,)
+    return tuple(image)

@@ -156,19 +156,13 @@ def link_planes(
         If the stack has no such axis.
     """
     stacked = planes.axes[: planes.axes.index("Y")]
-    if params.axis not in stacked:
-        raise UtileError(
-            f"There are no planes along {params.axis} to link: leave out --link {params.link}, or take more planes."
-        )
-    sizes = planes.shape[: len(stacked)]
-    numbers = np.moveaxis(np.arange(np.prod(sizes)).reshape(sizes), stacked.index(params.axis), -1)
-    numbers = numbers.reshape(-1, numbers.shape[-1])
+    numbers = stacks_of(stacked, planes.shape[: len(stacked)], params)
     group_of = np.empty(numbers.size, np.int64)
     group_of[numbers] = np.arange(len(numbers))[:, None]
     counters = [SectionCounter(params.link_gap + 1) for _ in numbers]
     for number, plane in enumerate(planes.read()):
         counters[group_of[number]].add(plane)
-    links = _joined([link_counts([counter.counts], params, kept) for counter in counters], numbers)
+    links = joined_links([link_counts([counter.counts], params, kept) for counter in counters], numbers)
     new = dict(zip(links.sections.label.tolist(), links.ids.tolist(), strict=True))
     told = {new[each]: new[mother] for each, mother in (parents or {}).items() if {each, mother} <= set(kept)}
     return replace(links, parents=links.parents | told) if told else links
@@ -180,7 +174,35 @@ def links_of_objects(planes: Planes) -> Links:
     return link_planes(planes, LinkParams("z"), range(1, largest + 1))
 
 
-def _joined(groups: Sequence[Links], numbers: IntArray) -> Links:
+def stacks_of(stacked: str, sizes: Sequence[int], params: LinkParams) -> IntArray:
+    """Say which planes are linked with each other: one stack along the axis for each entry of the others.
+
+    Parameters
+    ----------
+    stacked, sizes : str, sequence of int
+        The axes before Y and X, and how long they are.
+    params : LinkParams
+
+    Returns
+    -------
+    (stacks, planes) int64 array
+        Numbers of planes, counted with the last axis fastest.
+
+    Raises
+    ------
+    UtileError
+        If there is no such axis.
+    """
+    if params.axis not in stacked:
+        raise UtileError(
+            f"There are no planes along {params.axis} to link: leave out --link {params.link}, or take more planes."
+        )
+    every = np.arange(int(np.prod(sizes)), dtype=np.int64).reshape(tuple(sizes))
+    along = np.moveaxis(every, stacked.index(params.axis), -1)
+    return along.reshape(-1, along.shape[-1])
+
+
+def joined_links(groups: Sequence[Links], numbers: IntArray) -> Links:
     """Make one of the links of several stacks, with ids one after the other.
 
     Parameters

@@ -106,7 +106,7 @@ class SectionCounter:
 
     def __init__(self, reach: int = 1, corner: tuple[int, int] = (0, 0)) -> None:
         self._corner, self._number = corner, 0
-        self._objects, self._overlaps = [np.zeros((0, 6), np.int64)], [np.zeros((0, 5), np.int64)]
+        self._counted: list[Counts] = []
         self._recent: deque[tuple[int, NDArray[np.integer]]] = deque(maxlen=reach)
 
     def add(self, labels: ArrayLike) -> None:
@@ -120,16 +120,14 @@ class SectionCounter:
         plane = as_labels(labels)
         if plane.ndim != 2 or (self._recent and plane.shape != self._recent[-1][1].shape):
             raise ValueError(f"The planes of a stack are label images of the same shape; got {plane.shape}.")
-        self._objects.append(_objects(plane, self._number, self._corner))
-        for before, earlier in self._recent:
-            self._overlaps.append(_overlaps(earlier, plane, before, self._number))
+        self._counted.append(count_plane(plane, self._number, self._recent, self._corner))
         self._recent.append((self._number, plane))
         self._number += 1
 
     @property
     def counts(self) -> Counts:
         """What was counted so far."""
-        return Counts(np.concatenate(self._objects), np.concatenate(self._overlaps))
+        return _together(self._counted)
 
 
 def count(planes: Iterable[ArrayLike], reach: int = 1, corner: tuple[int, int] = (0, 0)) -> Counts:
@@ -138,6 +136,35 @@ def count(planes: Iterable[ArrayLike], reach: int = 1, corner: tuple[int, int] =
     for plane in planes:
         counter.add(plane)
     return counter.counts
+
+
+def count_plane(
+    labels: NDArray[np.integer],
+    number: int,
+    earlier: Iterable[tuple[int, NDArray[np.integer]]],
+    corner: tuple[int, int] = (0, 0),
+) -> Counts:
+    """Count the sections in a block of one plane (y, x), and what they share with the same block of earlier planes.
+
+    Parameters
+    ----------
+    labels : (y, x) integer array
+    number : int
+        Of the plane.
+    earlier : iterable of (int, (y, x) integer array)
+        Numbers of earlier planes, and the block in them.
+    corner : (int, int)
+        Row and column of the block's first pixel.
+    """
+    shared = [_overlaps(before, labels, place, number) for place, before in earlier]
+    overlaps = np.concatenate([np.zeros((0, 5), np.int64), *shared])
+    return Counts(_objects(labels, number, corner), overlaps)
+
+
+def _together(parts: Sequence[Counts]) -> Counts:
+    objects = [np.zeros((0, 6), np.int64), *(part.objects for part in parts)]
+    overlaps = [np.zeros((0, 5), np.int64), *(part.overlaps for part in parts)]
+    return Counts(np.concatenate(objects), np.concatenate(overlaps))
 
 
 def _objects(plane: NDArray[np.integer], number: int, corner: tuple[int, int]) -> IntArray:
@@ -178,7 +205,8 @@ def gathered(parts: Sequence[Counts]) -> Sections:
     >>> halves.area, halves.x, halves.shared
     (array([2, 2]), array([0.5, 1.5]), array([1]))
     """
-    rows = np.concatenate([part.objects for part in parts])
+    every = _together(parts)
+    rows, pairs = every.objects, every.overlaps
     keys, place = np.unique(rows[:, :2], axis=0, return_inverse=True)
     place = place.reshape(-1)
     sums = np.zeros((len(keys), 3), np.int64)
@@ -189,7 +217,6 @@ def gathered(parts: Sequence[Counts]) -> Sections:
     rank = np.empty(len(keys), np.int64)
     rank[order] = np.arange(len(keys))
 
-    pairs = np.concatenate([part.overlaps for part in parts])
     joined, entry = np.unique(pairs[:, :4], axis=0, return_inverse=True)
     shared = np.zeros(len(joined), np.int64)
     np.add.at(shared, entry.reshape(-1), pairs[:, 4])

@@ -32,12 +32,15 @@ class LayerAxis:
         Rows, columns, channels, colours; the axis that a layer was projected along; empty for a slider.
     entry : int or None
         Where the slider stands.
+    step : (float, str or None), optional
+        From one entry to the next, and its unit; None where it has none.
     """
 
     name: str
     size: int
     role: str = ""
     entry: int | None = None
+    step: tuple[float, str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,23 @@ class Located:
         return (self.index["C"],) if "C" in self.index else chosen
 
 
-def index_of(axes: Sequence[LayerAxis]) -> dict[str, int]:
-    """Name where a plane lies in a layer without a file: by the labels, else T and Z in turn."""
+def sliders_of(axes: Sequence[LayerAxis]) -> dict[str, int]:
+    """Name the sliders of a layer without a file, by the labels, else T and Z in turn: letter -> number of the axis."""
     found: dict[str, int] = {}
-    for axis in axes:
+    for number, axis in enumerate(axes):
         if axis.entry is None or axis.size == 1:
             continue
         letter = letter_of(axis.name)
         if letter is None or letter in found or letter in "YXS":
             letter = next((each for each in "TZC" if each not in found), axis.name)
-        found[letter] = axis.entry
+        found[letter] = number
     return found
+
+
+def index_of(axes: Sequence[LayerAxis]) -> dict[str, int]:
+    """Name where a plane lies in a layer without a file: see `sliders_of`."""
+    entries = ((letter, axes[number].entry) for letter, number in sliders_of(axes).items())
+    return {letter: entry for letter, entry in entries if entry is not None}
 
 
 def locate(

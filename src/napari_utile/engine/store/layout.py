@@ -17,11 +17,14 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.planes.units import canonical_unit
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.windows import Window
 
 CELLS, MASK = "labels/cells", "labels/mask"
+UNLINKED = f"{HOME}/unlinked"
+"""The labels of each plane by itself, at full resolution, for as long as planes are not linked."""
 _CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 256, 512, 8
 _UNITS = {
     "pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer",
@@ -60,7 +63,9 @@ def levels_of(shape: Sequence[int], side: int) -> int:
     return count
 
 
-def create_arrays(place: Path, space: Space, side: int, *, with_mask: bool = False) -> None:
+def create_arrays(
+    place: Path, space: Space, side: int, *, with_mask: bool = False, linked: bool = False
+) -> None:
     """Make the empty arrays of a store, and say what its root image is; that there are labels is said at the end."""
     root = zarr.create_group(place, zarr_format=3, overwrite=False)
     labels = root.create_group(CELLS)
@@ -84,6 +89,8 @@ def create_arrays(place: Path, space: Space, side: int, *, with_mask: bool = Fal
         labels.create_array(str(level), dtype="int32", **options)
         if mask is not None:
             mask.create_array(str(level), dtype="uint8", **options)
+        if linked and level == 0:
+            zarr.create_array(place / UNLINKED / "0", dtype="int32", **options)
     root.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(space, side, "probability", "mean")]}
 
 

@@ -15,6 +15,8 @@ from napari_utile.engine.files.unfinished import HOME, is_store
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of, seen_plane
+from napari_utile.engine.linking.links import stacks_of
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
@@ -46,6 +48,7 @@ def plan_store(
     limits: IntensityLimits | None = None,
     measured: bool = False,
     with_mask: bool = False,
+    linking: LinkParams | None = None,
     side: int = SIDE,
 ) -> StorePlan:
     """Plan a store; the grey limits of each plane are measured, nothing else is read.
@@ -78,6 +81,8 @@ def plan_store(
         Whether a table of the cells is written as well.
     with_mask : bool
         Whether a mask of the cells is written as well.
+    linking : LinkParams, optional
+        Whether and how the planes are linked; not at all by default.
     side : int
         Rows and columns of a block, a power of two.
     """
@@ -86,6 +91,8 @@ def plan_store(
     if stacked:
         order = file_order(indices)
         planes, indices = [planes[place] for place in order], [indices[place] for place in order]
+    if linking is not None and linking.axis:
+        stacks_of(stacked, sizes, linking)
     first = planes[0]
     window = Window.part_of(first.shape, region)
     if not (window.size and Window.whole(first.shape).holds(window)):
@@ -125,6 +132,7 @@ def plan_store(
         measured=measured,
         with_mask=with_mask,
         tile_bytes=tiles.bytes,
+        linking=linking or LinkParams(),
     )
 
 
@@ -144,6 +152,7 @@ def refuse_other_options(
     region: Sequence[slice] | None,
     mask: NDArray[np.bool_] | None,
     measured: bool,
+    linking: Mapping[str, Any],
 ) -> None:
     """Refuse to resume a store with options that are not those of its plan.
 
@@ -154,7 +163,7 @@ def refuse_other_options(
         Of the store.
     source : Path
         The image that is given.
-    segment, instances, selection : mapping
+    segment, instances, selection, linking : mapping
         The options that were given; others count as in the plan.
     region, mask, measured
         As for `plan_store`; None and False count as in the plan.
@@ -170,6 +179,7 @@ def refuse_other_options(
         *((key, value, getattr(plan.params, key)) for key, value in segment.items()),
         *((key, value, getattr(plan.instances, key)) for key, value in instances.items()),
         *((key, value, getattr(plan.selection, key)) for key, value in selection.items()),
+        *((key, value, getattr(plan.linking, key)) for key, value in linking.items()),
     ]
     for key, now, before in pairs:
         chosen_for_us = now in ("auto", "same") or (key == "diameter" and now == "none" and before is None)

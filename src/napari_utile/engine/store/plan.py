@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.unfinished import HOME, PLAN
 from napari_utile.engine.inference.device import CPU_FETCH_GFLOP_PER_MB, Compute
 from napari_utile.engine.inference.field import Field, scale_factors
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
@@ -34,6 +35,8 @@ SIDE = 1024
 TILE_BYTES = 160 << 20
 """What the features of one tile may take; the same on every machine, so that tiles are."""
 _LOOKED_AT, _LOOK = 25, 32
+_UNLINKED = 0.7
+"""Bytes a pixel of deflated labels that wait to be linked, and of the tables by which they are."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class StorePlan:
         Whether the pixels of all cells are written as a mask as well.
     tile_bytes : int
         Memory for the features of one tile.
+    linking : LinkParams
+        Whether the planes are linked, and how.
     """
 
     source: str
@@ -97,6 +102,13 @@ class StorePlan:
     measured: bool = False
     with_mask: bool = False
     tile_bytes: int = 0
+    linking: LinkParams = field(default_factory=LinkParams)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """What is done with each block, in this order; `outputs` also finds its holes."""
+        first = ("outputs", "fill", "basins", "growth")
+        return (*first, "sections", "labels") if self.linking.axis else (*first, "labels")
 
     @property
     def window(self) -> Window:
@@ -123,11 +135,14 @@ class StorePlan:
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
         values = asdict(self)
+        linked = {"linking": to_json(self.linking)} if self.linking.axis else {}
+        del values["linking"]
         return {
             "format": FORMAT,
             **values,
             "selection": to_json(self.selection),
             "params": to_json(self.params),
+            **linked,
         }
 
     @property
@@ -137,9 +152,10 @@ class StorePlan:
 
     @property
     def scratch_bytes(self) -> int:
-        """What a plane needs on the disk until its labels are done."""
+        """What a plane needs on the disk until its labels are done, and all planes that are to be linked."""
         each = 4 + 1 + 4 + (4 if self.by_height else 0)
-        return self.window.size * each
+        waiting = len(self.planes) * _UNLINKED if self.linking.axis else 0
+        return int(self.window.size * (each + waiting))
 
     @property
     def stored_bytes(self) -> int:
@@ -223,6 +239,7 @@ def _from_json(values: Mapping[str, Any]) -> StorePlan:
             **values,
             "selection": from_json(Selection, values["selection"]),
             "params": from_json(SegmentParams, values["params"]),
+            "linking": from_json(LinkParams, values.get("linking", {})),
             "planes": tuple(values["planes"]),
             "limits": tuple(
                 IntensityLimits(tuple(low), tuple(high)) for low, high in map(_pair, values["limits"])

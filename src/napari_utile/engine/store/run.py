@@ -24,15 +24,17 @@ from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.jobs.here import Here, Jobs
 from napari_utile.engine.models.catalogue import SUFFIX
 from napari_utile.engine.models.library import Model, save_model
+from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.provenance.recipe import versions
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.journal import Journal, only_run
-from napari_utile.engine.store.layout import create_arrays, mark_complete
+from napari_utile.engine.store.layout import UNLINKED, create_arrays, mark_complete
+from napari_utile.engine.store.linked import folder_of_links, link_store, write_link_tables
 from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
 from napari_utile.engine.store.shelf import DiskShelf
 from napari_utile.engine.store.table import joined_table, path_of_table
-from napari_utile.engine.store.work import MASK, MODEL, STAGES, Job, Work, forget, planes_of, scratch
+from napari_utile.engine.store.work import MASK, MODEL, Job, Work, forget, planes_of, scratch, tables_of
 from napari_utile.engine.windows import Window
 
 MOST_BYTES = 900 << 20
@@ -50,12 +52,15 @@ class StoreResult:
         How many, in each plane.
     empty, blocks : int
         How many blocks were left out as empty, of how many.
+    linked : str
+        What the cells were linked to, in a phrase; "" where they are not linked.
     """
 
     place: Path
     cells: tuple[int, ...]
     empty: int
     blocks: int
+    linked: str = ""
 
 
 def begin_store(
@@ -82,8 +87,8 @@ def begin_store(
     check_memory(plan)
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        create_arrays(part, plan.space, plan.side, with_mask=plan.with_mask)
-        (part / HOME).mkdir()
+        create_arrays(part, plan.space, plan.side, with_mask=plan.with_mask, linked=bool(plan.linking.axis))
+        (part / HOME).mkdir(exist_ok=True)
         if model.path is not None:
             shutil.copyfile(model.path, part / HOME / f"{MODEL}{model.path.suffix}")
         else:
@@ -216,7 +221,7 @@ class _StoreRun:
         self._journal = Journal(place / HOME)
         self.resumed = bool(self._journal.facts)
         self._grid: Grid = plan.grid
-        self._total = len(plan.planes) * len(self._grid) * len(STAGES)
+        self._total = len(plan.planes) * len(self._grid) * len(plan.stages)
         self._done, self._began = 0, time.perf_counter()
 
     def blocks(self) -> Generator[Progress, None, None]:
@@ -225,8 +230,44 @@ class _StoreRun:
             if (number, "plane", None) not in self._journal:
                 yield from self._plane(number)
             else:
-                self._done += len(self._grid) * len(STAGES)
+                self._done += len(self._grid) * len(self._of_a_plane)
             shutil.rmtree(scratch(self._place, number), ignore_errors=True)
+        if self._plan.linking.axis:
+            if (0, "links", None) not in self._journal:
+                yield from self._link()
+            for folder in (self._place / UNLINKED, folder_of_links(self._place)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _of_a_plane(self) -> tuple[str, ...]:
+        """The stages that are done plane by plane: all, but for labels that are linked first."""
+        return self._plan.stages[:-1] if self._plan.linking.axis else self._plan.stages
+
+    def _link(self) -> Generator[Progress, None, None]:
+        """Link the cells of all planes, and write their labels."""
+        links = link_store(self._place, self._plan)
+        for number in range(len(self._plan.planes)):
+            if (number, "linked", None) in self._journal:
+                self._done += len(self._grid)
+                continue
+            yield from self._stage("labels", number)
+            self._write_table(number)
+            self._journal.add((number, "linked", None), {})
+        if self._plan.measured:
+            write_link_tables(self._place, self._plan, links.parents, self._planes[0])
+        parents = {str(track): mother for track, mother in links.parents.items()}
+        said = {"total": links.total, "said": links.summary(), "parents": parents}
+        self._journal.add((0, "links", None), said)
+
+    def _stage(self, stage: str, number: int) -> Generator[Progress, None, None]:
+        """Do a stage of a plane in the blocks where it is not done."""
+        todo = [key for key in self._grid if (number, stage, key) not in self._journal]
+        self._done += len(self._grid) - len(todo)
+        order = (Job(stage, number, key) for key in self._order(stage, todo))
+        for job, facts in self._jobs.run(self._work, order):
+            self._journal.add((number, stage, job.key), facts)
+            self._done += 1
+            yield self._progress(job)
 
     def _plane(self, number: int) -> Generator[Progress, None, None]:
         shelf = DiskShelf(scratch(self._place, number))
@@ -236,20 +277,14 @@ class _StoreRun:
             "basins": decoder.merge_basins,
             "growth": decoder.merge_growth,
         }
-        for stage in STAGES:
-            todo = [key for key in self._grid if (number, stage, key) not in self._journal]
-            self._done += len(self._grid) - len(todo)
-            order = (Job(stage, number, key) for key in self._order(stage, todo))
-            for job, facts in self._jobs.run(self._work, order):
-                self._journal.add((number, stage, job.key), facts)
-                self._done += 1
-                yield self._progress(job)
+        for stage in self._of_a_plane:
+            yield from self._stage(stage, number)
             if stage in merges:
                 merges[stage]()
                 shelf.sync()
         numbers = shelf.facts("growth", None)["number"]
-        if self._plan.measured:
-            self._write_table(number, shelf)
+        if not self._plan.linking.axis:
+            self._write_table(number)
         self._journal.add((number, "plane", None), {"cells": int(numbers.max(initial=0))})
 
     def _order(self, stage: str, todo: list[Key]) -> Iterator[Key]:
@@ -275,7 +310,10 @@ class _StoreRun:
         window = self._grid.window(job.key)
         return Progress(self._done, self._total, window, None, left, "tiles" if outputs else "cells")
 
-    def _write_table(self, number: int, shelf: DiskShelf) -> None:
+    def _write_table(self, number: int) -> None:
+        if not self._plan.measured:
+            return
+        shelf = tables_of(self._place, self._plan, number)
         plane, path = self._planes[number], path_of_table(self._place, self._plan.planes[number])
         tables = (shelf.facts("table", key) for key in self._grid)
         columns = joined_table(tables, self._plan.window.start, plane.pixel_size, plane.unit)
@@ -301,7 +339,7 @@ class _StoreRun:
             }
             for number, index in enumerate(plan.planes)
         ]
-        recipe = {
+        recipe: dict[str, Any] = {
             "format": "napari-utile recipe 2",
             "source": plan.source,
             "command": command,
@@ -310,6 +348,8 @@ class _StoreRun:
             "planes": planes,
             "versions": {**versions(), "threads": str(plan.threads)},
         }
+        if plan.linking.axis:
+            recipe["linking"] = {"parameters": to_json(plan.linking), **facts[0, "links", None]}
         path = self._place / "recipe.json"
         path.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
         make_durable([path])
@@ -320,7 +360,8 @@ class _StoreRun:
         facts = self._journal.facts
         cells = tuple(facts[number, "plane", None]["cells"] for number in range(len(self._plan.planes)))
         empty = sum(bool(each.get("empty")) for (_, stage, _), each in facts.items() if stage == "outputs")
-        return StoreResult(self._place, cells, empty, len(self._plan.planes) * len(self._grid))
+        linked = str(facts[0, "links", None]["said"]) if self._plan.linking.axis else ""
+        return StoreResult(self._place, cells, empty, len(self._plan.planes) * len(self._grid), linked)
 
 
 def _middle(window: Window) -> list[float]:

@@ -1,7 +1,7 @@
 """The table of the cells of a store, summed up block by block."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,6 @@ from napari_utile.engine.cells.label_runs import intensity_limits, intensity_sum
 from napari_utile.engine.cells.measure import Columns, unit_suffix
 from napari_utile.engine.planes.units import canonical_unit
 from napari_utile.engine.windows import Window
-
-_WHOLE = ("index", "area_px")
 
 
 def block_table(labels: NDArray[np.integer[Any]], pixels: NDArray[Any], block: Window) -> Facts:
@@ -116,7 +114,12 @@ def read_columns(path: Path) -> Columns:
     with path.open(newline="", encoding="utf-8") as file:
         names, *rows = csv.reader(file)
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return {
-        name: np.array(column, np.int64 if name in _WHOLE else float)
-        for name, column in zip(names, columns, strict=True)
-    }
+    return {name: _numbers(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _numbers(column: Sequence[str]) -> NDArray[Any]:
+    """Read whole numbers as such."""
+    try:
+        return np.array(column, np.int64)
+    except ValueError:
+        return np.array(column, float)

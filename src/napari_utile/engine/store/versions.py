@@ -24,6 +24,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.store.durable import make_durable, write_beside
 from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.layout import CELLS, write_levels
+from napari_utile.engine.store.linked import write_link_tables
 from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.table import block_table, joined_table, path_of_table, read_columns
 from napari_utile.engine.store.work import planes_of
@@ -123,7 +124,10 @@ def write_part(
             raise UtileError("Nothing was changed in this part.")
         made = versions_of(place)
         facts = Journal(place / HOME).facts
-        largest = max([each.largest for each in made] + [facts[plane, "plane", None]["cells"]])
+        given = (
+            facts[0, "links", None]["total"] if plan.linking.axis else facts[plane, "plane", None]["cells"]
+        )
+        largest = max([each.largest for each in made] + [given])
         new, largest = _numbered(after, np.unique(before), largest)
         number = 1 + max((each.number for each in made), default=0)
         record = Version(
@@ -245,9 +249,20 @@ def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Seq
     facts = block_table(labels, pixels, around)
     new = joined_table([facts], plan.window.start, image.pixel_size, image.unit)
     stays = ~np.isin(table["index"], ids)
-    columns = {name: np.concatenate([column[stays], new[name]]) for name, column in table.items()}
+    # The column that names objects or tracks holds what the index does.
+    columns = {
+        name: np.concatenate([column[stays], new.get(name, new["index"])]) for name, column in table.items()
+    }
     order = np.argsort(columns["index"], kind="stable")
     write_table(path, {name: column[order] for name, column in columns.items()})
+    if plan.linking.axis:
+        write_link_tables(place, plan, parents_in(place), image)
+
+
+def parents_in(place: Path) -> dict[int, int]:
+    """Return which tracks of a finished store divided from which: daughter -> mother."""
+    links = Journal(place / HOME).facts.get((0, "links", None), {"parents": {}})
+    return {int(track): int(mother) for track, mother in links["parents"].items()}
 
 
 def _note_in_recipe(place: Path) -> None:

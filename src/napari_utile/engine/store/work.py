@@ -31,6 +31,7 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.layout import CELLS, write_levels
+from napari_utile.engine.store.linked import count_block, folder_of_links, linked_block
 from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
 from napari_utile.engine.store.shelf import DiskShelf
 from napari_utile.engine.store.table import block_table
@@ -38,8 +39,6 @@ from napari_utile.engine.windows import Window
 
 Float32 = NDArray[np.float32]
 
-STAGES = ("outputs", "fill", "basins", "growth", "labels")
-"""Of each plane, in this order; `outputs` also finds the holes of the block."""
 MASK, MODEL = "mask.npy", "model"
 """Files in a store's folder of its own; the model's has the ending that it came with."""
 _EMPTY_SPREAD, _EMPTY_SIDE = 0.03, 4
@@ -145,8 +144,13 @@ class OpenStore:
             decoder.holes(job.key)
             index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
             written = write_levels(self.place, "", index, block, shown)
+        elif job.stage == "sections":
+            written = count_block(self.place, self.plan, job.plane, job.key, decoder.labels(job.key))
         elif job.stage == "labels":
-            labels = decoder.labels(job.key)
+            linked = bool(self.plan.linking.axis)
+            labels = (
+                linked_block(self.place, self.plan, job.plane, job.key) if linked else decoder.labels(job.key)
+            )
             index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
             written = write_levels(self.place, CELLS, index, block, labels)
             if self.plan.with_mask:
@@ -154,7 +158,9 @@ class OpenStore:
             facts = {"labels": sha256_of(labels)}
             if self.plan.measured:
                 pixels = np.asarray(self.planes[job.plane].data[(slice(None), *self.in_image(block))])
-                shelf.keep_facts("table", job.key, block_table(labels, pixels, block))
+                tables = tables_of(self.place, self.plan, job.plane)
+                tables.keep_facts("table", job.key, block_table(labels, pixels, block))
+                tables.sync()
         else:
             getattr(decoder, job.stage)(job.key)
         shelf.sync()
@@ -289,6 +295,12 @@ def digest_of(foreground: Float32, height: Float32 | None) -> str:
 def scratch(place: Path, plane: int) -> Path:
     """Return where a plane's stages keep what they make."""
     return place / HOME / f"plane{plane}"
+
+
+def tables_of(place: Path, plan: StorePlan, plane: int) -> DiskShelf:
+    """Return the shelf with the tables of a plane's cells, block by block, until they are joined."""
+    linked = bool(plan.linking.axis)
+    return DiskShelf(folder_of_links(place) / f"cells{plane}" if linked else scratch(place, plane))
 
 
 def planes_of(plan: StorePlan) -> tuple[ImagePlane, ...]:

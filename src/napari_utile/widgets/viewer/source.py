@@ -97,9 +97,10 @@ def axes_of(source: Source) -> "tuple[LayerAxis, ...]":
             int(size),
             "C" if axis == place.channel_axis else shown.get(axis, ""),
             None if isinstance(entry, slice) else entry,
+            None if str(unit) == "pixel" else (float(step), str(unit)),
         )
-        for axis, (label, size, entry) in enumerate(
-            zip(layer.axis_labels, place.shape, place.index, strict=True)
+        for axis, (label, size, entry, step, unit) in enumerate(
+            zip(layer.axis_labels, place.shape, place.index, layer.scale, layer.units, strict=True)
         )
     ]
     if layer.rgb:

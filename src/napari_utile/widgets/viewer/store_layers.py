@@ -1,7 +1,8 @@
 """Labels layers whose pixels lie in a store on disk."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
@@ -9,7 +10,9 @@ from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 if TYPE_CHECKING:
     import napari.layers
 
-__all__ = ["store_of"]
+__all__ = ["in_store_order", "outer_of", "store_of"]
+
+Value = TypeVar("Value")
 
 
 def store_of(layer: "napari.layers.Layer | None") -> Path | None:
@@ -18,3 +21,15 @@ def store_of(layer: "napari.layers.Layer | None") -> Path | None:
         return None
     known = layer.metadata.get(METADATA_KEY, {}).get("store") or layer.source.path
     return Path(known) if known and is_complete(Path(known)) else None
+
+
+def outer_of(layer: "napari.layers.Labels") -> tuple[int | None, ...]:
+    """Return which axes of its store the axes of a layer before Y and X are: see `GrowingLevel`."""
+    known: tuple[int | None, ...] | None = getattr(layer.data[0], "outer", None)
+    return tuple(range(layer.ndim - 2)) if known is None else known
+
+
+def in_store_order(layer: "napari.layers.Labels", values: Sequence[Value]) -> list[Value]:
+    """Return those of the values, one for each slider of a layer, that are of the stacked axes of its store."""
+    outer = outer_of(layer)
+    return [values[outer.index(axis)] for axis in sorted(each for each in outer if each is not None)]

@@ -1,6 +1,7 @@
 """Link planes to objects or tracks, and correct those: join, cut, exchange, divide, split, remove, fill in."""
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
@@ -24,6 +25,7 @@ from napari_utile.widgets.viewer.linked_layers import (
     show_linked,
     stack_space_of,
 )
+from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.worker import NO_JOB, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -140,6 +142,11 @@ class Linking(QWidget):
         kind = self.kind.currentData()
         return str(kind) if not self.isHidden() and kind in ("z", "t") else ""
 
+    def chosen(self) -> LinkParams:
+        """Return whether and how planes are linked."""
+        params: LinkParams = self.params.value()
+        return replace(params, link=self.wanted or "none")
+
     @property
     def views(self) -> VolumeParams | None:
         """How a stack is looked at from three sides; None where it is not."""
@@ -152,9 +159,9 @@ class Linking(QWidget):
         return self._offer(layer)
 
     def _offer(self, layer: Any) -> bool:
-        axes = [] if layer is None or layer.multiscale else _linkable(layer)
+        axes = [] if layer is None else _linkable(layer)
         offered = ["none", *axes] if axes else []
-        if "z" in axes:
+        if "z" in axes and not layer.multiscale:
             offered.insert(2, "views")
         if offered != [self.kind.itemData(row) for row in range(self.kind.count())]:
             with QSignalBlocker(self.kind):
@@ -177,6 +184,8 @@ class Linking(QWidget):
             If there are none, or no axis was chosen.
         """
         layer = self._session.cells
+        if store_of(layer) is not None:
+            raise UtileError("Cells on disk are linked while they are found: choose how, then press Segment.")
         if layer is None or layer.multiscale:
             raise UtileError("There are no cells to link: segment all planes first.")
         if not self.wanted:
@@ -184,8 +193,7 @@ class Linking(QWidget):
         if self._job.running:
             return
         stack = linked_stack_of(layer)
-        params = self.params.value()
-        params = LinkParams(self.wanted, params.link_overlap, params.link_distance, params.link_gap)
+        params = self.chosen()
         space = stack_space_of(layer, self.wanted)
         kept = set() if stack is None else set(stack.kept)
         parents = {} if stack is None else dict(stack.parents)

@@ -160,7 +160,8 @@ class SegmentPage(Page):
             return None
         source, request = self.request()
         self._estimate.planes = len(self.form.planes.places(source.place))
-        self.form.store.follow(request if needs_store(request) else None)
+        large = needs_store(request, self._estimate.planes)
+        self.form.store.follow([each for _, each in self._chosen_planes()] if large else [])
         self.form.suggestions.follow(request.measured_on, request.params)
         return request
 

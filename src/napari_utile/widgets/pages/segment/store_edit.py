@@ -1,16 +1,16 @@
 """Edit a part of a result on disk in a layer in memory, and write it back; napari edits no pyramids."""
 
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_utile.session.store_jobs import CELLS, levels
+from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.session.store_parts import (
     MOST_EDITED,
     StorePart,
@@ -24,11 +24,12 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of, take_away
+from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_at, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
-from napari_utile.widgets.viewer.source import read_source
-from napari_utile.widgets.viewer.store_layers import store_of
+from napari_utile.widgets.viewer.result_layers import slider_columns
+from napari_utile.widgets.viewer.source import Source, read_source
+from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, store_of
 from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ class StoreEdit(QWidget):
         window = centred(region_in_view(self._viewer, whole, where))
         self._status.say("Opening…")
         self._run(
-            open_part_job(place, where.plane.steps, window), lambda part: self._show(part, whole, where.plane)
+            open_part_job(place, in_store_order(whole, where.plane.steps), window),
+            lambda part: self._show(part, whole, where.plane),
         )
 
     def _show(self, part: StorePart, whole: Any, plane: Any) -> None:
@@ -172,7 +174,9 @@ class StoreEdit(QWidget):
         edited = np.array(layer.data).reshape(opened.part.labels.shape)
         self._status.say("Writing…")
         self._run(
-            write_back_job(opened.part, edited, self._image()),
+            write_back_job(
+                opened.part, edited, self._image(opened.whole), _sliders(opened.whole, self._viewer)
+            ),
             lambda made: self._written(layer, opened, *made),
         )
 
@@ -204,22 +208,51 @@ class StoreEdit(QWidget):
         place = store_of(whole)
         if place is not None:
             self._status.say("Undoing…")
-            self._run(undo_job(place, self._image()), lambda made: self._undone(whole, place, *made))
+            self._run(
+                undo_job(place, self._image(whole), _sliders(whole, self._viewer)),
+                lambda made: self._undone(whole, place, *made),
+            )
 
     def _undone(self, whole: Any, place: Path, version: "Version", table: dict[str, Any]) -> None:
         _show_anew(whole, place, table)
         cells = "1 cell is" if version.cells == 1 else f"{version.cells} cells are"
         self._status.say(f"{cells} in {place.name} as before again.", "good")
 
-    def _image(self) -> "ImagePlane | None":
+    def _image(self, whole: Any) -> "tuple[ImagePlane, ...]":
+        """Take the planes of the chosen image that lie where those of a result do, in the order of its store."""
+        outer = outer_of(whole)
+        at = [outer.index(axis) for axis in sorted(each for each in outer if each is not None)]
         try:
-            return read_source(self._viewer, self._session).plane
-        except ValueError:  # no image is open
-            return None
+            source = read_source(self._viewer, self._session)
+            return tuple(
+                plane_at(source.layer, _place_at(source, whole, at, steps))
+                for steps in np.ndindex(*(whole.data[0].shape[axis] for axis in at))
+            )
+        except (ValueError, IndexError):  # no image is open, or another one
+            return ()
 
     def _show_error(self, error: Exception) -> None:
         self._status.problem(sentence_of(error))
         self.follow()
+
+
+def _place_at(source: Source, whole: Any, axes: Sequence[int], steps: Sequence[int]) -> Place:
+    """Return the plane of an image where the plane of a result lies that is at these steps of these axes."""
+    point = np.zeros(whole.ndim)
+    point[axes] = steps
+    world = np.zeros(source.layer.ndim)
+    world[-whole.ndim :] = whole.data_to_world(point)
+    there = source.layer.world_to_data(world)
+    index = (
+        entry if isinstance(entry, slice) or source.place.shape[axis] == 1 else round(there[axis])
+        for axis, entry in enumerate(source.place.index)
+    )
+    return replace(source.place, index=tuple(index))
+
+
+def _sliders(whole: Any, viewer: "napari.viewer.Viewer") -> list[str]:
+    """Name the columns of the layer's table that say in which plane a cell lies."""
+    return in_store_order(whole, list(slider_columns(whole, place_of(whole, viewer).plane)))
 
 
 def _close(viewer: "napari.viewer.Viewer", session: "Session", layer: Any) -> None:
@@ -233,6 +266,6 @@ def _close(viewer: "napari.viewer.Viewer", session: "Session", layer: Any) -> No
 
 def _show_anew(whole: Any, place: Path, table: dict[str, Any]) -> None:
     """Read what is on screen from the disk again, past what napari keeps of arrays that are computed on demand."""
-    whole.data = levels(place, CELLS, whole.ndim - levels(place, CELLS)[0].ndim)
+    whole.data = levels(place, CELLS, outer_of(whole))
     if table:
         whole.features = table

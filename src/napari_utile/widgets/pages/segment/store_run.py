@@ -4,27 +4,27 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.inference.cost import duration
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.run_on import remember, remembered
 from napari_utile.session.store_jobs import (
-    CELLS,
     ENDING,
+    FinishedStore,
     default_place,
     delete_store,
-    levels,
     needs_store,
+    outer_axes,
     said_of,
     store_job,
 )
+from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.button import push_button
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.store.run import StoreResult
     from napari_utile.session.state import Session
+    from napari_utile.widgets.pages.segment.linking import Linking
 
 __all__ = ["StoreRun"]
 
@@ -69,16 +69,20 @@ class StoreRun(OneJob, QWidget):
     ended = Signal(str, bool)
 
     def __init__(
-        self, viewer: "napari.viewer.Viewer", session: "Session", parent: QWidget | None = None
+        self,
+        viewer: "napari.viewer.Viewer",
+        session: "Session",
+        linking: "Linking",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._session = viewer, session
+        self._viewer, self._session, self._linking = viewer, session, linking
         self._chosen: dict[str, Path] = {}
         self._place: Path | None = None
         self._default: Path | None = None
         self._layer: napari.layers.Layer | None = None
         self._source: Source | None = None
-        self._request: SegmentRequest | None = None
+        self._requests: list[SegmentRequest] = []
         self.activity = Activity()
         self._look: PreviewLayer | None = None
         self._middle: tuple[float, float] | None = None
@@ -122,13 +126,13 @@ class StoreRun(OneJob, QWidget):
             return ""
         return f"An image is being segmented into {self._place.name}; what is finished is kept there."
 
-    def follow(self, request: SegmentRequest | None) -> None:
-        """Show where the result of a request will lie; None where it needs no store."""
+    def follow(self, requests: Sequence[SegmentRequest]) -> None:
+        """Show where the result of some planes will lie; none where they need no store."""
         if self.running:
             return
-        self.setVisible(request is not None)
-        if request is not None:
-            self._default = default_place(request)
+        self.setVisible(bool(requests))
+        if requests:
+            self._default = default_place(requests)
             place = self.place
             self._say_where(place)
 
@@ -146,23 +150,14 @@ class StoreRun(OneJob, QWidget):
         return self._chosen.get(str(self._default), self._default)
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
-        """Say whether what is to be segmented needs a store.
-
-        Raises
-        ------
-        UtileError
-            If it is several large planes.
-        """
-        large = any(needs_store(request) for _, request in planes)
-        if large and len(planes) > 1:
-            raise UtileError("A large image is segmented plane by plane: choose one plane.")
-        return large
+        """Say whether what is to be segmented needs a store."""
+        return any(needs_store(request, len(planes)) for _, request in planes)
 
     def start(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> None:
-        """Begin or resume the store of a plane."""
-        source, request = planes[0]
-        self.follow(request)
-        self._source, self._request, self._place = source, request, self.place
+        """Begin or resume the store of some planes."""
+        self._source, self._requests = planes[0][0], [request for _, request in planes]
+        self.follow(self._requests)
+        self._place = self.place
         self._follow_view()
         self._looking.start()
         address = self.run_on.text().strip()
@@ -171,7 +166,14 @@ class StoreRun(OneJob, QWidget):
         self.choose_button.setEnabled(False)
         self.run_on.setEnabled(False)
         self.job = run_job(
-            store_job(self._session, request, self._place, self._middle_of_view, address),
+            store_job(
+                self._session,
+                self._requests,
+                self._place,
+                self._middle_of_view,
+                address,
+                self._linking.chosen(),
+            ),
             on_progress=self._show_progress,
             on_done=self._finish,
             on_error=lambda error: self._end(sentence_of(error), problem=True),
@@ -190,9 +192,9 @@ class StoreRun(OneJob, QWidget):
     def _follow_view(self) -> None:
         """Note which pixel of the region the user looks at; where none is in sight, it stays the last one."""
         assert self._source is not None
-        assert self._request is not None
-        size = self._request.plane.shape if self._request.region is None else self._request.region.shape
-        start = (0, 0) if self._request.region is None else self._request.region.start
+        request = self._requests[0]
+        size = request.plane.shape if request.region is None else request.region.shape
+        start = (0, 0) if request.region is None else request.region.start
         self._middle = self._middle or (size[0] / 2, size[1] / 2)
         with suppress(ValueError):  # the image is out of sight
             view = region_in_view(self._viewer, self._source.layer, self._source.place)
@@ -242,10 +244,10 @@ class StoreRun(OneJob, QWidget):
         from napari.layers import Image, Labels
 
         assert self._source is not None
-        assert self._request is not None
         assert self._place is not None
-        place, region = self._source.place, self._request.region
-        data = levels(self._place, what, len(place.result_axes) - 2)
+        place, region = self._source.place, self._requests[0].region
+        sliders = [axis for axis in place.result_axes if axis not in place.axes]
+        data = levels(self._place, what, outer_axes(self._requests, sliders))
         plane = place.result
         space = space_of(
             self._source.layer, place.result_axes, plane.point((0, 0) if region is None else region.start)
@@ -268,17 +270,24 @@ class StoreRun(OneJob, QWidget):
         )
         return add_own(self._viewer, picture, "preview")
 
-    def _finish(self, made: "tuple[StoreResult, dict[str, Any]]") -> None:
+    def _finish(self, made: FinishedStore) -> None:
         self._remove_picture()
-        result, features = made
+        result = made.result
         if self._source is not None and self._source.layer in self._viewer.layers:
             known = next((each for each in self._viewer.layers if store_of(each) == result.place), None)
             cells = known or self._show(CELLS, "labels", CELLS_NAME)
             if known is not None:
                 known.refresh()
-            cells.features = features
+            cells.features = made.features
             self._session.cells = cells
-        self._end(f"{sum(result.cells)} cells, in {result.place}")
+            if len(made.tracks):
+                shown = space_of(cells, range(cells.ndim))
+                name = f"{self._source.plane.name} paths"
+                take_away(self._viewer, *(each for each in self._viewer.layers if each.name == name))
+                mark_own(self._viewer.add_tracks(made.tracks, graph=made.graph, name=name, **shown), "paths")
+                self._viewer.layers.selection.active = cells
+        found = f"{result.linked}, from {sum(result.cells)}" if result.linked else f"{sum(result.cells)}"
+        self._end(f"{found} cells, in {result.place}")
 
     def _cancelled(self) -> None:
         assert self._place is not None
@@ -295,7 +304,7 @@ class StoreRun(OneJob, QWidget):
         self.run_on.setEnabled(True)
         if problem:
             self._remove_picture()
-        self._source = self._request = None  # no layer is kept alive that the user may remove
+        self._source, self._requests = None, []  # no layer is kept alive that the user may remove
         self.ended.emit(text, problem)
 
     def _remove_picture(self) -> None:
