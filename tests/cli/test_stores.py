@@ -166,3 +166,19 @@ def test_what_stores_cannot_do_is_said_with_what_to_do(tmp_path: Path, stack, im
     assert segment(image, tmp_path / "a.zarr", "--link", "z") == 1
     assert "no planes along Z to link: leave out --link z" in capsys.readouterr().err
     assert not (tmp_path / "a.zarr").exists()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint16"])
+def test_outputs_on_wish(tmp_path: Path, image, capsys, dtype) -> None:
+    place = tmp_path / "a.ome.zarr"
+    assert segment(image, place, "--outputs", dtype) == 0
+    kept = zarr.open_array(place / "outputs/classes/0", mode="r")
+    assert kept.dtype == dtype
+    assert kept.shape == (2, 90, 120)
+    assert segment(image, place, "--resume", "--outputs", "none") == 1
+    assert f"started with --outputs {dtype}, not none" in capsys.readouterr().err
+    assert segment(image, tmp_path / "out", "--outputs", dtype) == 1
+    assert "--outputs is for stores" in capsys.readouterr().err
+    yaozarrs = pytest.importorskip("yaozarrs")
+    yaozarrs.validate_zarr_store(str(place))
+    yaozarrs.validate_zarr_store(str(place / "outputs" / "classes"))

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
-from napari_utile.engine.cells.relief import smoothed
+from napari_utile.engine.cells.relief import smoothed, unsmoothed_height
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image
 from napari_utile.engine.files.pyramid import read_pyramid
 from napari_utile.engine.files.unfinished import HOME, is_complete
+from napari_utile.engine.inference.decode import foreground_of
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.jobs.here import Here
+from napari_utile.engine.models.outputs import by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
@@ -38,7 +40,7 @@ def in_one_piece(place, plan, planes, model):
     height = np.zeros(plan.grid.shape, np.float32) if plan.by_height else None
     for key in plan.grid:
         window = plan.grid.window(key)
-        likely, high, _ = store.outputs(0, window)
+        likely, high, *_ = store.outputs(0, window)
         foreground[window] = likely
         if height is not None:
             height[window] = high
@@ -283,3 +285,30 @@ def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
         child.wait()
     with only_run(tmp_path, "a"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["small_model", "distances_model"])
+@pytest.mark.parametrize("dtype", ["float32", "uint16"])
+def test_cells_are_decoded_from_the_outputs_that_are_kept(tmp_path: Path, request, kind, dtype) -> None:
+    model, place = request.getfixturevalue(kind), tmp_path / "a.ome.zarr"
+    mask = np.ones((12, 19), bool)
+    mask[:, 12:] = False  # two blocks are left out
+    plane, plan = planned(model, image_of(), mask=mask, outputs=dtype)
+    begin_store(place, plan, model, mask)
+    fill(place, planes=[plane], model=model)
+    assert load_plan(place) == plan
+    kept = []
+    for output in model.card.outputs:
+        image = read_pyramid(place / "outputs" / output.name)
+        assert image.axes == "CYX"
+        values = np.asarray(image.levels[0])
+        assert values.dtype == dtype
+        kept.append(values / np.float32(65535) if dtype == "uint16" else values)
+    values = np.concatenate(kept).astype(np.float32)
+    params, height = plan.params.instances, None
+    if plan.by_height:
+        named = by_name(model.card.outputs, values)
+        height = smoothed(unsmoothed_height(named["B"], named["C"]))
+    expected = label_cells(cell_landscape(foreground_of(values, model.card), params, height), params)
+    np.testing.assert_array_equal(labels_in(place), expected)
+    assert expected.max() > 3

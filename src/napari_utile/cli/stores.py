@@ -38,6 +38,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what results are written as; ome-zarr is made block by block and can be resumed. A target that ends in "
         ".zarr means it as well",
     )
+    group.add_argument(
+        "--outputs",
+        choices=("none", "float32", "uint16"),
+        help="also keep all that the network computes; with uint16, cells are decoded from the rounded values",
+    )
     group.add_argument("--resume", action="store_true", help="resume a store that was not finished")
     group.add_argument("--overwrite", action="store_true", help="delete the store and start again")
     group.add_argument("--workers", type=whole_number, metavar="N", help="compute in N processes (Dask)")
@@ -55,7 +60,7 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
     wanted = bool(arguments.format == "ome-zarr") or arguments.output.suffix.lower() == ".zarr"
     if wanted and arguments.format == "tiff":
         raise UtileError(f"{arguments.output} is a store by its name: leave out --format tiff.")
-    for option in ("resume", "overwrite", "workers", "scheduler"):
+    for option in ("resume", "overwrite", "workers", "scheduler", "outputs"):
         if getattr(arguments, option) and not wanted:
             raise UtileError(
                 f"--{option} is for stores: give a target that ends in .zarr, or --format ome-zarr."
@@ -181,6 +186,7 @@ def _plan(
         measured=arguments.measurements,
         with_mask=arguments.mask is True,
         linking=linking,
+        outputs="" if arguments.outputs in (None, "none") else arguments.outputs,
     )
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     return plan, model, every, "; ".join(each for each in (taken, said) if each)
@@ -202,6 +208,7 @@ def _refuse_other_options(
         mask=mask,
         measured=arguments.measurements,
         linking=given(arguments, LinkParams),
+        outputs=arguments.outputs,
     )
 
 
@@ -227,7 +234,7 @@ def _command(plan: "StorePlan", place: Path) -> str:
 
     suggested = suggested_instances(card_of(plan.params.model), plan.params.known_diameter)
     whole = plan.window.start == (0, 0) and plan.region == tuple((0, size) for size in plan.window.shape)
-    return segment_command(
+    command = segment_command(
         plan.source,
         plan.params,
         suggested,
@@ -236,6 +243,7 @@ def _command(plan: "StorePlan", place: Path) -> str:
         region=None if whole else plan.window,
         linking=plan.linking,
     )
+    return f"{command} --outputs {plan.outputs}" if plan.outputs else command
 
 
 def _jobs(arguments: argparse.Namespace) -> Any:

@@ -18,14 +18,17 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_utile.engine.files.unfinished import HOME
+from napari_utile.engine.models.outputs import Output, channels_of
 from napari_utile.engine.planes.units import canonical_unit
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.windows import Window
 
 CELLS, MASK = "labels/cells", "labels/mask"
+OUTPUTS = "outputs"
 UNLINKED = f"{HOME}/unlinked"
 """The labels of each plane by itself, at full resolution, for as long as planes are not linked."""
 _CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 256, 512, 8
+_MOST = 65535
 _UNITS = {
     "pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer",
     "mm": "millimeter", "cm": "centimeter", "m": "meter", "in": "inch",
@@ -92,6 +95,67 @@ def create_arrays(
         if linked and level == 0:
             zarr.create_array(place / UNLINKED / "0", dtype="int32", **options)
     root.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(space, side, "probability", "mean")]}
+
+
+def create_outputs(place: Path, space: Space, side: int, outputs: Sequence[Output], dtype: str) -> None:
+    """Make the empty arrays in which a store keeps a network's outputs, each an image with channels."""
+    root = zarr.open_group(place, mode="r+").create_group(OUTPUTS)
+    outer = space.shape[:-2]
+    names = [letter.lower() for letter in space.axes]
+    axes = [_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
+    for output in outputs:
+        made = root.create_group(output.name)
+        ones, chunk = (1,) * (len(outer) + 1), min(_CHUNK, side)
+        made.create_array(
+            "0",
+            dtype=dtype,
+            shape=(*outer, output.channels, *space.shape[-2:]),
+            chunks=(*ones, chunk, chunk),
+            shards=(*ones, side, side),
+            dimension_names=[*names[:-2], "c", *names[-2:]],
+            config={"write_empty_chunks": True},
+        )
+        place_of = [
+            {"type": kind, kind: [*values[:-2], first, *values[-2:]]}
+            for kind, values, first in (("scale", space.scale, 1.0), ("translation", space.translation, 0.0))
+        ]
+        multiscale: dict[str, Any] = {
+            "name": output.name,
+            "axes": [*axes[:-2], {"name": "c", "type": "channel"}, *axes[-2:]],
+            "datasets": [{"path": "0", "coordinateTransformations": place_of}],
+        }
+        made.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
+
+
+def write_outputs(
+    place: Path, outputs: Sequence[Output], index: Sequence[int], window: Window, values: NDArray[np.float32]
+) -> list[Path]:
+    """Write a block (C, y, x) of a network's outputs into a store; return the files."""
+    written: list[Path] = []
+    for output in outputs:
+        folder = place / OUTPUTS / output.name / "0"
+        with reading(str(folder)):
+            array: Any = zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
+            kept = values[channels_of(outputs, output.name)]
+            array[(*index, slice(None), *window)] = kept if array.dtype == np.float32 else as_uint16(kept)
+        at = [start // side for start, side in zip(window.start, array.shards[-2:], strict=True)]
+        written += [
+            folder.joinpath("c", *map(str, (*index, channel, *at))) for channel in range(output.channels)
+        ]
+    return written
+
+
+def as_uint16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Return outputs (0..1) as a store may keep them: 65535 is 1."""
+    kept: NDArray[np.uint16] = np.rint(np.clip(np.nan_to_num(values), 0, 1) * np.float32(_MOST)).astype(
+        np.uint16
+    )
+    return kept
+
+
+def from_uint16(values: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return what `as_uint16` gave as values 0..1."""
+    return values.astype(np.float32) / np.float32(_MOST)
 
 
 def write_levels(

@@ -49,6 +49,7 @@ def plan_store(
     measured: bool = False,
     with_mask: bool = False,
     linking: LinkParams | None = None,
+    outputs: str = "",
     side: int = SIDE,
 ) -> StorePlan:
     """Plan a store; the grey limits of each plane are measured, nothing else is read.
@@ -83,6 +84,8 @@ def plan_store(
         Whether a mask of the cells is written as well.
     linking : LinkParams, optional
         Whether and how the planes are linked; not at all by default.
+    outputs : {"", "float32", "uint16"}
+        Whether the network's outputs are kept, and as what.
     side : int
         Rows and columns of a block, a power of two.
     """
@@ -133,6 +136,8 @@ def plan_store(
         with_mask=with_mask,
         tile_bytes=tiles.bytes,
         linking=linking or LinkParams(),
+        outputs=outputs,
+        output_channels=sum(each.channels for each in card.outputs) if outputs else 0,
     )
 
 
@@ -153,6 +158,7 @@ def refuse_other_options(
     mask: NDArray[np.bool_] | None,
     measured: bool,
     linking: Mapping[str, Any],
+    outputs: str | None = None,
 ) -> None:
     """Refuse to resume a store with options that are not those of its plan.
 
@@ -165,7 +171,7 @@ def refuse_other_options(
         The image that is given.
     segment, instances, selection, linking : mapping
         The options that were given; others count as in the plan.
-    region, mask, measured
+    region, mask, measured, outputs
         As for `plan_store`; None and False count as in the plan.
 
     Raises
@@ -181,6 +187,8 @@ def refuse_other_options(
         *((key, value, getattr(plan.selection, key)) for key, value in selection.items()),
         *((key, value, getattr(plan.linking, key)) for key, value in linking.items()),
     ]
+    if outputs is not None:
+        pairs.append(("outputs", outputs, plan.outputs or "none"))
     for key, now, before in pairs:
         chosen_for_us = now in ("auto", "same") or (key == "diameter" and now == "none" and before is None)
         if now != before and not chosen_for_us:

@@ -81,6 +81,10 @@ class StorePlan:
         Memory for the features of one tile.
     linking : LinkParams
         Whether the planes are linked, and how.
+    outputs : {"", "float32", "uint16"}
+        What the network's outputs are kept as; the cells are decoded from what is kept. "" keeps none.
+    output_channels : int
+        How many channels they have; 0 where none are kept.
     """
 
     source: str
@@ -103,6 +107,8 @@ class StorePlan:
     with_mask: bool = False
     tile_bytes: int = 0
     linking: LinkParams = field(default_factory=LinkParams)
+    outputs: str = ""
+    output_channels: int = 0
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -134,16 +140,19 @@ class StorePlan:
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
-        values = asdict(self)
-        linked = {"linking": to_json(self.linking)} if self.linking.axis else {}
-        del values["linking"]
-        return {
+        values = {
             "format": FORMAT,
-            **values,
+            **asdict(self),
             "selection": to_json(self.selection),
             "params": to_json(self.params),
-            **linked,
+            "linking": to_json(self.linking),
         }
+        # Plans without them are what they were before there were any.
+        absent = [] if self.linking.axis else ["linking"]
+        absent += [] if self.outputs else ["outputs", "output_channels"]
+        for name in absent:
+            del values[name]
+        return values
 
     @property
     def digest(self) -> str:
@@ -160,7 +169,8 @@ class StorePlan:
     @property
     def stored_bytes(self) -> int:
         """What the result takes at most, as far as one can know: deflated levels of probability and labels."""
-        return int(len(self.planes) * self.window.size * 4 / 3 * 0.75)
+        kept = self.output_channels * {"": 0, "float32": 3.6, "uint16": 1.6}[self.outputs]
+        return int(len(self.planes) * self.window.size * (4 / 3 * 0.75 + kept))
 
     @property
     def block_bytes(self) -> int:

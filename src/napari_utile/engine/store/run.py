@@ -29,7 +29,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.provenance.recipe import versions
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.journal import Journal, only_run
-from napari_utile.engine.store.layout import UNLINKED, create_arrays, mark_complete
+from napari_utile.engine.store.layout import UNLINKED, create_arrays, create_outputs, mark_complete
 from napari_utile.engine.store.linked import folder_of_links, link_store, write_link_tables
 from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
 from napari_utile.engine.store.shelf import DiskShelf
@@ -88,6 +88,8 @@ def begin_store(
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         create_arrays(part, plan.space, plan.side, with_mask=plan.with_mask, linked=bool(plan.linking.axis))
+        if plan.outputs:
+            create_outputs(part, plan.space, plan.side, model.card.outputs, plan.outputs)
         (part / HOME).mkdir(exist_ok=True)
         if model.path is not None:
             shutil.copyfile(model.path, part / HOME / f"{MODEL}{model.path.suffix}")

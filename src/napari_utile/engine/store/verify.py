@@ -232,7 +232,7 @@ def verify_store(
     for done, each in enumerate(np.sort(chosen).tolist()):
         number, key = every[each]
         block = plan.grid.window(key)
-        likely, height, now = store.outputs(number, block)
+        likely, height, now, _ = store.outputs(number, block)
         before, index = facts[number, "outputs", key], (*plan.index(number), *block)
         images += now["pixels"] != before["pixels"]
         if digest_of(likely, height) == before["outputs"]:

@@ -17,7 +17,7 @@ from napari_utile.engine.cells.relief import unsmoothed_height
 from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.unfinished import HOME
-from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.inference.decode import foreground_of, only_inside
 from napari_utile.engine.inference.device import available_devices
 from napari_utile.engine.jobs.here import Cancelled, is_stopped
 from napari_utile.engine.models.library import Model, load_model
@@ -140,10 +140,8 @@ class OpenStore:
         written: list[Path] = []
         facts: dict[str, Any] = {}
         if job.stage == "outputs":
-            facts, shown = self._outputs(job, shelf, stopped)
+            facts, written = self._outputs(job, shelf, stopped)
             decoder.holes(job.key)
-            index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
-            written = write_levels(self.place, "", index, block, shown)
         elif job.stage == "sections":
             written = count_block(self.place, self.plan, job.plane, job.key, decoder.labels(job.key))
         elif job.stage == "labels":
@@ -177,10 +175,8 @@ class OpenStore:
             return None
         return part_of_mask(self._mask, self.in_image(block), self.planes[0].shape)
 
-    def outputs(
-        self, number: int, block: Window, stopped: Any = None
-    ) -> tuple[Float32, Float32 | None, dict[str, Any]]:
-        """Compute a block's cell probability and unsmoothed height, and say what was read."""
+    def outputs(self, number: int, block: Window, stopped: Any = None) -> "BlockOutputs":
+        """Compute a block as its cells are decoded."""
         plan, model = self.plan, self.model
         torch.set_num_threads(plan.threads)  # of this thread's arithmetic: more give other last digits
         window, card = self.in_image(block), model.card
@@ -197,14 +193,16 @@ class OpenStore:
             )
         ):
             nothing = np.zeros((1, 1), np.float32)
-            return nothing, nothing if plan.by_height else None, {**facts, "empty": True}
+            return BlockOutputs(nothing, nothing if plan.by_height else None, {**facts, "empty": True})
         params = replace(plan.params, channels=tuple(range(held.data.shape[0])))
         tiles = Run(field_of(replace(plan, params=params), number, held, model).tiles(window))
         for _ in tiles:
             if is_stopped(stopped):
                 tiles.close()
                 raise Cancelled
-        values = tiles.result
+        values: Float32 = tiles.result
+        if plan.outputs == "uint16":
+            values = layout.from_uint16(layout.as_uint16(values))
         foreground = np.ascontiguousarray(foreground_of(values, card))
         height = None
         if plan.by_height:
@@ -213,16 +211,47 @@ class OpenStore:
         if counted is not None:
             foreground = foreground * counted
             height = None if height is None else height * counted
-        return foreground, height, facts
+        return BlockOutputs(foreground, height, facts, values)
 
-    def _outputs(self, job: Job, shelf: DiskShelf, stopped: Any) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        block = self.plan.grid.window(job.key)
-        foreground, height, facts = self.outputs(job.plane, block, stopped)
+    def _outputs(self, job: Job, shelf: DiskShelf, stopped: Any) -> tuple[dict[str, Any], list[Path]]:
+        index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
+        foreground, height, facts, values = self.outputs(job.plane, block, stopped)
         shelf.keep_plane("foreground", job.key, foreground)
         if height is not None:
             shelf.keep_plane("height", job.key, height)
         facts["outputs"] = digest_of(foreground, height)
-        return facts, np.broadcast_to(as_bytes(foreground), block.shape)
+        shown = np.broadcast_to(as_bytes(foreground), block.shape)
+        written = write_levels(self.place, "", index, block, shown)
+        if self.plan.outputs:
+            card, counted = self.model.card, self.counted(block)
+            if values is None:
+                background = np.array(card.on_background, np.float32)[:, None, None]
+                values = np.broadcast_to(background, (len(background), *block.shape))
+            elif counted is not None:
+                values = only_inside(values, counted, card)
+            written += layout.write_outputs(self.place, card.outputs, index, block, values)
+        return facts, written
+
+
+class BlockOutputs(NamedTuple):
+    """What was computed of a block.
+
+    Attributes
+    ----------
+    foreground : (y, x) float32 array
+        The cell probability; one pixel where the block was left out.
+    height : (y, x) float32 array or None
+        See `unsmoothed_height`; None where the relief is made of the probability.
+    facts : dict
+        What the journal keeps.
+    values : (C, y, x) float32 array or None
+        All outputs; None where the block was left out.
+    """
+
+    foreground: Float32
+    height: Float32 | None
+    facts: dict[str, Any]
+    values: Float32 | None = None
 
 
 class _Held:
