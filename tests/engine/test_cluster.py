@@ -1,6 +1,8 @@
 """The same bits on any number of workers of a Dask cluster."""
 
 import os
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +78,40 @@ def test_a_scheduler_that_is_not_there_is_said() -> None:
         cluster_jobs("tcp://127.0.0.1:9", timeout=2),
     ):
         pass
+
+
+def killed_once(job, stopped=None):
+    """Kill the process that does the job, the first time that it is done."""
+    mark = Path(job)
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+def slow(job, stopped=None):
+    time.sleep(0.2)
+    return job
+
+
+def test_the_work_of_a_killed_worker_is_done_again(tmp_path: Path, jobs: OnCluster) -> None:
+    todo = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert dict(jobs.run(killed_once, todo)) == dict.fromkeys(todo, "done")
+
+
+def close_half_way(cluster):
+    """Let a scheduler go while it has work."""
+    with cluster_jobs(cluster.scheduler_address) as jobs:
+        steps = jobs.run(slow, list(range(50)))
+        assert next(steps)[0] in range(50)
+        cluster.sync(cluster.scheduler.close)
+        list(steps)
+
+
+def test_a_scheduler_that_goes_away_is_said_and_what_is_done_is_kept() -> None:
+    import distributed
+
+    one = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    said = r"scheduler or its workers are gone.*finish it with --resume"
+    with distributed.LocalCluster(**one) as cluster, pytest.raises(UtileError, match=said):
+        close_half_way(cluster)

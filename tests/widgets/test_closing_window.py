@@ -1,6 +1,7 @@
 """The X of each dock, pressed in a real window with everything switched on: nothing goes on behind it."""
 
 import threading
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QMessageBox
 
-from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.workbench.closing import CloseGuard
@@ -222,6 +225,23 @@ def test_a_store_is_filled_to_its_end_without_the_dock(window, monkeypatch, tmp_
     assert is_complete(tmp_path / "U-Tile" / "image.cells.ome.zarr")
     assert "image instances" in window.viewer.layers
     assert guard.may_close()
+
+
+def test_closing_the_window_stops_a_store_where_it_can_be_resumed(window, monkeypatch, tmp_path):
+    run = StoreRun(window, monkeypatch, tmp_path)
+    session_of(window.viewer).close()  # what the window does when it is destroyed
+    run.go_on.set()
+    place = tmp_path / "U-Tile" / "image.cells.ome.zarr"
+
+    def nothing_holds_it():
+        with suppress(UtileError), only_run(place / HOME, place.name):
+            return True
+        return False
+
+    window.qtbot.waitUntil(nothing_holds_it, timeout=WAIT)
+    assert not is_complete(place)
+    assert len(Journal(place / HOME).facts) >= 1
+    assert "image probability (running)" not in window.viewer.layers
 
 
 class Training:

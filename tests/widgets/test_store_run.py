@@ -8,6 +8,7 @@ from npe2 import PluginManager
 
 import napari_utile.session.store_jobs as store_jobs
 from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.store.journal import only_run
 from pages import page_of
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
@@ -135,3 +136,33 @@ def test_cancel_keeps_what_is_done_and_delete_removes_it(page, qtbot) -> None:
     assert not is_complete(place)
     page.form.store.delete_button.click()
     assert not place.exists()
+
+
+def test_an_image_that_is_removed_stops_its_run_and_what_is_done_is_kept(page, qtbot) -> None:
+    page, viewer, place = page
+
+    def remove(done, *_):
+        if done and "slide" in viewer.layers:
+            viewer.layers.remove("slide")
+
+    page.form.store.progress.connect(remove)
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert "Cancelled. Finished blocks are kept" in page.form.status.text()
+    assert place.exists()
+    assert not is_complete(place)
+    assert not [layer for layer in viewer.layers if "running" in layer.name]
+
+
+def test_two_viewers_do_not_write_one_store(page, qtbot) -> None:
+    page, _, place = page
+    cancel_after_a_block(page, qtbot)
+    with only_run(place / ".utile", place.name):  # as another napari has it
+        page.run()
+        qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert page.form.status.text() == (
+        "Another run is writing slide.cells.ome.zarr: wait for it, or stop it first."
+    )
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert is_complete(place), page.form.status.text()

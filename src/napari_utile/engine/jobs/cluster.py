@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from napari_utile.engine.errors import UtileError
@@ -62,7 +63,8 @@ class OnCluster:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self._usable: list[str] | None = None
+        self._there: set[str] = set()
+        self._usable: list[str] = []
 
     def run(self, work: Callable[..., T], todo: Iterable[J]) -> Iterator[tuple[J, T]]:
         """Do ``work(job)`` for each job; blocks of lost workers are done by others.
@@ -75,12 +77,35 @@ class OnCluster:
         import distributed as dask
 
         distributed: Any = dask
-        jobs = list(todo)
-        if not jobs:
-            return
-        if self._usable is None:
-            self._usable = self._those_that_can(work)
-        shared = self.client.scatter(work, broadcast=True, hash=False)
+        left, lost = list(todo), 0
+        try:
+            while left:
+                try:
+                    for job, result in self._once(work, left):
+                        left.remove(job)
+                        lost = 0
+                        yield job, result
+                except CancelledError:  # all workers were lost at once, and the work with them
+                    lost += 1
+                    if lost == _TRIES or self.client.status != "running":
+                        raise
+        except (
+            CancelledError,
+            distributed.comm.CommClosedError,
+            distributed.scheduler.KilledWorker,
+            OSError,
+        ) as error:
+            raise UtileError(
+                "The Dask scheduler or its workers are gone; what is done stays done: finish it with --resume."
+            ) from error
+
+    def _once(self, work: Callable[..., T], jobs: list[J]) -> Iterator[tuple[J, T]]:
+        """Give jobs to the workers that there are now."""
+        import distributed as dask
+
+        distributed: Any = dask
+        self._look_for_workers(work)
+        shared = self.client.scatter(work, workers=self._usable, broadcast=True, hash=False)
         futures: dict[Any, J] = {}
         try:
             for job in jobs:
@@ -88,30 +113,35 @@ class OnCluster:
                     _call, shared, job, workers=self._usable, pure=False, retries=_TRIES - 1
                 )
                 futures[future] = job
-            done = distributed.as_completed(list(futures))
-            for future in done:
+            for future in distributed.as_completed(list(futures)):
                 yield futures.pop(future), future.result()
-        except (distributed.comm.CommClosedError, distributed.scheduler.KilledWorker, OSError) as error:
-            raise UtileError(
-                "The Dask scheduler or its workers are gone; what is done stays done: finish it with --resume."
-            ) from error
         finally:
             if futures:
                 with contextlib.suppress(Exception):
                     self.client.cancel(list(futures))
 
-    def _those_that_can(self, work: Callable[..., Any]) -> list[str]:
-        """Let every worker look for the store and the image, and return those that find them."""
-        self.client.wait_for_workers(1, timeout=_SECONDS_TO_WAIT)
-        check = getattr(work, "check", None)
-        if check is None:
-            return list(self.client.scheduler_info(n_workers=-1)["workers"])
+    def _look_for_workers(self, work: Callable[..., Any]) -> None:
+        """Let workers that came, or came back, look for the store and the image: those that find them are used."""
+        try:
+            self.client.wait_for_workers(1, timeout=_SECONDS_TO_WAIT)
+        except TimeoutError as error:
+            raise UtileError(
+                f"The Dask scheduler has had no worker for {_SECONDS_TO_WAIT} s: start some with dask worker; what is "
+                "done stays done."
+            ) from error
+        there = set(self.client.scheduler_info(n_workers=-1)["workers"])
+        if there == self._there:
+            return
+        check = getattr(work, "check", _nothing)
         found = self.client.run(check, on_error="return")
-        usable = [worker for worker, reason in found.items() if reason is None]
-        if not usable:
+        self._there, self._usable = there, [worker for worker, reason in found.items() if reason is None]
+        if not self._usable:
             reason = next(iter(found.values()), "there is none")
             raise UtileError(f"No worker can compute this: {reason}")
-        return usable
+
+
+def _nothing() -> None:
+    """Check nothing."""
 
 
 def _call(work: Callable[..., T], job: Any) -> T:
