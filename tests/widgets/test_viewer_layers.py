@@ -4,6 +4,8 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from qtpy.QtGui import QOpenGLContext
+from vispy.gloo.glir import GlirParser
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.widgets.viewer.layers import (
@@ -220,3 +222,29 @@ def test_a_session_does_not_keep_its_viewer_alive():
     gc.collect()
     assert reference() is None, "although its session is still here"
     assert session_of(ViewerModel()) is not session
+
+
+@pytest.mark.real_window
+def test_what_a_layer_had_on_the_graphics_card_is_deleted_where_it_was_made(
+    make_napari_viewer, monkeypatch, qtbot
+):
+    viewer = make_napari_viewer(show=True)
+    session_of(viewer)
+    image = viewer.add_image(np.zeros((30, 40)))
+    viewer.add_labels(np.zeros((30, 40), int))
+    own = viewer.window._qt_viewer.canvas.native.context()
+    done: list[tuple[bool, set[str]]] = []
+    parse = GlirParser.parse
+
+    def parsed(parser, commands):
+        done.append((QOpenGLContext.currentContext() is own, {command[0] for command in commands}))
+        parse(parser, commands)
+
+    monkeypatch.setattr(GlirParser, "parse", parsed)
+    qtbot.waitUntil(lambda: any("DRAW" in commands for _, commands in done))
+    qtbot.wait(100)
+    viewer.layers.remove(image)
+    qtbot.wait(100)
+    deletes = [where for where, commands in done if "DELETE" in commands]
+    assert deletes
+    assert all(deletes)

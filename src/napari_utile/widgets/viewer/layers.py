@@ -4,6 +4,7 @@ A *plane* is what the viewer shows of a layer in two dimensions: its two display
 step of the others. With the viewer in 3D it is the last two of them.
 """
 
+import contextlib
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -49,10 +50,9 @@ def session_of(viewer: "napari.viewer.Viewer") -> Session:
     if session is None:
         made = session = _sessions[model] = Session()
         model.layers.events.removed.connect(lambda event: made.forget_layer(event.value))
-        _hide_box_of_brush(model)
-        window = getattr(getattr(model, "window", None), "_qt_window", None)
-        if window is not None:
-            window.destroyed.connect(session.close)
+        if getattr(model, "window", None) is not None:
+            _delete_where_it_was_made(model)
+            model.window._qt_window.destroyed.connect(session.close)
     return session
 
 
@@ -64,15 +64,20 @@ def take_away(viewer: "napari.viewer.Viewer", *layers: Any) -> bool:
     return bool(shown)
 
 
-def _hide_box_of_brush(viewer: "napari.viewer.Viewer") -> None:
-    """Take away the dark square that napari 0.9 leaves where the brush was.
+def _delete_where_it_was_made(viewer: "napari.viewer.Viewer") -> None:
+    """Let what a layer had on the graphics card be deleted in the OpenGL context of the canvas.
 
-    Once all layers are gone it is all that is drawn, and vispy 0.17 lets it read what those layers had put on the
-    graphics card: with Mesa, napari ends in a segmentation fault.
+    When a layer goes, napari 0.9 deletes that in whatever context is current, mostly that of Qt's window: with Mesa,
+    one of the next draws of the canvas ends in a segmentation fault.
     """
-    overlays = getattr(getattr(viewer, "canvas", None), "overlays", {})
-    if "_brush_circle" in overlays:
-        overlays["_brush_circle"].box = False
+    native = getattr(getattr(getattr(viewer.window, "_qt_viewer", None), "canvas", None), "native", None)
+    if native is not None:
+
+        def in_its_context() -> None:
+            with contextlib.suppress(RuntimeError):  # the window is gone, and its context with it
+                native.makeCurrent()
+
+        viewer.layers.events.removing.connect(in_its_context)
 
 
 @dataclass(frozen=True)
