@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -33,7 +33,7 @@ __all__ = [
     "batch_job",
 ]
 
-_COPIES = "images"
+_COPIES, _TABLE = "images", "fields.csv"
 # How often the process is looked at, and how long it may take to end when it is told to. Seconds.
 _EVERY, _TO_END = 0.1, 5.0
 
@@ -150,7 +150,8 @@ def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch
         inputs.append(path)
         yield BatchStep(0, 0, f"{name} written")
     names = [image_name(path) for path in results_apart(find_images(inputs)).images]
-    started = time.time()
+    watched = (request.target / _TABLE, *(_labels_of(request.target, name) for name in names))
+    before = {path: _stamp(path) for path in watched}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         said, errors = (stack.enter_context((folder / each).open("wb")) for each in ("out", "err"))
@@ -158,12 +159,12 @@ def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch
         stack.callback(_end, process)
         done = 0
         while process.poll() is None:
-            finished = _finished(request.target, names, started)
+            finished = _finished(request.target, names, before)
             done = max(done, len(finished))
             yield BatchStep(done, len(names), finished[-1] if finished else "")
             time.sleep(_EVERY)
         lines = (folder / "err").read_text(encoding="utf-8", errors="replace").splitlines()
-    images = _table(request.target, started) or _single(request.target, names, started, lines)
+    images = _table(request.target, before) or _single(request.target, names, before, lines)
     if not images or all(image.failed for image in images):
         raise UtileError(_reason(lines))
     order = sorted(images, key=lambda image: (not image.failed, not image.flags, image.confidence or 0.0))
@@ -213,19 +214,34 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
             process.wait(_TO_END)
 
 
-def _finished(target: Path, names: Sequence[str], since: float) -> list[str]:
-    """Name the images whose labels were written since: they come last, when all else is there."""
-    there = []
-    for name in names:
-        with contextlib.suppress(OSError):
-            if (target / f"{name}_labels.tif").stat().st_mtime >= since - 1:
-                there.append(name)
-    return there
+_Stamps = Mapping[Path, tuple[int, ...]]
 
 
-def _table(target: Path, since: float) -> list[BatchImage]:
-    path = target / "fields.csv"
-    if not path.is_file() or path.stat().st_mtime < since - 1:
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file; no clock is asked, as that of the disk may be another one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _labels_of(target: Path, name: str) -> Path:
+    return target / f"{name}_labels.tif"
+
+
+def _is_new(path: Path, before: _Stamps) -> bool:
+    return _stamp(path) not in ((), before[path])
+
+
+def _finished(target: Path, names: Sequence[str], before: _Stamps) -> list[str]:
+    """Name the images whose labels are new: they come last, when all else is there."""
+    return [name for name in names if _is_new(_labels_of(target, name), before)]
+
+
+def _table(target: Path, before: _Stamps) -> list[BatchImage]:
+    path = target / _TABLE
+    if not _is_new(path, before):
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [
@@ -242,9 +258,9 @@ def _table(target: Path, since: float) -> list[BatchImage]:
         ]
 
 
-def _single(target: Path, names: Sequence[str], since: float, lines: Sequence[str]) -> list[BatchImage]:
+def _single(target: Path, names: Sequence[str], before: _Stamps, lines: Sequence[str]) -> list[BatchImage]:
     """Describe a batch of one image, of which there is no table of fields."""
-    if not _finished(target, names, since):
+    if not _finished(target, names, before):
         return [BatchImage(name, failed=lines[0] if lines else "no result") for name in names]
     with (target / f"{names[0]}_cells.csv").open(newline="", encoding="utf-8") as file:
         return [BatchImage(names[0], sum(1 for _ in csv.DictReader(file)), flags="; ".join(lines))]
