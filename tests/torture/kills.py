@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.jobs.here import Here
 from napari_utile.engine.models.library import load_model, save_model
 from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.provenance.recipe import load_recipe, save_recipe
 from napari_utile.engine.provenance.settings import Settings, load_settings, save_settings
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.run import begin_store, store_steps
@@ -67,6 +69,12 @@ def _table(path: Path, version: int) -> None:
     write_table(path, {"index": np.arange(4000), "value": np.full(4000, version)})
 
 
+def _recipe(path: Path, version: int) -> None:
+    made = load_recipe(path.parent / "right" / "cells_recipe.json")
+    (plane,) = made.planes
+    save_recipe(replace(made, planes=(replace(plane, cells=version),) * 200), path)
+
+
 def _read_pixels(path: Path) -> set[float]:
     return {float(value) for value in np.unique(read_image(path).data)}
 
@@ -80,6 +88,11 @@ def _read_settings(path: Path) -> set[float]:
     return {float(load_settings(path).segment["diameter"])}
 
 
+def _read_recipe(path: Path) -> set[float]:
+    planes = load_recipe(path).planes
+    return {float(plane.cells) for plane in planes} if len(planes) == 200 else {-1.0}
+
+
 def _read_table(path: Path) -> set[float]:
     rows = np.genfromtxt(path, delimiter=",", names=True)
     return set(rows["value"].tolist()) if rows.size == 4000 else {-1.0}
@@ -90,6 +103,7 @@ SAVES: dict[str, tuple[str, Callable[[Path, int], None], Callable[[Path], set[fl
     "images": ("a.tif", _image, _read_pixels),
     "models": ("m.safetensors", _model, _read_model),
     "settings": ("s.json", _settings, _read_settings),
+    "recipes": ("a_recipe.json", _recipe, _read_recipe),
     "tables": ("t.csv", _table, _read_table),
 }
 
@@ -203,7 +217,7 @@ class Trainings:
 
 
 def cases(folder: Path, scale: float) -> Iterator[Case]:
-    """Give 200 kills while files are saved, and 100 while stores are filled and models trained."""
+    """Give 240 kills while files are saved, and 100 while stores are filled and models trained."""
     for kind in SAVES:
         for seed in some(40, scale):
             yield (
