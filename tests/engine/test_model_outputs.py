@@ -176,7 +176,7 @@ def test_an_optional_channel_is_0_where_it_is_missing_and_read_where_it_is_chose
     np.testing.assert_array_equal(
         segment(stack[1:], two_inputs_model).values, alone.values
     )  # never taken unasked
-    with pytest.raises(UtileError, match=r"reads 1 to 2 channel\(s\), and 3"):
+    with pytest.raises(UtileError, match=r"reads 1 to 2 channels, and 3 channels"):
         segment(stack, two_inputs_model, channels=[0, 1, 2])
 
 

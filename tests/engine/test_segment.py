@@ -90,7 +90,7 @@ def test_channels_are_chosen_by_number(small_model, image):
     )
     with pytest.raises(UtileError, match="no channel 2"):
         segment(stack, small_model, channels=[2])
-    with pytest.raises(UtileError, match=r"reads 1 channel\(s\), and 2"):
+    with pytest.raises(UtileError, match=r"reads 1 channel, and 2 channels"):
         segment(stack, small_model, channels=[0, 1])
 
 

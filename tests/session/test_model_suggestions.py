@@ -74,7 +74,7 @@ def test_a_model_for_more_channels_says_so(stack, make_bright_model):
 
     library.save_model(two, build_network("unet", two.config), user_model_folder() / "two.safetensors")
     said = {each.name: each.in_words() for each in ratings_of(Session(), stack).models}
-    assert "reads 2 channel(s)" in said["two"]
+    assert "reads 2 channels, and 1 channel of" in said["two"]
 
 
 def test_nothing_is_loaded_or_measured_twice(stack, monkeypatch):

@@ -37,7 +37,7 @@ def test_a_doubt_is_said_and_a_click_on_a_better_model_takes_it(make_napari_view
     viewer.window.add_dock_widget(dock.dock, name="Segment")
     viewer.add_image(cells, name="cells")
     asking = dock.form.suggestions
-    qtbot.waitUntil(lambda: "does not look like what nuclei" in asking.advice.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "does not look like what “Strict”" in asking.advice.text(), timeout=WAIT)
     assert "which model fits" in asking.advice.text()
 
     QTest.mouseClick(asking.bar.run_button, LEFT)

@@ -57,7 +57,7 @@ class ImagePlane:
         count = self.data.shape[0]
         if wrong := [channel for channel in channels if not 0 <= channel < count]:
             raise UtileError(
-                f"{self.name} has {count} channel(s), counted from 0; there is no channel {wrong[0]}."
+                f"{self.name} has {_channels(count)}, counted from 0; there is no channel {wrong[0]}."
             )
         if list(channels) == list(range(count)):
             return self
@@ -93,8 +93,9 @@ class ImagePlane:
             chosen = self.with_channels(range(min(needed, self.data.shape[0])))
         count = chosen.data.shape[0]
         if not needed <= count <= in_channels:
-            reads = f"{needed} to {in_channels}" if optional else f"{in_channels}"
-            raise UtileError(f"This model reads {reads} channel(s), and {count} of {self.name} are chosen.")
+            reads = f"{needed} to {in_channels} channels" if optional else _channels(in_channels)
+            given = f"{_channels(count)} of {self.name} {'is' if count == 1 else 'are'} chosen"
+            raise UtileError(f"This model reads {reads}, and {given}.")
         if count < in_channels:
             chosen = replace(chosen, data=_WithZeros(chosen.data, in_channels - count))
         return chosen
@@ -152,6 +153,10 @@ class _WithZeros:
             return np.asarray(self._data[(channel, *window)])
         parts = zip(self.shape[1:], (*window, slice(None), slice(None)), strict=False)
         return np.zeros([len(range(size)[part]) for size, part in parts], self.dtype)
+
+
+def _channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"
 
 
 def _take_channels(data: Any, channels: list[int]) -> Any:

@@ -239,7 +239,7 @@ class ModelSuggestions(QWidget):
 
 
 def _item(rated: RatedModel) -> QListWidgetItem:
-    size = "" if rated.diameter is None else f", {rated.diameter:.2g} px across"
+    size = "" if rated.diameter is None else f", {rated.diameter:.0f} px across"
     item = QListWidgetItem(f"{rated.title}{size}\n{rated.in_words()}")
     item.setData(Qt.ItemDataRole.UserRole, rated.name)
     item.setToolTip(

@@ -1,10 +1,12 @@
 """What a microscopist is told of a result before it is believed: whether the model fits the image."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
     from napari_utile.session.results import SegmentResult
 
@@ -18,26 +20,28 @@ def doubt(size: "CellSize | None", model: "Model") -> str:
     from napari_utile.engine.fitting.confidence import fit_at
 
     fit = fit_at(size, model.card)
-    return _in_the_window(fit) if fit.looks_right is False else ""
+    return _in_the_window(fit, model.card, "below") if fit.looks_right is False else ""
 
 
-def _in_the_window(fit: "Fit") -> str:
-    """Say how well a model fits, and what to do where it does not, as a dock says it."""
-    text = f"{str(fit)[:1].upper()}{str(fit)[1:]}"
-    text = text if text.endswith("?") else f"{text}."
+def _in_the_window(fit: "Fit", card: "ModelCard", where: str) -> str:
+    """Say how well a model fits, and what to do where it does not, by buttons that are above or below."""
+    said = str(replace(fit, model=f"“{card.title}”") if card.title else fit)
+    text = f"{said[:1].upper()}{said[1:]}."
     if fit.looks_right is False:
         text += (
-            " See which model fits, fit it to a few cells, or train it on a few painted ones: buttons above."
+            " See which model fits, fit it to a few cells, or train it on a few painted ones: "
+            f"buttons {where}."
         )
     return text
 
 
 def before_it_is_believed(result: "SegmentResult") -> tuple[str, str] | None:
     """Give the sentence that is to be known of a result, and its kind for the status line; None where all is well."""
+    card = result.segmentation.model.card
     if result.fit.looks_right is False:
-        return _in_the_window(result.fit), "problem"
+        return _in_the_window(result.fit, card, "above"), "problem"
     if result.fit.confidence is None or (result.fit.too_few and result.request.region is None):
-        return _in_the_window(result.fit), "info"
+        return _in_the_window(result.fit, card, "above"), "info"
     if result.located is None and result.request.path:
         return (
             "The file holds different pixels from those this layer shows: the result is recorded as that of the layer, "
