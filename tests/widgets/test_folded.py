@@ -14,7 +14,9 @@ def test_folded_fields_are_not_reached_by_the_tab_key_until_they_are_unfolded(qt
     QVBoxLayout(window).addWidget(part)
     window.show()
     assert not inside.isVisible()
+    assert part.text() == "▸ More"
     part.expand(animate=False)
+    assert part.text() == "▾ More"
     assert inside.isVisible()
     assert inside.height() >= inside.sizeHint().height() - 2
     part.collapse(animate=False)

@@ -1,5 +1,6 @@
 """What is seldom needed, folded under a title."""
 
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -16,7 +17,17 @@ def folded(title: str, *content: QWidget | QLayout) -> QCollapsible:
             rows.addWidget(each)
         else:
             rows.addLayout(each)
-    made = QCollapsible(title)
+    made = QCollapsible(expandedIcon=QIcon(), collapsedIcon=QIcon())  # its own are black in every theme
+
+    def name(unfolded: bool) -> None:
+        made.setText(f"{'▾' if unfolded else '▸'} {title}")
+
+    name(False)
+    made.toggled.connect(name)
+    around = made.layout()
+    if around is not None:
+        around.setContentsMargins(0, 0, 0, 0)
+        around.setSpacing(0)
     made.setDuration(0)
     made.setContent(inside)
     made.collapse(animate=False)

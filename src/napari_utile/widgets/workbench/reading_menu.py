@@ -50,6 +50,7 @@ class ReadingMenu(QToolButton):
         self._opening = LatestJob(owner=self)
         self.series: tuple[str, ...] = ()
         self.setText("⋯")
+        self.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # napari draws it over the dots
         self.setAccessibleName("How the image is read")
         self.setToolTip(
             "Say what the axes are, make one plane of a stack (largest value, mean, sharpest), or open another "

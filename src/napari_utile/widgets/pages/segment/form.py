@@ -160,7 +160,7 @@ class SegmentForm(QWidget):
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow(self._planes_label, self.planes)
-        top.addRow(self._linking_label, self.linking.choice)
+        top.addRow(self._linking_label, self.linking.kind)
         top.addRow("Where", self.region)
         self.diameter.line.insertWidget(1, self.measure_diameter)
         top.addRow("Cell diameter", self.diameter.native)
@@ -277,6 +277,10 @@ class SegmentForm(QWidget):
             f"Type a number to set it yourself.{expects}"
         )
 
+    def show_cells(self, layer: Any) -> None:
+        """Offer to save cells where there are some."""
+        self.save.setEnabled(layer is not None)
+
     def show_result(self, rows: Mapping[str, Any] | None, result: SegmentResult | None = None) -> None:
         """Say how many cells there are and how large, by their table; None: there is nothing to adjust yet."""
         if rows is None:
@@ -286,6 +290,7 @@ class SegmentForm(QWidget):
         else:
             plane = None if result is None else result.segmentation.plane
             self.summary.setText(summary_of(rows, {} if result is None else result.covered_by(rows), plane))
+        self.methods.setEnabled(rows is not None)
         for button in (self.show_table, self.show_plots):
             button.setEnabled(rows is not None and len(rows["index"]) > 0)
 

@@ -69,9 +69,8 @@ class Linking(QWidget):
 
     Attributes
     ----------
-    choice : QWidget
-        With `kind` and `link`; it stands beside the other choices.
     kind : QComboBox
+        It stands beside the other choices.
     link : QPushButton
     pick : QPushButton
         While it is down, clicks on the image pick cells.
@@ -92,13 +91,14 @@ class Linking(QWidget):
         self._job = NO_JOB
         self._picks: list[Pick] = []
         self._picking_on: Any = None
-        self.choice = QWidget()
         self.kind = narrow(QComboBox())
         self.kind.setAccessibleName("Link planes")
         self.kind.setToolTip(
             "Give a cell one id in all planes, in a new layer with a table of volumes or tracks."
         )
-        self.link = push_button("Link", "Link the planes of the chosen cells; corrections are kept.")
+        self.link = push_button(
+            "Link these cells", "Link the planes of the chosen cells; corrections are kept."
+        )
         self.params = Form(LinkParams(), ("link_overlap", "link_distance", "link_gap"), sliders=False)
         self.plane_distance = Form(VolumeParams(), ("plane_distance",), sliders=False)
         self.pick = push_button("Pick cells", "Click on cells of the image to name them for a correction.")
@@ -108,6 +108,7 @@ class Linking(QWidget):
         self._arrange()
         for name, button in self.corrections.items():
             button.clicked.connect(lambda _, name=name: self._try(lambda: self.correct(name)))
+        self.kind.currentIndexChanged.connect(lambda _: self._show_kind())
         self.link.clicked.connect(lambda _: self._try(self.start))
         self.pick.toggled.connect(self._pick_toggled)
         self._connections = Connections(self)
@@ -115,10 +116,6 @@ class Linking(QWidget):
         self._offer(None)
 
     def _arrange(self) -> None:
-        line = QHBoxLayout(self.choice)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.kind, 1)
-        line.addWidget(self.link)
         self._tools = QWidget()
         tools = QVBoxLayout(self._tools)
         tools.setContentsMargins(0, 0, 0, 0)
@@ -133,8 +130,14 @@ class Linking(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self._tools)
-        layout.addWidget(folded("How planes are linked", self.params.native, self.plane_distance.native))
+        self._how = folded("How planes are linked", self.params.native, self.plane_distance.native)
+        for part in (self.link, self._tools, self._how):
+            layout.addWidget(part)
+
+    def _show_kind(self) -> None:
+        """Offer what belongs to the choice."""
+        self.link.setVisible(self.kind.currentData() in ("z", "t"))
+        self._how.setVisible(self.kind.currentData() not in (None, "none"))
 
     @property
     def wanted(self) -> str:
@@ -168,7 +171,8 @@ class Linking(QWidget):
                 self.kind.clear()
                 for each in offered:
                     self.kind.addItem(_CHOICES[each], each)
-        self.choice.setVisible(bool(axes))
+        self._show_kind()
+        self.kind.setVisible(bool(axes))
         self.setVisible(bool(axes))
         self._cells_changed()
         return bool(axes)

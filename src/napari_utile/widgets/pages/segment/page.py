@@ -131,6 +131,8 @@ class SegmentPage(Page):
         self._connections.connect(session.events.devices, form.show_devices)
         self._connections.connect(session.events.instances_offered, self._take_instances)
         self._connections.connect(session.events.measured, self._show_summary)
+        self._connections.connect(session.events.cells, form.show_cells)
+        form.show_cells(session.cells)
         form.edited.new_wanted.connect(self._answered)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         for emitter in (self._viewer.dims.events.current_step, self._viewer.dims.events.ndisplay):
@@ -205,6 +207,7 @@ class SegmentPage(Page):
 
     def _run_ended(self, text: str, is_problem: bool) -> None:
         self._end_job()
+        self.reveal(self.form.summary)
         if text:
             self.form.status.say(text, "problem" if is_problem else "info")
 
@@ -217,6 +220,7 @@ class SegmentPage(Page):
         if source.layer not in self._viewer.layers:
             return
         self._show_suggestion(result.request.params.model, result.segmentation.model)
+        self.form.suggestions.doubt("")
         self._session.remember(source.layer, source.place.key, result)
         size = result.segmentation.params.known_diameter
         if size is not None and result.request.params.diameter in MEASURED:
@@ -363,7 +367,8 @@ class SegmentPage(Page):
         if size is not None:
             self.form.diameter.show_measured(size.diameter)
         if name == self._session.model:
-            self.form.suggestions.doubt(doubt(size, model))
+            result = self._current_result()  # of one that is there the status line speaks
+            self.form.suggestions.doubt(doubt(size, model) if result is None else "")
         self._show_suggestion(name, model)
 
     def _show_suggestion(self, name: str, model: "Model") -> None:
