@@ -58,7 +58,7 @@ class Number(ValuedContainerWidget[Any]):
     parameter : Parameter
         An int or float parameter, perhaps optional.
     slide : (float, float), optional
-        Range of the slider; the box still takes everything within the bounds.
+        Usual range of the slider; the box takes everything within the bounds.
     none_text : str
         What an optional field shows for None, which is one step below its bounds.
 
@@ -97,7 +97,7 @@ class Number(ValuedContainerWidget[Any]):
         self.box.valueChanged.connect(self._typed)
         self.slider: QSlider | None = None
         if slide is not None and not parameter.optional:
-            self._slide = slide
+            self._slide = self._usual = slide
             self.slider = QSlider(Qt.Orientation.Horizontal)
             self.slider.setRange(0, _POSITIONS)
             self.slider.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -113,7 +113,10 @@ class Number(ValuedContainerWidget[Any]):
         return None if self._none is not None and value <= self._none else value
 
     def set_value(self, value: Any) -> None:
-        """Show a number, or None."""
+        """Show a number, or None; the slider reaches beyond one that lies past its end."""
+        if self.slider is not None:
+            low, high = self._usual
+            self._slide = (low, high if value <= high else 3 * value)
         self.box.setValue(self._none if value is None else value)
 
     def _typed(self) -> None:
