@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QCheckBox, QScrollArea
+from qtpy.QtWidgets import QApplication, QCheckBox, QScrollArea, QTabBar
 
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.workbench.commands import open_page
@@ -133,6 +133,14 @@ class Window:
         """Let the window work until a condition holds."""
         self.qtbot.waitUntil(condition, timeout=WAIT)
         QTest.qWait(20)
+
+    def front(self):
+        """Click on the tab of the dock, which another tab covers."""
+        for bar in self.viewer.window._qt_window.findChildren(QTabBar):
+            for place in range(bar.count()):
+                if bar.tabText(place).startswith("U-Tile (") and bar.isVisible():
+                    QTest.mouseClick(bar, LEFT, NONE, bar.tabRect(place).center())
+        QTest.qWait(50)
 
     def close_dock(self):
         """Press the X of the dock."""

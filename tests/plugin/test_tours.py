@@ -63,7 +63,7 @@ def stack():
 def time_lapse():
     """Draw three frames of moving nuclei."""
     params = PRESETS["nuclei"]
-    film = simulate_film(3, params=params)
+    film = simulate_film(params, frames=3)
     return film.images[:, 0, :192, :192], film.nuclei[:, :192, :192], {"axes": "TYX"}
 
 
@@ -195,6 +195,7 @@ def test_from_a_file_to_saved_results_and_back(make_napari_viewer, qtbot, tmp_pa
     tour.until(lambda: not tour.dock.header.outdated.isVisible())
     tour.press(page.form.show_table)
     tour.shoot("table")
+    tour.front()
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given: (given[2], given[3]))
     tour.press(page.form.save)
     tour.until(lambda: "Saved" in page.form.status.text())
