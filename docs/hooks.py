@@ -3,6 +3,8 @@
 import argparse
 import json
 import re
+from dataclasses import is_dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,14 @@ from mkdocs.structure.files import File, Files
 
 import napari_utile
 from napari_utile.cli import make_parser
+from napari_utile.engine.parameters import Parameter, describe
 
 TOP = Path(__file__).parents[1]
+PARAMETERS = {
+    "SegmentParams": "napari_utile.engine.segment_params",
+    "FineTuneParams": "napari_utile.engine.training.fine_tune_params",
+}
+"""Parameter dataclasses that are not public names themselves."""
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -59,11 +67,43 @@ def cli_reference() -> str:
 
 
 def api_reference() -> str:
-    """List the public names with their docstrings."""
+    """List the public names with their docstrings, then what else the page on Python imports."""
     lines = ["# Every function", "", "What `import napari_utile` offers, generated from the docstrings.", ""]
     for name, module in napari_utile._PUBLIC.items():
-        lines += [f"::: napari_utile.{module}.{name}", ""]
+        lines += [f"::: napari_utile.{module}.{name}", "", *fields_of(name, f"napari_utile.{module}")]
+    lines += ["# Further functions", "", "What [Python](../python_api.md) imports from the engine.", ""]
+    shown = set(napari_utile._PUBLIC)
+    page = (TOP / "docs" / "python_api.md").read_text(encoding="utf-8")
+    for module, names in re.findall(r"^from (napari_utile\.engine[\w.]+) import (.+)$", page, re.MULTILINE):
+        for name in names.split(", "):
+            if name not in shown:
+                lines += [f"::: {module}.{name}", "", *fields_of(name, module)]
+                shown.add(name)
+    lines += ["# Parameters", "", "The keywords that `segment` and `fine_tune` take.", ""]
+    for name, module in PARAMETERS.items():
+        lines += [f"## {name}", "", *fields_of(name, module)]
     return "\n".join(lines)
+
+
+def fields_of(name: str, module: str) -> list[str]:
+    """Tabulate the fields of a parameter dataclass by the one description of them; nothing for other names."""
+    cls = getattr(import_module(module), name)
+    described = describe(cls) if isinstance(cls, type) and is_dataclass(cls) else ()
+    rows = [
+        f"| `{each.name}` | {each.default!r} | {_bounds(each)} | {each.bounds.help} |"
+        for each in described
+        if each.bounds.help
+    ]
+    return ["| field | by default | may be | what it does |", "|---|---|---|---|", *rows, ""] if rows else []
+
+
+def _bounds(parameter: Parameter) -> str:
+    bounds = parameter.bounds
+    if bounds.choices:
+        return ", ".join(bounds.choices)
+    ends = [f"{end:g}" for end in (bounds.minimum, bounds.maximum) if end is not None]
+    said = " to ".join(ends) if len(ends) == 2 else parameter.kind.__name__
+    return " or ".join([f"{said} {bounds.unit}".strip(), *bounds.words])
 
 
 def as_page(notebook: dict[str, Any]) -> str:

@@ -112,7 +112,7 @@ def test_the_recipe_of_a_store_replays(tmp_path: Path, image, capsys) -> None:
     changed = [re.sub(r'"labels": "..', '"labels": "00', line) for line in lines]
     journal.write_text("\n".join(changed) + "\n")
     assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 1
-    assert "the labels of 1 blocks are others" in capsys.readouterr().out
+    assert "the labels of 1 blocks differ" in capsys.readouterr().out
 
 
 def test_a_mask_on_wish_with_the_levels_of_the_labels(tmp_path: Path, image) -> None:

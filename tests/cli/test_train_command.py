@@ -211,7 +211,7 @@ def test_annotated_images_collect_in_a_set_and_all_of_it_is_trained_on(pairs: Pa
     )
     common = ["--set", "My discs", "--quiet", "--device", "cpu", *small(pairs)]
     assert main(["train", *common, *first]) == 0
-    assert "Training set My discs: 1 images, 1 of them put into it now." in capsys.readouterr().out
+    assert "Training set My discs: 1 images, 1 of them added now." in capsys.readouterr().out
     assert main(["train", *common, *second]) == 0
     assert len(read_card(pairs / "discs.safetensors").training["data"]) == 2
     assert main(["train", *common]) == 0, "the set alone"

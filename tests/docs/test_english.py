@@ -59,6 +59,12 @@ WOODEN = {
     r"\b(of|have) one (shape|length|name)\b": "the same shape, length, name",
     r"\bbeg[aiu]n again\b|\b(was|were|is) begun\b": "start again, was started",
     r"\bnamed wrong\b": "wrongly named",
+    r"\b(package|model)s? of bioimage": "bioimage.io package",
+    r"\b(lie|lies|lay) in (the (library|trash)|\{)": "is in",
+    r"\b(is|are) to be shown\b": "should be shown",
+    r"\bwithout a word\b": "without saying why",
+    r"\b(put|go) into (it|the set)\b(?! now)": "added",
+    r"\b(version|model) before\b(?! the)": "previous version",
 }
 """What is not said -> what is said instead."""
 

@@ -49,8 +49,8 @@ def test_a_model_without_a_threshold_says_nothing(nuclei):
 def test_a_large_result_is_rated_by_blocks_about_as_a_whole(nuclei, monkeypatch):
     made = segment(nuclei_image((300, 300)), nuclei, diameter=None)
     whole = fit_of(made)
-    monkeypatch.setattr("napari_utile.engine.fitting.confidence.MOST_PIXELS", 40_000)
-    monkeypatch.setattr("napari_utile.engine.fitting.confidence.BLOCK", 100)
+    monkeypatch.setattr("napari_utile.engine.cells.uncertainty.MOST_PIXELS", 40_000)
+    monkeypatch.setattr("napari_utile.engine.cells.uncertainty.BLOCK", 100)
     some = fit_of(made)
     assert 0 < some.cells < whole.cells
     assert some.confidence == pytest.approx(whole.confidence, abs=0.1)

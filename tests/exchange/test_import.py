@@ -10,18 +10,24 @@ import onnx
 import pytest
 import torch
 import yaml
+from napari.components import ViewerModel
 from onnx import TensorProto, helper, numpy_helper
 
+from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.checkpoint import read_state_dict
 from napari_utile.engine.exchange.export import export_model
 from napari_utile.engine.exchange.importing import import_model
+from napari_utile.engine.files.images import read_image, write_image
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment import segment
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.widgets.viewer.layers import session_of
+from pages import page_of
 
 FIELD = Path(sys.prefix) / "bioimageio"
 EDGE = 24
@@ -60,6 +66,40 @@ def test_a_package_made_by_others_tools_gives_its_own_outputs_tile_by_tile(forei
     image, expected = np.load(foreign / "image.npy")[0], np.load(foreign / f"{name}_expected.npy")[0]
     assert np.ptp(inside(expected)) > 0.05
     assert np.abs(inside(values_of(model, image)) - inside(expected)).max() < 1e-4
+
+
+def test_dock_and_command_take_the_same_packages_and_segment_with_them(foreign, tmp_path, qtbot):
+    viewer = ViewerModel()
+    page = page_of(viewer, "models", qtbot)
+    image = np.load(foreign / "image.npy")[0, 0]
+    write_image(tmp_path / "cells.tif", image)
+    for name in ("foreign", "state_dict"):
+        page.import_file(str(foreign / f"{name}.zip"))
+        qtbot.waitUntil(
+            lambda name=name: f"Imported as A-network-{name}" in page.form.status.text(), timeout=60_000
+        )
+        assert "package's own test output" in page.form.status.text()
+        assert main(["models", "import", str(foreign / f"{name}.zip"), "--name", f"by command {name}"]) == 0
+        found = []
+        for model in (session_of(viewer).model, f"by-command-{name}"):
+            options = ["--model", model, "--diameter", "none", "--precision", "float32", "--quiet"]
+            assert main(["segment", str(tmp_path / "cells.tif"), "-o", str(tmp_path / model), *options]) == 0
+            found.append(read_image(tmp_path / model / "cells_labels.tif", as_labels=True).data)
+        ours = segment(image, model=session_of(viewer).model, diameter=None, precision="float32").labels
+        assert ours.max() > 0
+        for labels in found:
+            np.testing.assert_array_equal(labels, ours)
+
+
+def test_the_dock_says_what_a_checkpoint_does_not(foreign, qtbot):
+    page = page_of(ViewerModel(), "models", qtbot)
+    fields = page.form.import_fields
+    fields.grey.setCurrentIndex(fields.grey.findData("mean"))
+    page.import_file(str(foreign / "foreign.pt"))
+    qtbot.waitUntil(lambda: "Imported as foreign" in page.form.status.text(), timeout=60_000)
+    assert "the mean becomes 0" in page.form.status.text()
+    image, expected = np.load(foreign / "image.npy")[0], np.load(foreign / "foreign_expected.npy")[0]
+    assert np.abs(inside(values_of(load_model("foreign"), image)) - inside(expected)).max() < 1e-4
 
 
 def test_a_plain_checkpoint_is_placed_by_its_shapes_and_what_they_do_not_tell_is_said(foreign):

@@ -186,7 +186,7 @@ def checkpoint(folder: Path, rng: np.random.Generator) -> Path:
 
 
 def package(folder: Path, rng: np.random.Generator) -> Path:
-    """Change what is in a package of bioimage.io, how it is packed, or its bytes."""
+    """Change what is in a bioimage.io package, how it is packed, or its bytes."""
     path = folder / "p.zip"
     content = (folder.parent / "valid.zip").read_bytes()
     if rng.random() < 0.3:

@@ -31,7 +31,7 @@ def annotated_images(arguments: argparse.Namespace) -> "list[AnnotatedImage]":
         return images
     chosen = add_images(arguments.training_set, images) if images else find_set(arguments.training_set)
     every = chosen.read()
-    print(f"Training set {chosen.title}: {len(every)} images, {len(images)} of them put into it now.")
+    print(f"Training set {chosen.title}: {len(every)} images, {len(images)} of them added now.")
     return every
 
 

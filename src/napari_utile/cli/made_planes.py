@@ -65,16 +65,8 @@ class Making:
 
     def rows_of(self, each: MadePlane) -> "dict[str, np.ndarray]":
         """Measure the cells of a plane, in pixels of the whole image."""
-        from napari_utile.engine.cells.measure import measure
-
-        index, made = self.planes.indices[each.place], each.made
-        plane = self.planes.plane(index)
-        pixels = np.asarray(plane.data[(slice(None), *made.region)])
-        table = measure(made.labels, pixels, pixel_size=plane.pixel_size, unit=plane.unit)
-        table["centroid_y"] += made.region[0].start
-        table["centroid_x"] += made.region[1].start
-        if made.classes.several:
-            table["class"] = made.classes.of_cells
+        index = self.planes.indices[each.place]
+        table = each.made.measure(self.planes.plane(index))
         rows = len(next(iter(table.values())))
         return {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
 

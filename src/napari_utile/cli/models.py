@@ -26,7 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("--json", action="store_true", help="print the card as JSON")
     show.set_defaults(run=_show)
     suggest.add_action(actions)
-    given = actions.add_parser("export", help="write a model as a package of bioimage.io, for other programs")
+    given = actions.add_parser("export", help="write a model as a bioimage.io package, for other programs")
     given.add_argument("model", help="a model's name or file")
     given.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.zip", help="file to write")
     given.add_argument(
@@ -38,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     given.set_defaults(run=_export)
     taken = actions.add_parser(
         "import",
-        help="add a model to your library: a file of U-Tile, a package of bioimage.io, ONNX, a U-Net's checkpoint",
+        help="add a model to your library: a U-Tile file, a bioimage.io package, ONNX, a U-Net's checkpoint",
     )
     taken.add_argument("file", type=Path, help="a .safetensors, .zip, .onnx, .pt, .pth or .ckpt file")
     taken.add_argument("--name", help="what it is called there; the name in the file by default")
@@ -65,7 +65,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     deleted = actions.add_parser("delete", help="move one of your models to the trash")
     deleted.add_argument("model", help="its name")
     deleted.set_defaults(run=_delete)
-    reverted = actions.add_parser("revert", help="take back an earlier version, the last one by default")
+    reverted = actions.add_parser("revert", help="go back to an earlier version, the last one by default")
     reverted.add_argument("model", help="its name")
     reverted.add_argument("--version", type=int, metavar="N", help="which one; show MODEL lists them")
     reverted.set_defaults(run=_revert)
@@ -103,7 +103,7 @@ def _change(arguments: argparse.Namespace) -> int:
 def _delete(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.models.own_models import delete_model
 
-    print(f"{arguments.model} lies in {delete_model(arguments.model)}")
+    print(f"{arguments.model} is in {delete_model(arguments.model)}")
     return 0
 
 

@@ -54,7 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         nargs="?",
         const=True,
         metavar="FILE",
-        help="for stores: a mask image, outside which nothing is looked for; without a file: also write the mask",
+        help="for stores: a mask image; nothing outside it is segmented. Without a file: also write the mask",
     )
     parser.add_argument("--measurements", action="store_true", help="also write a table of the cells (CSV)")
     parser.add_argument("--estimate", action="store_true", help="only estimate time and memory")

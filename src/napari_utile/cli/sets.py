@@ -10,7 +10,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command."""
     parser = subparsers.add_parser(
         "sets",
-        help="list training sets, show and remove what is in one",
+        help="list training sets; show and remove their images",
         description="Training sets collect annotated images; utile train and utile fine-tune --set NAME add to one and "
         "train on all of it.",
     )

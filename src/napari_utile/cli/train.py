@@ -90,8 +90,8 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
         "--set",
         metavar="NAME",
         dest="training_set",
-        help="train on all of this training set of your library; images given as well are put into it first, and a new "
-        "name makes a new set",
+        help="train on all images of this training set in your library; images given as well are added to it first, "
+        "and a new name starts a new set",
     )
     parser.add_argument("--images", metavar="DIR", help="file, folder or pattern of images")
     parser.add_argument("--labels", metavar="DIR", help="file, folder or pattern of label images")
@@ -128,7 +128,7 @@ def _add_common(parser: argparse.ArgumentParser, recipe: str) -> None:
     parser.add_argument(
         "--classes",
         metavar="NAME,NAME",
-        help="the label images hold numbers of classes, 1, 2, ..., with these names: each connected piece is a cell, "
+        help="the label images hold class numbers 1, 2, ... with these names: each connected piece is a cell, "
         "and the network learns to tell the classes apart",
     )
     parser.add_argument("--resume", action="store_true", help="continue a run that was interrupted")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.classes import Classes
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.cells.measure import Columns
+from napari_utile.engine.cells.measure import Columns, measure
+from napari_utile.engine.cells.uncertainty import confidence_of
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import file_order, stacked_labels
@@ -116,6 +117,41 @@ class Segmentation:
     def diameter(self) -> float | None:
         """The cell diameter (pixels) that was given or measured; None where the image was used as it is."""
         return self.params.known_diameter
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the model is of the cells that it found, 0 to 1; None where it found none."""
+        return confidence_of(self.labels, self.foreground, self.field.object_diameter)[0]
+
+    def measure(self, image: ImagePlane | None = None, **options: Any) -> Columns:
+        """Measure the cells: see `cells.measure.measure` for the columns.
+
+        Parameters
+        ----------
+        image : ImagePlane, optional
+            Whose channels the intensities are taken from; by default the channels that the network read.
+        **options
+            ``basic`` and ``channel_names`` of `cells.measure.measure`.
+
+        Returns
+        -------
+        dict of str to (N,) array
+            A row for each cell, in the image's unit where it has a pixel size; positions are pixels of the whole plane.
+            Where the model knows several classes, ``class`` says which one.
+        """
+        image, (rows, columns) = image or self.plane, self.region
+        table = measure(
+            self.labels,
+            np.asarray(image.data[:, rows, columns]),
+            image.pixel_size,
+            image.unit,
+            **options,
+        )
+        table["centroid_y"] += rows.start
+        table["centroid_x"] += columns.start
+        if self.classes.several:
+            table["class"] = self.classes.of_cells
+        return table
 
     def relabelled(self, instances: InstanceParams) -> "Segmentation":
         """Return the same outputs with mask and labels made by other parameters; no network runs."""
@@ -292,6 +328,7 @@ def segment(
     axes : str, optional
         A letter an axis, for example ``"TCYX"``; of an array the first time point, depth ... is taken.
     channels : sequence of int, optional
+        Which channels the network reads, counted from 0, in this order; the mean of colours, else the first by default.
     series : str or int, optional
         Which image of a file that holds several.
     z, t : int or str, optional
@@ -309,12 +346,14 @@ def segment(
         Whether every channel is scaled by its own limits, or all by the lowest and the highest of any.
     percentiles : (float, float), optional
         Which percentiles of the grey values become 0 and 1, in place of the model's rule.
-    device : {"auto", "cuda", "mps", "cpu"}
+    device : {"auto", "cuda", "mps", "cpu", "onnx"}
+        What computes. ``"auto"`` takes a graphics card where one is found, and never ONNX Runtime.
     precision : {"auto", "float32", "bfloat16"}
+        Of the network. ``"auto"`` takes bfloat16 where the device has instructions for it.
     tile : int, optional
-        Side of a tile (pixels).
+        Side of a tile (pixels); it changes time and memory, not the result. Chosen by the memory by default.
     region : Window or (slice, slice), optional
-        Rows and columns to segment.
+        Rows and columns to segment; they get the outputs that the whole plane has there.
     link : {"none", "z", "t"}
         Segment all planes of a stack, and give each cell one id in them: an object through z, a track through t.
     link_overlap, link_distance, link_gap
@@ -329,8 +368,8 @@ def segment(
     Returns
     -------
     Segmentation, or SegmentedStack
-        With ``probabilities``, ``mask``, ``labels`` and ``diameter``; of linked planes with ``labels``, ``links``,
-        ``diameter`` and ``measure()``.
+        With ``probabilities``, ``mask``, ``labels``, ``diameter`` and ``measure()``; of linked planes with ``labels``,
+        ``links``, ``diameter`` and ``measure()``.
 
     Raises
     ------
@@ -338,6 +377,23 @@ def segment(
         If the image, the model or the device cannot be used.
     ValueError
         If a parameter is out of bounds.
+
+    Notes
+    -----
+    Convolutions are valid, and tiles overlap by what the network sees around a pixel, so the outputs do not depend on
+    the tiles; the image is mirrored at its own border, as in the overlap-tile strategy of the U-Net [1]_.
+
+    References
+    ----------
+    .. [1] Ronneberger, Fischer, Brox: U-Net: Convolutional Networks for Biomedical Image Segmentation. MICCAI 2015.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:96, :96]
+    >>> image = 200.0 * ((y % 48 - 24) ** 2 + (x % 48 - 24) ** 2 < 144)  # four discs of 24 pixels across
+    >>> result = segment(image, diameter=24)
+    >>> result.labels.shape, int(result.labels.max())
+    ((96, 96), 4)
     """
     series, z, t = (None if each is None else str(each) for each in (series, z, t))
     selection = Selection(axes=axes, series=series, z=z, t=t, project=project)

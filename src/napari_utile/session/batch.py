@@ -184,7 +184,7 @@ def _file_name(name: str, taken: set[str]) -> str:
 
 def _reason(lines: Sequence[str]) -> str:
     """Return why a command did nothing: what it said last."""
-    said = lines[-1] if lines else "The batch ended without a word; look into the folder of results."
+    said = lines[-1] if lines else "The batch ended without saying why; look in the folder for the results."
     return said.removeprefix("utile segment: ")
 
 

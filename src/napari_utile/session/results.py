@@ -224,22 +224,8 @@ def what_the_command_lacks(request: SegmentRequest, located: "Located | None") -
 
 def measured(request: SegmentRequest, segmentation: "Segmentation") -> dict[str, np.ndarray[Any, Any]]:
     """Measure area, position in the plane, and intensities in all channels, of the instances."""
-    from napari_utile.engine.cells.measure import measure
-
-    plane, (rows, columns) = request.plane, segmentation.region
-    features = measure(
-        segmentation.labels,
-        np.asarray(plane.data[:, rows, columns]),
-        pixel_size=plane.pixel_size,
-        unit=plane.unit,
-        basic=True,
-        channel_names=("red", "green", "blue") if plane.rgb else None,
-    )
-    features["centroid_y"] += rows.start
-    features["centroid_x"] += columns.start
-    if segmentation.classes.several:
-        features["class"] = segmentation.classes.of_cells
-    return features
+    names = ("red", "green", "blue") if request.plane.rgb else None
+    return segmentation.measure(request.plane, basic=True, channel_names=names)
 
 
 def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSpec]:

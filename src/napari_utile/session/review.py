@@ -132,7 +132,7 @@ def reviewed_path(folder: Path, item: ReviewItem) -> Path:
     """
     target = folder / _FOLDER / f"{item.name}_labels.tif"
     if target.exists() and item.decision not in ("accepted", "corrected"):
-        raise UtileError(f"{target} is there already, and no review wrote it: move it elsewhere first.")
+        raise UtileError(f"{target} exists already and was not written by a review: move it elsewhere first.")
     try:
         target.parent.mkdir(exist_ok=True)
     except OSError as error:

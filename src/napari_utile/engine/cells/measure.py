@@ -34,17 +34,17 @@ def measure(
 
     Parameters
     ----------
-    labels
-        (Y, X) integer labels, 0 = background.
-    intensity
-        (Y, X) image or (C, Y, X) channels; NaN spreads to the sums of the instances that hold it.
-    pixel_size
+    labels : (Y, X) integer array
+        0 = background.
+    intensity : (Y, X) or (C, Y, X) array, optional
+        An image, or its channels; NaN spreads to the sums of the instances that hold it.
+    pixel_size : (float, float), optional
         Height and width of a pixel. Without it lengths and areas are in pixels.
-    unit
+    unit : str, optional
         Of the pixel size, for example ``"µm"``; without one, columns end in ``_unit``.
-    basic
+    basic : bool
         Only index, area, centroid and mean intensities: fast enough to follow a slider.
-    channel_names
+    channel_names : sequence of str, optional
         One for each channel; numbers by default.
 
     Returns
@@ -66,6 +66,13 @@ def measure(
     ------
     ValueError
         If the labels are not 2-D and whole numbers of at least 0, or shapes do not fit.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 1, 0, 4], [1, 1, 0, 4]])
+    >>> table = measure(labels, 10 * labels, pixel_size=(0.5, 0.5), unit="µm", basic=True)
+    >>> table["index"].tolist(), table["area_um2"].tolist(), table["intensity_mean"].tolist()
+    ([1, 4], [1.0, 0.5], [10.0, 40.0])
     """
     plane = as_labels(labels)
     if plane.ndim != 2:

@@ -6,10 +6,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_utile.engine.cells.instances import CutSides
+from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.windows import Window
+
 IntArray = npt.NDArray[np.integer[Any]]
 
 # Probability this near outside a cell counts as cell that the label misses. Pixels.
 RING = 2
+
+MOST_PIXELS = 4_000_000
+"""Of larger results only blocks are rated, so that rating costs next to nothing."""
+BLOCK = 1024
 
 # Chosen on images of `../shared/data` (see benchmarks/cell_size.py).
 SIZE_WEIGHT = 0.05
@@ -95,6 +103,46 @@ def score_of(
         float(confidence.mean()) - SIZE_WEIGHT * off - FEW_WEIGHT / math.sqrt(area.size / math.sqrt(share))
     )
     return score, diameter
+
+
+def confidence_of(
+    labels: IntArray, foreground: npt.NDArray[np.floating[Any]], expected: float | None
+) -> tuple[float | None, int]:
+    """Rate the cells of a result; of large ones, those in blocks of it.
+
+    Parameters
+    ----------
+    labels : (Y, X) integer array
+    foreground : (Y, X) float array
+        That a pixel belongs to a cell, 0..1.
+    expected : float or None
+        Diameter (pixels) of the cells that the model knows.
+
+    Returns
+    -------
+    score : float or None
+        See `score_of`; None where no cell was found.
+    cells : int
+        How many were rated.
+    """
+    shape = labels.shape
+    blocks = [Window.whole(shape)]
+    if labels.size > MOST_PIXELS:
+        every = [each.clipped(shape) for each in Window.whole(shape).blocks(BLOCK)]
+        blocks = [every[place] for place in spread(len(every), MOST_PIXELS // BLOCK**2)]
+    sure, area = [np.zeros(0)], [np.zeros(0)]
+    for block in blocks:
+        inside = np.asarray(labels[block])
+        (top, left), (bottom, right) = block.start, block.stop
+        rim = CutSides(top > 0, bottom < shape[0], left > 0, right < shape[1]).rim(inside.shape)
+        ids, confidence = confidences(inside, foreground[block])
+        pixels = np.bincount(np.searchsorted(ids, inside[inside > 0]), minlength=ids.size)
+        whole = ~np.isin(ids, inside[rim])
+        sure.append(confidence[whole])
+        area.append(pixels[whole].astype(np.float64))
+    rated = np.concatenate(sure)
+    score = score_of(rated, np.concatenate(area), expected)[0] if rated.size else None
+    return score, int(rated.size)
 
 
 def _with_ring(numbers: npt.NDArray[np.intp], width: int) -> npt.NDArray[np.intp]:

@@ -1,1 +1,1 @@
-"""The model exchange of the field: packages of bioimage.io out and in, ONNX and plain checkpoints in."""
+"""The model exchange of the field: bioimage.io packages out and in, ONNX and plain checkpoints in."""

@@ -1,4 +1,4 @@
-"""What a package of bioimage.io says of its network, in the words of its formats 0.4 and 0.5."""
+"""What a bioimage.io package says of its network, in the words of its formats 0.4 and 0.5."""
 
 from dataclasses import dataclass, field
 from typing import Any

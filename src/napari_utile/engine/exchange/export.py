@@ -1,4 +1,4 @@
-"""A model as a package of bioimage.io, for DeepImageJ, ilastik, QuPath and whoever runs ``bioimageio.core``.
+"""A model as a bioimage.io package, for DeepImageJ, ilastik, QuPath and whoever runs ``bioimageio.core``.
 
 The description is written without the field's own library, whose versions leave little room beside napari's; the
 tests check each package with it.
@@ -78,7 +78,7 @@ def export_model(
     image: Any = None,
     authors: Sequence[str] = (),
 ) -> Path:
-    """Write a model as a package of bioimage.io, with ONNX weights and a state dict.
+    """Write a model as a bioimage.io package, with ONNX weights and a state dict.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Models made elsewhere, taken into the library: packages of bioimage.io, ONNX files, checkpoints of plain U-Nets."""
+"""Models made elsewhere, taken into the library: bioimage.io packages, ONNX files, checkpoints of plain U-Nets."""
 
 import io
 import zipfile
@@ -34,8 +34,9 @@ from napari_utile.engine.models.outputs import InputChannel, ModelClass
 from napari_utile.engine.models.own_models import import_model as copy_model
 from napari_utile.engine.models.own_models import library_lock, new_place
 from napari_utile.engine.networks.families import build_network
-from napari_utile.engine.networks.foreign import READINGS, ForeignNetwork
+from napari_utile.engine.networks.foreign import ForeignNetwork
 from napari_utile.engine.networks.plain_unet import PlainUNet
+from napari_utile.engine.networks.readings import READINGS
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.planes.normalize import measure_limits
@@ -69,7 +70,7 @@ class Imported:
 def import_model(
     file: str | Path, name: str | None = None, *, reading: str | None = None, grey: str | float | None = None
 ) -> Imported:
-    """Take a model into the library: one of U-Tile, a package of bioimage.io, an ONNX file or a U-Net's checkpoint.
+    """Take a model into the library: one of U-Tile, a bioimage.io package, an ONNX file or a U-Net's checkpoint.
 
     Nothing in the file is run but the network itself, whose graph or weights are numbers.
 
@@ -124,7 +125,7 @@ def import_model(
 
 
 def _of_package(archive: Archive, path: Path, name: str | None, reading: str | None) -> Imported:
-    """Take a package of bioimage.io."""
+    """Take a bioimage.io package."""
     said = read_description(archive)
     title = name or said.name
     if CARD_KEY in said.config and "pytorch_state_dict" in said.weights:

@@ -66,6 +66,13 @@ def read_image(
     ------
     UtileError
         One sentence, when the file is missing, empty, damaged, truncated or of an unknown format.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> image = read_image(files("napari_utile") / "sample_data" / "film_two_channels.tif")
+    >>> image.axes, image.data.shape, image.pixel_size, image.unit
+    ('TCYX', (6, 2, 160, 160), (0.5, 0.5), 'µm')
     """
     path = Path(path)
     if is_zarr(path):

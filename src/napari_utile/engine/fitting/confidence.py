@@ -3,19 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from napari_utile.engine.cells.instances import CutSides
-from napari_utile.engine.cells.uncertainty import confidences, score_of
+from napari_utile.engine.cells.uncertainty import confidence_of
 from napari_utile.engine.inference.size import CellSize
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment import Segmentation
-from napari_utile.engine.windows import Window
 
-MOST_PIXELS = 4_000_000
-"""Of larger results only blocks are rated, so that rating costs next to nothing."""
-BLOCK = 1024
 LEAST_CELLS = 3
 """Fewer cells do not show whether a model fits: a colony seen from afar looks like one large cell."""
 
@@ -117,27 +109,8 @@ def fit_of(made: Segmentation) -> Fit:
     Fit
     """
     card = made.model.card
-    shape = made.labels.shape
-    blocks = [Window.whole(shape)]
-    if made.labels.size > MOST_PIXELS:
-        every = [each.clipped(shape) for each in Window.whole(shape).blocks(BLOCK)]
-        blocks = [every[place] for place in spread(len(every), MOST_PIXELS // BLOCK**2)]
-    foreground = made.foreground
-    sure, area = [np.zeros(0)], [np.zeros(0)]
-    for block in blocks:
-        labels = np.asarray(made.labels[block])
-        (top, left), (bottom, right) = block.start, block.stop
-        rim = CutSides(top > 0, bottom < shape[0], left > 0, right < shape[1]).rim(labels.shape)
-        ids, confidence = confidences(labels, foreground[block])
-        pixels = np.bincount(np.searchsorted(ids, labels[labels > 0]), minlength=ids.size)
-        whole = ~np.isin(ids, labels[rim])
-        sure.append(confidence[whole])
-        area.append(pixels[whole].astype(np.float64))
-    rated = np.concatenate(sure)
-    if rated.size == 0:
-        return Fit(card.name, None, card.confidence, 0)
-    score, _ = score_of(rated, np.concatenate(area), made.field.object_diameter)
-    return Fit(card.name, score, card.confidence, int(rated.size))
+    score, cells = confidence_of(made.labels, made.foreground, made.field.object_diameter)
+    return Fit(card.name, score, card.confidence, cells)
 
 
 def overall(fits: Sequence[Fit]) -> Fit:

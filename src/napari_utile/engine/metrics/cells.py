@@ -78,12 +78,17 @@ def cell_scores(
 
     Parameters
     ----------
-    prediction, truth
-        Integer label images of the same shape (2-D, or 3-D for volumes), 0 = background; ids may skip.
-    ignore
-        Boolean array of the same shape; its pixels are ignored.
-    iou
+    prediction, truth : (Y, X) or (Z, Y, X) integer array
+        Label images of the same shape, 0 = background; ids may skip.
+    ignore : bool array, optional
+        Of the same shape; its pixels are ignored.
+    iou : float
         Threshold at which precision, recall, F1, mean matched IoU and the counts are taken.
+
+    Returns
+    -------
+    CellScores
+        Counts of cells, and ratios from 0 to 1.
 
     Raises
     ------
@@ -110,6 +115,14 @@ def cell_scores(
     .. [3] Kirillov et al., "Panoptic Segmentation", CVPR (2019).
     .. [4] Kumar et al., "A Dataset and a Technique for Generalized Nuclear Segmentation for Computational
        Pathology", IEEE Trans. Medical Imaging 36:1550 (2017).
+
+    Examples
+    --------
+    >>> truth = np.array([[1, 1, 0, 2, 2, 2]])
+    >>> merged = np.array([[1, 1, 1, 1, 1, 1]])
+    >>> scores = cell_scores(merged, truth)
+    >>> scores.truth_cells, scores.predicted_cells, scores.merges, scores.seg
+    (2, 1, 1, 0.0)
     """
     return table_scores(contingency(prediction, truth, ignore), iou)
 
@@ -146,12 +159,12 @@ def average_precision(
 
     Parameters
     ----------
-    prediction, truth
-        Integer label images of the same shape, 0 = background.
-    iou
+    prediction, truth : (Y, X) or (Z, Y, X) integer array
+        Label images of the same shape, 0 = background.
+    iou : float
         A pair counts as found when its intersection over union is at least this.
-    ignore
-        Boolean array of the same shape; its pixels are ignored.
+    ignore : bool array, optional
+        Of the same shape; its pixels are ignored.
 
     Returns
     -------
@@ -162,6 +175,12 @@ def average_precision(
     ----------
     .. [1] Caicedo et al., "Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl",
        Nature Methods 16:1247 (2019).
+
+    Examples
+    --------
+    >>> truth = np.array([[1, 1, 0, 2, 2, 2]])
+    >>> average_precision([[1, 1, 0, 2, 2, 2]], truth), average_precision([[1, 1, 0, 2, 0, 3]], truth)
+    (1.0, 0.25)
     """
     return match(contingency(prediction, truth, ignore), iou).average_precision
 

@@ -42,10 +42,26 @@ class Model:
 def load_model(name: str | Path = "nuclei") -> Model:
     """Load a model by name, or from a file.
 
+    Parameters
+    ----------
+    name : str or Path
+        Name or title of a bundled or own model, or a file that ends in ``.safetensors``.
+
+    Returns
+    -------
+    Model
+        Its ``card``, its ``network`` ready to predict, and the ``fingerprint`` of what results depend on.
+
     Raises
     ------
     UtileError
         If there is no such model, or its file is truncated, of another kind, or its weights do not fit its card.
+
+    Examples
+    --------
+    >>> model = load_model("nuclei")
+    >>> model.card.title, [each.name for each in model.card.classes]
+    ('Nuclei in fluorescence', ['background', 'nucleus'])
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -102,6 +118,27 @@ def save_model(
         With the ending ``.safetensors``.
     dtype : torch.dtype
         What the weights are stored as; float16 halves the file.
+
+    Returns
+    -------
+    Model
+        As it was read back from the file.
+
+    Raises
+    ------
+    ValueError
+        If the path has another ending, or the card names a family that does not exist.
+    UtileError
+        If the network is not the one that the card describes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = load_model("nuclei")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     half = save_model(model.card, model.network, f"{folder}/half.safetensors", torch.float16)
+    >>> half.card == model.card
+    True
     """
     from safetensors.torch import save
 

@@ -190,7 +190,7 @@ class StoreProof:
         if self.changed_images:
             said.append(f"the image has changed in {self.changed_images} blocks")
         if self.changed_labels:
-            said.append(f"the labels of {self.changed_labels} blocks are others")
+            said.append(f"the labels of {self.changed_labels} blocks differ")
         return ", ".join(said)
 
 

@@ -358,7 +358,7 @@ def _store_of(work: Work) -> OpenStore:
             place = Path(work.place)
             plan = load_plan(place)
             if plan.digest != work.digest:
-                raise UtileError(f"{place.name} has another plan now, as it was started again.")
+                raise UtileError(f"{place.name} was started again, with a different plan.")
             _open[key] = OpenStore(place, plan, work.planes or planes_of(plan), work.model)
         _open.move_to_end(key)
         while len(_open) > 2:

@@ -325,6 +325,7 @@ def fine_tune(
     model : str, Path or Model
         What to start from.
     recipe : TrainingRecipe, optional
+        How it is trained, in place of the one that the parameters name.
     name : str
         Of the new model.
     **params
@@ -339,6 +340,15 @@ def fine_tune(
     ------
     UtileError
         If the images, the labels or the model cannot be used.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:96, :96]
+    >>> labels = ((y % 48 - 24) ** 2 + (x % 48 - 24) ** 2 < 144) * (1 + y // 48 + 2 * (x // 48))
+    >>> start = new_model("small", width=4, depth=2)  # random weights; by default "nuclei" is trained further
+    >>> tuned = fine_tune([200.0 * (labels > 0)], [labels], start, name="discs", steps=2, held_out=0)
+    >>> tuned.model.card.name, tuned.verdict
+    ('discs', '')
     """
     if len(images) != len(labels):
         raise UtileError(f"There are {len(images)} images and {len(labels)} label images.")

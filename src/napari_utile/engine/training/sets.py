@@ -289,7 +289,7 @@ def read_painted(path: Path) -> AnnotatedImage:
     Raises
     ------
     UtileError
-        If the file is damaged, or its pixels are not those that were put into it.
+        If the file is damaged, or its pixels are not those that were added.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -303,7 +303,7 @@ def read_painted(path: Path) -> AnnotatedImage:
             or [*pixels.shape[1:]] != header["shape"]
             or sha256_of(pixels) != header["sha256"]
         ):
-            raise ValueError("its pixels are not those that were put into it")
+            raise ValueError("its pixels are not those that were added")
         annotation = annotation_from_json(header["annotation"], tensors.get("background"))
         annotation.split(labels)
         size = header["pixel_size"]

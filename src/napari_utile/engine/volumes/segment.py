@@ -212,7 +212,7 @@ def plane_distance(params: VolumeParams, spacing: Spacing) -> float:
         return params.plane_distance
     if spacing.depth is None or spacing.pixel_size is None:
         raise UtileError(
-            "Three views need to know how far apart the planes are, and the file does not say it: give "
+            "Three views need to know how far apart the planes are, and the file does not say: give "
             "--plane-distance, in pixels."
         )
     height, width = spacing.pixel_size

@@ -157,6 +157,12 @@ def weight_map(
     ----------
     .. [1] Ronneberger, Fischer, Brox: U-Net: Convolutional Networks for Biomedical
        Image Segmentation. MICCAI 2015.
+
+    Examples
+    --------
+    >>> cells = np.array([[1, 1, 1, 0, 2, 2, 2]] * 7)  # a gap of one pixel: d1 = d2 = 1
+    >>> weight_map(cells, balance=False).total[3].round(1).tolist()
+    [1.0, 1.0, 1.0, 10.2, 1.0, 1.0, 1.0]
     """
     params = WeightMapParams(w0, sigma, balance, balance_limit, everywhere)
     aspect = pixel_aspect(pixel_size)

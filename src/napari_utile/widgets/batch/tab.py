@@ -37,6 +37,7 @@ from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.tabs import open_review, open_tab
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import is_own
@@ -83,16 +84,15 @@ class BatchTab(QWidget):
         self.add_layers = push_button("Add open images", "Add every image layer that is open.")
         self.add_files = push_button("Add files…", "Add image files.")
         self.add_folder = push_button("Add folder…", "Add all images of a folder.")
-        self.remove = push_button("Remove", "Take the marked images off the list.")
+        self.remove = push_button("Remove", "Remove the marked images from the list.")
         self.target = QLineEdit()
         self.target.setAccessibleName("Results")
         self.target.setPlaceholderText("folder for the results")
         self.choose = push_button("…", "Choose the folder for the results.")
         self.choose.setFixedWidth(28)
-        self.how = QLabel()
-        self.how.setWordWrap(True)
+        self.how = Words()
         self.run_bar = RunBar("Segment all", "Segment every image of the list, one after the other.")
-        self.run_bar.cancel_button.setToolTip("Stop now; the images that are done stay.")
+        self.run_bar.cancel_button.setToolTip("Stop now; finished images stay.")
         self.table = PlaceTable(("Image", "Cells", "Covered", "Sure"))
         self.open_sheet = push_button(
             "Quality sheet", "Open thumbnails of all images, the worst first, as a web page."
@@ -255,7 +255,7 @@ class BatchTab(QWidget):
             )
 
     def cancel(self) -> None:
-        """Stop now; the images that are done stay."""
+        """Stop now; finished images stay."""
         if self.job.running:
             self.run_bar.set_cancelling()
             self.job.cancel()
@@ -283,7 +283,7 @@ class BatchTab(QWidget):
 
     def _cancelled(self) -> None:
         self.run_bar.set_idle()
-        self.status.say(f"Cancelled; the images that were done lie in {self.target.text()}.")
+        self.status.say(f"Cancelled; the finished images are in {self.target.text()}.")
 
     def _open_sheet(self) -> None:
         if self.finished is not None and self.finished.sheet is not None:

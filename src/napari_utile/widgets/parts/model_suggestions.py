@@ -65,7 +65,7 @@ class ModelSuggestions(QWidget):
         )
         self.bar.run_button.setObjectName("which_model_fits")
         self.bar.run_button.setMinimumHeight(0)
-        self.bar.cancel_button.setToolTip("Stop; what is known stays in the list.")
+        self.bar.cancel_button.setToolTip("Stop; what was found so far stays in the list.")
         self.list = QListWidget()
         self.list.setWordWrap(True)
         self.list.setIconSize(QSize(_PICTURE, _PICTURE))

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.words import Words
 
 __all__ = ["Offer"]
 
@@ -28,10 +28,7 @@ class Offer(QWidget):
         self, *choices: tuple[str, str, Callable[[], object]], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.text = Words()
         self.buttons = tuple(push_button(text, tooltip) for text, tooltip, _ in choices)
         row = QHBoxLayout()
         row.setSpacing(4)

@@ -15,7 +15,7 @@ __all__ = ["PercentilesField", "PreprocessField"]
 _ROWS = {
     "background": (
         "Remove background",
-        "Takes away what is wider than a cell: give the radius of the largest one.",
+        "Removes what is wider than a cell: give the radius of the largest one.",
     ),
     "smooth": ("Smooth", "Blurs noise: the standard deviation of a Gaussian."),
     "median": ("Median", "Removes single bright or dark pixels: half the side of the square."),
@@ -61,7 +61,7 @@ class PreprocessField(ValuedContainerWidget[Any]):
         self.margins = (0, 0, 0, 0)
         self._steps: list[tuple[str, float]] = []
         self.invert = QCheckBox("Invert")
-        self.invert.setToolTip("Dark cells on a bright ground become bright.")
+        self.invert.setToolTip("Dark cells on a bright background become bright.")
         self.invert.toggled.connect(lambda on: self._set("invert", float(on)))
         self.boxes: dict[str, Any] = {}
         grid = QGridLayout()

@@ -2,7 +2,9 @@
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
+
+from napari_utile.widgets.parts.words import Words
 
 __all__ = ["COLOURS", "StatusLine"]
 
@@ -13,15 +15,12 @@ COLOURS = {
 }
 
 
-class StatusLine(QLabel):
-    """A wrapped label; problems stand out."""
+class StatusLine(Words):
+    """What happened; problems stand out."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWordWrap(True)
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        super().__init__(parent=parent)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setObjectName("status")
         self.kind = "info"
 

@@ -61,7 +61,7 @@ class PlotsTab(QWidget):
         self.value.setRange(-1e12, 1e12)
         self.value.setDecimals(2)
         for widget, name, tip in (
-            (self.column, "Measurement", "What the histogram shows, and the filter looks at."),
+            (self.column, "Measurement", "What the histogram shows and the filter uses."),
             (self.other, "Against", "What the first measurement is drawn against."),
             (self.colours, "Colour by", "How the cells on the image are coloured."),
             (self.kind, "Filter", "Which cells the button removes."),

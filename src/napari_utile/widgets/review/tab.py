@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +22,7 @@ from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of, sets_job
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.keys import BorrowedKeys
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["ReviewTab"]
 
 _START = (
-    "Open the folder into which a batch was segmented. The least sure image comes first; correct its cells with the "
+    "Open the folder with the results of a batch. The least sure image comes first; correct its cells with the "
     "brush or on the page Click, then press a key."
 )
 _NO_SET, _NEW_SET = "no training set", "Reviewed"
@@ -63,8 +63,7 @@ class ReviewTab(QWidget):
         self._keys: list[BorrowedKeys] = []
         self._covered = False
         self.open_folder = push_button("Open folder…", "Open the folder of results of a batch.")
-        self.progress = QLabel(_START)
-        self.progress.setWordWrap(True)
+        self.progress = Words(_START)
         self.table = PlaceTable(("Image", "Sure", "Decision"))
         self.accept = push_button("Accept (A)", "These cells are right, as they are now.")
         self.reject = push_button("Reject (R)", "These cells cannot be used.")
@@ -72,7 +71,7 @@ class ReviewTab(QWidget):
         self.back = push_button("Back (B)", "Go to the image before.")
         self.sets = narrow(QComboBox())
         self.sets.setToolTip("Accepted images are also put into this training set, for the page Train.")
-        self.sets.setAccessibleName("Accepted go to")
+        self.sets.setAccessibleName("Add accepted to")
         self.status = StatusLine()
         self._arrange()
         self._connect()
@@ -82,7 +81,7 @@ class ReviewTab(QWidget):
         self.sets.addItem(_NO_SET, "")
         rows = QFormLayout()
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Accepted go to", self.sets)
+        rows.addRow("Add accepted to", self.sets)
         layout = QVBoxLayout(self)
         layout.addWidget(self.open_folder)
         layout.addWidget(self.progress)

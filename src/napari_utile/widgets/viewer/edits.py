@@ -96,7 +96,7 @@ class Edits(QObject):
         def failed(error: Exception) -> None:
             from napari.utils.notifications import show_warning
 
-            show_warning(f"Edits are not safe from a crash. {sentence_of(error)}")
+            show_warning(f"Edits would be lost in a crash. {sentence_of(error)}")
             done()  # tried again after the next edit
 
         self._writing.run(keep_job(folder, _as_it_is(layer)), on_done=done, on_error=failed)

@@ -77,7 +77,6 @@ class Workbench(QWidget):
         for part in (self.header, self.bar, line):
             layout.addWidget(part)
         layout.addWidget(self._stack, 1)
-        self.setMinimumWidth(_LEAST_WIDTH)
         # Else napari puts an empty stretch below, which takes half of the height from the page.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._keys = BorrowedKeys(self._viewer, {"Control-Enter": self._press_main_button})
@@ -115,9 +114,14 @@ class Workbench(QWidget):
         self._cover()
         return page
 
+    def minimumSizeHint(self) -> QSize:
+        """Be no narrower than the widest page that was opened."""
+        return super().minimumSizeHint().expandedTo(QSize(_LEAST_WIDTH, 0))
+
     def sizeHint(self) -> QSize:
         """Be narrow, so that the image keeps its room."""
-        return QSize(_WIDTH, max(super().sizeHint().height(), _HEIGHT))
+        width = max(_WIDTH, self.minimumSizeHint().width())
+        return QSize(width, max(super().sizeHint().height(), _HEIGHT))
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Listen to the frame around this widget, and end when it is gone."""

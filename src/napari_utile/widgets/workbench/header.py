@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_utile.session.jobs import Choices, choices_job
 from napari_utile.session.state import ChosenImage, Session
@@ -10,6 +10,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import align_labels
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.offer import Offer
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.cell_tables import CellTables
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, is_own
@@ -48,8 +49,7 @@ class Header(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session = plain_viewer(viewer), session
-        self.empty = QLabel(_NO_IMAGE)
-        self.empty.setWordWrap(True)
+        self.empty = Words(_NO_IMAGE)
         self.unsaved = UnsavedEdits(viewer)
         self.source = SourcePicker(viewer, session)
         self.model = ModelPicker(session)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -14,6 +14,33 @@ from qtpy.QtWidgets import (
 )
 
 __all__ = ["Page"]
+
+
+class Column(QScrollArea):
+    """A form that scrolls up and down, and is never narrower than its widgets and the scroll bar beside them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def minimumSizeHint(self) -> QSize:
+        """Keep room for the scroll bar, also while it is not needed: it must not move or cover anything."""
+        least, form, bar = super().minimumSizeHint(), self.widget(), self.verticalScrollBar()
+        if form is None or bar is None:
+            return least
+        return QSize(form.minimumSizeHint().width() + bar.sizeHint().width(), least.height())
+
+    def sizeHint(self) -> QSize:
+        """Wish for no less."""
+        return super().sizeHint().expandedTo(self.minimumSizeHint())
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow a form whose widgets come and go."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
 
 
 class Page(QWidget):
@@ -38,7 +65,7 @@ class Page(QWidget):
         super().__init__(parent)
         self.covered = False
         self.ends: list[Callable[[], object]] = []
-        self._scroll = QScrollArea()
+        self._scroll = Column()
 
     def show_form(self, form: QWidget, below: QWidget | None = None) -> None:
         """Fill the page; to be called once.
@@ -49,15 +76,10 @@ class Page(QWidget):
         below : QWidget, optional
             Stays in sight under the form, however low the window is.
         """
-        scroll = self._scroll
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(form)
+        self._scroll.setWidget(form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        layout.addWidget(self._scroll)
         ask = QToolButton()
         ask.setText("?")
         ask.setAccessibleName("Help on this page")

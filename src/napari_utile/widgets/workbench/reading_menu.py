@@ -53,7 +53,7 @@ class ReadingMenu(QToolButton):
         self.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # napari draws it over the dots
         self.setAccessibleName("How the image is read")
         self.setToolTip(
-            "Say what the axes are, make one plane of a stack (largest value, mean, sharpest), or open another "
+            "Say what the axes are, make one plane from a stack (largest value, mean, sharpest), or open another "
             "image of the same file."
         )
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, cast
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -25,6 +25,7 @@ from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.preferences import preferred
 
 if TYPE_CHECKING:
@@ -117,9 +118,7 @@ class ClickForm(QWidget):
         self.diameter = cast(SizeField, self.compute["diameter"])
         self.overwrite = QCheckBox("New cells may overwrite others")
         self.overwrite.setToolTip("Otherwise a new cell takes only pixels without a label.")
-        self.cell = QLabel()
-        self.cell.setWordWrap(True)
-        self.cell.setTextFormat(Qt.TextFormat.PlainText)
+        self.cell = Words()
         self.status = StatusLine()
         self._arrange()
         self.show_cell("")

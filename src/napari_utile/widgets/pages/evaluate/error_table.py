@@ -19,6 +19,7 @@ from napari_utile.engine.metrics.cell_kinds import CellKind
 from napari_utile.session.evaluation import FoundError
 from napari_utile.widgets.pages.evaluate.error_colours import KIND_COLOURS, KIND_HELP, KIND_WORDS
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.words import Words
 
 __all__ = ["ErrorTable"]
 
@@ -51,9 +52,7 @@ class ErrorTable(QWidget):
         self._errors: tuple[FoundError, ...] = ()
         self._went_to: FoundError | None = None
         self._gone_before = 0  # row whose error took the place of the one last gone to
-        self.counts = QLabel()
-        self.counts.setWordWrap(True)
-        self.counts.setTextFormat(Qt.TextFormat.RichText)
+        self.counts = Words(rich=True)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         for column, text in enumerate(_COLUMN_HELP):

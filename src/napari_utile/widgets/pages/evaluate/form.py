@@ -7,7 +7,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QSplitter,
     QTabWidget,
@@ -31,6 +30,7 @@ from napari_utile.widgets.parts.layer_checklist import LayerChecklist
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.own_pictures import is_cells
 from napari_utile.widgets.workbench.header import looks_like_a_reference
 
@@ -96,12 +96,11 @@ class EvaluateForm(QWidget):
         self.copy_command = push_button(
             "Copy command", "Copy the command line that gives the same numbers for files and folders."
         )
-        self.legend = QLabel(
+        self.legend = Words(
             f"Outlines: <span style='color: {PREDICTION}'>\u2501</span> the cells, "
-            f"<span style='color: {REFERENCE}'>\u2588</span> the reference"
+            f"<span style='color: {REFERENCE}'>\u2588</span> the reference",
+            rich=True,
         )
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setWordWrap(True)
         self.status = StatusLine()
         self._arrange()
         self.truth.layer_changed.connect(lambda _: self.others.list_again())

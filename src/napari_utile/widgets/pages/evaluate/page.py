@@ -174,7 +174,7 @@ class EvaluatePage(Page):
         self.form.list_layers_again()
         for layer in coarser:
             self.form.others.tick(layer)
-        self.form.status.say("The networks' cells lie beside the image, and as layers.", "good")
+        self.form.status.say("The cells of each network are shown beside the image, and as layers.", "good")
         if self.form.truth.layer is not None and self.form.truth.layer not in layers:
             self.run()
 

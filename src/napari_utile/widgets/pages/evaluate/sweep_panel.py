@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import from_json
@@ -13,6 +13,7 @@ from napari_utile.widgets.pages.evaluate.plots import SweepPlot
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place, plane_data
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
@@ -49,8 +50,7 @@ class SweepPanel(QWidget):
             "Find the best threshold", "Score this probability map at nine thresholds and five minimum sizes."
         )
         self.plot = SweepPlot()
-        self.best = QLabel("Compares with the reference chosen above.")
-        self.best.setWordWrap(True)
+        self.best = Words("Compares with the reference chosen above.")
         self.use_button = push_button(
             "Use these in Segment", "Set threshold and minimum size in the Segment page to the best ones."
         )

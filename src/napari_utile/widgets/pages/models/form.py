@@ -11,9 +11,12 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QListWid
 from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.trash import ThrownModel
+from napari_utile.widgets.pages.models.import_fields import ImportFields
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 
 __all__ = ["ModelsForm", "described"]
 
@@ -30,6 +33,7 @@ class ModelsForm(QWidget):
     versions, trash : QComboBox
         Earlier versions of the marked model, by number; deleted models, by file. Hidden where there are none.
     use, duplicate, rename, delete, take_in, export, revert, restore, empty_trash : QPushButton
+    import_fields : ImportFields
     status : StatusLine
     """
 
@@ -39,19 +43,20 @@ class ModelsForm(QWidget):
         self.list.setAccessibleName("Models")
         self.list.setWordWrap(True)
         self.list.setMinimumHeight(120)
-        self.about = _text()
-        self.disk = _text()
+        self.about, self.disk = Words(), Words()
+        self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.use = push_button("Use", "Use this model on all pages.")
         self.duplicate = push_button("Duplicate…", "Copy this model, also a bundled one, under another name.")
         self.rename = push_button("Rename…", "Give one of your models another name.")
         self.delete = push_button("Delete", "Move one of your models to the trash.")
         self.take_in = push_button(
             "Import…",
-            "Take in a model of U-Tile, a package of bioimage.io, an ONNX file, a checkpoint.",
+            "Import a U-Tile model, a bioimage.io package, an ONNX file or a checkpoint.",
         )
+        self.import_fields = ImportFields()
         self.export = push_button(
             "Export…",
-            "Save this model as a file, or as a package of bioimage.io, for other programs.",
+            "Save this model as a file, or as a bioimage.io package for other programs.",
         )
         self.versions, self.trash = narrow(QComboBox()), narrow(QComboBox())
         self.versions.setAccessibleName("Earlier versions")
@@ -60,7 +65,7 @@ class ModelsForm(QWidget):
             "Take back to this one", "Use this version again; the present one goes to the trash."
         )
         self.restore = push_button("Restore", "Take this model out of the trash, with its versions.")
-        self.empty_trash = push_button("Empty…", "Delete for good what lies in the trash.")
+        self.empty_trash = push_button("Empty…", "Delete for good what is in the trash.")
         self.status = StatusLine()
         grid = QGridLayout()
         buttons = (self.use, self.duplicate, self.rename, self.delete, self.export, self.take_in)
@@ -76,6 +81,7 @@ class ModelsForm(QWidget):
         layout.addWidget(self.about)
         layout.addWidget(self._earlier)
         layout.addWidget(self._thrown)
+        layout.addWidget(folded("Import options", self.import_fields))
         layout.addWidget(self.disk)
         self.status.say("")
 
@@ -175,11 +181,3 @@ def _titled(title: str, *row: QWidget) -> QWidget:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
-
-
-def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

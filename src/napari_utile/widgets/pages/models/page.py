@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelsPage"]
 
-_EXPORTED = "U-Tile models (*.safetensors);;Packages of bioimage.io (*.zip)"
+_EXPORTED = "U-Tile models (*.safetensors);;bioimage.io packages (*.zip)"
 _IMPORTED = "Models (*.safetensors *.zip *.onnx *.pt *.pth);;All files (*)"
 
 
@@ -94,7 +94,7 @@ class ModelsPage(Page):
         """Take back the version that is chosen in the list of them."""
         if self.chosen is not None:
             version = self.form.versions.currentData()
-            said = f"{{name}} is version {version} again; what it was before lies in the trash."
+            said = f"{{name}} is version {version} again; what it was before is in the trash."
             self._change(partial(own_models.revert_model, self.chosen.name, version), said)
 
     def delete(self) -> None:
@@ -114,12 +114,13 @@ class ModelsPage(Page):
         """Copy a model file into the library."""
         path = path or QFileDialog.getOpenFileName(self, "Import a model", "", _IMPORTED)[0]
         if path:
-            self._change(partial(self._imported, path), "Imported as {name}.{notes}", True)
+            options = self.form.import_fields.options()
+            self._change(partial(self._imported, path, options), "Imported as {name}.{notes}", True)
 
-    def _imported(self, path: str) -> Path:
+    def _imported(self, path: str, options: dict[str, Any]) -> Path:
         from napari_utile.engine.exchange.importing import import_model
 
-        taken = import_model(path)
+        taken = import_model(path, **options)
         self._notes = taken.notes  # read on the GUI thread once the job is done
         return taken.path
 

@@ -75,13 +75,13 @@ class EditedCells(Offer):
         self.follow(source, place)
         if self._mine is None or self._new is not None:
             return False
-        self._say(f"“{self._mine.name}” stays as you edited it. Which is to be shown?", ask=True)
+        self._say(f"“{self._mine.name}” stays as you edited it. Which one should be shown?", ask=True)
         return True
 
     def choose_between(self, mine: Any, new: Any) -> None:
         """Ask which of two layers is to be shown."""
         self._mine, self._new = mine, new
-        self._say(f"Your edited cells are in “{mine.name}”, the new result is in “{new.name}”.", ask=True)
+        self._say(f"Your edited cells are in “{mine.name}” and the new result in “{new.name}”.", ask=True)
 
     def show_only(self, new: Any) -> None:
         """Hide the edited cells, as the user asked for the new result that is there now."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -15,7 +14,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -41,6 +39,7 @@ from napari_utile.widgets.parts.region_picker import RegionPicker
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.preferences import preferred
 from napari_utile.widgets.viewer.layers import Place
 
@@ -90,7 +89,7 @@ class SegmentForm(QWidget):
         self._planes_label = QLabel("Planes")
         self.region = RegionPicker(viewer)
         self._make_diameter()
-        self.estimate = _quiet_label()
+        self.estimate = _quiet()
         self.run_bar = RunBar("Segment", "Find the cells of this image. Key: Ctrl+Enter.")
         self.status = StatusLine()
         self.linking = Linking(viewer, session, self.status)
@@ -120,10 +119,7 @@ class SegmentForm(QWidget):
         self.keep = push_button(
             "Save settings…", "Save these settings for other images, here or on the command line."
         )
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
-        self.summary.setTextFormat(Qt.TextFormat.PlainText)
-        self.summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.summary = Words()
         self.weight_map = QCheckBox("Show the weight map of the cells")
         self.weight_map.setToolTip(
             "The pixels that training on these cells would weigh most: the narrow gaps between neighbours."
@@ -358,15 +354,12 @@ def _heading(text: str) -> QLabel:
     return label
 
 
-def _quiet_label() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    faint = QGraphicsOpacityEffect(label)
+def _quiet() -> Words:
+    words = Words()
+    faint = QGraphicsOpacityEffect(words)
     faint.setOpacity(0.7)
-    label.setGraphicsEffect(faint)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-    return label
+    words.setGraphicsEffect(faint)
+    return words
 
 
 def _line() -> QFrame:

@@ -62,7 +62,7 @@ class Growing:
         with failures_to(lambda error: fields.status.problem(sentence_of(error))):
             layer = fields.seeds.layer
             if layer is None:
-                raise ValueError("Segment the nuclei first, or paint them: they are what cells grow from.")
+                raise ValueError("Segment the nuclei first, or paint them: cells grow from them.")
             planes = self._requests()
             in_model, distance = bool(fields.way.currentData()), fields.distance.value
             requests = [

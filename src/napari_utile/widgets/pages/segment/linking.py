@@ -43,12 +43,12 @@ _CHOICES = {
 }
 # Name of each correction: its button, how many cells are picked for it, what it does.
 _CORRECTIONS = {
-    "join": ("Join", 2, "Make two one: pick a cell, then what belongs to it."),
-    "cut": ("Cut here", 1, "Let a cell end before this plane; from here on it is another one."),
+    "join": ("Join", 2, "Join two cells: pick one, then the part that belongs to it."),
+    "cut": ("Cut here", 1, "End a cell before this plane; from here on it is another cell."),
     "swap": (
         "Swap here",
         2,
-        "Exchange two cells from this plane on, where one was taken for the other.",
+        "Swap two cells from this plane on, where one was taken for the other.",
     ),
     "divide": (
         "Division",

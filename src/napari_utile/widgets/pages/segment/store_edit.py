@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.session.store_parts import (
@@ -24,6 +24,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_at, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
@@ -73,15 +74,16 @@ class StoreEdit(QWidget):
         super().__init__(parent)
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._job = NO_JOB
-        self._label = QLabel()
-        self._label.setWordWrap(True)
+        self._label = Words()
         self.edit = push_button(
             "Edit this part",
             f"Open what is in view, up to {MOST_EDITED} x {MOST_EDITED} pixels, as a layer that can be painted.",
         )
-        self.write = push_button("Write back", "Put the edited part into the result on disk.")
+        self.write = push_button("Write back", "Write the edited part into the result on disk.")
         self.leave = push_button("Leave", "Close the part; what was not written back is lost.")
-        self.undo = push_button("Undo write back", "Put the part back that was written last.")
+        self.undo = push_button(
+            "Undo write back", "Restore the part that was written last, as it was before."
+        )
         buttons = QHBoxLayout()
         for button, action in (
             (self.edit, self._edit),
@@ -116,7 +118,7 @@ class StoreEdit(QWidget):
         if opened is not None:
             self._label.setText(f"A part of {opened.part.place.name}: paint or click, then write it back.")
         elif place is not None:
-            self._label.setText(f"The cells lie in {place.name}, and are edited part by part.")
+            self._label.setText(f"The cells are in {place.name} and are edited part by part.")
 
     def _try(self, action: Any) -> None:
         with failures_to(self._show_error):
@@ -216,7 +218,7 @@ class StoreEdit(QWidget):
     def _undone(self, whole: Any, place: Path, version: "Version", table: dict[str, Any]) -> None:
         _show_anew(whole, place, table)
         cells = "1 cell is" if version.cells == 1 else f"{version.cells} cells are"
-        self._status.say(f"{cells} in {place.name} as before again.", "good")
+        self._status.say(f"{cells} as before in {place.name}.", "good")
 
     def _image(self, whole: Any) -> "tuple[ImagePlane, ...]":
         """Take the planes of the chosen image that lie where those of a result do, in the order of its store."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.inference.cost import duration
@@ -28,6 +28,7 @@ from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
@@ -90,9 +91,7 @@ class StoreRun(OneJob, QWidget):
         self._looking = QTimer(self)
         self._looking.setInterval(_LOOK_EVERY)
         self._looking.timeout.connect(self._follow_view)
-        self._label = QLabel()
-        self._label.setWordWrap(True)
-        self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._label = Words()
         self.choose_button = push_button("Place…", "Choose where on the disk the result is written.")
         self.delete_button = push_button("Delete", "Delete the unfinished result from the disk.")
         self.run_on = QLineEdit(remembered())
@@ -138,7 +137,7 @@ class StoreRun(OneJob, QWidget):
 
     def _say_where(self, place: Path) -> None:
         begun = place.exists()
-        where = "lies in" if is_complete(place) else "is started in" if begun else "goes to"
+        where = "is in" if is_complete(place) else "is started in" if begun else "goes to"
         self._label.setText(f"Large image: its result {where} {place}")
         self._label.setToolTip(str(place))
         self.delete_button.setVisible(begun and not is_complete(place))

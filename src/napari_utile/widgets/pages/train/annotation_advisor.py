@@ -64,7 +64,7 @@ class AnnotationAdvisor:
             if source in self._viewer.layers:
                 self._sample_layers = show_network_view(self._viewer, view, source)
                 self._viewer.reset_view()
-                self._status.say("One sample lies beside the image; press again for another one.")
+                self._status.say("One sample is shown beside the image; press again for another one.")
 
         job = network_view_job(self._session, request, self._samples_seen)
         self._jobs.run(job, on_done=show, on_error=self._say_error)

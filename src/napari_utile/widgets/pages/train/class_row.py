@@ -31,9 +31,9 @@ class ClassRow(QWidget):
         self.combo.addItem("As in the cells' table", TABLE)
         self.combo.addItem("Each number is a class", NUMBERS)
         self.combo.setToolTip(
-            "One: cells are cells.\nAs in the cells' table: the column class of the Cells layer, which the number keys "
-            "of the Click page fill.\nEach number is a class: all cells of a class are painted with one number; those "
-            "that touch count as one."
+            "One: all cells are of the same kind.\nAs in the cells' table: the column class of the Cells layer, which "
+            "the number keys of the Click page fill.\nEach number is a class: all cells of a class are painted with "
+            "one number; those that touch count as one."
         )
         self.names = QLineEdit()
         self.names.setAccessibleName("Names of the classes")

@@ -14,6 +14,7 @@ from napari_utile.session.training_verdict import choices_of, verdict_of
 from napari_utile.widgets.pages.train.comparison_layers import show_comparisons
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import take_away
 from napari_utile.widgets.worker import run_job, sentence_of
 
@@ -59,8 +60,7 @@ class Decision(QWidget):
         self._lineage = self._model_before = ""
         self._kept: Kept | None = None
         self._compared: list[Any] = []
-        self.verdict = QLabel()
-        self.verdict.setWordWrap(True)
+        self.verdict = Words()
         self.name = QLineEdit("my-model")
         self.name.setAccessibleName("Name of the new model")
         self.name.setToolTip(
@@ -70,7 +70,7 @@ class Decision(QWidget):
             "Compare before and after", "Show held-out tiles beside the image: truth, before and after."
         )
         self.keep, self.discard = QPushButton("Keep"), QPushButton("Discard")
-        self.take_back = push_button("Take back", "Undo Keep: the model before comes back.")
+        self.take_back = push_button("Take back", "Undo Keep: the previous model comes back.")
         self._open = QWidget()
         rows = QVBoxLayout(self._open)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -164,11 +164,11 @@ class Decision(QWidget):
             self._changed(self._model_before if kept.version == 1 else kept.path.stem)
             self.hide()
             back = (
-                "the version before is used again"
+                "the previous version is used again"
                 if kept.version > 1
                 else f"{self._session.model} is used again"
             )
-            self._status.say(f"Taken back: {back}; the model lies in the library's trash.", "good")
+            self._status.say(f"Taken back: {back}; the model is in the library's trash.", "good")
 
         run_job(take_back_job(kept), on_done=done, on_error=self._not_kept, owner=self)
 

@@ -29,6 +29,7 @@ from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.number_box import WholeNumberBox
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -76,7 +77,7 @@ class TrainForm(QWidget):
             "Copy command", "Copy the command line that trains in the same way, on files."
         )
         self.plot = TrainingPlot()
-        self.progress = _wrapped()
+        self.progress = Words()
         self.result = Decision(viewer, session, self.status)
         self._arrange()
         self.set_running(False)
@@ -176,9 +177,3 @@ class TrainForm(QWidget):
             self.plot.clear()
         else:
             self.run_bar.set_idle()
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

@@ -102,7 +102,7 @@ class SetPanel(QWidget):
 
     def _removed(self, count: int) -> None:
         many = "1 image" if count == 1 else f"{count} images"
-        self.done.emit(f"{many} taken out of the set “{self._title}”; the files lie in the library's trash.")
+        self.done.emit(f"{many} taken out of the set “{self._title}”; the files are in the library's trash.")
         self.look()
 
     def _show(self, found: tuple[list[TrainingSet], tuple[PaintedImage, ...]]) -> None:

@@ -1,13 +1,14 @@
 """What a training starts from: the model of the header, the one that it was trained from, or a new network."""
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.engine.models.origin import Origin, origin_of
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import narrow
+from napari_utile.widgets.parts.words import Words
 
 __all__ = ["StartPicker"]
 
@@ -42,8 +43,7 @@ class StartPicker(QWidget):
         self.combo.addItem("The model above", "")
         for text, family in _FAMILIES:
             self.combo.addItem(text, family)
-        self.about = QLabel()
-        self.about.setWordWrap(True)
+        self.about = Words()
         self.about.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.unfinished import Unfinished, remove, unfinished_job
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
 from napari_utile.widgets.worker import run_job
 
@@ -36,8 +37,7 @@ class UnfinishedPanel(QWidget):
         self._viewer = plain_viewer(viewer)
         self.found: tuple[Unfinished, ...] = ()
         self._offered: Unfinished | None = None
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = Words()
         self.go_on = push_button("Continue", "Resume the training where it was interrupted.")
         self.discard = push_button("Discard", "Delete that training for good.")
         buttons = QHBoxLayout()

@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QRectF, QSize, Signal
 from qtpy.QtGui import QColor, QPainter
-from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_utile.engine.weights.loss_budget import LossBudget
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.place_table import PlaceTable
+from napari_utile.widgets.parts.words import Words
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -60,9 +61,7 @@ class LossBudgetTab(QWidget):
             viewer, ("Image",), none_text="none: weights only", accept=_is_probability
         )
         self.bar = _ShareBar()
-        self.text = QLabel()
-        self.text.setTextFormat(Qt.TextFormat.RichText)
-        self.text.setWordWrap(True)
+        self.text = Words(rich=True)
         self.table = PlaceTable(("Gap between", "Share", "Peak"))
         self.table.setToolTip("The gaps between cells that carry most of the loss. Click one to go there.")
         self.table.chosen.connect(self._go)

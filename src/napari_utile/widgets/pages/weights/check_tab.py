@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_utile.engine.weights.annotation_check import AnnotationCheckParams, Finding
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.place_table import PlaceTable
+from napari_utile.widgets.parts.words import Words
 
 __all__ = ["AnnotationCheckTab"]
 
@@ -40,8 +41,7 @@ class AnnotationCheckTab(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.form = Form(AnnotationCheckParams())
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = Words()
         self.table = PlaceTable(("Cells", "What", "Pixels"))
         self.table.chosen.connect(self._go)
         self.table.itemSelectionChanged.connect(self._enable)

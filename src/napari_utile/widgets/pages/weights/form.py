@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -26,6 +25,7 @@ from napari_utile.widgets.parts.colour_legend import ColourLegend
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.parts.words import Words
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -67,10 +67,7 @@ class WeightsForm(QWidget):
         self.legend = ColourLegend(COLORMAP)
         self.main = Form(WeightMapParams(), ("w0", "sigma", "balance"), slide=_SLIDE)
         self.more = Form(WeightMapParams(), ("balance_limit", "everywhere"))
-        self.readout = QLabel(_POINT)
-        self.readout.setWordWrap(True)
-        self.readout.setTextFormat(Qt.TextFormat.RichText)
-        self.readout.setMinimumHeight(3 * self.fontMetrics().height() + 4)
+        self.readout = Words(_POINT, rich=True, lines=3)
         self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.budget = LossBudgetTab(viewer)
         self.check = AnnotationCheckTab()

@@ -1,0 +1,51 @@
+"""What a file made elsewhere does not say of its network, for the import."""
+
+from typing import Any
+
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+
+from napari_utile.engine.networks.readings import READINGS
+from napari_utile.widgets.parts.forms import narrow
+
+__all__ = ["ImportFields"]
+
+_GREY = {
+    "as the file says, else percentiles": None,
+    "by percentiles": "percentiles",
+    "by mean and standard deviation": "mean",
+    "divided by 255": "255",
+    "divided by 65535": "65535",
+}
+"""As a user reads it -> as `import_model` takes it."""
+
+
+class ImportFields(QWidget):
+    """Two choices that most files need not.
+
+    Attributes
+    ----------
+    grey, reading : QComboBox
+        Their data are what `import_model` takes.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.grey, self.reading = narrow(QComboBox()), narrow(QComboBox())
+        for text, value in _GREY.items():
+            self.grey.addItem(text, value)
+        self.grey.setToolTip(
+            "How the network's grey values were scaled in its training, where the file does not say."
+        )
+        self.reading.addItem("found by running it", None)
+        for name in READINGS:
+            self.reading.addItem(name, name)
+        self.reading.setToolTip("What the network's output channels are, where U-Tile gets it wrong.")
+        rows = QFormLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.addRow("Grey values", self.grey)
+        rows.addRow("Channels are", self.reading)
+
+    def options(self) -> dict[str, Any]:
+        """Return the choices as options of `import_model`."""
+        return {"grey": self.grey.currentData(), "reading": self.reading.currentData()}

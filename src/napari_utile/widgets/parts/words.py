@@ -1,0 +1,69 @@
+"""Sentences on a page: as wide as the page, however long a name in them is."""
+
+import re
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+__all__ = ["Words"]
+
+_MOST = 20
+"""Letters in a row that fit the narrowest page."""
+_LONG = re.compile(rf"\S{{{_MOST + 1},}}")
+_BREAK = "\u200b"
+
+
+class Words(QLabel):
+    """A wrapped label. Names and paths that are longer than a line are broken as well, where they have a mark.
+
+    Parameters
+    ----------
+    text : str
+    rich : bool
+        Whether the text is HTML, which is broken between words only.
+    lines : int
+        Room that is kept also for a shorter text.
+    """
+
+    def __init__(
+        self, text: str = "", rich: bool = False, lines: int = 0, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._said, self._lines = "", lines
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.setText(text)
+
+    def text(self) -> str:
+        """Return what is said, without the places to break."""
+        return self._said
+
+    def setText(self, text: str | None) -> None:
+        """Say something."""
+        self._said = text or ""
+        rich = self.textFormat() == Qt.TextFormat.RichText
+        super().setText(self._said if rich else _LONG.sub(lambda found: breakable(found[0]), self._said))
+        self._keep_height()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Ask for as many lines as the text takes now: tabs and stacks of widgets do not."""
+        super().resizeEvent(event)
+        self._keep_height()
+
+    def _keep_height(self) -> None:
+        least = self._lines * self.fontMetrics().lineSpacing()
+        self.setMinimumHeight(max(least, self.heightForWidth(self.width())))
+
+
+def breakable(word: str) -> str:
+    """Let a long word be broken behind its marks, and within parts that are still too long.
+
+    Examples
+    --------
+    >>> breakable("plate_1/A01").split(_BREAK)
+    ['plate_', '1/', 'A01']
+    """
+    parts = re.findall(r"[^\W_]+[\W_]*|[\W_]+", word)
+    return _BREAK.join(part[at : at + _MOST] for part in parts for at in range(0, len(part), _MOST))

@@ -1,0 +1,98 @@
+"""Nothing on any page is cut off: in a window of 1280 x 800, and with letters half as large again."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QScrollArea
+from superqt import QCollapsible
+
+from napari_utile.widgets.parts.words import Words
+from napari_utile.widgets.workbench.dock import PAGES, Workbench
+
+pytestmark = pytest.mark.real_window
+
+SHOWN = (QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit)
+LONG = "plate_7_well_B03_field_0012_" + 60 * "x" + "_/_" + 20 * "an_export_of_"
+
+
+@pytest.fixture
+def opened(make_napari_viewer, bright_nuclei):
+    """Return the function that opens a window with an image of a long name, cells, a reference, and the dock."""
+    return lambda: opened_in(make_napari_viewer(show=True))
+
+
+def opened_in(viewer):
+    viewer.window._qt_window.resize(1280, 800)
+    labels = np.zeros((2, 64, 64), int)
+    labels[:, 10:20, 10:20], labels[:, 10:20, 22:40] = 1, 2
+    viewer.add_image(np.random.default_rng(0).random((2, 64, 64)), name=LONG)
+    viewer.add_labels(labels, name=f"{LONG} cells")
+    viewer.add_labels(labels, name=f"{LONG} truth")
+    dock = Workbench(viewer)
+    viewer.window.add_dock_widget(dock, name="U-Tile")
+    return viewer.window._qt_window, dock
+
+
+def cut_off(page) -> list[str]:
+    """Name the widgets of a page that lie beyond what can be seen or scrolled to, or are too small for their text."""
+    (scroll,) = (each for each in page.children() if isinstance(each, QScrollArea))
+    form, seen = scroll.widget(), scroll.viewport().width()
+    found = []
+    for part in page.findChildren(SHOWN):
+        if not part.isVisible() or not (part.accessibleName() or getattr(part, "text", str)()):
+            continue
+        if form.isAncestorOf(part):
+            left = part.mapTo(form, QPoint(0, 0)).x()
+            if left < 0 or left + part.width() > seen:
+                found.append(f"{said(part)} ends at {left + part.width()} of {seen}")
+        least = part.minimumSizeHint()
+        if isinstance(part, Words):
+            least.setHeight(part.heightForWidth(part.width()))
+        if isinstance(part, QAbstractSpinBox):  # whose hint has room for buttons that it does not have
+            part, least = part.lineEdit(), part.fontMetrics().size(0, part.text())
+        if part.width() < least.width() or part.height() < least.height() - 1:
+            found.append(
+                f"{said(part)} is {part.width()} x {part.height()}, not {least.width()} x {least.height()}"
+            )
+    return found
+
+
+def said(part) -> str:
+    return f"{type(part).__name__} {getattr(part, 'text', part.accessibleName)()[:40]!r}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("unfolded", [False, True])
+def test_nothing_is_cut_off(opened, name, unfolded):
+    frame, dock = opened()
+    page = dock.open_page(name)
+    page.form.status.say(f"Saved {LONG} and more words.")
+    QTest.qWait(300)
+    for part in page.findChildren(QCollapsible) if unfolded else ():
+        part.expand(animate=False)
+    QTest.qWait(100)
+    assert cut_off(page) == []
+    assert frame.width() == 1280
+    assert dock.width() <= 420, "the image keeps its room"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_off_with_larger_letters(opened, name):
+    frame, dock = opened()
+    frame.setStyleSheet(frame.styleSheet() + "* { font-size: 14pt; }")
+    page = dock.open_page(name)
+    QTest.qWait(300)
+    assert cut_off(page) == []
+
+
+def test_long_names_break_where_they_have_marks(qtbot):
+    words = Words(f"Saved {LONG}.")
+    qtbot.addWidget(words)
+    assert words.text() == f"Saved {LONG}."
+    assert words.minimumSizeHint().width() < 24 * words.fontMetrics().maxWidth()
+    assert words.minimumSizeHint().width() < 310
+    rich = Words("<b>w</b> = 2&nbsp;" + 40 * "&nbsp;", rich=True)
+    qtbot.addWidget(rich)
+    assert rich.textFormat() == Qt.TextFormat.RichText
+    assert rich.text().startswith("<b>")
