@@ -59,10 +59,10 @@ def _remove(arguments: argparse.Namespace) -> int:
         if len(found) != 1:
             how_many = "no image" if not found else f"{len(found)} images"
             raise UtileError(f"The set {arguments.set} holds {how_many} named {name}: give the file's name.")
-        print(f"{name} lies in {sets.remove_image(found[0].path)}")
+        print(f"{name} is in {sets.remove_image(found[0].path)}")
     return 0
 
 
 def _delete(arguments: argparse.Namespace) -> int:
-    print(f"{arguments.set} lies in {sets.delete_set(arguments.set)}")
+    print(f"{arguments.set} is in {sets.delete_set(arguments.set)}")
     return 0
