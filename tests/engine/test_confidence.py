@@ -68,11 +68,12 @@ def test_low_confidence_names_the_model_and_the_numbers():
     ("cells", "looks_right", "few"), [(1, None, True), (2, None, True), (3, True, False)]
 )
 def test_one_or_two_cells_do_not_show_that_a_model_fits(cells, looks_right, few):
-    fit = Fit("cells", 0.7, 0.55, cells)
+    fit = Fit("cells", 0.7, 0.55, cells, whole=True)
     assert (fit.looks_right, fit.too_few) == (looks_right, few)
     assert str(fit).endswith("is the cell size right?") is few
-    assert Fit("cells", 0.5, 0.55, cells).looks_right is False
-    assert not Fit("cells", 0.7, None, cells).too_few
+    assert Fit("cells", 0.5, 0.55, cells, whole=True).looks_right is False
+    assert not Fit("cells", 0.7, None, cells, whole=True).too_few
+    assert Fit("cells", 0.7, 0.55, cells).looks_right, "in windows of the image few are whole"
 
 
 def test_a_stack_counts_its_planes_by_their_cells():
@@ -84,7 +85,7 @@ def test_a_stack_counts_its_planes_by_their_cells():
 def test_the_surest_of_the_models_that_look_right_comes_first():
     surest, modest = Fit("nuclei", 0.8, 0.725, 30), Fit("cells", 0.74, 0.55, 30)
     wrong, unknown = Fit("tissue", 0.9, 0.95, 30), Fit("own", 0.95, None, 30)
-    few, nothing = Fit("phase", 0.9, 0.6, 1), Fit("empty", None, 0.5, 0)
+    few, nothing = Fit("phase", 0.9, 0.6, 1, whole=True), Fit("empty", None, 0.5, 0)
     mixed = [few, nothing, wrong, modest, unknown, surest]
     best_first = [surest, modest, unknown, few, wrong, nothing]
     assert sorted(mixed, key=lambda each: each.rank, reverse=True) == best_first

@@ -111,8 +111,6 @@ def test_it_can_be_stopped_between_magnifications(stack):
     [
         (Fit("nuclei", None, 0.5, 0), "No cells found."),
         (Fit("nuclei", 0.6, None, 1), "Confidence 0.60; what to expect is not known."),
-        (Fit("nuclei", 0.8, 0.6, 1), "One cell found: too few to say."),
-        (Fit("nuclei", 0.8, 0.6, 2), "Only 2 cells found: too few to say."),
     ],
 )
 def test_what_is_said_of_a_model(fit, said):

@@ -27,12 +27,15 @@ class Fit:
         What images that the model knows reach, from its card; None where nobody measured it.
     cells : int
         Cells that were rated.
+    whole : bool
+        Whether they are all that there are; False where windows of the image were looked at.
     """
 
     model: str
     confidence: float | None
     threshold: float | None
     cells: int
+    whole: bool = False
 
     @property
     def looks_right(self) -> bool | None:
@@ -41,7 +44,7 @@ class Fit:
             return None
         if self.confidence < self.threshold:
             return False
-        return True if self.cells >= LEAST_CELLS else None
+        return None if self.whole and self.cells < LEAST_CELLS else True
 
     @property
     def too_few(self) -> bool:
@@ -110,7 +113,7 @@ def fit_of(made: Segmentation) -> Fit:
     """
     card = made.model.card
     score, cells = confidence_of(made.labels, made.foreground, made.field.object_diameter)
-    return Fit(card.name, score, card.confidence, cells)
+    return Fit(card.name, score, card.confidence, cells, whole=True)
 
 
 def overall(fits: Sequence[Fit]) -> Fit:
@@ -120,7 +123,7 @@ def overall(fits: Sequence[Fit]) -> Fit:
     if not rated:
         return fits[0]
     mean = sum(each.cells * (each.confidence or 0.0) for each in rated) / cells
-    return Fit(rated[0].model, mean, rated[0].threshold, cells)
+    return Fit(rated[0].model, mean, rated[0].threshold, cells, whole=True)
 
 
 def fit_at(size: CellSize, card: ModelCard) -> Fit:

@@ -68,12 +68,6 @@ class RatedModel:
             return "No cells found."
         if fit.threshold is None:
             return f"Confidence {fit.confidence:.2f}; what to expect is not known."
-        if fit.too_few:
-            return (
-                f"Only {fit.cells} cells found: too few to say."
-                if fit.cells > 1
-                else "One cell found: too few to say."
-            )
         word = "Looks right" if fit.looks_right else "Does not look right"
         return f"{word}: {fit.confidence:.2f}, expected {fit.threshold:.2f}."
 
