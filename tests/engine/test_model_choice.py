@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference import choice
+from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
 from napari_utile.engine.inference.choice import measured_and_chosen
-from napari_utile.engine.inference.size import CellSize, SizeTrial
 from napari_utile.engine.models.card import ModelCard, card_from_json
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.segment_params import SegmentParams

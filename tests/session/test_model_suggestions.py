@@ -7,7 +7,7 @@ import pytest
 
 from napari_utile.engine.fitting.confidence import Fit, Suggestion
 from napari_utile.engine.fitting.ranking import RatedModel
-from napari_utile.engine.inference.size import CellSize, SizeTrial
+from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
 from napari_utile.engine.models import catalogue, library
 from napari_utile.engine.models.catalogue import card_of, user_model_folder
 from napari_utile.engine.planes.axes import plane_from_array

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
@@ -14,9 +14,28 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.device import Compute
-    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
+
+
+class Sized(NamedTuple):
+    """What one image is segmented with.
+
+    Attributes
+    ----------
+    params : SegmentParams
+    model : Model
+    said : str
+        What is to be said of its cells; nothing where their size was given.
+    size : CellSize or None
+        What was measured.
+    """
+
+    params: SegmentParams
+    model: "Model"
+    said: str
+    size: "CellSize | None"
 
 
 class Sizing:
@@ -54,15 +73,15 @@ class Sizing:
         self._views = views or VolumeParams()
         self._same: tuple[SegmentParams, CellSize | None] | None = None
 
-    def params_for(self, planes: SelectedPlanes) -> "tuple[SegmentParams, Model, str]":
-        """Return parameters and model for an image, and what is to be said of its cells, nothing where it was given.
+    def params_for(self, planes: SelectedPlanes) -> Sized:
+        """Return parameters and model for an image.
 
         Raises
         ------
         UtileError
             If the image cannot be used.
         """
-        params, said = self._params, ""
+        params, said, size = self._params, "", None
         if params.diameter in MEASURED:
             params, size = self._measured(planes)
             chosen = (
@@ -71,7 +90,7 @@ class Sizing:
             said = f"{chosen}{size}"
         model = self._load(params.model)
         instances = self._views.suggested(model.card, params.known_diameter, **self._instances)
-        return replace(params, instances=instances), model, said
+        return Sized(replace(params, instances=instances), model, said, size)
 
     def _measured(self, planes: SelectedPlanes) -> "tuple[SegmentParams, CellSize | None]":
         from napari_utile.engine.inference.sized import with_choice

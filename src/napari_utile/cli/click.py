@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = SegmentParams(**chosen)
     compute = choose_compute(wanted.device, wanted.precision)
     sizing = Sizing(wanted, given(arguments, InstanceParams), functools.cache(load_model), compute)
-    params, model, said = sizing.params_for(planes)
+    params, model, said, _ = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     assert params.instances is not None
     labelled = []

@@ -124,7 +124,7 @@ def _grow_file(
     check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
     model, limits, said = None, None, ""
     if sizing is not None:
-        params, model, said = sizing.params_for(planes)
+        params, model, said, _ = sizing.params_for(planes)
         limits = limits_of_stack(planes.measured_on(), params, model.card)
     distance = arguments.seed_distance
     if distance is None and model is None:

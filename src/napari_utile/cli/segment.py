@@ -228,7 +228,7 @@ def _segment_file(
     check_linking(planes, linking)
     views = known_views(planes, views_of(arguments))
     check_space(folder, _bytes_to_write(planes, arguments))
-    params, model, said = sizing.params_for(planes)
+    params, model, said, size = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     records, tables, fits, watch = {}, {}, [], Watch(len(planes))
     _check_region(region, planes.plane(planes.indices[0]).shape)
@@ -242,7 +242,7 @@ def _segment_file(
         for each in making.made():
             place, made, cells = each
             records[place] = record_plane(made, planes.indices[place], cells)
-            fit = fit_of(made)  # cards know how sure one view is, not the mean of three
+            fit = fit_of(made, size)  # cards know how sure one view is, not the mean of three
             fits.append(replace(fit, threshold=None) if views.three_views else fit)
             watch.see(made)
             labels.put(positions[place], made.labels)
@@ -327,7 +327,7 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
 def _print_estimate(planes: SelectedPlanes, sizing: Sizing, views: VolumeParams) -> None:
     from napari_utile.engine.inference.estimate import estimate
 
-    params, model, said = sizing.params_for(planes)
+    params, model, said, _ = sizing.params_for(planes)
     if views.three_views:
         cost, many = volume_estimate(planes, params, views, model), "three views, "
     else:

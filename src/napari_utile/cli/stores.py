@@ -167,7 +167,7 @@ def _plan(
     linking = linking_of(arguments)
     check_linking(planes, linking)
     sizing = Sizing(params, instances, functools.cache(load_model), compute, [each.path], selection)
-    params, model, said = sizing.params_for(planes)
+    params, model, said, _ = sizing.params_for(planes)
     every = [plane for _, plane in planes]
     plan = plan_store(
         every,

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     sizing = Sizing(
         params, given(arguments, InstanceParams), functools.cache(load_model), compute, [path], selection
     )
-    params, model, _ = sizing.params_for(planes)
+    params, model, *_ = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     steps = verify_seams(planes.plane(planes.indices[0]), model, params, compute, arguments.size, limits)
     proof = with_bar(steps, path.name, arguments.quiet, unit="piece")

@@ -13,7 +13,7 @@ from napari_utile.engine.steps import Run
 from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.session.state import Session
 

@@ -25,9 +25,9 @@ from napari_utile.session.results import (
 from napari_utile.session.store_jobs import needs_store, store_estimate_job
 
 if TYPE_CHECKING:
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import StoreCost
     from napari_utile.engine.store.verify import SeamProof
@@ -137,7 +137,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progr
     sizing = Run(sized_steps(session, request.params, request.measured_on))
     for _ in sizing:
         yield Progress(0, 1, stage="size")
-    params, _ = sizing.result
+    params, size = sizing.result
     model = session.load_model(params.model)
     run = Run(
         segment_steps(
@@ -156,7 +156,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progr
     yield Progress(step.done, step.total, stage="measurements")
     features = measured(request, run.result)
     yield Progress(step.done, step.total, stage="measurements")
-    return finished(request, run.result, features)
+    return finished(request, run.result, features, size)
 
 
 def seams_job(

@@ -10,7 +10,7 @@ from napari_utile.session.cell_size import measured_steps
 from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.session.state import Session
 

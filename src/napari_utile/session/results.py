@@ -16,6 +16,7 @@ from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.provenance.locate import LayerAxis, Located
@@ -129,9 +130,12 @@ class SegmentResult:
 
 
 def finished(
-    request: SegmentRequest, segmentation: "Segmentation", features: dict[str, np.ndarray[Any, Any]]
+    request: SegmentRequest,
+    segmentation: "Segmentation",
+    features: dict[str, np.ndarray[Any, Any]],
+    size: "CellSize | None" = None,
 ) -> SegmentResult:
-    """Record how a segmentation was made; reads every pixel."""
+    """Record how a segmentation was made, with the cell size that was measured; reads every pixel."""
     from napari_utile.engine.fitting.confidence import fit_of
     from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.provenance.recipe import recipe_of
@@ -147,7 +151,7 @@ def finished(
         every.selection if every else None,
     )
     recipe = replace(recipe, of_layer=True)
-    fit = fit_of(segmentation)
+    fit = fit_of(segmentation, size)
     return SegmentResult(request, segmentation, features, recipe, located, fit, segmentation.classes.covered)
 
 

@@ -15,7 +15,7 @@ from napari_utile.session.cell_classes import FIRST_CLASSES
 from napari_utile.session.measured import Measured
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.catalogue import ListedModel
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.normalize import IntensityLimits

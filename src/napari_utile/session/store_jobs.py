@@ -25,8 +25,8 @@ from napari_utile.session.run_on import jobs_at
 from napari_utile.session.store_tables import features_of, paths_of
 
 if TYPE_CHECKING:
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import StoreCost

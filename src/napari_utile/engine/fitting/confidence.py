@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_utile.engine.cells.uncertainty import confidence_of
-from napari_utile.engine.inference.size import CellSize
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.segment import Segmentation
 
@@ -21,8 +21,8 @@ class Fit:
     model : str
         Its name.
     confidence : float or None
-        Mean confidence of the cells, less what few cells and cells of another size take from it (see `score_of`);
-        None where no cell was found.
+        Mean confidence of the cells, less what few cells, cells of another size (see `score_of`) and a size that
+        follows the magnification (see `CellSize.drift`) take from it; None where no cell was found.
     threshold : float or None
         What images that the model knows reach, from its card; None where nobody measured it.
     cells : int
@@ -100,12 +100,14 @@ class Suggestion:
     fit: Fit
 
 
-def fit_of(made: Segmentation) -> Fit:
+def fit_of(made: Segmentation, size: CellSize | None = None) -> Fit:
     """Rate a finished segmentation; large ones by blocks of it.
 
     Parameters
     ----------
     made : Segmentation
+    size : CellSize, optional
+        What was measured of the image before.
 
     Returns
     -------
@@ -113,6 +115,8 @@ def fit_of(made: Segmentation) -> Fit:
     """
     card = made.model.card
     score, cells = confidence_of(made.labels, made.foreground, made.field.object_diameter)
+    if score is not None and size is not None:
+        score -= size.unsteadiness
     return Fit(card.name, score, card.confidence, cells, whole=True)
 
 
@@ -129,4 +133,4 @@ def overall(fits: Sequence[Fit]) -> Fit:
 def fit_at(size: CellSize, card: ModelCard) -> Fit:
     """Rate a model by what a measurement of the cell size saw of the image."""
     best = size.best
-    return Fit(card.name, best.score if best else None, card.confidence, best.cells if best else 0)
+    return Fit(card.name, size.confidence, card.confidence, best.cells if best else 0)

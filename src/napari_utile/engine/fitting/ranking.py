@@ -13,7 +13,7 @@ from napari_utile.engine.steps import Run
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit, Suggestion
-    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
 

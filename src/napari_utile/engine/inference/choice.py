@@ -12,7 +12,7 @@ from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.inference.cell_size import CellSize
 
 T = TypeVar("T")
 

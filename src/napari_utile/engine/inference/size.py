@@ -8,13 +8,13 @@ click, a preview and the whole image are seen at the same size.
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import CutSides, InstanceParams
 from napari_utile.engine.cells.uncertainty import confidences, score_of
+from napari_utile.engine.inference.cell_size import CellSize, SizeTrial, best_of
 from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.field import Field
@@ -47,64 +47,6 @@ GOOD, LEAST_CELLS, WORSE = 0.6, 5, 0.03
 """The search ends where a score this good, of this many cells, is followed by two that are this much worse."""
 SAME_SIZE = 0.1
 """Cells are as the model knows them where they differ by less than this; the image is then used as it is. Octaves."""
-
-
-@dataclass(frozen=True)
-class SizeTrial:
-    """What a model made of windows of an image at one magnification.
-
-    Attributes
-    ----------
-    magnification : float
-        Pixels of the network to one pixel of the image.
-    cells : int
-        Cells that no window cuts.
-    sureness : float
-        The mean confidence of the cells, 0..1, see `confidences`.
-    diameter : float or None
-        Median diameter of the cells, in pixels of the image; None without cells.
-    score : float
-        By which magnifications are compared.
-    """
-
-    magnification: float
-    cells: int
-    sureness: float
-    diameter: float | None
-    score: float
-
-
-@dataclass(frozen=True)
-class CellSize:
-    """A measured cell size.
-
-    Attributes
-    ----------
-    diameter : float or None
-        Pixels of the image; None where it is best used as it is.
-    trials : tuple of SizeTrial
-        Every magnification that was tried, the coarsest first.
-    origin : str
-        Where the diameter comes from, in words; why there is none.
-    model : str
-        The model that was chosen to segment the image, where there was a choice (see `measure_and_choose`).
-    """
-
-    diameter: float | None
-    trials: tuple[SizeTrial, ...] = ()
-    origin: str = "measured"
-    model: str = ""
-
-    @property
-    def best(self) -> SizeTrial | None:
-        """The trial with the highest score; None where no cell was found."""
-        return _best(self.trials)
-
-    def __str__(self) -> str:
-        """Say it in words."""
-        if self.diameter is None:
-            return f"the image is used as it is: {self.origin}"
-        return f"cells about {self.diameter:.3g} px across, {self.origin}"
 
 
 _OWN_SIZE = "the model was trained on images of its own size"
@@ -194,9 +136,9 @@ def _measure(
         if trial is not None:
             trials[magnification] = trial
             yield trial
-            if _is_past_best([trials[each] for each in sorted(trials)]):
+            if _is_pastbest_of([trials[each] for each in sorted(trials)]):
                 break
-    best = _best(tuple(trials.values()))
+    best = best_of(tuple(trials.values()))
     if best is not None:
         for magnification in (best.magnification / math.sqrt(2), best.magnification * math.sqrt(2)):
             if OCTAVES[0] <= magnification <= OCTAVES[-1] * 1.01:
@@ -212,7 +154,7 @@ def _measure(
         return CellSize(by_pixels, tried, "by the pixel size")
     if by_pixels is not None:
         return CellSize(diameter, tried, f"measured; by the pixel size they would be {by_pixels:.3g} px")
-    none = "no cells that the model is sure of" if _best(tried) else "no cells to measure"
+    none = "no cells that the model is sure of" if best_of(tried) else "no cells to measure"
     return CellSize(diameter, tried, none if diameter is None else "measured")
 
 
@@ -321,13 +263,9 @@ def _trial(
     return SizeTrial(magnification, area.size, float(confidence.mean()), diameter / magnification, score)
 
 
-def _best(trials: Sequence[SizeTrial]) -> SizeTrial | None:
-    return max((each for each in trials if each.cells), key=lambda each: each.score, default=None)
-
-
-def _is_past_best(trials: Sequence[SizeTrial]) -> bool:
+def _is_pastbest_of(trials: Sequence[SizeTrial]) -> bool:
     """Whether the last two magnifications are clearly worse than a good one before."""
-    best = _best(trials[:-2])
+    best = best_of(trials[:-2])
     return (
         best is not None
         and best.cells >= LEAST_CELLS
@@ -337,7 +275,7 @@ def _is_past_best(trials: Sequence[SizeTrial]) -> bool:
 
 
 def _diameter(trials: Sequence[SizeTrial], expected: float, least: float) -> float | None:
-    best = _best(trials)
+    best = best_of(trials)
     if best is None or best.diameter is None or best.score < least:
         return None
     seen = expected / best.magnification  # what the magnification stands for

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
+from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
 from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.limits import limits_of_stack
-from napari_utile.engine.inference.size import CellSize, SizeTrial, measure_size
+from napari_utile.engine.inference.size import measure_size
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits

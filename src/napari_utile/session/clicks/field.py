@@ -13,8 +13,8 @@ from napari_utile.session.measured import Stack
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
 
 if TYPE_CHECKING:
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.field import Field
-    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.outputs import InputChannel
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.state import Session

@@ -44,7 +44,7 @@ from napari_utile.widgets.worker import sentence_of
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.library import Model
 
 __all__ = ["SegmentPage"]

@@ -15,9 +15,9 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.worker import LatestJob, sentence_of
 
 if TYPE_CHECKING:
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.inference.size import CellSize
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import StoreCost
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.inference.size import CellSize
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
     from napari_utile.session.results import SegmentResult
@@ -26,7 +26,7 @@ def doubt(size: "CellSize | None", model: "Model") -> str:
 def _in_the_window(fit: "Fit", card: "ModelCard", where: str) -> str:
     """Say how well a model fits, and what to do where it does not, by buttons that are above or below."""
     said = str(replace(fit, model=f"“{card.title}”") if card.title else fit)
-    text = f"{said[:1].upper()}{said[1:]}."
+    text = f"{said[:1].upper()}{said[1:]}{'' if said.endswith('?') else '.'}"
     if fit.looks_right is False:
         text += (
             " See which model fits, fit it to a few cells, or train it on a few painted ones: "
