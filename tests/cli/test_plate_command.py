@@ -13,6 +13,7 @@ from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.conditions import load_conditions
 from napari_utile.engine.files.plates import canonical_well, well_in_name
+from napari_utile.engine.files.pyramid import read_pyramid
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.reports.quality import ImageQuality, flags_of, worst_first
 
@@ -173,3 +174,54 @@ def test_flags_compare_an_image_with_the_others_of_its_batch():
     assert order[:2] == ["lost", "blurred"]
     assert set(order[2:5]) == {"few", "bright", "empty"}
     assert not any(flags_of(usual[:4]))
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "ome-zarr"]])
+def test_cells_are_written_into_the_plate_on_wish_where_its_readers_find_them(
+    model, tmp_path, capsys, options
+):
+    plate = make_plate(tmp_path / "plate.zarr", {"A/1": [spots(3), spots(2)], "B/2": [spots(1)]})
+    words = ["segment", str(plate), "-o", str(tmp_path / "out"), *WORDS, *options]
+    assert main([*words, "--into-image"]) == 0
+    found = []
+    for field in ("A/1/0", "A/1/1", "B/2/0"):
+        image = read_pyramid(plate / field)
+        [cells] = image.labels
+        assert (cells.axes, cells.scale, cells.units) == ("YX", (0.5, 0.5), ("µm", "µm"))
+        found.append(int(np.asarray(cells.levels[0]).max()))
+    assert found == [3, 2, 1]
+    assert json.loads((plate / "A/1/0/labels/.zattrs").read_text()) == {"labels": ["cells"]}
+    # They are nobody's but ours to replace, and only when that is asked for.
+    again = [*words, "--into-image", *(["--resume"] if options else [])]
+    assert main(again) == 1
+    assert "has labels called cells already: replace them with --overwrite" in capsys.readouterr().err
+    assert main([*words, "--into-image", "--overwrite", "--minimum-size", "2000"]) == 0
+    assert not np.asarray(read_pyramid(plate / "A/1/0").labels[0].levels[0]).any()
+    theirs = zarr.open_group(plate / "A/1/0/labels/cells", mode="r+")
+    del theirs.attrs["napari-utile"]
+    assert main([*words, "--into-image", "--overwrite"]) == 1
+    assert "rename or remove them first" in capsys.readouterr().err
+
+
+def test_labels_of_a_part_of_a_stack_lie_where_they_are_in_its_image(model, tmp_path, capsys):
+    path = tmp_path / "stack.ome.zarr"
+    root = zarr.create_group(path, zarr_format=3)
+    stack = np.stack([spots(count) for count in (1, 2, 3)])
+    root.create_array("0", data=stack[None, None])
+    kinds = {"t": "time", "c": "channel"}
+    axes = [{"name": name, "type": kinds.get(name, "space")} for name in "tczyx"]
+    scale = [{"type": "scale", "scale": [1.0, 1.0, 2.0, 0.5, 0.5]}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    part = ["--z", "1:3", "--region", "0:20,10:60", "--into-image"]
+    assert main(["segment", str(path), "-o", str(tmp_path / "out"), *WORDS, *part]) == 0
+    [cells] = read_pyramid(path).labels
+    labels = tifffile.imread(tmp_path / "out" / "stack_labels.tif")
+    assert cells.axes == "TZYX"
+    assert cells.translation == (0.0, 2.0, 0.0, 5.0)
+    np.testing.assert_array_equal(np.asarray(cells.levels[0])[0], labels)
+    yaozarrs = pytest.importorskip("yaozarrs")
+    yaozarrs.validate_zarr_store(str(path / "labels" / "cells"))
+    tifffile.imwrite(tmp_path / "plain.tif", spots(1))
+    assert main(["segment", str(tmp_path / "plain.tif"), "-o", str(tmp_path / "out"), "--into-image"]) == 1
+    assert "plain.tif is not an OME-Zarr image" in capsys.readouterr().err

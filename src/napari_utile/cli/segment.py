@@ -76,6 +76,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="I/N",
         help="do part I of N of the images only, for job arrays; the last part to finish joins the tables",
     )
+    parser.add_argument(
+        "--into-image",
+        action="store_true",
+        help="also write the cells into the image or the plate, as labels/cells, where it is OME-Zarr",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument(
         "--strict", action="store_true", help="exit with 3 where the model does not look right for an image"
@@ -125,6 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import Settings, load_settings
+    from napari_utile.engine.store.into_image import check_image
 
     found = results_apart(find_images(arguments.images))
     say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
@@ -161,12 +167,14 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.estimate:
                 _print_estimate(planes, sizing, known_views(planes, views))
                 continue
+            if arguments.into_image:
+                check_image(each.path, overwrite=arguments.overwrite)
             (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
             start = each.results(arguments.output, image)
             for ending in _endings(arguments):
                 check_target(f"{start}{ending}", inputs)
             shown = each.name if each.place else image.shown_name
-            looks_right, done = _segment_file(planes, sizing, compute, arguments, start, shown)
+            looks_right, done = _segment_file(planes, sizing, compute, arguments, start, shown, each.path)
             doubtful += not looks_right
             if tables is not None:
                 cells = Path(f"{start}_cells.csv") if arguments.measurements else None
@@ -212,6 +220,7 @@ def _segment_file(
     arguments: argparse.Namespace,
     start: str,
     shown: str,
+    path: Path,
 ) -> "tuple[bool, Done]":
     """Segment and write one image; return whether the model looks right for it, as far as is known, and more."""
     from napari_utile.cli.fields import Watch
@@ -221,6 +230,7 @@ def _segment_file(
     from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
+    from napari_utile.engine.store.into_image import blocks_of_planes, write_into_image
 
     image, region, folder = planes.image, arguments.region, Path(start).parent
     stacked, sizes = planes.stacked, planes.sizes
@@ -290,6 +300,10 @@ def _segment_file(
             write_table(f"{start}_cells.csv", columns)
         # The labels come last: where they are, all is there. The recipe holds their hash.
         write_labels(f"{start}_labels.tif", stored, *space)
+        if arguments.into_image:
+            start_in = {axis: min(index[axis] for index in planes.indices) for axis in stacked}
+            start_in |= dict(zip("YX", region.start if region else (0, 0), strict=True))
+            write_into_image(path, blocks_of_planes(stored, start_in), overwrite=arguments.overwrite)
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     about = "; ".join(each for each in (taken, said) if each)
     cells = sum(record.cells for record in ordered)

@@ -61,6 +61,8 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
     if wanted and arguments.format == "tiff":
         raise UtileError(f"{arguments.output} is a store by its name: leave out --format tiff.")
     for option in ("resume", "overwrite", "workers", "scheduler", "outputs"):
+        if option == "overwrite" and arguments.into_image:
+            continue
         if getattr(arguments, option) and not wanted:
             raise UtileError(
                 f"--{option} is for stores: give a target that ends in .zarr, or --format ome-zarr."
@@ -107,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.Namespace) -> None:
     from napari_utile.engine.files.unfinished import is_complete
+    from napari_utile.engine.store.into_image import check_image
     from napari_utile.engine.store.make import remove_store
     from napari_utile.engine.store.plan import load_plan
     from napari_utile.engine.store.run import begin_store, store_steps
@@ -116,6 +119,8 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         raise UtileError(
             f"Cannot write {place}: it is what is read here, and would be lost; choose another name."
         )
+    if arguments.into_image:
+        check_image(each.path, overwrite=arguments.overwrite)
     mask = _mask(arguments)
     if place.exists() and arguments.overwrite:
         remove_store(place)
@@ -127,6 +132,7 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         _refuse_other_options(plan, each, place, arguments, mask)
         if is_complete(place):
             print(f"{place.name}: finished already")
+            _into_image(each, place, arguments)
             return
     else:
         plan, model, planes, said = _plan(each, image, arguments, mask)
@@ -146,6 +152,14 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     found = f"{cells} cells" if cells else "no cells found"
     found = f"{made.linked}, from {found}" if made.linked and cells else found
     print(f"{image.shown_name}: {found}{f' ({about})' if about else ''}")
+    _into_image(each, place, arguments)
+
+
+def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None:
+    from napari_utile.engine.store.into_image import blocks_of_store, write_into_image
+
+    if arguments.into_image:
+        write_into_image(each.path, blocks_of_store(place), overwrite=arguments.overwrite)
 
 
 def _plan(

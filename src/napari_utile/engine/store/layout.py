@@ -94,7 +94,7 @@ def create_arrays(
             mask.create_array(str(level), dtype="uint8", **options)
         if linked and level == 0:
             zarr.create_array(place / UNLINKED / "0", dtype="int32", **options)
-    root.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(space, side, "probability", "mean")]}
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale_of(space, side, "probability", "mean")]}
 
 
 def create_outputs(place: Path, space: Space, side: int, outputs: Sequence[Output], dtype: str) -> None:
@@ -212,7 +212,7 @@ def mark_complete(place: Path, space: Space, side: int) -> None:
     for group, name in zip(there, names, strict=True):
         root[group].attrs["ome"] = {
             "version": "0.5",
-            "multiscales": [_multiscale(space, side, name, "nearest")],
+            "multiscales": [multiscale_of(space, side, name, "nearest")],
             "image-label": {"source": {"image": "../../"}},
         }
     make_durable(place / group / "zarr.json" for group in there)
@@ -220,7 +220,8 @@ def mark_complete(place: Path, space: Space, side: int) -> None:
     make_durable([place / "labels" / "zarr.json"])
 
 
-def _multiscale(space: Space, side: int, name: str, how: str) -> dict[str, Any]:
+def multiscale_of(space: Space, side: int, name: str, how: str) -> dict[str, Any]:
+    """Describe the levels of an image, as OME-Zarr wants it; `how` says what a coarser pixel is of four."""
     datasets = []
     for level in range(levels_of(space.shape[-2:], side)):
         step = [1.0] * (len(space.axes) - 2) + [2.0**level] * 2
