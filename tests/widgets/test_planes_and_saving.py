@@ -59,7 +59,7 @@ def test_planes_are_said_in_words_and_all_are_segmented_by_one_press(viewer, pag
     viewer.dims.set_current_step(0, 1)
     kind = page.form.planes.kind
     assert [kind.itemText(row) for row in range(3)] == [
-        "This plane: frame 2 of 3",
+        "Only frame 2 of 3",
         "All 3 frames",
         "A range of frames",
     ]

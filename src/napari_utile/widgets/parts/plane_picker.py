@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["PlanePicker", "plane_in_words"]
 
 THIS, ALL, RANGE = "this", "all", "range"
+ONLY = "Only "
 _WORDS = {"t": "frame", "time": "frame", "frame": "frame", "z": "slice", "depth": "slice"}
 
 
@@ -88,7 +89,7 @@ class PlanePicker(QWidget):
             return False
         words = [_word(layer, axis) for axis in place.plane.sliders if place.shape[axis] > 1]
         with QSignalBlocker(self.kind):
-            self.kind.setItemText(0, f"This plane: {plane_in_words(layer, place)}")
+            self.kind.setItemText(0, f"{ONLY}{plane_in_words(layer, place)}")
             count = int(np.prod(sizes, dtype=int))
             self.kind.setItemText(1, f"All {count} {words[0] if len(words) == 1 else 'plane'}s")
             self.kind.setItemText(2, f"A range of {words[0]}s")
@@ -127,7 +128,7 @@ class PlanePicker(QWidget):
 
     def _show_hint(self) -> None:
         said = {
-            THIS: f"You see all planes; {self.kind.itemText(0).partition(': ')[2]} is segmented.",
+            THIS: f"You see all planes; {self.kind.itemText(0).removeprefix(ONLY)} is segmented.",
             ALL: "They are segmented one by one, each across the volume.",
         }
         self.hint.setText(said.get(self.kind.currentData(), said[ALL]) if self._in_3d else "")

@@ -124,14 +124,16 @@ def described(model: ListedModel) -> str:
     if origin is not None:
         parts.append(f"It was {origin}.")
     if card.data:
-        names = ", ".join(f"{each.name} ({each.images} images)" for each in card.data)
+        names = ", ".join(
+            f"{each.name} ({each.images} image{'' if each.images == 1 else 's'})" for each in card.data
+        )
         parts.append(f"{'Before that t' if origin else 'T'}rained on: {names}.")
     if card.object_diameter:
         parts.append(f"It knows cells of about {card.object_diameter:.0f} px across.")
     if scores := _scores(card.metrics):
         parts.append(f"Scores: {scores}.")
     if model.path.is_file():  # it may have been deleted since the list was made
-        parts.append(f"{_megabytes(model.path.stat().st_size)}.")
+        parts.append(f"Its file takes {_megabytes(model.path.stat().st_size)}.")
     parts.append(card.licence)
     return "\n\n".join(part for part in parts if part)
 
