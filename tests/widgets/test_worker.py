@@ -1,4 +1,6 @@
 import gc
+import subprocess
+import sys
 import threading
 import time
 
@@ -250,3 +252,28 @@ def test_errors_are_one_sentence(error, words):
     sentence = sentence_of(error)
     assert words in sentence
     assert "\n" not in sentence
+
+
+def test_a_program_that_ends_waits_for_the_step_under_way(tmp_path):
+    program = """if True:
+        import sys, time
+        from pathlib import Path
+        from qtpy.QtCore import QCoreApplication
+        from napari_utile.widgets.worker import run_job
+
+        begun = []
+
+        def job():
+            yield
+            begun.append(True)
+            time.sleep(6)
+            Path(sys.argv[1]).touch()
+            yield
+
+        application = QCoreApplication([])
+        run_job(job())
+        while not begun:
+            time.sleep(0.01)
+        """
+    subprocess.run([sys.executable, "-c", program, tmp_path / "over"], check=True, timeout=200)
+    assert (tmp_path / "over").exists()

@@ -356,7 +356,7 @@ class LatestJob:
         return call
 
 
-def cancel_all_jobs(timeout: float = 5.0) -> bool:
+def cancel_all_jobs(timeout: float = 60.0) -> bool:
     """Drop every job and wait for the threads to end, at most `timeout` seconds in all.
 
     Returns
@@ -378,5 +378,6 @@ def _as_exception(error: BaseException) -> Exception:
     return UtileError(f"The job was stopped by {type(error).__name__}.")
 
 
-# A thread inside torch while the interpreter is taken down crashes it.
+# A thread inside torch while the interpreter is taken down crashes it. A step is over in a second, but not on a machine
+# that is busy with other things.
 atexit.register(cancel_all_jobs)
