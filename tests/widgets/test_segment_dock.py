@@ -16,6 +16,7 @@ from qtpy.QtGui import QGuiApplication
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
 from napari_utile.engine.inference import device_check
+from napari_utile.widgets.pages.segment import plane_run
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from pages import fits, jobs, page_of
@@ -25,8 +26,9 @@ WAIT = 30_000
 
 
 @pytest.fixture(autouse=True)
-def _fast(bright_nuclei):
-    """Segment with a model that takes no time."""
+def _fast(bright_nuclei, monkeypatch):
+    """Segment with a model that takes no time, and do not wait with the preview."""
+    monkeypatch.setattr(plane_run, "PREVIEW_AFTER", 0.0)
 
 
 @pytest.fixture
@@ -144,6 +146,16 @@ def test_results_appear_tile_by_tile_and_the_preview_goes_away(viewer, dock, qtb
     run(qtbot, dock)
     assert seen[0] == "cells probability (running)"
     assert "cells probability (running)" not in names(viewer)
+
+
+def test_a_run_that_is_soon_over_has_no_preview(viewer, dock, qtbot, image, monkeypatch):
+    monkeypatch.setattr(plane_run, "PREVIEW_AFTER", WAIT)
+    viewer.add_image(image, name="cells")
+    dock.form.compute["tile"].value = 16
+    seen = []
+    viewer.layers.events.inserted.connect(lambda event: seen.append(event.value.name))
+    run(qtbot, dock)
+    assert seen == names(viewer)[1:]
 
 
 def test_running_again_replaces_the_layers(viewer, dock, qtbot, image):

@@ -76,7 +76,7 @@ def candidates() -> list[str]:
 def _listed(folder: Path, *, bundled: bool) -> Iterator[ListedModel]:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
-            yield ListedModel(path, bundled, read_card(path))
+            yield ListedModel(path, bundled, _card_in(path))
         except UtileError as error:
             yield ListedModel(path, bundled, None, str(error))
 
@@ -115,11 +115,19 @@ def card_of(name: str | Path) -> ModelCard:
     UtileError
         If there is no such model, or its card cannot be used.
     """
-    path = find_model(name)
-    return _read_once(path, path.stat().st_mtime_ns)
+    return _card_in(find_model(name))
 
 
-@lru_cache(maxsize=16)
-def _read_once(path: Path, changed: int) -> ModelCard:
-    del changed  # a file that was made again is read again
+def _card_in(path: Path) -> ModelCard:
+    """Return the card in a file, which is read again where the file is another one by now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return read_card(path)  # and say why it cannot be
+    return _read_once(path, (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=64)
+def _read_once(path: Path, seen: tuple[int, ...]) -> ModelCard:
+    del seen
     return read_card(path)

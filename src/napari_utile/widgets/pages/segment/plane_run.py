@@ -1,10 +1,13 @@
 """Segment planes in memory, one after the other: the probability grows on screen tile by tile."""
 
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_utile.engine.windows import Window
 from napari_utile.session.jobs import PlaneStep, segment_planes_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     import napari.viewer
 
 __all__ = ["PlaneRun"]
+
+# What is over before shows its cells at once: to add a layer and take it away costs napari as much as many a run.
+# Seconds.
+PREVIEW_AFTER = 1.0
 
 
 class PlaneRun(OneJob, QObject):
@@ -48,6 +55,8 @@ class PlaneRun(OneJob, QObject):
         self._planes: Sequence[tuple[Source, SegmentRequest]] = ()
         self._done = 0
         self._preview: PreviewLayer | None = None
+        self._tiles: list[tuple[Window, np.ndarray[Any, Any]]] = []
+        self._began = 0.0
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether planes can be segmented in memory: all can that nothing else takes."""
@@ -55,7 +64,7 @@ class PlaneRun(OneJob, QObject):
 
     def start(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> None:
         """Segment planes."""
-        self._planes, self._done = planes, 0
+        self._planes, self._done, self._began = planes, 0, time.monotonic()
         self.job = run_job(
             segment_planes_job(self._session, [request for _, request in planes]),
             on_progress=self._show_progress,
@@ -78,15 +87,20 @@ class PlaneRun(OneJob, QObject):
             self.found.emit(source, at.result)
             return
         step = at.step
+        if step.window is not None and step.foreground is not None:
+            self._tiles.append((step.window, step.foreground))
         if (
             self._preview is None
             and step.stage != "size"
+            and time.monotonic() - self._began >= PREVIEW_AFTER
             and is_on_screen(source, self._viewer, self._session)
         ):
             name = f"{source.plane.name} probability (running)"
             self._preview = PreviewLayer(self._viewer, source.layer, source.place, request.region, name)
-        if self._preview is not None and step.window is not None and step.foreground is not None:
-            self._preview.paint(step.window, step.foreground)
+        if self._preview is not None:
+            for window, foreground in self._tiles:
+                self._preview.paint(window, foreground)
+            self._tiles.clear()
         text = progress_text(step)
         if at.total > 1:
             text = f"{plane_in_words(source.layer, source.place)}: {text}"
@@ -110,6 +124,7 @@ class PlaneRun(OneJob, QObject):
         self._planes = ()
 
     def _take_preview(self) -> None:
+        self._tiles, self._began = [], time.monotonic()
         if self._preview is not None:
             self._preview.remove()
             self._preview = None

@@ -1,5 +1,6 @@
 """The layer that fills tile by tile while a segmentation runs, and leaves no trace."""
 
+import gc
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -83,5 +84,14 @@ class PreviewLayer:
             self.layer.refresh(thumbnail=False)
 
     def remove(self) -> None:
-        """Take the layer away; nothing happens if the user did."""
-        take_away(self._viewer, self.layer)
+        """Take the layer away; nothing happens if the user did.
+
+        napari lets Python look through all its objects when a layer goes, 200 ms in which a window stands still; that
+        of a preview can wait until Python does so by itself.
+        """
+        gc.freeze()
+        try:
+            take_away(self._viewer, self.layer)
+        finally:
+            gc.unfreeze()
+        self.layer.data = self._place.result.expanded(np.zeros((1, 1), np.float32))  # its pixels go at once
