@@ -7,6 +7,7 @@ from typing import Any
 
 import napari
 import numpy as np
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from PIL import Image, ImageDraw
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
@@ -104,6 +105,8 @@ class Window:
 
     def photograph(self, of: QWidget | None = None) -> Image.Image:
         """Return a picture of the window, or of one widget in it."""
+        for message in self.viewer.window._qt_window.findChildren(NapariQtNotification):
+            message.close()  # it would lie over the image
         settle(0.3)
         whole = Image.fromarray(self.viewer.window.screenshot(flash=False, canvas_only=False)[..., :3])
         if of is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, create_widget
 from magicgui.widgets.bases import BaseValueWidget, ValuedContainerWidget
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -39,15 +39,34 @@ def narrow(combo: QComboBox) -> QComboBox:
 
 def align_labels(*layouts: QLayout | None) -> None:
     """Give the labels of several form layouts one width, so that their fields stand below each other."""
-    labels: list[Any] = []
-    for layout in layouts:
-        if isinstance(layout, QFormLayout):
-            role = QFormLayout.ItemRole.LabelRole
-            items = [layout.itemAt(row, role) for row in range(layout.rowCount())]
-            labels += [item.widget() for item in items if item is not None and item.widget() is not None]
-    width = max((label.sizeHint().width() for label in labels), default=0)
-    for label in labels:
-        label.setMinimumWidth(width)
+    _Aligned([layout for layout in layouts if isinstance(layout, QFormLayout)]).align()
+
+
+class _Aligned(QObject):
+    """Form layouts whose labels have one width, also in the letters of a theme that comes later."""
+
+    def __init__(self, layouts: list[QFormLayout]) -> None:
+        super().__init__(layouts[0])
+        self._layouts = layouts
+        for label in self._labels():
+            label.installEventFilter(self)
+
+    def _labels(self) -> list[QWidget]:
+        role = QFormLayout.ItemRole.LabelRole
+        items = [layout.itemAt(row, role) for layout in self._layouts for row in range(layout.rowCount())]
+        widgets = [item.widget() for item in items if item is not None]
+        return [widget for widget in widgets if widget is not None]
+
+    def align(self) -> None:
+        labels = self._labels()
+        width = max((label.sizeHint().width() for label in labels), default=0)
+        for label in labels:
+            label.setMinimumWidth(width)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.align()
+        return False
 
 
 class Number(ValuedContainerWidget[Any]):

@@ -15,7 +15,7 @@ class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
 
     def __init__(self, x_label: str, y_label: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=BACKGROUND)
-        self.setMinimumHeight(150)
+        self.setMinimumHeight(110)
         self.setMouseEnabled(False, False)
         self.setMenuEnabled(False)
         self.hideButtons()

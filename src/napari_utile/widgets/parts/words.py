@@ -2,7 +2,7 @@
 
 import re
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -46,6 +46,14 @@ class Words(QLabel):
         rich = self.textFormat() == Qt.TextFormat.RichText
         super().setText(self._said if rich else _LONG.sub(lambda found: breakable(found[0]), self._said))
         self._keep_height()
+
+    def hasHeightForWidth(self) -> bool:
+        """Leave the height to `resizeEvent`: else a scroll area takes what a page wishes for as its least height."""
+        return False
+
+    def sizeHint(self) -> QSize:
+        """Wish for the lines that the text takes."""
+        return QSize(super().sizeHint().width(), self.minimumHeight())
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Ask for as many lines as the text takes now: tabs and stacks of widgets do not."""

@@ -26,7 +26,7 @@ class ScoreTable(QTableWidget):
         if rows is not None:
             rows.setVisible(False)
             rows.setDefaultSectionSize(21)
-        self.setMinimumHeight(180)
+        self.setMinimumHeight(110)
 
     def show_result(self, result: EvaluationResult) -> None:
         """Fill the table."""
