@@ -42,7 +42,7 @@ class PrecisionPlot(_Plot):
     """Average precision over the IoU from which a cell counts as found, one curve a prediction."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("IoU", "average precision", parent)
+        super().__init__("IoU", "AP", parent)
         self.setXRange(IOU_THRESHOLDS[0], IOU_THRESHOLDS[-1])
         self.setToolTip(
             "Share of cells that are correct, from a lenient to a strict demand on their overlap."
@@ -62,7 +62,7 @@ class SweepPlot(_Plot):
     """Average precision over the threshold, one curve a minimum size."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("threshold", "average precision", parent)
+        super().__init__("threshold", "AP", parent)
         self.setXRange(0, 1)
 
     def show_points(self, points: Sequence[SweepPoint]) -> None:
