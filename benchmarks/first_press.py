@@ -40,9 +40,9 @@ def press(image: AnnotatedImage, kind: Kind, name: str) -> tuple[float, str, boo
     """Return average precision, the model that segmented, and whether the program said that it looks wrong."""
     inputs = len(load(name).card.inputs)
     params = SegmentParams(model=name, channels=kind.channels and kind.channels[:inputs])
-    params, _ = Run(with_choice(params, image.plane, load)).result
+    params, size = Run(with_choice(params, image.plane, load)).result
     model = load(params.model)
-    fit = fit_of(Run(segment_steps(image.plane, params, model=model)).result)
+    fit = fit_of(Run(segment_steps(image.plane, params, model=model)).result, size)
     said = fit.confidence is None or fit.looks_right is False
     return precision([image], model, params), params.model, said
 

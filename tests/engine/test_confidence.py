@@ -84,10 +84,11 @@ def test_a_stack_counts_its_planes_by_their_cells():
 
 def test_the_surest_of_the_models_that_look_right_comes_first():
     surest, modest = Fit("nuclei", 0.8, 0.725, 30), Fit("cells", 0.74, 0.55, 30)
-    wrong, unknown = Fit("tissue", 0.9, 0.95, 30), Fit("own", 0.95, None, 30)
+    wrong, unknown = Fit("tissue", 0.7, 0.95, 30), Fit("own", 0.95, None, 30)
     few, nothing = Fit("phase", 0.9, 0.6, 1, whole=True), Fit("empty", None, 0.5, 0)
-    mixed = [few, nothing, wrong, modest, unknown, surest]
-    best_first = [surest, modest, unknown, few, wrong, nothing]
+    unsure = Fit("tissue-cells", 0.2, None, 30)
+    mixed = [unsure, few, nothing, wrong, modest, unknown, surest]
+    best_first = [surest, modest, unknown, few, wrong, unsure, nothing]
     assert sorted(mixed, key=lambda each: each.rank, reverse=True) == best_first
 
 

@@ -55,13 +55,11 @@ class Fit:
     def rank(self) -> tuple[int, float]:
         """What models are sorted by: whether they look right, then how sure they are of their cells.
 
-        Models without a threshold come after those that look right, and those that find no cell last. How far a
-        confidence lies above the threshold says less: thresholds of models for many kinds of images are low.
+        How far a confidence lies above its threshold says less: thresholds of models for many kinds of images are low.
         """
         if self.confidence is None:
             return 0, 0.0
-        group = {True: 3, None: 2, False: 1}[self.looks_right]
-        return group, self.confidence
+        return (2 if self.looks_right else 1), self.confidence
 
     def __str__(self) -> str:
         """Say it as a user is told."""
