@@ -304,6 +304,10 @@ class OneJob:
         if self.running:
             self.job.cancel()
 
+    def drop(self) -> None:
+        """Stop, and say nothing any more."""
+        self.job.drop()
+
 
 class LatestJob:
     """Runs one job at a time and, of those asked for meanwhile, only the newest.

@@ -14,7 +14,7 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.viewer.layers import Place, space_of
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Growing"]
 
 
-class Growing:
+class Growing(OneJob):
     """Grows seeds on the chosen planes and shows the cells.
 
     Parameters
@@ -47,14 +47,8 @@ class Growing:
     ) -> None:
         self._viewer, self._session, self._fields = viewer, session, fields
         self._requests, self._owner = requests, owner
-        self._job = NO_JOB
         fields.bar.run.connect(self.run)
         fields.bar.cancel.connect(self.cancel)
-
-    @property
-    def running(self) -> bool:
-        """Whether cells are growing."""
-        return self._job.running
 
     def run(self) -> None:
         """Grow what is chosen."""
@@ -71,7 +65,7 @@ class Growing:
             ]
             fields.status.say("")
             fields.bar.set_busy("growing…")
-            self._job = run_job(
+            self.job = run_job(
                 grow_job(self._session, requests),
                 on_progress=lambda at: fields.bar.set_progress(at[0], at[1], f"{at[0]} of {at[1]} planes"),
                 on_done=partial(self._show, layer, [source for source, _ in planes]),
@@ -82,14 +76,13 @@ class Growing:
 
     def cancel(self) -> None:
         """Stop; nothing is shown."""
-        if self._job.running:
+        if self.running:
             self._fields.bar.set_cancelling()
-            self._job.cancel()
+        super().cancel()
 
     def drop(self) -> None:
         """Stop, and say nothing more."""
-        self._job.drop()
-        self._job = NO_JOB
+        super().drop()
         self._fields.bar.set_idle()
 
     def _fail(self, error: Exception) -> None:

@@ -76,7 +76,7 @@ class PlaneRun(OneJob, QObject):
 
     def drop(self) -> None:
         """Stop, and say nothing any more."""
-        self.job.drop()
+        super().drop()
         self._let_go()
 
     def _show_progress(self, at: PlaneStep) -> None:

@@ -15,7 +15,7 @@ from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -28,7 +28,7 @@ __all__ = ["Seams"]
 _IDLE, _BUSY = "Verify seams", "Stop verifying"
 
 
-class Seams(QWidget):
+class Seams(OneJob, QWidget):
     """Proves on the image that is shown that tiles and blocks leave no seams.
 
     Attributes
@@ -46,7 +46,6 @@ class Seams(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
-        self._job = NO_JOB
         self._request: Callable[[], tuple[Source, SegmentRequest]] | None = None
         self.button = push_button(
             _IDLE,
@@ -63,8 +62,8 @@ class Seams(QWidget):
         self._request = request
 
     def _clicked(self) -> None:
-        if self._job.running:
-            self._job.cancel()
+        if self.running:
+            self.cancel()
             return
         with failures_to(self._fail):
             assert self._request is not None
@@ -73,7 +72,7 @@ class Seams(QWidget):
             middle = tuple((part.start + part.stop) / 2 for part in view)
             self.button.setText(_BUSY)
             self._status.say("Computing a part of the view twice…")
-            self._job = run_job(
+            self.job = run_job(
                 seams_job(self._session, request, (middle[0], middle[1])),
                 on_done=lambda proof: self._show(source, proof),
                 on_error=self._fail,
@@ -110,4 +109,4 @@ class Seams(QWidget):
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self.button.setText(_IDLE)
-        self._job.drop()
+        super().drop()

@@ -20,7 +20,7 @@ from napari_utile.widgets.viewer.layers import place_of, plane_data
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -32,7 +32,7 @@ __all__ = ["Settings"]
 _FILES = "Settings and recipes (*.json)"
 
 
-class Settings(QObject):
+class Settings(OneJob, QObject):
     """Fits, loads and saves settings, and shows what was found in the form.
 
     Parameters
@@ -63,12 +63,6 @@ class Settings(QObject):
         super().__init__(parent)
         self._viewer, self._session, self._form, self._values = viewer, session, form, values
         self._page = parent
-        self._job = NO_JOB
-
-    @property
-    def fitting(self) -> bool:
-        """Whether a fit is under way."""
-        return self._job.running
 
     def use(self, params: SegmentParams, said: str) -> None:
         """Use complete parameters from now on: those of a fit, a recipe or a file."""
@@ -83,7 +77,7 @@ class Settings(QObject):
 
     def fit(self) -> None:
         """Choose model, size and settings by the chosen cells on the plane on screen."""
-        if self.fitting:
+        if self.running:
             return
         with failures_to(self._show_error):
             source = read_source(self._viewer, self._session)
@@ -98,7 +92,7 @@ class Settings(QObject):
             params = replace(self._form.params(), channels=source.channels)
             self._form.run_bar.set_busy("fitting…")
             self._form.status.say("")
-            self._job = run_job(
+            self.job = run_job(
                 fit_job(self._session, source.plane, cells, params),
                 on_progress=lambda what: self._form.run_bar.bar.setFormat(f"trying {what}…"),
                 on_done=self._fitted,
@@ -106,14 +100,6 @@ class Settings(QObject):
                 on_cancelled=self._cancelled,
                 owner=self,
             )
-
-    def cancel(self) -> None:
-        """Stop a fit."""
-        self._job.cancel()
-
-    def drop(self) -> None:
-        """Stop a fit, and say nothing of it."""
-        self._job.drop()
 
     def _fitted(self, fit: "CellFit") -> None:
         self._form.run_bar.set_idle()

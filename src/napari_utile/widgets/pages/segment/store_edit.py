@@ -31,7 +31,7 @@ from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source, read_source
 from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, store_of
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -56,7 +56,7 @@ _opened: "weakref.WeakKeyDictionary[Any, _Opened]" = weakref.WeakKeyDictionary()
 """By the layer of the part; it outlives the dock."""
 
 
-class StoreEdit(QWidget):
+class StoreEdit(OneJob, QWidget):
     """Offers to edit the chosen cells part by part where they lie in a store; hidden for others.
 
     Attributes
@@ -73,7 +73,6 @@ class StoreEdit(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
-        self._job = NO_JOB
         self._label = Words()
         self.edit = push_button(
             "Edit this part",
@@ -107,7 +106,7 @@ class StoreEdit(QWidget):
         chosen = self._session.cells
         opened = None if chosen is None else _opened.get(chosen)
         place = store_of(chosen)
-        busy = self._job.running
+        busy = self.running
         self.setVisible(opened is not None or place is not None)
         for button in (self.write, self.leave):
             button.setVisible(opened is not None)
@@ -131,7 +130,7 @@ class StoreEdit(QWidget):
                 self.follow()
 
         # Without an owner: what is being written is finished, also where the dock is closed.
-        self._job = run_job(job, on_done=then, on_error=self._show_error)
+        self.job = run_job(job, on_done=then, on_error=self._show_error)
         self.follow()
 
     # Opening.

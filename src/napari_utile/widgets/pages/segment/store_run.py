@@ -183,7 +183,7 @@ class StoreRun(OneJob, QWidget):
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self._looking.stop()
-        self.job.drop()
+        super().drop()
         self._remove_picture()
         self.choose_button.setEnabled(True)
         self.run_on.setEnabled(True)
