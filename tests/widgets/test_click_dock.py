@@ -633,3 +633,30 @@ def test_a_closing_session_drops_what_waits(qtbot):
     qtbot.wait(200)
     assert labels.data.max() == 0
     assert clicker.dock.tool.queue.busy == 0
+
+
+def test_a_click_follows_its_cell_through_z_and_one_undo_takes_all_planes_back(qtbot):
+    y, x = np.mgrid[:40, :60]
+    stack = np.zeros((5, 40, 60), np.uint8)
+    for plane, radius in ((1, 6), (2, 8), (3, 6)):
+        stack[plane][np.hypot(y - 20, x - 20) <= radius] = 220
+        stack[plane][np.hypot(y - 20, x - 45) <= 5] = 220
+    clicker = Clicker(qtbot, stack, axis_labels=("z", "y", "x"))
+    assert not clicker.form.follow.isHidden()
+    clicker.viewer.dims.set_point(0, 2)
+    clicker.on()
+    clicker.form.follow.click()
+    clicker.click((20, 20))
+    label = clicker.labels.data[2, 20, 20]
+    assert "in 3 planes" in clicker.status
+    expected = (stack > 0) & (np.arange(60) < 33)
+    np.testing.assert_array_equal(clicker.labels.data == label, expected)
+    clicker.form.undo.click()
+    assert not clicker.labels.data.any()
+    clicker.form.follow.click()
+    clicker.click((20, 20))
+    assert [bool(plane.any()) for plane in clicker.labels.data] == [False, False, True, False, False]
+
+
+def test_frames_of_a_time_lapse_are_not_followed_through(qtbot):
+    assert Clicker(qtbot, np.zeros((3, 40, 60), np.uint8), axis_labels=("t", "y", "x")).form.follow.isHidden()

@@ -160,6 +160,7 @@ def test_three_views_make_objects_by_one_press_and_follow_the_sliders(viewer, qt
     qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
     assert form.status.text() == "Three views look at a stack: choose all planes, or a range of them."
     form.planes.kind.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: "Three views of the 9 planes will take" in form.estimate.text(), timeout=WAIT)
     qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
     assert form.status.text() == "Three views: 2 objects."

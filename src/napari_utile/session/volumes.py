@@ -14,8 +14,10 @@ from napari_utile.session.results import SegmentRequest, command_of, locate_requ
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.models.library import Model
     from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.volumes.segment import SegmentedVolume
     from napari_utile.engine.volumes.views import Volume
@@ -77,8 +79,10 @@ class VolumeResult:
     fit: "Fit"
 
 
-def estimate_volume_job(session: "Session", request: VolumeRequest) -> "Generator[None, None, Estimate]":
-    """Estimate the cost of three views; the cells are measured first if that is wanted.
+def estimate_volume_job(
+    session: "Session", request: VolumeRequest
+) -> "Generator[None, None, tuple[Model, Estimate, CellSize | None]]":
+    """Estimate the cost of three views, like `estimate_job`; the cells are measured first if that is wanted.
 
     Raises
     ------
@@ -87,9 +91,9 @@ def estimate_volume_job(session: "Session", request: VolumeRequest) -> "Generato
     """
     from napari_utile.engine.volumes.segment import estimate_volume
 
-    volume = yield from _volume_steps(session, request)
+    volume, size = yield from _volume_steps(session, request)
     yield
-    return estimate_volume(volume, request.first.region)
+    return volume.model, estimate_volume(volume, request.first.region), size
 
 
 def segment_volume_job(
@@ -108,7 +112,8 @@ def segment_volume_job(
     sizing = Run(_volume_steps(session, request))
     for _ in sizing:
         yield Progress(0, 1, stage="size")
-    made = yield from segment_volume_steps(sizing.result, request.first.region)
+    volume, _ = sizing.result
+    made = yield from segment_volume_steps(volume, request.first.region)
     yield Progress(1, 1, stage="measurements")
     return _result(request, made)
 
@@ -122,17 +127,19 @@ def relabel_volume_job(
     return _result(result.request, made)
 
 
-def _volume_steps(session: "Session", request: VolumeRequest) -> "Generator[None, None, Volume]":
+def _volume_steps(
+    session: "Session", request: VolumeRequest
+) -> "Generator[None, None, tuple[Volume, CellSize | None]]":
     from napari_utile.engine.linking.measure import Spacing
     from napari_utile.engine.volumes.segment import plane_distance, volume_of
 
     first = request.first
     spacing = Spacing(first.plane.pixel_size, first.plane.unit, request.steps)
     depth = plane_distance(request.views, spacing)  # fails before anything is measured
-    params, _ = yield from sized_steps(session, first.params, first.measured_on)
+    params, size = yield from sized_steps(session, first.params, first.measured_on)
     model = session.load_model(params.model)
     limits = limits_of(session, params, first.measured_on)
-    return volume_of([each.plane for each in request.planes], depth, params, model, limits)
+    return volume_of([each.plane for each in request.planes], depth, params, model, limits), size
 
 
 def _result(request: VolumeRequest, made: "SegmentedVolume") -> VolumeResult:

@@ -6,7 +6,7 @@ in between is never lost.
 """
 
 import dataclasses
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks import corrections
+from napari_utile.engine.clicks.following import Section, first_section, next_section
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
 from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, Steps, cell_at
 from napari_utile.engine.windows import Window
@@ -49,6 +50,8 @@ class Outcome:
         The contour at which the selected cell is outlined now.
     cells : tuple of int
         Labels that came, changed or went.
+    further : tuple of (LabelPlane, Edit)
+        What changes in other planes, in the same step.
     """
 
     message: str = ""
@@ -57,11 +60,14 @@ class Outcome:
     markers: tuple[Marker, ...] = ()
     threshold: float | None = None
     cells: tuple[int, ...] = ()
+    further: tuple[tuple[LabelPlane, Edit], ...] = ()
 
 
 _OUTSIDE = Outcome("That is outside the layer for the cells; choose a new layer.")
 Action = Generator[Steps, Any, Outcome]
 """Yields the slow part, and is sent what that returned."""
+Beside = Callable[[int], Generator[Steps, Any, "Clicks | None"]]
+"""Gives the actions on the plane that is so many planes deeper; None where there is none."""
 
 
 @dataclass
@@ -113,6 +119,36 @@ class Clicks:
         edit = edit_of(found, cell.window.start, label)
         marker = Marker(point, label)
         return Outcome(f"Cell {label}: {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
+
+    def follow(self, point: Point, beside: Beside) -> Action:
+        """Take the cell at a point, and its sections in the planes above and below until the model is not sure."""
+        outcome: Outcome = yield from self.take(point)
+        if outcome.edit is None or not outcome.selected:
+            return outcome
+        edit, label, further = outcome.edit, outcome.selected, []
+        mask = np.zeros(edit.window.shape, bool)
+        mask[edit.rows - edit.window.start[0], edit.columns - edit.window.start[1]] = True
+        start: Section = yield first_section(self.field, Cell(edit.window, mask))
+        for direction in (1, -1):
+            section, distance = start, direction
+            while (clicks := (yield from beside(distance))) is not None:
+                found = yield next_section(clicks.field, section, self.params, self.radius)
+                if found is None:
+                    break
+                section, distance = found, distance + direction
+                free = clicks.free_part(section.cell)
+                if free is None:
+                    break
+                further.append((clicks.labels, edit_of(free, section.cell.window.start, label)))
+        planes = len(further) + 1
+        message = outcome.message if planes == 1 else f"Cell {label} in {planes} planes."
+        return dataclasses.replace(outcome, message=message, further=tuple(further))
+
+    def free_part(self, cell: Cell) -> BoolArray | None:
+        """Return what a section may take of its window; None where most of it has a label already."""
+        mask = cell.mask & self.labels.reached(cell.window)
+        free = mask & (self.overwrite | (self.labels.read(cell.window) == 0))
+        return None if np.count_nonzero(free) < _FREE_SHARE * np.count_nonzero(cell.mask) else free
 
     def room_for(self, cell: Cell, point: Point) -> BoolArray | int:
         """Return what a new cell may take of its window, or the label that most of it has already."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.clicks.features import CellTable
 from napari_utile.session.clicks.field import FieldRequest
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["Aim", "Aims", "ClickSettings", "Target"]
+__all__ = ["Aim", "Aims", "ClickSettings", "Target", "z_axis_of"]
 
 Point = tuple[int, int]
 
@@ -48,11 +49,14 @@ class ClickSettings:
         None takes what the model suggests.
     overwrite : bool
         Whether new cells take pixels of others.
+    follow : bool
+        Whether a new cell is followed through z.
     """
 
     params: SegmentParams = field(default_factory=SegmentParams)
     instances: InstanceParams | None = None
     overwrite: bool = False
+    follow: bool = False
 
 
 @dataclass(eq=False)
@@ -92,7 +96,7 @@ class Aims(QObject):
     ----------
     viewer : napari.viewer.Viewer
     read_source : callable
-        Reads the chosen image; raises one clear sentence where there is none.
+        Reads the chosen image at a place, the one on screen by default; raises one clear sentence where there is none.
     settings : callable
     target : callable
         The chosen label layer, None for a new one.
@@ -114,7 +118,7 @@ class Aims(QObject):
     def __init__(
         self,
         viewer: "napari.viewer.Viewer",
-        read_source: Callable[[], Source],
+        read_source: Callable[[Place | None], Source],
         settings: Callable[[], ClickSettings],
         target: Callable[[], Any],
         parent: QObject | None = None,
@@ -147,24 +151,40 @@ class Aims(QObject):
         labels = self._chosen_target()
         if self.current is not None and (labels is not None or not make):
             return self.current
-        source = self._read_source()
+        source = self._read_source(None)
         if labels is None:
             if not make:
                 return None
             labels = new_labels(self._viewer, source.layer, source.place)
             self._targets[labels] = self._new_target(next_label=1)
             self.target_made.emit(labels)
-        plane = label_plane_on(labels, source.layer, source.place)
         if labels not in self._targets:
             self._targets[labels] = self._new_target()
+        self.current = self._aim_at(source, labels, self._settings())
         self._watch(labels, source.layer)
-        settings = self._settings()
+        return self.current
+
+    def _aim_at(self, source: Source, labels: Any, settings: ClickSettings) -> Aim:
+        plane = label_plane_on(labels, source.layer, source.place)
         params = replace(settings.params, channels=source.channels)
         request = FieldRequest(
             source.plane, params, pixels_key(source.plane, source.data_key), source.data_key, source.stack
         )
-        self.current = Aim(source, labels, plane, request, settings, self._targets[labels])
-        return self.current
+        return Aim(source, labels, plane, request, settings, self._targets[labels])
+
+    def beside(self, aim: Aim, distance: int) -> Aim | None:
+        """Return the same aim so many planes deeper; None where the image or the labels end."""
+        place, axis = aim.source.place, z_axis_of(aim.source.layer, aim.source.place)
+        if axis is None:
+            return None
+        entry = place.plane.steps[place.plane.sliders.index(axis)] + distance
+        if not 0 <= entry < place.shape[axis]:
+            return None
+        index = (*place.index[:axis], entry, *place.index[axis + 1 :])
+        try:
+            return self._aim_at(self._read_source(replace(place, index=index)), aim.labels, aim.settings)
+        except ValueError:  # the labels do not reach there
+            return None
 
     def _new_target(self, next_label: int | None = None) -> Target:
         store = MarkerStore()
@@ -184,7 +204,7 @@ class Aims(QObject):
     def pixel_at(self, position: Any) -> Point | None:
         """Return the pixel of the image's plane at a world position, None outside the image."""
         with failures_to():  # where there is no image, every click is outside
-            source = self.current.source if self.current is not None else self._read_source()
+            source = self.current.source if self.current is not None else self._read_source(None)
             spare = len(position) - source.layer.ndim
             data = np.asarray(source.layer.world_to_data(tuple(position)[max(spare, 0) :]), dtype=float)
             y, x = (int(np.floor(data[axis] + 0.5)) for axis in source.place.axes)
@@ -203,6 +223,15 @@ class Aims(QObject):
 
     def _changed(self, _: object = None) -> None:
         self.labels_changed.emit()
+
+
+def z_axis_of(layer: "napari.layers.Layer", place: Place) -> int | None:
+    """Return the axis of a layer along which its planes lie one above the other; None where it has none."""
+    sliders = [axis for axis in place.plane.sliders if place.shape[axis] > 1]
+    letters = {axis: letter_of(str(layer.axis_labels[axis])) for axis in sliders}
+    if deep := [axis for axis in sliders if letters[axis] == "Z"]:
+        return deep[0]
+    return sliders[0] if len(sliders) == 1 and letters[sliders[0]] is None else None
 
 
 def label_plane_on(labels: "napari.layers.Labels", source: "napari.layers.Layer", place: Place) -> LabelPlane:

@@ -118,6 +118,12 @@ class ClickForm(QWidget):
         self.diameter = cast(SizeField, self.compute["diameter"])
         self.overwrite = QCheckBox("New cells may overwrite others")
         self.overwrite.setToolTip("Otherwise a new cell takes only pixels without a label.")
+        self.follow = QCheckBox("Follow new cells through z")
+        self.follow.setToolTip(
+            "A click takes the cell in the planes above and below as well, until the model is not sure; one Ctrl+Z "
+            "takes it back from all of them."
+        )
+        self.follow.hide()
         self.cell = Words()
         self.status = StatusLine()
         self._arrange()
@@ -130,6 +136,7 @@ class ClickForm(QWidget):
         layout.setSpacing(8)
         layout.addWidget(self.toggle)
         layout.addWidget(self._gesture_table())
+        layout.addWidget(self.follow)
         layout.addLayout(_row(self.smaller, self.larger, self.undo, self.redo))
         layout.addWidget(self.cell)
         layout.addLayout(_row(self.accept, self.confidence))
@@ -170,6 +177,10 @@ class ClickForm(QWidget):
         """Offer what needs an image only where there is one."""
         self.toggle.setEnabled(has_image)
         self.copy_command.setEnabled(has_image)
+
+    def set_has_depth(self, has_depth: bool) -> None:
+        """Offer to follow cells through z where an image has planes along it."""
+        self.follow.setVisible(has_depth)
 
     def set_on(self, on: bool) -> None:
         """Show whether clicks are for cells, and offer what works then."""

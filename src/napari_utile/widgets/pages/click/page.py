@@ -11,7 +11,7 @@ from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
-from napari_utile.widgets.pages.click.aim import Aims, ClickSettings
+from napari_utile.widgets.pages.click.aim import Aims, ClickSettings, z_axis_of
 from napari_utile.widgets.pages.click.form import ClickForm
 from napari_utile.widgets.pages.click.mouse import ClickMouse
 from napari_utile.widgets.pages.click.tool import ClickTool
@@ -20,7 +20,7 @@ from napari_utile.widgets.pages.click.unsure import UnsureWalk
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.projections import origin_of
-from napari_utile.widgets.viewer.source import axes_of, read_source
+from napari_utile.widgets.viewer.source import axes_of, on_screen, read_source
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import sentence_of
 
@@ -52,7 +52,7 @@ class ClickPage(Page):
         self.form = ClickForm(self._viewer, session)
         self.aims = Aims(
             self._viewer,
-            lambda: read_source(self._viewer, session),
+            lambda place: read_source(self._viewer, session, place),
             self._settings,
             lambda: session.cells,
             self,
@@ -80,6 +80,7 @@ class ClickPage(Page):
         form.instances.changed.connect(self._instances_changed)
         form.compute.changed.connect(self.aims.forget)
         form.overwrite.clicked.connect(self.aims.forget)
+        form.follow.clicked.connect(self.aims.forget)
         self.aims.target_made.connect(self._target_made)
         self.aims.labels_changed.connect(self._labels_changed)
         tool.said.connect(form.status.say)
@@ -235,7 +236,8 @@ class ClickPage(Page):
     def _settings(self) -> ClickSettings:
         params = replace(self.form.compute.value(), model=self._session.model, **self._session.seen)
         own = self.form.instances.value() if self._suggested_by == self._session.model else None
-        return ClickSettings(params, own, self.form.overwrite.isChecked())
+        follow = self.form.follow.isChecked() and not self.form.follow.isHidden()
+        return ClickSettings(params, own, self.form.overwrite.isChecked(), follow)
 
     def _instances_changed(self) -> None:
         self._suggested_by = self._session.model  # the user's values count from now on
@@ -264,6 +266,8 @@ class ClickPage(Page):
     def _image_changed(self, _: object = None) -> None:
         self._stop_without_layers()
         self.form.set_has_image(self._session.image.layer is not None)
+        shown = on_screen(self._viewer, self._session)
+        self.form.set_has_depth(shown is not None and z_axis_of(*shown) is not None)
         self.aims.forget()
 
     def _stop_without_layers(self, _: object = None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,8 +93,21 @@ class ClickTool(QObject):
     # What the user asks for.
 
     def take(self, pixel: Point) -> None:
-        """Take or select the cell at a pixel."""
-        self._do(lambda clicks: clicks.take(pixel), pixel)
+        """Take or select the cell at a pixel; where it is to be followed, in all planes where the model sees it."""
+        with failures_to(self.failed.emit):
+            aim = self._aims.aim(make=True)
+            assert aim is not None
+            if aim.settings.follow:
+                self._do(lambda clicks: clicks.follow(pixel, partial(self._beside, aim)), pixel)
+            else:
+                self._do(lambda clicks: clicks.take(pixel), pixel)
+
+    def _beside(self, aim: Aim, distance: int) -> Any:
+        other = self._aims.beside(aim, distance)
+        if other is None:
+            return None
+        ready = yield from self.ready(other)
+        return self._clicks_at(other, ready)
 
     def split(self, pixel: Point) -> None:
         """Split the cell at a pixel."""
@@ -180,18 +194,8 @@ class ClickTool(QObject):
                     f"{aim.labels.name} holds the id {highest}, which is too large; use a new layer."
                 )
             target.next_label = highest + 1
-        plane = aim.plane.of(aim.labels.data)  # a user may have replaced the data meanwhile
         target.store.follow(aim.labels.data)
-        clicks = Clicks(
-            plane,
-            ready.field,
-            aim.settings.instances or ready.suggested,
-            target.next_label,
-            [each for each in target.store.on_plane(plane.index, plane.offset) if plane.holds(each.point)],
-            aim.settings.overwrite,
-            ready.radius,
-            aim.table.windows,
-        )
+        clicks = self._clicks_at(aim, ready)
         outcome: Outcome = yield from action(clicks)
         if clicks.next_label - 1 > np.iinfo(aim.labels.data.dtype).max:
             raise ValueError(
@@ -199,6 +203,20 @@ class ClickTool(QObject):
             )
         target.next_label = clicks.next_label
         return outcome
+
+    def _clicks_at(self, aim: Aim, ready: ReadyField) -> Clicks:
+        target = aim.target
+        plane = aim.plane.of(aim.labels.data)  # a user may have replaced the data meanwhile
+        return Clicks(
+            plane,
+            ready.field,
+            aim.settings.instances or ready.suggested,
+            target.next_label or 1,
+            [each for each in target.store.on_plane(plane.index, plane.offset) if plane.holds(each.point)],
+            aim.settings.overwrite,
+            ready.radius,
+            aim.table.windows,
+        )
 
     # What came of it.
 
@@ -216,6 +234,8 @@ class ClickTool(QObject):
                 labels.data_setitem(index, edit.values)
                 if further is not None and further[1].size:
                     labels.data_setitem(*further)
+                for plane, section in outcome.further:
+                    labels.data_setitem(plane.full_index(section), section.values)
             self.writing = False
             target.store.follow(labels.data)
             aim.table.note(dict.fromkeys(outcome.cells, edit.window))

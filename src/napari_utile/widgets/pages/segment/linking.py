@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_utile.engine.errors import UtileError
@@ -26,7 +26,7 @@ from napari_utile.widgets.viewer.linked_layers import (
     stack_space_of,
 )
 from napari_utile.widgets.viewer.store_layers import store_of
-from napari_utile.widgets.worker import NO_JOB, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -64,7 +64,7 @@ Pick = tuple[int, tuple[int, ...]]
 """The id of a cell, and the pixel where it was picked."""
 
 
-class Linking(QWidget):
+class Linking(OneJob, QWidget):
     """Says whether planes are linked, and corrects what was; hidden where there is one plane.
 
     Attributes
@@ -77,7 +77,11 @@ class Linking(QWidget):
     corrections : dict of str to QPushButton
     params, plane_distance : Form
         Of `LinkParams` and `VolumeParams`.
+    changed : Signal
+        Emitted when the user chooses whether and how planes are linked.
     """
+
+    changed = Signal()
 
     def __init__(
         self,
@@ -88,7 +92,6 @@ class Linking(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
-        self._job = NO_JOB
         self._picks: list[Pick] = []
         self._picking_on: Any = None
         self.kind = narrow(QComboBox())
@@ -110,6 +113,8 @@ class Linking(QWidget):
             button.clicked.connect(lambda _, name=name: self._try(lambda: self.correct(name)))
         self.kind.currentIndexChanged.connect(lambda _: self._show_kind())
         self.link.clicked.connect(lambda _: self._try(self.start))
+        self.kind.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.plane_distance.changed.connect(lambda *_: self.changed.emit())
         self.pick.toggled.connect(self._pick_toggled)
         self._connections = Connections(self)
         self._connections.connect(session.events.cells, self._cells_changed)
@@ -194,7 +199,7 @@ class Linking(QWidget):
             raise UtileError("There are no cells to link: segment all planes first.")
         if not self.wanted:
             raise UtileError("Choose along which axis the planes are linked: through z, or through time.")
-        if self._job.running:
+        if self.running:
             return
         stack = linked_stack_of(layer)
         params = self.chosen()
@@ -202,7 +207,7 @@ class Linking(QWidget):
         kept = set() if stack is None else set(stack.kept)
         parents = {} if stack is None else dict(stack.parents)
         self._status.say("Linking…")
-        self._job = run_job(
+        self.job = run_job(
             as_job(link_layers, layer.data, space, params, kept, parents),
             on_done=lambda made: self._linked(layer, space, params.axis, made),
             on_error=self._show_error,
@@ -218,7 +223,7 @@ class Linking(QWidget):
     def drop(self) -> None:
         """Stop picking, and forget what is under way."""
         self.pick.setChecked(False)
-        self._job.drop()
+        super().drop()
 
     # Picking.
 

@@ -9,12 +9,14 @@ from qtpy.QtWidgets import QWidget
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_size import sized_by_now
+from napari_utile.session.jobs import estimate_job
 from napari_utile.session.results import (
     SegmentRequest,
     SegmentResult,
     specs_of,
 )
 from napari_utile.session.store_jobs import needs_store
+from napari_utile.session.volumes import estimate_volume_job
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.segment.adjusting import Adjusting
@@ -26,7 +28,7 @@ from napari_utile.widgets.pages.segment.keeping import Keeping
 from napari_utile.widgets.pages.segment.pictures import Pictures
 from napari_utile.widgets.pages.segment.plane_run import PlaneRun
 from napari_utile.widgets.pages.segment.request import capture
-from napari_utile.widgets.pages.segment.run_estimate import RunEstimate
+from napari_utile.widgets.pages.segment.run_estimate import Question, RunEstimate
 from napari_utile.widgets.pages.segment.settings import Settings
 from napari_utile.widgets.pages.segment.three_views import ThreeViews
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, doubt
@@ -66,9 +68,7 @@ class SegmentPage(Page):
         self._running_on: list[Source] = []
         self.form = SegmentForm(self._viewer, self._session)
         self._values = InstanceValues(self.form, self._session)
-        self._estimate = RunEstimate(
-            self._session, self.form.estimate, self._request_to_estimate, self.model_known, self
-        )
+        self._estimate = RunEstimate(self.form.estimate, self._question, self.model_known, self)
         self._diameter_tool = DiameterTool(self._viewer, self.form.diameter, self.form.status, self)
         self.views = ThreeViews(self._viewer, self._session, self.form, self)
         self.planes_run = PlaneRun(self._viewer, self._session, self)
@@ -102,7 +102,7 @@ class SegmentPage(Page):
         form, session = self.form, self._session
         form.run_bar.run.connect(self.run)
         form.run_bar.cancel.connect(self.cancel)
-        for part in (form.planes, form.region, form.diameter, form.seen, form.compute):
+        for part in (form.planes, form.linking, form.region, form.diameter, form.seen, form.compute):
             part.changed.connect(self._choice_changed)
         form.region.moved.connect(self._estimate.follow)
         for run in self._runs:
@@ -157,21 +157,28 @@ class SegmentPage(Page):
         places = self.form.planes.places(place)
         return [capture(self._viewer, self._session, self.form, instances, each) for each in places]
 
-    def _request_to_estimate(self) -> SegmentRequest | None:
+    def _question(self) -> Question | None:
+        """Say what is to be estimated: one of the planes, or a volume of all."""
         if self._session.image.layer is None or self.running:
             return None
         source, request = self.request()
-        self._estimate.planes = len(self.form.planes.places(source.place))
-        large = needs_store(request, self._estimate.planes)
-        self.form.store.follow([each for _, each in self._chosen_planes()] if large else [])
+        count = len(self.form.planes.places(source.place))
+        large, name = needs_store(request, count), request.params.model
+        views = count > 1 and self.form.linking.views is not None
+        planes = self._chosen_planes() if large or views else []
+        self.form.store.follow([each for _, each in planes] if large and not views else [])
         self.form.suggestions.follow(request.measured_on, request.params)
-        return request
+        if views and self.views.takes(planes):
+            job = estimate_volume_job(self._session, self.views.request_of(planes))
+            return Question(name, job, f"Three views of the {count} planes")
+        what = "This" if count == 1 else f"Each of the {count} planes"
+        return Question(name, estimate_job(self._session, request), what)
 
     # Running.
 
     def run(self) -> None:
         """Segment the chosen planes; results appear tile by tile, and plane by plane."""
-        if self.running or self.settings.fitting:
+        if self.running or self.settings.running:
             return
         with failures_to(self._show_error):
             self._start(self._chosen_planes())
@@ -188,7 +195,7 @@ class SegmentPage(Page):
 
     def cancel(self) -> None:
         """Stop after the tile that is being computed and leave the layers as they were."""
-        if self.settings.fitting:
+        if self.settings.running:
             self.settings.cancel()
         elif self.running:
             self.form.run_bar.set_cancelling()

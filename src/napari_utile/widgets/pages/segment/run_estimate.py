@@ -1,6 +1,7 @@
 """How long a segmentation will take, said before it runs and while it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
@@ -8,9 +9,6 @@ from qtpy.QtWidgets import QLabel
 
 from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.models.catalogue import card_of
-from napari_utile.session.jobs import estimate_job
-from napari_utile.session.results import SegmentRequest
-from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.worker import LatestJob, sentence_of
 
@@ -21,10 +19,29 @@ if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import StoreCost
 
-__all__ = ["RunEstimate", "progress_text"]
+__all__ = ["Question", "RunEstimate", "progress_text"]
 
 # The user is done choosing when nothing changed for this long. Milliseconds.
 _AFTER = 250
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is to be estimated.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model that was chosen.
+    job : generator
+        Returns the model, the cost, and the size of the cells if it was measured.
+    what : str
+        What will take that, as a sentence begins: "This".
+    """
+
+    model: str
+    job: "Generator[None, None, tuple[Model, Estimate | StoreCost, CellSize | None]]"
+    what: str
 
 
 class RunEstimate(QObject):
@@ -32,10 +49,9 @@ class RunEstimate(QObject):
 
     Parameters
     ----------
-    session : Session
     label : QLabel
         Where it is said.
-    request : callable
+    ask : callable
         Returns what Run would do now, None where there is nothing to estimate; raises where something is missing.
     on_model : callable
         Called with the name, the model, which is loaded for the estimate, and the size of the cells if measured.
@@ -44,18 +60,15 @@ class RunEstimate(QObject):
 
     def __init__(
         self,
-        session: Session,
         label: QLabel,
-        request: Callable[[], SegmentRequest | None],
+        ask: Callable[[], Question | None],
         on_model: "Callable[[str, Model, CellSize | None], object]",
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._session = session
         self._label = label
-        self._request = request
+        self._ask = ask
         self._on_model = on_model
-        self.planes = 1  # that Run would take, one after the other
         self._jobs = LatestJob(owner=self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -72,24 +85,21 @@ class RunEstimate(QObject):
 
     def _estimate(self) -> None:
         with failures_to(self._fail):
-            request = self._request()
-            if request is None:
+            asked = self._ask()
+            if asked is None:
                 self._label.setText("")
                 return
-            name = request.params.model
-            self._jobs.run(
-                estimate_job(self._session, request),
-                on_done=lambda answer: self._show(name, *answer),
-                on_error=self._fail,
-            )
+            self._jobs.run(asked.job, on_done=lambda answer: self._show(asked, *answer), on_error=self._fail)
 
-    def _show(self, name: str, model: "Model", cost: "Estimate | StoreCost", size: "CellSize | None") -> None:
+    def _show(
+        self, asked: Question, model: "Model", cost: "Estimate | StoreCost", size: "CellSize | None"
+    ) -> None:
+        name = asked.model
         self._on_model(name, model, size)
         said = "" if size is None else f"{str(size)[:1].upper()}{str(size)[1:]}. "
         if size is not None and size.model != name:
             said = f"{card_of(name).title or name}: chose {model.card.title or size.model}. {said}"
-        what = "This" if self.planes == 1 else f"Each of the {self.planes} planes"
-        self._label.setText(f"{said}{what} will take {cost}.")
+        self._label.setText(f"{said}{asked.what} will take {cost}.")
 
     def _fail(self, error: Exception) -> None:
         self._label.setText(sentence_of(error))

@@ -78,17 +78,20 @@ class ThreeViews(OneJob, QObject):
             raise UtileError("Three views look at one stack along z: choose one time point.")
         return True
 
-    def start(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> None:
-        """Segment planes as a volume."""
+    def request_of(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> VolumeRequest:
+        """Capture what is to be done with planes that are looked at from three sides."""
         views = self._form.linking.views
         assert views is not None
-        source, _ = planes[0]
-        steps, views = _steps(source, views)
-        request = VolumeRequest([request for _, request in planes], views, steps)
+        steps, views = _steps(planes[0][0], views)
+        return VolumeRequest([request for _, request in planes], views, steps)
+
+    def start(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> None:
+        """Segment planes as a volume."""
+        request = self.request_of(planes)
         self.job = run_job(
             segment_volume_job(self._session, request),
             on_progress=self._show_progress,
-            on_done=lambda result: self._show(source, result, steps),
+            on_done=lambda result: self._show(planes[0][0], result, dict(request.steps or {})),
             on_error=lambda error: self.ended.emit(sentence_of(error), True),
             on_cancelled=lambda: self.ended.emit("Cancelled.", False),
             owner=self,
@@ -97,7 +100,7 @@ class ThreeViews(OneJob, QObject):
     def drop(self) -> None:
         """Stop, and say nothing any more."""
         self._sliding.drop()
-        self.job.drop()
+        super().drop()
 
     def adjust(self, instances: InstanceParams | None) -> bool:
         """Find the objects of the chosen cells again; return False where they are not from three views."""
