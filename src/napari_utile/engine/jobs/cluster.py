@@ -1,6 +1,7 @@
 """Work over many blocks on Dask Distributed: processes of this computer, or a cluster that the user names."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ T = TypeVar("T")
 _MISSING = "This needs Dask Distributed: pip install 'napari-utile[distributed]'."
 _TRIES = 3
 """How often a block is given to a worker before it counts as failed."""
-_SECONDS_TO_WAIT = 60
+_SECONDS_TO_WAIT, _PAUSE = 60, 0.2
 
 
 @contextlib.contextmanager
@@ -122,22 +123,25 @@ class OnCluster:
 
     def _look_for_workers(self, work: Callable[..., Any]) -> None:
         """Let workers that came, or came back, look for the store and the image: those that find them are used."""
-        try:
-            self.client.wait_for_workers(1, timeout=_SECONDS_TO_WAIT)
-        except TimeoutError as error:
-            raise UtileError(
-                f"The Dask scheduler has had no worker for {_SECONDS_TO_WAIT} s: start some with dask worker; what is "
-                "done stays done."
-            ) from error
-        there = set(self.client.scheduler_info(n_workers=-1)["workers"])
-        if there == self._there:
-            return
-        check = getattr(work, "check", _nothing)
-        found = self.client.run(check, on_error="return")
-        self._there, self._usable = there, [worker for worker, reason in found.items() if reason is None]
-        if not self._usable:
-            reason = next(iter(found.values()), "there is none")
-            raise UtileError(f"No worker can compute this: {reason}")
+        until = time.monotonic() + _SECONDS_TO_WAIT
+        while True:
+            there = set(self.client.scheduler_info(n_workers=-1)["workers"])
+            if there and there == self._there:
+                return
+            found = self.client.run(getattr(work, "check", _nothing), on_error="return") if there else {}
+            usable = [worker for worker, reason in found.items() if reason is None]
+            if usable:
+                self._there, self._usable = there, usable
+                return
+            # Of a worker that is lost while it looks comes an exception: another one may take its place.
+            if reason := next((each for each in found.values() if isinstance(each, str)), ""):
+                raise UtileError(f"No worker can compute this: {reason}")
+            if time.monotonic() > until:
+                raise UtileError(
+                    f"The Dask scheduler has had no worker for {_SECONDS_TO_WAIT} s: start some with dask worker; what "
+                    "is done stays done."
+                )
+            time.sleep(_PAUSE)
 
 
 def _nothing() -> None:
