@@ -10,11 +10,17 @@ PERIOD = 0.005
 
 
 class Heartbeat:
-    """Measures how late a timer of 5 ms comes on the thread that makes it, from now on until `stop`."""
+    """Measures how late a timer of 5 ms comes on the thread that makes it, from now on until `stop`.
+
+    Attributes
+    ----------
+    last : float
+        When it came last, as `time.perf_counter` has it.
+    """
 
     def __init__(self) -> None:
         self._late: list[float] = []
-        self._last = time.perf_counter()
+        self.last = time.perf_counter()
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._beat)
@@ -22,8 +28,8 @@ class Heartbeat:
 
     def _beat(self) -> None:
         now = time.perf_counter()
-        self._late.append(now - self._last - PERIOD)
-        self._last = now
+        self._late.append(now - self.last - PERIOD)
+        self.last = now
 
     def stop(self) -> np.ndarray:
         """Return how late each beat came, in seconds."""

@@ -30,10 +30,11 @@ WINDOWS = {
 """Programs that need a window, each in a process of its own, and how long they go on."""
 
 
-def cases(folder: Path, scale: float) -> Iterator[runs.Case]:
-    """Give every case that needs no window."""
-    inputs.prepare(folder, save_bright_model)
-    yield from inputs.cases(folder, scale)
+def cases(only: tuple[str, ...], folder: Path, scale: float) -> Iterator[runs.Case]:
+    """Give the cases of these sections, and perhaps of others, that need no window."""
+    if any(each.startswith("inputs") or "inputs".startswith(each) for each in only):
+        inputs.prepare(folder, save_bright_model)
+        yield from inputs.cases(folder, scale)
     yield from mixtures.cases(folder, scale)
     right = runs.prepare(folder, save_bright_model)
     yield from kills.cases(folder, scale)
@@ -49,7 +50,7 @@ def without_windows(only: tuple[str, ...], scale: float, state: Path) -> None:
     with tempfile.TemporaryDirectory() as text, state.open("a", encoding="utf-8") as file:
         os.environ["UTILE_MODELS"] = f"{text}/library"
         Path(text, "library").mkdir()
-        for section, name, call in cases(Path(text), scale):
+        for section, name, call in cases(only, Path(text), scale):
             if section.startswith(only) and (section, name) not in done:
                 print(json.dumps([section, name, call()]), file=file, flush=True)
 

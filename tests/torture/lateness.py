@@ -1,4 +1,4 @@
-"""How late the window's event loop comes while it trains and segments: what a user feels as stutter.
+"""How late the window's event loop comes while it trains and segments, and what it did then: what is felt as stutter.
 
 Run with ``xvfb-run -a python tests/torture/lateness.py``, or without ``xvfb-run`` where there is a display, on a
 machine that does nothing else.
@@ -10,7 +10,9 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -20,14 +22,43 @@ logging.disable(logging.CRITICAL)
 import numpy as np  # noqa: E402
 from heartbeat import Heartbeat, summary  # noqa: E402
 
+from napari_utile.widgets.viewer.layers import session_of  # noqa: E402
 from simulation.simulate import simulate  # noqa: E402
 from torture import user as people  # noqa: E402
 
 SECTION = "lateness"
 BOUND = 50
 """Milliseconds, at the 99th percentile."""
+LOOK_EVERY = 0.02
 WORST = 8
 SIDE = 512
+
+
+class Lookout(threading.Thread):
+    """Looks at what the window's thread does while a beat is later than it may be."""
+
+    def __init__(self, beat: Heartbeat) -> None:
+        super().__init__(daemon=True)
+        self.seen: Counter[str] = Counter()
+        self._beat, self._over, self._window = beat, threading.Event(), threading.get_ident()
+
+    def run(self) -> None:
+        """Write down the innermost function of ours, and the innermost of all."""
+        while not self._over.wait(LOOK_EVERY):
+            if time.perf_counter() - self._beat.last < BOUND / 1000:
+                continue
+            frame, names = sys._current_frames().get(self._window), []
+            while frame is not None:
+                names.append((frame.f_code.co_qualname, "napari_utile" in frame.f_code.co_filename))
+                frame = frame.f_back
+            ours = next((name for name, is_ours in names if is_ours), "not U-Tile")
+            self.seen[f"{ours}: {names[0][0]}" if names else "at the end"] += 1
+
+    def stop(self) -> Counter[str]:
+        """Return how often what was seen."""
+        self._over.set()
+        self.join()
+        return self.seen
 
 
 def main() -> int:
@@ -37,6 +68,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, default=Path("torture.jsonl"))
     options = parser.parse_args()
     late: dict[str, list[np.ndarray]] = {}
+    seen: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as text, people.answer_closing_questions():
         folder = Path(text)
         people.environment(folder)
@@ -54,8 +86,11 @@ def main() -> int:
 
         def measured(name: str, condition) -> None:
             beat = Heartbeat()
+            lookout = Lookout(beat)
+            lookout.start()
             people.wait_until(condition, name, 60 * options.minutes + 600)
             late.setdefault(name, []).append(beat.stop())
+            seen.setdefault(name, Counter()).update(lookout.stop())
 
         at_rest = time.monotonic() + 3
         measured("at rest", lambda: time.monotonic() > at_rest)
@@ -70,6 +105,7 @@ def main() -> int:
         user.page("segment")
         while time.monotonic() < end:  # beside the training
             segment.form.compute["tile"].value = int(128 + 32 * (time.monotonic() // 10 % 4))
+            session_of(user.viewer).tile_cache.clear()
             segment.run()
             measured("training and segmenting", lambda: not segment.running)
         train.cancel()
@@ -84,8 +120,15 @@ def main() -> int:
             good = at_99 < BOUND or name == "until the first step"  # torch is being imported then
             outcome = "right" if good else f"{at_99:.0f} ms late at the 99th percentile"
             failed += not good
-            figures = {"99th": at_99, "worst": worst, "beats": every.size}
+            figures = {
+                "99th": at_99,
+                "worst": worst,
+                "beats": every.size,
+                "seen": seen[name].most_common(WORST),
+            }
             print(f"{name:24} {summary(every)}; the latest {worst} ms", flush=True)
+            for where, count in seen[name].most_common(WORST):
+                print(f"    {count * LOOK_EVERY:5.2f} s in {where}")
             print(json.dumps([SECTION, name, outcome, figures]), file=state)
     return int(failed > 0)
 

@@ -20,7 +20,7 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.store.run import begin_store, store_steps
 from torture.kills import Trainings
 from torture.runs import Case, is_whole, segment, segment_said, some
-from torture.stores import small_plan, small_plane
+from torture.stores import small_labels, small_plan, small_plane
 
 PLACES = {
     "a tile": "napari_utile.engine.inference.predict.run_tile",
@@ -104,6 +104,7 @@ def in_a_store(number: int, threads: int, error: str, folder: Path) -> str:
         list(store_steps(place, jobs=Here(threads), planes=[small_plane()], model=model))
         return zarr.open_array(place / "labels/cells/0", mode="r")[...].tobytes()
 
+    right = small_labels(folder)
     try:
         begin_store(place, plan, model)
         with failing("napari_utile.engine.store.work.OpenStore.do", number, ERRORS[error]) as count:
@@ -114,7 +115,7 @@ def in_a_store(number: int, threads: int, error: str, folder: Path) -> str:
                 outcome = "said" if "not enough memory" in sentence_of(failed) else sentence_of(failed)
         if count[0] <= number:
             return "not reached"
-        return outcome if fill() == np.load(folder / "valid_labels.npy").tobytes() else "other labels"
+        return outcome if fill() == right else "other labels"
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -24,7 +24,7 @@ __all__ = ["PlaneRun"]
 
 # What is over before shows its cells at once: to add a layer and take it away costs napari as much as many a run.
 # Seconds.
-PREVIEW_AFTER = 1.0
+PREVIEW_AFTER = 2.0
 
 
 class PlaneRun(OneJob, QObject):
