@@ -12,12 +12,12 @@ from napari_utile.engine.files.tables import write_table
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((TOP / "docs" / "notebooks").glob("*.ipynb"))
 GENERATED = {
     TOP / "docs" / name
     for name in ("changelog.md", "contributing.md", "reference/cli.md", "reference/api.md")
-}
+} | {path.with_suffix(".md") for path in NOTEBOOKS}
 """Pages that `docs/hooks.py` makes."""
-NOTEBOOKS = sorted((TOP / "docs" / "notebooks").glob("*.ipynb"))
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -41,6 +41,20 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
         if "://" not in target:
             place = (page.parent / target).resolve()
             assert place.exists() or place in GENERATED, target
+
+
+def test_every_page_is_two_clicks_from_the_home() -> None:
+    def linked(pages: set[Path]) -> set[Path]:
+        return {
+            (page.parent / target).resolve()
+            for page in pages - GENERATED
+            for target in re.findall(r"\]\(([^)#:]+\.md)[^)]*\)", page.read_text(encoding="utf-8"))
+        }
+
+    home = (TOP / "docs" / "index.md").resolve()
+    first = linked({home})
+    pages = {page.resolve() for page in (TOP / "docs").rglob("*.md")} | GENERATED
+    assert not pages - {home} - first - linked(first)
 
 
 def test_the_snippets_of_the_python_page_run_one_after_the_other(monkeypatch, capsys) -> None:

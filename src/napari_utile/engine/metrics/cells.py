@@ -121,8 +121,8 @@ def cell_scores(
     >>> truth = np.array([[1, 1, 0, 2, 2, 2]])
     >>> merged = np.array([[1, 1, 1, 1, 1, 1]])
     >>> scores = cell_scores(merged, truth)
-    >>> scores.truth_cells, scores.predicted_cells, scores.merges, scores.seg
-    (2, 1, 1, 0.0)
+    >>> scores.truth_cells, scores.predicted_cells, scores.merges, round(scores.seg, 2)
+    (2, 1, 1, 0.42)
     """
     return table_scores(contingency(prediction, truth, ignore), iou)
 
