@@ -21,6 +21,7 @@ class Film:
         window.viewer.open_sample("napari-utile", "nuclei_clustered")
         self.image, truth = window.viewer.layers
         self.truth = truth.data
+        window.viewer.layers.remove(truth)  # else the clicks are for its cells
         self.page = window.page("click")
         self.frames: list[Image.Image] = []
         self.times: list[int] = []
