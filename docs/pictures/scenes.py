@@ -98,6 +98,7 @@ def weights(window: Window) -> None:
     window.viewer.layers.remove(truth)
     page = window.page("weights")
     settle(1, until=lambda: page.follower.live is not None)
+    page.form.explain.expand(animate=False)  # with the budget of the loss
     look_at(window, labels, np.argwhere(np.isin(truth.data, (one, other))), share=0.55)
     labels.mode, labels.brush_size = "paint", 9
     for number, cell in enumerate((one, other), start=1):
