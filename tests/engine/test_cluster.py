@@ -80,6 +80,17 @@ def test_a_scheduler_that_is_not_there_is_said() -> None:
         pass
 
 
+def who_computes(job, stopped=None):
+    """Say what would compute a lazy array inside a job."""
+    import dask.base
+
+    return dask.base.get_scheduler().__module__
+
+
+def test_lazy_images_are_read_by_the_job_itself_not_by_tasks_behind_all_others(jobs: OnCluster) -> None:
+    assert set(dict(jobs.run(who_computes, list(range(4)))).values()) == {"dask.local"}
+
+
 def killed_once(job, stopped=None):
     """Kill the process that does the job, the first time that it is done."""
     mark = Path(job)

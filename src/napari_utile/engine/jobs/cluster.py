@@ -128,7 +128,8 @@ class OnCluster:
             there = set(self.client.scheduler_info(n_workers=-1)["workers"])
             if there and there == self._there:
                 return
-            found = self.client.run(getattr(work, "check", _nothing), on_error="return") if there else {}
+            check = getattr(work, "check", _nothing)
+            found = self.client.run(_call, check, on_error="return") if there else {}
             usable = [worker for worker, reason in found.items() if reason is None]
             if usable:
                 self._there, self._usable = there, usable
@@ -148,5 +149,10 @@ def _nothing() -> None:
     """Check nothing."""
 
 
-def _call(work: Callable[..., T], job: Any) -> T:
-    return work(job)
+def _call(work: Callable[..., T], *job: Any) -> T:
+    """Do work in a worker; pixels of lazy images are read here, not by further tasks that wait behind all others."""
+    import dask
+
+    settings: Any = dask.config
+    with settings.set(scheduler="synchronous"):
+        return work(*job)
