@@ -1,10 +1,26 @@
 """What is folded is out of the way of the keyboard as well, and fields have names for screen readers."""
 
-from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QHeaderView,
+    QLineEdit,
+    QScrollBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form
+from napari_utile.widgets.workbench.dock import PAGES
+from pages import page_of
 
 
 def test_folded_fields_are_not_reached_by_the_tab_key_until_they_are_unfolded(qtbot):
@@ -30,3 +46,23 @@ def test_every_field_of_a_form_has_a_name(qtbot):
         "Minimum size",
     }
     assert all(part.accessibleName() for part in form["threshold"].native.findChildren(QWidget))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_field_of_every_page_has_a_name(qtbot, name):
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((3, 32, 32)))
+    page = page_of(viewer, name, qtbot)
+    fields = QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit
+    nameless = []
+    for field in page.dock.findChildren(fields):
+        inside = field.parentWidget()
+        if isinstance(field, QScrollBar | QHeaderView) or isinstance(
+            inside, QAbstractSpinBox | QAbstractItemView
+        ):
+            continue
+        if isinstance(inside.parentWidget(), QComboBox):  # its list
+            continue
+        if not field.accessibleName() and not (isinstance(field, QAbstractButton) and field.text()):
+            nameless.append(f"{type(field).__name__} {field.objectName()}: {field.toolTip()[:60]}")
+    assert not nameless, "\n".join(sorted(set(nameless)))

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.widgets.parts.forms import Form
 
@@ -71,6 +72,19 @@ def test_the_box_takes_more_than_the_slider_covers(qtbot):
     assert form.value().count == pytest.approx(12_345 / 2, rel=0.01)
     form["count"].value = 250
     assert slider.value() == slider.maximum() / 2
+
+
+def test_a_share_is_shown_in_per_cent(qtbot):
+    form = Form(FineTuneParams(), ("held_out",))
+    qtbot.addWidget(form.native)
+    field = form["held_out"]
+    assert field.box.text() == "15 % of the tiles"
+    assert form.value().held_out == 0.15
+    field.slider.setValue(field.slider.maximum())
+    assert form.value().held_out == 0.9
+    field.box.lineEdit().setText("25 % of the tiles")
+    field.box.interpretText()
+    assert form.value().held_out == 0.25
 
 
 def test_an_optional_number_can_be_left_open(qtbot):

@@ -46,6 +46,8 @@ class Bounds:
         Command line option without the dashes; the field's name with dashes where empty.
     advanced : bool
         Whether forms hide it under "More options".
+    share : str
+        What the value is a share of, such as ``"of the tiles"``; forms show it in per cent.
     """
 
     minimum: float | None = None
@@ -58,6 +60,7 @@ class Bounds:
     words: tuple[str, ...] = ()
     option: str = ""
     advanced: bool = False
+    share: str = ""
 
 
 @dataclass(frozen=True)

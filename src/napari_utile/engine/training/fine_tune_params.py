@@ -25,6 +25,7 @@ class FineTuneParams:
             0,
             0.9,
             step=0.05,
+            share="of the tiles",
             label="Hold out",
             help="Share of the annotated tiles that is never trained on, to tell whether the model became better.",
         ),

@@ -1,7 +1,7 @@
 """Forms made from parameter dataclasses: magicgui widgets with names, bounds and help from the fields' `Bounds`."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, create_widget
@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QLabel,
     QLayout,
+    QLayoutItem,
     QSizePolicy,
     QSlider,
     QWidget,
@@ -23,7 +24,7 @@ from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
 from napari_utile.widgets.parts.preprocess_field import PercentilesField, PreprocessField
 from napari_utile.widgets.parts.size_field import SizeField
 
-__all__ = ["Form", "Number", "align_labels", "narrow"]
+__all__ = ["Form", "Number", "align_labels", "name_fields", "narrow"]
 
 _POSITIONS = 1000
 """Places of a slider."""
@@ -69,6 +70,34 @@ class _Aligned(QObject):
         return False
 
 
+def name_fields(part: QWidget) -> None:
+    """Give fields that have no name for screen readers that of their row."""
+    for rows in part.findChildren(QFormLayout):
+        for row in range(rows.rowCount()):
+            label, field = (
+                rows.itemAt(row, role)
+                for role in (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
+            )
+            named: Any = None if label is None else label.widget()
+            if field is None or not isinstance(named, QLabel):
+                continue
+            for widget in _widgets_of(field):
+                if not widget.accessibleName():
+                    widget.setAccessibleName(named.text())
+
+
+def _widgets_of(item: QLayoutItem) -> Iterator[QWidget]:
+    """Give the widgets of an item of a layout, and all inside them."""
+    widget, layout = item.widget(), item.layout()
+    if widget is not None:
+        yield widget
+        yield from widget.findChildren(QWidget)
+    for place in range(0 if layout is None else layout.count()):
+        inner = None if layout is None else layout.itemAt(place)
+        if inner is not None:
+            yield from _widgets_of(inner)
+
+
 class Number(ValuedContainerWidget[Any]):
     """A box for a number, behind a slider where there is a range to slide over.
 
@@ -103,25 +132,28 @@ class Number(ValuedContainerWidget[Any]):
         step = bounds.step or (1 if whole else 0.1)
         low = -1e9 if bounds.minimum is None else bounds.minimum
         high = 1e9 if bounds.maximum is None else bounds.maximum
+        self._per = 100 if bounds.share else 1  # of what the box shows
+        low, high, step = low * self._per, high * self._per, step * self._per
         self._none = low - step if parameter.optional else None
         self.box: Any = WholeNumberBox() if whole else NumberBox()
         if isinstance(self.box, NumberBox):
-            self.box.setDecimals(max(_decimals(step), _decimals(low)))
+            self.box.setDecimals(0 if bounds.share else max(_decimals(step), _decimals(low)))
         self.box.setRange(*map(parameter.kind, (low if self._none is None else self._none, high)))
         self.box.setSingleStep(parameter.kind(step))
         self.box.setSpecialValueText(none_text if parameter.optional else "")
-        self.box.setSuffix(f" {bounds.unit}" if bounds.unit else "")
+        suffix = f"% {bounds.share}" if bounds.share else bounds.unit
+        self.box.setSuffix(f" {suffix}" if suffix else "")
         self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.box.valueChanged.connect(self._typed)
         self.slider: QSlider | None = None
         if slide is not None and not parameter.optional:
-            self._slide = self._usual = slide
+            self._slide = self._usual = slide[0] * self._per, slide[1] * self._per
             self.slider = QSlider(Qt.Orientation.Horizontal)
             self.slider.setRange(0, _POSITIONS)
             self.slider.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             self.slider.valueChanged.connect(self._slid)
-            self.box.setFixedWidth(72)
+            self.box.setFixedWidth(126 if bounds.share else 72)
         for widget in filter(None, (self.slider, self.box)):
             widget.setToolTip(bounds.help)
             self.native.layout().addWidget(widget, 0 if self.slider and widget is self.box else 1)
@@ -129,14 +161,17 @@ class Number(ValuedContainerWidget[Any]):
     def get_value(self) -> Any:
         """Return the number, or None."""
         value = self.box.value()
-        return None if self._none is not None and value <= self._none else value
+        if self._none is not None and value <= self._none:
+            return None
+        return value / self._per if self._per > 1 else value
 
     def set_value(self, value: Any) -> None:
         """Show a number, or None; the slider reaches beyond one that lies past its end."""
+        shown: Any = self._none if value is None else value * self._per
         if self.slider is not None:
             low, high = self._usual
-            self._slide = (low, high if value <= high else 3 * value)
-        self.box.setValue(self._none if value is None else value)
+            self._slide = (low, high if shown <= high else 3 * shown)
+        self.box.setValue(shown)
 
     def _typed(self) -> None:
         if self.slider is not None:

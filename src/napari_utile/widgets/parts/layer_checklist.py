@@ -41,6 +41,7 @@ class LayerChecklist(QListWidget):
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
         self._accept = accept
+        self.setAccessibleName("Layers to compare")
         self._listed: list[Any] = []
         self._ticked: list[Any] = []
         self.setMaximumHeight(_HEIGHT)

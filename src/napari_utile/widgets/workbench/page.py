@@ -13,6 +13,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_utile.widgets.parts.forms import name_fields
+
 __all__ = ["Page"]
 
 
@@ -77,6 +79,7 @@ class Page(QWidget):
             Stays in sight under the form, however low the window is.
         """
         self._scroll.setWidget(form)
+        name_fields(form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._scroll)

@@ -94,6 +94,7 @@ class ClickForm(QWidget):
             "Accept all in view", "Label every cell in view that the model is this sure of; one step to undo."
         )
         self.confidence = NumberBox()
+        self.confidence.setAccessibleName("How sure the model must be")
         self.confidence.setRange(0, 100)
         self.confidence.setDecimals(0)
         self.confidence.setValue(80)

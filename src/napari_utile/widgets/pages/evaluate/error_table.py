@@ -54,6 +54,7 @@ class ErrorTable(QWidget):
         self._gone_before = 0  # row whose error took the place of the one last gone to
         self.counts = Words(rich=True)
         self.table = QTableWidget(0, len(_COLUMNS))
+        self.table.setAccessibleName("Errors")
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         for column, text in enumerate(_COLUMN_HELP):
             item = self.table.horizontalHeaderItem(column)
