@@ -10,6 +10,7 @@ from napari_utile.widgets.parts.forms import Number, narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.own_pictures import is_cells
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -47,7 +48,7 @@ class GrowFields(QWidget):
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.seeds = LayerCombo(viewer, ("Labels",), empty_text="no labels yet")
+        self.seeds = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
         self.seeds.setAccessibleName("Grow from")
         self.way = narrow(QComboBox())
         self.way.addItem("grey values of the channel", False)

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.own_pictures import is_own
 
 if TYPE_CHECKING:
     import napari.layers
@@ -30,7 +31,7 @@ class LayerCombo(QComboBox):
     empty_text : str
         Shown while there is no such layer.
     accept : callable, optional
-        Says of a layer whether it is listed.
+        Says of a layer whether it is listed; by default all are that the plugin did not make itself.
     prefer : callable, optional
         Says of a layer whether it is chosen unasked; the topmost one is where none is. With it a layer is chosen
         rather than none, until the user chooses none.
@@ -58,7 +59,7 @@ class LayerCombo(QComboBox):
         self._kinds = kinds
         self._none_text = none_text
         self._empty_text = empty_text
-        self._accept = accept
+        self._accept = accept or (lambda layer: not is_own(layer))
         self._prefer = prefer
         self._none_wanted = bool(none_text) and prefer is None
         self._layer: Any = None
@@ -99,9 +100,7 @@ class LayerCombo(QComboBox):
         self._connections.connect(event.value.events.name, self._list_layers)
 
     def _is_listed(self, layer: Any) -> bool:
-        return layer._type_string.capitalize() in self._kinds and (
-            self._accept is None or self._accept(layer)
-        )
+        return layer._type_string.capitalize() in self._kinds and self._accept(layer)
 
     def _list_layers(self, event: Any = None) -> None:
         listed = [layer for layer in reversed(self._viewer.layers) if self._is_listed(layer)]

@@ -12,7 +12,6 @@ from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
-from napari_utile.widgets.viewer.own_pictures import is_own
 from napari_utile.widgets.workbench.reading_menu import ReadingMenu, slider_axes
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class SourcePicker(QWidget):
         super().__init__(parent)
         self._session = session
         self._model_inputs = _inputs_of(session.model)
-        self.image = LayerCombo(viewer, ("Image",), accept=lambda layer: not is_own(layer))
+        self.image = LayerCombo(viewer, ("Image",))
         self.image.setAccessibleName("Image")
         self.axis = narrow(QComboBox())
         self.axis.setAccessibleName("Channels along")

@@ -9,7 +9,7 @@ from napari_utile.session.state import Session
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
-from napari_utile.widgets.viewer.own_pictures import is_cells, is_own
+from napari_utile.widgets.viewer.own_pictures import is_cells
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -94,7 +94,7 @@ class PairList(QWidget):
 class _Row(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
-        self.image = LayerCombo(viewer, ("Image",), accept=lambda layer: not is_own(layer))
+        self.image = LayerCombo(viewer, ("Image",))
         self.labels = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
         self.remove = push_button("✕", "Leave this image out.")
         self.remove.setFixedWidth(24)
