@@ -4,8 +4,17 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QDockWidget, QFrame, QSizePolicy, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QMainWindow,
+    QSizePolicy,
+    QStackedWidget,
+    QTabBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.tabs import open_help
@@ -131,6 +140,10 @@ class Workbench(QWidget):
         frame = self.parent()
         if isinstance(frame, QDockWidget):
             frame.visibilityChanged.connect(self._seen)
+            placed = QTimer(self)  # ends with it
+            placed.setSingleShot(True)
+            placed.timeout.connect(self._join_tabs)
+            placed.start(0)
         elif frame is None:
             for page in self._pages.values():
                 page.let_go()
@@ -139,6 +152,24 @@ class Workbench(QWidget):
                 if page.asks:
                     keep_page(self._viewer, name, page)
             self.deleteLater()
+
+    def _join_tabs(self) -> None:
+        """Become a tab of what is open on this side, such as a table: napari puts docks below each other."""
+        frame = self.parent()
+        window = frame.parent() if isinstance(frame, QDockWidget) else None
+        if not isinstance(frame, QDockWidget) or not isinstance(window, QMainWindow):
+            return
+        beside = [
+            other
+            for other in window.findChildren(QDockWidget)
+            if window.dockWidgetArea(other) == window.dockWidgetArea(frame)
+            and other.isVisible()
+            and not other.isFloating()
+            and not isinstance(other.widget(), Workbench)
+        ]
+        if beside and not frame.isFloating() and beside[-1] not in window.tabifiedDockWidgets(frame):
+            window.tabifyDockWidget(beside[-1], frame)
+            frame.raise_()
 
     def _seen(self, seen: bool) -> None:
         if self.parent() is not None:
