@@ -108,14 +108,25 @@ class SegmentResult:
     covered: dict[str, float]
 
     def covered_by(self, rows: Mapping[str, Any]) -> dict[str, float]:
-        """Give the share of the area that each class covers by a table of its cells, which may have been edited."""
+        """Give the share of the area that each class covers, by a table of its plane's cells, edited or not.
+
+        The area is what was segmented; the whole plane where the table has cells from elsewhere.
+        """
         inside = self.segmentation.inside
         size = max(self.segmentation.labels.size if inside is None else int(np.count_nonzero(inside)), 1)
+        if not self._holds(rows):
+            size = max(int(np.prod(self.segmentation.plane.shape)), 1)
         areas = np.asarray(rows["area_px"], dtype=float)
         if len(self.covered) < 2:
             return {name: float(areas.sum()) / size for name in self.covered}
         words = np.asarray(rows.get("class", np.full(areas.size, "")), dtype=object)
         return {name: float(areas[words == name].sum()) / size for name in self.covered}
+
+    def _holds(self, rows: Mapping[str, Any]) -> bool:
+        """Whether the middles of all cells of a table lie in the region that was segmented."""
+        places = zip("yx", self.segmentation.region, strict=True)
+        known = [(np.asarray(rows.get(f"centroid_{axis}", ()), dtype=float), part) for axis, part in places]
+        return all(bool(np.all((place >= part.start - 0.5) & (place < part.stop))) for place, part in known)
 
     @property
     def nbytes(self) -> int:

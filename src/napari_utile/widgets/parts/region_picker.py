@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_utile.engine.windows import Window
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["RegionPicker"]
 
 WHOLE, VIEW, SHAPES = "whole", "view", "shapes"
+# Milliseconds.
+_DRAWN_AFTER = 1000
 
 
 class RegionPicker(QWidget):
@@ -63,6 +65,10 @@ class RegionPicker(QWidget):
         self.draw.clicked.connect(self.start_drawing)
         self._row.setVisible(False)
         self._camera, self._drawn = Connections(self), Connections(self)
+        self._once_drawn = QTimer(self)  # before it is drawn again, napari gives what was in view before
+        self._once_drawn.setSingleShot(True)
+        self._once_drawn.setInterval(_DRAWN_AFTER)
+        self._once_drawn.timeout.connect(self.moved)
         camera = camera_of(self._viewer).events
         for emitter in (camera.zoom, camera.center):
             self._camera.connect(emitter, lambda _: self._move(VIEW))
@@ -114,6 +120,7 @@ class RegionPicker(QWidget):
     def _move(self, kind: str) -> None:
         if self.kind.currentData() == kind:
             self.moved.emit()
+            self._once_drawn.start()
 
     def _kind_changed(self) -> None:
         self._row.setVisible(self.kind.currentData() == SHAPES)
