@@ -1,5 +1,7 @@
 """The sliders' answers are those of a fresh run with the sliders' values."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,9 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
 from napari_utile.session.jobs import relabel_job, segment_job
-from napari_utile.session.results import SegmentRequest
+from napari_utile.session.results import SegmentRequest, SegmentResult
 from napari_utile.session.state import Session
 from simulation.simulate import simulate
 
@@ -84,3 +87,15 @@ def test_a_size_or_split_finds_no_basins_again_and_a_threshold_does(session, ima
     assert other.landscape is not first.landscape
     assert first.labels.max() > 3
     assert not np.array_equal(same.labels, first.labels)
+
+
+def test_the_share_of_a_part_is_of_the_plane_where_the_layer_holds_more_than_the_part():
+    part = Window(slice(0, 10), slice(0, 10))
+    made = SimpleNamespace(
+        inside=None, labels=np.zeros((10, 10)), plane=SimpleNamespace(shape=(100, 100)), region=part
+    )
+    result = SegmentResult(None, made, {}, None, None, None, {"cell": 0.2})
+    inside = {"area_px": [50], "centroid_y": [5.0], "centroid_x": [5.0]}
+    assert result.covered_by(inside) == {"cell": 0.5}
+    both = {"area_px": [50, 950], "centroid_y": [5.0, 50.0], "centroid_x": [5.0, 60.0]}
+    assert result.covered_by(both) == {"cell": 0.1}
