@@ -40,7 +40,8 @@ def wait_until(condition: Callable[[], object], what: str, patience: float = PAT
     loop, check, end = QEventLoop(), QTimer(), time.monotonic() + patience
     check.timeout.connect(lambda: loop.quit() if condition() or time.monotonic() > end else None)
     check.start(20)
-    loop.exec()
+    while not condition() and time.monotonic() < end:
+        loop.exec()  # it also ends where the last window of before is closed
     check.stop()
     if not condition():
         raise Stuck(f"{what} did not end within {patience:.0f} s")
