@@ -98,4 +98,4 @@ def test_what_does_not_go_together_is_one_sentence(stack, tmp_path, capsys):
     assert run(path, tmp_path, "--link", "t") == 1
     assert "not linked through time" in capsys.readouterr().err
     assert run(path, tmp_path / "x.zarr") == 1
-    assert "--three-views is not for stores" in capsys.readouterr().err
+    assert "it is not for stores" in capsys.readouterr().err

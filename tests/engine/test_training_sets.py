@@ -152,5 +152,5 @@ def test_pixels_that_were_changed_are_noticed() -> None:
     save_file(
         {**tensors, "image": tensors["image"] + 1}, path, metadata={"utile-painted": json.dumps(header)}
     )
-    with pytest.raises(UtileError, match="not those that were put into it"):
+    with pytest.raises(UtileError, match="not those that were added"):
         read_painted(path)

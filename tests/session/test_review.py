@@ -73,7 +73,7 @@ def test_a_file_that_no_review_wrote_is_not_replaced(batch):
     target = reviewed_path(batch, item)
     assert target == batch / "reviewed" / "three_labels.tif"
     target.write_bytes(b"mine")
-    with pytest.raises(UtileError, match="no review wrote it"):
+    with pytest.raises(UtileError, match="was not written by a review"):
         reviewed_path(batch, item)
     decided(batch, item, "accepted")
     assert reviewed_path(batch, listed(batch)[0]) == target

@@ -58,21 +58,30 @@ def cut_off(page) -> list[str]:
     return found
 
 
+def shows_all(qtbot, page):
+    """Wait until the letters are there and everything has its place."""
+
+    def all_in_sight():
+        assert cut_off(page) == []
+
+    QTest.qWait(100)
+    qtbot.waitUntil(all_in_sight, timeout=10_000)
+
+
 def said(part) -> str:
     return f"{type(part).__name__} {getattr(part, 'text', part.accessibleName)()[:40]!r}"
 
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("unfolded", [False, True])
-def test_nothing_is_cut_off(opened, name, unfolded):
+def test_nothing_is_cut_off(opened, qtbot, name, unfolded):
     frame, dock = opened()
     page = dock.open_page(name)
     page.form.status.say(f"Saved {LONG} and more words.")
     QTest.qWait(300)
     for part in page.findChildren(QCollapsible) if unfolded else ():
         part.expand(animate=False)
-    QTest.qWait(100)
-    assert cut_off(page) == []
+    shows_all(qtbot, page)
     assert frame.width() == 1280
     assert dock.width() <= 420, "the image keeps its room"
 
@@ -88,12 +97,11 @@ def test_the_buttons_of_the_evaluate_page_are_in_sight_without_scrolling(opened)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_cut_off_with_larger_letters(opened, name):
+def test_nothing_is_cut_off_with_larger_letters(opened, qtbot, name):
     frame, dock = opened()
     frame.setStyleSheet(frame.styleSheet() + "* { font-size: 14pt; }")
     page = dock.open_page(name)
-    QTest.qWait(300)
-    assert cut_off(page) == []
+    shows_all(qtbot, page)
 
 
 def test_long_names_break_where_they_have_marks(qtbot):

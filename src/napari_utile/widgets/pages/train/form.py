@@ -100,7 +100,7 @@ class TrainForm(QWidget):
         )
         self.background = WholeNumberBox()
         self.background.setRange(0, 2**31 - 1)
-        self.background.setSpecialValueText("only the rim of each cell")
+        self.background.setSpecialValueText("rim of each cell")
         self.background.setToolTip("The label you used to paint some background, if you did.")
         self.complete.currentIndexChanged.connect(self._annotation_chosen)
 
