@@ -1,9 +1,10 @@
-"""Weight maps: time, growth with size and with cells, and local updates."""
+"""Weight maps: time beside ten lines of scipy, growth with size and with cells, and local updates."""
 
 import time
 
 import numpy as np
-from timing import best_of, options
+from scipy import ndimage
+from timing import best_of, in_turns, options
 
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
 from napari_utile.engine.weights.weight_map import weight_map
@@ -24,11 +25,29 @@ def touching_discs(side: int, count: int) -> np.ndarray:
     return labels
 
 
+def by_scipy(labels: np.ndarray, w0: float = 10, sigma: float = 5, reach: int = 24) -> np.ndarray:
+    """Give the term of the borders by a distance transform in a window of each cell's reach."""
+    near, next_near = np.full(labels.shape, np.inf), np.full(labels.shape, np.inf)
+    for label, box in enumerate(ndimage.find_objects(labels), 1):
+        if box is not None:
+            window = tuple(slice(max(0, part.start - reach), part.stop + reach) for part in box)
+            distance = ndimage.distance_transform_edt(labels[window] != label)
+            next_near[window] = np.minimum(next_near[window], np.maximum(near[window], distance))
+            near[window] = np.minimum(near[window], distance)
+    return np.where(labels == 0, w0 * np.exp(-((near + next_near) ** 2) / (2 * sigma**2)), 0)
+
+
 def main() -> None:
     quick = options(__doc__).parse_args().quick
     labels = touching_discs(2048, 1000)
-    whole = best_of(5, lambda: weight_map(labels))
-    print(f"2048 x 2048 pixels, 1000 cells: {whole:.3f} s", flush=True)
+    print("2048 x 2048 pixels, 1000 cells", flush=True)
+    both = {"ours": lambda: weight_map(labels), "ten lines of scipy": lambda: by_scipy(labels)}
+    taken = in_turns(both, 2 if quick else 5)
+    whole, other = taken["ours"], taken["ten lines of scipy"]
+    print(
+        f"  ours {whole:.3f} s, {whole / other:.2f} of what scipy takes, which opens no gap between touching cells",
+        flush=True,
+    )
 
     print("growth with size, cells as dense throughout")
     for side in (1024, 2048) if quick else (1024, 2048, 3072, 4096):
