@@ -96,6 +96,15 @@ def test_the_buttons_of_the_evaluate_page_are_in_sight_without_scrolling(opened)
     assert scroll.verticalScrollBar().maximum() == 0
 
 
+def test_nothing_is_cut_off_in_the_3d_view(opened, qtbot):
+    frame, dock = opened()
+    page = dock.open_page("segment")
+    frame._qt_viewer.viewer.dims.ndisplay = 3
+    page.form.planes.kind.setCurrentIndex(1)
+    qtbot.waitUntil(page.form.planes.hint.isVisible, timeout=10_000)
+    shows_all(qtbot, page)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_cut_off_with_larger_letters(opened, qtbot, name):
     frame, dock = opened()

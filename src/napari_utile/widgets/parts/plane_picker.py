@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.number_box import WholeNumberBox
+from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class PlanePicker(QWidget):
     kind : QComboBox
     first, last : WholeNumberBox
         Counted from 1, on the first slider.
-    hint : QLabel
+    hint : Words
         In the 3-D view, where one sees all planes: what is segmented.
     """
 
@@ -60,8 +61,7 @@ class PlanePicker(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.kind)
         layout.addWidget(self._row)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
+        self.hint = Words()
         layout.addWidget(self.hint)
         self._row.hide()
         self.hint.hide()
