@@ -108,31 +108,34 @@ def fine_tune_job(
     With a `folder` (see `napari_utile.session.unfinished`) the training is kept there, and continued if it is
     there already; closing the job leaves it there.
     """
-    yield Stage("loading the model…")
+    messages = [(yield Stage("loading the model…"))]  # what is sent before it trains is answered once it does
     from napari_utile.engine.training.fine_tune import FineTuning
     from napari_utile.engine.training.reference import reference_steps, with_references
 
     base = base_model(session, request)
-    yield Stage("reading the painted images…")
+    messages.append((yield Stage("reading the painted images…")))
     kept, said = request, ""
     if request.training_set:
         request, said = _with_set(request)
         kept = replace(request, images=())  # they are on the disk already
-    yield Stage("preparing…", said)
+    messages.append((yield Stage("preparing…", said)))
     tuning = FineTuning(request.images, base, request.params, training_set=request.training_set)
     checkpoint = None
     if folder is not None:
         hold(folder, kept, {"data": tuning.data, "base": base.fingerprint})
         checkpoint = checkpoint_of(folder)
-    yield Stage("scoring the model as it is…", _unpainted(tuning) if not request.family else "")
+    unpainted = _unpainted(tuning) if not request.family else ""
+    messages.append((yield Stage("scoring the model as it is…", unpainted)))
     run = Run(tuning.steps(checkpoint, resume=True))
     try:
         for step in run:
-            message = yield Trained(step)
-            while isinstance(message, LookAt):
-                message = yield _predict(tuning.present(), request.params, message)
-            if isinstance(message, StopAndKeep):
-                tuning.run.reason = "stopped by the user"
+            messages.append((yield Trained(step)))
+            while messages:
+                message = messages.pop(0)
+                if isinstance(message, LookAt):
+                    messages.append((yield _predict(tuning.present(), request.params, message)))
+                elif isinstance(message, StopAndKeep):
+                    tuning.run.reason = "stopped by the user"
     finally:
         run.close()
     references = Run(reference_steps(run.result, tuning.compute))
