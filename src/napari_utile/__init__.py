@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from napari_utile.engine.metrics.evaluation import Evaluation
     from napari_utile.engine.models.catalogue import list_models
     from napari_utile.engine.models.library import load_model, save_model
-    from napari_utile.engine.segment import Segmentation, SegmentedStack, segment
+    from napari_utile.engine.segment import segment
+    from napari_utile.engine.segmentation import Segmentation, SegmentedStack
     from napari_utile.engine.training.fine_tune import fine_tune
     from napari_utile.engine.weights.weight_map import WeightMapParams, weight_map
 
@@ -32,8 +33,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Evaluation": "engine.metrics.evaluation",
     "InstanceParams": "engine.cells.instances",
-    "Segmentation": "engine.segment",
-    "SegmentedStack": "engine.segment",
+    "Segmentation": "engine.segmentation",
+    "SegmentedStack": "engine.segmentation",
     "StackEvaluation": "engine.evaluate",
     "WeightMapParams": "engine.weights.weight_map",
     "average_precision": "engine.metrics.cells",

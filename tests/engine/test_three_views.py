@@ -12,8 +12,8 @@ from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.segment import planes_of_volume
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segmentation import planes_of_volume
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.volumes.segment import (

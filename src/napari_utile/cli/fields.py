@@ -24,7 +24,7 @@ from napari_utile.engine.reports.quality import (
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.linking.links import Links
-    from napari_utile.engine.segment import Segmentation
+    from napari_utile.engine.segmentation import Segmentation
 
 _LARGEST = 1 << 26
 """Pixels above which only the middle of a plane is looked at and shown."""

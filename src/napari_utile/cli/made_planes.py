@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.normalize import IntensityLimits
-    from napari_utile.engine.segment import Segmentation
+    from napari_utile.engine.segmentation import Segmentation
     from napari_utile.engine.windows import Window
 
 
@@ -86,7 +86,7 @@ class Making:
             yield MadePlane(place, made, int(made.labels.max(initial=0)))
 
     def _from_volumes(self) -> Iterator[MadePlane]:
-        from napari_utile.engine.segment import planes_of_volume
+        from napari_utile.engine.segmentation import planes_of_volume
         from napari_utile.engine.volumes.segment import segment_volume_steps, volumes_in
 
         above = 0

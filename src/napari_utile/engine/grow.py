@@ -19,8 +19,9 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import Selection
-from napari_utile.engine.segment import Segmentation, segment, segment_steps
+from napari_utile.engine.segment import segment, segment_steps
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segmentation import Segmentation
 from napari_utile.engine.steps import Run
 
 Labels = NDArray[np.integer[Any]]

@@ -1,213 +1,35 @@
 """From an image to its cells: the one path that docks, command line and Python share."""
 
-import dataclasses
 import functools
-from collections.abc import Generator, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Hashable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.classes import Classes
-from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.cells.measure import Columns, measure
-from napari_utile.engine.cells.uncertainty import confidence_of
-from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.plane_file import file_order, stacked_labels
-from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
+from napari_utile.engine.files.plane_file import stacked_labels
+from napari_utile.engine.inference.decode import decode_steps, only_inside
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of_stack
-from napari_utile.engine.inference.predict import Float32, Progress
+from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.inference.sized import with_choice, with_size
 from napari_utile.engine.inference.tile_cache import TileCache
-from napari_utile.engine.linking.links import Links, link_planes, links_of_objects
-from napari_utile.engine.linking.measure import Spacing, link_table
+from napari_utile.engine.linking.links import link_planes, links_of_objects
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.library import Model, load_model
-from napari_utile.engine.models.outputs import by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.segmentation import Segmentation, SegmentedStack
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
-from napari_utile.engine.volumes.segment import SegmentedVolume, segment_stack
+from napari_utile.engine.volumes.segment import segment_stack
 from napari_utile.engine.windows import Window
-
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """What a segmentation gives.
-
-    Attributes
-    ----------
-    values : (C, Y, X) float32 array
-        All outputs of the model, channel by channel: see `probabilities` and `outputs`.
-    mask : (Y, X) bool array
-    labels : (Y, X) int32 array
-        0 = background, 1..N = instances.
-    landscape : Landscape
-        What the labels were cut from: it depends on threshold and filled holes only.
-    region : Window
-        The rows and columns of the plane that the arrays cover.
-    field : Field
-        What the outputs were read from; it says of which plane, by which model, where and how they are computed.
-    params : SegmentParams
-        With the instance parameters that were used.
-    inside : (Y, X) bool array or None
-        The pixels that count; all others were made background. None: all count.
-    """
-
-    values: Float32 = dataclasses.field(repr=False)
-    mask: NDArray[np.bool_]
-    labels: NDArray[np.int32]
-    landscape: Landscape = dataclasses.field(repr=False)
-    region: Window
-    field: Field = dataclasses.field(repr=False)
-    params: SegmentParams
-    inside: NDArray[np.bool_] | None = dataclasses.field(default=None, repr=False)
-
-    @property
-    def plane(self) -> ImagePlane:
-        """What was segmented, with the channels of the network."""
-        return self.field.plane
-
-    @property
-    def model(self) -> Model:
-        """What segmented it."""
-        return self.field.model
-
-    @property
-    def compute(self) -> Compute:
-        """Where, and how precisely."""
-        return self.field.compute
-
-    @property
-    def limits(self) -> IntensityLimits:
-        """Grey values that became 0 and 1."""
-        return self.field.limits
-
-    @property
-    def probabilities(self) -> Float32:
-        """The class probabilities (K, Y, X), which sum to 1 over the classes."""
-        return self.values[: len(self.model.card.classes)]
-
-    @property
-    def outputs(self) -> dict[str, Float32]:
-        """All outputs of the model by name: ``outputs["B"]`` is (Y, X), ``outputs["classes"]`` (K, Y, X)."""
-        return by_name(self.model.card.outputs, self.values)
-
-    @property
-    def foreground(self) -> NDArray[np.float32]:
-        """The probability (Y, X) that a pixel belongs to an object."""
-        return foreground_of(self.values, self.model.card)
-
-    @property
-    def classes(self) -> Classes:
-        """The named classes of objects: of each pixel, of each cell, and the area that each covers."""
-        card = self.model.card
-        names = tuple(card.classes[index].name for index in card.foreground)
-        return Classes(names, self.values, card.foreground, self.labels, self.inside)
-
-    @property
-    def diameter(self) -> float | None:
-        """The cell diameter (pixels) that was given or measured; None where the image was used as it is."""
-        return self.params.known_diameter
-
-    @property
-    def confidence(self) -> float | None:
-        """How sure the model is of the cells that it found, 0 to 1; None where it found none."""
-        return confidence_of(self.labels, self.foreground, self.field.object_diameter)[0]
-
-    def measure(self, image: ImagePlane | None = None, **options: Any) -> Columns:
-        """Measure the cells: see `cells.measure.measure` for the columns.
-
-        Parameters
-        ----------
-        image : ImagePlane, optional
-            Whose channels the intensities are taken from; by default the channels that the network read.
-        **options
-            ``basic`` and ``channel_names`` of `cells.measure.measure`.
-
-        Returns
-        -------
-        dict of str to (N,) array
-            A row for each cell, in the image's unit where it has a pixel size; positions are pixels of the whole plane.
-            Where the model knows several classes, ``class`` says which one.
-        """
-        image, (rows, columns) = image or self.plane, self.region
-        table = measure(
-            self.labels,
-            np.asarray(image.data[:, rows, columns]),
-            image.pixel_size,
-            image.unit,
-            **options,
-        )
-        table["centroid_y"] += rows.start
-        table["centroid_x"] += columns.start
-        if self.classes.several:
-            table["class"] = self.classes.of_cells
-        return table
-
-    def relabelled(self, instances: InstanceParams) -> "Segmentation":
-        """Return the same outputs with mask and labels made by other parameters; no network runs."""
-        return Run(self.relabel_steps(instances)).result
-
-    def relabel_steps(self, instances: InstanceParams) -> Generator[None, None, "Segmentation"]:
-        """Make mask and labels by other parameters, see `relabelled`; every yield is a point to cancel at."""
-        before = self.params.instances
-        alike = before is not None and before.landscape_key == instances.landscape_key
-        landscape = self.landscape if alike else None
-        landscape, labels = yield from decode_steps(self.values, self.model.card, instances, landscape)
-        params = replace(self.params, instances=instances)
-        return replace(self, mask=labels > 0, labels=labels, landscape=landscape, params=params)
-
-    def only_inside(self, inside: NDArray[np.bool_]) -> "Segmentation":
-        """Return the same with background outside (Y, X), also in the outputs."""
-        card, instances = self.model.card, self.params.instances
-        assert instances is not None
-        values = only_inside(self.values, inside, card)
-        landscape, labels = Run(decode_steps(values, card, instances)).result
-        return replace(
-            self, values=values, mask=labels > 0, labels=labels, landscape=landscape, inside=inside
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentedStack:
-    """What a segmentation of a stack gives whose planes are linked, or that was segmented as a volume.
-
-    Attributes
-    ----------
-    labels : (planes ..., Y, X) int32 array
-        0 = background; one id for one cell in all planes.
-    links : Links
-        What is one cell, and what divided into what.
-    planes : SelectedPlanes
-        What was segmented.
-    params : SegmentParams
-        With the instance parameters that were used.
-    """
-
-    labels: NDArray[np.int32]
-    links: Links
-    planes: SelectedPlanes
-    params: SegmentParams
-
-    @property
-    def diameter(self) -> float | None:
-        """The cell diameter (pixels) that was given or measured; None where the image was used as it is."""
-        return self.params.known_diameter
-
-    def measure(self) -> Columns:
-        """Return a table with a row an object or a track, in physical units where the file has them."""
-        image = self.planes.image
-        indices = [self.planes.indices[place] for place in file_order(self.planes.indices)]
-        return link_table(self.links, indices, Spacing(image.pixel_size, image.unit, image.steps))
 
 
 def segment_steps(
@@ -271,13 +93,6 @@ def segment_steps(
     landscape, labels = decoding.result
     params = replace(params, instances=instances)
     return Segmentation(values, labels > 0, labels, landscape, region, field, params, inside)
-
-
-def planes_of_volume(made: SegmentedVolume) -> Iterator[Segmentation]:
-    """Yield the planes of a volume as segmentations, with the ids that their cells have in the volume."""
-    for number, labels in enumerate(made.labels):
-        values, plane = made.values[:, number], made.volume.field(0, number)
-        yield Segmentation(values, labels > 0, labels, made.landscape, made.region, plane, made.params)
 
 
 @overload

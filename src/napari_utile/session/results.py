@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.provenance.locate import LayerAxis, Located
     from napari_utile.engine.provenance.recipe import Recipe
-    from napari_utile.engine.segment import Segmentation
+    from napari_utile.engine.segmentation import Segmentation
 
 __all__ = [
     "SegmentRequest",

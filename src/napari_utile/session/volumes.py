@@ -146,7 +146,7 @@ def _result(request: VolumeRequest, made: "SegmentedVolume") -> VolumeResult:
     from napari_utile.engine.fitting.confidence import fit_of, overall
     from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
-    from napari_utile.engine.segment import planes_of_volume
+    from napari_utile.engine.segmentation import planes_of_volume
 
     first, plane = request.first, request.first.plane
     space = StackSpace("Z", plane.pixel_size, plane.unit, request.steps)

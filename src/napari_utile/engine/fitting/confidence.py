@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from napari_utile.engine.cells.uncertainty import confidence_of
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.segment import Segmentation
+from napari_utile.engine.segmentation import Segmentation
 
 LEAST_CELLS = 3
 """Fewer cells do not show whether a model fits: a colony seen from afar looks like one large cell."""

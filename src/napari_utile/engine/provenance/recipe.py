@@ -22,8 +22,8 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.linked import LinkRecord
 from napari_utile.engine.provenance.pixel_runs import run_lengths_of
-from napari_utile.engine.segment import Segmentation
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segmentation import Segmentation
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
 

@@ -20,8 +20,9 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.linked import difference_of_links
 from napari_utile.engine.provenance.pixel_runs import mask_of
 from napari_utile.engine.provenance.recipe import PlaneRecord, Recipe, hash_of, record_plane, versions
-from napari_utile.engine.segment import Segmentation, planes_of_volume, segment_steps
+from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segmentation import Segmentation, planes_of_volume
 from napari_utile.engine.volumes.segment import (
     SegmentedVolume,
     groups_along_z,
