@@ -38,10 +38,12 @@ class ColourLegend(QWidget):
         self.limits = (low, high)
         self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: D102
+    def sizeHint(self) -> QSize:
+        """Wish for a low bar."""
         return QSize(120, _BAR_HEIGHT + self.fontMetrics().height() + 2)
 
-    def paintEvent(self, event: "QPaintEvent | None") -> None:  # noqa: D102
+    def paintEvent(self, event: "QPaintEvent | None") -> None:
+        """Draw the colours and what they mean."""
         del event
         painter = QPainter(self)
         image = QImage(self._pixels, 256, 1, 4 * 256, QImage.Format.Format_RGBA8888)
