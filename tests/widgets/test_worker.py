@@ -1,4 +1,5 @@
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -277,3 +278,20 @@ def test_a_program_that_ends_waits_for_the_step_under_way(tmp_path):
         """
     subprocess.run([sys.executable, "-c", program, tmp_path / "over"], check=True, timeout=200)
     assert (tmp_path / "over").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives a thread a priority of its own")
+def test_a_job_and_the_threads_that_it_starts_give_way_to_the_window(qtbot):
+    def priorities():
+        found = [os.nice(0)]
+        started = threading.Thread(target=lambda: found.append(os.nice(0)))
+        started.start()
+        started.join()
+        yield
+        return found
+
+    heard = Heard()
+    job = run_job(priorities(), **heard.callbacks())
+    qtbot.waitUntil(lambda: not job.running)
+    window = os.nice(0)
+    assert all(priority > window for priority in heard.calls[-1][1])
