@@ -13,6 +13,7 @@ References
        IEEE TPAMI 18(12), 1996.
 """
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ IndexArray = npt.NDArray[np.integer[Any]]
 
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
+_PASSES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,7 @@ class Landscape:
             self.high,
             self.height,
         )
-        return self.runs.nbytes + sum(array.nbytes for array in arrays)
+        return self.runs.nbytes + sum(each.nbytes for each in arrays)
 
     def paint(self, per_basin: npt.NDArray[np.integer[Any]]) -> LabelArray:
         """Return the plane or volume whose pixels have their basin's value (B,); 0 outside the mask."""
@@ -125,10 +127,11 @@ class Landscape:
         unsure : (B,) bool array
             The basins whose cells depend on what is not known.
         """
-        parent = list(range(self.summit.size))
-        summit = self.summit.tolist()
-        size = self.area.tolist()
-        open_ended = unsure.tolist()
+        # Arrays of Python's own: an item is read as fast as from a list, and takes a fifth of the memory.
+        parent = array("q", np.arange(self.summit.size, dtype=np.int64).tobytes())
+        summit = array("d", self.summit.astype(np.float64).tobytes())
+        size = array("q", self.area.astype(np.int64).tobytes())
+        open_ended = bytearray(unsure.tobytes())
 
         def find(basin: int) -> int:
             while parent[basin] != basin:
@@ -136,7 +139,7 @@ class Landscape:
                 basin = parent[basin]
             return basin
 
-        for a, b, level in zip(self.low.tolist(), self.high.tolist(), self.height.tolist(), strict=True):
+        for a, b, level in self._passes():
             a, b = find(a), find(b)
             if a == b:
                 continue
@@ -149,10 +152,18 @@ class Landscape:
             keep, gone = (a, b) if summit[a] >= summit[b] else (b, a)
             parent[gone] = keep
             size[keep] += size[gone]
-        cell = np.array(parent, dtype=np.intp)
+        cell = np.array(parent, np.intp)
         while not np.array_equal(cell, cell[cell]):
             cell = cell[cell]
         return cell, np.array(open_ended, bool)[cell]
+
+    def _passes(self) -> Iterator[tuple[int, int, float]]:
+        """Yield the passes, as Python's own numbers for so many at a time."""
+        for start in range(0, self.low.size, _PASSES_AT_ONCE):
+            part = slice(start, start + _PASSES_AT_ONCE)
+            yield from zip(
+                self.low[part].tolist(), self.high[part].tolist(), self.height[part].tolist(), strict=True
+            )
 
 
 def landscape_of(

@@ -54,7 +54,7 @@ def find_holes(mask: BoolArray, largest: int, at_side: tuple[bool, ...]) -> tupl
         Whether the block ends with the plane at its `TOP`, `BOTTOM`, `LEFT`, `RIGHT`.
     """
     if not largest:
-        no_line = {name: np.full(line.size, -1) for name, line in borders(mask).items()}
+        no_line = {name: np.full(line.size, -1, np.int32) for name, line in borders(mask).items()}
         return mask, OpenHoles(np.zeros(0, np.int64), np.zeros(0, bool), **no_line)
     runs = runs_of(mask)
     background = ~runs.values
@@ -71,7 +71,7 @@ def find_holes(mask: BoolArray, largest: int, at_side: tuple[bool, ...]) -> tupl
     opened, outer = opened[:count], outer[:count]
     values = runs.values.copy()
     values[background] = ((area <= largest) & ~opened)[component]
-    number = np.full(count + 1, -1, np.int64)
+    number = np.full(count + 1, -1, np.int32)
     number[:count][opened] = np.arange(opened.sum())
     edges = {name: number[line] for name, line in lines.items()}
     return runs.paint(values), OpenHoles(area[opened], outer[opened], **edges)
@@ -90,8 +90,11 @@ def join_holes(holes: Mapping[Key, OpenHoles], grid: Grid, largest: int) -> dict
 
     def meet(key: Key, line: IndexArray, behind: Key, its_line: IndexArray) -> None:
         both = (line >= 0) & (its_line >= 0)
-        one.append(line[both] + offset[key])
-        other.append(its_line[both] + offset[behind])
+        here, there = line[both], its_line[both]
+        first = np.ones(here.size, bool)  # two components mostly meet along many pixels one after the other
+        first[1:] = (here[1:] != here[:-1]) | (there[1:] != there[:-1])
+        one.append(here[first].astype(np.int64) + offset[key])
+        other.append(there[first].astype(np.int64) + offset[behind])
 
     for key in grid:
         for where, name in ((BOTTOM, "top"), (RIGHT, "left")):
@@ -128,7 +131,7 @@ def fill_open(mask: BoolArray, holes: OpenHoles, fill: BoolArray) -> BoolArray:
     runs = runs_of(mask)
     background = ~runs.values
     count, component = connected_runs(runs, background, diagonally=True)
-    of_run = np.full(runs.values.size, -1, np.int64)
+    of_run = np.full(runs.values.size, -1, np.int32)
     of_run[background] = component
     filled = np.zeros(count, bool)
     for line, known in zip(borders(runs.paint(of_run)).values(), holes.edges, strict=True):

@@ -66,10 +66,14 @@ def join_basins(
                 continue
             here, there = block.edges[where], blocks[behind].edges[_BEHIND[where]]
             meet = (here >= 0) & (there >= 0)
-            low.append(basin[here[meet] + start])
-            high.append(basin[there[meet] + offset[behind]])
             lines = block.heights[where], blocks[behind].heights[_BEHIND[where]]
-            height.append(np.minimum(*lines)[meet])
+            met = highest_passes(
+                basin[here[meet] + start],
+                basin[there[meet] + offset[behind]],
+                np.minimum(*lines)[meet],
+            )
+            for every, part in zip((low, high, height), met, strict=True):
+                every.append(part)
     one, other, level = highest_passes(np.concatenate(low), np.concatenate(high), np.concatenate(height))
     areas = sums(basin, area, real.size)
     groups, component = connected(one, other, real.size)
