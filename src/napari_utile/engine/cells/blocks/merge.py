@@ -67,13 +67,11 @@ def join_basins(
             here, there = block.edges[where], blocks[behind].edges[_BEHIND[where]]
             meet = (here >= 0) & (there >= 0)
             lines = block.heights[where], blocks[behind].heights[_BEHIND[where]]
-            met = highest_passes(
-                basin[here[meet] + start],
-                basin[there[meet] + offset[behind]],
-                np.minimum(*lines)[meet],
-            )
-            for every, part in zip((low, high, height), met, strict=True):
-                every.append(part)
+            near, far = basin[here[meet] + start], basin[there[meet] + offset[behind]]
+            one, other, level = highest_passes(near, far, np.minimum(*lines)[meet])
+            low.append(one)
+            high.append(other)
+            height.append(level)
     one, other, level = highest_passes(np.concatenate(low), np.concatenate(high), np.concatenate(height))
     areas = sums(basin, area, real.size)
     groups, component = connected(one, other, real.size)
