@@ -9,7 +9,7 @@ from napari_utile.engine.cells.blocks.basins import OpenBasins
 from napari_utile.engine.cells.blocks.grid import BOTTOM, RIGHT, TOP, Grid, Key
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.runs import Runs, connected, sums
-from napari_utile.engine.cells.watershed import Landscape, highest_passes, order_of_passes
+from napari_utile.engine.cells.watershed import IndexArray, Landscape, highest_passes, order_of_passes
 
 Ids = NDArray[np.int64]
 _BEHIND = (BOTTOM, TOP, RIGHT, RIGHT - 1)
@@ -54,7 +54,9 @@ def join_basins(
     number = np.full(total, -1, np.int64)
     number[real] = np.arange(real.size)
     basin = number[goes]
-    low, high, height = [], [], []
+    low: list[IndexArray] = []
+    high: list[IndexArray] = []
+    height = []
     for key in grid:
         block, start = blocks[key], offset[key]
         low.append(basin[block.low + start])
