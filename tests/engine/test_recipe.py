@@ -21,7 +21,7 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.pixel_runs import mask_of, run_lengths_of
 from napari_utile.engine.provenance.recipe import Recipe, load_recipe, recipe_of, save_recipe
-from napari_utile.engine.provenance.replay import Replay, find_source, replay_steps
+from napari_utile.engine.replay.segmented import Replay, find_source, replay_steps
 from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.segmentation import Segmentation

@@ -12,7 +12,7 @@ from napari_utile.engine.errors import UtileError
 if TYPE_CHECKING:
     from napari_utile.engine.provenance.grown import GrownRecipe
     from napari_utile.engine.provenance.recipe import Recipe
-    from napari_utile.engine.provenance.replay import Replay
+    from napari_utile.engine.replay.segmented import Replay
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.planes.selection import Selection
     from napari_utile.engine.provenance.grown import load_grown
     from napari_utile.engine.provenance.recipe import load_recipe
-    from napari_utile.engine.provenance.replay import (
+    from napari_utile.engine.replay.segmented import (
         find_model,
         find_source,
         replay_steps,
@@ -96,7 +96,7 @@ def _grow_again(recipe: "GrownRecipe", arguments: argparse.Namespace) -> int:
     """Grow the cells of a recipe from their seeds again."""
     from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.provenance.grown import difference_of_grown
+    from napari_utile.engine.replay.grown import difference_of_grown
 
     image = open_selected(arguments.image or recipe.source, recipe.selection)
     model = None if recipe.model is None else load_model(arguments.model or recipe.model)
@@ -110,7 +110,7 @@ def _grow_again(recipe: "GrownRecipe", arguments: argparse.Namespace) -> int:
 def _first_pixel(path: Path, recipe: "Recipe", result: "Replay") -> str | None:
     """Compare with the label file that was written beside the recipe, where it is still the one."""
     from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.provenance.replay import labels_beside, stored_difference
+    from napari_utile.engine.replay.segmented import labels_beside, stored_difference
 
     stored_file = labels_beside(path)
     if not result.segmentations or recipe.linking or not stored_file.is_file():

@@ -42,9 +42,9 @@ def known_views(planes: SelectedPlanes, views: VolumeParams) -> VolumeParams:
     """
     if not views.three_views:
         return views
-    from napari_utile.engine.volumes.segment import plane_distance, spacing_of
+    from napari_utile.engine.volumes.segment import with_distance
 
-    return replace(views, plane_distance=plane_distance(views, spacing_of(planes)))
+    return with_distance(planes, views)
 
 
 def volume_estimate(

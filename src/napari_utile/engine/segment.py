@@ -1,7 +1,9 @@
 """From an image to its cells: the one path that docks, command line and Python share."""
 
 import functools
-from collections.abc import Generator, Hashable, Sequence
+import os
+from collections.abc import Generator, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -20,15 +22,18 @@ from napari_utile.engine.inference.sized import with_choice, with_size
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.linking.links import link_planes, links_of_objects
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.catalogue import find_model
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.provenance.linked import record_links
+from napari_utile.engine.provenance.recipe import TakenFrom, recipe_in_memory, record_plane
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
-from napari_utile.engine.segmentation import Segmentation, SegmentedStack
+from napari_utile.engine.segmentation import Segmentation, SegmentedStack, planes_of_volume
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
-from napari_utile.engine.volumes.segment import segment_stack
+from napari_utile.engine.volumes.segment import segment_volume_steps, volumes_in, with_distance
 from napari_utile.engine.windows import Window
 
 
@@ -183,8 +188,8 @@ def segment(
     Returns
     -------
     Segmentation, or SegmentedStack
-        With ``probabilities``, ``mask``, ``labels``, ``diameter`` and ``measure()``; of linked planes with ``labels``,
-        ``links``, ``diameter`` and ``measure()``.
+        With ``probabilities``, ``mask``, ``labels``, ``diameter``, ``recipe`` and ``measure()``; of linked planes with
+        ``labels``, ``links``, ``diameter``, ``recipe`` and ``measure()``.
 
     Raises
     ------
@@ -228,7 +233,7 @@ def segment(
         region = region_of(region, plane)
     load = functools.cache(load_model)
     params = SegmentParams(
-        model=model.card.name if isinstance(model, Model) else str(model),
+        model=_name_of(model),
         channels=tuple(channels) if channels is not None else None,
         preprocess=preprocess,
         diameter=diameter,
@@ -249,16 +254,60 @@ def segment(
     suggested = volumes.suggested(loaded.card, params.known_diameter, **instances)
     params = replace(params, instances=suggested)
     if planes is None or not linking.axis:
-        return Run(segment_steps(plane, params, model=loaded, region=region, limits=shared)).result
+        made = Run(segment_steps(plane, params, model=loaded, region=region, limits=shared)).result
+        return made if planes is None else replace(made, taken_from=_taken_from(image, planes))
+    found, records = {}, {}
+    for place, made, cells in _each_plane(planes, params, volumes, loaded, region, shared):
+        found[place] = made.labels
+        records[place] = record_plane(made, planes.indices[place], cells)
+    stacked = stacked_labels([found[place] for place in sorted(found)], planes.indices)
+    every = [records[place] for place in sorted(records)]
+    taken = _taken_from(image, planes)
     if volumes.three_views:
-        stacked = segment_stack(planes, params, volumes, loaded, region=region, limits=shared)
         links = links_of_objects(stacked)
+        recipe = recipe_in_memory(every, made, taken, views=with_distance(planes, volumes))
     else:
-        every = [
-            Run(segment_steps(each, params, model=loaded, region=region, limits=shared)).result.labels
-            for _, each in planes
-        ]
-        alone = stacked_labels(every, planes.indices)
-        links = link_planes(alone, linking)
-        stacked = links.of_planes(alone)
-    return SegmentedStack(np.stack(list(stacked.read())).reshape(stacked.shape), links, planes, params)
+        links = link_planes(stacked, linking)
+        stacked = links.of_planes(stacked)
+        recipe = recipe_in_memory(every, made, taken, linking=record_links(links, stacked, linking))
+    labels = np.stack(list(stacked.read())).reshape(stacked.shape)
+    return SegmentedStack(labels, links, planes, params, recipe)
+
+
+def _each_plane(
+    planes: SelectedPlanes,
+    params: SegmentParams,
+    views: VolumeParams,
+    model: Model,
+    region: Window | None,
+    limits: IntensityLimits | None,
+) -> Iterator[tuple[int, Segmentation, int | None]]:
+    """Segment the planes of a stack; give each one's place, and how many cells it shows where they are of a volume."""
+    if not views.three_views:
+        for place, (_, plane) in enumerate(planes):
+            steps = segment_steps(plane, params, model=model, region=region, limits=limits)
+            yield place, Run(steps).result, None
+        return
+    above = 0
+    for places, volume in volumes_in(planes, params, views, model, limits=limits):
+        whole = Run(segment_volume_steps(volume, region, above)).result
+        above += whole.count
+        for number, (place, made) in enumerate(zip(places, planes_of_volume(whole), strict=True)):
+            yield place, made, whole.cells_in(number)
+
+
+def _taken_from(image: Any, planes: SelectedPlanes) -> TakenFrom:
+    """Say which pixels were read: of a file, by its path."""
+    of_file = isinstance(image, (str, os.PathLike))
+    source = planes.image.path if of_file else planes.image.name
+    return TakenFrom(source, planes.selection, planes.indices[0])
+
+
+def _name_of(model: str | Path | Model) -> str:
+    """Give the name of a model, or its file where the name does not lead to it."""
+    if not isinstance(model, Model):
+        return str(model)
+    with suppress(UtileError):  # there is none of this name
+        if model.path is None or find_model(model.card.name) == model.path:
+            return model.card.name
+    return str(model.path)

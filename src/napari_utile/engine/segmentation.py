@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from napari_utile.engine.models.outputs import by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.provenance.recipe import Recipe, TakenFrom, recipe_in_memory, record_plane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.segment import SegmentedVolume
@@ -52,6 +54,8 @@ class Segmentation:
         With the instance parameters that were used.
     inside : (Y, X) bool array or None
         The pixels that count; all others were made background. None: all count.
+    taken_from : TakenFrom or None
+        The file, and which pixels of it; None where a plane was given.
     """
 
     values: Float32 = dataclasses.field(repr=False)
@@ -62,6 +66,7 @@ class Segmentation:
     field: Field = dataclasses.field(repr=False)
     params: SegmentParams
     inside: NDArray[np.bool_] | None = dataclasses.field(default=None, repr=False)
+    taken_from: TakenFrom | None = None
 
     @property
     def plane(self) -> ImagePlane:
@@ -114,6 +119,12 @@ class Segmentation:
     def confidence(self) -> float | None:
         """How sure the model is of the cells that it found, 0 to 1; None where it found none."""
         return confidence_of(self.labels, self.foreground, self.field.object_diameter)[0]
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How it was made, to be kept by `save_recipe` and made again by `utile replay`; reads every pixel."""
+        taken = self.taken_from or TakenFrom(self.plane.name)
+        return recipe_in_memory([record_plane(self, taken.index)], self, taken)
 
     def measure(self, image: ImagePlane | None = None, **options: Any) -> Columns:
         """Measure the cells: see `cells.measure.measure` for the columns.
@@ -183,12 +194,15 @@ class SegmentedStack:
         What was segmented.
     params : SegmentParams
         With the instance parameters that were used.
+    recipe : Recipe
+        How it was made, to be kept by `save_recipe` and made again by `utile replay`.
     """
 
     labels: NDArray[np.int32]
     links: Links
     planes: SelectedPlanes
     params: SegmentParams
+    recipe: Recipe
 
     @property
     def diameter(self) -> float | None:

@@ -4,10 +4,10 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,12 +20,15 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import EXACT_PIXELS
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.provenance.linked import LinkRecord
 from napari_utile.engine.provenance.pixel_runs import run_lengths_of
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.segmentation import Segmentation
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
+
+if TYPE_CHECKING:
+    from napari_utile.engine.segmentation import Segmentation
 
 FORMAT = "napari-utile recipe 1"
 
@@ -69,6 +72,25 @@ class PlaneRecord:
 
 
 @dataclass(frozen=True)
+class TakenFrom:
+    """Which pixels a result was made from.
+
+    Attributes
+    ----------
+    source : Path or str
+        The image's file; the name of an array or a layer.
+    selection : Selection
+        Which pixels of the file.
+    index : dict
+        Which entry of each stacked axis, for example ``{"T": 3}``.
+    """
+
+    source: Path | str
+    selection: Selection = field(default_factory=Selection)
+    index: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a result was made.
 
@@ -90,7 +112,7 @@ class Recipe:
     selection : Selection, optional
         Which pixels of the file were read: series, axes, projection. None in recipes that do not say it.
     of_layer : bool
-        Whether the result is a layer, so that no file of labels belongs to it.
+        Whether the result is a layer, or arrays in Python, so that no file of labels belongs to it.
     versions : dict
         Of the packages and the machine that the numbers depend on.
     linking : LinkRecord, optional
@@ -135,7 +157,7 @@ class Recipe:
 
 
 def recipe_of(
-    segmentations: Mapping[tuple[tuple[str, int], ...], Segmentation] | Segmentation,
+    segmentations: "Mapping[tuple[tuple[str, int], ...], Segmentation] | Segmentation",
     source: str | os.PathLike[str],
     command: str = "",
     selection: Selection | None = None,
@@ -158,7 +180,7 @@ def recipe_of(
     ValueError
         If there is no segmentation.
     """
-    if isinstance(segmentations, Segmentation):
+    if not isinstance(segmentations, Mapping):
         segmentations = {(): segmentations}
     if not segmentations:
         raise ValueError("A recipe needs at least one segmentation.")
@@ -168,7 +190,7 @@ def recipe_of(
 
 def recipe_of_planes(
     planes: Sequence[PlaneRecord],
-    made: Segmentation,
+    made: "Segmentation",
     source: str | os.PathLike[str],
     command: str = "",
     selection: Selection | None = None,
@@ -198,12 +220,48 @@ def recipe_of_planes(
     )
 
 
+def recipe_in_memory(
+    planes: Sequence[PlaneRecord],
+    made: "Segmentation",
+    taken: TakenFrom,
+    views: VolumeParams | None = None,
+    linking: LinkRecord | None = None,
+) -> Recipe:
+    """Say how a result was made that a call from Python returns.
+
+    Parameters
+    ----------
+    planes, made
+        As for `recipe_of_planes`.
+    taken : TakenFrom
+    views : VolumeParams, optional
+        With the distance of the planes, where stacks were seen as volumes.
+    linking : LinkRecord, optional
+        How planes were linked.
+    """
+    params, card = made.params, made.model.card
+    whole = Window.whole(made.plane.shape)
+    command = segment_command(
+        taken.source if isinstance(taken.source, Path) else "IMAGE.tif",
+        params,
+        (views or VolumeParams()).suggested(card, params.known_diameter),
+        selection=taken.selection,
+        region=None if made.region == whole else made.region,
+        linking=None if linking is None else linking.params,
+        views=views,
+    )
+    recipe = recipe_of_planes(planes, made, taken.source, command, taken.selection)
+    return replace(recipe, views=views, linking=linking, of_layer=True)
+
+
 def findable_model(model: str) -> str:
     """Give a model's name, or where its file is from any folder."""
     return str(Path(model).resolve()) if Path(model).suffix and Path(model).is_file() else model
 
 
-def record_plane(segmentation: Segmentation, index: dict[str, int], cells: int | None = None) -> PlaneRecord:
+def record_plane(
+    segmentation: "Segmentation", index: dict[str, int], cells: int | None = None
+) -> PlaneRecord:
     """Record what went into a segmentation and what came out; of a region of a large plane reads only the region.
 
     Parameters
@@ -278,10 +336,25 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise UtileError(f"Cannot read {path}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise UtileError(f"{path.name} is not a recipe: it is not JSON.") from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise UtileError(
-            f"{path.name} is not a recipe that this version reads (its format is not {FORMAT!r})."
-        )
+    return recipe_from_json(values, path.name)
+
+
+def recipe_from_json(values: Any, name: str) -> Recipe:
+    """Read what `Recipe.to_json` gave.
+
+    Parameters
+    ----------
+    values : mapping
+    name : str
+        Of the file, or of the layer that carries it, for messages.
+
+    Raises
+    ------
+    UtileError
+        If it is not a recipe.
+    """
+    if not isinstance(values, Mapping) or values.get("format") != FORMAT:
+        raise UtileError(f"{name} is not a recipe that this version reads (its format is not {FORMAT!r}).")
     try:
         return Recipe(
             source=str(values["source"]),
@@ -300,7 +373,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             classes=tuple(str(name) for name in values.get("classes", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UtileError(f"{path.name} is not a usable recipe: {_reason(error)}.") from error
+        raise UtileError(f"{name} is not a usable recipe: {_reason(error)}.") from error
 
 
 def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.plane_file import Planes, stacked_labels
 from napari_utile.engine.inference.cost import Estimate
 from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
@@ -195,6 +194,21 @@ def volumes_in(
         yield places, volume_of(stack, depth, params, model, limits, compute)
 
 
+def with_distance(planes: SelectedPlanes, views: VolumeParams) -> VolumeParams:
+    """Return three views with the distance of an image's planes; others as they are.
+
+    Raises
+    ------
+    UtileError
+        If it is neither given nor in the file.
+    """
+    return (
+        replace(views, plane_distance=plane_distance(views, spacing_of(planes)))
+        if views.three_views
+        else views
+    )
+
+
 def spacing_of(planes: SelectedPlanes) -> Spacing:
     """Return how far apart the pixels and planes of an image are."""
     return Spacing(planes.image.pixel_size, planes.image.unit, planes.image.steps)
@@ -235,22 +249,3 @@ def groups_along_z(indices: Sequence[Mapping[str, int]]) -> list[list[int]]:
         others = tuple(sorted((axis, entry) for axis, entry in indices[place].items() if axis != "Z"))
         groups.setdefault(others, []).append(place)
     return [groups[key] for key in sorted(groups)]
-
-
-def segment_stack(
-    planes: SelectedPlanes,
-    params: SegmentParams,
-    views: VolumeParams,
-    model: Model,
-    *,
-    region: Window | None = None,
-    limits: IntensityLimits | None = None,
-) -> Planes:
-    """Return the labels of all volumes of an image, see `volumes_in`; the ids of one follow those of the one before."""
-    found: dict[int, NDArray[np.int32]] = {}
-    cells = 0
-    for places, volume in volumes_in(planes, params, views, model, limits=limits):
-        made = Run(segment_volume_steps(volume, region, cells)).result
-        cells += made.count
-        found |= zip(places, made.labels, strict=True)
-    return stacked_labels([found[place] for place in sorted(found)], planes.indices)

@@ -1,0 +1,1 @@
+"""Make a result again from its recipe, and compare."""
