@@ -151,3 +151,21 @@ def test_python_links_as_the_command_does(model, tmp_path):
         segment(FRAMES[0], link="z", axes="YX")
     with pytest.raises(ValueError, match="link must be one of"):
         segment(FRAMES, link="c")
+
+
+@pytest.mark.parametrize("name", ["01_RES", "tracks.geff"])
+def test_tracks_go_to_other_programs_with_their_divisions(model, tmp_path, capsys, name):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX", finterval=30.0, unit="um")
+    labels = tmp_path / "cells_labels.tif"
+    assert run(image, tmp_path) == 0
+    assert main(["export", str(labels), "-o", str(tmp_path / name)]) == 1
+    assert "segment with --link t" in capsys.readouterr().err
+    assert run(image, tmp_path, "--link", "t") == 0
+    assert main(["export", str(labels), "-o", str(tmp_path / name)]) == 0
+    assert f"{name}: 4 tracks" in capsys.readouterr().out
+    if name.endswith("_RES"):
+        assert (tmp_path / name / "res_track.txt").read_text() == "1 0 2 0\n2 0 0 0\n3 1 2 2\n4 1 2 2\n"
+    (tmp_path / "cells_recipe.json").unlink()
+    assert main(["export", str(labels), "-o", str(tmp_path / f"other {name}")]) == 0
+    assert "no division is known" in capsys.readouterr().err
+    assert main(["export", str(image.with_name("none.tif")), "-o", str(tmp_path / "a.geff")]) == 1

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
@@ -172,3 +173,14 @@ def test_three_views_make_objects_by_one_press_and_follow_the_sliders(viewer, qt
     qtbot.waitUntil(lambda: len(cells.features) == 0, timeout=WAIT)
     cells.undo()
     qtbot.waitUntil(lambda: len(cells.features) == 2, timeout=WAIT)
+
+
+@pytest.mark.real_window
+def test_tracks_are_written_for_other_programs(viewer, page, qtbot, tmp_path, monkeypatch) -> None:
+    assert not page.form.linking.export.isVisible()
+    linked(page, qtbot)
+    kind = "Cell Tracking Challenge (*_RES)"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "01"), kind))
+    qtbot.mouseClick(page.form.linking.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Saved 2 tracks"), timeout=WAIT)
+    assert (tmp_path / "01_RES" / "res_track.txt").read_text() == "1 0 3 0\n2 0 3 0\n"

@@ -1,8 +1,10 @@
-"""`utile export`: the cells of a label image as regions for ImageJ, QuPath and others."""
+"""`utile export`: the cells of a label image as regions for ImageJ, QuPath and others, and tracks for others."""
 
 import argparse
+import sys
 from pathlib import Path
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
 
 
@@ -10,13 +12,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command."""
     parser = subparsers.add_parser(
         "export",
-        help="write the cells of labels for ImageJ or QuPath",
+        help="write the cells or tracks of labels for other programs",
         description="Write the cells of a label image as polygons along the edges of their pixels: a .zip of regions "
-        "of interest for ImageJ, Fiji and QuPath, or a .geojson for QuPath and others.",
+        "of interest for ImageJ, Fiji and QuPath, or a .geojson for QuPath and others. Write the tracks of a linked "
+        "time-lapse (utile segment --link t) as a graph, .geff, or as a folder of the Cell Tracking Challenge, whose "
+        "name ends in _RES; divisions are those of the recipe beside the labels.",
     )
     parser.add_argument("labels", type=Path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="file to write: .zip or .geojson"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="what to write: .zip, .geojson, .geff or NAME_RES",
     )
     parser.set_defaults(run=run)
 
@@ -25,7 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the file; return 0."""
     from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
     from napari_utile.engine.files.label_reading import label_planes
+    from napari_utile.engine.linking.exported import TRACK_ENDINGS
 
+    if arguments.output.name.endswith(TRACK_ENDINGS):
+        return _export_tracks(arguments.labels, arguments.output)
     check_target(arguments.output, identities([arguments.labels]), EXPORT_SUFFIXES)
     cells = [
         cell
@@ -34,4 +46,36 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     count = write_polygons(arguments.output, cells)
     print(f"{arguments.output}: {count} cell{'' if count == 1 else 's'}")
+    return 0
+
+
+def _export_tracks(labels: Path, output: Path) -> int:
+    """Write the tracks of linked labels, with the divisions that their recipe knows."""
+    from napari_utile.engine.files.label_planes import labels_of
+    from napari_utile.engine.files.label_reading import read_labels
+    from napari_utile.engine.files.names import RECIPE_ENDING
+    from napari_utile.engine.linking.exported import write_tracks
+    from napari_utile.engine.linking.measure import Spacing
+    from napari_utile.engine.provenance.recipe import load_recipe
+
+    file = read_labels(labels)
+    sliders = [
+        axis for axis, size in zip(file.axes, file.data.shape, strict=True) if axis not in "YX" and size > 1
+    ]
+    if sliders != ["T"]:
+        raise UtileError(f"{labels.name} is not a time-lapse of planes: its axes are {file.axes}.")
+    parents: dict[int, int] = {}
+    recipe = labels.with_name(f"{labels.name.removesuffix('_labels.tif')}{RECIPE_ENDING}")
+    if recipe.is_file():
+        linking = load_recipe(recipe).linking
+        if linking is None or linking.params.axis != "T":
+            raise UtileError(
+                f"{labels.name} has no tracks: segment with --link t, or link its planes in napari."
+            )
+        parents = linking.parents
+    else:
+        print(f"{labels}: no recipe beside it, so no division is known", file=sys.stderr)
+    spacing = Spacing(file.pixel_size, file.unit, file.steps)
+    count = write_tracks(output, lambda: (plane for _, plane in labels_of(file)), parents, spacing)
+    print(f"{output}: {count} track{'' if count == 1 else 's'}")
     return 0

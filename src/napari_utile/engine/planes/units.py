@@ -131,3 +131,25 @@ def shown_unit(unit: str | None) -> str:
     """
     known = unit is not None and (micrometres(unit) is not None or unit in _TIMES)
     return str(unit) if known else "pixel"
+
+
+_OME_LENGTHS = {
+    "pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer",
+    "mm": "millimeter", "cm": "centimeter", "m": "meter", "in": "inch",
+}  # fmt: skip
+_OME_TIMES = {"s": "second", "ms": "millisecond", "min": "minute", "h": "hour"}
+
+
+def ome_axis(letter: str, unit: str | None) -> dict[str, str]:
+    """Describe an axis as OME-Zarr does, with its unit where that is known.
+
+    Examples
+    --------
+    >>> ome_axis("Y", "µm"), ome_axis("T", None)
+    ({'name': 'y', 'type': 'space', 'unit': 'micrometer'}, {'name': 't', 'type': 'time'})
+    """
+    if letter == "T":
+        known = _OME_TIMES.get(str(unit), str(unit) if unit in _OME_TIMES.values() else None)
+        return {"name": "t", "type": "time", **({"unit": known} if known else {})}
+    known = _OME_LENGTHS.get(canonical_unit(unit) or "")
+    return {"name": letter.lower(), "type": "space", **({"unit": known} if known else {})}

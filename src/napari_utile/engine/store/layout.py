@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.models.outputs import Output, channels_of
-from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.planes.units import ome_axis
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.windows import Window
 
@@ -29,11 +29,6 @@ UNLINKED = f"{HOME}/unlinked"
 """The labels of each plane by itself, at full resolution, for as long as planes are not linked."""
 _CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 256, 512, 8
 _MOST = 65535
-_UNITS = {
-    "pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer",
-    "mm": "millimeter", "cm": "centimeter", "m": "meter", "in": "inch",
-}  # fmt: skip
-_SECONDS = {"s": "second", "ms": "millisecond", "min": "minute", "h": "hour"}
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,7 @@ def create_outputs(place: Path, space: Space, side: int, outputs: Sequence[Outpu
     root = zarr.open_group(place, mode="r+").create_group(OUTPUTS)
     outer = space.shape[:-2]
     names = [letter.lower() for letter in space.axes]
-    axes = [_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
+    axes = [ome_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
     for output in outputs:
         made = root.create_group(output.name)
         ones, chunk = (1,) * (len(outer) + 1), min(_CHUNK, side)
@@ -232,13 +227,5 @@ def multiscale_of(space: Space, side: int, name: str, how: str) -> dict[str, Any
         ]
         transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": start}]
         datasets.append({"path": str(level), "coordinateTransformations": transformations})
-    axes = [_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
+    axes = [ome_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
     return {"name": name, "axes": axes, "datasets": datasets, "type": how}
-
-
-def _axis(letter: str, unit: str | None) -> dict[str, str]:
-    if letter == "T":
-        known = _SECONDS.get(str(unit), str(unit) if unit in _SECONDS.values() else None)
-        return {"name": "t", "type": "time", **({"unit": known} if known else {})}
-    known = _UNITS.get(canonical_unit(unit) or "")
-    return {"name": letter.lower(), "type": "space", **({"unit": known} if known else {})}

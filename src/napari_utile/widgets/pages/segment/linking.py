@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.linking.exported import CHALLENGE, GEFF, write_tracks
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.volumes.params import VolumeParams
@@ -60,6 +63,12 @@ _CORRECTIONS = {
     "interpolate": ("Fill planes", 1, "Fill the planes between those in which a cell was painted."),
 }
 
+_EXPORTS = {
+    f"Graph Exchange File Format (*{GEFF})": GEFF,
+    f"Cell Tracking Challenge (*{CHALLENGE})": CHALLENGE,
+}
+"""Kinds of files, as a dialog names them: their ending."""
+
 Pick = tuple[int, tuple[int, ...]]
 """The id of a cell, and the pixel where it was picked."""
 
@@ -106,6 +115,9 @@ class Linking(OneJob, QWidget):
         self.plane_distance = Form(VolumeParams(), ("plane_distance",), sliders=False)
         self.pick = push_button("Pick cells", "Click on cells of the image to name them for a correction.")
         self.pick.setCheckable(True)
+        self.export = push_button(
+            "Export tracks…", "Write the tracks as a graph (GEFF) or a folder of the Cell Tracking Challenge."
+        )
         self._picked = QLabel()
         self.corrections = {name: push_button(text, about) for name, (text, _, about) in _CORRECTIONS.items()}
         self._arrange()
@@ -113,6 +125,7 @@ class Linking(OneJob, QWidget):
             button.clicked.connect(lambda _, name=name: self._try(lambda: self.correct(name)))
         self.kind.currentIndexChanged.connect(lambda _: self._show_kind())
         self.link.clicked.connect(lambda _: self._try(self.start))
+        self.export.clicked.connect(lambda _: self._try(self.export_tracks))
         self.kind.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.plane_distance.changed.connect(lambda *_: self.changed.emit())
         self.pick.toggled.connect(self._pick_toggled)
@@ -129,8 +142,8 @@ class Linking(OneJob, QWidget):
         chosen.addWidget(self._picked, 1)
         tools.addLayout(chosen)
         grid = QGridLayout()
-        for place, button in enumerate(self.corrections.values()):
-            grid.addWidget(button, *divmod(place, 3))
+        for place, button in enumerate((*self.corrections.values(), self.export)):
+            grid.addWidget(button, *divmod(place, 3), 1, 2 if button is self.export else 1)
         tools.addLayout(grid)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -220,6 +233,32 @@ class Linking(OneJob, QWidget):
         self._session.cells = show_linked(self._viewer, layer, space, axis, made).layer
         self._status.say(f"Linked: {made.summary}.", "good")
 
+    def export_tracks(self, path: str = "") -> None:
+        """Write the tracks for other programs.
+
+        Raises
+        ------
+        UtileError
+            If they are not those of a time-lapse of planes.
+        """
+        stack = linked_stack_of(self._session.cells)
+        if stack is None:
+            return
+        if stack.space.letters != "T":
+            raise UtileError("Tracks are exported of a time-lapse of planes; this one has more axes.")
+        if not path:
+            start = str(Path.home() / f"{stack.layer.name}{GEFF}")
+            path, kind = QFileDialog.getSaveFileName(self, "Export tracks", start, ";;".join(_EXPORTS))
+            path += "" if not path or path.endswith(tuple(_EXPORTS.values())) else _EXPORTS[kind]
+        if path:
+            frames = np.array(stack.layer.data)
+            run_job(
+                as_job(write_tracks, path, lambda: iter(frames), dict(stack.parents), stack.space.spacing),
+                on_done=lambda count: self._status.say(f"Saved {count} tracks in {path}.", "good"),
+                on_error=self._show_error,
+                owner=self,
+            )
+
     def drop(self) -> None:
         """Stop picking, and forget what is under way."""
         self.pick.setChecked(False)
@@ -230,7 +269,8 @@ class Linking(OneJob, QWidget):
     def _cells_changed(self, _: object = None) -> None:
         stack = linked_stack_of(self._session.cells)
         self._tools.setVisible(stack is not None)
-        self.corrections["divide"].setVisible(stack is not None and stack.axis == "T")
+        for button in (self.corrections["divide"], self.export):
+            button.setVisible(stack is not None and stack.axis == "T")
         if self._picking_on is not None and (stack is None or stack.layer is not self._picking_on):
             self.pick.setChecked(False)
         self._show_picks([])
