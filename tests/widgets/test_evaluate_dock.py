@@ -195,7 +195,7 @@ def test_what_does_not_fit_is_said_in_one_sentence(case: str, qtbot: Any) -> Non
     qtbot.addWidget(dock.dock)
     dock.run()
     said = {
-        "one layer": "Open the labels to evaluate and the reference labels first.",
+        "one layer": "Choose the cells to evaluate above, and the reference labels here first.",
         "size": "small is 5 x 6 pixels, but truth is 60 x 80.",
     }
     assert dock.form.status.text() == said[case]
@@ -207,7 +207,7 @@ def test_an_empty_viewer_says_what_to_open(qtbot: Any) -> None:
     dock = page_of(ViewerModel(), "evaluate")
     qtbot.addWidget(dock.dock)
     dock.run()
-    assert dock.form.status.text().startswith("Open the labels to evaluate")
+    assert dock.form.status.text().startswith("Choose the cells to evaluate")
 
 
 def test_the_sweep_offers_its_best_to_the_segment_dock(dock: EvaluatePage, viewer: ViewerModel) -> None:

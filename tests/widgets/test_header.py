@@ -44,10 +44,64 @@ def test_only_cells_are_offered_as_cells(viewer, header, role):
     assert session_of(viewer).cells is cells
 
 
-def test_a_reference_is_not_what_is_edited_where_there_is_something_else(viewer, header):
-    viewer.add_labels(np.ones((8, 9), int), name="my painting")
+def test_what_was_painted_goes_before_a_reference(viewer, header):
     viewer.add_labels(np.ones((8, 9), int), name="ground truth")
+    viewer.add_labels(np.ones((8, 9), int), name="my painting")
+    viewer.add_labels(np.ones((8, 9), int), name="gt")
     assert session_of(viewer).cells.name == "my painting"
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"name": "nuclei truth"},
+        {"name": "nuclei_gt"},
+        {"name": "manual annotation"},
+        {"name": "mine", "visible": False},
+        {"name": "mine", "scale": (0.5, 0.5)},
+        {"name": "mine", "translate": (0, 20)},
+        {"name": "mine", "data": np.ones((4, 4), int)},
+        {"name": "mine", "data": np.ones((2, 8, 9), int)},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("first", ["image", "labels"])
+def test_no_truth_and_nothing_hidden_or_elsewhere_is_taken_unasked(viewer, header, labels, first):
+    labels = {"data": np.ones((8, 9), int), **labels}
+    if first == "labels":
+        viewer.add_labels(**labels)
+    image = viewer.add_image(np.zeros((8, 9)))
+    if first == "image":
+        viewer.add_labels(**labels)
+    assert session_of(viewer).image.layer is image
+    assert session_of(viewer).cells is None
+    header.cells.set_layer(viewer.layers[labels["name"]])
+    assert session_of(viewer).cells.name == labels["name"], "but it can be chosen"
+
+
+@pytest.mark.parametrize("name", ["lengths", "daylight", "mine"])
+@pytest.mark.parametrize("channels", [False, True])
+def test_labels_that_are_seen_on_the_image_are_taken_unasked(viewer, header, name, channels):
+    labels = viewer.add_labels(np.ones((8, 9), int), name=name)
+    assert session_of(viewer).cells is labels, "without an image, too"
+    viewer.add_image(np.zeros((2, 8, 9) if channels else (8, 9)))
+    if channels:
+        header.source.axis.setCurrentIndex(1)
+    assert session_of(viewer).cells is labels
+
+
+def test_cells_follow_the_image_that_they_lie_on_and_stay_with_another_channel(viewer, header):
+    one, other = viewer.add_image(np.zeros((8, 9))), viewer.add_image(np.zeros((3, 5, 5)))
+    painted = viewer.add_labels(np.ones((8, 9), int), name="painted")
+    assert session_of(viewer).cells is painted
+    header.source.image.set_layer(other)
+    assert session_of(viewer).cells is None
+    header.source.image.set_layer(one)
+    assert session_of(viewer).cells is painted
+    elsewhere = viewer.add_labels(np.ones((4, 4), int), name="a part")
+    header.cells.set_layer(elsewhere)
+    header.source.reading.renamed.emit()
+    assert session_of(viewer).cells is elsewhere, "the image is the same, and they were chosen"
 
 
 def test_new_layer_stays_chosen_when_labels_come(viewer, header):

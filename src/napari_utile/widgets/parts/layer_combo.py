@@ -33,8 +33,8 @@ class LayerCombo(QComboBox):
     accept : callable, optional
         Says of a layer whether it is listed; by default all are that the plugin did not make itself.
     prefer : callable, optional
-        Says of a layer whether it is chosen unasked; the topmost one is where none is. With it a layer is chosen
-        rather than none, until the user chooses none.
+        Says of a layer whether it is chosen unasked, the topmost one first, until the user chooses none; where it says
+        so of no layer, the first entry is.
 
     Attributes
     ----------
@@ -88,6 +88,10 @@ class LayerCombo(QComboBox):
                 self.setCurrentIndex(index)
             self._choose(layer)
 
+    def choose_unasked(self) -> None:
+        """Choose as at first, whatever is chosen; but none where the user chose none."""
+        self._list_layers(again=True)
+
     def _activated(self) -> None:
         self._none_wanted = self.currentData() is None
         self._choose(self.currentData())
@@ -102,7 +106,7 @@ class LayerCombo(QComboBox):
     def _is_listed(self, layer: Any) -> bool:
         return layer._type_string.capitalize() in self._kinds and self._accept(layer)
 
-    def _list_layers(self, event: Any = None) -> None:
+    def _list_layers(self, event: Any = None, again: bool = False) -> None:
         listed = [layer for layer in reversed(self._viewer.layers) if self._is_listed(layer)]
         with QSignalBlocker(self):
             self.clear()
@@ -112,7 +116,7 @@ class LayerCombo(QComboBox):
                 self.addItem(layer.name, layer)
             if not listed and not self._none_text:
                 self.addItem(self._empty_text, None)
-            index = -1 if self._layer is None else self._index_of(self._layer)
+            index = -1 if self._layer is None or again else self._index_of(self._layer)
             self.setCurrentIndex(self._first() if index < 0 else index)
         self.setEnabled(bool(listed))
         self._choose(self.currentData())
@@ -121,10 +125,8 @@ class LayerCombo(QComboBox):
         """Return the entry that is chosen unasked."""
         if self._none_wanted or self._prefer is None:
             return 0
-        layers = [index for index in range(self.count()) if self.itemData(index) is not None]
-        return next(
-            (index for index in layers if self._prefer(self.itemData(index))), layers[0] if layers else 0
-        )
+        layers = ((index, self.itemData(index)) for index in range(self.count()))
+        return next((index for index, layer in layers if layer is not None and self._prefer(layer)), 0)
 
     def _index_of(self, layer: Any) -> int:
         return next((index for index in range(self.count()) if self.itemData(index) is layer), -1)

@@ -13,8 +13,9 @@ from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.cell_tables import CellTables
 from napari_utile.widgets.viewer.layers import plain_viewer
-from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, is_own
-from napari_utile.widgets.viewer.result_layers import own_layer, source_of
+from napari_utile.widgets.viewer.own_pictures import is_cells
+from napari_utile.widgets.viewer.result_layers import source_of
+from napari_utile.widgets.viewer.unasked import chosen_unasked, lies_on
 from napari_utile.widgets.workbench.model_picker import ModelPicker
 from napari_utile.widgets.workbench.source_picker import SourcePicker
 from napari_utile.widgets.workbench.unsaved_edits import UnsavedEdits
@@ -23,7 +24,7 @@ from napari_utile.widgets.worker import run_job
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["Header", "looks_like_a_reference"]
+__all__ = ["Header"]
 
 _NO_IMAGE = (
     "Open an image to start: drop a file on the window, or choose File ▸ Open Sample ▸ U-Tile for one to try."
@@ -60,13 +61,14 @@ class Header(QWidget):
         self.tables.outdated.connect(
             lambda outdated: self.outdated.offer("The table is older than your edits." if outdated else "")
         )
+        self._image = session.image.layer
         before = session.cells
         self.cells = LayerCombo(
             viewer,
             ("Labels",),
             none_text="New layer",
             accept=is_cells,
-            prefer=lambda layer: not looks_like_a_reference(layer),
+            prefer=lambda layer: chosen_unasked(layer, session.image),
         )
         self.cells.setAccessibleName("Cells")
         if before is not None:
@@ -76,7 +78,8 @@ class Header(QWidget):
         rows.addRow("Model", self.model)
         rows.addRow("Cells", self.cells)
         self.cells.setToolTip(
-            "The labels that you click, train on, weigh and evaluate: a result, or your own."
+            "The labels that you click, train on, weigh and evaluate: a result, or your own. Labels that are hidden, "
+            "lie elsewhere, or are named like a reference are taken only if you choose them."
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 4)
@@ -112,13 +115,16 @@ class Header(QWidget):
     def _image_chosen(self, chosen: ChosenImage) -> None:
         self.empty.setVisible(chosen.layer is None)
         self.source.setVisible(chosen.layer is not None)
-        cells = self._session.cells
-        if cells is None or not is_own(cells) or source_of(cells) is chosen.layer:
-            return
-        self._session.cells = own_layer(self._viewer, CELLS, chosen.layer)  # not those of another image
+        if chosen.layer is not self._image or self._session.cells is None:
+            self._image = chosen.layer
+            if not self._belongs(self._session.cells, chosen):
+                self.cells.choose_unasked()
 
-
-def looks_like_a_reference(layer: Any) -> bool:
-    """Say whether a Labels layer is named as people name what they compare with."""
-    words = ("truth", "reference", "gt", "annot", "manual")
-    return any(word in layer.name.lower() for word in words)
+    def _belongs(self, cells: Any, chosen: ChosenImage) -> bool:
+        """Say whether the chosen cells can stay chosen with another image."""
+        if cells is None:
+            return False
+        if chosen.layer is None:
+            return True
+        found_on = source_of(cells)
+        return lies_on(cells, chosen) if found_on is None else found_on is chosen.layer

@@ -32,7 +32,7 @@ from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.own_pictures import is_cells
-from napari_utile.widgets.workbench.header import looks_like_a_reference
+from napari_utile.widgets.viewer.unasked import looks_like_a_reference
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -118,7 +118,7 @@ class EvaluateForm(QWidget):
         """
         prediction, truth = self._session.cells, self.truth.layer
         if prediction is None or truth is None:
-            raise ValueError("Open the labels to evaluate and the reference labels first.")
+            raise ValueError("Choose the cells to evaluate above, and the reference labels here first.")
         return ComparedLayers((prediction, *self.others.layers), truth, self.ignore.layer)
 
     def show_result(self, result: EvaluationResult) -> None:

@@ -10,7 +10,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_own
-from napari_utile.widgets.workbench.header import looks_like_a_reference
+from napari_utile.widgets.viewer.unasked import looks_like_a_reference
 
 if TYPE_CHECKING:
     import napari.layers

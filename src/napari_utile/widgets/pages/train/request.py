@@ -68,7 +68,7 @@ def _painted(
     if image is None:
         raise _NotPainted("Open an image first.")
     if labels is None:
-        raise _NotPainted("Paint some cells first: press New labels.")
+        raise _NotPainted("Paint some cells first: press New labels, or choose painted ones as Cells above.")
     chosen = session.image
     axis = chosen.channel_axis if image is chosen.layer else None
     place = place_of(image, viewer, axis)

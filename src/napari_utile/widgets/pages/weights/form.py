@@ -35,7 +35,10 @@ __all__ = ["WeightsForm"]
 # Where most values lie; the boxes beside the sliders take all that is allowed.
 _SLIDE = {"w0": (0.0, 50.0), "sigma": (0.5, 20.0)}
 _POINT = "Point at the image to see why a pixel weighs what it does."
-_NO_LABELS = "Add a Labels layer and paint two cells close together, or segment an image, to see the weights."
+_NO_LABELS = (
+    "Paint two cells close together in a Labels layer, segment an image, or choose labels as Cells above, to see the "
+    "weights."
+)
 
 
 class WeightsForm(QWidget):

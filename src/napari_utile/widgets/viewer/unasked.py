@@ -1,0 +1,54 @@
+"""Which labels are chosen as an image's cells unasked: those that were found or painted on it, never a truth."""
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_utile.widgets.viewer.result_layers import source_of
+
+if TYPE_CHECKING:
+    import napari.layers
+
+    from napari_utile.session.state import ChosenImage
+
+__all__ = ["chosen_unasked", "lies_on", "looks_like_a_reference"]
+
+_REFERENCE = re.compile(r"truth|reference|annot|manual|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
+
+
+def chosen_unasked(labels: "napari.layers.Labels", image: "ChosenImage") -> bool:
+    """Say whether a Labels layer is taken for the cells of an image before the user has chosen any.
+
+    What the plugin found on this image is; of other labels those that can be seen, lie on the image, and are not named
+    like what people compare with: a first click must not change a truth, nor go to where nobody sees it.
+
+    Parameters
+    ----------
+    labels : Labels layer
+    image : ChosenImage
+        Without a layer, labels need not lie on anything.
+    """
+    found_on = source_of(labels)
+    if found_on is not None:
+        return found_on is image.layer
+    return bool(labels.visible) and not looks_like_a_reference(labels) and lies_on(labels, image)
+
+
+def lies_on(labels: "napari.layers.Labels", image: "ChosenImage") -> bool:
+    """Say whether the pixels of labels are all pixels of an image."""
+    layer = image.layer
+    if layer is None:
+        return True
+    kept = [axis for axis in range(layer.ndim) if axis or image.channel_axis != 0]
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    size = labels.data[0].shape if labels.multiscale else labels.data.shape
+    return tuple(size) == tuple(shape[axis] for axis in kept) and all(
+        np.allclose(getattr(labels, name), np.asarray(getattr(layer, name))[kept])
+        for name in ("scale", "translate")
+    )
+
+
+def looks_like_a_reference(layer: "napari.layers.Layer") -> bool:
+    """Say whether a layer is named as people name what they compare with."""
+    return _REFERENCE.search(layer.name) is not None
