@@ -66,6 +66,20 @@ def test_a_model_is_copied_renamed_deleted_and_the_trash_emptied(page, viewer, q
     qtbot.waitUntil(lambda: "in the trash" not in page.form.disk.text(), timeout=WAIT)
 
 
+def test_of_two_models_of_one_name_one_is_in_use(page, viewer, qtbot, make_bright_model):
+    bundled = card_of("nuclei").title
+    make_bright_model(user_model_folder() / "nuclei.safetensors", title="My nuclei")
+    session_of(viewer).events.models_changed.emit()
+    qtbot.waitUntil(lambda: "My nuclei (yours) (in use)" in titles(page), timeout=WAIT)
+    assert bundled in titles(page)
+    mark(page, bundled)
+    page.form.use.click()
+    assert f"{bundled} (in use)" in titles(page)
+    assert "My nuclei (yours)" in titles(page)
+    assert card_of(session_of(viewer).model).title == bundled
+    assert page.chosen.bundled
+
+
 def test_what_was_deleted_is_restored_by_a_button(page, viewer, qtbot):
     assert page.form.restore.isHidden() or not page.form.restore.isVisibleTo(page)
     mark(page, "My cells")

@@ -73,7 +73,8 @@ class ModelsPage(Page):
     def use(self) -> None:
         """Use the marked model on all pages."""
         if self.chosen is not None and self.chosen.problem is None:
-            self._session.model = self.chosen.name
+            named = self._path_of(self.chosen.name) == self.chosen.path
+            self._session.model = self.chosen.name if named else str(self.chosen.path)
             self.form.status.say(f"{_title(self.chosen)} is used from now on.", "good")
 
     def duplicate(self, title: str = "") -> None:
@@ -165,17 +166,22 @@ class ModelsPage(Page):
     # What the user sees.
 
     def _list(self, _: object = None) -> None:
-        marked = self.chosen.name if self.chosen is not None else self._session.model
+        in_use = self._path_of(self._session.model)
+        marked = self.chosen.path if self.chosen is not None else in_use
         self.form.list.clear()
         for model in self._session.models:
-            used = " (in use)" if model.name == self._session.model else ""
+            used = " (in use)" if model.path == in_use else ""
             item = QListWidgetItem(f"{_title(model)}{'' if model.bundled else ' (yours)'}{used}")
             item.setData(Qt.ItemDataRole.UserRole, model)
             self.form.list.addItem(item)
-            if model.name == marked:
+            if model.path == marked:
                 self.form.list.setCurrentItem(item)
         self._describe()
         self._show_trash()
+
+    def _path_of(self, name: str) -> Path:
+        """Return the file that a name stands for: a user's model goes before a bundled one of the same name."""
+        return next((each.path for each in reversed(self._session.models) if each.name == name), Path(name))
 
     def _show_trash(self) -> None:
         self.form.show_trash(thrown_models())
