@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from napari_utile import segment
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.size import SIDES, measure_size
 from napari_utile.engine.models.library import Model, load_model
@@ -90,6 +91,20 @@ def test_the_pixel_size_counts_where_it_agrees_with_what_is_seen(bundled) -> Non
     differs = measure_size(ImagePlane(image, pixel_size=(pixel, pixel), unit="µm"), known).result
     assert differs.diameter == pytest.approx(30, rel=0.25)
     assert "by the pixel size they would be 186 px" in str(differs)
+
+
+def test_a_pixel_size_by_which_cells_would_not_fit_the_image_is_not_believed(bundled) -> None:
+    known = replace(bundled, card=replace(bundled.card, pixel_size=0.5))
+    image = np.random.default_rng(0).normal(100, 5, (1, 220, 220))
+    size = measure_size(ImagePlane(image, pixel_size=(0.001, 0.001), unit="µm"), known).result
+    assert size.diameter is None
+    assert str(size) == (
+        "the image is used as it is: by its pixel size cells would be 10,000 px across, more than the image"
+    )
+
+
+def test_large_sizes_are_written_as_people_do() -> None:
+    assert str(CellSize(1234.0)) == "cells about 1,230 px across, measured"
 
 
 def test_the_cost_of_measuring_is_bounded(bundled, monkeypatch) -> None:

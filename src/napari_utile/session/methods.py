@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile import __version__
+from napari_utile.engine.numerals import three_digits
 
 if TYPE_CHECKING:
     from napari_utile.session.results import SegmentResult
@@ -34,7 +35,8 @@ def methods_text(result: "SegmentResult", labels: np.ndarray[Any, Any] | None = 
     size = (
         "used as it was"
         if params.known_diameter is None
-        else f"rescaled so that cells of {params.known_diameter:.3g} px have the size the model was trained on"
+        else f"rescaled so that cells of {three_digits(params.known_diameter)} px have the size the model was "
+        "trained on"
     )
     steps = f" Before that it was preprocessed ({params.preprocess})." if params.preprocess else ""
     edited = "" if labels is None else f" {edited_share(made.labels, labels)}"

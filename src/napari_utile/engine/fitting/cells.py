@@ -14,6 +14,7 @@ from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.sized import with_size
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.numerals import three_digits
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.preprocessing import parse_steps
@@ -230,7 +231,8 @@ def _fit(
             steps = ",".join(filter(None, ["invert", params.preprocess]))
             yield from look(model, replace(own, preprocess=steps), 2)
     if not trials:
-        raise UtileError(f"No model reads an image of {plane.data.shape[0]} channel(s).")
+        count = plane.data.shape[0]
+        raise UtileError(f"No model reads an image of {count} channel{'' if count == 1 else 's'}.")
     usual_trials = [trial for trial in trials if trial.changes == 0]
     base = max(usual_trials, key=lambda trial: float(trial.scores.mean()))
     best, _ = max(seen, key=lambda each: float(each[1].scores.mean()))
@@ -294,7 +296,7 @@ def left_out(trials: Sequence[Trial]) -> float:
 
 def _size(params: SegmentParams) -> str:
     size = params.known_diameter
-    said = "the image as it is" if size is None else f"cells {size:.3g} px across"
+    said = "the image as it is" if size is None else f"cells {three_digits(size)} px across"
     return f"{said}, {params.preprocess}" if params.preprocess else said
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_utile.engine.numerals import three_digits
+
 STEADY, DRIFT_WEIGHT = 0.4, 0.3
 """How far the diameter may follow the magnification without a price, and the price of an octave an octave beyond it.
 
@@ -99,7 +101,7 @@ class CellSize:
         """Say it in words."""
         if self.diameter is None:
             return f"the image is used as it is: {self.origin}"
-        return f"cells about {self.diameter:.3g} px across, {self.origin}"
+        return f"cells about {three_digits(self.diameter)} px across, {self.origin}"
 
 
 def best_of(trials: Sequence[SizeTrial]) -> SizeTrial | None:

@@ -21,6 +21,7 @@ from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.numerals import three_digits
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.spread import spread
@@ -150,10 +151,15 @@ def _measure(
     least = LEAST_SCORE if card.confidence is None else min(LEAST_SCORE, card.confidence - MEASURED_BELOW)
     diameter = _diameter(tried, expected, least)
     by_pixels = _by_pixel_size(ready[0], model)
+    if by_pixels is not None and by_pixels > min(ready[0].shape):
+        said = f"by its pixel size cells would be {three_digits(by_pixels)} px across, more than the image"
+        return CellSize(diameter, tried, said if diameter is None else f"measured; {said}")
     if by_pixels is not None and (diameter is None or max(by_pixels / diameter, diameter / by_pixels) <= 1.5):
         return CellSize(by_pixels, tried, "by the pixel size")
     if by_pixels is not None:
-        return CellSize(diameter, tried, f"measured; by the pixel size they would be {by_pixels:.3g} px")
+        return CellSize(
+            diameter, tried, f"measured; by the pixel size they would be {three_digits(by_pixels)} px"
+        )
     none = "no cells that the model is sure of" if best_of(tried) else "no cells to measure"
     return CellSize(diameter, tried, none if diameter is None else "measured")
 

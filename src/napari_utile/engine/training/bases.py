@@ -70,5 +70,5 @@ def _rank(
         found.append(Base(model, score(maps, planes, best_instances(maps, planes, suggested))))
         yield found[-1]
     if not found:
-        raise UtileError(f"No model reads images of {channels} channel(s).")
+        raise UtileError(f"No model reads images of {channels} channel{'' if channels == 1 else 's'}.")
     return sorted(found, key=lambda each: (each.scores.ap50, each.scores.overlap), reverse=True)

@@ -7,6 +7,8 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_utile.engine.numerals import three_digits
+
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
@@ -56,5 +58,5 @@ class ColourLegend(QWidget):
             ((low + high) / 2, Qt.AlignmentFlag.AlignHCenter),
             (high, Qt.AlignmentFlag.AlignRight),
         ):
-            painter.drawText(below, int(side | Qt.AlignmentFlag.AlignTop), f"{value:.3g}")
+            painter.drawText(below, int(side | Qt.AlignmentFlag.AlignTop), three_digits(value))
         painter.end()

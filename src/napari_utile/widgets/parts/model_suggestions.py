@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelSuggestions"]
 
 _NONE_FITS = (
-    "No model looks right for this image. Paint a few cells, then fit the settings to them (the command utile fit) or "
-    "train on them (the page Train)."
+    "No model looks right for this image. Paint a few cells, choose them as Cells above, and press Fit to these cells, "
+    "or Train."
 )
 _CLICK_ONE = "Best fit first, with what each finds in view. Click a model to use it."
 _MOST_ROWS = 5

@@ -6,6 +6,7 @@ import numpy as np
 from qtpy.QtCore import QEvent, QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_utile.engine.numerals import three_digits
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.cell_filter import CellFilter, numeric_columns, taken_by
 from napari_utile.widgets.connections import Connections
@@ -189,7 +190,11 @@ class PlotsTab(QWidget):
         if layer is None:
             return
         limits = colour_by(layer, "" if chosen == "each cell" else chosen, self._session.classes)
-        self.status.say("" if limits is None else f"Dark blue {limits[0]:g} to yellow {limits[1]:g}.")
+        self.status.say(
+            ""
+            if limits is None
+            else f"Dark blue {three_digits(limits[0])} to yellow {three_digits(limits[1])}."
+        )
 
     def _rows(self, *, every_plane: bool = False) -> dict[str, Any]:
         layer = self._session.cells

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QListWid
 from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.trash import ThrownModel
+from napari_utile.engine.numerals import three_digits
 from napari_utile.widgets.pages.models.import_fields import ImportFields
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
@@ -142,7 +143,7 @@ def _scores(metrics: Mapping[str, Any]) -> str:
     numbers = []
     for name, value in metrics.items():
         if isinstance(value, int | float):
-            numbers.append(f"{name} {value:.3g}")
+            numbers.append(f"{name} {three_digits(value)}")
         elif isinstance(value, Mapping):
             inner = [f"{key} {each:.2f}" for key, each in value.items() if isinstance(each, float)]
             inner += [said for key, each in value.items() if (said := _change(key, each))]

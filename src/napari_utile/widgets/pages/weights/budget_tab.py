@@ -6,6 +6,7 @@ from qtpy.QtCore import QRectF, QSize, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_utile.engine.numerals import three_digits
 from napari_utile.engine.weights.loss_budget import LossBudget
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.place_table import PlaceTable
@@ -88,7 +89,7 @@ class LossBudgetTab(QWidget):
             for name, share in shares.items()
         )
         what = "weight" if budget.loss is None else "weighted cross-entropy"
-        self.text.setText(f"{words}<br>Mean {what} of a pixel: {budget.mean:.3g}")
+        self.text.setText(f"{words}<br>Mean {what} of a pixel: {three_digits(budget.mean)}")
         self.table.set_rows(
             [
                 (f"{gap.cells[0]} and {gap.cells[1]}", f"{100 * gap.share:.2g} %", f"{gap.peak:.1f}")
