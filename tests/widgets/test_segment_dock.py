@@ -194,6 +194,21 @@ def test_sliders_change_mask_and_instances_without_the_network(viewer, dock, qtb
     assert len(viewer.layers) == 4
 
 
+def test_what_the_fields_say_counts_on_other_pages_without_a_press(viewer, dock, qtbot, image):
+    viewer.add_image(image)
+    dock.form.diameter.value = 24
+    drag(dock, "threshold", 0.7)
+    asked = session_of(viewer).asked
+    assert (asked.diameter, asked.instances.threshold) == (24, 0.7)
+    click = dock.dock.page("click").form
+    assert (click.diameter.value, click.instances["threshold"].value) == (24, 0.7)
+    drag(dock, "threshold", 0.6)
+    assert click.instances["threshold"].value == 0.6
+    click.diameter.value = 30
+    assert dock.form.diameter.value == 30
+    assert session_of(viewer).asked.instances.threshold == 0.6
+
+
 def test_the_recipe_follows_the_sliders(viewer, dock, qtbot, image):
     viewer.add_image(image, name="cells")
     run(qtbot, dock)
@@ -202,6 +217,17 @@ def test_the_recipe_follows_the_sliders(viewer, dock, qtbot, image):
     recipe = layer_of(viewer, "instances").metadata[METADATA_KEY]["recipe"]
     assert recipe["parameters"]["instances"]["threshold"] == 0.25
     assert recipe["planes"][0]["cells"] == labels_of(viewer).max()
+
+
+def test_the_table_is_that_of_the_cells_also_once_they_were_edited(viewer, dock, qtbot, image):
+    source = viewer.add_image(image)
+    run(qtbot, dock)
+    cells = session_of(viewer).cells
+    with cells.block_history():
+        cells.data_setitem((np.array([0]), np.array([0])), [99])
+    viewer.layers.selection.active = source
+    qtbot.mouseClick(dock.form.show_table, Qt.MouseButton.LeftButton)
+    assert viewer.layers.selection.active is cells
 
 
 def test_cancel_leaves_the_viewer_as_it_was(viewer, dock, qtbot, image):

@@ -93,3 +93,20 @@ def test_an_opened_dock_shows_what_was_asked_for_before(viewer, page, qtbot):
 def test_train_leads_to_the_page_that_trains(page, qtbot):
     press(qtbot, page.form.train)
     assert page.dock.bar.tabText(page.dock.bar.currentIndex()) == "Train"
+
+
+def test_the_settings_of_an_open_result_are_used_again(viewer, page, qtbot):
+    page.form.diameter.value = 22.0
+    page.form.instances["threshold"].value = 0.42
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    page.form.diameter.value = 40.0
+    page.form.instances["threshold"].value = 0.7
+    viewer.add_labels(np.ones((9, 9), int), name="without a recipe")
+    page.form.load_menu.aboutToShow.emit()
+    actions = page.form.load_menu.actions()
+    assert [each.text() for each in actions] == ["From a file…", "From “discs instances”"]
+    actions[1].trigger()
+    assert page.form.status.text() == "The settings of discs instances are used."
+    params = page.request()[1].params
+    assert (params.diameter, params.instances.threshold) == (22.0, 0.42)

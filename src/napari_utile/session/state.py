@@ -80,7 +80,7 @@ class Session:
     devices : tuple of str
         What this computer can compute on; empty until that is known.
     asked : SegmentParams, optional
-        What was asked for when Run was pressed last.
+        What the page Segment asks for, as its fields are now; None until it is opened.
     clicking : bool
         Whether clicks go to the cells: then they stay chosen whatever else is made.
     classes : tuple of str
@@ -120,7 +120,7 @@ class Session:
 
     @property
     def seen(self) -> dict[str, Any]:
-        """What Segment gave the network last: preprocessing and grey limits, by names of the parameters."""
+        """What Segment gives the network: preprocessing and grey limits, by names of the parameters."""
         fields = ("preprocess", "limits", "channel_limits", "percentiles")
         return {name: getattr(self.asked, name) for name in fields if self.asked is not None}
 

@@ -142,7 +142,7 @@ class BatchTab(QWidget):
         self.review.clicked.connect(lambda _: self._review())
         self.copy_command.clicked.connect(lambda _: self._copy())
         self._connections = Connections(self)
-        for event in (self._session.events.model, self._session.events.image, self._session.events.result):
+        for event in (self._session.events.model, self._session.events.asked):
             self._connections.connect(event, self._show_how)
         self._connections.connect(self._session.events.closed, self._drop)
 
@@ -311,7 +311,8 @@ class BatchTab(QWidget):
             size = "images as they are"
         elif isinstance(params.diameter, str):
             size = "the cell size measured"
-        self.how.setText(f"With {title}, {size}, as on the page Segment.")
+        sliders = " and the sliders" if params.instances is not None else ""
+        self.how.setText(f"With {title}, {size}{sliders} as on the page Segment.")
 
     def _drop(self) -> None:
         self.job.drop()

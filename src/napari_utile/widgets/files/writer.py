@@ -22,11 +22,10 @@ def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]
 
 def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write a Labels layer, and beside it the recipe of what this plugin made, first."""
-    from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
+    from napari_utile.widgets.viewer.own_pictures import recipe_in
 
     array = _full(data, attributes)
-    kept = (attributes.get("metadata") or {}).get(METADATA_KEY)
-    recipe = _recipe_of(kept) if isinstance(kept, Mapping) else None
+    recipe = recipe_in(attributes.get("metadata"))
     written = []
     if recipe:
         beside = Path(path).with_name(f"{name_and_ending(Path(path))[0]}{RECIPE_ENDING}")
@@ -35,12 +34,6 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
         written.append(str(beside))
     write_labels(path, array, **_space(array, attributes))
     return [path, *written]
-
-
-def _recipe_of(kept: Mapping[str, Any]) -> Any:
-    """Return the recipe of most of the planes; a layer may hold planes that were made in different ways."""
-    recipes = kept.get("recipes") or ()
-    return max(recipes, key=lambda recipe: len(recipe["planes"]), default=kept.get("recipe"))
 
 
 def _full(data: Any, attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:

@@ -1,6 +1,7 @@
 """Which layers the plugin made itself: those are never offered as images, and only its cells as labels."""
 
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_utile.widgets.viewer.layers import plain_viewer
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["CELLS", "METADATA_KEY", "add_own", "is_cells", "is_own", "mark_own", "role_of"]
+__all__ = ["CELLS", "METADATA_KEY", "add_own", "is_cells", "is_own", "mark_own", "recipe_in", "role_of"]
 
 _Layer = TypeVar("_Layer", bound="napari.layers.Layer")
 
@@ -45,6 +46,15 @@ def add_own(viewer: "napari.viewer.Viewer", layer: _Layer, role: str) -> _Layer:
 def role_of(layer: "napari.layers.Layer") -> str:
     """Return what a layer of the plugin shows, "" for a user's; also where it was saved and opened again."""
     return _roles.get(layer) or str(layer.metadata.get(METADATA_KEY, {}).get("role", ""))
+
+
+def recipe_in(metadata: Mapping[str, Any] | None) -> Any:
+    """Return the recipe of most of the planes that a layer's metadata hold, as JSON; None where there is none."""
+    kept = (metadata or {}).get(METADATA_KEY)
+    if not isinstance(kept, Mapping):
+        return None
+    recipes = kept.get("recipes") or ()
+    return max(recipes, key=lambda recipe: len(recipe["planes"]), default=kept.get("recipe"))
 
 
 def is_own(layer: "napari.layers.Layer") -> bool:

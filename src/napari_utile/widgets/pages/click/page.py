@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QWidget
 
-from napari_utile.engine.segment_params import MEASURED
+from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
 from napari_utile.widgets.connections import Connections
@@ -46,6 +46,7 @@ class ClickPage(Page):
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._suggested_by = ""
+        self._as_segment = False  # whether the sliders are those of the page Segment
         self._clicked_on: tuple[Any, ...] = ()
         self._waiting = 0
         session = self._session
@@ -63,6 +64,7 @@ class ClickPage(Page):
         self.show_form(self.form, self.form.status)
         self.main_button = self.form.toggle
         self._connect()
+        self._follow_segment(session.asked)
         self._image_changed()
         self.form.set_on(False)
 
@@ -78,7 +80,7 @@ class ClickPage(Page):
         form.apply_again.clicked.connect(tool.apply_markers)
         form.copy_command.clicked.connect(self.copy_command)
         form.instances.changed.connect(self._instances_changed)
-        form.compute.changed.connect(self.aims.forget)
+        form.compute.changed.connect(self._compute_changed)
         form.overwrite.clicked.connect(self.aims.forget)
         form.follow.clicked.connect(self.aims.forget)
         self.aims.target_made.connect(self._target_made)
@@ -98,7 +100,7 @@ class ClickPage(Page):
         self._connections.connect(self._session.events.image, self._image_changed)
         self._connections.connect(self._session.events.cells, self._cells_changed)
         self._connections.connect(self._session.events.model, self._model_changed)
-        self._connections.connect(self._session.events.asked, lambda _: self.aims.forget())
+        self._connections.connect(self._session.events.asked, self._follow_segment)
         self._connections.connect(self._viewer.layers.events.removed, self._stop_without_layers)
         self._connections.connect(self._session.events.closed, self._close_down)
         self._connections.connect(self._viewer.layers.selection.events.active, self._active_changed)
@@ -241,6 +243,26 @@ class ClickPage(Page):
 
     def _instances_changed(self) -> None:
         self._suggested_by = self._session.model  # the user's values count from now on
+        self.aims.forget()
+
+    def _compute_changed(self, _: object = None) -> None:
+        """Tell the page Segment how large cells are, and where to compute."""
+        asked, own = self._session.asked or SegmentParams(), self.form.compute.value()
+        self._session.asked = replace(
+            asked, diameter=own.diameter, device=own.device, precision=own.precision
+        )
+        self.aims.forget()
+
+    def _follow_segment(self, asked: SegmentParams | None) -> None:
+        """Ask for what the page Segment does: a click gives the cell that a segmentation would."""
+        if asked is not None:
+            self.form.compute.set_value(replace(asked, instances=None))
+            if asked.instances is not None:
+                self.form.instances.set_value(asked.instances)
+                self._suggested_by = asked.model
+            elif self._as_segment:
+                self._suggested_by = ""
+            self._as_segment = asked.instances is not None
         self.aims.forget()
 
     def _model_changed(self, _: object = None) -> None:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QGraphicsOpacityEffect,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -20,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.numerals import three_digits
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.results import SegmentResult
@@ -114,8 +116,10 @@ class SegmentForm(QWidget):
             "Copy a paragraph for a paper: versions, model, settings, share of edited cells.",
         )
         self.load = push_button(
-            "Load settings…", "Take the settings of a saved file, or of the recipe of a result."
+            "Load settings", "Take the settings of a saved file, or of the recipe of a result."
         )
+        self.load_menu = QMenu(self.load)
+        self.load.setMenu(self.load_menu)
         self.keep = push_button(
             "Save settings…", "Save these settings for other images, here or on the command line."
         )
@@ -242,7 +246,8 @@ class SegmentForm(QWidget):
 
     def show_params(self, params: SegmentParams) -> None:
         """Show everything but model, channels and instances."""
-        self.diameter.value = params.diameter
+        with self.diameter.changed.blocked():  # until all is shown
+            self.diameter.value = params.diameter
         self.seen.set_value(params)
         self.compute.set_value(params)
 
@@ -267,7 +272,11 @@ class SegmentForm(QWidget):
         """Say which cell diameter the model expects."""
         self.diameter.enabled = diameter is not None
         self.measure_diameter.setEnabled(diameter is not None)
-        expects = "" if diameter is None else f" This model was trained on cells of about {diameter:g} px."
+        expects = (
+            ""
+            if diameter is None
+            else f" This model was trained on cells of about {three_digits(diameter)} px."
+        )
         self.diameter.box.setToolTip(
             "Typical diameter of your cells; the image is rescaled to what the model expects. "
             f"Type a number to set it yourself.{expects}"
@@ -318,9 +327,9 @@ def summary_of(
     if plane is not None and plane.pixel_size is not None and plane.unit is not None:
         area, unit = area * plane.pixel_size[0] * plane.pixel_size[1], plane.unit
     diameter = 2 * np.sqrt(area / np.pi)
-    cells = "1 cell" if count == 1 else f"{count} cells"
+    cells = "1 cell" if count == 1 else f"{count:,} cells"
     return (
-        f"{cells}, median area {in_words(area)} {unit}², median diameter {diameter:.3g} {unit}"
+        f"{cells}, median area {three_digits(area)} {unit}², median diameter {three_digits(diameter)} {unit}"
         f"{_covered(rows, covered)}."
     )
 
@@ -332,18 +341,6 @@ def _covered(rows: Mapping[str, Any], covered: Mapping[str, float]) -> str:
     counts = Counter(str(name) for name in rows.get("class", ()) if isinstance(name, str) and name)
     names = dict.fromkeys([*(covered if len(covered) > 1 else ()), *counts])
     return f"{said} ({', '.join(f'{counts[name]} {name}' for name in names)})" if names else said
-
-
-def in_words(number: float) -> str:
-    """Write a number of three digits as people do.
-
-    Examples
-    --------
-    >>> in_words(7368.2), in_words(41.23), in_words(0.0512)
-    ('7,370', '41.2', '0.0512')
-    """
-    rounded = float(f"{number:.3g}")
-    return f"{rounded:,.0f}" if abs(rounded) >= 1000 else f"{rounded:g}"
 
 
 def _heading(text: str) -> QLabel:

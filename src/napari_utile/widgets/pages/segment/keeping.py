@@ -80,8 +80,9 @@ class Keeping:
         self._say(f"Saved {names} in {written[0].parent}.", "good")
 
     def show_table(self) -> None:
-        """Open napari's table of the instances' measurements."""
-        layer = own_layer(self._viewer, CELLS, self._session.image.layer)
+        """Open napari's table of the cells of the image: those that are chosen, edited or not."""
+        cells, image = self._session.cells, self._session.image.layer
+        layer = cells if source_of(cells) is image else own_layer(self._viewer, CELLS, image)
         if layer is not None:
             self._viewer.layers.selection.active = layer
         show_table(self._viewer)

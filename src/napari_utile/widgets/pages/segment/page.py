@@ -10,16 +10,13 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_size import sized_by_now
 from napari_utile.session.jobs import estimate_job
-from napari_utile.session.results import (
-    SegmentRequest,
-    SegmentResult,
-    specs_of,
-)
+from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
 from napari_utile.session.store_jobs import needs_store
 from napari_utile.session.volumes import estimate_volume_job
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.segment.adjusting import Adjusting
+from napari_utile.widgets.pages.segment.asked import Asked
 from napari_utile.widgets.pages.segment.diameter_tool import DiameterTool
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.growing import Growing
@@ -94,8 +91,7 @@ class SegmentPage(Page):
         self.form.seams.ask(self.request)
         guard_window(self._viewer, self)
         self.form.show_devices(self._session.devices)
-        if self._session.asked is not None:  # as it was when the dock was closed
-            self.form.show_params(self._session.asked)
+        self._asked = Asked(self._session, self.form, self._values, self._choice_changed, self)
         self._image_changed()
 
     def _connect(self) -> None:
@@ -117,7 +113,7 @@ class SegmentPage(Page):
         form.copy_command.clicked.connect(self.copy_command)
         form.fit.clicked.connect(lambda _: None if self.running else self.settings.fit())
         form.train.clicked.connect(lambda _: setattr(self._session, "page", "train"))
-        form.load.clicked.connect(lambda _: self.settings.load())
+        form.load_menu.aboutToShow.connect(lambda: self.settings.fill_menu())
         form.keep.clicked.connect(lambda _: self._keep_settings())
         self.settings.used.connect(self._choice_changed)
         form.show_table.clicked.connect(lambda _: self.keeping.show_table())
@@ -188,7 +184,6 @@ class SegmentPage(Page):
         self._estimate.drop()
         self._adjusting.drop()  # its answer would come after the new one
         self._running_on = [source for source, _ in planes]
-        self._session.asked = planes[0][1].params
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
         run.start(planes)
@@ -298,6 +293,7 @@ class SegmentPage(Page):
 
     def _adjust(self) -> None:
         self._values.are_the_users()
+        self._asked.tell()
         if self.running or self.views.adjust(self._values.read()):
             return
         shown = on_screen(self._viewer, self._session)
@@ -348,6 +344,7 @@ class SegmentPage(Page):
         self._choice_changed()
 
     def _choice_changed(self, _: object = None) -> None:
+        self._asked.tell()
         self.form.run_bar.run_button.setEnabled(self._session.image.layer is not None)
         self._show_summary()
         self._estimate.follow()

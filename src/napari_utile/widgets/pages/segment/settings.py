@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
@@ -17,7 +17,7 @@ from napari_utile.widgets.pages.click.aim import label_plane_on
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.viewer.layers import place_of, plane_data
-from napari_utile.widgets.viewer.own_pictures import CELLS
+from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
 from napari_utile.widgets.worker import OneJob, run_job, sentence_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.engine.fitting.cells import CellFit
+    from napari_utile.engine.provenance.settings import Settings as SavedSettings
 
 __all__ = ["Settings"]
 
@@ -119,6 +120,25 @@ class Settings(OneJob, QObject):
 
     # Files.
 
+    def fill_menu(self) -> None:
+        """Offer a file, and every open result that carries its recipe."""
+        menu: Any = self._form.load_menu
+        menu.clear()
+        menu.addAction("From a file…").triggered.connect(lambda _=False: self.load())
+        for layer in reversed(self._viewer.layers):
+            if layer._type_string == "labels" and is_cells(layer) and recipe_in(layer.metadata):
+                action = menu.addAction(f"From “{layer.name}”")
+                action.triggered.connect(lambda _=False, layer=layer: self.load_of(layer))
+
+    def load_of(self, layer: Any) -> None:
+        """Take the settings that a result was made with, from the recipe that its layer carries."""
+        from napari_utile.engine.provenance.recipe import recipe_from_json
+        from napari_utile.engine.provenance.settings import settings_of
+
+        with failures_to(self._show_error):
+            recipe = recipe_from_json(recipe_in(layer.metadata), layer.name)
+            self._take(settings_of(recipe.params), layer.name)
+
     def load(self, path: str = "") -> None:
         """Take the settings of a file, or of the recipe of any result."""
         from napari_utile.engine.provenance.settings import load_settings
@@ -127,11 +147,13 @@ class Settings(OneJob, QObject):
         if not path:
             return
         with failures_to(self._show_error):
-            settings = load_settings(path)
-            params = SegmentParams(**settings.segment)
-            suggested = suggested_instances(card_of(params.model), params.known_diameter)
-            params = replace(params, instances=replace(suggested, **settings.instances))
-            self.use(params, f"The settings of {Path(path).name} are used.")
+            self._take(load_settings(path), Path(path).name)
+
+    def _take(self, settings: "SavedSettings", name: str) -> None:
+        params = SegmentParams(**settings.segment)
+        suggested = suggested_instances(card_of(params.model), params.known_diameter)
+        params = replace(params, instances=replace(suggested, **settings.instances))
+        self.use(params, f"The settings of {name} are used.")
 
     def save(self, params: SegmentParams, path: str = "") -> None:
         """Write settings to a file, for other images, here or on the command line."""
