@@ -6,7 +6,9 @@ plane's corner whatever the region. So a pixel's value depends on the image alon
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
+from weakref import ref
 
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.windows import Window
@@ -136,7 +138,8 @@ def plan_tiles(
     if tile is not None:
         output = (_lattice_output(network, tile),) * 2
         return _laid_out(shape, network, region, output, budget.number_bytes, on_lattice=True)
-    output = _quickest(network, region, budget)
+    on_grid = tuple(start % network.geometry.grid for start in region.start)
+    output = _quickest(ref(network), on_grid, region.shape, budget)
     return _laid_out(shape, network, region, output, budget.number_bytes, on_lattice=False)
 
 
@@ -171,13 +174,25 @@ class _Choice(NamedTuple):
     output: tuple[int, int]
 
 
-def _quickest(network: Network, region: Window, budget: TileBudget) -> tuple[int, int]:
-    """Return the output size that is done first, among those that fit: arithmetic and fresh memory both take time."""
-    grid = network.geometry.grid
-    starts_and_sizes = zip(region.start, region.shape, strict=True)
-    rows, columns = (_sizes(network, start % grid + size) for start, size in starts_and_sizes)
+@lru_cache(256)  # blocks and clicks ask for the same again and again
+def _quickest(
+    known: "ref[Network]", start: tuple[int, ...], shape: tuple[int, ...], budget: TileBudget
+) -> tuple[int, int]:
+    """Return the output size that is done first, among those that fit: arithmetic and fresh memory both take time.
+
+    Parameters
+    ----------
+    known : reference to a Network
+    start : tuple of int
+        Of the region, from the network's grid on.
+    shape : tuple of int
+    budget : TileBudget
+    """
+    network = known()
+    assert network is not None
+    rows, columns = (_sizes(network, first + size) for first, size in zip(start, shape, strict=True))
     numbers = budget.memory_bytes // budget.number_bytes
-    share = min(1.0, FETCHED_ONCE_IN / region.size)
+    share = min(1.0, FETCHED_ONCE_IN / (shape[0] * shape[1]))
     best, least = (0, 0), float("inf")
     while True:
         choice = _least_arithmetic(network, rows, columns, numbers, budget.most_gflop)
