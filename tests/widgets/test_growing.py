@@ -1,9 +1,14 @@
 """Grow from: nuclei become whole cells in another channel, with their numbers."""
 
+import shlex
+
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
+from qtpy.QtGui import QGuiApplication
 
+from napari_utile.cli import main
 from napari_utile.engine.grow import grow_seeds
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
@@ -94,3 +99,33 @@ def test_growing_can_be_cancelled_and_ends_with_the_dock(page, qtbot):
     page.let_go()
     assert not page.growing.running
     assert len(viewer.layers) == 2
+
+
+def test_the_recipe_is_kept_with_the_cells_and_its_command_grows_them_again(page, qtbot, tmp_path):
+    viewer = page.viewer
+    image, seeds, saved = tmp_path / "membrane.tif", tmp_path / "nuclei.tif", tmp_path / "grown_labels.tif"
+    tifffile.imwrite(image, CELLS)
+    tifffile.imwrite(seeds, NUCLEI)
+    viewer.open(str(image), plugin="napari")
+    viewer.open(str(seeds), plugin="napari", layer_type="labels")
+    grow(page, qtbot)
+    made = viewer.layers["membrane cells of nuclei"]
+    page.form.grow.copy_command.click()
+    words = shlex.split(QGuiApplication.clipboard().text())
+    assert words[:2] == ["utile", "segment"]
+    words[words.index("-o") + 1] = str(tmp_path / "again")
+    assert main(words[1:]) == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again" / "membrane_labels.tif"), made.data)
+    made.save(str(saved), plugin="napari-utile")
+    assert main(["replay", str(tmp_path / "grown_recipe.json")]) == 0
+
+
+def test_layers_without_a_file_get_a_command_that_says_what_is_missing(page, qtbot):
+    viewer = page.viewer
+    viewer.add_image(CELLS, name="membrane")
+    viewer.add_labels(NUCLEI, name="nuclei")
+    assert not page.form.grow.copy_command.isEnabled()
+    grow(page, qtbot)
+    page.form.grow.copy_command.click()
+    assert "IMAGE.tif --seeds SEEDS.tif" in QGuiApplication.clipboard().text()
+    assert "replace IMAGE.tif and SEEDS.tif" in page.form.grow.status.text()

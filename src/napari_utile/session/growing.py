@@ -1,18 +1,22 @@
 """Seeds, such as nuclei, grown into whole cells, as the Segment page asks for it."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.inference.device import Compute
 from napari_utile.session.cell_size import limits_of, sized_steps
-from napari_utile.session.results import SegmentRequest
+from napari_utile.session.results import SegmentRequest, locate_request
 
 if TYPE_CHECKING:
+    from napari_utile.engine.models.library import Model
+    from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe
+    from napari_utile.engine.segment_params import SegmentParams
     from napari_utile.session.state import Session
 
-__all__ = ["GrowRequest", "Grown", "grow_job"]
+__all__ = ["GrowRequest", "Grown", "GrownCells", "grow_job"]
 
 LabelArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
@@ -30,12 +34,15 @@ class GrowRequest:
         Whether they grow in the cells that the model sees; else in the grey values of the channel.
     distance : float, optional
         Pixels beyond the seed at most.
+    seeds_path : str
+        The file of the seeds; empty where they have none.
     """
 
     image: SegmentRequest
     seeds: LabelArray
     in_model: bool = False
     distance: float | None = None
+    seeds_path: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,17 +53,30 @@ class Grown:
     features: dict[str, np.ndarray[Any, Any]]
 
 
+@dataclass(frozen=True, eq=False)
+class GrownCells:
+    """The cells of all planes, and how they were grown."""
+
+    planes: list[Grown]
+    recipe: "GrownRecipe"
+
+
 def grow_job(
     session: "Session", requests: Sequence[GrowRequest]
-) -> Generator[tuple[int, int], None, list[Grown]]:
+) -> Generator[tuple[int, int], None, GrownCells]:
     """Grow the seeds of each plane; yields how many planes are done, and of how many."""
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.cells.seeds import compartments
     from napari_utile.engine.files.label_planes import whole_numbers
     from napari_utile.engine.grow import grow_steps, usual_distance
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.provenance.grown import grown_plane
+    from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.steps import Run
 
     made: list[Grown] = []
+    records: list[GrownPlane] = []
+    compute: Compute | None = None
     usual = usual_distance(request.seeds for request in requests)
     for request in requests:
         yield len(made), len(requests)
@@ -70,9 +90,14 @@ def grow_job(
             params, _ = sizing.result
             model = session.load_model(params.model)
             limits = limits_of(session, params, image.measured_on)
+            compute = choose_compute(params.device, params.precision)
         elif distance is None:
             distance = usual
-        run = Run(grow_steps(image.plane, seeds, params, model=model, distance=distance, limits=limits))
+        run = Run(
+            grow_steps(
+                image.plane, seeds, params, model=model, distance=distance, limits=limits, compute=compute
+            )
+        )
         for _ in run:
             yield len(made), len(requests)
         pixels = np.asarray(image.plane.data[:, :, :])
@@ -80,4 +105,36 @@ def grow_job(
         table = measure(run.result, pixels, size, unit)
         table |= compartments(run.result, seeds, pixels, pixel_size=size, unit=unit)
         made.append(Grown(run.result, table))
-    return made
+        located = locate_request(image)
+        index = located.index if located else index_of(image.axes)
+        records.append(grown_plane(index, image.plane, seeds, run.result))
+    return GrownCells(made, _recipe_of(requests, params, model, compute, distance, records))
+
+
+def _recipe_of(
+    requests: Sequence[GrowRequest],
+    params: "SegmentParams",
+    model: "Model | None",
+    compute: Compute | None,
+    distance: float | None,
+    records: "Sequence[GrownPlane]",
+) -> "GrownRecipe":
+    """Record how the cells of some planes were grown, with the command that grows them again."""
+    from napari_utile.engine.planes.selection import Selection
+    from napari_utile.engine.provenance.grown import GrownRecipe
+
+    first = requests[0]
+    located = locate_request(first.image)
+    if located is not None and len(requests) > 1:
+        located = located.all_planes()
+    return GrownRecipe.of(
+        first.image.path if located else "IMAGE.tif",
+        first.seeds_path or "SEEDS.tif",
+        "grown",
+        located.selection if located else Selection(),
+        params if located is None else replace(params, channels=located.channels(params.channels)),
+        model,
+        compute,
+        distance,
+        records,
+    )

@@ -53,7 +53,7 @@ class GrownRecipe:
     Attributes
     ----------
     source, seeds : str
-        The files of the image and of the seeds.
+        The files of the image and of the seeds; where a layer has none, its name.
     command : str
         The command line that makes the same labels.
     distance : float or None
@@ -82,9 +82,9 @@ class GrownRecipe:
     @classmethod
     def of(
         cls,
-        image: Path,
-        seeds: Path,
-        output: Path,
+        image: str | Path,
+        seeds: str | Path,
+        output: str | Path,
         selection: Selection,
         params: SegmentParams,
         model: Model | None,
@@ -92,7 +92,7 @@ class GrownRecipe:
         distance: float | None,
         planes: Sequence[GrownPlane],
     ) -> "GrownRecipe":
-        """Say how the cells of an image were grown."""
+        """Say how the cells of an image were grown; of layers without a file their names are given."""
         words = ["utile", "segment", str(image), "--seeds", str(seeds), "-o", str(output)]
         words += [] if distance is None else ["--seed-distance", f"{distance:g}"]
         words += command_options(Selection, selection)
@@ -103,10 +103,10 @@ class GrownRecipe:
             words += ["--model", params.model]
             words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
             suggested = suggested_instances(model.card, params.known_diameter)
-            words += command_options(InstanceParams, params.instances, reference=suggested)
+            words += command_options(InstanceParams, params.instances or suggested, reference=suggested)
         return cls(
-            source=str(image.resolve()),
-            seeds=str(seeds.resolve()),
+            source=_whole(image),
+            seeds=_whole(seeds),
             command=shlex.join(words),
             distance=distance,
             model=None if model is None else findable_model(params.model),
@@ -118,9 +118,9 @@ class GrownRecipe:
             versions=versions(),
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it as JSON."""
-        values = {
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
             "format": FORMAT,
             **{name: getattr(self, name) for name in ("source", "seeds", "command", "distance")},
             "model": None if self.model is None else {"name": self.model, "sha256": self.fingerprint},
@@ -130,8 +130,16 @@ class GrownRecipe:
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as JSON."""
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def _whole(path: str | Path) -> str:
+    """Return the whole path of a file, and a name as it is."""
+    return str(Path(path).resolve()) if Path(path).exists() else str(path)
 
 
 def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
 
 from napari_utile.engine.parameters import Bounds, describe
+from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Number, narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
@@ -43,6 +44,7 @@ class GrowFields(QWidget):
         Its data says whether they grow in what the model sees.
     distance : Number
     bar : RunBar
+    copy_command : QPushButton
     status : StatusLine
     """
 
@@ -66,6 +68,11 @@ class GrowFields(QWidget):
             "Grow cells",
             "Grow each of these nuclei to its whole cell; it keeps its number, and both are measured.",
         )
+        self.copy_command = push_button(
+            "Copy command",
+            "Copy the command line that grows these cells again; available once cells have grown.",
+        )
+        self.copy_command.setEnabled(False)
         self.status = StatusLine()
         rows = QFormLayout()
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -76,5 +83,6 @@ class GrowFields(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
         layout.addWidget(self.bar)
+        layout.addWidget(self.copy_command)
         layout.addWidget(self.status)
         self.status.say("")

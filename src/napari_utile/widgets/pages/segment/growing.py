@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_utile.session.growing import Grown, GrowRequest, grow_job
+from napari_utile.session.growing import GrownCells, GrowRequest, grow_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.viewer.layers import Place, space_of
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
@@ -47,6 +48,8 @@ class Growing(OneJob):
     ) -> None:
         self._viewer, self._session, self._fields = viewer, session, fields
         self._requests, self._owner = requests, owner
+        self._command = ""
+        fields.copy_command.clicked.connect(lambda _: self.copy_command())
         fields.bar.run.connect(self.run)
         fields.bar.cancel.connect(self.cancel)
 
@@ -60,7 +63,9 @@ class Growing(OneJob):
             planes = self._requests()
             in_model, distance = bool(fields.way.currentData()), fields.distance.value
             requests = [
-                GrowRequest(request, seeds_on(layer, source.place), in_model, distance)
+                GrowRequest(
+                    request, seeds_on(layer, source.place), in_model, distance, str(layer.source.path or "")
+                )
                 for source, request in planes
             ]
             fields.status.say("")
@@ -85,12 +90,23 @@ class Growing(OneJob):
         super().drop()
         self._fields.bar.set_idle()
 
+    def copy_command(self) -> None:
+        """Copy the command line that grows the newest cells again."""
+        names = [name for name in ("IMAGE.tif", "SEEDS.tif") if name in self._command]
+        hint = (
+            f"Save the layers, and replace {' and '.join(names)} by the names of their files."
+            if names
+            else ""
+        )
+        self._fields.status.copied(self._command, hint)
+
     def _fail(self, error: Exception) -> None:
         self._fields.bar.set_idle()
         self._fields.status.problem(sentence_of(error))
 
-    def _show(self, seeds: "napari.layers.Labels", sources: Sequence[Source], made: Sequence[Grown]) -> None:
+    def _show(self, seeds: "napari.layers.Labels", sources: Sequence[Source], cells: GrownCells) -> None:
         self._fields.bar.set_idle()
+        made = cells.planes
         image, place = sources[0].layer, sources[0].place
         if image not in self._viewer.layers:
             return
@@ -102,8 +118,13 @@ class Growing(OneJob):
             for name, values in each.features.items():
                 columns[name] += values.tolist()
         layer = self._viewer.add_labels(
-            labels, name=f"{image.name} cells of {seeds.name}", **space_of(image, place.result_axes)
+            labels,
+            name=f"{image.name} cells of {seeds.name}",
+            metadata={METADATA_KEY: {"recipe": cells.recipe.to_json()}},
+            **space_of(image, place.result_axes),
         )
+        self._command = cells.recipe.command
+        self._fields.copy_command.setEnabled(True)
         repeated = len(set(columns["index"])) < len(columns["index"])  # one row an id is what napari can show
         if not repeated:
             layer.features = columns

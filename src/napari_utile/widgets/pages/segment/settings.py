@@ -126,7 +126,8 @@ class Settings(OneJob, QObject):
         menu.clear()
         menu.addAction("From a file…").triggered.connect(lambda _=False: self.load())
         for layer in reversed(self._viewer.layers):
-            if layer._type_string == "labels" and is_cells(layer) and recipe_in(layer.metadata):
+            recipe = recipe_in(layer.metadata) if layer._type_string == "labels" and is_cells(layer) else None
+            if recipe and recipe.get("model"):  # cells that grew in grey values had no settings of a model
                 action = menu.addAction(f"From “{layer.name}”")
                 action.triggered.connect(lambda _=False, layer=layer: self.load_of(layer))
 
