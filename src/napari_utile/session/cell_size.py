@@ -1,6 +1,6 @@
 """The cell size of an image or stack, measured once for all pages, off the GUI thread."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,10 +14,11 @@ from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cell_size import CellSize
+    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.session.state import Session
 
-__all__ = ["limits_of", "measured_steps", "sized_by_now", "sized_steps"]
+__all__ = ["limits_of", "limits_of_plane", "measured_steps", "sized_by_now", "sized_steps"]
 
 
 def sized_steps(
@@ -94,4 +95,20 @@ def limits_of(session: "Session", params: SegmentParams, stack: Stack) -> "Inten
         limits = limits_of_stack(stack.planes, params, session.load_model(params.model).card)
         if limits is not None:
             session.stack_limits.keep(params, stack, limits)
+    return limits
+
+
+def limits_of_plane(
+    session: "Session", params: SegmentParams, plane: "ImagePlane", key: Hashable
+) -> "IntensityLimits":
+    """Return the grey limits of a plane by itself, measured once; `key` stands for its pixels."""
+    stack = Stack((plane,), key)
+    limits = session.stack_limits.known(params, stack)
+    if limits is None:
+        from napari_utile.engine.inference.limits import limits_of as measured_limits
+        from napari_utile.engine.inference.limits import seen_plane
+
+        card = session.load_model(params.model).card
+        limits = measured_limits([seen_plane(plane, params, card)], params, card)
+        session.stack_limits.keep(params, stack, limits)
     return limits

@@ -15,20 +15,23 @@ from napari_utile.engine.files.plane_file import AXIS_ORDER
 from napari_utile.engine.files.unfinished import HOME, is_complete, is_store
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import describe
-from napari_utile.engine.provenance.locate import index_of, sliders_of
+from napari_utile.engine.provenance.locate import sliders_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
-from napari_utile.session.cell_size import limits_of, sized_steps
-from napari_utile.session.results import SegmentRequest, command_of, locate_request
+from napari_utile.session.cell_size import limits_of, limits_of_plane, sized_steps
+from napari_utile.session.results import SegmentRequest, command_of
 from napari_utile.session.run_on import jobs_at
+from napari_utile.session.store_source import StoreSource, layer_source, source_of, stacked_axes
 from napari_utile.session.store_tables import features_of, paths_of
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cell_size import CellSize
+    from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.store.cost import StoreCost
     from napari_utile.engine.store.plan import StorePlan
     from napari_utile.engine.store.run import StoreResult
@@ -81,7 +84,7 @@ def needs_store(request: SegmentRequest, planes: int = 1) -> bool:
 
 def default_place(requests: Sequence[SegmentRequest]) -> Path:
     """Return where the store of some planes goes where the user names no place: beside its image, else at home."""
-    request, several = requests[0], {letter: axis for letter, axis, _ in _stacked(requests)}
+    request, several = requests[0], {each.letter: each.axis for each in stacked_axes(requests)}
     path = Path(request.path) if request.path else None
     name = re.sub(r"[^\w.-]+", "_", request.plane.name).strip("_.") or "image"
     sliders = {number: request.axes[number] for number in sliders_of(request.axes).values()}
@@ -90,74 +93,95 @@ def default_place(requests: Sequence[SegmentRequest]) -> Path:
     return folder / f"{'_'.join([name, *where])}{ENDING}"
 
 
-def _stacked(requests: Sequence[SegmentRequest]) -> list[tuple[str, int, int]]:
-    """Name the axes along which planes differ, in the order of the layer: letter, number of the axis, planes along it.
-
-    Raises
-    ------
-    UtileError
-        If a store cannot be stacked along them.
-    """
-    found = []
-    for letter, number in sliders_of(requests[0].axes).items():
-        count = len({request.axes[number].entry for request in requests})
-        if count > 1:
-            found.append((letter, number, count))
-    if wrong := [letter for letter, _, _ in found if letter not in ("T", "Z")]:
-        raise UtileError(
-            f"Large images are stacked along time and depth, not along {wrong[0]}: choose one plane, or name the axes."
-        )
-    return found
-
-
 def outer_axes(requests: Sequence[SegmentRequest], axes: Sequence[int]) -> list[int | None]:
     """Say which axes of the store of some planes their layer's axes before Y and X are: see `GrowingLevel`."""
-    stacked = sorted((AXIS_ORDER.index(letter), axis) for letter, axis, _ in _stacked(requests))
+    stacked = sorted((AXIS_ORDER.index(each.letter), each.axis) for each in stacked_axes(requests))
     places = {axis: place for place, (_, axis) in enumerate(stacked)}
     return [places.get(axis) for axis in axes]
 
 
-def planned_steps(
-    session: "Session", requests: Sequence[SegmentRequest], linking: LinkParams | None = None
-) -> "Generator[None, None, tuple[StorePlan, Model, CellSize | None]]":
-    """Plan the store of some planes, and measure their cells where that is wanted; nothing is written."""
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.store.make import plan_store
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """What is known of a segmentation before its image is looked for on the disk.
 
-    request, stacked = requests[0], _stacked(requests)
-    params, size = yield from sized_steps(session, request.params, request.measured_on)
+    Attributes
+    ----------
+    params : SegmentParams
+        Complete.
+    model : Model
+    compute : Compute
+    limits : IntensityLimits
+        Of the first plane.
+    shared : bool
+        Whether they are those of all planes.
+    size : CellSize or None
+        What was measured.
+    """
+
+    params: SegmentParams
+    model: "Model"
+    compute: "Compute"
+    limits: "IntensityLimits"
+    shared: bool
+    size: "CellSize | None"
+
+
+def _ready_steps(session: "Session", request: SegmentRequest) -> "Generator[Progress, None, _Ready]":
+    """Measure and load what a segmentation needs, if that was not done before."""
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.inference.predict import Progress
+
+    sizing = Run(sized_steps(session, request.params, request.measured_on))
+    for _ in sizing:
+        yield Progress(0, 1, stage="size")
+    params, size = sizing.result
     model = session.load_model(params.model)
-    yield
+    yield Progress(0, 1, stage="size")
     instances = params.instances or suggested_instances(model.card, params.known_diameter)
     params = replace(params, instances=instances)
-    plan = plan_store(
-        [each.plane for each in requests],
-        model,
-        params,
-        choose_compute(params.device, params.precision),
-        request.path or request.plane.name,
+    shared = limits_of(session, params, request.measured_on)
+    limits = shared or limits_of_plane(session, params, request.plane, request.data_key)
+    return _Ready(
+        params, model, choose_compute(params.device, params.precision), limits, shared is not None, size
+    )
+
+
+def _planned(
+    ready: _Ready, requests: Sequence[SegmentRequest], source: StoreSource, linking: LinkParams | None = None
+) -> "StorePlan":
+    """Plan the store of some planes; nothing is written."""
+    from napari_utile.engine.store.make import plan_store
+
+    request = requests[0]
+    return plan_store(
+        source.planes,
+        ready.model,
+        replace(ready.params, channels=source.channels),
+        ready.compute,
+        source.name,
         region=request.region,
         mask=_mask(request),
-        limits=limits_of(session, params, request.measured_on),
-        indices=[index_of(each.axes) for each in requests],
-        stacked="".join(letter for letter, _, _ in stacked),
-        sizes=[count for _, _, count in stacked],
-        steps={letter: step for letter, axis, _ in stacked if (step := request.axes[axis].step)},
+        limits=ready.limits if ready.shared or len(requests) == 1 else None,
+        indices=source.indices,
+        stacked="".join(each.letter for each in source.stacked),
+        sizes=[each.count for each in source.stacked],
+        steps={each.letter: step for each in source.stacked if (step := request.axes[each.axis].step)},
+        selection=source.selection,
         measured=True,
         linking=linking,
     )
-    return plan, model, size
 
 
 def store_estimate_job(
     session: "Session", request: SegmentRequest
-) -> "Generator[None, None, tuple[Model, StoreCost, CellSize | None]]":
+) -> "Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]":
     """Say what the store of a request will cost."""
     from napari_utile.engine.store.cost import cost_of
 
-    plan, model, size = yield from planned_steps(session, [request])
-    yield
-    return model, cost_of(plan, [request.plane], model, _mask(request)), size
+    ready = yield from _ready_steps(session, request)
+    plan = _planned(ready, [request], layer_source([request]))
+    yield None
+    return ready.model, cost_of(plan, [request.plane], ready.model, _mask(request)), ready.size
 
 
 def store_job(
@@ -171,6 +195,7 @@ def store_job(
     """Segment into a store, or finish the one that is there; closed at any time, it keeps what is done.
 
     The first steps are a first look: they hold the probability of a small part around `first`, as blocks take longer.
+    The blocks of an image that is a file are computed in a process of its own, so that the window is free.
 
     Parameters
     ----------
@@ -196,16 +221,18 @@ def store_job(
         If something else is there, if it was started with other settings, or disk and memory do not suffice.
     """
     from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.store.apart import steps_apart
     from napari_utile.engine.store.journal import Journal
     from napari_utile.engine.store.run import begin_store, store_steps
 
     if place.exists() and not is_store(place):
         raise UtileError(f"{place} is not a store of this program: choose another place.")
     request = requests[0]
-    planning = Run(planned_steps(session, requests, linking))
-    for _ in planning:
-        yield Progress(0, 1, stage="size")
-    plan, model, _ = planning.result
+    ready = yield from _ready_steps(session, request)
+    if first is not None and not place.exists():
+        yield from _first_look(ready, request, first())
+    source = source_of(requests)
+    plan = _planned(ready, requests, source, linking)
     with jobs_at(run_on) as jobs:  # before anything is started
         if place.exists():
             _refuse_other_settings(place, plan)
@@ -214,50 +241,53 @@ def store_job(
             )
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
-            begin_store(place, plan, model, _mask(request))
-            if first is not None:
-                yield from _first_look(plan, request, model, first())
-        of_index = {tuple(index_of(each.axes).items()): each.plane for each in requests}
-        planes = [of_index[tuple(index.items())] for index in plan.planes]
-        command = _command(requests, plan, model.card)
-        result = yield from store_steps(
-            place, jobs=jobs, planes=planes, model=model, first=first, command=command
-        )
-    names = {letter: request.axes[axis].name for letter, axis, _ in _stacked(requests)}
+            begin_store(place, plan, ready.model, _mask(request))
+        command = _command(requests, source, plan, ready.model.card)
+        if source.located and jobs is None:
+            result = yield from steps_apart(place, first=first, command=command)
+        else:
+            of_index = {
+                tuple(index.items()): plane
+                for index, plane in zip(source.indices, source.planes, strict=True)
+            }
+            planes = [of_index[tuple(index.items())] for index in plan.planes]
+            result = yield from store_steps(
+                place, jobs=jobs, planes=planes, model=ready.model, first=first, command=command
+            )
+    names = {each.letter: request.axes[each.axis].name for each in source.stacked}
     features = features_of(place, plan, [names[letter] for letter in plan.space.axes[:-2]])
     sliders = [number for number, axis in enumerate(request.axes) if axis.entry is not None]
     return FinishedStore(result, features, *paths_of(place, plan, outer_axes(requests, sliders)))
 
 
-def _command(requests: Sequence[SegmentRequest], plan: "StorePlan", card: "ModelCard") -> str:
+def _command(
+    requests: Sequence[SegmentRequest], source: StoreSource, plan: "StorePlan", card: "ModelCard"
+) -> str:
     """Give the command that segments the same planes of the file."""
-    located = locate_request(requests[0])
-    for letter, axis, count in _stacked(requests):
-        if located is None or letter not in located.index:
-            continue
-        first = min(each.axes[axis].entry or 0 for each in requests)
-        every = count == requests[0].axes[axis].size
-        taken: dict[str, Any] = {letter.lower(): None if every else f"{first}:{first + count}"}
+    located = source.located
+    for each in source.stacked if located else ():
+        assert located is not None
+        first = min(request.axes[each.axis].entry or 0 for request in requests)
+        every = each.count == requests[0].axes[each.axis].size
+        taken: dict[str, Any] = {each.letter.lower(): None if every else f"{first}:{first + each.count}"}
         located = replace(located, selection=replace(located.selection, **taken))
     return command_of(requests[0], plan.params, card, located, linking=plan.linking)
 
 
 def _first_look(
-    plan: "StorePlan", request: SegmentRequest, model: "Model", middle: tuple[float, float]
+    ready: _Ready, request: SegmentRequest, middle: tuple[float, float]
 ) -> "Generator[Progress, None, None]":
     """Compute the probability around a pixel of the region, only to be seen."""
-    from napari_utile.engine.store.plan import field_of
+    from napari_utile.engine.inference.field import Field
 
+    region = Window.part_of(request.plane.shape, request.region)
     start = [
-        int(min(max(at + first - _LOOK / 2, first), max(first, first + size - _LOOK)))
-        for at, first, size in zip(middle, plan.window.start, plan.window.shape, strict=True)
+        int(min(max(at + part.start - _LOOK / 2, part.start), max(part.start, part.stop - _LOOK)))
+        for at, part in zip(middle, region, strict=True)
     ]
-    window = Window.span(start, (first + _LOOK for first in start)) & plan.window
-    card = model.card
-    plane = request.plane.for_network(len(card.inputs), plan.params.channels, card.optional_inputs)
-    params = replace(plan.params, channels=tuple(range(plane.data.shape[0])))
-    number = plan.planes.index(index_of(request.axes))
-    for step in field_of(replace(plan, params=params), number, plane, model).tiles(window):
+    window = Window.span(start, (first + _LOOK for first in start)) & region
+    field = Field(request.plane, ready.model, ready.params, compute=ready.compute, limits=ready.limits)
+    for step in field.tiles(window):
         yield replace(step, stage="look")
 
 
@@ -320,8 +350,20 @@ def delete_store(place: Path) -> None:
 
 
 def _mask(request: SegmentRequest) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Return which pixels of the plane count, perhaps coarser than it; None for all.
+
+    Raises
+    ------
+    UtileError
+        If none do.
+    """
     if request.inside is None:
         return None
+    inside, region = np.asarray(request.inside), Window.part_of(request.plane.shape, request.region)
+    if not inside.any():
+        raise UtileError(f"No label lies on {request.plane.name}: there is nowhere to look for cells.")
+    if inside.shape != region.shape:
+        return inside
     mask = np.zeros(request.plane.shape, bool)
-    mask[Window.part_of(request.plane.shape, request.region)] = request.inside
+    mask[region] = inside
     return mask

@@ -30,10 +30,13 @@ class Here:
     ----------
     threads : int
         How many jobs run at once. Where memory runs out it becomes one less, and the job is done again.
+    stopped : threading.Event, optional
+        Set it to end the work: what is under way raises `Cancelled`.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, threads: int = 1, stopped: threading.Event | None = None) -> None:
         self.threads = max(1, threads)
+        self._stopped = stopped or threading.Event()
 
     def run(self, work: Callable[..., T], todo: Iterable[J]) -> Iterator[tuple[J, T]]:
         """Do ``work(job, stopped)`` for each job; `stopped` is an event to look at now and then.
@@ -45,7 +48,7 @@ class Here:
         """
         # Drawn one by one, so that which comes next is known when it begins.
         jobs, again, running = iter(todo), deque[J](), dict[Future[T], J]()
-        stopped = threading.Event()
+        stopped = _Either(self._stopped)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="utile-block") as pool:
             try:
                 while True:
@@ -69,6 +72,17 @@ class Here:
                         yield job, result
             finally:
                 stopped.set()
+
+
+class _Either(threading.Event):
+    """An event of one piece of work, which is also set where that of all work is."""
+
+    def __init__(self, every: threading.Event) -> None:
+        super().__init__()
+        self._every = every
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._every.is_set()
 
 
 def is_stopped(stopped: Any) -> bool:

@@ -100,7 +100,7 @@ def locate(
     try:
         for file, series in _files(Path(path)):
             for one, asked in _readings(file, axes):
-                index = _index_in(one, axes)
+                index = index_in(one, axes)
                 found = None if index is None else _matching(one, index, plane, Selection(project=project))
                 if found is not None:
                     selection = Selection(
@@ -114,6 +114,40 @@ def locate(
     except (UtileError, ValueError, OSError):
         return None
     return None
+
+
+def letters_in(file: ImageFile, axes: Sequence[LayerAxis]) -> dict[str, int] | None:
+    """Name the sliders of a layer as its file does: letter -> number of the axis; None where they cannot be told."""
+    numbers = [number for number, axis in enumerate(axes) if axis.entry is not None and axis.size > 1]
+    sliders = [axes[number] for number in numbers]
+    sizes = _sizes_of_sliders(file, axes)
+    named = [letter_of(axis.name) for axis in sliders]
+    for letters in (list(sizes), [each for each in sizes if each != "C"], named):
+        if len(letters) == len(sliders) and all(
+            letter is not None and sizes.get(letter) == axis.size
+            for letter, axis in zip(letters, sliders, strict=True)
+        ):
+            return {str(letter): number for letter, number in zip(letters, numbers, strict=True)}
+    return None
+
+
+def index_in(file: ImageFile, axes: Sequence[LayerAxis]) -> dict[str, int] | None:
+    """Give the entries of the file's axes at which the sliders stand; None where they cannot be told."""
+    letters = letters_in(file, axes)
+    if letters is None:
+        return None
+    at = {letter: int(axes[number].entry or 0) for letter, number in letters.items()}
+    return {**{letter: 0 for letter in _sizes_of_sliders(file, axes) if letter != "C"}, **at}
+
+
+def _sizes_of_sliders(file: ImageFile, axes: Sequence[LayerAxis]) -> dict[str, int]:
+    """Return how long the file's axes are that the layer may have as sliders."""
+    projected = [axis.role for axis in axes if axis.role in ("Z", "T")]
+    return {
+        letter: size
+        for letter, size in zip(file.axes, file.data.shape, strict=True)
+        if size > 1 and letter not in ("Y", "X", "S", *projected)
+    }
 
 
 def _files(path: Path) -> Iterator[tuple[ImageFile, str | None]]:
@@ -155,26 +189,6 @@ def _as_the_layer(file: ImageFile, longer: Sequence[LayerAxis]) -> str:
             taken.add(role)
         letters.append(role)
     return "".join(letters)
-
-
-def _index_in(file: ImageFile, axes: Sequence[LayerAxis]) -> dict[str, int] | None:
-    """Give the entries of the file's axes at which the sliders stand; None where they cannot be told."""
-    sliders = [axis for axis in axes if axis.entry is not None and axis.size > 1]
-    projected = [axis.role for axis in axes if axis.role in ("Z", "T")]
-    sizes = {
-        letter: size
-        for letter, size in zip(file.axes, file.data.shape, strict=True)
-        if size > 1 and letter not in ("Y", "X", "S", *projected)
-    }
-    named = [letter_of(axis.name) for axis in sliders]
-    for letters in (list(sizes), [each for each in sizes if each != "C"], named):
-        if len(letters) == len(sliders) and all(
-            letter is not None and sizes.get(letter) == axis.size
-            for letter, axis in zip(letters, sliders, strict=True)
-        ):
-            at = {str(letter): int(axis.entry or 0) for letter, axis in zip(letters, sliders, strict=True)}
-            return {**{letter: 0 for letter in sizes if letter != "C"}, **at}
-    return None
 
 
 def _matching(

@@ -1,0 +1,84 @@
+"""A store that is filled in a process of its own, so that a window beside it stays free."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import write_image
+from napari_utile.engine.files.unfinished import HOME, is_complete
+from napari_utile.engine.models.library import load_model
+from napari_utile.engine.steps import Run
+from napari_utile.engine.store.apart import steps_apart
+from napari_utile.engine.store.journal import Journal, only_run
+from napari_utile.engine.store.run import begin_store
+from stores import fill, image_of, labels_in, planned
+
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """A store that was started, of an image that is a file."""
+    write_image(tmp_path / "image.tif", image_of())
+    model = load_model("nuclei")
+    _, plan = planned(model, image_of(), tmp_path / "image.tif", measured=True)
+    for name in ("here", "apart"):
+        begin_store(tmp_path / name, plan, model)
+    return tmp_path / "apart"
+
+
+def processes() -> list[psutil.Process]:
+    return [
+        each for each in psutil.Process().children() if "napari_utile.engine.store.apart" in each.cmdline()
+    ]
+
+
+def test_labels_tables_and_what_is_said_are_those_of_this_process(begun: Path) -> None:
+    here = fill(begun.with_name("here"))
+    run = Run(steps_apart(begun, command="utile segment image.tif", first=lambda: (100.0, 10.0)))
+    steps = [step for step in run if step.window is not None]
+    assert run.result.cells == here.cells
+    assert (run.result.blocks, run.result.empty, run.result.place) == (here.blocks, here.empty, begun)
+    assert steps[-1].done == steps[-1].total
+    assert steps[0].window.start[0] == 64, "what the user looks at is done first"
+    np.testing.assert_array_equal(labels_in(begun), labels_in(begun.with_name("here")))
+    for name in ("tables/cells.csv",):
+        assert (begun / name).read_bytes() == (begun.with_name("here") / name).read_bytes()
+    assert '"command": "utile segment image.tif"' in (begun / "recipe.json").read_text()
+    assert not processes()
+
+
+def test_closing_it_ends_the_process_and_what_is_done_stays_done(begun: Path) -> None:
+    run = Run(steps_apart(begun))
+    next(step for step in run if step.window is not None)
+    [process] = processes()
+    run.close()
+    assert not process.is_running()
+    assert not is_complete(begun)
+    assert Journal(begun / HOME).facts
+    assert not list(begun.rglob("*.part*"))
+    fill(begun)
+    fill(begun.with_name("here"))
+    np.testing.assert_array_equal(labels_in(begun), labels_in(begun.with_name("here")))
+
+
+def test_a_process_that_is_killed_is_said_and_what_is_done_stays_done(begun: Path) -> None:
+    run = Run(steps_apart(begun))
+    next(step for step in run if step.window is not None)
+    [process] = processes()
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(UtileError, match="ended from outside; what is done stays done"):
+        list(run)
+    with only_run(begun / HOME, "apart"):
+        assert Journal(begun / HOME).facts
+
+
+def test_why_it_fails_is_said_here(begun: Path) -> None:
+    write_image(begun.with_name("image.tif"), image_of(seed=1))
+    with pytest.raises(UtileError, match="has changed since apart was started"):
+        list(steps_apart(begun))

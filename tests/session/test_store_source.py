@@ -1,0 +1,93 @@
+"""What a store is made of: the file that a layer shows, read as the command line reads it; else the layer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from napari.components import ViewerModel
+from npe2 import PluginManager
+
+import napari_utile.session.store_jobs as store_jobs
+from napari_utile.cli import main
+from napari_utile.engine.files.images import write_image
+from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.store.plan import load_plan, seen_of
+from napari_utile.engine.store.work import planes_of
+from napari_utile.session.store_source import source_of
+from pages import page_of
+
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
+
+
+@pytest.fixture
+def two_channels(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """Squares in the second channel, fewer of them in the first."""
+    data = np.full((2, 90, 120), 100, np.uint8)
+    for y in range(5, 80, 20):
+        for x in range(5, 110, 20):
+            data[1, y : y + 9, x : x + 9] = 220
+    data[0, 40:52, 40:52] = 220
+    path = tmp_path / "two.tif"
+    write_image(path, data, "CYX", (0.5, 0.5), "µm")
+    return path, data
+
+
+def shown(path, data, qtbot, tmp_path, monkeypatch):
+    PluginManager.instance().discover()  # with a window, napari does it
+    monkeypatch.setattr(store_jobs, "MOST_IN_MEMORY", 1000)
+    monkeypatch.setattr(store_jobs.Path, "home", lambda: tmp_path)
+    viewer = ViewerModel()
+    [layer] = viewer._add_layer_from_data(data, {"name": "actin", "scale": (0.5, 0.5)}, "image")
+    layer.source.__dict__["path"] = str(path)
+    page = page_of(viewer, "segment", qtbot)
+    page.dock.show()
+    page.form.diameter.value = None
+    return page
+
+
+def test_a_channel_of_a_file_is_read_by_any_process(two_channels, qtbot, tmp_path, monkeypatch) -> None:
+    path, data = two_channels
+    page = shown(path, data[1], qtbot, tmp_path, monkeypatch)
+    source = source_of([page.request()[1]])
+    assert (source.name, source.channels) == (str(path), (1,))
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    place = tmp_path / "actin.cells.ome.zarr"
+    assert is_complete(place), page.form.status.text()
+    plan = load_plan(place)
+    assert seen_of(list(planes_of(plan))) == plan.seen
+    labels = zarr.open_array(place / "labels/cells/0", mode="r")[...]
+    assert labels.max() == 24
+    assert (
+        main(
+            [
+                "segment",
+                str(path),
+                "-o",
+                str(tmp_path / "a.zarr"),
+                "--channels",
+                "1",
+                "--diameter",
+                "none",
+                "--quiet",
+            ]
+        )
+        == 0
+    )
+    np.testing.assert_array_equal(zarr.open_array(tmp_path / "a.zarr/labels/cells/0", mode="r")[...], labels)
+    assert main(["segment", str(path), "-o", str(place), "--channels", "1", "--resume"]) == 0
+
+
+def test_a_layer_that_was_changed_is_not_taken_for_its_file(
+    two_channels, qtbot, tmp_path, monkeypatch
+) -> None:
+    path, data = two_channels
+    page = shown(path, data[1] // 2, qtbot, tmp_path, monkeypatch)
+    source = source_of([page.request()[1]])
+    assert (source.name, source.located) == ("actin", None)
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    place = tmp_path / "actin.cells.ome.zarr"
+    assert is_complete(place), page.form.status.text()
+    assert zarr.open_array(place / "labels/cells/0", mode="r")[...].max() == 24
