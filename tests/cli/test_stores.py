@@ -1,5 +1,6 @@
 """`utile segment` into stores."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 import zarr
 
 from napari_utile.cli import main
-from napari_utile.engine.files.images import read_image, write_image
+from napari_utile.engine.files.images import read_image, write_image, write_labels
+from napari_utile.engine.files.pyramid import read_pyramid
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
 
@@ -125,6 +127,83 @@ def test_a_mask_on_wish_with_the_levels_of_the_labels(tmp_path: Path, image) -> 
     assert ome["labels"] == ["cells", "mask"]
     yaozarrs = pytest.importorskip("yaozarrs")
     yaozarrs.validate_zarr_store(str(place / "labels" / "mask"))
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_cells_are_looked_for_only_where_labels_are(tmp_path: Path, image, store) -> None:
+    labels = np.zeros((45, 60), np.uint16)  # half the resolution
+    labels[:, :20], labels[:10] = 7, 3
+    write_labels(tmp_path / "tissue.tif", labels)
+    place = tmp_path / ("a.ome.zarr" if store else "out")
+    assert segment(image, place, "--mask", str(tmp_path / "tissue.tif")) == 0
+    made = labels_in(place) if store else read_image(place / "cells_labels.tif").data
+    assert segment(image, tmp_path / "all") == 0
+    every = np.asarray(read_image(tmp_path / "all" / "cells_labels.tif").data)
+    inside = np.kron(labels > 0, np.ones((2, 2), bool))
+    np.testing.assert_array_equal(np.asarray(made) > 0, (every > 0) & inside)
+    if not store:
+        assert not (place / "cells_mask.tif").exists()
+        assert main(["replay", str(place / "cells_recipe.json"), "--quiet"]) == 0
+        assert "--mask" in (place / "cells_recipe.json").read_text()
+
+
+@pytest.mark.parametrize("to", ["a.zarr", "out"])
+def test_a_mask_without_a_pixel_is_refused(tmp_path: Path, image, capsys, to) -> None:
+    write_labels(tmp_path / "none.tif", np.zeros((9, 9), np.uint8))
+    assert segment(image, tmp_path / to, "--mask", str(tmp_path / "none.tif")) == 1
+    assert "is empty: no pixel is above 0" in capsys.readouterr().err
+    assert not (tmp_path / to).exists()
+
+
+def test_a_region_has_the_same_places_in_a_store_and_in_a_folder(tmp_path: Path, image) -> None:
+    region = ("--region", "20:85,30:110", "--measurements")
+    assert segment(image, tmp_path / "a.zarr", *region) == 0
+    assert segment(image, tmp_path / "out", *region) == 0
+    one, other = (
+        list(csv.DictReader(path.read_text().splitlines()))
+        for path in (tmp_path / "a.zarr/tables/cells.csv", tmp_path / "out/cells_cells.csv")
+    )
+    assert len(one) > 6
+    for name in ("area_px", "centroid_y", "centroid_x", "intensity_mean"):
+        assert [float(row[name]) for row in one] == pytest.approx([float(row[name]) for row in other])
+    assert min(float(row["centroid_y"]) for row in one) > 20, "in pixels of the whole image"
+    assert min(float(row["centroid_x"]) for row in one) > 30
+
+
+def test_stores_of_version_0_4_hold_the_same_and_are_read_everywhere(tmp_path: Path, stack) -> None:
+    options = ("--link", "z", "--measurements", "--mask", "--outputs", "uint16")
+    for name, version in (("a", "0.5"), ("b", "0.4")):
+        assert segment(stack, tmp_path / f"{name}.ome.zarr", *options, "--ome-zarr", version) == 0
+    new, old = tmp_path / "a.ome.zarr", tmp_path / "b.ome.zarr"
+    np.testing.assert_array_equal(labels_in(old), labels_in(new))
+    for path in ("0", "1", "labels/cells/1", "labels/mask/0", "outputs/classes/0"):
+        if not (new / path).exists():
+            continue
+        one, other = (zarr.open_array(place / path, mode="r") for place in (new, old))
+        assert (other.metadata.zarr_format, other.shards) == (2, None)
+        np.testing.assert_array_equal(one[...], other[...])
+    for name in ("objects", "cells_Z0"):
+        one, other = ((place / "tables" / f"{name}.csv").read_bytes() for place in (new, old))
+        assert one == other
+    pyramid = read_pyramid(old)
+    assert [labels.name for labels in pyramid.labels] == ["cells", "mask"]
+    assert (pyramid.scale, pyramid.units) == (read_pyramid(new).scale, read_pyramid(new).units)
+    assert main(["verify", str(old), "--quiet"]) == 0
+    assert main(["replay", str(old / "recipe.json"), "--quiet"]) == 0
+    assert not [each.name for each in old.rglob("zarr.json") if ".utile" not in each.parts]
+    yaozarrs = pytest.importorskip("yaozarrs")
+    yaozarrs.validate_zarr_store(str(old))
+
+
+def test_a_store_of_version_0_4_is_resumed_as_such(tmp_path: Path, image, capsys) -> None:
+    place = tmp_path / "a.zarr"
+    assert segment(image, place, "--ome-zarr", "0.4") == 0
+    assert segment(image, place, "--resume", "--ome-zarr", "0.5") == 1
+    assert "was started with --ome-zarr 0.4, not 0.5" in capsys.readouterr().err
+    (place / "labels" / ".zattrs").unlink()
+    assert main(["measure", str(place / "labels/cells"), "-o", str(tmp_path / "c.csv")]) != 0
+    assert segment(image, place, "--resume") == 0
+    assert (place / "labels" / ".zattrs").is_file()
 
 
 @pytest.fixture

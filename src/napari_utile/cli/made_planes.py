@@ -12,6 +12,8 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.normalize import IntensityLimits
@@ -47,6 +49,8 @@ class Making:
         The name of the image beside the progress bar.
     quiet : bool
         Whether there is no such bar.
+    mask : (y, x) bool array or None
+        The pixels of the image that count, at any resolution.
     """
 
     planes: SelectedPlanes
@@ -58,6 +62,7 @@ class Making:
     region: "Window | None"
     shown: str
     quiet: bool
+    mask: "NDArray[np.bool_] | None" = None
 
     def made(self) -> Iterator[MadePlane]:
         """Segment, and give each plane when it is known."""
@@ -71,9 +76,12 @@ class Making:
         return {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
 
     def _one_by_one(self) -> Iterator[MadePlane]:
+        from napari_utile.engine.planes.mask import part_of_mask
         from napari_utile.engine.segment import segment_steps
+        from napari_utile.engine.windows import Window
 
         for place, (index, plane) in enumerate(self.planes):
+            part = Window.part_of(plane.shape, self.region)
             steps = segment_steps(
                 plane,
                 self.params,
@@ -81,6 +89,7 @@ class Making:
                 compute=self.compute,
                 region=self.region,
                 limits=self.limits,
+                inside=None if self.mask is None else part_of_mask(self.mask, part, plane.shape),
             )
             made = with_bar(steps, self._shown(index), self.quiet)
             yield MadePlane(place, made, int(made.labels.max(initial=0)))

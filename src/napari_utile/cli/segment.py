@@ -17,6 +17,7 @@ from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, inputs_of
 from napari_utile.cli.linking import TABLES, check_linking, linked
 from napari_utile.cli.made_planes import Making
+from napari_utile.cli.masks import read_mask
 from napari_utile.cli.options import add_options, given, number
 from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_estimate
 from napari_utile.engine.cells.classes import covered_in_words
@@ -30,6 +31,8 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_utile.cli.fields import Done
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.windows import Window
@@ -54,7 +57,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         nargs="?",
         const=True,
         metavar="FILE",
-        help="for stores: a mask image; nothing outside it is segmented. Without a file: also write the mask",
+        help="an image or labels, of any resolution: cells are looked for only where it is above 0. Without a file: "
+        "also write the mask of the cells",
     )
     parser.add_argument("--measurements", action="store_true", help="also write a table of the cells (CSV)")
     parser.add_argument("--estimate", action="store_true", help="only estimate time and memory")
@@ -118,9 +122,10 @@ def run(arguments: argparse.Namespace) -> int:
         return seeds.run(arguments)
     if stores.are_wanted(arguments):
         return stores.run(arguments)
-    if isinstance(arguments.mask, str):
+    mask = read_mask(arguments.mask)
+    if mask is not None and arguments.three_views:
         raise UtileError(
-            "--mask with a file is for stores: give a target that ends in .zarr, or --format ome-zarr."
+            "--mask with a file is not for --three-views: it is of planes, and they look at a volume."
         )
     from napari_utile.cli.fields import FieldTables
     from napari_utile.engine.files.conditions import load_conditions
@@ -174,7 +179,9 @@ def run(arguments: argparse.Namespace) -> int:
             for ending in _endings(arguments):
                 check_target(f"{start}{ending}", inputs)
             shown = each.name if each.place else image.shown_name
-            looks_right, done = _segment_file(planes, sizing, compute, arguments, start, shown, each.path)
+            looks_right, done = _segment_file(
+                planes, sizing, compute, arguments, start, shown, each.path, mask
+            )
             doubtful += not looks_right
             if tables is not None:
                 cells = Path(f"{start}_cells.csv") if arguments.measurements else None
@@ -192,7 +199,7 @@ def _endings(arguments: argparse.Namespace) -> list[str]:
     """Give what follows an image's name in the files that are written, the labels last."""
     asked = {
         "_probability.tif": arguments.probability,
-        "_mask.tif": arguments.mask,
+        "_mask.tif": arguments.mask is True,
         "_cells.csv": arguments.measurements,
     }
     if axis := linking_of(arguments).axis:
@@ -221,6 +228,7 @@ def _segment_file(
     start: str,
     shown: str,
     path: Path,
+    mask: "NDArray[np.bool_] | None",
 ) -> "tuple[bool, Done]":
     """Segment and write one image; return whether the model looks right for it, as far as is known, and more."""
     from napari_utile.cli.fields import Watch
@@ -242,7 +250,7 @@ def _segment_file(
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     records, tables, fits, watch = {}, {}, [], Watch(len(planes))
     _check_region(region, planes.plane(planes.indices[0]).shape)
-    making = Making(planes, params, views, model, compute, limits, region, shown, arguments.quiet)
+    making = Making(planes, params, views, model, compute, limits, region, shown, arguments.quiet, mask)
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
         labels, foreground, classes = (
@@ -272,6 +280,7 @@ def _segment_file(
             region=region,
             linking=None if views.three_views else linking,
             views=views,
+            mask=None if mask is None else arguments.mask,
         )
         ordered = [records[place] for place in sorted(records)]
         recipe = recipe_of_planes(ordered, made, image.path, command, planes.selection)
@@ -287,7 +296,7 @@ def _segment_file(
             write_image(f"{start}_probability.tif", foreground.planes, *space)
         if made.classes.several:
             write_image(f"{start}_classes.tif", classes.planes, *space)
-        if arguments.mask:
+        if arguments.mask is True:
             write_image(f"{start}_mask.tif", stored.mapped(lambda plane: plane > 0, bool), *space)
         if arguments.measurements:
             from napari_utile.engine.files.tables import write_table
@@ -333,7 +342,7 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
     """Say how much room is needed at most, as far as one can know: deflated results, and their planes until then."""
     height, width = planes.plane(planes.indices[0]).shape
     pixels = len(planes) * (math.prod(arguments.region.shape) if arguments.region else height * width)
-    each: float = 1 + 4 * bool(arguments.probability) + bool(arguments.mask) / 4
+    each: float = 1 + 4 * bool(arguments.probability) + (arguments.mask is True) / 4
     until_all_are_done = 4 + 4 * bool(arguments.probability)
     return 1e5 + pixels * (each + until_all_are_done)
 

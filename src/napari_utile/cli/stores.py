@@ -11,9 +11,11 @@ from napari_utile.cli.batch import Batch, refuse_same_names
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Input, inputs_of
 from napari_utile.cli.linking import check_linking
+from napari_utile.cli.masks import read_mask
 from napari_utile.cli.options import given, whole_number
 from napari_utile.cli.progress import with_bar
 from napari_utile.cli.volumes import linking_of
+from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.params import LinkParams
@@ -43,6 +45,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("none", "float32", "uint16"),
         help="also keep all that the network computes; with uint16, cells are decoded from the rounded values",
     )
+    group.add_argument(
+        "--ome-zarr",
+        choices=("0.5", "0.4"),
+        help="the version of OME-Zarr that is written, 0.5 by default; 0.4 for programs that do not read shards",
+    )
     group.add_argument("--resume", action="store_true", help="resume a store that was not finished")
     group.add_argument("--overwrite", action="store_true", help="delete the store and start again")
     group.add_argument("--workers", type=whole_number, metavar="N", help="compute in N processes (Dask)")
@@ -60,12 +67,12 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
     wanted = bool(arguments.format == "ome-zarr") or arguments.output.suffix.lower() == ".zarr"
     if wanted and arguments.format == "tiff":
         raise UtileError(f"{arguments.output} is a store by its name: leave out --format tiff.")
-    for option in ("resume", "overwrite", "workers", "scheduler", "outputs"):
+    for option in ("resume", "overwrite", "workers", "scheduler", "outputs", "ome_zarr"):
         if option == "overwrite" and arguments.into_image:
             continue
         if getattr(arguments, option) and not wanted:
             raise UtileError(
-                f"--{option} is for stores: give a target that ends in .zarr, or --format ome-zarr."
+                f"--{option.replace('_', '-')} is for stores: give a target that ends in .zarr, or --format ome-zarr."
             )
     return wanted
 
@@ -121,7 +128,7 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         )
     if arguments.into_image:
         check_image(each.path, overwrite=arguments.overwrite)
-    mask = _mask(arguments)
+    mask = read_mask(arguments.mask)
     if place.exists() and arguments.overwrite:
         remove_store(place)
     if place.exists() and not arguments.resume:
@@ -144,13 +151,14 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask)
     with _jobs(arguments) as jobs:
-        steps = store_steps(place, jobs=jobs, model=model, command=_command(plan, place))
+        steps = store_steps(place, jobs=jobs, model=model, command=_command(plan, place, arguments))
         made = with_bar(steps, image.shown_name, arguments.quiet, unit="block")
     empty = f"{made.empty} of {made.blocks} blocks left out as empty" if made.empty else ""
     about = "; ".join(each for each in (said, empty) if each)
     cells = sum(made.cells)
     found = f"{cells} cells" if cells else "no cells found"
     found = f"{made.linked}, from {found}" if made.linked and cells else found
+    found = f"{found}, {covered_in_words(made.covered)}" if made.covered and cells else found
     print(f"{image.shown_name}: {found}{f' ({about})' if about else ''}")
     _into_image(each, place, arguments)
 
@@ -169,6 +177,7 @@ def _plan(
     from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import Settings, load_settings
+    from napari_utile.engine.store.layout import VERSIONS
     from napari_utile.engine.store.make import plan_store
 
     selection = each.selection
@@ -201,6 +210,7 @@ def _plan(
         with_mask=arguments.mask is True,
         linking=linking,
         outputs="" if arguments.outputs in (None, "none") else arguments.outputs,
+        ome_zarr=arguments.ome_zarr or VERSIONS[0],
     )
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     return plan, model, every, "; ".join(each for each in (taken, said) if each)
@@ -223,25 +233,11 @@ def _refuse_other_options(
         measured=arguments.measurements,
         linking=given(arguments, LinkParams),
         outputs=arguments.outputs,
+        ome_zarr=arguments.ome_zarr,
     )
 
 
-def _mask(arguments: argparse.Namespace) -> Any:
-    """Read the mask of the pixels that count; None where none is given."""
-    import numpy as np
-
-    from napari_utile.engine.files.images import read_image
-
-    if not isinstance(arguments.mask, str):
-        return None
-    image = read_image(arguments.mask, as_labels=True)
-    data = np.asarray(image.data)
-    if image.axes != "YX":
-        raise UtileError(f"{arguments.mask} is not a mask: it has the axes {image.axes}, a mask has Y and X.")
-    return data > 0
-
-
-def _command(plan: "StorePlan", place: Path) -> str:
+def _command(plan: "StorePlan", place: Path, arguments: argparse.Namespace) -> str:
     from napari_utile.engine.models.catalogue import card_of
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.segment_params import suggested_instances
@@ -256,8 +252,10 @@ def _command(plan: "StorePlan", place: Path) -> str:
         selection=plan.selection,
         region=None if whole else plan.window,
         linking=plan.linking,
+        mask=arguments.mask if isinstance(arguments.mask, str) else None,
     )
-    return f"{command} --outputs {plan.outputs}" if plan.outputs else command
+    outputs = f" --outputs {plan.outputs}" if plan.outputs else ""
+    return f"{command}{outputs}{'' if plan.ome_zarr == '0.5' else f' --ome-zarr {plan.ome_zarr}'}"
 
 
 def _jobs(arguments: argparse.Namespace) -> Any:

@@ -50,7 +50,8 @@ class SegmentRequest:
     region : (slice, slice), optional
         Rows and columns; the whole plane by default.
     inside : (h, w) bool array, optional
-        Of the region, the pixels that count: those inside drawn shapes.
+        Of the region, the pixels that count: those inside drawn shapes or labels. For a store it may be anything that
+        numpy makes such an array of, also a coarser one.
     data_key : hashable
         Stands for the pixels of planes too large to be compared.
     path : str
@@ -66,7 +67,7 @@ class SegmentRequest:
     plane: "ImagePlane"
     params: SegmentParams
     region: Window | None = None
-    inside: np.ndarray[Any, np.dtype[np.bool_]] | None = None
+    inside: Any = None
     data_key: Hashable = None
     path: str = ""
     axes: "tuple[LayerAxis, ...]" = ()
@@ -233,7 +234,7 @@ def what_the_command_lacks(request: SegmentRequest, located: "Located | None") -
     elif located is None:
         said.append("Replace IMAGE.tif with your file's name.")
     if request.inside is not None:
-        said.append("It segments the box around the shapes, not only what is inside them.")
+        said.append("It segments the box around the shapes or labels, not only what is inside them.")
     return " ".join(said)
 
 

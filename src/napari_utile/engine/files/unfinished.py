@@ -17,11 +17,14 @@ def is_store(place: Path) -> bool:
 
 def is_complete(place: Path) -> bool:
     """Tell whether a store of this program is finished: what its labels are is written last."""
-    try:
-        found = json.loads((place / "labels" / "zarr.json").read_text(encoding="utf-8"))
-        return "cells" in found["attributes"]["ome"]["labels"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
+    for file in ("zarr.json", ".zattrs"):  # of OME-Zarr 0.5 and 0.4
+        try:
+            found = json.loads((place / "labels" / file).read_text(encoding="utf-8"))
+            attributes = found["attributes"]["ome"] if file == "zarr.json" else found
+            return "cells" in attributes["labels"]
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+    return False
 
 
 def refuse_unfinished(place: Path) -> None:

@@ -23,6 +23,7 @@ def segment_command(
     region: Sequence[slice] | None = None,
     linking: LinkParams | None = None,
     views: VolumeParams | None = None,
+    mask: str | None = None,
 ) -> str:
     """Return the command that segments an image file as these parameters do.
 
@@ -43,12 +44,16 @@ def segment_command(
         How the planes are linked; not at all by default.
     views : VolumeParams, optional
         Whether stacks are seen as volumes.
+    mask : str, optional
+        The file that says which pixels count.
     """
     words = ["utile", "segment", _not_an_option(image), "-o", str(output), "--model", params.model]
     if selection is not None:
         words += command_options(Selection, selection)
     if region is not None:
         words += ["--region", ",".join(f"{part.start}:{part.stop}" for part in region)]
+    if mask is not None:
+        words += ["--mask", mask]
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
     if params.instances is not None:
         words += command_options(InstanceParams, params.instances, reference=suggested)

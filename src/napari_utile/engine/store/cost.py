@@ -10,10 +10,11 @@ from napari_utile.engine.inference.estimate import rate
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.mask import part_of_mask
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.store.plan import StorePlan
 from napari_utile.engine.store.run import threads_for
-from napari_utile.engine.store.work import is_empty, part_of_mask
+from napari_utile.engine.store.work import is_empty
 from napari_utile.engine.windows import Window
 
 _LOOKED_AT, _LOOK = 16, 256
@@ -80,7 +81,7 @@ def cost_of(
         blocks,
         empty,
         plan.scratch_bytes + plan.stored_bytes,
-        threads * plan.block_bytes,
+        max(threads * plan.block_bytes, plan.linking_bytes),
         (0.7 * seconds, 1.6 * seconds),
     )
 

@@ -15,7 +15,14 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.ome_zarr import ome_attributes
 from napari_utile.engine.files.plane_file import Planes
 from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
-from napari_utile.engine.store.layout import CELLS, Space, levels_of, multiscale_of
+from napari_utile.engine.store.layout import (
+    CELLS,
+    Space,
+    labels_metadata,
+    levels_of,
+    multiscale_of,
+    ome_metadata,
+)
 from napari_utile.engine.store.plan import SIDE, load_plan
 from napari_utile.engine.windows import Window
 
@@ -118,6 +125,7 @@ def write_into_image(image: Path, labels: LabelBlocks, *, overwrite: bool = Fals
     """
     check_image(image, overwrite=overwrite)
     number: Any = 3 if (image / "zarr.json").exists() else 2
+    version = "0.5" if number == 3 else "0.4"
     space, place = _space_in(image, labels), image / CELLS
     part, gone = (place.with_name(f".{place.name}.{os.getpid()}.{name}") for name in ("part", "gone"))
     folder = zarr.open_group(place.parent, mode="a", zarr_format=number)
@@ -135,7 +143,7 @@ def write_into_image(image: Path, labels: LabelBlocks, *, overwrite: bool = Fals
                 start = [first // 2 for first in window.start]
                 window = Window.span(start, (a + size for a, size in zip(start, block.shape, strict=True)))
         multiscale = multiscale_of(space, SIDE, place.name, "nearest")
-        made.attrs.update({**_metadata(number, multiscale), _MARK: {"made by": _MARK}})
+        made.attrs.update({**ome_metadata(version, multiscale, "../../"), _MARK: {"made by": _MARK}})
         if place.exists():
             place.rename(gone)
         part.rename(place)
@@ -144,7 +152,7 @@ def write_into_image(image: Path, labels: LabelBlocks, *, overwrite: bool = Fals
             shutil.rmtree(each, ignore_errors=True)
     names = [str(name) for name in ome_attributes(folder).get("labels") or ()]
     names += [] if place.name in names else [place.name]
-    folder.attrs.update({"ome": {"version": "0.5", "labels": names}} if number == 3 else {"labels": names})
+    folder.attrs.update(labels_metadata(version, names))
     return place
 
 
@@ -179,10 +187,3 @@ def _level(group: Any, level: int, space: Space, number: int) -> Any:
         chunk_key_encoding={"name": "default" if number == 3 else "v2", "separator": "/"},
         **(named if number == 3 else {}),
     )
-
-
-def _metadata(number: int, multiscale: dict[str, Any]) -> dict[str, Any]:
-    source: dict[str, Any] = {"source": {"image": "../../"}}
-    if number == 3:
-        return {"ome": {"version": "0.5", "multiscales": [multiscale], "image-label": source}}
-    return {"multiscales": [{"version": "0.4", **multiscale}], "image-label": {"version": "0.4", **source}}

@@ -1,7 +1,8 @@
-"""The arrays of a store and its OME-Zarr metadata, version 0.5 [1]_.
+"""The arrays of a store and its OME-Zarr metadata, version 0.5 [1]_ or 0.4.
 
 The root image is the foreground probability (uint8), beside it ``labels/cells`` with the same levels. A block writes
-its part of every level by itself: a shard of level k is a block at that level, so each has one writer.
+its part of every level by itself: a shard of level k (of version 0.4, which has no shards, a chunk) is a block at that
+level, so each has one writer.
 
 References
 ----------
@@ -23,12 +24,16 @@ from napari_utile.engine.planes.units import ome_axis
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.windows import Window
 
-CELLS, MASK = "labels/cells", "labels/mask"
+VERSIONS = ("0.5", "0.4")
+"""Of OME-Zarr, the usual one first."""
+CELLS, MASK, CLASSES = "labels/cells", "labels/mask", "labels/classes"
 OUTPUTS = "outputs"
 UNLINKED = f"{HOME}/unlinked"
 """The labels of each plane by itself, at full resolution, for as long as planes are not linked."""
 _CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 256, 512, 8
 _MOST = 65535
+_BLOSC = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
+"""What every reader of version 0.4 knows."""
 
 
 @dataclass(frozen=True)
@@ -62,54 +67,88 @@ def levels_of(shape: Sequence[int], side: int) -> int:
 
 
 def create_arrays(
-    place: Path, space: Space, side: int, *, with_mask: bool = False, linked: bool = False
+    place: Path,
+    space: Space,
+    side: int,
+    *,
+    with_mask: bool = False,
+    with_classes: bool = False,
+    linked: bool = False,
+    version: str = VERSIONS[0],
 ) -> None:
     """Make the empty arrays of a store, and say what its root image is; that there are labels is said at the end."""
-    root = zarr.create_group(place, zarr_format=3, overwrite=False)
+    root = zarr.create_group(place, zarr_format=_zarr_format(version), overwrite=False)
     labels = root.create_group(CELLS)
-    mask = root.create_group(MASK) if with_mask else None
-    names = [letter.lower() for letter in space.axes]
+    wanted = {MASK: with_mask, CLASSES: with_classes}
+    others = [root.create_group(name) for name, is_wanted in wanted.items() if is_wanted]
+    outer = space.shape[:-2]
     for level in range(levels_of(space.shape[-2:], side)):
         plane = [
             -(-size >> level) if size % (1 << level) == 0 else (size >> level) + 1
             for size in space.shape[-2:]
         ]
-        outer, shard = space.shape[:-2], side >> level
-        chunk = min(_CHUNK, shard)
-        options: dict[str, Any] = {
-            "shape": (*outer, *plane),
-            "chunks": (*(1 for _ in outer), chunk, chunk),
-            "shards": (*(1 for _ in outer), shard, shard),
-            "dimension_names": names,
-            "config": {"write_empty_chunks": True},
-        }
+        options = _options(version, (*outer, *plane), side >> level, space.axes)
         root.create_array(str(level), dtype="uint8", **options)
         labels.create_array(str(level), dtype="int32", **options)
-        if mask is not None:
-            mask.create_array(str(level), dtype="uint8", **options)
-        if linked and level == 0:
-            zarr.create_array(place / UNLINKED / "0", dtype="int32", **options)
-    root.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale_of(space, side, "probability", "mean")]}
+        for each in others:
+            each.create_array(str(level), dtype="uint8", **options)
+    if linked:
+        unlinked = _options(VERSIONS[0], space.shape, side, space.axes)
+        zarr.create_array(place / UNLINKED / "0", dtype="int32", zarr_format=3, **unlinked)
+    root.attrs.update(ome_metadata(version, multiscale_of(space, side, "probability", "mean")))
 
 
-def create_outputs(place: Path, space: Space, side: int, outputs: Sequence[Output], dtype: str) -> None:
+def _zarr_format(version: str) -> Any:
+    return 3 if version == "0.5" else 2
+
+
+def _options(version: str, shape: Sequence[int], side: int, axes: str) -> dict[str, Any]:
+    """Give how an array is divided whose last two axes blocks of this side write."""
+    outer, chunk = (1,) * (len(shape) - 2), min(_CHUNK, side)
+    common = {"shape": tuple(shape), "config": {"write_empty_chunks": True}}
+    if version == "0.4":
+        keys = {"name": "v2", "separator": "/"}
+        return {**common, "chunks": (*outer, side, side), "compressors": _BLOSC, "chunk_key_encoding": keys}
+    return {
+        **common,
+        "chunks": (*outer, chunk, chunk),
+        "shards": (*outer, side, side),
+        "dimension_names": [letter.lower() for letter in axes],
+    }
+
+
+def ome_metadata(
+    version: str, multiscale: dict[str, Any], source: str | None = None, words: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Give the attributes of an image; with `source`, where their image lies, of labels, and what 1, 2 ... mean."""
+    label: dict[str, Any] = {} if source is None else {"source": {"image": source}}
+    if words:
+        label["properties"] = [{"label-value": number, "class": word} for number, word in enumerate(words, 1)]
+    if version == "0.5":
+        more = {"image-label": label} if label else {}
+        return {"ome": {"version": version, "multiscales": [multiscale], **more}}
+    more = {"image-label": {"version": version, **label}} if label else {}
+    return {"multiscales": [{"version": version, **multiscale}], **more}
+
+
+def labels_metadata(version: str, names: Sequence[str]) -> dict[str, Any]:
+    """Give the attributes of a folder of labels."""
+    labels = list(names)
+    return {"ome": {"version": version, "labels": labels}} if version == "0.5" else {"labels": labels}
+
+
+def create_outputs(
+    place: Path, space: Space, side: int, outputs: Sequence[Output], dtype: str, version: str = VERSIONS[0]
+) -> None:
     """Make the empty arrays in which a store keeps a network's outputs, each an image with channels."""
     root = zarr.open_group(place, mode="r+").create_group(OUTPUTS)
     outer = space.shape[:-2]
-    names = [letter.lower() for letter in space.axes]
     axes = [ome_axis(letter, unit) for letter, unit in zip(space.axes, space.units, strict=True)]
     for output in outputs:
         made = root.create_group(output.name)
-        ones, chunk = (1,) * (len(outer) + 1), min(_CHUNK, side)
-        made.create_array(
-            "0",
-            dtype=dtype,
-            shape=(*outer, output.channels, *space.shape[-2:]),
-            chunks=(*ones, chunk, chunk),
-            shards=(*ones, side, side),
-            dimension_names=[*names[:-2], "c", *names[-2:]],
-            config={"write_empty_chunks": True},
-        )
+        shape = (*outer, output.channels, *space.shape[-2:])
+        letters = f"{space.axes[:-2]}C{space.axes[-2:]}"
+        made.create_array("0", dtype=dtype, **_options(version, shape, side, letters))
         place_of = [
             {"type": kind, kind: [*values[:-2], first, *values[-2:]]}
             for kind, values, first in (("scale", space.scale, 1.0), ("translation", space.translation, 0.0))
@@ -119,7 +158,7 @@ def create_outputs(place: Path, space: Space, side: int, outputs: Sequence[Outpu
             "axes": [*axes[:-2], {"name": "c", "type": "channel"}, *axes[-2:]],
             "datasets": [{"path": "0", "coordinateTransformations": place_of}],
         }
-        made.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
+        made.attrs.update(ome_metadata(version, multiscale))
 
 
 def write_outputs(
@@ -133,10 +172,7 @@ def write_outputs(
             array: Any = zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
             kept = values[channels_of(outputs, output.name)]
             array[(*index, slice(None), *window)] = kept if array.dtype == np.float32 else as_uint16(kept)
-        at = [start // side for start, side in zip(window.start, array.shards[-2:], strict=True)]
-        written += [
-            folder.joinpath("c", *map(str, (*index, channel, *at))) for channel in range(output.channels)
-        ]
+        written += [_file_of(array, folder, (*index, channel), window) for channel in range(output.channels)]
     return written
 
 
@@ -180,16 +216,19 @@ def write_levels(
         with reading(str(folder)):
             array: Any = zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
             array[(*index, *window)] = block
-        chunk = (
-            *index,
-            *(start // side for start, side in zip(window.start, array.shards[-2:], strict=True)),
-        )
-        written.append(folder.joinpath("c", *map(str, chunk)))
+        written.append(_file_of(array, folder, index, window))
         block = block[::2, ::2] if group else _halved(block)
         start = [first // 2 for first in window.start]
         window = Window.span(start, (first + size for first, size in zip(start, block.shape, strict=True)))
         level += 1
     return written
+
+
+def _file_of(array: Any, folder: Path, index: Sequence[int], window: Window) -> Path:
+    """Return the file that holds a block of an array."""
+    sides = (array.shards or array.chunks)[-2:]
+    at = (start // side for start, side in zip(window.start, sides, strict=True))
+    return folder.joinpath(*(["c"] if array.shards else []), *map(str, (*index, *at)))
 
 
 def _halved(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -199,20 +238,21 @@ def _halved(block: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((total + 2) // 4).astype(np.uint8)
 
 
-def mark_complete(place: Path, space: Space, side: int) -> None:
+def mark_complete(
+    place: Path, space: Space, side: int, version: str = VERSIONS[0], classes: Sequence[str] = ()
+) -> None:
     """Say what the labels are: the last thing that is written, so where it is, all is there."""
     root = zarr.open_group(place, mode="r+")
-    there = [group for group in (CELLS, MASK) if (place / group).is_dir()]
+    there = [group for group in (CELLS, MASK, CLASSES) if (place / group).is_dir()]
     names = [Path(group).name for group in there]
+    file = "zarr.json" if version == "0.5" else ".zattrs"
     for group, name in zip(there, names, strict=True):
-        root[group].attrs["ome"] = {
-            "version": "0.5",
-            "multiscales": [multiscale_of(space, side, name, "nearest")],
-            "image-label": {"source": {"image": "../../"}},
-        }
-    make_durable(place / group / "zarr.json" for group in there)
-    root["labels"].attrs["ome"] = {"version": "0.5", "labels": names}
-    make_durable([place / "labels" / "zarr.json"])
+        multiscale = multiscale_of(space, side, name, "nearest")
+        words = classes if group == CLASSES else ()
+        root[group].attrs.update(ome_metadata(version, multiscale, "../../", words))
+    make_durable(place / group / file for group in there)
+    root["labels"].attrs.update(labels_metadata(version, names))
+    make_durable([place / "labels" / file])
 
 
 def multiscale_of(space: Space, side: int, name: str, how: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.recipe import findable_model
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.journal import only_run
-from napari_utile.engine.store.layout import Space
+from napari_utile.engine.store.layout import VERSIONS, Space
 from napari_utile.engine.store.plan import SIDE, StorePlan, seen_of, store_compute
 from napari_utile.engine.windows import Window
 
@@ -50,6 +50,7 @@ def plan_store(
     with_mask: bool = False,
     linking: LinkParams | None = None,
     outputs: str = "",
+    ome_zarr: str = VERSIONS[0],
     side: int = SIDE,
 ) -> StorePlan:
     """Plan a store; the grey limits of each plane are measured, nothing else is read.
@@ -86,6 +87,8 @@ def plan_store(
         Whether and how the planes are linked; not at all by default.
     outputs : {"", "float32", "uint16"}
         Whether the network's outputs are kept, and as what.
+    ome_zarr : {"0.5", "0.4"}
+        The version that is written.
     side : int
         Rows and columns of a block, a power of two.
     """
@@ -137,6 +140,8 @@ def plan_store(
         tile_bytes=tiles.bytes,
         linking=linking or LinkParams(),
         outputs=outputs,
+        ome_zarr=ome_zarr,
+        classes=names if len(names := tuple(card.classes[each].name for each in card.foreground)) > 1 else (),
         output_channels=sum(each.channels for each in card.outputs) if outputs else 0,
     )
 
@@ -159,6 +164,7 @@ def refuse_other_options(
     measured: bool,
     linking: Mapping[str, Any],
     outputs: str | None = None,
+    ome_zarr: str | None = None,
 ) -> None:
     """Refuse to resume a store with options that are not those of its plan.
 
@@ -171,7 +177,7 @@ def refuse_other_options(
         The image that is given.
     segment, instances, selection, linking : mapping
         The options that were given; others count as in the plan.
-    region, mask, measured, outputs
+    region, mask, measured, outputs, ome_zarr
         As for `plan_store`; None and False count as in the plan.
 
     Raises
@@ -189,6 +195,8 @@ def refuse_other_options(
     ]
     if outputs is not None:
         pairs.append(("outputs", outputs, plan.outputs or "none"))
+    if ome_zarr is not None:
+        pairs.append(("ome-zarr", ome_zarr, plan.ome_zarr))
     for key, now, before in pairs:
         chosen_for_us = now in ("auto", "same") or (key == "diameter" and now == "none" and before is None)
         if now != before and not chosen_for_us:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.durable import reading
-from napari_utile.engine.store.layout import Space
+from napari_utile.engine.store.layout import VERSIONS, Space
 from napari_utile.engine.windows import Window
 
 FORMAT = "napari-utile store 1"
@@ -35,6 +36,8 @@ SIDE = 1024
 TILE_BYTES = 160 << 20
 """What the features of one tile may take; the same on every machine, so that tiles are."""
 _LOOKED_AT, _LOOK = 25, 32
+_SECTION, _OVERLAP, _ROW = 500, 500, 1500
+"""Bytes of memory for a section, for what it shares with another plane, and for its row in the tables: measured."""
 _UNLINKED = 0.7
 """Bytes a pixel of deflated labels that wait to be linked, and of the tables by which they are."""
 
@@ -85,6 +88,10 @@ class StorePlan:
         What the network's outputs are kept as; the cells are decoded from what is kept. "" keeps none.
     output_channels : int
         How many channels they have; 0 where none are kept.
+    ome_zarr : {"0.5", "0.4"}
+        The version that is written.
+    classes : tuple of str
+        Names of the classes of objects, where the model tells several apart.
     """
 
     source: str
@@ -109,6 +116,8 @@ class StorePlan:
     linking: LinkParams = field(default_factory=LinkParams)
     outputs: str = ""
     output_channels: int = 0
+    ome_zarr: str = VERSIONS[0]
+    classes: tuple[str, ...] = ()
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -150,6 +159,8 @@ class StorePlan:
         # Plans without them are what they were before there were any.
         absent = [] if self.linking.axis else ["linking"]
         absent += [] if self.outputs else ["outputs", "output_channels"]
+        absent += [] if self.classes else ["classes"]
+        absent += ["ome_zarr"] if self.ome_zarr == VERSIONS[0] else []
         for name in absent:
             del values[name]
         return values
@@ -163,7 +174,8 @@ class StorePlan:
     def scratch_bytes(self) -> int:
         """What a plane needs on the disk until its labels are done, and all planes that are to be linked."""
         each = 4 + 1 + 4 + (4 if self.by_height else 0)
-        waiting = len(self.planes) * _UNLINKED if self.linking.axis else 0
+        of_classes = 1 + 2 * len(self.classes) if self.classes else 0
+        waiting = len(self.planes) * (_UNLINKED + of_classes) if self.linking.axis else of_classes
         return int(self.window.size * (each + waiting))
 
     @property
@@ -179,6 +191,16 @@ class StorePlan:
         # Measured: beside its features a tile needs as much again, as results of a layer and for the arithmetic.
         network = 2 * self.tile_bytes + 40 * self.side**2
         return max(network, 56 * self.side**2 + 24 * (self.side + halo) ** 2)
+
+    @property
+    def linking_bytes(self) -> int:
+        """Memory for linking all planes at once, where cells of the known size cover them: the tables of sections."""
+        if not self.linking.axis:
+            return 0
+        diameter = self.params.known_diameter
+        area = math.pi / 4 * diameter**2 if diameter else max(4 * self.instances.minimum_size, 64)
+        sections = len(self.planes) * self.window.size / area
+        return int(sections * (_SECTION + _OVERLAP * (self.linking.link_gap + 1) + _ROW * self.measured))
 
 
 def store_compute(compute: Compute) -> Compute:
@@ -251,6 +273,7 @@ def _from_json(values: Mapping[str, Any]) -> StorePlan:
             "params": from_json(SegmentParams, values["params"]),
             "linking": from_json(LinkParams, values.get("linking", {})),
             "planes": tuple(values["planes"]),
+            "classes": tuple(values.get("classes", ())),
             "limits": tuple(
                 IntensityLimits(tuple(low), tuple(high)) for low, high in map(_pair, values["limits"])
             ),

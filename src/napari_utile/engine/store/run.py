@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class StoreResult:
         How many blocks were left out as empty, of how many.
     linked : str
         What the cells were linked to, in a phrase; "" where they are not linked.
+    covered : dict of str to float
+        Which share of the area each class covers; empty of stores that were started before this was counted.
     """
 
     place: Path
@@ -61,6 +63,7 @@ class StoreResult:
     empty: int
     blocks: int
     linked: str = ""
+    covered: dict[str, float] = field(default_factory=dict)
 
 
 def begin_store(
@@ -87,9 +90,17 @@ def begin_store(
     check_memory(plan)
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        create_arrays(part, plan.space, plan.side, with_mask=plan.with_mask, linked=bool(plan.linking.axis))
+        create_arrays(
+            part,
+            plan.space,
+            plan.side,
+            with_mask=plan.with_mask,
+            with_classes=bool(plan.classes),
+            linked=bool(plan.linking.axis),
+            version=plan.ome_zarr,
+        )
         if plan.outputs:
-            create_outputs(part, plan.space, plan.side, model.card.outputs, plan.outputs)
+            create_outputs(part, plan.space, plan.side, model.card.outputs, plan.outputs, plan.ome_zarr)
         (part / HOME).mkdir(exist_ok=True)
         if model.path is not None:
             shutil.copyfile(model.path, part / HOME / f"{MODEL}{model.path.suffix}")
@@ -105,7 +116,7 @@ def begin_store(
 
 
 def check_memory(plan: StorePlan) -> None:
-    """Check that the memory holds a block.
+    """Check that the memory holds a block, and what linking needs.
 
     Raises
     ------
@@ -117,6 +128,11 @@ def check_memory(plan: StorePlan) -> None:
         raise UtileError(
             f"A block of this plan needs about {plan.block_bytes / 2**30:.2g} GB of memory, and "
             f"{free / 2**30:.2g} GB are free: close other programs."
+        )
+    if plan.linking_bytes > free:
+        raise UtileError(
+            f"Linking {len(plan.planes)} planes that are full of cells needs up to {plan.linking_bytes / 2**30:.2g} GB "
+            f"of memory, and {free / 2**30:.2g} GB are free: close other programs, or link fewer planes."
         )
 
 
@@ -318,7 +334,9 @@ class _StoreRun:
         shelf = tables_of(self._place, self._plan, number)
         plane, path = self._planes[number], path_of_table(self._place, self._plan.planes[number])
         tables = (shelf.facts("table", key) for key in self._grid)
-        columns = joined_table(tables, self._plan.window.start, plane.pixel_size, plane.unit)
+        columns = joined_table(
+            tables, self._plan.window.start, plane.pixel_size, plane.unit, self._plan.classes
+        )
         path.parent.mkdir(exist_ok=True)
         write_table(path, columns)
 
@@ -355,7 +373,7 @@ class _StoreRun:
         path = self._place / "recipe.json"
         path.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
         make_durable([path])
-        mark_complete(self._place, plan.space, plan.side)
+        mark_complete(self._place, plan.space, plan.side, plan.ome_zarr, plan.classes)
 
     def result(self) -> StoreResult:
         """Say what the store holds."""
@@ -363,7 +381,17 @@ class _StoreRun:
         cells = tuple(facts[number, "plane", None]["cells"] for number in range(len(self._plan.planes)))
         empty = sum(bool(each.get("empty")) for (_, stage, _), each in facts.items() if stage == "outputs")
         linked = str(facts[0, "links", None]["said"]) if self._plan.linking.axis else ""
-        return StoreResult(self._place, cells, empty, len(self._plan.planes) * len(self._grid), linked)
+        blocks = len(self._plan.planes) * len(self._grid)
+        return StoreResult(self._place, cells, empty, blocks, linked, self._covered())
+
+    def _covered(self) -> dict[str, float]:
+        """Return which share of the area that counts each class covers."""
+        facts = [each for (_, stage, _), each in self._journal.facts.items() if stage == "labels"]
+        if any("covered" not in each for each in facts):
+            return {}
+        area = max(sum(int(each["area"]) for each in facts), 1)
+        pixels = np.sum([each["covered"] for each in facts], axis=0).tolist()
+        return {name: size / area for name, size in zip(self._plan.classes or ("cell",), pixels, strict=True)}
 
 
 def _middle(window: Window) -> list[float]:

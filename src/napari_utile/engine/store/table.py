@@ -1,5 +1,6 @@
 """The table of the cells of a store, summed up block by block."""
 
+import contextlib
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,7 @@ def joined_table(
     start: tuple[int, ...],
     pixel_size: tuple[float, float] | None = None,
     unit: str | None = None,
+    classes: Sequence[str] = (),
 ) -> Columns:
     """Make the table of all cells.
 
@@ -63,6 +65,8 @@ def joined_table(
         Where the store's plane begins in the image: centroids are pixels of the image.
     pixel_size, unit
         As for `measure`.
+    classes : sequence of str
+        Names of the classes whose sums (K, N) blocks have in ``class``.
 
     Returns
     -------
@@ -98,6 +102,10 @@ def joined_table(
             f"intensity_max{end}": largest,
             f"intensity_sum{end}": summed,
         }
+    if classes:
+        parts = np.concatenate([each["class"] for each in every], axis=1)
+        likely = np.stack([np.bincount(which, part, minlength=ids.size) for part in parts]).argmax(axis=0)
+        columns["class"] = np.array([classes[each] for each in likely], object)
     return columns
 
 
@@ -108,7 +116,7 @@ def path_of_table(place: Path, index: Mapping[str, int]) -> Path:
 
 
 def read_columns(path: Path) -> Columns:
-    """Read a table of numbers, as `joined_table` gave it; without columns where there is no such file."""
+    """Read a table, as `joined_table` gave it; without columns where there is no such file."""
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
@@ -118,8 +126,9 @@ def read_columns(path: Path) -> Columns:
 
 
 def _numbers(column: Sequence[str]) -> NDArray[Any]:
-    """Read whole numbers as such."""
-    try:
-        return np.array(column, np.int64)
-    except ValueError:
-        return np.array(column, float)
+    """Read numbers as such, whole ones as whole, and all else as text."""
+    kinds: tuple[Any, ...] = np.int64, float
+    for kind in kinds:
+        with contextlib.suppress(ValueError):
+            return np.array(column, kind)
+    return np.array(column, object)

@@ -21,6 +21,7 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, write_beside
 from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.layout import CELLS, write_levels
@@ -69,9 +70,7 @@ class Version:
 
 def read_part(place: Path, plane: int, window: Window) -> Labels:
     """Read the labels (y, x) in a window of a plane of a store."""
-    array: Any = zarr.open_array(place / CELLS / "0", mode="r")
-    labels: Labels = np.asarray(array[(*load_plan(place).index(plane), *window)])
-    return labels
+    return _read(place, CELLS, load_plan(place), plane, window)
 
 
 def versions_of(place: Path) -> list[Version]:
@@ -141,9 +140,15 @@ def write_part(
         )
         folder = place / HOME / _FOLDER / str(number)
         part = {"before": before[box], "after": new[box], "plane": plane, "bounds": record.bounds}
+        if plan.classes:
+            kinds = _read(place, layout.CLASSES, plan, plane, window)
+            part |= {"kinds": kinds[box], **_named(place, plan, plane, _changed_cells(before, new))}
         save: Any = np.savez_compressed
         make_durable([write_beside(folder / _PIXELS, lambda file: save(file, **part))])
-        _write(place, plan, plane, box.moved(window.start), new[box])
+        _write(place, CELLS, plan, plane, box.moved(window.start), new[box])
+        if plan.classes:
+            edited = _kinds_of(new, kinds, _numbers_of(part, plan))
+            _write(place, layout.CLASSES, plan, plane, box.moved(window.start), edited[box])
         update_table(place, plan, part, opened)
         text = json.dumps(asdict(record)).encode()
         make_durable([write_beside(folder / _RECORD, lambda file: file.write(text))])
@@ -180,7 +185,9 @@ def _put_back(place: Path, plan: StorePlan, planes: Sequence[ImagePlane]) -> Non
         with np.load(path, allow_pickle=False) as kept:
             part = dict(kept)
         window = Window(*(slice(start, stop) for start, stop in part["bounds"].tolist()))
-        _write(place, plan, int(part["plane"]), window, part["before"])
+        _write(place, CELLS, plan, int(part["plane"]), window, part["before"])
+        if "kinds" in part:
+            _write(place, layout.CLASSES, plan, int(part["plane"]), window, part["kinds"])
         update_table(place, plan, part, planes)
         shutil.rmtree(path.parent)
 
@@ -211,16 +218,58 @@ def _cut_cells(before: Labels, after: Labels, window: Window, shape: tuple[int, 
     return int(np.isin(_changed_cells(before, after), before[rim]).sum())
 
 
-def _write(place: Path, plan: StorePlan, plane: int, window: Window, labels: Labels) -> None:
+def _named(place: Path, plan: StorePlan, plane: int, ids: Labels) -> dict[str, NDArray[Any]]:
+    """Return the classes that the table names of some cells: ``named``, their ids, and ``names``."""
+    table = read_columns(path_of_table(place, plan.planes[plane])) or {"index": ids[:0], "class": ids[:0]}
+    here = np.isin(table["index"], ids)
+    return {"named": table["index"][here], "names": table["class"][here].astype(str)}
+
+
+def _numbers_of(part: dict[str, Any], plan: StorePlan) -> dict[int, int]:
+    """Return the numbers of the classes that cells had before they were edited."""
+    words = ["", *plan.classes]
+    named = zip(part["named"].tolist(), part["names"].tolist(), strict=True)
+    return {label: words.index(word) for label, word in named}
+
+
+def _kinds_of(labels: Labels, kinds: NDArray[np.uint8], known: dict[int, int]) -> NDArray[np.uint8]:
+    """Give pixels (y, x) of edited cells a class: the one they had, else that of their cell, 0 for none."""
+    ids, which = np.unique(labels, return_inverse=True)
+    which = which.reshape(labels.shape)
+    of_cells = _commonest(which, kinds, ids.size)
+    for label, number in known.items():
+        of_cells[ids == label] = number
+    of_cells[ids == 0] = 0
+    made: NDArray[np.uint8] = np.where(labels > 0, np.where(kinds > 0, kinds, of_cells[which]), 0)
+    return made.astype(np.uint8)
+
+
+def _commonest(which: NDArray[np.integer[Any]], kinds: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Return the commonest class of each of so many cells (N,), whose number each pixel has; 0 for none."""
+    most = int(kinds.max(initial=0)) + 1
+    table = np.bincount((which * most + kinds).ravel(), minlength=count * most).reshape(count, most)
+    table[:, 0] = 0
+    likely: NDArray[np.uint8] = np.where(table.any(axis=1), table.argmax(axis=1), 0).astype(np.uint8)
+    return likely
+
+
+def _read(place: Path, group: str, plan: StorePlan, plane: int, window: Window) -> NDArray[Any]:
+    array: Any = zarr.open_array(place / group / "0", mode="r")
+    return np.asarray(array[(*plan.index(plane), *window)])
+
+
+def _write(
+    place: Path, group: str, plan: StorePlan, plane: int, window: Window, labels: NDArray[np.integer[Any]]
+) -> None:
     """Write labels into every level: whole blocks, so that each file has one writer and coarse pixels stay in step."""
-    array: Any = zarr.open_array(place / CELLS / "0", mode="r")
+    array: Any = zarr.open_array(place / group / "0", mode="r")
     index, written = plan.index(plane), []
     for reaching in window.blocks(plan.side):
         block = reaching.clipped(plan.window.shape)
         pixels = np.array(array[(*index, *block)])
         shared = block & window
         pixels[shared.relative_to(block)] = labels[shared.relative_to(window)]
-        written += write_levels(place, CELLS, index, block, pixels)
+        written += write_levels(place, group, index, block, pixels)
     make_durable(written)
 
 
@@ -248,6 +297,13 @@ def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Seq
     pixels = np.asarray(image.data[(slice(None), *around.moved(plan.window.start))])
     facts = block_table(labels, pixels, around)
     new = joined_table([facts], plan.window.start, image.pixel_size, image.unit)
+    if plan.classes:
+        which = np.searchsorted(new["index"], labels)
+        which[labels == 0] = len(new["index"])
+        kinds = _commonest(which, _read(place, layout.CLASSES, plan, plane, around), len(new["index"]) + 1)
+        known = _numbers_of(part, plan)
+        numbers = [known.get(label, kind) for label, kind in zip(new["index"].tolist(), kinds, strict=False)]
+        new["class"] = np.array(["", *plan.classes], object)[numbers]
     stays = ~np.isin(table["index"], ids)
     # The column that names objects or tracks holds what the index does.
     columns = {

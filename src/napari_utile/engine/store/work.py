@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.decoder import BlockDecoder
 from napari_utile.engine.cells.blocks.grid import Key
+from napari_utile.engine.cells.classes import class_layer, class_sums, in_steps
 from napari_utile.engine.cells.relief import unsmoothed_height
 from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.images import open_selected
@@ -23,6 +24,7 @@ from napari_utile.engine.jobs.here import Cancelled, is_stopped
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.mask import part_of_mask
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.preprocessing import reach_of
@@ -32,7 +34,7 @@ from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.linked import count_block, folder_of_links, linked_block
-from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
+from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of, seen_of
 from napari_utile.engine.store.shelf import DiskShelf
 from napari_utile.engine.store.table import block_table
 from napari_utile.engine.windows import Window
@@ -86,7 +88,8 @@ class Work:
             if device not in available_devices():
                 return f"it has no {device} device."
             store.model.card  # noqa: B018 - loads it
-            np.asarray(store.planes[0].data[:, :1, :1])
+            if seen_of(list(store.planes)) != store.plan.seen:
+                return f"it finds another image as {store.plan.source}."
         except Exception as error:  # noqa: BLE001 - whatever it is, this process is not used
             return f"it cannot use the same paths ({sentence_of(error)})"
         return None
@@ -153,11 +156,27 @@ class OpenStore:
             written = write_levels(self.place, CELLS, index, block, labels)
             if self.plan.with_mask:
                 written += write_levels(self.place, layout.MASK, index, block, (labels > 0).view(np.uint8))
-            facts = {"labels": sha256_of(labels)}
+            counted = self.counted(block)
+            facts = {
+                "labels": sha256_of(labels),
+                "area": block.size if counted is None else int(counted.sum()),
+            }
+            tables, kinds = tables_of(self.place, self.plan, job.plane), (labels > 0).view(np.uint8)
+            if self.plan.classes:
+                kinds = kinds * np.broadcast_to(tables.plane("class", job.key), block.shape)
+                written += write_levels(self.place, layout.CLASSES, index, block, kinds)
+            inside, several = kinds if counted is None else kinds[counted], max(1, len(self.plan.classes))
+            facts["covered"] = np.bincount(inside.ravel(), minlength=1 + several)[1:].tolist()
             if self.plan.measured:
                 pixels = np.asarray(self.planes[job.plane].data[(slice(None), *self.in_image(block))])
-                tables = tables_of(self.place, self.plan, job.plane)
-                tables.keep_facts("table", job.key, block_table(labels, pixels, block))
+                table = block_table(labels, pixels, block)
+                if self.plan.classes:
+                    steps = [
+                        np.broadcast_to(tables.plane(f"steps{number}", job.key), block.shape)
+                        for number in range(len(self.plan.classes))
+                    ]
+                    table["class"] = class_sums(np.stack(steps), labels)[1]
+                tables.keep_facts("table", job.key, table)
                 tables.sync()
         else:
             getattr(decoder, job.stage)(job.key)
@@ -222,15 +241,26 @@ class OpenStore:
         facts["outputs"] = digest_of(foreground, height)
         shown = np.broadcast_to(as_bytes(foreground), block.shape)
         written = write_levels(self.place, "", index, block, shown)
-        if self.plan.outputs:
+        if self.plan.outputs or self.plan.classes:
             card, counted = self.model.card, self.counted(block)
             if values is None:
-                background = np.array(card.on_background, np.float32)[:, None, None]
-                values = np.broadcast_to(background, (len(background), *block.shape))
+                values = np.array(card.on_background, np.float32)[:, None, None]
             elif counted is not None:
                 values = only_inside(values, counted, card)
-            written += layout.write_outputs(self.place, card.outputs, index, block, values)
+            if self.plan.classes:
+                self._keep_classes(job, values[list(card.foreground)])
+            if self.plan.outputs:
+                values = np.broadcast_to(values, (len(values), *block.shape))
+                written += layout.write_outputs(self.place, card.outputs, index, block, values)
         return facts, written
+
+    def _keep_classes(self, job: Job, probabilities: Float32) -> None:
+        """Keep what the labels need of the classes (K, y, x): the most likely of each pixel, and how likely all are."""
+        shelf = tables_of(self.place, self.plan, job.plane)
+        shelf.keep_plane("class", job.key, class_layer(probabilities, np.ones(probabilities.shape[1:], bool)))
+        for number, steps in enumerate(in_steps(probabilities)):
+            shelf.keep_plane(f"steps{number}", job.key, steps)
+        shelf.sync()
 
 
 class BlockOutputs(NamedTuple):
@@ -288,15 +318,6 @@ class _Held:
         return np.asarray(self._data[index])
 
 
-def part_of_mask(mask: NDArray[np.bool_], window: Window, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return a window (y, x) of an image's mask, which may be coarser than the image of this shape."""
-    rows, columns = (
-        np.arange(part.start, part.stop) * size // of
-        for part, size, of in zip(window, mask.shape, shape, strict=True)
-    )
-    return np.array(mask[np.ix_(rows, columns)], bool)
-
-
 def is_empty(pixels: NDArray[Any], limits: IntensityLimits) -> bool:
     """Say whether nothing can be seen in pixels (C, y, x): no part is brighter or darker than another."""
     values = np.clip(limits.apply(pixels), 0, 1)
@@ -333,7 +354,7 @@ def tables_of(place: Path, plan: StorePlan, plane: int) -> DiskShelf:
 
 
 def planes_of(plan: StorePlan) -> tuple[ImagePlane, ...]:
-    """Open the image of a plan.
+    """Open the image of a plan, whose pixels have the size that they had when it was made.
 
     Raises
     ------
@@ -343,7 +364,10 @@ def planes_of(plan: StorePlan) -> tuple[ImagePlane, ...]:
     if not Path(plan.source).exists():
         raise UtileError(f"The image of this store, {plan.source}, is not there.")
     image = SelectedPlanes(open_selected(plan.source, plan.selection), plan.selection)
-    return tuple(image.plane(index) for index in plan.planes)
+    space = plan.space
+    size, unit = (space.scale[-2], space.scale[-1]), space.units[-1]
+    known = size if unit is not None or size != (1.0, 1.0) else None
+    return tuple(replace(image.plane(index), pixel_size=known, unit=unit) for index in plan.planes)
 
 
 _open: "OrderedDict[tuple[Any, ...], OpenStore]" = OrderedDict()

@@ -1,4 +1,4 @@
-"""Choose where to work: the whole plane, what is in view, or what the user draws."""
+"""Choose where to work: the whole plane, what is in view, what the user draws, or where there are labels."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.viewer.label_mask import label_mask
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.regions import camera_of, inside_shapes, region_in_view, region_of_shapes
 
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["RegionPicker"]
 
-WHOLE, VIEW, SHAPES = "whole", "view", "shapes"
+WHOLE, VIEW, SHAPES, LABELS = "whole", "view", "shapes", "labels"
 # Milliseconds.
 _DRAWN_AFTER = 1000
 
 
 class RegionPicker(QWidget):
-    """Whole image, what is in view, or drawn shapes.
+    """Whole image, what is in view, drawn shapes, or the labels of a layer.
 
     Attributes
     ----------
     changed : Signal
-        Emitted when the user chooses another kind of region or another shapes layer.
+        Emitted when the user chooses another kind of region or another layer that says where.
     moved : Signal
         Emitted when what was chosen lies elsewhere: the view was zoomed or moved, a shape was drawn or changed.
     """
@@ -46,8 +47,11 @@ class RegionPicker(QWidget):
         self.kind.addItem("Whole image", WHOLE)
         self.kind.addItem("What is in view", VIEW)
         self.kind.addItem("Drawn shapes", SHAPES)
+        self.kind.addItem("Inside labels", LABELS)
         self.kind.setToolTip("Large images: try a small part first.")
         self.shapes = LayerCombo(viewer, ("Shapes",), empty_text="no shapes yet")
+        self.labels = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=lambda _: True)
+        self.labels.setAccessibleName("Labels to segment in")
         self.draw = push_button("Draw", "Add a shapes layer and draw a rectangle on the image.")
         self._row = QWidget()
         row = QHBoxLayout(self._row)
@@ -59,11 +63,14 @@ class RegionPicker(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.kind)
         layout.addWidget(self._row)
+        layout.addWidget(self.labels)
         self._source_layer: Any = None
         self.kind.activated.connect(self._kind_changed)
         self.shapes.layer_changed.connect(lambda _: self.changed.emit())
         self.draw.clicked.connect(self.start_drawing)
+        self.labels.layer_changed.connect(lambda _: self.kind.currentData() == LABELS and self.changed.emit())
         self._row.setVisible(False)
+        self.labels.setVisible(False)
         self._camera, self._drawn = Connections(self), Connections(self)
         self._once_drawn = QTimer(self)  # before it is drawn again, napari gives what was in view before
         self._once_drawn.setSingleShot(True)
@@ -82,6 +89,8 @@ class RegionPicker(QWidget):
     def read(self, source: "Source") -> tuple[Window | None, Any]:
         """Return the region in pixels of the plane, and which of its pixels count; None stands for all.
 
+        Of labels on a large plane the second is a `LabelMask`, coarser than the plane.
+
         Raises
         ------
         ValueError
@@ -93,6 +102,10 @@ class RegionPicker(QWidget):
         if kind == VIEW:
             region = region_in_view(self._viewer, source.layer, source.place)
             return (None if _is_whole(region, source) else region), None
+        if kind == LABELS:
+            if self.labels.layer is None:
+                raise ValueError("Paint or open labels first: the cells are looked for inside them.")
+            return label_mask(self.labels.layer, source.layer, source.place)
         if self.shapes.layer is None:
             raise ValueError("Draw a shape on the image first: press Draw.")
         region = region_of_shapes(self.shapes.layer, source.layer, self._viewer, source.place)
@@ -124,6 +137,7 @@ class RegionPicker(QWidget):
 
     def _kind_changed(self) -> None:
         self._row.setVisible(self.kind.currentData() == SHAPES)
+        self.labels.setVisible(self.kind.currentData() == LABELS)
         self.changed.emit()
 
 

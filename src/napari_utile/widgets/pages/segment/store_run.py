@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.inference.cost import duration
 from napari_utile.session.results import SegmentRequest
@@ -24,7 +25,7 @@ from napari_utile.session.store_jobs import (
     said_of,
     store_job,
 )
-from napari_utile.session.store_levels import CELLS, levels
+from napari_utile.session.store_levels import CELLS, CLASSES, levels
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.button import push_button
@@ -239,7 +240,7 @@ class StoreRun(OneJob, QWidget):
             self._look.remove()
             self._look = None
 
-    def _show(self, what: str, kind: str, name: str) -> "napari.layers.Layer":
+    def _show(self, what: str, kind: str, name: str, role: str = "instances") -> "napari.layers.Layer":
         from napari.layers import Image, Labels
 
         assert self._source is not None
@@ -255,8 +256,9 @@ class StoreRun(OneJob, QWidget):
         options = {"name": f"{self._source.plane.name} {name}", "multiscale": many, **space}
         if kind == "labels":
             cells = Labels(data if many else np.asarray(data[0]), **options)
-            mark_own(cells, "instances")
-            cells.metadata = {METADATA_KEY: {"role": "instances", "store": str(self._place)}}
+            mark_own(cells, role)
+            own = {"store": str(self._place)} if role == "instances" else {}
+            cells.metadata = {METADATA_KEY: {"role": role, **own}}
             self._viewer.add_layer(cells)
             return cells
         picture = Image(
@@ -273,6 +275,7 @@ class StoreRun(OneJob, QWidget):
         self._remove_picture()
         result = made.result
         if self._source is not None and self._source.layer in self._viewer.layers:
+            self._show_classes(tuple(result.covered))
             known = next((each for each in self._viewer.layers if store_of(each) == result.place), None)
             cells = known or self._show(CELLS, "labels", CELLS_NAME)
             if known is not None:
@@ -286,7 +289,20 @@ class StoreRun(OneJob, QWidget):
                 mark_own(self._viewer.add_tracks(made.tracks, graph=made.graph, name=name, **shown), "paths")
                 self._viewer.layers.selection.active = cells
         found = f"{result.linked}, from {sum(result.cells)}" if result.linked else f"{sum(result.cells)}"
-        self._end(f"{found} cells, in {result.place}")
+        share = f", {covered_in_words(result.covered)}" if result.covered and any(result.cells) else ""
+        self._end(f"{found} cells{share}, in {result.place}")
+
+    def _show_classes(self, names: tuple[str, ...]) -> None:
+        """Show the class of each pixel, where the model tells several apart."""
+        if len(names) < 2:
+            return
+        assert self._source is not None
+        title = classes_in_words(names)
+        take_away(
+            self._viewer,
+            *(each for each in self._viewer.layers if each.name == f"{self._source.plane.name} {title}"),
+        )
+        self._show(CLASSES, "labels", title, "classes").visible = False
 
     def _cancelled(self) -> None:
         assert self._place is not None

@@ -1,0 +1,32 @@
+"""The option ``--mask``: an image, or labels, that say where cells are looked for."""
+
+from typing import TYPE_CHECKING
+
+from napari_utile.engine.errors import UtileError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def read_mask(asked: str | bool | None) -> "NDArray[np.bool_] | None":
+    """Read the mask (y, x) of the pixels that count: those above 0; None where no file is given.
+
+    Raises
+    ------
+    UtileError
+        If it is no plane, or nothing counts.
+    """
+    if not isinstance(asked, str):
+        return None
+    import numpy as np
+
+    from napari_utile.engine.files.images import read_image
+
+    image = read_image(asked, as_labels=True)
+    if image.axes != "YX":
+        raise UtileError(f"{asked} is not a mask: it has the axes {image.axes}, a mask has Y and X.")
+    mask: NDArray[np.bool_] = np.asarray(image.data) > 0
+    if not mask.any():
+        raise UtileError(f"The mask {asked} is empty: no pixel is above 0.")
+    return mask
