@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import zarr
 
+from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.steps import Run
@@ -87,7 +89,20 @@ def test_a_folder_without_results_is_said(tmp_path):
 def test_results_that_are_not_in_the_queue_are_said(tmp_path):
     assert stores_apart(tmp_path) == ""
     (tmp_path / "large.ome.zarr" / ".utile").mkdir(parents=True)
+    (tmp_path / "large.ome.zarr" / ".utile" / "plan.json").write_text("{}")
     (tmp_path / "image.zarr").mkdir()
-    assert stores_apart(tmp_path).startswith("1 large image (a store) is not in this queue")
-    with pytest.raises(UtileError, match="Edit this part"):
+    assert stores_apart(tmp_path).startswith("1 large image is not finished and not in this queue")
+    with pytest.raises(UtileError, match="--resume"):
         listed(tmp_path)
+
+
+def test_stores_are_in_the_queue_with_their_images(batch, bright_nuclei):
+    source = batch.parent / "large.ome.zarr"
+    zarr.create_array(source, data=np.ones((8, 9), np.uint8), dimension_names=["y", "x"])
+    words = ["segment", str(source), "-o", str(batch / "large.ome.zarr"), "--diameter", "none", "--quiet"]
+    assert main(words) == 0
+    [item] = [item for item in listed(batch) if item.is_store]
+    assert (item.name, item.image) == ("large", source)
+    decided(batch, item, "accepted")
+    assert {each.name: each.decision for each in listed(batch)}["large"] == "accepted"
+    assert reviewed_path(batch, item) == batch / "reviewed" / "large_labels.tif"

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+import zarr
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget
 
+from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.training.sets import find_set
 from napari_utile.widgets.tabs import open_review
+from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.workbench.dock import Workbench
 
 pytestmark = pytest.mark.real_window
@@ -122,12 +125,45 @@ def test_all_planes_of_a_stack_are_reviewed_at_once_and_stores_are_said(viewer, 
     (tmp_path / "results").mkdir()
     (tmp_path / "out_labels.tif").rename(tmp_path / "results" / "stack_labels.tif")
     (tmp_path / "results" / "large.ome.zarr" / ".utile").mkdir(parents=True)
+    (tmp_path / "results" / "large.ome.zarr" / ".utile" / "plan.json").write_text("{}")
     tab = open_review(viewer)
     tab.review(tmp_path / "results")
     shown(qtbot, viewer, "stack")
-    assert "1 large image (a store) is not in this queue" in tab.progress.text()
+    assert "1 large image is not finished and not in this queue" in tab.progress.text()
     tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
     press(viewer, Qt.Key.Key_A)
     qtbot.waitUntil(lambda: (tmp_path / "results" / "reviewed" / "stack_labels.tif").is_file(), timeout=WAIT)
     qtbot.waitUntil(lambda: len(find_set("Reviewed").images) == 3, timeout=WAIT)
     assert [image.cells for image in find_set("Reviewed").images] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_stores_are_reviewed_like_files_and_large_ones_stay_where_they_are(
+    viewer, qtbot, tmp_path, bright_nuclei, monkeypatch, large
+):
+    monkeypatch.setattr("napari_utile.widgets.review.opened.MOST_IN_MEMORY", 1000 if large else 10**6)
+    data = np.full((600, 600), 100, np.uint8)
+    data[100:120, 100:120] = data[300:330, 200:230] = 220
+    source, results = tmp_path / "slide.zarr", tmp_path / "results"
+    zarr.create_array(source, data=data, dimension_names=["y", "x"])
+    place = results / "slide.ome.zarr"
+    results.mkdir()
+    assert main(["segment", str(source), "-o", str(place), "--diameter", "none", "--quiet"]) == 0
+    before = {each: each.read_bytes() for each in place.rglob("*") if each.is_file()}
+    viewer.window.add_dock_widget(Workbench(viewer), name="U-Tile")
+    tab = open_review(viewer)
+    tab.review(results)
+    shown(qtbot, viewer, "slide")
+    cells = viewer.layers["slide cells"]
+    assert cells.multiscale == large
+    assert (store_of(cells) == place) == large
+    if not large:
+        paint(viewer)
+    press(viewer, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: (results / "review.json").is_file(), timeout=WAIT)
+    assert f'"{"accepted" if large else "corrected"}"' in (results / "review.json").read_text()
+    reviewed = results / "reviewed" / "slide_labels.tif"
+    assert reviewed.exists() == (not large)
+    if not large:
+        assert (np.asarray(read_image(reviewed).data) == 7).any()
+    assert {each: each.read_bytes() for each in place.rglob("*") if each.is_file()} == before

@@ -7,7 +7,7 @@ is never changed.
 import csv
 import json
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending, results_apart
+from napari_utile.engine.files.unfinished import is_complete, is_store
 
 __all__ = [
     "DECISIONS",
+    "REVIEWED",
     "ReviewItem",
     "decided",
     "review_job",
@@ -29,7 +31,9 @@ __all__ = [
 ]
 
 DECISIONS = ("accepted", "corrected", "rejected", "skipped")
-_PROGRESS, _FOLDER = "review.json", "reviewed"
+REVIEWED = "reviewed"
+"""The folder of reviewed cells."""
+_PROGRESS = "review.json"
 _LARGEST_JSON = 1 << 26
 
 
@@ -40,6 +44,7 @@ class ReviewItem:
     Attributes
     ----------
     labels : Path
+        A file of labels, or a finished store.
     image : Path or None
         None where it was not found.
     confidence : float or None
@@ -56,7 +61,12 @@ class ReviewItem:
     @property
     def name(self) -> str:
         """Of the image."""
-        return name_and_ending(self.labels)[0]
+        return image_name(self.labels) if self.is_store else name_and_ending(self.labels)[0]
+
+    @property
+    def is_store(self) -> bool:
+        """Whether its cells lie in a store."""
+        return is_store(self.labels)
 
 
 def review_job(folder: Path, images: Path | None = None) -> Generator[None, None, tuple[ReviewItem, ...]]:
@@ -65,7 +75,7 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
     Parameters
     ----------
     folder : Path
-        Where a batch wrote ``<name>_labels.tif``.
+        Where a batch wrote ``<name>_labels.tif``, or stores.
     images : Path, optional
         A folder with the images; by default they are looked for where their recipes say, in the folder, and in the one
         above.
@@ -76,10 +86,11 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
         If there are no results in the folder.
     """
     yield
-    found = sorted(path for path in folder.glob("*_labels.tif*") if not path.name.startswith("."))
+    files = [*folder.glob("*_labels.tif*"), *(each for each in folder.glob("*.zarr") if is_complete(each))]
+    found = sorted(path for path in files if not path.name.startswith("."))
     if not found:
         raise UtileError(
-            f"There are no results of a batch (*_labels.tif) in {folder}. {stores_apart(folder)}".rstrip()
+            f"There are no results of a batch (*_labels.tif, stores) in {folder}. {stores_apart(folder)}".rstrip()
         )
     sure, done = _confidences(folder), _progress(folder)
     places = [place for place in (images, folder, folder.parent) if place is not None]
@@ -90,22 +101,25 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
     items = []
     for labels in found:
         yield
-        name = name_and_ending(labels)[0]
-        source = _source(folder / f"{name}{RECIPE_ENDING}") if images is None else None
-        image = source if source is not None else beside.get(name.lower())
-        items.append(ReviewItem(labels, image, sure.get(name), done.get(labels.name, "")))
+        item = ReviewItem(labels, None, decision=done.get(labels.name, ""))
+        recipe = labels / "recipe.json" if item.is_store else folder / f"{item.name}{RECIPE_ENDING}"
+        source = _source(recipe) if images is None else None
+        image = source if source is not None else beside.get(item.name.lower())
+        items.append(replace(item, image=image, confidence=sure.get(item.name)))
     return tuple(
         sorted(items, key=lambda item: (item.confidence is not None, item.confidence or 0.0, item.name))
     )
 
 
 def stores_apart(folder: Path) -> str:
-    """Say how many results of large images lie in a folder, which a queue does not hold; empty where there are none."""
-    count = sum((path / ".utile").is_dir() for path in folder.glob("*.zarr"))
+    """Say how many unfinished stores lie in a folder, which a queue does not hold; empty where there are none."""
+    count = sum(is_store(path) and not is_complete(path) for path in folder.glob("*.zarr"))
     if not count:
         return ""
-    those = "1 large image (a store) is" if count == 1 else f"{count} large images (stores) are"
-    return f"{those} not in this queue: open it, then correct it on the page Segment, Edit this part."
+    those = (
+        "1 large image is not finished and" if count == 1 else f"{count} large images are not finished and"
+    )
+    return f"{those} not in this queue: finish with utile segment and --resume."
 
 
 def decided(folder: Path, item: ReviewItem, decision: str) -> None:
@@ -130,7 +144,7 @@ def reviewed_path(folder: Path, item: ReviewItem) -> Path:
     UtileError
         If the folder cannot be made, or holds a file with this name that no review wrote.
     """
-    target = folder / _FOLDER / f"{item.name}_labels.tif"
+    target = folder / REVIEWED / f"{item.name}_labels.tif"
     if target.exists() and item.decision not in ("accepted", "corrected"):
         raise UtileError(f"{target} exists already and was not written by a review: move it elsewhere first.")
     try:
@@ -184,7 +198,7 @@ def _source(recipe: Path) -> Path | None:
         if recipe.stat().st_size > _LARGEST_JSON:
             return None
         source = Path(json.loads(recipe.read_text(encoding="utf-8"))["source"])
-        return source if source.is_file() else None
+        return source if source.exists() else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 

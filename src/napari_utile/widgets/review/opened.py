@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.session.cell_classes import CLASS
-from napari_utile.session.review import ReviewItem, reviewed_path, training_image
-from napari_utile.widgets.files.reader import open_result
+from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_image
+from napari_utile.session.store_jobs import MOST_IN_MEMORY
+from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import place_of, plane_at, plane_data
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -48,14 +50,21 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     from napari.layers import Labels, Layer
 
     from napari_utile.engine.files.images import read_image
+    from napari_utile.engine.files.pyramid import has_pyramid
     from napari_utile.widgets.sample_images import image_layers, labels_layer
 
     yield
     assert item.image is not None
-    images = [Layer.create(*described) for described in image_layers(read_image(item.image))]
+    described = (
+        open_ome_zarr(str(item.image)) if has_pyramid(item.image) else image_layers(read_image(item.image))
+    )
+    images = [Layer.create(*each) for each in described if each[2] == "image"]
     yield
-    reviewed = folder / "reviewed" / item.labels.name
+    reviewed = folder / REVIEWED / f"{item.name}_labels.tif"
     path = reviewed if item.decision in ("accepted", "corrected") and reviewed.is_file() else item.labels
+    if path == item.labels and item.is_store:
+        cells = _cells_of_store(item)
+        return Opened(images[0], cells, (*images, cells))
     try:
         [(data, options, _)] = open_result(str(path))
     except OSError:  # it has no recipe beside it
@@ -63,6 +72,19 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
     cells = Labels(np.array(data), **options)
     return Opened(images[0], cells, (*images, cells))
+
+
+def _cells_of_store(item: ReviewItem) -> Any:
+    """Make a layer of the cells in a store: in memory where they fit, else one that is edited part by part."""
+    from napari.layers import Labels
+
+    _, (data, options, _), *_ = open_ome_zarr(str(item.labels))
+    levels = data if isinstance(data, list) else [data]
+    own = {METADATA_KEY: {"role": "instances", "store": str(item.labels)}}
+    options = {**options, "name": f"{item.name} cells", "opacity": 0.5}
+    if levels[0].size > MOST_IN_MEMORY and len(levels) > 1:
+        return Labels(levels, **options, metadata=own)
+    return Labels(np.array(levels[0]), **{**options, "multiscale": False})
 
 
 def keep_reviewed(

@@ -200,7 +200,12 @@ class ReviewTab(QWidget):
                 decided(folder, item, decision)
 
         self._items[at] = ReviewItem(item.labels, item.image, item.confidence, decision)
-        if decision in ("rejected", "skipped"):
+        too_large = bool(opened.cells.multiscale)  # what was corrected lies in the store already
+        if too_large and into_set:
+            self.status.problem(
+                f"{item.name} is too large for a training set: add a part of it, from a layer."
+            )
+        if too_large or decision in ("rejected", "skipped"):
             done()
             return
         with failures_to(self._fail):
