@@ -20,6 +20,7 @@ from bright_model import save_bright_model
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.archive import Archive
 from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.plates import plate_fields
 from napari_utile.engine.provenance.recipe import load_recipe
 from napari_utile.engine.training.state import KEY, read_checkpoint, steps_of
 from torture import inputs, runs
@@ -117,6 +118,16 @@ def test_a_store_reads_nothing_outside_of_its_folder(tmp_path: Path, name) -> No
     group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [{"path": name}]}]}
     with pytest.raises(UtileError):
         np.asarray(read_image(tmp_path / "a.zarr").data)
+
+
+@pytest.mark.parametrize("name", ["../../../outside", "..", "a/../../b", "/outside", ""])
+def test_a_plate_names_no_fields_outside_of_its_wells(tmp_path: Path, name: str) -> None:
+    group = zarr.open_group(tmp_path / "p.zarr", mode="w", zarr_format=2)
+    group.attrs["plate"] = {"wells": [{"path": "A/1"}]}
+    well = group.create_group("A/1")
+    well.attrs["well"] = {"images": [{"path": name}]}
+    with pytest.raises(UtileError, match="is not inside it"):
+        plate_fields(tmp_path / "p.zarr")
 
 
 def test_a_tiff_names_no_files_outside_of_its_folder(tmp_path: Path) -> None:

@@ -66,10 +66,15 @@ def _fields(path: Path, node: Any, wells: Any) -> list[PlateField]:
     for well in wells:
         row, column = str(well["path"]).split("/")
         group = node.get(str(well["path"]))
-        images = ome_attributes(group).get("well", {}).get("images", ()) if group is not None else ()
+        if group is None:  # said when its turn comes
+            found.append(PlateField(path / row / column, image_name(path), row, column, ""))
+            continue
+        images = ome_attributes(group).get("well", {}).get("images", ())
         for image in images:
-            where = path / row / column / str(image["path"])
-            found.append(PlateField(where, image_name(path), row, column, str(image["path"])))
+            name = str(image["path"])
+            if any(part in ("", ".", "..") or "\\" in part for part in (row, column, *name.split("/"))):
+                raise ValueError(f"the field {name!r} of well {row}{column} is not inside it")
+            found.append(PlateField(path / row / column / name, image_name(path), row, column, name))
     return found
 
 
