@@ -1,8 +1,11 @@
 """Kinds of files beside the usual ones: animations, slides, confocal stacks, stores with damaged pixels."""
 
+import struct
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
@@ -46,6 +49,29 @@ def test_the_voxels_of_a_confocal_stack_are_metres_in_the_file() -> None:
     assert (space.unit, space.steps["Z"][0], space.steps["T"]) == ("µm", pytest.approx(1), (3.5, "s"))
     odd = SimpleNamespace(is_ome=False, is_lsm=True, lsm_metadata={"VoxelSizeX": "?", "VoxelSizeY": np.nan})
     assert describe_space(odd, None).pixel_size is None
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_a_jpeg_keeps_all_of_its_bits(tmp_path: Path, bits: int) -> None:
+    pixels = PIXELS.astype(np.uint16) * 16 if bits == 12 else PIXELS.astype(np.uint16) * 257
+    encoded = (
+        imagecodecs.jpeg8_encode(pixels, bitspersample=12, level=100)
+        if bits == 12
+        else imagecodecs.ljpeg_encode(pixels)
+    )
+    (tmp_path / "a.jpg").write_bytes(encoded)
+    image = read_image(tmp_path / "a.jpg")
+    assert image.data.dtype == np.uint16
+    np.testing.assert_allclose(image.data, pixels, atol=200 if bits == 12 else 0)
+
+
+def test_a_colour_of_16_bits_that_stands_for_none_is_a_colour(tmp_path: Path) -> None:
+    colours = np.random.default_rng(1).integers(0, 65536, (40, 50, 3)).astype(np.uint16)
+    encoded = imagecodecs.png_encode(colours)
+    chunk = b"tRNS" + colours[0, 0].astype(">u2").tobytes()
+    transparent = struct.pack(">I", 6) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "a.png").write_bytes(encoded[:33] + transparent + encoded[33:])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").data, colours)
 
 
 def test_damaged_chunks_of_a_store_are_named_where_they_are_read(tmp_path: Path) -> None:

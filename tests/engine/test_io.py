@@ -564,6 +564,13 @@ def test_files_that_are_no_images_give_one_sentence(tmp_path: Path) -> None:
         assert_one_sentence(caught.value)
 
 
+def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tif")
+    for read in (read_image, lambda path: find_images([path])):
+        with pytest.raises(UtileError, match=r"a\.tif is a pipe or a device, not a file"):
+            read(tmp_path / "a.tif")
+
+
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(UtileError, match=r"no file .*missing\.tif"):
         read_image(tmp_path / "missing.tif")

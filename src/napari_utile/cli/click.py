@@ -73,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
             labelled[-1] = Run(label_marked_cells(field, here, params.instances, field.click_radius)).result
     labels = np.stack(labelled).reshape(*planes.sizes, *labelled[0].shape)
     image = planes.image
-    write_labels(arguments.output, labels, f"{planes.stacked}YX", image.pixel_size, image.unit)
+    steps = {axis: step for axis, step in image.steps.items() if axis in planes.stacked}
+    write_labels(arguments.output, labels, f"{planes.stacked}YX", image.pixel_size, image.unit, steps=steps)
     asked = {marker.cell for marker in markers if marker.inside}
     found = asked & set(np.unique(labels).tolist())
     about = "; ".join(each for each in (planes.taken(params.channels, len(model.card.inputs)), said) if each)

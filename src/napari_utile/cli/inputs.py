@@ -1,12 +1,14 @@
 """The images of a batch: of files, of files that hold several, and of plates; and the part of them that a call does."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_utile.cli.batch import refuse_same_names, say_left_out
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import image_name
 from napari_utile.engine.files.plates import PlateField, canonical_well, plate_fields, well_in_name
@@ -41,7 +43,7 @@ class Input:
         """What people call it: ``cells.tif``, or ``plate A/1/0``."""
         if self.place is None:
             return str(self.path)
-        return f"{self.place.plate} {self.place.row}/{self.place.column}/{self.place.field}"
+        return f"{self.place.plate} {self.place.row}/{self.place.column}/{self.place.field}".rstrip("/")
 
     @property
     def folder(self) -> Path:
@@ -52,7 +54,7 @@ class Input:
 
     def results(self, target: Path, image: "ImageFile") -> str:
         """Give what the paths of its results begin with."""
-        name = image.name if self.place is None else self.place.field
+        name = image.name if self.place is None else self.place.field.replace("/", "_")
         return str(target / self.folder / name)
 
     @property
@@ -76,12 +78,41 @@ class Input:
         return image.as_one_of_many() if self.many and len(image.series) > 1 else image
 
 
+def images_among(given: Sequence[str], selection: Selection) -> tuple[list[Path], tuple[Path, ...]]:
+    """Find the images of a batch, one file of each set; say what is left out.
+
+    Returns
+    -------
+    paths, every : list of Path, tuple of Path
+        What is to be done, and all images that were found.
+
+    Raises
+    ------
+    UtileError
+        If there is none, or results would overwrite each other.
+    """
+    from napari_utile.engine.files.find import find_images
+    from napari_utile.engine.files.images import one_of_each_set
+    from napari_utile.engine.files.names import results_apart
+
+    found = results_apart(find_images(given))
+    say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
+    if not found.images:
+        raise UtileError("There is no image among these files: all are results, by their names.")
+    paths, parts = one_of_each_set(found.images, every_image=selection.series is not None)
+    for path, first in parts.items():
+        print(f"{path}: part of the same image as {first.name}; done once", file=sys.stderr)
+    refuse_same_names(paths)
+    return paths, found.images
+
+
 def inputs_of(paths: Sequence[Path], selection: Selection) -> list[Input]:
     """List the images that files stand for: all fields of a plate, all series where they are asked for.
 
     A file that cannot be read is listed as it is: it is said when its turn comes.
     """
     from napari_utile.engine.files.images import series_of
+    from napari_utile.engine.files.tiff_series import series_to_ask_for
 
     inputs = []
     for path in paths:
@@ -95,7 +126,8 @@ def inputs_of(paths: Sequence[Path], selection: Selection) -> list[Input]:
         one = replace(selection, series=None) if fields else selection
         inputs += [Input(field.path, one, field) for field in fields]
         inputs += [
-            Input(path, replace(selection, series=str(place)), many=True) for place, _ in enumerate(series)
+            Input(path, replace(selection, series=series_to_ask_for(place, series)), many=True)
+            for place in range(len(series))
         ]
         if not fields and not series:
             inputs.append(Input(path, selection))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_utile.cli import stores
-from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
+from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
-from napari_utile.cli.inputs import Shard, inputs_of
+from napari_utile.cli.inputs import Shard, images_among, inputs_of
 from napari_utile.cli.linking import TABLES, check_linking, linked
 from napari_utile.cli.made_planes import Making
 from napari_utile.cli.masks import read_mask
@@ -120,6 +120,8 @@ def run(arguments: argparse.Namespace) -> int:
         from napari_utile.cli import seeds
 
         return seeds.run(arguments)
+    if arguments.seed_distance is not None:
+        raise UtileError("--seed-distance is how far the seeds of --seeds grow: give these, too.")
     if stores.are_wanted(arguments):
         return stores.run(arguments)
     mask = read_mask(arguments.mask)
@@ -129,23 +131,13 @@ def run(arguments: argparse.Namespace) -> int:
         )
     from napari_utile.cli.fields import FieldTables
     from napari_utile.engine.files.conditions import load_conditions
-    from napari_utile.engine.files.find import find_images
-    from napari_utile.engine.files.images import one_of_each_set
-    from napari_utile.engine.files.names import results_apart
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import Settings, load_settings
     from napari_utile.engine.store.into_image import check_image
 
-    found = results_apart(find_images(arguments.images))
-    say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
-    if not found.images:
-        raise UtileError("There is no image among these files: all are results, by their names.")
-    paths, parts = one_of_each_set(found.images)
-    for path, first in parts.items():
-        print(f"{path}: part of the same image as {first.name}; done once", file=sys.stderr)
-    refuse_same_names(paths)
     selection = Selection(**given(arguments, Selection))
+    paths, found = images_among(arguments.images, selection)
     every = inputs_of(paths, selection)
     ours = arguments.shard.part(every) if arguments.shard else every
     conditions = load_conditions(arguments.conditions) if arguments.conditions else None
@@ -158,13 +150,14 @@ def run(arguments: argparse.Namespace) -> int:
     instances = {**settings.instances, **given(arguments, InstanceParams)}
     views = views_of(arguments)
     sizing = Sizing(params, instances, load, compute, [each.path for each in every], selection, views)
-    inputs = identities(found.images)
+    inputs = identities(found)
     if not arguments.estimate:
         check_folder(arguments.output)
     tables = FieldTables(arguments.output, arguments.shard, conditions) if len(every) > 1 else None
     if tables is not None and not arguments.estimate:
         tables.check(inputs)
     batch, doubtful = Batch(), 0
+    begun: dict[str, str] = {}
     for each in ours:
         with batch.each(each.name):
             image = each.open()
@@ -176,6 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
                 check_image(each.path, overwrite=arguments.overwrite)
             (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
             start = each.results(arguments.output, image)
+            _refuse_twice(start, each.name, begun)
             for ending in _endings(arguments):
                 check_target(f"{start}{ending}", inputs)
             shown = each.name if each.place else image.shown_name
@@ -193,6 +187,12 @@ def run(arguments: argparse.Namespace) -> int:
     if batch.failed:
         print(f"{batch.failed} of {len(ours)} images failed.", file=sys.stderr)
     return 1 if batch.failed else 3 if doubtful and arguments.strict else 0
+
+
+def _refuse_twice(start: str, name: str, begun: dict[str, str]) -> None:
+    """Note where results of an image lie, which no other image of the call may have."""
+    if (first := begun.setdefault(start.lower(), name)) is not name:
+        raise UtileError(f"its results would overwrite those of {first}: segment it into another folder.")
 
 
 def _endings(arguments: argparse.Namespace) -> list[str]:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_utile.cli.batch import Batch, refuse_same_names
+from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
-from napari_utile.cli.inputs import Input, inputs_of
+from napari_utile.cli.inputs import Input, images_among, inputs_of
 from napari_utile.cli.linking import check_linking
 from napari_utile.cli.masks import read_mask
 from napari_utile.cli.options import given, whole_number
@@ -79,10 +79,8 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image into a store; return 0, or 1 where some failed."""
-    from napari_utile.engine.files.find import find_images
-    from napari_utile.engine.files.images import one_of_each_set
-    from napari_utile.engine.files.names import results_apart
-
+    if arguments.conditions is not None:
+        raise UtileError("--conditions joins the tables of a batch into a folder, and stores have none.")
     for option in ("probability", "strict"):
         if getattr(arguments, option):
             raise UtileError(
@@ -93,15 +91,14 @@ def run(arguments: argparse.Namespace) -> int:
             "--three-views holds a volume in memory, so it is not for stores: give a folder for TIFF, or link the "
             "planes of the store with --link z."
         )
-    found = results_apart(find_images(arguments.images))
-    paths, _ = one_of_each_set(found.images)
-    every = inputs_of(paths, Selection(**given(arguments, Selection)))
+    selection = Selection(**given(arguments, Selection))
+    paths, _ = images_among(arguments.images, selection)
+    every = inputs_of(paths, selection)
     to_one = arguments.output.suffix.lower() == ".zarr"
     if to_one and len(every) != 1:
         raise UtileError(
             f"{arguments.output} is one store and there are {len(every)} images: give a folder and --format ome-zarr."
         )
-    refuse_same_names(paths)
     ours = arguments.shard.part(every) if arguments.shard else every
     batch = Batch()
     for each in ours:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from napari_utile.cli.options import add_options, given
+from napari_utile.cli.options import add_options, axes_letters, given
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.weights.weight_map import WeightMapParams
 
@@ -27,6 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--axes",
+        type=axes_letters,
         metavar="LETTERS",
         help="axes of the labels, out of TCZYXS, where the file lacks their names",
     )
@@ -45,8 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     image = read_labels(arguments.labels, arguments.axes)
     labels, axes = label_stack(image)
     params = WeightMapParams(**given(arguments, WeightMapParams))
+    steps = {axis: step for axis, step in image.steps.items() if axis in axes}
     term = arguments.term.replace("-", "_")
     weights = weigh_planes(labels, params, image.pixel_size, term)
-    write_weight_map(arguments.output, weights, params, axes, image.pixel_size, image.unit, term)
+    write_weight_map(arguments.output, weights, params, axes, image.pixel_size, image.unit, term, steps)
     print(f"{arguments.output}: {arguments.term} from {weights.min():.4g} to {weights.max():.4g}")
     return 0

@@ -263,7 +263,7 @@ def read_markers(path: Path) -> list[Marker]:
         If the file cannot be read, or holds no markers.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UtileError(f"Cannot read the markers {path}: {error}.") from error

@@ -72,6 +72,8 @@ def _missing(path: Path) -> str:
         return f"There is no file or folder {path}: a part of this path is a file."
     except OSError as error:
         return f"Cannot read {path}: {error.strerror or error}."
+    else:
+        return f"{path} is a pipe or a device, not a file: save the image first."
     return f"There is no file or folder {path}."
 
 

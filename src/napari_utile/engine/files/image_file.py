@@ -1,6 +1,7 @@
 """An image as it was read from a file."""
 
 import dataclasses
+import math
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +13,12 @@ import zarr
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import image_name
-from napari_utile.engine.planes.units import canonical_unit, micrometres
+from napari_utile.engine.planes.units import canonical_time, canonical_unit, micrometres
 
 LAZY_BLOCK = 512
 """Rows and columns that a lazy image is read by, at least."""
+MOST_BLOCKS = 1 << 18
+"""Blocks of a lazy image: dask looks at each of them whenever something is read."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,7 +88,11 @@ class ImageFile:
     @property
     def name(self) -> str:
         """File name without its image suffixes, ``cells`` for ``cells.ome.tif``; and which of many, where it says."""
-        return image_name(self.path) + (f"_{_safe(self.series[self.chosen])}" if self.many else "")
+        if not self.many:
+            return image_name(self.path)
+        names = [_safe(name) for name in self.series]
+        alike = [name.lower() for name in names].count(names[self.chosen].lower()) > 1
+        return f"{image_name(self.path)}_{names[self.chosen]}" + (f"_{self.chosen}" if alike else "")
 
     @property
     def shown_name(self) -> str:
@@ -147,6 +154,12 @@ def usable_length(value: Any, unit: str | None) -> float | None:
     return length
 
 
+def usable_interval(value: Any, unit: object) -> tuple[float, str] | None:
+    """Give a time between frames with the short name of its unit, or None where that is not a time."""
+    length, name = usable_length(value, None), canonical_time(str(unit or ""))
+    return None if length is None or name is None else (length, name)
+
+
 class _Chunks:
     """A zarr array whose damaged chunks are named in a sentence when they are read."""
 
@@ -172,14 +185,24 @@ def lazy(array: "zarr.Array[Any]", path: Path) -> "dask.array.Array":
     Reading it raises `UtileError` where chunks are damaged.
     """
     # Blocks of whole chunks, large enough that their number does not slow dask down.
-    planar = array.ndim - 2
-    chunks = tuple(
-        chunk * max(1, LAZY_BLOCK // chunk) if axis >= planar else chunk
-        for axis, chunk in enumerate(array.chunks)
-    )
+    chunks, side = _blocks_of(array, LAZY_BLOCK), LAZY_BLOCK
+    while side < max(array.shape[-2:]) and _count(array.shape, chunks) > MOST_BLOCKS:
+        side *= 2
+        chunks = _blocks_of(array, side)
     # Without a name, dask would hash the array's content.
     blocks: dask.array.Array = dask.array.from_array(_Chunks(array, path), chunks=chunks, name=False)
     return blocks
+
+
+def _blocks_of(array: "zarr.Array[Any]", side: int) -> tuple[int, ...]:
+    planar = array.ndim - 2
+    return tuple(
+        chunk * max(1, side // chunk) if axis >= planar else chunk for axis, chunk in enumerate(array.chunks)
+    )
+
+
+def _count(shape: tuple[int, ...], chunks: tuple[int, ...]) -> int:
+    return math.prod(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
 
 
 def brief(error: Exception) -> str:

@@ -12,8 +12,8 @@ from napari_utile.engine.files.names import image_name
 from napari_utile.engine.files.ome_zarr import is_zarr, read_ome_zarr, zarr_series
 from napari_utile.engine.files.pictures import PICTURE_STARTS, read_picture
 from napari_utile.engine.files.tiff import write_image, write_labels
+from napari_utile.engine.files.tiff_ome import files_of_set
 from napari_utile.engine.files.tiff_reading import read_tiff
-from napari_utile.engine.files.tiff_series import files_of_set
 from napari_utile.engine.files.vendor import READERS, read_vendor
 from napari_utile.engine.planes.naming import asked_axes
 from napari_utile.engine.planes.selection import Selection
@@ -36,7 +36,7 @@ def read_image(
     path: str | os.PathLike[str],
     *,
     axes: str | None = None,
-    series: str | None = None,
+    series: str | int | None = None,
     accept_missing: bool = False,
     as_labels: bool = False,
 ) -> ImageFile:
@@ -50,7 +50,7 @@ def read_image(
         TIFF, PNG, JPEG, BMP, GIF, an OME-Zarr folder, or a vendor's file (see `read_vendor`).
     axes : str, optional
         A letter an axis, out of ``TCZYXS``, whatever the file says.
-    series : str, optional
+    series : str or int, optional
         Number or name of the image, where the file holds several; else the first that is not a thumbnail.
     accept_missing : bool
         Read planes that the file announces and that are lost as 0, instead of refusing.
@@ -75,10 +75,13 @@ def read_image(
     ('TCYX', (6, 2, 160, 160), (0.5, 0.5), 'µm')
     """
     path = Path(path)
+    series = None if series is None else str(series)
     if is_zarr(path):
         return read_ome_zarr(path, axes=axes, series=series)
     if path.is_dir():
         raise UtileError(f"{path} is a folder, not an image.")
+    if path.exists() and not path.is_file():  # reading it would wait for ever
+        raise UtileError(f"{path} is a pipe or a device, not a file: save the image first.")
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -123,8 +126,14 @@ def series_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
     return names or (image_name(path),)
 
 
-def one_of_each_set(paths: Iterable[Path]) -> tuple[list[Path], dict[Path, Path]]:
+def one_of_each_set(paths: Iterable[Path], every_image: bool = False) -> tuple[list[Path], dict[Path, Path]]:
     """Take one file of each image that is spread over several.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    every_image : bool
+        One file of each set, whose images are chosen by number or name, instead of one of each image.
 
     Returns
     -------
@@ -140,6 +149,6 @@ def one_of_each_set(paths: Iterable[Path]) -> tuple[list[Path], dict[Path, Path]
             parts[path] = seen[where]
             continue
         taken.append(path)
-        for name in files_of_set(path):
+        for name in files_of_set(path, every_image):
             seen.setdefault((path.parent / name).resolve(), path)
     return taken, parts

@@ -1,6 +1,7 @@
 """Read OME-Zarr (0.1 to 0.5, zarr formats 2 and 3) without loading it."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from napari_utile.engine.files.image_file import (
     ImageFile,
     brief,
     lazy,
+    usable_interval,
     usable_length,
     usable_pixel_size,
 )
 from napari_utile.engine.files.tiff_series import notes_on_series, number_of_series
 from napari_utile.engine.files.unfinished import refuse_unfinished
-from napari_utile.engine.planes.naming import asked_axes, name_axes
+from napari_utile.engine.planes.naming import asked_axes, letter_of, name_axes
 from napari_utile.engine.planes.units import canonical_unit
 
 _METADATA_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
@@ -50,7 +52,7 @@ def collected_images(path: Path) -> tuple[str, ...]:
     if not is_zarr(path) or is_ome_image(path):
         return ()
     try:
-        return zarr_series(path)
+        return tuple(name for name in zarr_series(path) if is_ome_image(path / name))
     except UtileError:
         return ()
 
@@ -74,7 +76,7 @@ def zarr_series(path: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Image:
-    """One image of a group: what it is called, its group, its entry of the multiscales metadata."""
+    """One image of a group: what it is called, its group (None: it is missing), its entry of the metadata."""
 
     name: str
     group: Any
@@ -123,6 +125,8 @@ def read_ome_zarr(path: Path, *, axes: str | None = None, series: str | None = N
 def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
     node: Any = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
+        if wanted not in (None, "0"):
+            raise UtileError(f"{path.name} has no series {wanted}: it is one image.")
         return _image_file(node, path, _dimension_names(node), asked)
     attributes = ome_attributes(node)
     images = list(_images(node, attributes, path))
@@ -137,10 +141,13 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
         raise UtileError(_nothing(node, attributes, path))
     number = number_of_series(wanted, names, path.name) if wanted is not None else 0
     image = images[number]
+    if image.group is None:
+        raise UtileError(f"Cannot read {path.name}: its image {image.name} is missing.")
     dataset = image.multiscale["datasets"][0]
     data = image.group.get(str(dataset["path"]))
     if not isinstance(data, zarr.Array):
         raise UtileError(f"Cannot read {path.name}: its full resolution, {dataset['path']}, is missing.")
+    dataset, data = _largest(image, dataset, data)
     entries = axis_entries(image.multiscale, data.ndim)
     scale = scale_of(dataset, data.ndim) * scale_of(image.multiscale, data.ndim)
     made = _image_file(data, path, [entry.get("name") for entry in entries], asked)
@@ -150,8 +157,8 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
     steps: dict[str, tuple[float, str | None]] = {}
     if "Z" in sizes and units["Z"] and (depth := usable_length(sizes["Z"], units["Z"])):
         steps["Z"] = (depth, canonical_unit(units["Z"]))
-    if "T" in sizes and units["T"] and (interval := usable_length(sizes["T"], None)):
-        steps["T"] = (interval, str(units["T"]))
+    if "T" in sizes and units["T"] and (interval := usable_interval(sizes["T"], units["T"])):
+        steps["T"] = interval
     return ImageFile(
         made.data,
         made.axes,
@@ -164,6 +171,15 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
         chosen=number,
         guessed=made.guessed,
     )
+
+
+def _largest(image: _Image, first: Mapping[str, Any], data: Any) -> tuple[Mapping[str, Any], Any]:
+    """Take the largest resolution, where one that comes later in the list is larger than the first."""
+    for dataset in image.multiscale["datasets"][1:]:
+        other = image.group.get(str(dataset["path"]))
+        if isinstance(other, zarr.Array) and other.ndim == data.ndim and other.size > data.size:
+            first, data = dataset, other
+    return first, data
 
 
 def _image_file(array: Any, path: Path, names: Any, asked: str | None) -> ImageFile:
@@ -185,19 +201,42 @@ def absent_chunks(array: Any, path: Path) -> tuple[str, ...]:
     UtileError
         Where all are absent.
     """
-    total, present = array.nchunks, array.nchunks_initialized
+    stored = array.shards or array.chunks
+    total = math.prod(-(-size // side) for size, side in zip(array.shape, stored, strict=True))
+    present = _count_chunks(Path(str(array.store.root)) / array.path, array.ndim + 1)
     if present >= total or total == 0:
         return ()
+    what = "shards" if array.shards else "chunks"
     if present == 0:
-        raise UtileError(f"Cannot read {path.name}: all of its {total} chunks are absent.")
+        raise UtileError(f"Cannot read {path.name}: all of its {total} {what} are absent.")
     fill = array.fill_value
     said = 0 if fill is None else fill
-    return (f"{total - present} of {total} chunks absent, read as {said}",)
+    return (f"{total - present} of {total} {what} absent, read as {said}",)
+
+
+def _count_chunks(folder: Path, deepest: int) -> int:
+    """Count the files of chunks, called ``0.1``, ``0/1`` or ``c/0/1``, however many an array announces."""
+    count, waiting = 0, [(folder, 0)]
+    while waiting:
+        here, depth = waiting.pop()
+        with os.scandir(here) as entries:
+            for entry in entries:
+                if set(entry.name) - set("c.0123456789"):
+                    continue
+                if entry.is_dir():
+                    waiting += [(here / entry.name, depth + 1)] * (depth < deepest)
+                else:
+                    count += 1
+    return count
 
 
 def _images(group: Any, attributes: Mapping[str, Any], path: Path) -> Iterator[_Image]:
     """List the images of a group: its own multiscales, a collection's, a plate's, a well's."""
     multiscales = attributes.get("multiscales") or []
+    if not isinstance(multiscales, list) or not all(
+        isinstance(each, Mapping) and each.get("datasets") for each in multiscales
+    ):
+        raise ValueError("multiscales does not list images with their resolutions")
     for number, multiscale in enumerate(multiscales):
         name = str(multiscale.get("name") or f"series {number}")
         yield _Image(name if len(multiscales) > 1 else path.stem, group, multiscale)
@@ -206,7 +245,9 @@ def _images(group: Any, attributes: Mapping[str, Any], path: Path) -> Iterator[_
     if "plate" in attributes:
         for well in attributes["plate"].get("wells", ()):
             child = group.get(str(well["path"]))
-            if child is not None:
+            if child is None:
+                yield _Image(str(well["path"]), None, {})
+            else:
                 yield from _fields(child, f"{well['path']}/")
     elif "well" in attributes:
         yield from _fields(group, "")
@@ -224,8 +265,8 @@ def _fields(well: Any, before: str) -> Iterator[_Image]:
 def _named_images(group: Any, paths: list[str], before: str) -> Iterator[_Image]:
     for each in paths:
         child = group.get(each)
-        for multiscale in (ome_attributes(child).get("multiscales") or [])[:1] if child is not None else []:
-            yield _Image(f"{before}{each}", child, multiscale)
+        found = ome_attributes(child).get("multiscales") if isinstance(child, zarr.Group) else None
+        yield _Image(f"{before}{each}", child if found else None, found[0] if found else {})
 
 
 def _nothing(group: Any, attributes: Mapping[str, Any], path: Path) -> str:
@@ -259,12 +300,20 @@ def axis_entries(multiscale: Mapping[str, Any], ndim: int) -> list[Mapping[str, 
     if not axes:
         return [{"name": letter} for letter in _AXES_BEFORE_0_3[-ndim:]]
     entries = [entry if isinstance(entry, Mapping) else {"name": entry} for entry in axes]
-    if len({str(entry["name"]) for entry in entries}) != ndim:
-        raise ValueError(f"{len(entries)} axes, {ndim} dimensions")
+    if len({str(entry["name"]) for entry in entries}) != ndim or len(entries) != ndim:
+        raise ValueError(f"it must name {ndim} axes, each otherwise")
     # The type says what a name may not: dimension names are free, and channels have a type of their own.
+    in_space = [place for place, entry in enumerate(entries) if entry.get("type") == "space"]
+    names: list[object] = [
+        {"time": "t", "channel": "c"}.get(str(entry.get("type")), entry.get("name")) for entry in entries
+    ]
+    unknown = [place for place in in_space if letter_of(names[place]) not in ("Z", "Y", "X")]
+    free = [letter for letter in "xyz" if letter.upper() not in map(letter_of, names)]
+    for place, letter in zip(reversed(unknown), free, strict=False):
+        names[place] = letter
     return [
-        {**entry, "name": {"time": "t", "channel": "c"}.get(str(entry.get("type")), entry.get("name"))}
-        for entry in entries
+        {**entry, "name": name, "unit": entry.get("unit") if isinstance(entry.get("unit"), str) else None}
+        for entry, name in zip(entries, names, strict=True)
     ]
 
 

@@ -21,6 +21,8 @@ PICTURE_STARTS = {
 }
 """How such files start."""
 
+_NO_FRAME = (0xC4, 0xC8, 0xCC)
+"""Markers of a JPEG between those of frames: tables, extensions."""
 _PNG_GREY, _PNG_COLOUR, _PNG_GREY_ALPHA, _PNG_COLOUR_ALPHA = 0, 2, 4, 6
 
 
@@ -58,6 +60,8 @@ def read_picture(path: Path, kind: str, *, as_labels: bool = False) -> ImageFile
 def _pixels(path: Path, kind: str, as_labels: bool) -> tuple[np.ndarray, tuple[str, ...]]:
     depth, colour = _png_header(path) if kind == "PNG" else (8, None)
     notes: list[str] = []
+    if kind == "JPEG" and _jpeg_bits(path) > 8:
+        return np.asarray(imagecodecs.jpeg_decode(path.read_bytes())), ()
     with PIL.Image.open(path, formats=[kind]) as picture:
         picture.load()
         frames = getattr(picture, "n_frames", 1)
@@ -65,6 +69,9 @@ def _pixels(path: Path, kind: str, as_labels: bool) -> tuple[np.ndarray, tuple[s
             notes.append(f"the first of {frames} frames")
         if depth == 16 and colour in (_PNG_COLOUR, _PNG_GREY_ALPHA, _PNG_COLOUR_ALPHA):
             data = np.asarray(imagecodecs.png_decode(path.read_bytes()))
+            data = (
+                data[..., :3] if colour == _PNG_COLOUR else data
+            )  # a colour that stands for none is a colour here
         elif picture.mode in ("P", "PA"):
             data = _through_palette(picture, as_labels)
         elif picture.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
@@ -88,6 +95,18 @@ def _through_palette(picture: Any, as_labels: bool) -> np.ndarray:
     used = colours[:, : int(indices.max(initial=0)) + 1]
     pixels, _ = through_palette(indices, used if palette_grey_or_colour(used).ndim == 1 else colours)
     return np.asarray(pixels)
+
+
+def _jpeg_bits(path: Path) -> int:
+    """Give the bits of a sample: of the frame header (ITU-T T.81, B.2.2), 8 where there is none."""
+    data = path.read_bytes()
+    place = 2
+    while place + 5 <= len(data) and data[place] == 0xFF:
+        marker, size = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
+            return data[place + 4]
+        place += 2 + size
+    return 8
 
 
 def _png_header(path: Path) -> tuple[int, int]:

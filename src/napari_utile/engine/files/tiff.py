@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.plane_file import AXIS_ORDER, Planes, planes_of
 from napari_utile.engine.files.targets import check_target
-from napari_utile.engine.planes.units import canonical_unit, micrometres
+from napari_utile.engine.planes.units import canonical_unit, micrometres, seconds
 from napari_utile.engine.windows import Window
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -241,15 +241,9 @@ def _imagej_options(
         options["resolutionunit"] = "NONE"
         if (depth := _in_unit(steps.get("Z"), unit)) is not None:
             metadata["spacing"] = depth
-    if "T" in steps:
-        seconds = _SECONDS.get(steps["T"][1] or "s")
-        if seconds is not None:
-            metadata["finterval"] = steps["T"][0] * seconds
+    if "T" in steps and (second := seconds(steps["T"][1])) is not None:
+        metadata["finterval"] = steps["T"][0] * second
     return options
-
-
-_SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "millisecond": 1e-3, "min": 60.0, "minute": 60.0}
-_SECONDS |= {"h": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0, "µs": 1e-6}
 
 
 def _in_unit(step: tuple[float, str | None] | None, unit: str | None) -> float | None:
@@ -280,8 +274,8 @@ def _ome_options(
         }
     if "Z" in steps:
         metadata |= {"PhysicalSizeZ": steps["Z"][0], "PhysicalSizeZUnit": name_of(steps["Z"][1])}
-    if "T" in steps and (seconds := _SECONDS.get(steps["T"][1] or "s")) is not None:
-        metadata |= {"TimeIncrement": steps["T"][0] * seconds, "TimeIncrementUnit": "s"}
+    if "T" in steps and (second := seconds(steps["T"][1])) is not None:
+        metadata |= {"TimeIncrement": steps["T"][0] * second, "TimeIncrementUnit": "s"}
     if description is not None:
         metadata["Description"] = description
     return {"ome": True, "metadata": metadata}

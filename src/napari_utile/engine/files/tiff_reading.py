@@ -16,7 +16,8 @@ import zarr
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files import samples
 from napari_utile.engine.files.image_file import ImageFile, brief, lazy
-from napari_utile.engine.files.tiff_series import choose_series, missing_pages, refuse_files_elsewhere
+from napari_utile.engine.files.tiff_ome import refuse_files_elsewhere
+from napari_utile.engine.files.tiff_series import choose_series, missing_pages, pages_left_out
 from napari_utile.engine.files.tiff_space import describe_space, description_of
 from napari_utile.engine.planes.naming import asked_axes, name_axes
 
@@ -28,6 +29,8 @@ LAZY_BYTES = 256 * 2**20
 
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
+_SAYS_WHAT_0_IS = 262
+"""The tag PhotometricInterpretation."""
 _NOT_PIXELS: dict[int, str] = {
     _PHOTOMETRIC.CIELAB: "CIELab",
     _PHOTOMETRIC.ICCLAB: "ICCLab",
@@ -94,12 +97,13 @@ def _read(
 ) -> ImageFile:
     with contextlib.ExitStack() as stack:
         tif = stack.enter_context(tifffile.TiffFile(path))
-        _check_directories(tif, path)
+        directories = _check_directories(tif, path)
         refuse_files_elsewhere(tif, path)
         chosen = choose_series(tif, path, wanted)
         series = chosen.series
         check_decodable(series.keyframe, path)
-        notes = [*chosen.notes, *missing_pages(tif, series, path, accept_missing)]
+        notes = [*chosen.notes, *missing_pages(tif, chosen, path, accept_missing)]
+        notes += pages_left_out(tif, directories)
         _check_pixels(series, path)
         if series.nbytes <= lazy_bytes:
             data: Any = series.asarray()
@@ -123,7 +127,7 @@ def _read(
             space.pixel_size,
             space.unit,
             path,
-            description_of(tif, chosen.number),
+            description_of(tif, series, chosen.number),
             steps=space.steps,
             notes=(*notes, *space.notes),
             series=chosen.names,
@@ -173,7 +177,9 @@ def interpreted(
     photometric = page.photometric
     axis = letters.find("S")
     bilevel = page.bitspersample == 1
-    if photometric == _PHOTOMETRIC.MINISWHITE and (bilevel or not as_labels):
+    # Where nothing is said 0 is black, as in Fiji; tifffile takes it for white.
+    if photometric == _PHOTOMETRIC.MINISWHITE and _SAYS_WHAT_0_IS in page.tags and (bilevel or not as_labels):
+        data, letters = _without_transparency(data, letters, page, notes)
         data = samples.white_is_zero(_blocks(data), page.bitspersample)
         notes.append("0 is white in the file")
     elif photometric == _PHOTOMETRIC.PALETTE and not as_labels and page.colormap is not None and axis < 0:
@@ -186,16 +192,25 @@ def interpreted(
             raise UtileError(f"Cannot read {path.name}: {error}.") from error
     elif photometric == _PHOTOMETRIC.YCBCR and axis >= 0 and page.compression not in _JPEG_LIKE:
         data = samples.ycbcr_to_rgb(_blocks(data), axis)
-    elif axis >= 0 and photometric != _PHOTOMETRIC.RGB and page.photometric != _PHOTOMETRIC.YCBCR:
-        alpha = sum(extra in _ALPHA for extra in page.extrasamples)
-        if alpha:
-            data = samples.without_samples(data, axis, data.shape[axis] - alpha)
-            notes.append("without its transparency")
-        if alpha and data.ndim < len(letters):
-            letters = letters.replace("S", "")
-        else:
-            letters = letters.replace("S", "C") if "C" not in letters else letters
+    elif photometric not in (_PHOTOMETRIC.RGB, _PHOTOMETRIC.YCBCR):
+        data, letters = _without_transparency(data, letters, page, notes)
     return data, letters
+
+
+def _without_transparency(
+    data: Any, letters: str, page: tifffile.TiffPage, notes: list[str]
+) -> tuple[Any, str]:
+    """Leave out the transparency of grey samples; what else there are of them are channels."""
+    axis = letters.find("S")
+    if axis < 0:
+        return data, letters
+    alpha = sum(extra in _ALPHA for extra in page.extrasamples)
+    if alpha:
+        data = samples.without_samples(data, axis, data.shape[axis] - alpha)
+        notes.append("without its transparency")
+    if data.ndim < len(letters):
+        return data, letters.replace("S", "")
+    return data, letters.replace("S", "C") if "C" not in letters else letters
 
 
 def _blocks(data: Any) -> Any:
@@ -213,8 +228,8 @@ def _named(letters: str, shape: tuple[int, ...], asked: str | None, path: Path) 
     return name_axes(shape, names, path.name)
 
 
-def _check_directories(tif: tifffile.TiffFile, path: Path) -> None:
-    """Follow the chain of directories: in a truncated file it leads past the end."""
+def _check_directories(tif: tifffile.TiffFile, path: Path) -> int:
+    """Follow the chain of directories, which in a truncated file leads past the end; return how many there are."""
     handle, layout = tif.filehandle, tif.tiff
     handle.seek(8 if layout.is_bigtiff else 4)
     visited = set()
@@ -224,7 +239,7 @@ def _check_directories(tif: tifffile.TiffFile, path: Path) -> None:
             raise UtileError(f"Cannot read {path.name}: the file is truncated.")
         offset = struct.unpack(layout.offsetformat, field)[0]
         if offset == 0:
-            return
+            return len(visited)
         if offset in visited:
             raise UtileError(f"Cannot read {path.name}: the file is damaged (its directories form a loop).")
         visited.add(offset)
@@ -246,7 +261,9 @@ def _check_pixels(series: tifffile.TiffPageSeries, path: Path) -> None:
     else:
         pages = [page for page in series.pages if page is not None]
         complete = all(
-            len(page.dataoffsets) >= math.prod(page.chunked) and _lies_in_file(page) for page in pages
+            min(len(page.dataoffsets), len(page.databytecounts)) >= math.prod(page.chunked)
+            and _lies_in_file(page)
+            for page in pages
         )
     if not complete:
         raise UtileError(f"Cannot read {path.name}: the file is truncated.")

@@ -8,6 +8,7 @@ from typing import Any
 import tifffile
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tiff_ome import absent_files, image_of_series, ome_images, set_of_files
 
 _THUMBNAIL = 4
 """An image with so many times fewer pixels a plane than a later one is its thumbnail."""
@@ -24,7 +25,7 @@ class Choice:
 
 
 def choose_series(tif: tifffile.TiffFile, path: Path, wanted: str | None = None) -> Choice:
-    """Take the image that is asked for by number or name, else the first that is not a thumbnail.
+    """Take the image that is asked for by number or name, else the first in this very file that is not a thumbnail.
 
     Raises
     ------
@@ -35,8 +36,21 @@ def choose_series(tif: tifffile.TiffFile, path: Path, wanted: str | None = None)
     if not every:
         raise UtileError(f"{path.name} holds no image.")
     names = tuple(one.name or f"series {number}" for number, one in enumerate(every))
-    number = number_of_series(wanted, names, path.name) if wanted else _main(every)
-    return Choice(every[number], number, names, notes_on_series(number, names))
+    number = number_of_series(wanted, names, path.name) if wanted else _main(every, tif)
+    return Choice(every[number], number, names, (*notes_on_series(number, names), *_lost_images(tif, path)))
+
+
+def _lost_images(tif: tifffile.TiffFile, path: Path) -> tuple[str, ...]:
+    """Say how many images of a set lie in files that are not there."""
+    images = ome_images(tif)
+    lost = [
+        image
+        for image in images
+        if image.files and not any((path.parent / name).is_file() for name in image.files)
+    ]
+    if not lost or len(tif.series) == len(images):
+        return ()
+    return (f"{len(lost)} of {len(images)} images of the set left out: {absent_files(path, lost[0].files)}",)
 
 
 def number_of_series(wanted: str, names: tuple[str, ...], what: str) -> int:
@@ -50,7 +64,7 @@ def number_of_series(wanted: str, names: tuple[str, ...], what: str) -> int:
     if wanted in names:
         return names.index(wanted)
     try:
-        number = int(wanted)
+        number = int(wanted.removeprefix("#"))
     except ValueError:
         number = -1
     if not 0 <= number < len(names):
@@ -58,6 +72,14 @@ def number_of_series(wanted: str, names: tuple[str, ...], what: str) -> int:
         more = " ..." if len(names) > 8 else ""
         raise UtileError(f"{what} has no series {wanted}: it has {known}{more}.")
     return number
+
+
+def series_to_ask_for(number: int, names: tuple[str, ...]) -> str:
+    """Give the words by which `number_of_series` finds one image, also where names are numbers or occur twice."""
+    for words in (str(number), names[number]):
+        if words not in names or names.index(words) == number:
+            return words
+    return f"#{number}"
 
 
 def notes_on_series(number: int, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -68,15 +90,20 @@ def notes_on_series(number: int, names: tuple[str, ...]) -> tuple[str, ...]:
     return (f"series {number}{name} of {len(names)}; --series N takes another, --series all every one",)
 
 
-def _main(every: list[Any]) -> int:
-    sizes = [one.keyframe.imagelength * one.keyframe.imagewidth for one in every]
-    largest = max(sizes)
-    return next(number for number, size in enumerate(sizes) if size * _THUMBNAIL > largest)
+def _main(every: list[Any], tif: tifffile.TiffFile) -> int:
+    """Choose among the images of which this file holds planes: others of its set lie in other files."""
+    own = [number for number, one in enumerate(every) if _is_in(one, tif)] or list(range(len(every)))
+    sizes = {number: every[number].keyframe.imagelength * every[number].keyframe.imagewidth for number in own}
+    largest = max(sizes.values())
+    return next(number for number, size in sizes.items() if size * _THUMBNAIL > largest)
 
 
-def missing_pages(
-    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path, accept: bool
-) -> tuple[str, ...]:
+def _is_in(series: tifffile.TiffPageSeries, tif: tifffile.TiffFile) -> bool:
+    where = tif.filehandle.path
+    return any(page is not None and page.parent.filehandle.path == where for page in series.pages)
+
+
+def missing_pages(tif: tifffile.TiffFile, chosen: Choice, path: Path, accept: bool) -> tuple[str, ...]:
     """Say which pages an image announces and does not hold; nothing where all are there.
 
     Raises
@@ -84,17 +111,27 @@ def missing_pages(
     UtileError
         Where pages are missing and that is not accepted.
     """
+    series = chosen.series
+    expected = math.prod(series.shape) // max(1, math.prod(series.keyframe.shape))
+    announced = _announced_by_imagej(tif)
+    if 1 <= expected < announced:
+        if not accept:
+            raise UtileError(
+                f"{announced - expected} of {announced} planes of {path.name} are missing: it announces them and ends "
+                "before; --accept-missing takes those that are there."
+            )
+        return (f"{announced - expected} of {announced} planes missing, left out",)
     if series.dataoffset is not None and len(series.pages) <= 1:
         return ()
     pages = list(series.pages)
     absent = [number for number, page in enumerate(pages) if page is None]
-    expected = math.prod(series.shape) // max(1, math.prod(series.keyframe.shape))
     total = max(expected, len(pages))
     missing = len(absent) + max(0, expected - len(pages)) if len(pages) > 1 else len(absent)
     if not missing:
         return _sparse(pages)
-    files = _absent_files(tif, path)
-    which = f" ({', '.join(files)} {'is' if len(files) == 1 else 'are'} not there)" if files else ""
+    image = image_of_series(tif, series, chosen.number)
+    files = absent_files(path, (image.files if image else ()) or set_of_files(tif))
+    which = f" ({files})" if files else ""
     if missing == total:
         raise UtileError(f"Cannot read {path.name}: all of its {total} planes are missing{which}.")
     if not accept:
@@ -104,64 +141,30 @@ def missing_pages(
     return (f"{missing} of {total} planes missing, read as 0",)
 
 
+def _announced_by_imagej(tif: tifffile.TiffFile) -> int:
+    """Give how many planes ImageJ wrote of a stack; 0 where it does not say, or colours may count as planes."""
+    if not tif.is_imagej or tif.pages.first.samplesperpixel > 1:
+        return 0
+    sizes = [(tif.imagej_metadata or {}).get(name, 1) for name in ("channels", "slices", "frames")]
+    return math.prod(size for size in sizes if isinstance(size, int) and size > 0)
+
+
+def pages_left_out(tif: tifffile.TiffFile, directories: int) -> tuple[str, ...]:
+    """Say how many pages lie in a file of which its description does not tell."""
+    levels = [level for one in tif.series for level in one.levels]
+    if any(level.dataoffset is not None and len(level.pages) <= 1 for level in levels):
+        return ()  # planes one behind the other under one directory
+    where = tif.filehandle.path
+    pages = (page for level in levels for page in level.pages if page is not None)
+    known = {
+        page.index for page in pages if page.parent.filehandle.path == where and page.treeindex[1:] == ()
+    }
+    left = directories - len(known)
+    return (f"{left} further page{'s' if left > 1 else ''} in the file, left out",) if left > 0 else ()
+
+
 def _sparse(pages: list[Any]) -> tuple[str, ...]:
     """Count tiles and strips of no bytes: legal, and read as 0."""
     counts = [count for page in pages for count in page.databytecounts]
     absent = sum(count == 0 for count in counts)
     return (f"{absent} of {len(counts)} tiles absent, read as 0",) if absent else ()
-
-
-def _absent_files(tif: tifffile.TiffFile, path: Path) -> list[str]:
-    return sorted(name for name in set_of_files(tif) if not (path.parent / name).is_file())
-
-
-def set_of_files(tif: tifffile.TiffFile) -> tuple[str, ...]:
-    """Name the files that one OME image is spread over; empty where it is all in this file."""
-    found = _named_files(tif)
-    return found if len(found) > 1 else ()
-
-
-def refuse_files_elsewhere(tif: tifffile.TiffFile, path: Path) -> None:
-    """Refuse a file that names pixels in files outside its folder, before tifffile opens them.
-
-    Raises
-    ------
-    UtileError
-    """
-    folder = path.parent.resolve()
-    for name in _named_files(tif):
-        if not (folder / name.replace("\\", "/")).resolve().is_relative_to(folder):
-            raise UtileError(
-                f"Cannot read {path.name}: it names {name[:80]!r}, which lies outside its folder; put all files of "
-                "the set into one folder."
-            )
-
-
-def _named_files(tif: tifffile.TiffFile) -> tuple[str, ...]:
-    if not tif.is_ome or not tif.ome_metadata or "FileName" not in tif.ome_metadata:
-        return ()
-    found: dict[str, None] = {}
-
-    def look(node: Any) -> None:
-        if isinstance(node, dict):
-            if node.get("FileName"):
-                found[str(node["FileName"])] = None
-            for each in node.values():
-                look(each)
-        elif isinstance(node, list):
-            for each in node:
-                look(each)
-
-    look(tifffile.xml2dict(tif.ome_metadata))
-    return tuple(found)
-
-
-def files_of_set(path: Path) -> tuple[str, ...]:
-    """Name the files that an image is spread over, itself among them; empty for a file that is all of it."""
-    if ".tif" not in path.name.lower() or not path.is_file():
-        return ()
-    try:
-        with tifffile.TiffFile(path, _multifile=False) as tif:
-            return set_of_files(tif)
-    except Exception:  # noqa: BLE001  # whoever reads it says what is wrong
-        return ()

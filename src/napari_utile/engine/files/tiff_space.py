@@ -7,7 +7,8 @@ from typing import Any
 
 import tifffile
 
-from napari_utile.engine.files.image_file import usable_length, usable_pixel_size
+from napari_utile.engine.files.image_file import usable_interval, usable_length, usable_pixel_size
+from napari_utile.engine.files.tiff_ome import image_of_series
 from napari_utile.engine.planes.units import canonical_unit
 
 # Micrometres. A coarser resolution was meant for a printer (300 dots per inch are 85 µm).
@@ -39,32 +40,26 @@ def describe_space(
     axes : str
         Steps are given along these.
     """
-    space = _ome(tif, number) if tif.is_ome and tif.ome_metadata else _tags(tif, series)
+    space = _ome(tif, series, number) if tif.is_ome and tif.ome_metadata else _tags(tif, series)
     steps = {axis: step for axis, step in space.steps.items() if axis in axes}
     return Space(space.pixel_size, space.unit, steps, space.notes)
 
 
-def description_of(tif: tifffile.TiffFile, number: int = 0) -> str | None:
+def description_of(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries | None = None, number: int = 0
+) -> str | None:
     """Give the free text that `write_image` stores."""
     if tif.is_imagej:
         return (tif.imagej_metadata or {}).get("Info")
-    if tif.is_ome and tif.ome_metadata:
-        text = _ome_image(tif, number).get("Description")
+    if image := image_of_series(tif, series, number):
+        text = image.entry.get("Description")
         return text if isinstance(text, str) else None
     return None
 
 
-def _ome_image(tif: tifffile.TiffFile, number: int) -> dict[str, Any]:
-    images = tifffile.xml2dict(tif.ome_metadata or "").get("OME", {}).get("Image", {})
-    if isinstance(images, list):
-        images = images[min(number, len(images) - 1)] if images else {}
-    return images if isinstance(images, dict) else {}
-
-
-def _ome(tif: tifffile.TiffFile, number: int) -> Space:
-    pixels = _ome_image(tif, number).get("Pixels", {})
-    if not isinstance(pixels, dict):
-        return Space()
+def _ome(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, number: int) -> Space:
+    image = image_of_series(tif, series, number)
+    pixels = image.pixels if image else {}
 
     def unit_of(axis: str) -> str:
         return str(pixels.get(f"PhysicalSize{axis}Unit", "µm"))  # the schema's default
@@ -84,9 +79,8 @@ def _ome(tif: tifffile.TiffFile, number: int) -> Space:
     depth = usable_length(pixels.get("PhysicalSizeZ"), unit_of("Z"))
     if depth is not None:
         steps["Z"] = (depth, canonical_unit(unit_of("Z")))
-    interval = usable_length(pixels.get("TimeIncrement"), None)
-    if interval is not None:
-        steps["T"] = (interval, str(pixels.get("TimeIncrementUnit", "s")))
+    if interval := usable_interval(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit")):
+        steps["T"] = interval
     return Space(size, unit, steps, tuple(notes))
 
 
@@ -98,12 +92,11 @@ def _tags(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> Space:
     metadata = (tif.imagej_metadata or {}) if tif.is_imagej else {}
     unit = str(metadata.get("unit", "") or "")
     steps: dict[str, tuple[float, str | None]] = {}
-    depth = usable_length(metadata.get("spacing"), unit)
-    if depth is not None:
-        steps["Z"] = (depth, canonical_unit(unit))
-    interval = usable_length(metadata.get("finterval"), None)
-    if interval is not None:
-        steps["T"] = (interval, str(metadata.get("tunit") or "s"))
+    depth_unit, depth = str(metadata.get("zunit") or unit), metadata.get("spacing")
+    if isinstance(depth, (int, float)) and (depth := usable_length(abs(depth), depth_unit)):
+        steps["Z"] = (depth, canonical_unit(depth_unit))  # the sign says in which direction the stage went
+    if interval := usable_interval(metadata.get("finterval"), metadata.get("tunit")):
+        steps["T"] = interval
     tags = series.keyframe.tags
     pixels_per_unit = [_ratio(tags.valueof(name)) for name in ("YResolution", "XResolution")]
     if None in pixels_per_unit:
@@ -130,8 +123,8 @@ def _lsm(metadata: Mapping[str, Any]) -> Space:
     steps: dict[str, tuple[float, str | None]] = {}
     if (depth := usable_length(found["Z"], "µm")) is not None:
         steps["Z"] = (depth, "µm")
-    if (interval := usable_length(metadata.get("TimeIntervall"), None)) is not None:  # the format's spelling
-        steps["T"] = (interval, "s")
+    if interval := usable_interval(metadata.get("TimeIntervall"), "s"):  # the format's spelling
+        steps["T"] = interval
     return Space(size, unit, steps)
 
 

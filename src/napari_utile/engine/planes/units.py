@@ -2,7 +2,18 @@
 
 import re
 
-_MICROMETRES = {"pm": 1e-6, "Å": 1e-4, "nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "in": 25400.0}
+_MICROMETRES = {
+    "fm": 1e-9,
+    "pm": 1e-6,
+    "Å": 1e-4,
+    "nm": 1e-3,
+    "µm": 1.0,
+    "mm": 1e3,
+    "cm": 1e4,
+    "dm": 1e5,
+    "m": 1e6,
+}
+_MICROMETRES |= {"km": 1e9, "thou": 25.4, "in": 25400.0, "ft": 304800.0, "yd": 914400.0}
 
 _SPELLINGS = {
     "picometer": "pm",
@@ -23,6 +34,7 @@ _SPELLINGS = {
     "micromètre": "µm",
     "micrómetro": "µm",
     "micrometro": "µm",
+    "mkm": "µm",
     "мкм": "µm",
     "нм": "nm",
     "мм": "mm",
@@ -81,7 +93,7 @@ def canonical_unit(unit: str | None) -> str | None:
     Returns
     -------
     str or None
-        ``"pm"``, ``"Å"``, ``"nm"``, ``"µm"``, ``"mm"``, ``"cm"``, ``"m"``, ``"in"``, as it came, or None.
+        ``"nm"``, ``"µm"``, ``"mm"``, ``"in"`` ..., as it came, or None.
 
     Examples
     --------
@@ -118,7 +130,36 @@ def micrometres(unit: str | None) -> float | None:
     return _MICROMETRES.get(canonical_unit(unit) or "")
 
 
-_TIMES = {"second", "millisecond", "microsecond", "minute", "hour", "day", "s", "ms", "min", "h"}
+_SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_TIMES = {
+    "ns": "nanosecond nsec",
+    "µs": "us microsecond usec µsec",
+    "ms": "millisecond msec",
+    "s": "second sec sek sekunde seconde segundo secondo сек 秒",
+    "min": "minute minuto мин 分",
+    "h": "hour hr stunde heure hora ora час",
+    "d": "day tag jour giorno",
+}
+_TIME_SPELLINGS = {word: short for short, words in _TIMES.items() for word in (short, *words.split())}
+
+
+def canonical_time(unit: str | None) -> str | None:
+    """Give the short name of a unit of time, seconds where none is named; None where it is not one.
+
+    Examples
+    --------
+    >>> canonical_time("seconds"), canonical_time("µs"), canonical_time("fortnight")
+    ('s', 'µs', None)
+    """
+    name = str(unit or "s").strip().rstrip(".").lower()
+    for spelling, letter in _LETTERS.items():
+        name = name.replace(spelling.lower(), letter)
+    return _TIME_SPELLINGS.get(name) or _TIME_SPELLINGS.get(name[:-1] if name[-1:] in "sn" else name)
+
+
+def seconds(unit: str | None) -> float | None:
+    """Give how many seconds one `unit` is; None where it is not a unit of time."""
+    return _SECONDS.get(canonical_time(unit) or "")
 
 
 def shown_unit(unit: str | None) -> str:
@@ -129,15 +170,24 @@ def shown_unit(unit: str | None) -> str:
     >>> shown_unit("micrometer"), shown_unit("s"), shown_unit("widgets/sq ft"), shown_unit(None)
     ('micrometer', 's', 'pixel', 'pixel')
     """
-    known = unit is not None and (micrometres(unit) is not None or unit in _TIMES)
-    return str(unit) if known else "pixel"
+    if unit is None or micrometres(unit) is not None:
+        return unit or "pixel"
+    return (canonical_time(unit) if unit else None) or "pixel"
 
 
 _OME_LENGTHS = {
     "pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer",
     "mm": "millimeter", "cm": "centimeter", "m": "meter", "in": "inch",
 }  # fmt: skip
-_OME_TIMES = {"s": "second", "ms": "millisecond", "min": "minute", "h": "hour"}
+_OME_TIMES = {
+    "ns": "nanosecond",
+    "µs": "microsecond",
+    "ms": "millisecond",
+    "s": "second",
+    "min": "minute",
+    "h": "hour",
+    "d": "day",
+}
 
 
 def ome_axis(letter: str, unit: str | None) -> dict[str, str]:
@@ -149,7 +199,7 @@ def ome_axis(letter: str, unit: str | None) -> dict[str, str]:
     ({'name': 'y', 'type': 'space', 'unit': 'micrometer'}, {'name': 't', 'type': 'time'})
     """
     if letter == "T":
-        known = _OME_TIMES.get(str(unit), str(unit) if unit in _OME_TIMES.values() else None)
+        known = _OME_TIMES.get((canonical_time(unit) if unit else None) or "")
         return {"name": "t", "type": "time", **({"unit": known} if known else {})}
     known = _OME_LENGTHS.get(canonical_unit(unit) or "")
     return {"name": letter.lower(), "type": "space", **({"unit": known} if known else {})}

@@ -10,6 +10,7 @@ import numpy as np
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image, series_of
+from napari_utile.engine.files.tiff_series import series_to_ask_for
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.naming import LETTERS, letter_of
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
@@ -158,9 +159,11 @@ def _files(path: Path) -> Iterator[tuple[ImageFile, str | None]]:
         first = None
     if first is not None:
         yield first, None
-    for number, _ in enumerate(series_of(path)[:_MOST_SERIES]):
+    names = series_of(path)
+    for number in range(min(len(names), _MOST_SERIES)):
         if first is None or (len(first.series) > 1 and number != first.chosen):
-            yield read_image(path, series=str(number)), str(number)
+            asked = series_to_ask_for(number, names)
+            yield read_image(path, series=asked), asked
 
 
 def _readings(file: ImageFile, axes: Sequence[LayerAxis]) -> Iterator[tuple[ImageFile, str | None]]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,7 @@ def write_weight_map(
     pixel_size: tuple[float, float] | None = None,
     unit: str | None = None,
     term: str = "total",
+    steps: Mapping[str, tuple[float, str | None]] | None = None,
 ) -> None:
     """Write weights as a float32 TIFF; its description holds the parameters as JSON.
 
@@ -78,7 +79,7 @@ def write_weight_map(
     params : WeightMapParams
     axes : str
         One letter an axis.
-    pixel_size, unit
+    pixel_size, unit, steps
         As for `napari_utile.engine.files.images.write_image`.
     term : str
         Which term of the map it is.
@@ -92,4 +93,4 @@ def write_weight_map(
         name: value if isinstance(value, bool) else float(value) for name, value in to_json(params).items()
     }
     description = json.dumps({"weight_map": {"term": term, **values}})
-    write_image(path, np.asarray(weights, np.float32), axes, pixel_size, unit, description)
+    write_image(path, np.asarray(weights, np.float32), axes, pixel_size, unit, description, steps)

@@ -131,9 +131,10 @@ class ReadingMenu(QToolButton):
     def open_series(self, number: int) -> None:
         """Open another image of the file, and choose it."""
         from napari_utile.engine.files.images import read_image
+        from napari_utile.engine.files.tiff_series import series_to_ask_for
 
-        path = origin_of(self._layer)[0]
-        self._opening.run(as_job(read_image, path, series=str(number)), on_done=self._add, on_error=_say)
+        path, asked = origin_of(self._layer)[0], series_to_ask_for(number, self.series)
+        self._opening.run(as_job(read_image, path, series=asked), on_done=self._add, on_error=_say)
 
     def _add(self, image: Any) -> None:
         from napari.layers import Layer
