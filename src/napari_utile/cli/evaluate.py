@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import napari_utile
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import number
+from napari_utile.cli.options import axes_letters, number
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import Identity, check_target, identities
@@ -67,6 +67,7 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--axes",
+        type=axes_letters,
         metavar="LETTERS",
         help="axes of the label images, out of TCZYXS, where the files lack their names",
     )

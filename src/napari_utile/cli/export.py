@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from napari_utile.cli.options import axes_letters
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
 
@@ -27,6 +28,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="what to write: .zip, .geojson, .geff or NAME_RES",
     )
+    parser.add_argument(
+        "--axes",
+        type=axes_letters,
+        metavar="LETTERS",
+        help="axes of the labels, out of TCZYXS, where the file lacks their names",
+    )
     parser.set_defaults(run=run)
 
 
@@ -41,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_target(arguments.output, identities([arguments.labels]), EXPORT_SUFFIXES)
     cells = [
         cell
-        for where, plane in label_planes(arguments.labels)
+        for where, plane in label_planes(arguments.labels, axes=arguments.axes)
         for cell in cell_polygons(plane, {part[0].upper(): int(part[1:]) for part in where.split()})
     ]
     count = write_polygons(arguments.output, cells)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import number
+from napari_utile.cli.options import axes_letters, number
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import identities
 
@@ -31,6 +31,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--axes",
+        type=axes_letters,
         metavar="LETTERS",
         help="axes of the labels, out of TCZYXS, where the file lacks their names",
     )

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from napari_utile.engine.parameters import Parameter, check_value, describe
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.parameters import Parameter, describe
+from napari_utile.engine.planes.naming import checked_letters
 
 _NUMBER = re.compile(r"[+-]?\d*\.?\d+")
 
@@ -19,10 +21,10 @@ def add_options(parser: argparse.ArgumentParser, cls: type, *, skip: tuple[str, 
     group = parser.add_argument_group((cls.__doc__ or cls.__name__).splitlines()[0].rstrip("."))
     for parameter in describe(cls):
         if parameter.name not in skip:
-            _add(group, parameter)
+            _add(group, parameter, cls)
 
 
-def _add(group: Any, parameter: Parameter) -> None:
+def _add(group: Any, parameter: Parameter, cls: type) -> None:
     bounds = parameter.bounds
     text = (bounds.help or parameter.label).replace("%", "%%")
     if parameter.default is not None:
@@ -35,7 +37,10 @@ def _add(group: Any, parameter: Parameter) -> None:
     elif parameter.kind is tuple:
         metavar = "N[,N...]" if parameter.item is int else "LOW,HIGH"
         group.add_argument(
-            parameter.option, type=_within(parameter, _numbers(parameter.item)), metavar=metavar, **common
+            parameter.option,
+            type=_within(cls, parameter, _numbers(parameter.item)),
+            metavar=metavar,
+            **common,
         )
     elif bounds.choices:
         group.add_argument(parameter.option, choices=bounds.choices, **common)
@@ -45,7 +50,7 @@ def _add(group: Any, parameter: Parameter) -> None:
         if bounds.words:
             metavar = "|".join((*bounds.words, metavar))
         group.add_argument(
-            parameter.option, type=_within(parameter, kind), metavar=metavar or "VALUE", **common
+            parameter.option, type=_within(cls, parameter, kind), metavar=metavar or "VALUE", **common
         )
 
 
@@ -81,15 +86,29 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def _within(parameter: Parameter, kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Refuse what is out of bounds where it is typed, naming the option."""
+def axes_letters(text: str) -> str:
+    """Read the letters of axes.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If they cannot be those of an image.
+    """
+    try:
+        return checked_letters(text)
+    except UtileError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+
+
+def _within(cls: type, parameter: Parameter, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Refuse what cannot be where it is typed, naming the option."""
 
     def read(text: str) -> Any:
         value = text if text in parameter.bounds.words else kind(text)
         try:
-            check_value(parameter, value)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+            cls(**{parameter.name: value})
+        except (UtileError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
         return value
 
     return read

@@ -32,6 +32,13 @@ NOT_WITH_SEEDS = (
     "three_views",
     "conditions",
     "shard",
+    "format",
+    "into_image",
+    "resume",
+    "overwrite",
+    "outputs",
+    "workers",
+    "scheduler",
 )
 
 

@@ -60,5 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     steps = verify_seams(planes.plane(planes.indices[0]), model, params, compute, arguments.size, limits)
     proof = with_bar(steps, path.name, arguments.quiet, unit="piece")
-    print(f"{image.shown_name}: {proof}")
+    of = f", the first of {len(planes)} planes" if len(planes) > 1 else ""
+    print(f"{image.shown_name}{of}: {proof}")
     return 0 if proof.holds else 1

@@ -118,6 +118,22 @@ def _refuse_narrow(shape: tuple[int, ...], letters: Sequence[str | None], what: 
         raise UtileError(f"{what} has the shape {shape}, which is unsure, and needs its axes named: {_ASK}.")
 
 
+def checked_letters(axes: str) -> str:
+    """Give the letters of axes that a person named.
+
+    Raises
+    ------
+    UtileError
+        Where they cannot be those of an image.
+    """
+    named = "".join(axes).strip().upper()
+    if len(set(named)) != len(named) or not {"Y", "X"} <= set(named) <= set(LETTERS):
+        raise UtileError(
+            f"The axes {axes!r} cannot be those of an image: a letter each, out of TCZYXS, with Y and X."
+        )
+    return named
+
+
 def asked_axes(axes: str, shape: Sequence[int], what: str) -> str:
     """Check axes that a person named, and add those of one entry that were left out.
 
@@ -126,11 +142,7 @@ def asked_axes(axes: str, shape: Sequence[int], what: str) -> str:
     UtileError
         Where they do not describe such an image.
     """
-    named, shape = axes.strip().upper(), tuple(int(size) for size in shape)
-    if not named or len(set(named)) != len(named) or not {"Y", "X"} <= set(named) <= set(LETTERS):
-        raise UtileError(
-            f"The axes {axes!r} cannot be those of an image: a letter each, out of TCZYXS, with Y and X."
-        )
+    named, shape = checked_letters(axes), tuple(int(size) for size in shape)
     longer = [position for position, size in enumerate(shape) if size > 1]
     if len(named) == len(shape):
         return named

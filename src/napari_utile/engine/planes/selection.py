@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.naming import checked_letters
 from napari_utile.engine.planes.projection import PROJECTIONS, projected
 from napari_utile.engine.planes.spread import MOST_SEEN, spread
 
@@ -48,6 +49,8 @@ class Selection:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        if self.axes is not None:
+            checked_letters(self.axes)
         for axis in "ZT":
             _parsed(getattr(self, axis.lower()), axis)
         if self.project is not None:
@@ -128,9 +131,13 @@ class SelectedPlanes:
     def entries(self) -> dict[str, range]:
         """What is taken of each axis of planes that is longer than 1, in the order of the image."""
         channel = "S" if "S" in self.image.axes else "C"
+        sizes = dict(zip(self.image.axes, self.image.data.shape, strict=True))
+        for axis in "ZT":
+            if sizes.get(axis, 1) == 1:  # refuses others than the one that there is
+                self.selection.entries(axis, 1, self.image.name)
         return {
             axis: self.selection.entries(axis, size, self.image.name)
-            for axis, size in zip(self.image.axes, self.image.data.shape, strict=True)
+            for axis, size in sizes.items()
             if axis not in ("Y", "X", channel) and size > 1
         }
 

@@ -1,0 +1,101 @@
+"""Calls that cannot be meant: status 2 and one sentence that names the option, or what is contradictory."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_utile.cli import main
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+
+IMAGE = np.arange(600, dtype=np.uint16).reshape(20, 30)
+
+
+def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--z", "foo"),
+        ("--z", "0:2:1"),
+        ("--t", "1.5"),
+        ("--axes", "XX"),
+        ("--axes", "YXQ"),
+        ("--axes", ""),
+        ("--project", "z:min"),
+        ("--project", "max"),
+        ("--percentiles", "99,1"),
+        ("--percentiles", "1,101"),
+        ("--preprocess", "smooth"),
+        ("--preprocess", "blur:2"),
+        ("--limits", "channel"),
+        ("--diameter", "automatic"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named_where_it_is_typed(option: str, value: str, capsys) -> None:
+    assert option in said(["segment", "a.tif", "-o", "out", option, value], capsys)
+
+
+@pytest.mark.parametrize("command", ["measure", "weight-map", "export", "evaluate", "compare"])
+def test_axes_are_checked_in_every_command(command: str, capsys) -> None:
+    files = ["a.tif", "b.tif"] if command in ("evaluate", "compare") else ["a.tif", "-o", "b.tif"]
+    assert "--axes" in said([command, *files, "--axes", "ZZ"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "about"),
+    [
+        (["--seed-distance", "4"], "--seeds"),
+        (["--conditions", "a.csv", "--format", "ome-zarr"], "--conditions"),
+    ],
+)
+def test_options_that_say_nothing_about_this_call_are_refused(tmp_path: Path, words, about, capsys) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    assert main(["segment", str(tmp_path / "a.tif"), "-o", str(tmp_path / "out"), *words]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert about in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_stores_of_seeds_are_refused(tmp_path: Path, capsys) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    words = ["segment", str(tmp_path / "a.tif"), "-o", str(tmp_path / "out"), "--seeds", "s.tif"]
+    assert main([*words, "--format", "ome-zarr"]) == 2
+    assert "--seeds does not take --format" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "selection", [Selection(z="3"), Selection(t="1:2"), Selection(z="0:2"), Selection(t="4")]
+)
+def test_planes_along_an_axis_that_is_not_there_are_refused(tmp_path: Path, selection: Selection) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    with pytest.raises(UtileError, match=r"a has 1 entry along [ZT], counted from 0"):
+        len(SelectedPlanes(read_image(tmp_path / "a.tif"), selection))
+    same = SelectedPlanes(read_image(tmp_path / "a.tif"), Selection(z="0", t="all"))
+    assert len(same) == 1
+
+
+def test_results_that_would_overwrite_each_other_are_refused(tmp_path: Path, capsys) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as tif:
+        for name in ("one", "two"):
+            tif.write(IMAGE, metadata={"axes": "YX", "Name": name})
+    tifffile.imwrite(tmp_path / "a_two.tif", IMAGE)
+    words = ["segment", str(tmp_path / "*.tif"), "-o", str(tmp_path / "out"), "--diameter", "none", "--quiet"]
+    assert main([*words, "--series", "all"]) == 1
+    error = capsys.readouterr().err
+    assert "would overwrite those of" in error
+    assert sorted(path.name for path in (tmp_path / "out").glob("*_labels.tif")) == [
+        "a_one_labels.tif",
+        "a_two_labels.tif",
+    ]
