@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.engine.linking.exported import TRACK_ENDINGS
 
     if arguments.output.name.endswith(TRACK_ENDINGS):
-        return _export_tracks(arguments.labels, arguments.output)
+        return _export_tracks(arguments.labels, arguments.output, arguments.axes)
     check_target(arguments.output, identities([arguments.labels]), EXPORT_SUFFIXES)
     cells = [
         cell
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _export_tracks(labels: Path, output: Path) -> int:
+def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
     """Write the tracks of linked labels, with the divisions that their recipe knows."""
     from napari_utile.engine.files.label_planes import labels_of
     from napari_utile.engine.files.label_reading import read_labels
@@ -65,7 +65,7 @@ def _export_tracks(labels: Path, output: Path) -> int:
     from napari_utile.engine.linking.measure import Spacing
     from napari_utile.engine.provenance.recipe import load_recipe
 
-    file = read_labels(labels)
+    file = read_labels(labels, axes)
     sliders = [
         axis for axis, size in zip(file.axes, file.data.shape, strict=True) if axis not in "YX" and size > 1
     ]

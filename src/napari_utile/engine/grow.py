@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_utile.engine.cells.relief import climbing_relief
 from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.label_planes import whole_numbers
+from napari_utile.engine.files.label_planes import labels_of
+from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.one_plane import planes_of
 from napari_utile.engine.inference.decode import height_from
 from napari_utile.engine.inference.device import Compute
@@ -20,7 +21,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment import segment, segment_steps
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import SegmentParams, several
 from napari_utile.engine.segmentation import Segmentation
 from napari_utile.engine.steps import Run
 
@@ -100,7 +101,7 @@ def _grown_in(made: Segmentation, seeds: Labels, distance: float | None) -> Labe
 
 def grow_seeds(
     image: Any,
-    seeds: ArrayLike,
+    seeds: Any,
     model: str | Path | Model | None = None,
     *,
     channels: Sequence[int] | None = None,
@@ -114,7 +115,7 @@ def grow_seeds(
     ----------
     image : path, array-like or ImagePlane
         As for `segment`: an image of the whole cells.
-    seeds : (Y, X) int array
+    seeds : path or (Y, X) int array
         0 is background.
     model : str, Path or Model, optional
         Cells grow in its foreground and meet in the valleys of its relief. Without one they grow in the intensities of
@@ -145,7 +146,10 @@ def grow_seeds(
     >>> grow_seeds(image, nuclei, distance=2)[2].tolist()
     [0, 0, 7, 7, 7, 7, 0, 0]
     """
-    ids = whole_numbers(np.asarray(seeds), "the seeds")
+    planes_of_seeds = [plane for _, plane in labels_of(read_labels(seeds, what="the seeds"))]
+    if len(planes_of_seeds) != 1:
+        raise UtileError(f"The seeds have {len(planes_of_seeds)} planes: give those of one plane.")
+    ids = planes_of_seeds[0]
     if isinstance(image, ImagePlane):
         plane = image
     else:
@@ -156,7 +160,7 @@ def grow_seeds(
     if model is None:
         if options:
             raise UtileError(f"The option {next(iter(options))!r} needs a model.")
-        params = SegmentParams(channels=tuple(channels) if channels is not None else None)
+        params = SegmentParams(channels=several(channels))
         return Run(grow_steps(plane, ids, params, distance=distance)).result
     return _grown_in(segment(plane, model, channels=channels, **options), ids, distance)
 

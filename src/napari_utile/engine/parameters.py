@@ -13,6 +13,7 @@ A stage's parameters are a frozen dataclass whose fields are annotated with `Bou
 import dataclasses
 import functools
 import math
+import os
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -151,7 +152,11 @@ def check_value(parameter: Parameter, value: Any) -> None:
         raise ValueError(f"{name} must be one of {', '.join(bounds.choices)}; got {value!r}.")
     if isinstance(value, str) and value in bounds.words:
         return
+    if parameter.kind is str and not isinstance(value, (str, os.PathLike)):
+        raise ValueError(f"{name} must be a text; got {value!r}.")
     if parameter.kind is tuple:
+        if not isinstance(value, (tuple, list)):
+            raise ValueError(f"{name} must be several numbers in brackets; got {value!r}.")
         entry = dataclasses.replace(parameter, kind=parameter.item, optional=False)
         for each in value:
             check_value(entry, each)

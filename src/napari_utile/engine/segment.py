@@ -29,7 +29,7 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.linked import record_links
 from napari_utile.engine.provenance.recipe import TakenFrom, recipe_in_memory, record_plane
-from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.segment_params import SegmentParams, several, suggested_instances
 from napari_utile.engine.segmentation import Segmentation, SegmentedStack, planes_of_volume
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
@@ -113,7 +113,7 @@ def segment(
     model: str | Path | Model = "nuclei",
     *,
     axes: str | None = None,
-    channels: Sequence[int] | None = None,
+    channels: Sequence[int] | int | None = None,
     series: str | int | None = None,
     z: str | int | None = None,
     t: str | int | None = None,
@@ -147,7 +147,7 @@ def segment(
         model may leave the image to one of its specialists (see `ModelCard`); a loaded one does not.
     axes : str, optional
         A letter an axis, for example ``"TCYX"``; of an array the first time point, depth ... is taken.
-    channels : sequence of int, optional
+    channels : sequence of int, or int, optional
         Which channels the network reads, counted from 0, in this order; the mean of colours, else the first by default.
     series : str or int, optional
         Which image of a file that holds several.
@@ -234,12 +234,12 @@ def segment(
     load = functools.cache(load_model)
     params = SegmentParams(
         model=_name_of(model),
-        channels=tuple(channels) if channels is not None else None,
+        channels=several(channels),
         preprocess=preprocess,
         diameter=diameter,
         limits=limits,
         channel_limits=channel_limits,
-        percentiles=percentiles,
+        percentiles=several(percentiles),
         device=device,
         precision=precision,
         tile=tile,

@@ -1,6 +1,7 @@
 """The parameters of a segmentation; known without torch, so that forms and options are quick to make."""
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -116,6 +117,13 @@ class SegmentParams:
     def known_diameter(self) -> float | None:
         """The diameter in pixels; None where the image is used as it is, or its size is not measured yet."""
         return None if isinstance(self.diameter, str) else self.diameter
+
+
+def several(value: Any) -> Any:
+    """Give numbers of any kind of sequence, or a single one, as a tuple."""
+    if value is None or isinstance(value, (tuple, str)):
+        return value
+    return tuple(value) if isinstance(value, Iterable) else (value,)
 
 
 def suggested_instances(card: ModelCard, diameter: float | None = None, **overrides: Any) -> InstanceParams:

@@ -1,5 +1,6 @@
 """The one plane, and the region of it, that a call from Python means."""
 
+import operator
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,8 +74,14 @@ def region_of(region: Sequence[slice], plane: ImagePlane) -> Window:
     for part, size, what in zip(region, plane.shape, ("rows", "columns"), strict=True):
         if part.step not in (None, 1):
             raise UtileError(f"A region holds every pixel between its ends: leave out the step {part.step}.")
-        start, stop = part.start or 0, size if part.stop is None else part.stop
-        start, stop = (int(end + size if end < 0 else end) for end in (start, stop))
+        try:
+            start, stop = (
+                operator.index(each if each is not None else end)
+                for each, end in ((part.start, 0), (part.stop, size))
+            )
+        except TypeError as error:
+            raise UtileError(f"A region's ends are whole numbers of pixels; got {region!r}.") from error
+        start, stop = (end + size if end < 0 else end for end in (start, stop))
         if not 0 <= start < stop <= size:
             raise UtileError(
                 f"The region's {what} {part.start}:{part.stop} do not lie in an image of {size} {what}."
