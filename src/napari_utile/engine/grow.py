@@ -11,7 +11,7 @@ from napari_utile.engine.cells.relief import climbing_relief
 from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_planes import labels_of
-from napari_utile.engine.files.label_reading import read_labels
+from napari_utile.engine.files.label_reading import label_image
 from napari_utile.engine.files.one_plane import planes_of
 from napari_utile.engine.inference.decode import height_from
 from napari_utile.engine.inference.device import Compute
@@ -146,7 +146,7 @@ def grow_seeds(
     >>> grow_seeds(image, nuclei, distance=2)[2].tolist()
     [0, 0, 7, 7, 7, 7, 0, 0]
     """
-    planes_of_seeds = [plane for _, plane in labels_of(read_labels(seeds, what="the seeds"))]
+    planes_of_seeds = [plane for _, plane in labels_of(label_image(seeds, what="the seeds"))]
     if len(planes_of_seeds) != 1:
         raise UtileError(f"The seeds have {len(planes_of_seeds)} planes: give those of one plane.")
     ids = planes_of_seeds[0]
