@@ -91,7 +91,7 @@ def measure(megapixels: int) -> dict[str, float]:
             "Mpx": megapixels,
             "cells": run.result.cells[0],
             "MB beyond the start": round((peak - before) / 1024),
-            "estimated MB": plan.block_bytes >> 20,
+            "estimated MB": plan.memory_bytes(1) >> 20,
             "CPU s/Mpx": round((time.process_time() - cpu) / megapixels, 3),
             "wall s/Mpx": round((time.perf_counter() - began) / megapixels, 3),
             **{f"CPU s/Mpx, {stage}": round(value / megapixels, 3) for stage, value in stages.items()},

@@ -195,6 +195,16 @@ def test_no_memory_for_a_block_is_said_before_anything_runs(tmp_path: Path, smal
         begin_store(tmp_path / "a", plan, small_model)
 
 
+def test_what_joining_many_blocks_takes_is_counted(small_model) -> None:
+    _, plan = planned(small_model, image_of())
+
+    def memory(side: int) -> int:
+        return replace(plan, region=((0, side), (0, side))).memory_bytes(threads=2)
+
+    assert memory(64) == memory(128)  # two blocks at a time are most of it
+    assert memory(1 << 17) == pytest.approx(4 * memory(1 << 16)) > memory(64)
+
+
 @pytest.mark.parametrize("fails", [0, 3, 5])
 def test_memory_that_runs_out_at_a_block_costs_one_thread(
     tmp_path: Path, small_model, monkeypatch, fails

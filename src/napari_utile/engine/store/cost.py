@@ -81,7 +81,7 @@ def cost_of(
         blocks,
         empty,
         plan.scratch_bytes + plan.stored_bytes,
-        max(threads * plan.block_bytes, plan.linking_bytes),
+        plan.memory_bytes(threads),
         (0.7 * seconds, 1.6 * seconds),
     )
 

@@ -193,6 +193,14 @@ class StorePlan:
         return max(network, 56 * self.side**2 + 24 * (self.side + halo) ** 2)
 
     @property
+    def joining_bytes(self) -> int:
+        """Memory for joining all blocks of a plane once they are done: what is known of their borders and cells.
+
+        Measured with a thousand cells a megapixel; the lines along the borders are most of it.
+        """
+        return int(0.27 * self.window.size)
+
+    @property
     def linking_bytes(self) -> int:
         """Memory for linking all planes at once, where cells of the known size cover them: the tables of sections."""
         if not self.linking.axis:
@@ -201,6 +209,10 @@ class StorePlan:
         area = math.pi / 4 * diameter**2 if diameter else max(4 * self.instances.minimum_size, 64)
         sections = len(self.planes) * self.window.size / area
         return int(sections * (_SECTION + _OVERLAP * (self.linking.link_gap + 1) + _ROW * self.measured))
+
+    def memory_bytes(self, threads: int) -> int:
+        """Memory of the process that runs it, beside what it has loaded, with so many blocks at once."""
+        return max(threads * self.block_bytes, self.joining_bytes, self.linking_bytes)
 
 
 def store_compute(compute: Compute) -> Compute:

@@ -116,7 +116,7 @@ def begin_store(
 
 
 def check_memory(plan: StorePlan) -> None:
-    """Check that the memory holds a block, and what linking needs.
+    """Check that the memory holds a block, and what joining and linking need.
 
     Raises
     ------
@@ -124,10 +124,11 @@ def check_memory(plan: StorePlan) -> None:
         With how much it takes.
     """
     free = psutil.virtual_memory().available
-    if plan.block_bytes > free:
+    needed = max(plan.block_bytes, plan.joining_bytes)
+    if needed > free:
         raise UtileError(
-            f"A block of this plan needs about {plan.block_bytes / 2**30:.2g} GB of memory, and "
-            f"{free / 2**30:.2g} GB are free: close other programs."
+            f"This plan needs about {needed / 2**30:.2g} GB of memory, and {free / 2**30:.2g} GB are free: "
+            "close other programs."
         )
     if plan.linking_bytes > free:
         raise UtileError(
