@@ -16,6 +16,7 @@ from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
     from napari_utile.engine.clicks.markers import Marker
@@ -77,9 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     write_labels(arguments.output, labels, f"{planes.stacked}YX", image.pixel_size, image.unit, steps=steps)
     asked = {marker.cell for marker in markers if marker.inside}
     found = asked & set(np.unique(labels).tolist())
-    about = "; ".join(each for each in (planes.taken(params.channels, len(model.card.inputs)), said) if each)
-    cells = f"{len(found)} cell{'' if len(found) == 1 else 's'}"
-    print(f"{image.shown_name}: {cells}{f' ({about})' if about else ''}")
+    about = bracketed(planes.taken(params.channels, len(model.card.inputs)), said)
+    cells = counted(len(found), "cell")
+    print(f"{image.shown_name}: {cells}{about}")
     if len(found) < len(asked):
         print(f"{len(asked) - len(found)} had nothing under their markers")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from napari_utile.cli.options import axes_letters
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
+from napari_utile.engine.words import counted
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         for cell in cell_polygons(plane, {part[0].upper(): int(part[1:]) for part in where.split()})
     ]
     count = write_polygons(arguments.output, cells)
-    print(f"{arguments.output}: {count} cell{'' if count == 1 else 's'}")
+    print(f"{arguments.output}: {counted(count, 'cell')}")
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.training import sets
+from napari_utile.engine.words import counted
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,8 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _list(arguments: argparse.Namespace) -> int:
     del arguments
     for each in sets.list_sets():
-        count = len(each.files)
-        print(f"{each.title}: {count} image{'' if count == 1 else 's'}")
+        print(f"{each.title}: {counted(len(each.files), 'image')}")
     print(f"Your training sets live in {sets.sets_folder()}")
     return 0
 

@@ -22,6 +22,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.names import image_name, results_apart
 from napari_utile.engine.files.targets import check_folder
+from napari_utile.engine.words import counted
 
 __all__ = [
     "BatchImage",
@@ -108,8 +109,7 @@ class FinishedBatch:
         good = [image for image in self.images if not image.failed]
         cells = sum(image.cells for image in good)
         flagged = sum(bool(image.flags) for image in good)
-        many = "1 image" if len(good) == 1 else f"{len(good)} images"
-        parts = [f"{cells:,} cells in {many}"]
+        parts = [f"{cells:,} cells in {counted(len(good), 'image')}"]
         if flagged:
             parts.append(f"{flagged} with a flag")
         if self.failed:

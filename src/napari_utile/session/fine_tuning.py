@@ -10,6 +10,7 @@ import numpy as np
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import counted
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.unfinished import checkpoint_of, hold
 
@@ -153,7 +154,7 @@ def _with_set(request: FineTuneRequest) -> tuple[FineTuneRequest, str]:
     images = add_images(title, request.images).read()
     names = ", ".join(image.plane.name for image in request.images)
     added = f"{names} is in the set “{title}” now. " if request.images else ""
-    many = "1 image" if len(images) == 1 else f"{len(images)} images"
+    many = counted(len(images), "image")
     return replace(request, images=tuple(images)), f"{added}Trains on the {many} of the set “{title}”."
 
 

@@ -124,6 +124,10 @@ class Session:
         fields = ("preprocess", "limits", "channel_limits", "percentiles")
         return {name: getattr(self.asked, name) for name in fields if self.asked is not None}
 
+    def listed(self, name: str) -> "ListedModel | None":
+        """Return what is known of a model by its name; a user's goes before a bundled one of the same name."""
+        return next((each for each in reversed(self.models) if each.name == name), None)
+
     def forget_layer(self, layer: object) -> None:
         """Choose nothing in the place of a layer that was removed."""
         if self.image.layer is layer:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from napari_utile.engine.words import counted
+
 if TYPE_CHECKING:
     from napari_utile.session.fine_tuning import FineTuneResult
 
@@ -41,7 +43,7 @@ def verdict_of(result: "FineTuneResult") -> str:
         claim = "Nothing was held out, so there is no telling whether the model is better. Compare before you keep it."
         return " ".join(filter(None, (claim, elsewhere)))
     count = tuned.after.objects
-    cells = "1 cell" if count == 1 else f"{count} cells"
+    cells = counted(count, "cell")
     numbers = (
         f"Cells found correctly (AP at IoU 0.5): {tuned.before.ap50:.2f} before, {tuned.after.ap50:.2f} after. "
         f"Overlap: {tuned.before.overlap:.2f} before, {tuned.after.overlap:.2f} after. "

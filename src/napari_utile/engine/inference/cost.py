@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from napari_utile.engine.words import counted
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -28,7 +30,7 @@ class Estimate:
     def __str__(self) -> str:
         """Say it in one line."""
         memory = f"{self.bytes / 2**30:.1f} GB" if self.bytes >= 2**30 else f"{max(1, self.bytes >> 20)} MB"
-        tiles = "1 tile" if self.tiles == 1 else f"{self.tiles} tiles"
+        tiles = counted(self.tiles, "tile")
         return f"{tiles}, {memory}, about {duration(self.seconds)} ({self.device}, {self.precision})"
 
 

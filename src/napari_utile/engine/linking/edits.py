@@ -11,6 +11,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.words import counted
 
 IntArray = NDArray[np.integer]
 
@@ -185,8 +186,7 @@ def interpolate(labels: IntArray, cell: int) -> StackEdit:
         raise UtileError(
             f"Between the planes of cell {cell} there is none to fill: paint it in two planes first."
         )
-    said = f"Cell {cell} is filled in {count} plane{'' if count == 1 else 's'}."
-    return _edit(filled, cell, (cell,), said)
+    return _edit(filled, cell, (cell,), f"Cell {cell} is filled in {counted(count, 'plane')}.")
 
 
 def _signed(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

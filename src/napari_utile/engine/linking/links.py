@@ -15,6 +15,7 @@ from napari_utile.engine.linking.objects import follow_through_z
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import Counts, SectionCounter, Sections, gathered
 from napari_utile.engine.linking.tracks import follow_through_t
+from napari_utile.engine.words import counted
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,8 @@ class Links:
     def summary(self) -> str:
         """Say in a phrase what was linked: ``"12 tracks, 2 divisions"``."""
         what = "object" if self.axis == "Z" else "track"
-        said = f"{self.total} {what}{'' if self.total == 1 else 's'}"
-        divided = len(self.divisions)
-        if self.axis == "Z":
-            return said
-        return f"{said}, {divided} division{'' if divided == 1 else 's'}"
+        said = counted(self.total, what)
+        return said if self.axis == "Z" else f"{said}, {counted(len(self.divisions), 'division')}"
 
 
 def link_counts(parts: Sequence[Counts], params: LinkParams, kept: Collection[int] = ()) -> Links:

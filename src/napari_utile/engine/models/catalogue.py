@@ -30,6 +30,11 @@ class ListedModel:
         """The name to ask for it by."""
         return self.card.name if self.card else self.path.stem
 
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return (self.card.title if self.card else "") or self.name
+
 
 def user_model_folder() -> Path:
     """Return where the user's models live; the environment variable UTILE_MODELS overrides the platform's place."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.words import counted
 
 _MOST_NAMES = 3
 
@@ -41,7 +42,7 @@ class Origin:
     def __str__(self) -> str:
         """Say it in words."""
         names = ", ".join(self.images[:_MOST_NAMES]) + (" …" if len(self.images) > _MOST_NAMES else "")
-        count = "1 image" if len(self.images) == 1 else f"{len(self.images)} images"
+        count = counted(len(self.images), "image")
         of_set = f" of the set “{self.training_set}”" if self.training_set else ""
         day = f" on {self.date}" if self.date else ""
         said = f"trained from {self.base} on {count}{of_set} ({names}){day}"

@@ -9,6 +9,7 @@ import numpy as np
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.planes.naming import asked_axes, name_axes
+from napari_utile.engine.words import counted
 
 PIXEL_KINDS = "buif"
 """NumPy kinds of numbers that an image may hold: bool, unsigned, signed, float."""
@@ -57,7 +58,7 @@ class ImagePlane:
         count = self.data.shape[0]
         if wrong := [channel for channel in channels if not 0 <= channel < count]:
             raise UtileError(
-                f"{self.name} has {_channels(count)}, counted from 0; there is no channel {wrong[0]}."
+                f"{self.name} has {counted(count, 'channel')}, counted from 0; there is no channel {wrong[0]}."
             )
         if list(channels) == list(range(count)):
             return self
@@ -93,8 +94,8 @@ class ImagePlane:
             chosen = self.with_channels(range(min(needed, self.data.shape[0])))
         count = chosen.data.shape[0]
         if not needed <= count <= in_channels:
-            reads = f"{needed} to {in_channels} channels" if optional else _channels(in_channels)
-            given = f"{_channels(count)} of {self.name} {'is' if count == 1 else 'are'} chosen"
+            reads = f"{needed} to {in_channels} channels" if optional else counted(in_channels, "channel")
+            given = f"{counted(count, 'channel')} of {self.name} {'is' if count == 1 else 'are'} chosen"
             raise UtileError(f"This model reads {reads}, and {given}.")
         if count < in_channels:
             chosen = replace(chosen, data=_WithZeros(chosen.data, in_channels - count))
@@ -153,10 +154,6 @@ class _WithZeros:
             return np.asarray(self._data[(channel, *window)])
         parts = zip(self.shape[1:], (*window, slice(None), slice(None)), strict=False)
         return np.zeros([len(range(size)[part]) for size, part in parts], self.dtype)
-
-
-def _channels(count: int) -> str:
-    return "1 channel" if count == 1 else f"{count} channels"
 
 
 def _take_channels(data: Any, channels: list[int]) -> Any:

@@ -42,6 +42,7 @@ from napari_utile.engine.training.learned import (
 from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
+from napari_utile.engine.words import counted
 
 MOST_CALIBRATED = 64
 """The instance parameters are chosen on at most this many planes."""
@@ -243,7 +244,7 @@ class FineTuning:
 
     def _card(self, instances: dict[str, Any], training: dict[str, Any]) -> ModelCard:
         base = self.base.card
-        images = "1 image" if len(self.data) == 1 else f"{len(self.data)} images"
+        images = counted(len(self.data), "image")
         taught = f"{base.title or base.name}, trained further on {images}."
         return replace(
             self.start.card,
