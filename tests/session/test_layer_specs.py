@@ -85,6 +85,17 @@ def test_what_is_undone_is_the_table_that_was():
     assert again["area"].dtype == TABLE["area"].dtype
 
 
+def test_a_cell_that_is_painted_where_none_was_found_gets_a_row():
+    nothing = {"index": np.zeros(0, int), "area": np.zeros(0), "class": np.zeros(0, object)}
+    new = remeasured(nothing, {"index": [4], "area": [9.0]}, {})
+    assert {name: list(column) for name, column in new.items()} == {
+        "index": [4],
+        "label": [4],
+        "area": [9.0],
+        "class": [""],
+    }
+
+
 def test_an_empty_table_is_replaced():
     joined = merged_features({}, {"index": np.array([1, 2]), "z": 3}, first=0, gone=np.array([], dtype=int))
     np.testing.assert_array_equal(joined["z"], [3, 3])

@@ -168,7 +168,7 @@ def remeasured(
     before = np.array([rows.get(int(label), -1) for label in labels], dtype=int)
     differs = before < 0
     for name, column in columns.items():
-        was = table[name][before]
+        was = _rows(table[name], before)
         differs |= (was != column) & ~((was != was) & (column != column))
     gone = ids[here & ~np.isin(ids, labels)]
     if not differs.any() and not gone.size:
@@ -181,11 +181,17 @@ def remeasured(
     known = before[differs]
     for name, column in table.items():
         if name not in (*fresh, "label", "confidence"):
-            nothing = np.broadcast_to(_nothing_like(column, 1), known.shape)
-            fresh[name] = np.where(known >= 0, column[known], nothing) if (known < 0).any() else column[known]
+            fresh[name] = _rows(column, known)
     joined = merged_features(table, fresh, 0, np.concatenate([gone, labels[differs]]))
     order = np.argsort(joined["index"], kind="stable")
     return {name: column[order] for name, column in joined.items()}
+
+
+def _rows(column: np.ndarray[Any, Any], places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Take rows of a column; -1 stands for a row of nothing."""
+    if (places >= 0).all():
+        return np.asarray(column[places])
+    return np.asarray(np.concatenate([column, _nothing_like(column, 1)])[places])
 
 
 def _nothing_like(column: Any, rows: int) -> np.ndarray[Any, Any]:
