@@ -122,6 +122,27 @@ def test_the_estimate_writes_nothing(model, folder, capsys):
     assert not (folder / "out").exists()
 
 
+def test_the_estimate_is_that_of_the_region(model, folder, capsys):
+    image, out = str(folder / "in" / "one.tif"), str(folder / "out")
+    words = [
+        "segment",
+        image,
+        "-o",
+        out,
+        "--model",
+        "tiny",
+        "--diameter",
+        "none",
+        "--tile",
+        "24",
+        "--estimate",
+    ]
+    assert main(words) == 0
+    assert ": 1 tile," not in capsys.readouterr().out
+    assert main([*words, "--region", "0:10,0:10"]) == 0
+    assert ": 1 tile," in capsys.readouterr().out
+
+
 def test_the_command_that_is_copied_is_the_command_that_parses_to_the_same(model, folder):
     params = SegmentParams(
         model="tiny", diameter=18.0, tile=24, instances=InstanceParams(threshold=0.4, grow=2)

@@ -102,6 +102,17 @@ def test_an_estimate_writes_nothing(tmp_path: Path, image, capsys) -> None:
     assert not (tmp_path / "a.zarr").exists()
 
 
+@pytest.mark.parametrize("options", [(), ("--overwrite",), ("--resume",)])
+def test_an_estimate_leaves_a_store_as_it_is(tmp_path: Path, image, capsys, options) -> None:
+    place = tmp_path / "a.zarr"
+    assert segment(image, place) == 0
+    before = {each: each.read_bytes() for each in place.rglob("*") if each.is_file()}
+    capsys.readouterr()
+    assert segment(image, place, "--estimate", *options) == 0
+    assert "1 block" in capsys.readouterr().out
+    assert {each: each.read_bytes() for each in place.rglob("*") if each.is_file()} == before
+
+
 def test_the_recipe_of_a_store_replays(tmp_path: Path, image, capsys) -> None:
     place = tmp_path / "a.ome.zarr"
     assert segment(image, place) == 0

@@ -18,6 +18,7 @@ from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.words import bracketed
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
@@ -168,5 +169,5 @@ def _grow_file(
         write_labels(f"{start}_labels.tif", labels.planes, None, image.pixel_size, image.unit, None, between)
     count = sum(record.cells for record in records)
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
-    about = "; ".join(each for each in (planes.taken(params.channels, 1), said, reach) if each)
-    print(f"{image.shown_name}: {count} cells grown from seeds{f' ({about})' if about else ''}")
+    about = bracketed(planes.taken(params.channels, 1), said, reach)
+    print(f"{image.shown_name}: {count} cells grown from seeds{about}")

@@ -29,6 +29,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.words import bracketed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,7 +164,7 @@ def run(arguments: argparse.Namespace) -> int:
             image = each.open()
             planes = SelectedPlanes(image, each.selection)
             if arguments.estimate:
-                _print_estimate(planes, sizing, known_views(planes, views))
+                _print_estimate(planes, sizing, known_views(planes, views), arguments.region)
                 continue
             if arguments.into_image:
                 check_image(each.path, overwrite=arguments.overwrite)
@@ -314,14 +315,13 @@ def _segment_file(
             start_in |= dict(zip("YX", region.start if region else (0, 0), strict=True))
             write_into_image(path, blocks_of_planes(stored, start_in), overwrite=arguments.overwrite)
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
-    about = "; ".join(each for each in (taken, said) if each)
     cells = sum(record.cells for record in ordered)
     found = f"{cells} cells" if cells else "no cells found"
     if links is not None and cells:
         found = f"{links.links.summary()}, {'in three views' if views.three_views else f'from {found}'}"
     if cells:
         found = f"{found}, {covered_in_words(watch.covered)}"
-    print(f"{shown}: {found}{f' ({about})' if about else ''}")
+    print(f"{shown}: {found}{bracketed(taken, said)}")
     fit = overall(fits)
     if fit.looks_right is False:
         print(f"{shown}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
@@ -347,13 +347,17 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
     return 1e5 + pixels * (each + until_all_are_done)
 
 
-def _print_estimate(planes: SelectedPlanes, sizing: Sizing, views: VolumeParams) -> None:
+def _print_estimate(
+    planes: SelectedPlanes, sizing: Sizing, views: VolumeParams, region: "Window | None"
+) -> None:
     from napari_utile.engine.inference.estimate import estimate
 
     params, model, said, _ = sizing.params_for(planes)
+    first = planes.plane(planes.indices[0])
+    _check_region(region, first.shape)
     if views.three_views:
-        cost, many = volume_estimate(planes, params, views, model), "three views, "
+        cost, many = volume_estimate(planes, params, views, model, region), "three views, "
     else:
-        cost = estimate(planes.plane(planes.indices[0]), model, params)
+        cost = estimate(first, model, params, region)
         many = f"{len(planes)} planes of " if len(planes) > 1 else ""
     print(f"{planes.image.shown_name}: {many}{cost}{f'; {said}' if said else ''}")

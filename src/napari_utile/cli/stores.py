@@ -21,6 +21,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.words import bracketed
 
 if TYPE_CHECKING:
     from napari_utile.engine.files.image_file import ImageFile
@@ -126,6 +127,12 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     if arguments.into_image:
         check_image(each.path, overwrite=arguments.overwrite)
     mask = read_mask(arguments.mask)
+    if arguments.estimate:
+        from napari_utile.engine.store.cost import cost_of
+
+        plan, loaded, planes, _ = _plan(each, image, arguments, mask)
+        print(f"{image.shown_name}: {cost_of(plan, planes, loaded, mask)}")
+        return
     if place.exists() and arguments.overwrite:
         remove_store(place)
     if place.exists() and not arguments.resume:
@@ -139,24 +146,18 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
             _into_image(each, place, arguments)
             return
     else:
-        plan, model, planes, said = _plan(each, image, arguments, mask)
-        if arguments.estimate:
-            from napari_utile.engine.store.cost import cost_of
-
-            print(f"{image.shown_name}: {cost_of(plan, planes, model, mask)}")
-            return
+        plan, model, _, said = _plan(each, image, arguments, mask)
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask)
     with _jobs(arguments) as jobs:
         steps = store_steps(place, jobs=jobs, model=model, command=_command(plan, place, arguments))
         made = with_bar(steps, image.shown_name, arguments.quiet, unit="block")
     empty = f"{made.empty} of {made.blocks} blocks left out as empty" if made.empty else ""
-    about = "; ".join(each for each in (said, empty) if each)
     cells = sum(made.cells)
     found = f"{cells} cells" if cells else "no cells found"
     found = f"{made.linked}, from {found}" if made.linked and cells else found
     found = f"{found}, {covered_in_words(made.covered)}" if made.covered and cells else found
-    print(f"{image.shown_name}: {found}{f' ({about})' if about else ''}")
+    print(f"{image.shown_name}: {found}{bracketed(said, empty)}")
     _into_image(each, place, arguments)
 
 
@@ -210,7 +211,7 @@ def _plan(
         ome_zarr=arguments.ome_zarr or VERSIONS[0],
     )
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
-    return plan, model, every, "; ".join(each for each in (taken, said) if each)
+    return plan, model, every, "; ".join(filter(None, (taken, said)))
 
 
 def _refuse_other_options(

@@ -13,6 +13,7 @@ from napari_utile.engine.volumes.params import VolumeParams
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.windows import Window
 
 
 def linking_of(arguments: argparse.Namespace) -> LinkParams:
@@ -48,10 +49,14 @@ def known_views(planes: SelectedPlanes, views: VolumeParams) -> VolumeParams:
 
 
 def volume_estimate(
-    planes: SelectedPlanes, params: SegmentParams, views: VolumeParams, model: "Model"
+    planes: SelectedPlanes,
+    params: SegmentParams,
+    views: VolumeParams,
+    model: "Model",
+    region: "Window | None",
 ) -> "Estimate":
-    """Estimate the cost of the first volume of an image."""
+    """Estimate the cost of the first volume of an image, or of a region of it."""
     from napari_utile.engine.volumes.segment import estimate_volume, volumes_in
 
     _, volume = next(volumes_in(planes, params, views, model))
-    return estimate_volume(volume)
+    return estimate_volume(volume, region)
