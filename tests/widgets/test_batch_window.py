@@ -2,6 +2,7 @@
 
 import csv
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,4 +139,16 @@ def test_the_settings_of_the_segment_page_count(viewer, tab, folder):
     tab.add(folder)
     words = " ".join(tab.request().options)
     assert words == "--model cells --diameter 21.0 --preprocess invert"
+
+
+def test_sliders_count_also_for_a_model_that_is_a_file(viewer, tab, folder):
+    from napari_utile.engine.models.catalogue import card_of, find_model
+    from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+
+    session = session_of(viewer)
+    session.model = str(find_model("cells"))
+    chosen = replace(suggested_instances(card_of("cells"), None), threshold=0.7)
+    session.asked = SegmentParams(diameter=None, instances=chosen)
+    tab.add(folder)
+    assert "--threshold 0.7" in " ".join(tab.request().options)
     assert "cells of 21.0 px" in tab.how.text()

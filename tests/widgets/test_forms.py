@@ -88,12 +88,12 @@ def test_a_share_is_shown_in_per_cent(qtbot):
 
 
 def test_an_optional_number_can_be_left_open(qtbot):
-    form = Form(Everything(side=64), none_text={"side": "as it is"})
+    form = Form(Everything(side=64))
     qtbot.addWidget(form.native)
     assert form.value().side == 64
     form["side"].value = None
     assert form.value().side is None
-    assert form["side"].box.text() == "as it is"
+    assert form["side"].box.text() == "automatic"
 
 
 def test_ticks_and_choices_are_read(qtbot):

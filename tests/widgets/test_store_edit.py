@@ -124,3 +124,17 @@ def test_the_click_page_says_how_to_edit_a_result_on_disk(opened, qtbot) -> None
     qtbot.waitUntil(lambda: click.tool.queue.busy == 0, timeout=WAIT)
     click.mouse.clicked.emit((10, 10), "click")
     qtbot.waitUntil(lambda: "Edit this part" in click.form.status.text(), timeout=WAIT)
+
+
+def test_a_part_that_is_removed_while_it_is_written_is_written_all_the_same(opened, qtbot) -> None:
+    page, viewer, place = opened
+    whole = session_of(viewer).cells
+    press(qtbot, page, "edit")
+    part = session_of(viewer).cells
+    part.data_setitem(np.nonzero(part.data == 3), 0)
+    qtbot.mouseClick(page.form.edit_store.write, Qt.MouseButton.LeftButton)
+    viewer.layers.remove(part)
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+    assert page.form.status.text() == "Written back into slide.cells.ome.zarr: 1 cell changed."
+    assert not (stored(place) == 3).any()
+    assert 3 not in whole.features["index"].tolist()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from qtpy.QtCore import QEvent, QUrl
-from qtpy.QtWidgets import QTextBrowser, QWidget
+from qtpy.QtWidgets import QTextBrowser
 
 import napari_utile
 
@@ -40,8 +40,8 @@ def chapter_text(name: str) -> str:
 class HelpTab(QTextBrowser):
     """Shows a chapter; links to other chapters open here, others in the browser."""
 
-    def __init__(self, viewer: object = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: object = None) -> None:
+        super().__init__()
         self.setOpenLinks(False)
         self.setAccessibleName("Help")
         self.anchorClicked.connect(self._follow)

@@ -10,17 +10,16 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files.find import IMAGE_SUFFIXES
+from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.command import command_options
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.session.batch import (
@@ -33,6 +32,7 @@ from napari_utile.session.batch import (
 )
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.run_bar import RunBar
@@ -72,8 +72,8 @@ class BatchTab(QWidget):
         What the last batch did.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self.job = NO_JOB
         self.finished: FinishedBatch | None = None
@@ -109,26 +109,22 @@ class BatchTab(QWidget):
         self.status.say("Add images, choose a folder for the results, and press Segment all.")
 
     def _arrange(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.images)
         grid = QGridLayout()
         for number, button in enumerate((self.add_layers, self.add_files, self.add_folder, self.remove)):
-            grid.addWidget(button, number // 2, number % 2)
-        layout.addLayout(grid)
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Results"))
-        row.addWidget(self.target, 1)
-        row.addWidget(self.choose)
-        layout.addLayout(row)
-        layout.addWidget(self.how)
-        layout.addWidget(self.run_bar)
-        layout.addWidget(self.table, 1)
-        below = QHBoxLayout()
-        below.addWidget(self.open_sheet)
-        below.addWidget(self.review)
-        layout.addLayout(below)
-        layout.addWidget(self.copy_command)
-        layout.addWidget(self.status)
+            grid.addWidget(button, *divmod(number, 2))
+        column(
+            self.images,
+            grid,
+            row(QLabel("Results"), (self.target, 1), self.choose),
+            self.how,
+            self.run_bar,
+            (self.table, 1),
+            row(self.open_sheet, self.review),
+            self.copy_command,
+            self.status,
+            on=self,
+            margins=None,
+        )
 
     def _connect(self) -> None:
         self.add_layers.clicked.connect(lambda _: self.add_open_images())
@@ -169,8 +165,7 @@ class BatchTab(QWidget):
             self.target.setText(str(beside / "segmented"))
 
     def _add_item(self, text: str, what: Any) -> None:
-        present = [self.images.item(row) for row in range(self.images.count())]
-        if any(item is not None and item.text() == text for item in present):
+        if self.images.findItems(text, Qt.MatchFlag.MatchExactly):
             return
         item = QListWidgetItem(text)
         item.setToolTip(text)
@@ -206,10 +201,10 @@ class BatchTab(QWidget):
 
         Raises
         ------
-        ValueError
+        ValueError, UtileError
             In one sentence, if something is missing.
         """
-        items = [self.images.item(row) for row in range(self.images.count())]
+        items = [self.images.item(place) for place in range(self.images.count())]
         chosen = [item.data(Qt.ItemDataRole.UserRole) for item in items if item is not None]
         if not chosen:
             raise ValueError("Add open images, files or a folder first.")
@@ -229,10 +224,8 @@ class BatchTab(QWidget):
         usual = SegmentParams(params.model)
         words = ["--model", params.model, *command_options(SegmentParams, params, reference=usual)]
         if params.instances is not None:
-            card = next((each.card for each in self._session.models if each.name == params.model), None)
-            if card is not None:
-                suggested = suggested_instances(card, params.known_diameter)
-                words += command_options(InstanceParams, params.instances, reference=suggested)
+            suggested = suggested_instances(card_of(params.model), params.known_diameter)
+            words += command_options(InstanceParams, params.instances, reference=suggested)
         return words
 
     def run(self) -> None:
@@ -304,8 +297,8 @@ class BatchTab(QWidget):
 
     def _show_how(self, _: object = None) -> None:
         params = self._params()
-        listed = next((each for each in self._session.models if each.name == params.model), None)
-        title = (listed.card.title if listed is not None and listed.card else "") or params.model
+        listed = self._session.listed(params.model)
+        title = params.model if listed is None else listed.title
         size = f"cells of {params.diameter} px"
         if params.diameter is None:
             size = "images as they are"

@@ -1,7 +1,7 @@
 """Save cells with their table and recipe, as files that open again with their pixel size, units and recipe."""
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.widgets.files.writer import save_image, save_labels
-from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at
+from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at, slider_name
 from napari_utile.widgets.viewer.own_pictures import is_own
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 
@@ -39,6 +39,8 @@ class Results:
         Of the layer, as napari gives them to writers.
     places : list of Place
         Every plane of the layer.
+    axes : list of str
+        Names of the layer's axes.
     planes : list of ImagePlane or None
         The image below each; None where there is none of this size.
     columns : dict of str to arrays
@@ -51,12 +53,13 @@ class Results:
     labels: Any
     attributes: dict[str, Any]
     places: list[Place]
+    axes: list[str]
     planes: "list[ImagePlane | None]"
     columns: dict[str, Any]
-    pixel_size: tuple[float, float] | None = None
-    unit: str | None = None
-    opened: tuple[Path, ...] = field(default=())
-    classes: Any = None
+    pixel_size: tuple[float, float] | None
+    unit: str | None
+    opened: tuple[Path, ...]
+    classes: Any
 
 
 def results_of(
@@ -84,7 +87,8 @@ def results_of(
     copy = np.array(data) if isinstance(data, np.ndarray) else data  # the user may paint meanwhile
     told = None if image is None or source_of(layer) is not image else own_layer(viewer, "classes", image)
     classes = None if told is None or told.data.shape != layer.data.shape else np.array(told.data)
-    return Results(name, copy, attributes, places, below, columns, size, unit, opened, classes)
+    axes = [slider_name(layer, axis) for axis in range(layer.ndim)]
+    return Results(name, copy, attributes, places, axes, below, columns, size, unit, opened, classes)
 
 
 def save_results(results: Results, path: Path) -> Generator[tuple[int, int], None, list[Path]]:
@@ -122,10 +126,8 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
         pixels = None if plane is None else np.asarray(plane.data)
         made = measure(cells, pixels, results.pixel_size, results.unit)
         rows = len(made["index"])
-        where = {
-            _axis_name(results, axis): np.full(rows, step)
-            for axis, step in zip(place.plane.sliders, place.plane.steps, strict=True)
-        }
+        steps = zip(place.plane.sliders, place.plane.steps, strict=True)
+        where = {results.axes[axis]: np.full(rows, step) for axis, step in steps}
         tables.append({**where, "label": made["index"], **made})
     columns = {key: np.concatenate([each[key] for each in tables]) for key in tables[0]}
     write_table(table, {**columns, **_own_columns(results, columns)})
@@ -145,8 +147,3 @@ def _own_columns(results: Results, columns: dict[str, Any]) -> dict[str, Any]:
     order = [rows.get(int(label)) for label in columns["index"]]
     added = [key for key in kept if key not in columns and not key.startswith("axis ")]
     return {key: [None if row is None else kept[key][row] for row in order] for key in added}
-
-
-def _axis_name(results: Results, axis: int) -> str:
-    label = str(results.attributes.get("axis_labels", ())[axis])
-    return label if not label.lstrip("-").isdigit() else f"axis {axis}"

@@ -26,8 +26,8 @@ class ColourLegend(QWidget):
         Name of a napari colormap.
     """
 
-    def __init__(self, colormap: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, colormap: str) -> None:
+        super().__init__()
         from napari.utils.colormaps import ensure_colormap
 
         colours = (ensure_colormap(colormap).map(np.linspace(0, 1, 256)) * 255).astype(np.uint8)

@@ -1,8 +1,10 @@
 """What is seldom needed, folded under a title."""
 
 from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLayout, QWidget
 from superqt import QCollapsible
+
+from napari_utile.widgets.parts.arrange import column
 
 __all__ = ["folded"]
 
@@ -10,13 +12,7 @@ __all__ = ["folded"]
 def folded(title: str, *content: QWidget | QLayout) -> QCollapsible:
     """Put widgets and layouts below each other, out of sight until the title is clicked."""
     inside = QWidget()
-    rows = QVBoxLayout(inside)
-    rows.setContentsMargins(0, 0, 0, 0)
-    for each in content:
-        if isinstance(each, QWidget):
-            rows.addWidget(each)
-        else:
-            rows.addLayout(each)
+    column(*content, on=inside)
     made = QCollapsible(expandedIcon=QIcon(), collapsedIcon=QIcon())  # its own are black in every theme
 
     def name(unfolded: bool) -> None:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_utile.engine.parameters import Parameter, describe
+from napari_utile.widgets.parts.arrange import fields
 from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
 from napari_utile.widgets.parts.preprocess_field import PercentilesField, PreprocessField
 from napari_utile.widgets.parts.size_field import SizeField
@@ -107,8 +108,6 @@ class Number(ValuedContainerWidget[Any]):
         An int or float parameter, perhaps optional.
     slide : (float, float), optional
         Usual range of the slider; the box takes everything within the bounds.
-    none_text : str
-        What an optional field shows for None, which is one step below its bounds.
 
     Attributes
     ----------
@@ -117,9 +116,7 @@ class Number(ValuedContainerWidget[Any]):
     slider : QSlider or None
     """
 
-    def __init__(
-        self, parameter: Parameter, slide: tuple[float, float] | None = None, none_text: str = "automatic"
-    ) -> None:
+    def __init__(self, parameter: Parameter, slide: tuple[float, float] | None = None) -> None:
         super().__init__(
             layout="horizontal",
             labels=False,
@@ -140,7 +137,7 @@ class Number(ValuedContainerWidget[Any]):
             self.box.setDecimals(0 if bounds.share else max(_decimals(step), _decimals(low)))
         self.box.setRange(*map(parameter.kind, (low if self._none is None else self._none, high)))
         self.box.setSingleStep(parameter.kind(step))
-        self.box.setSpecialValueText(none_text if parameter.optional else "")
+        self.box.setSpecialValueText("automatic" if parameter.optional else "")  # one step below the bounds
         suffix = f"% {bounds.share}" if bounds.share else bounds.unit
         self.box.setSuffix(f" {suffix}" if suffix else "")
         self.box.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -201,8 +198,6 @@ class Form(Container[BaseValueWidget[Any]]):
     slide : mapping of str to (float, float)
         Ranges of sliders where they should not cover all that is allowed. Numbers whose bounds are at
         most 1000 steps apart have a slider anyway.
-    none_text : mapping of str to str
-        What optional fields show for None.
     sliders : bool
         False shows boxes only.
 
@@ -218,7 +213,6 @@ class Form(Container[BaseValueWidget[Any]]):
         params: Any,
         names: Sequence[str] | None = None,
         slide: Mapping[str, tuple[float, float]] | None = None,
-        none_text: Mapping[str, str] | None = None,
         sliders: bool = True,
     ) -> None:
         self._params = params
@@ -229,14 +223,11 @@ class Form(Container[BaseValueWidget[Any]]):
         for name in names:
             parameter = described[name]
             range_ = (slide or {}).get(name) or _whole_range(parameter)
-            widgets.append(
-                _field(parameter, range_ if sliders else None, (none_text or {}).get(name, "automatic"))
-            )
+            widgets.append(_field(parameter, range_ if sliders else None))
         super().__init__(widgets=widgets, labels=False)
         self.margins = (0, 0, 0, 0)
         # Qt's own form: its labels stay aligned when a theme changes their size.
-        self.rows = QFormLayout()
-        self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.rows = fields()
         self.native.layout().addLayout(self.rows)
         for field in widgets:
             if isinstance(field, CheckBox | PreprocessField):  # they say themselves what they are
@@ -268,7 +259,7 @@ class Form(Container[BaseValueWidget[Any]]):
                 field.value = "" if value is None and isinstance(field, LineEdit) else value
 
 
-def _field(parameter: Parameter, slide: tuple[float, float] | None, none_text: str) -> BaseValueWidget[Any]:
+def _field(parameter: Parameter, slide: tuple[float, float] | None) -> BaseValueWidget[Any]:
     if parameter.name == "preprocess":
         return PreprocessField(parameter)
     if parameter.kind is tuple and parameter.item is float:
@@ -276,7 +267,7 @@ def _field(parameter: Parameter, slide: tuple[float, float] | None, none_text: s
     if parameter.bounds.words:
         return SizeField(parameter)
     if parameter.kind in (int, float):
-        return Number(parameter, slide, none_text)
+        return Number(parameter, slide)
     options: dict[str, Any] = {"tooltip": parameter.bounds.help}
     if parameter.bounds.choices:
         options["choices"] = parameter.bounds.choices

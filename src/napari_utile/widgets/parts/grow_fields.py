@@ -1,11 +1,12 @@
 """What cells grow from, in what, and how far."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_utile.engine.parameters import Bounds, describe
+from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Number, narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
@@ -48,8 +49,8 @@ class GrowFields(QWidget):
     status : StatusLine
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self.seeds = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
         self.seeds.setAccessibleName("Grow from")
         self.way = narrow(QComboBox())
@@ -74,15 +75,6 @@ class GrowFields(QWidget):
         )
         self.copy_command.setEnabled(False)
         self.status = StatusLine()
-        rows = QFormLayout()
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Grow from", self.seeds)
-        rows.addRow("In", self.way)
-        rows.addRow("At most", self.distance.native)
-        layout: Any = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(rows)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.copy_command)
-        layout.addWidget(self.status)
+        rows = fields(("Grow from", self.seeds), ("In", self.way), ("At most", self.distance.native))
+        column(rows, self.bar, self.copy_command, self.status, on=self)
         self.status.say("")

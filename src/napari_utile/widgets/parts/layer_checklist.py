@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.viewer.layers import plain_viewer
@@ -35,10 +35,8 @@ class LayerChecklist(QListWidget):
 
     layers_changed = Signal()
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", accept: Callable[[Any], bool], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", accept: Callable[[Any], bool]) -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self._accept = accept
         self.setAccessibleName("Layers to compare")
@@ -69,9 +67,8 @@ class LayerChecklist(QListWidget):
             if item is not None:
                 item.setCheckState(state)
 
-    def list_again(self, event: Any = None) -> None:
+    def list_again(self, _: object = None) -> None:
         """Ask `accept` again for every layer."""
-        del event
         self._listed = [layer for layer in reversed(self._viewer.layers) if self._accept(layer)]
         before = list(self._ticked)
         self._ticked = [layer for layer in self._ticked if layer in self._listed]

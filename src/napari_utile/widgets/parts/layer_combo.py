@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QComboBox
 
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import narrow
@@ -47,14 +47,13 @@ class LayerCombo(QComboBox):
     def __init__(
         self,
         viewer: "napari.viewer.Viewer",
-        kinds: tuple[str, ...] = ("Image",),
+        kinds: tuple[str, ...],
         none_text: str = "",
         empty_text: str = "no image open",
         accept: Any = None,
         prefer: Any = None,
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self._kinds = kinds
         self._none_text = none_text
@@ -67,15 +66,15 @@ class LayerCombo(QComboBox):
         self._connections = Connections(self)
         events = self._viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered):
-            self._connections.connect(emitter, self._list_layers)
+            self._connections.connect(emitter, self.list_again)
         self._connections.connect(events.inserted, self._watch_name)
         for layer in self._viewer.layers:
-            self._connections.connect(layer.events.name, self._list_layers)
+            self._connections.connect(layer.events.name, self.list_again)
         self.activated.connect(lambda _: self._activated())
-        self._list_layers()
+        self.list_again()
 
     @property
-    def layer(self) -> "Any":
+    def layer(self) -> Any:
         """The chosen layer, or None."""
         return self._layer
 
@@ -90,23 +89,20 @@ class LayerCombo(QComboBox):
 
     def choose_unasked(self) -> None:
         """Choose as at first, whatever is chosen; but none where the user chose none."""
-        self._list_layers(again=True)
+        self.list_again(unasked=True)
 
     def _activated(self) -> None:
         self._none_wanted = self.currentData() is None
         self._choose(self.currentData())
 
-    def list_again(self) -> None:
-        """Ask `accept` again for every layer."""
-        self._list_layers()
-
     def _watch_name(self, event: Any) -> None:
-        self._connections.connect(event.value.events.name, self._list_layers)
+        self._connections.connect(event.value.events.name, self.list_again)
 
     def _is_listed(self, layer: Any) -> bool:
         return layer._type_string.capitalize() in self._kinds and self._accept(layer)
 
-    def _list_layers(self, event: Any = None, again: bool = False) -> None:
+    def list_again(self, _: object = None, *, unasked: bool = False) -> None:
+        """Ask `accept` again for every layer; with `unasked`, choose as at first."""
         listed = [layer for layer in reversed(self._viewer.layers) if self._is_listed(layer)]
         with QSignalBlocker(self):
             self.clear()
@@ -116,7 +112,7 @@ class LayerCombo(QComboBox):
                 self.addItem(layer.name, layer)
             if not listed and not self._none_text:
                 self.addItem(self._empty_text, None)
-            index = -1 if self._layer is None or again else self._index_of(self._layer)
+            index = -1 if self._layer is None or unasked else self._index_of(self._layer)
             self.setCurrentIndex(self._first() if index < 0 else index)
         self.setEnabled(bool(listed))
         self._choose(self.currentData())

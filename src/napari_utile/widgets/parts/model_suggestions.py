@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.measured import Stack
@@ -13,6 +13,7 @@ from napari_utile.session.model_pictures import Picture, pictured, pictures_job
 from napari_utile.session.model_suggestions import RatedModel, Ratings, suggest_job
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
@@ -53,8 +54,8 @@ class ModelSuggestions(QWidget):
 
     asked = Signal()
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
         self._job = NO_JOB
         self._subject: Hashable = None
@@ -73,11 +74,7 @@ class ModelSuggestions(QWidget):
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setAccessibleName("Models, the best fit first")
         self.list.hide()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for part in (self.advice, self.bar, self.answer, self.list):
-            layout.addWidget(part)
+        column(self.advice, self.bar, self.answer, self.list, on=self, spacing=4)
         self.clear()
         self.bar.run.connect(self.asked)
         self.bar.cancel.connect(self.cancel)

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from qtpy.QtGui import QValidator
-from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
 
 __all__ = ["NumberBox", "WholeNumberBox", "read_number"]
 
@@ -65,8 +65,8 @@ class _Typed:
 class NumberBox(_Typed, QDoubleSpinBox):
     """A box for a number, with a point or a comma."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        QDoubleSpinBox.__init__(self, parent)
+    def __init__(self) -> None:
+        QDoubleSpinBox.__init__(self)
         self.setKeyboardTracking(False)  # half of what is typed is another number
 
     def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
@@ -84,8 +84,8 @@ class NumberBox(_Typed, QDoubleSpinBox):
 class WholeNumberBox(_Typed, QSpinBox):
     """A box for a whole number."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        QSpinBox.__init__(self, parent)
+    def __init__(self) -> None:
+        QSpinBox.__init__(self)
         self.setKeyboardTracking(False)
 
     def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
 
@@ -24,22 +25,13 @@ class Offer(QWidget):
     buttons : tuple of QPushButton
     """
 
-    def __init__(
-        self, *choices: tuple[str, str, Callable[[], object]], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, *choices: tuple[str, str, Callable[[], object]]) -> None:
+        super().__init__()
         self.text = Words()
         self.buttons = tuple(push_button(text, tooltip) for text, tooltip, _ in choices)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.text)
-        layout.addLayout(row)
+        column(self.text, row(*self.buttons, spacing=4), on=self, spacing=4)
         for button, (_, _, function) in zip(self.buttons, choices, strict=True):
             button.clicked.connect(lambda _=False, function=function: function())
-            row.addWidget(button)
         self.hide()
 
     def offer(self, sentence: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 __all__ = ["PlaceTable"]
 
@@ -24,8 +24,8 @@ class PlaceTable(QTableWidget):
 
     chosen = Signal(int)
 
-    def __init__(self, headings: Sequence[str], parent: QWidget | None = None) -> None:
-        super().__init__(0, len(headings), parent)
+    def __init__(self, headings: Sequence[str]) -> None:
+        super().__init__(0, len(headings))
         self.setHorizontalHeaderLabels(list(headings))
         self.setAccessibleName(f"Table: {', '.join(headings)}")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

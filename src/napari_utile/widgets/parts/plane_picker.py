@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.number_box import WholeNumberBox
 from napari_utile.widgets.parts.words import Words
@@ -39,8 +40,8 @@ class PlanePicker(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.kind = narrow(QComboBox())
         self.kind.setAccessibleName("Planes")
         self.kind.setToolTip(
@@ -52,17 +53,9 @@ class PlanePicker(QWidget):
         self.first.setAccessibleName("First plane")
         self.last.setAccessibleName("Last plane")
         self._row = QWidget()
-        row = QHBoxLayout(self._row)
-        row.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.first, QLabel("to"), self.last):
-            row.addWidget(widget, int(isinstance(widget, WholeNumberBox)))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.kind)
-        layout.addWidget(self._row)
+        row((self.first, 1), QLabel("to"), (self.last, 1), on=self._row)
         self.hint = Words()
-        layout.addWidget(self.hint)
+        column(self.kind, self._row, self.hint, on=self, spacing=4)
         self._row.hide()
         self.hint.hide()
         self._in_3d = False

@@ -1,7 +1,6 @@
 """A small dark plot, in every theme, that does not move under the mouse."""
 
 import pyqtgraph
-from qtpy.QtWidgets import QWidget
 
 __all__ = ["BACKGROUND", "FOREGROUND", "PLOT_COLOURS", "Plot"]
 
@@ -13,8 +12,8 @@ FOREGROUND = "#d0d2d6"
 class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     """A plot with a grid and a label at each axis."""
 
-    def __init__(self, x_label: str, y_label: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=BACKGROUND)
+    def __init__(self, x_label: str, y_label: str) -> None:
+        super().__init__(background=BACKGROUND)
         self.setMinimumHeight(110)
         self.setMouseEnabled(False, False)
         self.setMenuEnabled(False)

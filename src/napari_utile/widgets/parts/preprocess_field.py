@@ -4,10 +4,11 @@ from typing import Any
 
 from magicgui.widgets.bases import ValuedContainerWidget
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QGridLayout, QHBoxLayout, QLabel
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QGridLayout, QLabel
 
 from napari_utile.engine.parameters import Parameter
 from napari_utile.engine.planes.preprocessing import LARGEST, STEPS, parse_steps, steps_in_words
+from napari_utile.widgets.parts.arrange import row
 from napari_utile.widgets.parts.number_box import NumberBox
 
 __all__ = ["PercentilesField", "PreprocessField"]
@@ -67,15 +68,15 @@ class PreprocessField(ValuedContainerWidget[Any]):
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.addWidget(self.invert, 0, 0, 1, 2)
-        for row, (step, (words, help_text)) in enumerate(_ROWS.items(), start=1):
+        for place, (step, (words, help_text)) in enumerate(_ROWS.items(), start=1):
             box = self.boxes[step] = _box(help_text, "off", LARGEST)
             box.setSuffix(" px")
             box.setAccessibleName(words)
             box.valueChanged.connect(lambda value, step=step: self._set(step, value))
             label = QLabel(words)
             label.setToolTip(help_text)
-            grid.addWidget(label, row, 0)
-            grid.addWidget(box, row, 1)
+            grid.addWidget(label, place, 0)
+            grid.addWidget(box, place, 1)
         layout: Any = self.native.layout()
         layout.addLayout(grid)
 
@@ -123,7 +124,6 @@ class PercentilesField(ValuedContainerWidget[Any]):
         )
         self.margins = (0, 0, 0, 0)
         self.low, self.high = (_box(bounds.help, "model's", bounds.maximum or 100) for _ in range(2))
-        line = QHBoxLayout()
         for box, words in ((self.low, "Black percentile"), (self.high, "White percentile")):
             box.setMinimum(-1)
             box.setDecimals(2)
@@ -131,9 +131,8 @@ class PercentilesField(ValuedContainerWidget[Any]):
             box.setSuffix(f" {bounds.unit}")
             box.setAccessibleName(words)
             box.valueChanged.connect(lambda _: self.changed.emit(self.get_value()))
-            line.addWidget(box)
         layout: Any = self.native.layout()
-        layout.addLayout(line)
+        layout.addLayout(row(self.low, self.high))
 
     def get_value(self) -> tuple[float, float] | None:
         """Return the two, or None."""

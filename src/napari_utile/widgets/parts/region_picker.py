@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.later import later
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
@@ -40,8 +42,8 @@ class RegionPicker(QWidget):
     changed = Signal()
     moved = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self.kind = narrow(QComboBox())
         self.kind.addItem("Whole image", WHOLE)
@@ -54,16 +56,8 @@ class RegionPicker(QWidget):
         self.labels.setAccessibleName("Labels to segment in")
         self.draw = push_button("Draw", "Add a shapes layer and draw a rectangle on the image.")
         self._row = QWidget()
-        row = QHBoxLayout(self._row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.shapes, 1)
-        row.addWidget(self.draw)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.kind)
-        layout.addWidget(self._row)
-        layout.addWidget(self.labels)
+        row((self.shapes, 1), self.draw, on=self._row)
+        column(self.kind, self._row, self.labels, on=self, spacing=4)
         self._source_layer: Any = None
         self.kind.activated.connect(self._kind_changed)
         self.shapes.layer_changed.connect(lambda _: self.changed.emit())
@@ -72,10 +66,8 @@ class RegionPicker(QWidget):
         self._row.setVisible(False)
         self.labels.setVisible(False)
         self._camera, self._drawn = Connections(self), Connections(self)
-        self._once_drawn = QTimer(self)  # before it is drawn again, napari gives what was in view before
-        self._once_drawn.setSingleShot(True)
-        self._once_drawn.setInterval(_DRAWN_AFTER)
-        self._once_drawn.timeout.connect(self.moved)
+        # Before it is drawn again, napari gives what was in view before.
+        self._once_drawn = later(self, _DRAWN_AFTER, self.moved.emit)
         camera = camera_of(self._viewer).events
         for emitter in (camera.zoom, camera.center):
             self._camera.connect(emitter, lambda _: self._move(VIEW))
@@ -101,7 +93,7 @@ class RegionPicker(QWidget):
             return None, None
         if kind == VIEW:
             region = region_in_view(self._viewer, source.layer, source.place)
-            return (None if _is_whole(region, source) else region), None
+            return (None if region == Window.whole(source.place.plane_shape) else region), None
         if kind == LABELS:
             if self.labels.layer is None:
                 raise ValueError("Paint or open labels first: the cells are looked for inside them.")
@@ -139,7 +131,3 @@ class RegionPicker(QWidget):
         self._row.setVisible(self.kind.currentData() == SHAPES)
         self.labels.setVisible(self.kind.currentData() == LABELS)
         self.changed.emit()
-
-
-def _is_whole(region: Window, source: "Source") -> bool:
-    return region == Window.whole(source.place.plane_shape)

@@ -1,7 +1,9 @@
 """The row that starts a job, shows how far it is, and cancels it."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
+
+from napari_utile.widgets.parts.arrange import column, row
 
 __all__ = ["RunBar"]
 
@@ -18,8 +20,8 @@ class RunBar(QWidget):
     run = Signal()
     cancel = Signal()
 
-    def __init__(self, text: str, help_text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, text: str, help_text: str) -> None:
+        super().__init__()
         self.run_button = QPushButton(text)
         self.run_button.setObjectName("run")
         self.run_button.setToolTip(help_text)
@@ -33,14 +35,8 @@ class RunBar(QWidget):
         self.bar.setTextVisible(True)
         self.bar.setMinimumHeight(24)
         self._busy = QWidget()
-        busy = QHBoxLayout(self._busy)
-        busy.setContentsMargins(0, 0, 0, 0)
-        busy.addWidget(self.bar, 1)
-        busy.addWidget(self.cancel_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.run_button)
-        layout.addWidget(self._busy)
+        row((self.bar, 1), self.cancel_button, on=self._busy)
+        column(self.run_button, self._busy, on=self)
         self.run_button.clicked.connect(lambda _: self.run.emit())
         self.cancel_button.clicked.connect(lambda _: self.cancel.emit())
         self.set_idle()

@@ -4,9 +4,10 @@ from typing import Any
 
 from magicgui.widgets.bases import ValuedContainerWidget
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QHBoxLayout, QSizePolicy
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QSizePolicy
 
 from napari_utile.engine.parameters import Parameter
+from napari_utile.widgets.parts.arrange import row
 from napari_utile.widgets.parts.number_box import NumberBox
 
 __all__ = ["SizeField"]
@@ -50,9 +51,9 @@ class SizeField(ValuedContainerWidget[Any]):
         self.way.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.way.setMinimumContentsLength(6)
         self.way.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        for row, (text, value, help_text) in enumerate(_WAYS):
+        for place, (text, value, help_text) in enumerate(_WAYS):
             self.way.addItem(text, value)
-            self.way.setItemData(row, help_text, Qt.ItemDataRole.ToolTipRole)
+            self.way.setItemData(place, help_text, Qt.ItemDataRole.ToolTipRole)
         self.box: Any = NumberBox()
         self.box.setDecimals(1)
         low, high = bounds.minimum or 0, bounds.maximum or 1e6
@@ -67,9 +68,7 @@ class SizeField(ValuedContainerWidget[Any]):
         self.box.setFixedWidth(72)
         self.way.setToolTip(bounds.help)
         self.box.setToolTip(bounds.help)
-        self.line = QHBoxLayout()
-        self.line.addWidget(self.box)
-        self.line.addStretch(1)
+        self.line = row(self.box, None)
         layout: Any = self.native.layout()
         layout.setSpacing(4)
         layout.addWidget(self.way)
@@ -87,10 +86,10 @@ class SizeField(ValuedContainerWidget[Any]):
     def set_value(self, value: Any) -> None:
         """Show ``"auto"``, None or a number."""
         number = self._unknown if value is None or isinstance(value, str) else value
-        row = {"auto": 0, "same": 0, None: 1}.get(value, 2) if value is None or isinstance(value, str) else 2
+        way = {"auto": 0, "same": 0, None: 1}.get(value, 2) if value is None or isinstance(value, str) else 2
         changed = value != self.get_value()
         with QSignalBlocker(self.box):
-            self.way.setCurrentIndex(row)
+            self.way.setCurrentIndex(way)
             self.box.setValue(number)
         if changed:
             self.changed.emit(self.get_value())

@@ -2,7 +2,6 @@
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QWidget
 
 from napari_utile.widgets.parts.words import Words
 
@@ -18,8 +17,8 @@ COLOURS = {
 class StatusLine(Words):
     """What happened; problems stand out."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent=parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setObjectName("status")
         self.kind = "info"

@@ -4,7 +4,7 @@ import re
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 __all__ = ["Words"]
 
@@ -26,10 +26,8 @@ class Words(QLabel):
         Room that is kept also for a shorter text.
     """
 
-    def __init__(
-        self, text: str = "", rich: bool = False, lines: int = 0, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, text: str = "", rich: bool = False, lines: int = 0) -> None:
+        super().__init__()
         self._said, self._lines = "", lines
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)

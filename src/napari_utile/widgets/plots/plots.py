@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pyqtgraph
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_utile.widgets.parts.plot import FOREGROUND, PLOT_COLOURS, Plot
 
@@ -27,8 +26,8 @@ class Histogram(Plot):
 
     cut = Signal(float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("", "cells", parent)
+    def __init__(self) -> None:
+        super().__init__("", "cells")
         self.setMinimumHeight(130)
         self._bars = pyqtgraph.BarGraphItem(x=[], height=[], width=1)
         self._line = pyqtgraph.InfiniteLine(movable=True, pen=pyqtgraph.mkPen(FOREGROUND, width=2))
@@ -87,8 +86,8 @@ class Scatter(Plot):
 
     clicked = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("", "", parent)
+    def __init__(self) -> None:
+        super().__init__("", "")
         self.points = pyqtgraph.ScatterPlotItem(size=7, pen=None)
         self.ring = pyqtgraph.ScatterPlotItem(size=13, brush=None, pen=pyqtgraph.mkPen(_CHOSEN, width=2))
         for item in (self.points, self.ring):

@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from qtpy.QtCore import QEvent, QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 
 from napari_utile.engine.numerals import three_digits
+from napari_utile.engine.words import counted
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.cell_filter import CellFilter, numeric_columns, taken_by
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.number_box import NumberBox
@@ -43,8 +45,8 @@ class PlotsTab(QWidget):
     scatter : Scatter
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self.column, self.other, self.colours, self.kind = (narrow(QComboBox()) for _ in range(4))
         self.histogram, self.scatter = Histogram(), Scatter()
@@ -73,26 +75,19 @@ class PlotsTab(QWidget):
         self.every_plane.setToolTip(
             "Remove such cells from every plane of the layer, not just the one on screen."
         )
-        rows = QFormLayout()
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Measurement", self.column)
-        limit = QHBoxLayout()
-        limit.addWidget(self.kind, 1)
-        limit.addWidget(self.value)
         self.value.setFixedWidth(112)
-        against = QFormLayout()
-        against.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        against.addRow("Against", self.other)
-        against.addRow("Colour by", self.colours)
-        layout = QVBoxLayout(self)
-        layout.addLayout(rows)
-        layout.addWidget(self.histogram, 2)
-        layout.addLayout(limit)
-        layout.addWidget(self.every_plane)
-        layout.addWidget(self.remove)
-        layout.addLayout(against)
-        layout.addWidget(self.scatter, 3)
-        layout.addWidget(self.status)
+        column(
+            fields(("Measurement", self.column)),
+            (self.histogram, 2),
+            row((self.kind, 1), self.value),
+            self.every_plane,
+            self.remove,
+            fields(("Against", self.other), ("Colour by", self.colours)),
+            (self.scatter, 3),
+            self.status,
+            on=self,
+            margins=None,
+        )
 
     def _connect(self) -> None:
         self.column.activated.connect(self._column_chosen)
@@ -157,7 +152,7 @@ class PlotsTab(QWidget):
         self.scatter.show_points(
             names, self._rows().get("index", ()), values, self._values(self.other), taken
         )
-        self.remove.setText(f"Remove {taken.size} cell{'' if taken.size == 1 else 's'}")
+        self.remove.setText(f"Remove {counted(taken.size, 'cell')}")
         self.remove.setEnabled(taken.size > 0)
         self._show_chosen()
 

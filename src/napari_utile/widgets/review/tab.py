@@ -9,15 +9,13 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDockWidget,
     QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_utile.session.review import ReviewItem, decided, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.place_table import PlaceTable
@@ -52,8 +50,8 @@ class ReviewTab(QWidget):
         The training set that accepted images go to.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self._folder: Path | None = None
         self._items: list[ReviewItem] = []
@@ -79,20 +77,17 @@ class ReviewTab(QWidget):
 
     def _arrange(self) -> None:
         self.sets.addItem(_NO_SET, "")
-        rows = QFormLayout()
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Add accepted to", self.sets)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.open_folder)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.table, 1)
-        for pair in ((self.accept, self.reject), (self.skip, self.back)):
-            line = QHBoxLayout()
-            for button in pair:
-                line.addWidget(button)
-            layout.addLayout(line)
-        layout.addLayout(rows)
-        layout.addWidget(self.status)
+        column(
+            self.open_folder,
+            self.progress,
+            (self.table, 1),
+            row(self.accept, self.reject),
+            row(self.skip, self.back),
+            fields(("Add accepted to", self.sets)),
+            self.status,
+            on=self,
+            margins=None,
+        )
 
     def _connect(self) -> None:
         self.open_folder.clicked.connect(lambda _: self._ask_folder())

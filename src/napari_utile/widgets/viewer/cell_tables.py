@@ -4,7 +4,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.metrics.contingency import as_labels
@@ -12,6 +12,7 @@ from napari_utile.session.layer_specs import remeasured
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import (
     Place,
@@ -71,10 +72,7 @@ class CellTables(QObject):
         self._viewer, self._session = plain_viewer(viewer), session
         self._outdated: weakref.WeakSet[Any] = weakref.WeakSet()
         self._job = LatestJob(owner=self)
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(_AFTER)
-        self._later.timeout.connect(self._measure_if_quick)
+        self._later = later(self, _AFTER, self._measure_if_quick)
         edits_of(viewer).edited.connect(self._edited)
         self._connections = Connections(self)
         self._connections.connect(session.events.cells, self._tell)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_utile.session.kept_edits import EditedLabels, KeptEdits, keep_job, new_folder, read_job, remove
 from napari_utile.widgets.connections import Connections
-from napari_utile.widgets.viewer.layers import plain_viewer, session_of, space_of
+from napari_utile.widgets.later import later
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of, space_of, window_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, is_cells
 from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
@@ -50,14 +51,14 @@ class Edits(QObject):
     edited = Signal(object)
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
-        super().__init__(getattr(getattr(viewer, "window", None), "_qt_window", None))
+        super().__init__(window_of(viewer))
         self._viewer = weakref.ref(viewer)
         self._folders: weakref.WeakKeyDictionary[Any, Path] = weakref.WeakKeyDictionary()
         self._counts: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._kept: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._versions: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._writing = LatestJob()
-        self._later, self._soon = _timer(self, _AFTER, self.keep), _timer(self, _EVERY, self.keep)
+        self._later, self._soon = later(self, _AFTER, self.keep), later(self, _EVERY, self.keep)
         self._connections = Connections(self)
         self._connections.connect(viewer.layers.events.inserted, self._inserted)
         self._connections.connect(viewer.layers.events.removed, self._removed)
@@ -173,14 +174,6 @@ class Edits(QObject):
             remove(folder)
         self._folders.clear()
         self._counts.clear()
-
-
-def _timer(owner: QObject, milliseconds: int, function: Any) -> QTimer:
-    made = QTimer(owner)
-    made.setSingleShot(True)
-    made.setInterval(milliseconds)
-    made.timeout.connect(function)
-    return made
 
 
 def _as_it_is(layer: "napari.layers.Labels") -> EditedLabels:

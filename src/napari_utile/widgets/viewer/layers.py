@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Place",
+    "full_resolution",
     "pixel_size_of",
     "place_of",
     "plain_viewer",
@@ -31,8 +32,10 @@ __all__ = [
     "plane_data",
     "plane_of",
     "session_of",
+    "slider_name",
     "space_of",
     "take_away",
+    "window_of",
 ]
 
 _sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
@@ -54,6 +57,11 @@ def session_of(viewer: "napari.viewer.Viewer") -> Session:
             _delete_where_it_was_made(model)
             model.window._qt_window.destroyed.connect(session.close)
     return session
+
+
+def window_of(viewer: "napari.viewer.Viewer") -> Any:
+    """Return Qt's window of a viewer, None where it has none."""
+    return getattr(getattr(plain_viewer(viewer), "window", None), "_qt_window", None)
 
 
 def take_away(viewer: "napari.viewer.Viewer", *layers: Any) -> bool:
@@ -261,7 +269,7 @@ def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:
     """Read the plane at `place` as a (C, Y, X) array, lazily where the layer is lazy."""
     from napari_utile.engine.planes.arrays import as_array
 
-    data, _ = as_array(_full_resolution(layer))
+    data, _ = as_array(full_resolution(layer))
     plane = data[place.index]
     if getattr(layer, "rgb", False):
         return np.moveaxis(plane, -1, 0)[:3]
@@ -345,9 +353,16 @@ def pixel_size_of(
 
 
 def _shape_of(layer: "napari.layers.Layer") -> tuple[int, ...]:
-    shape = tuple(int(size) for size in _full_resolution(layer).shape)
+    shape = tuple(int(size) for size in full_resolution(layer).shape)
     return shape[:-1] if getattr(layer, "rgb", False) else shape
 
 
-def _full_resolution(layer: "napari.layers.Layer") -> Any:
+def slider_name(layer: "napari.layers.Layer", axis: int) -> str:
+    """Name an axis of a layer, also one of which napari only knows the number."""
+    label = str(layer.axis_labels[axis])
+    return f"axis {axis}" if label.lstrip("-").isdigit() else label
+
+
+def full_resolution(layer: "napari.layers.Layer") -> Any:
+    """Return the array of a layer, of a pyramid its finest level."""
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data

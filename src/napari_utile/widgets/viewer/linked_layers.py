@@ -4,10 +4,11 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
+from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import pixel_size_of, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
 from napari_utile.widgets.worker import LatestJob, as_job
@@ -143,10 +144,7 @@ class LinkedStack(QObject):
         self.parents: dict[int, int] = {}
         self._seen: Any = None
         self._jobs = LatestJob(owner=self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_MEASURED_AFTER)
-        self._timer.timeout.connect(self._measure)
+        self._timer = later(self, _MEASURED_AFTER, self._measure)
         self._take(made)
         layer.events.paint.connect(self._changed)
         layer.events.set_data.connect(self._changed)  # undo and redo say no more

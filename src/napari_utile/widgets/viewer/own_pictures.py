@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["CELLS", "METADATA_KEY", "add_own", "is_cells", "is_own", "mark_own", "recipe_in", "role_of"]
+__all__ = [
+    "CELLS",
+    "METADATA_KEY",
+    "add_own",
+    "glow",
+    "is_cells",
+    "is_own",
+    "mark_own",
+    "recipe_in",
+    "role_of",
+]
 
 _Layer = TypeVar("_Layer", bound="napari.layers.Layer")
 
@@ -41,6 +51,14 @@ def add_own(viewer: "napari.viewer.Viewer", layer: _Layer, role: str) -> _Layer:
     plain_viewer(viewer).add_layer(layer)
     selection.active = active
     return layer
+
+
+def glow(data: Any, limits: tuple[float, float] = (0.0, 1.0), **options: Any) -> "napari.layers.Image":
+    """Make a layer of values that glow over the image below: black is `limits`' first value. Options are napari's."""
+    from napari.layers import Image
+
+    # napari would take a last axis of 3 or 4 for colours.
+    return Image(data, rgb=False, colormap="magma", blending="additive", contrast_limits=limits, **options)
 
 
 def role_of(layer: "napari.layers.Layer") -> str:

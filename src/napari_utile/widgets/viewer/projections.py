@@ -7,7 +7,7 @@ import numpy as np
 
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS, project_stack
-from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
 
 if TYPE_CHECKING:
     import napari.layers
@@ -45,7 +45,7 @@ def add_projection(
     Image layer
         Without the axis where that is the first; else it has one entry, as thick as the whole stack.
     """
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = full_resolution(layer)
     count = int(data.shape[axis])
     made: Any = project_stack(data, axis, how, data.ndim - 1 if layer.rgb else channel_axis)
     kept = [each for each in range(layer.ndim) if each != axis or axis > 0]

@@ -16,7 +16,7 @@ from qtpy.QtCore import QTimer
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
 from napari_utile.session.plane_index import PlaneIndex
-from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, slider_name, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
 
 if TYPE_CHECKING:
@@ -274,8 +274,4 @@ def _with_channel_axis(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[A
 
 def slider_columns(layer: "napari.layers.Layer", plane: PlaneIndex) -> dict[str, int]:
     """Name the plane of a layer that rows of its feature table belong to; nothing for a plain image."""
-    names = [layer.axis_labels[axis] for axis in plane.sliders]
-    return {
-        name if not name.lstrip("-").isdigit() else f"axis {axis}": step
-        for axis, name, step in zip(plane.sliders, names, plane.steps, strict=True)
-    }
+    return {slider_name(layer, axis): step for axis, step in zip(plane.sliders, plane.steps, strict=True)}

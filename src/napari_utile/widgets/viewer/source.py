@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.session.measured import Stack
 from napari_utile.session.state import Session
-from napari_utile.widgets.viewer.layers import Place, place_of, plane_at, planes_of
+from napari_utile.widgets.viewer.layers import Place, full_resolution, place_of, plane_at, planes_of
 from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.viewer.projections import with_projected_axis
 
@@ -104,5 +104,5 @@ def axes_of(source: Source) -> "tuple[LayerAxis, ...]":
         )
     ]
     if layer.rgb:
-        axes.append(LayerAxis("rgb", int((layer.data[0] if layer.multiscale else layer.data).shape[-1]), "S"))
+        axes.append(LayerAxis("rgb", int(full_resolution(layer).shape[-1]), "S"))
     return with_projected_axis(layer, axes)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_utile.widgets.viewer.layers import full_resolution
 from napari_utile.widgets.viewer.result_layers import source_of
 
 if TYPE_CHECKING:
@@ -41,9 +42,8 @@ def lies_on(labels: "napari.layers.Labels", image: "ChosenImage") -> bool:
     if layer is None:
         return True
     kept = [axis for axis in range(layer.ndim) if axis or image.channel_axis != 0]
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-    size = labels.data[0].shape if labels.multiscale else labels.data.shape
-    return tuple(size) == tuple(shape[axis] for axis in kept) and all(
+    shape = full_resolution(layer).shape
+    return tuple(full_resolution(labels).shape) == tuple(shape[axis] for axis in kept) and all(
         np.allclose(getattr(labels, name), np.asarray(getattr(layer, name))[kept])
         for name in ("scale", "translate")
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.layers import plain_viewer, window_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -25,8 +25,8 @@ def keep_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
     page.hide()
     _kept.setdefault(plain_viewer(viewer), {})[name] = page
     page.go_on_without_dock()
-    window = getattr(getattr(plain_viewer(viewer), "window", None), "_qt_window", None)
-    box = QMessageBox(QMessageBox.Icon.Question, "U-Tile", f"{page.asks} Shall it continue?", parent=window)
+    said = f"{page.asks} Shall it continue?"
+    box = QMessageBox(QMessageBox.Icon.Question, "U-Tile", said, parent=window_of(viewer))
     box.setObjectName("utile-go-on")
     stop = box.addButton("Stop it", QMessageBox.ButtonRole.DestructiveRole)
     go_on = box.addButton("Continue in the background", QMessageBox.ButtonRole.AcceptRole)
@@ -95,7 +95,7 @@ class CloseGuard(QObject):
 
 def guard_window(viewer: "napari.viewer.Viewer", page: "Page") -> None:
     """Ask before the viewer's window is closed while something of a page goes on."""
-    window = getattr(getattr(plain_viewer(viewer), "window", None), "_qt_window", None)
+    window = window_of(viewer)
     if window is not None:
         (window.findChild(CloseGuard) or CloseGuard(window)).pages.add(page)
 

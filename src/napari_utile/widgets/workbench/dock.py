@@ -4,19 +4,19 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
     QDockWidget,
-    QFrame,
     QMainWindow,
     QSizePolicy,
     QStackedWidget,
     QTabBar,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.later import later
+from napari_utile.widgets.parts.arrange import column, line
 from napari_utile.widgets.tabs import open_help
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
@@ -60,8 +60,8 @@ class Workbench(QWidget):
         Of the pages.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._pages: dict[str, Page] = {}
@@ -77,15 +77,7 @@ class Workbench(QWidget):
         for title, _, about in PAGES.values():
             self.bar.setTabToolTip(self.bar.addTab(title), about)
         self._stack = QStackedWidget()
-        line = QFrame()
-        line.setFrameShape(QFrame.Shape.HLine)
-        line.setObjectName("line")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        for part in (self.header, self.bar, line):
-            layout.addWidget(part)
-        layout.addWidget(self._stack, 1)
+        column(self.header, self.bar, line(), (self._stack, 1), on=self, spacing=0)
         # Else napari puts an empty stretch below, which takes half of the height from the page.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._keys = BorrowedKeys(self._viewer, {"Control-Enter": self._press_main_button})
@@ -140,10 +132,7 @@ class Workbench(QWidget):
         frame = self.parent()
         if isinstance(frame, QDockWidget):
             frame.visibilityChanged.connect(self._seen)
-            placed = QTimer(self)  # ends with it
-            placed.setSingleShot(True)
-            placed.timeout.connect(self._join_tabs)
-            placed.start(0)
+            later(self, 0, self._join_tabs).start()
         elif frame is None:
             for page in self._pages.values():
                 page.let_go()

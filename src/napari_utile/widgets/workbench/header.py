@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.session.jobs import Choices, choices_job
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.forms import align_labels
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.offer import Offer
@@ -45,10 +46,8 @@ class Header(QWidget):
         To measure cells that were edited again.
     """
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
         self.empty = Words(_NO_IMAGE)
         self.unsaved = UnsavedEdits(viewer)
@@ -73,22 +72,13 @@ class Header(QWidget):
         self.cells.setAccessibleName("Cells")
         if before is not None:
             self.cells.set_layer(before)
-        rows = QFormLayout()
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Model", self.model)
-        rows.addRow("Cells", self.cells)
+        rows = fields(("Model", self.model), ("Cells", self.cells))
         self.cells.setToolTip(
             "The labels that you click, train on, weigh and evaluate: a result, or your own. Labels that are hidden, "
             "lie elsewhere, or are named like a reference are taken only if you choose them."
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 4)
-        layout.setSpacing(6)
-        layout.addWidget(self.unsaved)
-        layout.addWidget(self.empty)
-        layout.addWidget(self.source)
-        layout.addLayout(rows)
-        layout.addWidget(self.outdated)
+        parts = self.unsaved, self.empty, self.source, rows, self.outdated
+        column(*parts, on=self, margins=(8, 8, 8, 4), spacing=6)
         align_labels(rows, self.source.layout())
         self.cells.layer_changed.connect(self._choose_cells)
         self._connections = Connections(self)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.forms import narrow
 
 if TYPE_CHECKING:
@@ -25,16 +26,14 @@ class ModelPicker(QWidget):
     It shows and sets `Session.model`; listen to ``session.events.model``.
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
         self._models: dict[str, ListedModel] = {}
         self.combo = narrow(QComboBox())
         self.combo.setAccessibleName("Model")
         self.combo.setToolTip("The trained network that finds the cells.")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.combo)
+        column(self.combo, on=self)
         self.combo.activated.connect(self._chosen)
         self._connections = Connections(self)
         self._connections.connect(session.events.model, self._show_choice)
@@ -47,8 +46,7 @@ class ModelPicker(QWidget):
         with QSignalBlocker(self.combo):
             self.combo.clear()
             for name, model in self._models.items():
-                title = (model.card.title if model.card else "") or name
-                self.combo.addItem(title if model.bundled else f"{title} (yours)", name)
+                self.combo.addItem(model.title if model.bundled else f"{model.title} (yours)", name)
                 if model.problem:
                     last, items = self.combo.count() - 1, self.combo.model()
                     item = items.item(last) if isinstance(items, QStandardItemModel) else None

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractButton,
     QFrame,
-    QHBoxLayout,
     QScrollArea,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_utile.widgets.later import later
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.forms import name_fields
 
 __all__ = ["Page"]
@@ -21,8 +21,8 @@ __all__ = ["Page"]
 class Column(QScrollArea):
     """A form that scrolls up and down, and is never narrower than its widgets and the scroll bar beside them."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -63,47 +63,39 @@ class Page(QWidget):
     help_wanted = Signal()
     main_button: QAbstractButton | None = None
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.covered = False
         self.ends: list[Callable[[], object]] = []
         self._scroll = Column()
 
-    def show_form(self, form: QWidget, below: QWidget | None = None) -> None:
+    def show_form(self, form: QWidget, below: QWidget) -> None:
         """Fill the page; to be called once.
 
         Parameters
         ----------
         form : QWidget
-        below : QWidget, optional
+        below : QWidget
             Stays in sight under the form, however low the window is.
         """
         self._scroll.setWidget(form)
         name_fields(form)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._scroll)
         ask = QToolButton()
         ask.setText("?")
         ask.setAccessibleName("Help on this page")
         ask.setToolTip("Open the chapter on this page.")
         ask.clicked.connect(lambda _: self.help_wanted.emit())
-        foot = QHBoxLayout()
-        foot.setContentsMargins(8, 0, 8, 4)
-        if below is not None:
-            below.setContentsMargins(0, 4, 0, 4)
-            foot.addWidget(below, 1)
-        foot.addStretch(0 if below is not None else 1)
+        below.setContentsMargins(0, 4, 0, 4)
+        foot = row((below, 1), margins=(8, 0, 8, 4))
+        foot.addStretch(0)
         foot.addWidget(ask, 0, Qt.AlignmentFlag.AlignBottom)
-        layout.addLayout(foot)
+        column(self._scroll, foot, on=self)
 
     def reveal(self, part: QWidget) -> None:
         """Scroll to a part of the form, once it has its place."""
-        timer = QTimer(part)  # ends with it
-        timer.setSingleShot(True)
-        timer.timeout.connect(lambda: self._scroll.ensureWidgetVisible(part))
+        timer = later(part, 0, lambda: self._scroll.ensureWidgetVisible(part))
         timer.timeout.connect(timer.deleteLater)
-        timer.start(0)
+        timer.start()
 
     def at_end(self, function: Callable[[], object]) -> None:
         """Call a function once: when the X is pressed, or when Qt deletes the dock. It must not refer to the page."""

@@ -4,13 +4,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QActionGroup, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QActionGroup, QMenu, QToolButton
 
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS
 from napari_utile.session.jobs import series_job
 from napari_utile.widgets.failures import failures_to
-from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, slider_name
 from napari_utile.widgets.viewer.projections import add_projection, origin_of
 from napari_utile.widgets.worker import LatestJob, as_job, sentence_of
 
@@ -41,8 +41,8 @@ class ReadingMenu(QToolButton):
     renamed = Signal()
     made = Signal(object)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self._layer: Any = None
         self._channel_axis: int | None = None
@@ -159,9 +159,5 @@ def slider_axes(layer: Any) -> list[tuple[int, str, int]]:
     """List (axis, name, size) of the axes of a layer before its last two; none of colours."""
     if layer is None or layer.rgb:
         return []
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-    labels = [
-        f"axis {axis}" if label.lstrip("-").isdigit() else label
-        for axis, label in enumerate(layer.axis_labels)
-    ]
-    return [(axis, labels[axis], int(shape[axis])) for axis in range(layer.ndim - 2)]
+    shape = full_resolution(layer).shape
+    return [(axis, slider_name(layer, axis), int(shape[axis])) for axis in range(layer.ndim - 2)]

@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import fields, row
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.workbench.reading_menu import ReadingMenu, slider_axes
@@ -36,10 +37,8 @@ class SourcePicker(QWidget):
     axis : QComboBox
     """
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self._session = session
         self._model_inputs = _inputs_of(session.model)
         self.image = LayerCombo(viewer, ("Image",))
@@ -52,18 +51,12 @@ class SourcePicker(QWidget):
         )
         self._axis_label = QLabel("Channels along")
         self.channel_boxes: list[tuple[QLabel, QComboBox]] = []
-        self._layout = QFormLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.reading = ReadingMenu(viewer)
-        image = QHBoxLayout()
-        image.addWidget(self.image, 1)
-        image.addWidget(self.reading)
-        self._layout.addRow("Image", image)
-        self._layout.addRow(self._axis_label, self.axis)
+        image = row((self.image, 1), self.reading)
+        self._layout = fields(("Image", image), (self._axis_label, self.axis), on=self)
         self.image.set_layer(session.image.layer)  # as it was when the dock was closed
         self._offer_axes()
-        self.image.layer_changed.connect(self._layer_changed)
+        self.image.layer_changed.connect(lambda _: self._offer_axes())
         self.reading.renamed.connect(lambda: self._offer_axes(renamed=True))
         self.reading.made.connect(self.image.set_layer)
         self.axis.currentIndexChanged.connect(lambda _: self._offer_channels())
@@ -98,9 +91,6 @@ class SourcePicker(QWidget):
         if inputs != self._model_inputs:
             self._model_inputs = inputs
             self._offer_channels()
-
-    def _layer_changed(self, _: object = None) -> None:
-        self._offer_axes()
 
     def _offer_axes(self, renamed: bool = False) -> None:
         layer, before = self.layer, self._session.image

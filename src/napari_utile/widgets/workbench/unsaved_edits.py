@@ -3,8 +3,6 @@
 import time
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QWidget
-
 from napari_utile.session.kept_edits import KeptEdits, kept_job, remove
 from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.edits import edits_of
@@ -19,11 +17,10 @@ __all__ = ["UnsavedEdits"]
 class UnsavedEdits(Offer):
     """One sentence on each, *Restore* and *Discard*."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__(
             ("Restore", "Open them as a layer of their own.", self.restore),
             ("Discard", "Delete them for good.", self.discard),
-            parent=parent,
         )
         self._edits = edits_of(viewer)
         self._left: list[KeptEdits] = []

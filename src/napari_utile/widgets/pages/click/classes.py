@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QWidget
 
 from napari_utile.session.cell_classes import CLASS, MOST_CLASSES, class_counts, renamed, with_class
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS, colour_by, coloured_by
 from napari_utile.widgets.viewer.keys import BorrowedKeys
@@ -40,10 +41,8 @@ class CellClasses(QWidget):
     said = Signal(str, str)
     given = Signal(int)
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
         self._keys: list[BorrowedKeys] = []
         self._covered = False
@@ -58,11 +57,7 @@ class CellClasses(QWidget):
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(3)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.on)
-        layout.addLayout(self._grid)
-        layout.addWidget(self.more)
+        column(self.on, self._grid, self.more, on=self)
         for name in session.classes:
             self._add_row(name)
         self.on.toggled.connect(self._switch)
@@ -138,8 +133,8 @@ class CellClasses(QWidget):
         count = QLabel("0")
         self.names.append(edit)
         self.counts.append(count)
-        for column, widget in enumerate((key, edit, count)):
-            self._grid.addWidget(widget, row, column)
+        for place, widget in enumerate((key, edit, count)):
+            self._grid.addWidget(widget, row, place)
         self.more.setVisible(len(self.names) < MOST_CLASSES)
 
     def _rename(self, row: int) -> None:

@@ -7,11 +7,9 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -19,6 +17,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.click.classes import CellClasses
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form
@@ -69,10 +68,8 @@ class ClickForm(QWidget):
 
     gesture_changed = Signal(str)
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self.classes = CellClasses(viewer, session)
         self.toggle = QPushButton("Click cells")
         self.toggle.setCheckable(True)
@@ -132,20 +129,22 @@ class ClickForm(QWidget):
         self.status.say("")
 
     def _arrange(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(8)
-        layout.addWidget(self.toggle)
-        layout.addWidget(self._gesture_table())
-        layout.addWidget(self.follow)
-        layout.addLayout(_row(self.smaller, self.larger, self.undo, self.redo))
-        layout.addWidget(self.cell)
-        layout.addLayout(_row(self.accept, self.confidence))
-        layout.addLayout(_row(self.unsure, self.apply_again))
-        layout.addWidget(folded("Classes of cells", self.classes))
-        layout.addWidget(folded("More options", self.instances.native, self.compute.native, self.overwrite))
-        layout.addWidget(self.copy_command)
-        layout.addStretch(1)
+        column(
+            self.toggle,
+            self._gesture_table(),
+            self.follow,
+            row(self.smaller, self.larger, self.undo, self.redo, spacing=4),
+            self.cell,
+            row(self.accept, self.confidence, spacing=4),
+            row(self.unsure, self.apply_again, spacing=4),
+            folded("Classes of cells", self.classes),
+            folded("More options", self.instances.native, self.compute.native, self.overwrite),
+            self.copy_command,
+            None,
+            on=self,
+            margins=(8, 8, 8, 8),
+            spacing=8,
+        )
 
     def _gesture_table(self) -> QWidget:
         table = QWidget()
@@ -153,7 +152,7 @@ class ClickForm(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
-        for row, (name, text, how, help_text) in enumerate(GESTURES):
+        for place, (name, text, how, help_text) in enumerate(GESTURES):
             button = QPushButton(text)
             button.setObjectName(name)
             button.setCheckable(True)
@@ -164,8 +163,8 @@ class ClickForm(QWidget):
             button.clicked.connect(lambda _=False, name=name: self.gesture_changed.emit(name))
             hint = QLabel(how)
             hint.setToolTip(help_text)
-            grid.addWidget(button, row, 0)
-            grid.addWidget(hint, row, 1)
+            grid.addWidget(button, place, 0)
+            grid.addWidget(hint, place, 1)
         return table
 
     @property
@@ -195,11 +194,3 @@ class ClickForm(QWidget):
     def show_cell(self, text: str) -> None:
         """Describe the selected cell."""
         self.cell.setText(text or "No cell is selected.")
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(4)
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QWidget
-
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.words import capitalised
 from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
 from napari_utile.widgets.connections import Connections
@@ -41,8 +40,8 @@ class ClickPage(Page):
         The viewer whose canvas is clicked.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._suggested_by = ""
@@ -308,7 +307,7 @@ class ClickPage(Page):
         if ready.size is not None:
             self.form.diameter.show_measured(ready.size.diameter)
         if self.form.status.text().startswith("Loading"):
-            said = "" if ready.size is None else f" {str(ready.size)[:1].upper()}{str(ready.size)[1:]}."
+            said = "" if ready.size is None else f" {capitalised(str(ready.size))}."
             self.form.status.say(f"Ready: click on a cell.{said}")
 
     def _describe(self, label: int) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.clicks.prompts import cell_at
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
@@ -16,6 +16,7 @@ from napari_utile.session.clicks.view import accept_all
 from napari_utile.session.linking import carried
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.click.aim import Aim, Aims
 from napari_utile.widgets.pages.click.layers import OutlineLayer
 from napari_utile.widgets.pages.click.queue import ClickQueue
@@ -76,10 +77,7 @@ class ClickTool(QObject):
         self.outline = OutlineLayer(self._viewer)
         self.queue = ClickQueue(self)
         self.queue.failed.connect(self.failed)
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(0)
-        self._later.timeout.connect(self._follow_labels)
+        self._later = later(self, 0, self._follow_labels)
         aims.labels_changed.connect(self._later.start)
         aims.forgotten.connect(self._forget_hover)
         self._connections = Connections(self)

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.architectures import ArchitectureStep, architectures_job
 from napari_utile.session.results import SegmentRequest, SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.viewer.beside import show_beside
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
@@ -39,10 +40,8 @@ class Architectures(QWidget):
     found = Signal(list)
     problem = Signal(str)
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
         self._job = NO_JOB
         self._shown: list[Any] = []
@@ -50,9 +49,7 @@ class Architectures(QWidget):
             "FCN-32s, 16s, 8s and U-Net",
             "Segment the plane on screen by the three FCNs and by the model above, and show them side by side.",
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.run_bar)
+        column(self.run_bar, on=self)
         self.run_bar.run.connect(self.run)
         self.run_bar.cancel.connect(self.cancel)
 

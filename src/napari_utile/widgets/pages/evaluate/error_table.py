@@ -6,18 +6,18 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_utile.engine.metrics.cell_kinds import CellKind
+from napari_utile.engine.words import counted
 from napari_utile.session.evaluation import FoundError
 from napari_utile.widgets.pages.evaluate.error_colours import KIND_COLOURS, KIND_HELP, KIND_WORDS
+from napari_utile.widgets.parts import arrange
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
 
@@ -47,8 +47,8 @@ class ErrorTable(QWidget):
 
     chosen = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._errors: tuple[FoundError, ...] = ()
         self._went_to: FoundError | None = None
         self._gone_before = 0  # row whose error took the place of the one last gone to
@@ -75,15 +75,8 @@ class ErrorTable(QWidget):
         self.next_button = push_button("Next ▶", "Go to the next error (key: full stop).")
         self.position = QLabel()
         self.position.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        walk = QHBoxLayout()
-        walk.addWidget(self.previous_button)
-        walk.addWidget(self.position, 1)
-        walk.addWidget(self.next_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 6, 0, 0)
-        layout.addWidget(self.counts)
-        layout.addWidget(self.table, 1)
-        layout.addLayout(walk)
+        walk = arrange.row(self.previous_button, (self.position, 1), self.next_button)
+        arrange.column(self.counts, (self.table, 1), walk, on=self, margins=(0, 6, 0, 0))
         self.table.itemSelectionChanged.connect(self._row_chosen)
         self.table.cellClicked.connect(lambda *_: self._row_chosen())
         self.previous_button.clicked.connect(lambda _: self.step(-1))
@@ -158,7 +151,7 @@ class ErrorTable(QWidget):
         if not total:
             self.position.setText("no errors" if self.counts.text() else "")
         elif self.row < 0:
-            self.position.setText(f"{total} error{'s' if total > 1 else ''}")
+            self.position.setText(counted(total, "error"))
         else:
             self.position.setText(f"{self.row + 1} of {total}")
 

@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFormLayout,
-    QHBoxLayout,
     QSizePolicy,
     QSplitter,
     QTabWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,6 +21,7 @@ from napari_utile.widgets.pages.evaluate.plots import PrecisionPlot
 from napari_utile.widgets.pages.evaluate.reference_image import ReferenceImage
 from napari_utile.widgets.pages.evaluate.score_table import ScoreTable
 from napari_utile.widgets.pages.evaluate.sweep_panel import SweepPanel
+from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.layer_checklist import LayerChecklist
@@ -61,10 +59,8 @@ class EvaluateForm(QWidget):
     status : StatusLine
     """
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self._session = session
         self.truth = LayerCombo(
             viewer,
@@ -150,9 +146,7 @@ class EvaluateForm(QWidget):
         self.every_plane.setVisible(truth is not None and truth.data.ndim > 2)
 
     def _arrange(self) -> None:
-        top = QFormLayout()
-        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        top.addRow("Reference", self.truth)
+        top = fields(("Reference", self.truth))
         top.addRow(self.as_labels)
         self.truth.setToolTip("The reference: labels that are known to be correct.")
         top.addRow("Ignore", self.ignore)
@@ -168,19 +162,18 @@ class EvaluateForm(QWidget):
         self.tabs.addTab(numbers, "Scores")
         self.tabs.addTab(self.errors, "Errors")
         self.tabs.addTab(self.sweep, "Best threshold")
-        buttons = QHBoxLayout()
-        for button in (self.export_csv, self.export_report, self.copy_command):
-            buttons.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(6)
-        layout.addLayout(top)
-        layout.addWidget(compare)
-        layout.addWidget(self.every_plane)
-        layout.addWidget(self.run_bar)
-        layout.addWidget(self.legend)
-        layout.addWidget(self.tabs, 1)
-        layout.addLayout(buttons)
+        column(
+            top,
+            compare,
+            self.every_plane,
+            self.run_bar,
+            self.legend,
+            (self.tabs, 1),
+            row(self.export_csv, self.export_report, self.copy_command),
+            on=self,
+            margins=(8, 8, 8, 8),
+            spacing=6,
+        )
 
     def _is_other(self, layer: Any) -> bool:
         chosen = (self._session.cells, self.truth.layer)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.command import evaluate_command
+from napari_utile.engine.words import counted
 from napari_utile.session.evaluation import (
     EvaluationRequest,
     EvaluationResult,
@@ -19,6 +19,7 @@ from napari_utile.session.evaluation import (
 )
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers, compared_planes
 from napari_utile.widgets.pages.evaluate.error_view import go_to_error, show_error_layer
 from napari_utile.widgets.pages.evaluate.export import file_of, report_of, score_columns
@@ -47,8 +48,8 @@ class EvaluatePage(Page):
         Whose layers are compared.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._job = NO_JOB
@@ -61,10 +62,7 @@ class EvaluatePage(Page):
         self.form = EvaluateForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
         self.main_button = self.form.run_bar.run_button
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_FOLLOW_AFTER)
-        self._timer.timeout.connect(self._follow)
+        self._timer = later(self, _FOLLOW_AFTER, self._follow)
         self._connect()
         self.form.follow_stack()
 
@@ -144,7 +142,7 @@ class EvaluatePage(Page):
         first = result.scores(0)
         found = (
             f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
-            f"{len(result.errors)} error{'' if len(result.errors) == 1 else 's'}."
+            f"{counted(len(result.errors), 'error')}."
         )
         self.form.status.say(" ".join([found, *result.doubts]), "problem" if result.doubts else "good")
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import pyqtgraph
-from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.metrics.cells import IOU_THRESHOLDS
 from napari_utile.session.evaluation import EvaluationResult, SweepPoint
@@ -20,8 +19,8 @@ def series_colour(number: int) -> str:
 class _Plot(Plot):
     """A plot of values from 0 to 1."""
 
-    def __init__(self, x_label: str, y_label: str, parent: QWidget | None = None) -> None:
-        super().__init__(x_label, y_label, parent)
+    def __init__(self, x_label: str, y_label: str) -> None:
+        super().__init__(x_label, y_label)
         self.setYRange(0, 1)
 
     def draw(self, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
@@ -41,8 +40,8 @@ class _Plot(Plot):
 class PrecisionPlot(_Plot):
     """Average precision over the IoU from which a cell counts as found, one curve a prediction."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("IoU", "AP", parent)
+    def __init__(self) -> None:
+        super().__init__("IoU", "AP")
         self.setXRange(IOU_THRESHOLDS[0], IOU_THRESHOLDS[-1])
         self.setToolTip(
             "Share of cells that are correct, from a lenient to a strict demand on their overlap."
@@ -61,8 +60,8 @@ class PrecisionPlot(_Plot):
 class SweepPlot(_Plot):
     """Average precision over the threshold, one curve a minimum size."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("threshold", "AP", parent)
+    def __init__(self) -> None:
+        super().__init__("threshold", "AP")
         self.setXRange(0, 1)
 
     def show_points(self, points: Sequence[SweepPoint]) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QWidget
 
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.offer import Offer
@@ -29,12 +28,9 @@ class ReferenceImage(Offer):
         Called with the labels.
     """
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", choose: Callable[[Any], object], parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, viewer: "napari.viewer.Viewer", choose: Callable[[Any], object]) -> None:
         super().__init__(
-            ("Use it as labels", "Add its values as a labels layer; the image stays.", self.convert),
-            parent=parent,
+            ("Use it as labels", "Add its values as a labels layer; the image stays.", self.convert)
         )
         self._viewer, self._choose = plain_viewer(viewer), choose
         self._image: Any = None

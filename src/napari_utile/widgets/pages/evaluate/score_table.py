@@ -1,7 +1,7 @@
 """The scores of one or more predictions, each explained on hover."""
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_utile.engine.metrics.bootstrap import Difference
 from napari_utile.engine.metrics.glossary import GLOSSARY, Score
@@ -17,8 +17,8 @@ _NAMES, _NARROWEST = 125, 44
 class ScoreTable(QTableWidget):
     """One row a score, one column a prediction, and behind all but the first their difference from the first."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setAccessibleName("Scores")
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ContiguousSelection)

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import from_json
 from napari_utile.session.evaluation import PlaneLabels, SweepPoint, SweepRequest, best_point, sweep_job
 from napari_utile.widgets.pages.evaluate.plots import SweepPlot
+from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
@@ -38,8 +39,8 @@ class SweepPanel(QWidget):
     run_asked = Signal()
     offered = Signal(object)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._job = NO_JOB
         self._points: list[SweepPoint] = []
         self.probability = LayerCombo(
@@ -55,16 +56,9 @@ class SweepPanel(QWidget):
             "Use these in Segment", "Set threshold and minimum size in the Segment page to the best ones."
         )
         self.use_button.setEnabled(False)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Probability", self.probability)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 6, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.run_bar)
-        layout.addWidget(self.plot, 1)
-        layout.addWidget(self.best)
-        layout.addWidget(self.use_button)
+        form = fields(("Probability", self.probability))
+        parts = form, self.run_bar, (self.plot, 1), self.best, self.use_button
+        column(*parts, on=self, margins=(0, 6, 0, 0))
         self.run_bar.run.connect(self.run_asked.emit)
         self.run_bar.cancel.connect(self.cancel)
         self.use_button.clicked.connect(self._offer)

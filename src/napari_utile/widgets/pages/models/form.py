@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QListWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QListWidget, QWidget
 
 from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.trash import ThrownModel
 from napari_utile.engine.numerals import three_digits
+from napari_utile.engine.words import counted
 from napari_utile.widgets.pages.models.import_fields import ImportFields
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import narrow
@@ -38,8 +40,8 @@ class ModelsForm(QWidget):
     status : StatusLine
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.list = QListWidget()
         self.list.setAccessibleName("Models")
         self.list.setWordWrap(True)
@@ -71,19 +73,24 @@ class ModelsForm(QWidget):
         grid = QGridLayout()
         buttons = (self.use, self.duplicate, self.rename, self.delete, self.export, self.take_in)
         for number, button in enumerate(buttons):
-            grid.addWidget(button, number // 3, number % 3)
-        self._earlier = _titled("Earlier versions of this model", self.versions, self.revert)
-        self._thrown = _titled("In the trash", self.trash, self.restore, self.empty_trash)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(8)
-        layout.addWidget(self.list, 1)
-        layout.addLayout(grid)
-        layout.addWidget(self.about)
-        layout.addWidget(self._earlier)
-        layout.addWidget(self._thrown)
-        layout.addWidget(folded("Import options", self.import_fields))
-        layout.addWidget(self.disk)
+            grid.addWidget(button, *divmod(number, 3))
+        self._earlier, self._thrown = QWidget(), QWidget()
+        earlier = row((self.versions, 1), self.revert, spacing=4)
+        column(QLabel("Earlier versions of this model"), earlier, on=self._earlier, spacing=2)
+        thrown = row((self.trash, 1), self.restore, self.empty_trash, spacing=4)
+        column(QLabel("In the trash"), thrown, on=self._thrown, spacing=2)
+        column(
+            (self.list, 1),
+            grid,
+            self.about,
+            self._earlier,
+            self._thrown,
+            folded("Import options", self.import_fields),
+            self.disk,
+            on=self,
+            margins=(8, 8, 8, 8),
+            spacing=8,
+        )
         self.status.say("")
 
     def offer(self, usable: bool, own: bool, versions: Sequence[Path]) -> None:
@@ -125,9 +132,7 @@ def described(model: ListedModel) -> str:
     if origin is not None:
         parts.append(f"It was {origin}.")
     if card.data:
-        names = ", ".join(
-            f"{each.name} ({each.images} image{'' if each.images == 1 else 's'})" for each in card.data
-        )
+        names = ", ".join(f"{each.name} ({counted(each.images, 'image')})" for each in card.data)
         parts.append(f"{'Before that t' if origin else 'T'}rained on: {names}.")
     if card.object_diameter:
         parts.append(f"It knows cells of about {card.object_diameter:.0f} px across.")
@@ -165,21 +170,6 @@ def _change(name: str, value: Any) -> str:
 
 def _day(when: datetime) -> str:
     return f"{when.day} {when:%B, %H:%M}"
-
-
-def _titled(title: str, *row: QWidget) -> QWidget:
-    """Put widgets beside each other below a title."""
-    made = QWidget()
-    beside = QHBoxLayout()
-    beside.setSpacing(4)
-    for widget in row:
-        beside.addWidget(widget, int(isinstance(widget, QComboBox)))
-    layout = QVBoxLayout(made)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(2)
-    layout.addWidget(QLabel(title))
-    layout.addLayout(beside)
-    return made
 
 
 def _megabytes(size: int) -> str:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_utile.engine.networks.readings import READINGS
+from napari_utile.widgets.parts.arrange import fields
 from napari_utile.widgets.parts.forms import narrow
 
 __all__ = ["ImportFields"]
@@ -28,8 +29,8 @@ class ImportFields(QWidget):
         Their data are what `import_model` takes.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.grey, self.reading = narrow(QComboBox()), narrow(QComboBox())
         for text, value in _GREY.items():
             self.grey.addItem(text, value)
@@ -40,11 +41,7 @@ class ImportFields(QWidget):
         for name in READINGS:
             self.reading.addItem(name, name)
         self.reading.setToolTip("What the network's output channels are, where U-Tile gets it wrong.")
-        rows = QFormLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Grey values", self.grey)
-        rows.addRow("Channels are", self.reading)
+        fields(("Grey values", self.grey), ("Channels are", self.reading), on=self)
 
     def options(self) -> dict[str, Any]:
         """Return the choices as options of `import_model`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QListWidgetItem, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QListWidgetItem, QMessageBox
 
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.models import own_models
@@ -36,8 +36,8 @@ class ModelsPage(Page):
     viewer : napari.viewer.Viewer
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._session = session_of(viewer)
         self._notes: tuple[str, ...] = ()
         self.form = ModelsForm()
@@ -75,18 +75,18 @@ class ModelsPage(Page):
         if self.chosen is not None and self.chosen.problem is None:
             named = self._path_of(self.chosen.name) == self.chosen.path
             self._session.model = self.chosen.name if named else str(self.chosen.path)
-            self.form.status.say(f"{_title(self.chosen)} is used from now on.", "good")
+            self.form.status.say(f"{self.chosen.title} is used from now on.", "good")
 
     def duplicate(self, title: str = "") -> None:
         """Copy the marked model under another name."""
         if self.chosen is not None and (
-            title := title or self._ask("Duplicate", f"{_title(self.chosen)} copy")
+            title := title or self._ask("Duplicate", f"{self.chosen.title} copy")
         ):
             self._change(partial(own_models.duplicate_model, self.chosen.name, title), "Copied to {name}.")
 
     def rename(self, title: str = "") -> None:
         """Give the marked model another name."""
-        if self.chosen is not None and (title := title or self._ask("Rename", _title(self.chosen))):
+        if self.chosen is not None and (title := title or self._ask("Rename", self.chosen.title)):
             self._change(
                 partial(own_models.rename_model, self.chosen.name, title), "Renamed to {name}.", True
             )
@@ -171,7 +171,7 @@ class ModelsPage(Page):
         self.form.list.clear()
         for model in self._session.models:
             used = " (in use)" if model.path == in_use else ""
-            item = QListWidgetItem(f"{_title(model)}{'' if model.bundled else ' (yours)'}{used}")
+            item = QListWidgetItem(f"{model.title}{'' if model.bundled else ' (yours)'}{used}")
             item.setData(Qt.ItemDataRole.UserRole, model)
             self.form.list.addItem(item)
             if model.path == marked:
@@ -180,8 +180,9 @@ class ModelsPage(Page):
         self._show_trash()
 
     def _path_of(self, name: str) -> Path:
-        """Return the file that a name stands for: a user's model goes before a bundled one of the same name."""
-        return next((each.path for each in reversed(self._session.models) if each.name == name), Path(name))
+        """Return the file that a name stands for."""
+        listed = self._session.listed(name)
+        return Path(name) if listed is None else listed.path
 
     def _show_trash(self) -> None:
         self.form.show_trash(thrown_models())
@@ -194,10 +195,6 @@ class ModelsPage(Page):
         versions = own_models.kept_versions(model.path) if own else []
         usable = model is not None and model.problem is None
         self.form.offer(usable, own, versions)
-
-
-def _title(model: ListedModel) -> str:
-    return (model.card.title if model.card else "") or model.name
 
 
 def _packed(name: str, target: str) -> Path:

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_utile.session.state import Session
 from napari_utile.widgets.parts.offer import Offer
@@ -36,9 +35,7 @@ class EditedCells(Offer):
     new_wanted = Signal(bool)
     hidden = Signal(str)
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
         super().__init__(
             (
                 "Show the new result",
@@ -46,7 +43,6 @@ class EditedCells(Offer):
                 lambda: self._answer(True),
             ),
             ("Show my cells", "Keep your edited cells on screen.", lambda: self._answer(False)),
-            parent=parent,
         )
         self._viewer, self._session = plain_viewer(viewer), session
         self._mine: Any = None

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFormLayout,
-    QFrame,
     QGraphicsOpacityEffect,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -31,6 +27,7 @@ from napari_utile.widgets.pages.segment.linking import Linking
 from napari_utile.widgets.pages.segment.seams import Seams
 from napari_utile.widgets.pages.segment.store_edit import StoreEdit
 from napari_utile.widgets.pages.segment.store_run import StoreRun
+from napari_utile.widgets.parts.arrange import column, fields, line, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, align_labels
@@ -82,10 +79,8 @@ class SegmentForm(QWidget):
     status : StatusLine
     """
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self.suggestions = ModelSuggestions(session)
         self.planes = PlanePicker()
         self._planes_label = QLabel("Planes")
@@ -157,24 +152,15 @@ class SegmentForm(QWidget):
         self.measure_diameter.setToolTip("Draw a line across a typical cell to measure its diameter.")
 
     def _arrange(self) -> None:
-        top = QFormLayout()
-        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        top.addRow(self._planes_label, self.planes)
-        top.addRow(self._linking_label, self.linking.kind)
-        top.addRow("Where", self.region)
         self.diameter.line.insertWidget(1, self.measure_diameter)
-        top.addRow("Cell diameter", self.diameter.native)
-
-        adjust = QVBoxLayout(self._adjust)
-        adjust.setContentsMargins(0, 0, 0, 0)
-        adjust.addWidget(_heading("Adjust the result"))
-        adjust.addWidget(self.edited)
-        adjust.addWidget(self.instances.native)
-        adjust.addWidget(self.summary)
-
-        files = QHBoxLayout()
-        files.addWidget(self.load)
-        files.addWidget(self.keep)
+        top = fields(
+            (self._planes_label, self.planes),
+            (self._linking_label, self.linking.kind),
+            ("Where", self.region),
+            ("Cell diameter", self.diameter.native),
+        )
+        heading = _heading("Adjust the result")
+        column(heading, self.edited, self.instances.native, self.summary, on=self._adjust)
         self.more = folded(
             "Advanced",
             self.weight_map,
@@ -182,41 +168,32 @@ class SegmentForm(QWidget):
             self.seen.native,
             self.network_view,
             self.compute.native,
-            files,
+            row(self.load, self.keep),
             self.seams,
         )
 
         self._remedies = QWidget()
-        remedies = QHBoxLayout(self._remedies)
-        remedies.setContentsMargins(0, 0, 0, 0)
-        remedies.addWidget(self.fit)
-        remedies.addWidget(self.train)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.save)
-        buttons.addWidget(self.show_table)
-        buttons.addWidget(self.show_plots)
-        copies = QHBoxLayout()
-        copies.addWidget(self.copy_command)
-        copies.addWidget(self.methods)
-
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(8)
-        layout.addLayout(top)
-        layout.addWidget(self.linking)
-        layout.addWidget(self.suggestions)
-        layout.addWidget(self._remedies)
-        layout.addWidget(self.estimate)
-        layout.addWidget(self.run_bar)
-        layout.addWidget(self.store)
-        layout.addWidget(self.edit_store)
-        layout.addWidget(_line())
-        layout.addWidget(self._adjust)
-        layout.addWidget(folded("Grow from nuclei", self.grow))
-        layout.addWidget(self.more)
-        layout.addLayout(buttons)
-        layout.addLayout(copies)
-        layout.addStretch(1)
+        row(self.fit, self.train, on=self._remedies)
+        column(
+            top,
+            self.linking,
+            self.suggestions,
+            self._remedies,
+            self.estimate,
+            self.run_bar,
+            self.store,
+            self.edit_store,
+            line(),
+            self._adjust,
+            folded("Grow from nuclei", self.grow),
+            self.more,
+            row(self.save, self.show_table, self.show_plots),
+            row(self.copy_command, self.methods),
+            None,
+            on=self,
+            margins=(8, 8, 8, 8),
+            spacing=8,
+        )
         align_labels(top, self.instances.rows)
         align_labels(self.seen.rows, self.compute.rows)
 
@@ -357,10 +334,3 @@ def _quiet() -> Words:
     faint.setOpacity(0.7)
     words.setGraphicsEffect(faint)
     return words
-
-
-def _line() -> QFrame:
-    line = QFrame()
-    line.setFrameShape(QFrame.Shape.HLine)
-    line.setObjectName("line")
-    return line

@@ -12,7 +12,7 @@ from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.grow_fields import GrowFields
-from napari_utile.widgets.viewer.layers import Place, space_of
+from napari_utile.widgets.viewer.layers import Place, full_resolution, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import OneJob, run_job, sentence_of
@@ -141,7 +141,7 @@ def seeds_on(layer: "napari.layers.Labels", place: Place) -> np.ndarray[Any, Any
     ValueError
         In one sentence, where the two have other pixels.
     """
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = full_resolution(layer)
     shape = tuple(int(size) for size in data.shape)
     if shape == place.plane_shape:
         return np.array(data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QWidget
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.exported import CHALLENGE, GEFF, write_tracks
@@ -17,6 +17,7 @@ from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import LinkedLayers, link_layers, marked_division
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, narrow
@@ -92,14 +93,8 @@ class Linking(OneJob, QWidget):
 
     changed = Signal()
 
-    def __init__(
-        self,
-        viewer: "napari.viewer.Viewer",
-        session: "Session",
-        status: StatusLine,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", status: StatusLine) -> None:
+        super().__init__()
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._picks: list[Pick] = []
         self._picking_on: Any = None
@@ -134,23 +129,13 @@ class Linking(OneJob, QWidget):
         self._offer(None)
 
     def _arrange(self) -> None:
-        self._tools = QWidget()
-        tools = QVBoxLayout(self._tools)
-        tools.setContentsMargins(0, 0, 0, 0)
-        chosen = QHBoxLayout()
-        chosen.addWidget(self.pick)
-        chosen.addWidget(self._picked, 1)
-        tools.addLayout(chosen)
         grid = QGridLayout()
         for place, button in enumerate((*self.corrections.values(), self.export)):
             grid.addWidget(button, *divmod(place, 3), 1, 2 if button is self.export else 1)
-        tools.addLayout(grid)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        self._tools = QWidget()
+        column(row(self.pick, (self._picked, 1)), grid, on=self._tools)
         self._how = folded("How planes are linked", self.params.native, self.plane_distance.native)
-        for part in (self.link, self._tools, self._how):
-            layout.addWidget(part)
+        column(self.link, self._tools, self._how, on=self, spacing=4)
 
     def _show_kind(self) -> None:
         """Offer what belongs to the choice."""
@@ -184,7 +169,7 @@ class Linking(OneJob, QWidget):
         offered = ["none", *axes] if axes else []
         if "z" in axes and not layer.multiscale:
             offered.insert(2, "views")
-        if offered != [self.kind.itemData(row) for row in range(self.kind.count())]:
+        if offered != [self.kind.itemData(place) for place in range(self.kind.count())]:
             with QSignalBlocker(self.kind):
                 self.kind.clear()
                 for each in offered:

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
-from napari_utile.widgets.viewer.own_pictures import add_own
+from napari_utile.widgets.viewer.own_pictures import add_own, glow
 
 if TYPE_CHECKING:
     import napari.layers
@@ -30,7 +30,7 @@ class PreviewLayer:
         What is being segmented.
     place : Place
         The plane.
-    region : (slice, slice), optional
+    region : Window, optional
         Rows and columns; the whole plane by default.
     name : str
     """
@@ -43,21 +43,10 @@ class PreviewLayer:
         region: Window | None,
         name: str,
     ) -> None:
-        from napari.layers import Image
-
         self._viewer = plain_viewer(viewer)
         self._source, self._place = source, place
         array, space = self._over(region or Window.whole(place.plane_shape))
-        self.layer = Image(
-            array,
-            name=name,
-            rgb=False,
-            colormap="magma",
-            blending="additive",
-            contrast_limits=(0.0, 1.0),
-            **space,
-        )
-        add_own(self._viewer, self.layer, "preview")
+        self.layer = add_own(self._viewer, glow(array, name=name, **space), "preview")
         self._refreshed = time.perf_counter()
 
     def _over(self, region: Window) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:

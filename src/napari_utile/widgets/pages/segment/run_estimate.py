@@ -4,12 +4,14 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
 from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.words import capitalised
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.later import later
 from napari_utile.widgets.worker import LatestJob, sentence_of
 
 if TYPE_CHECKING:
@@ -70,10 +72,7 @@ class RunEstimate(QObject):
         self._ask = ask
         self._on_model = on_model
         self._jobs = LatestJob(owner=self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_AFTER)
-        self._timer.timeout.connect(self._estimate)
+        self._timer = later(self, _AFTER, self._estimate)
 
     def follow(self) -> None:
         """Estimate again once nothing changes any more."""
@@ -96,7 +95,7 @@ class RunEstimate(QObject):
     ) -> None:
         name = asked.model
         self._on_model(name, model, size)
-        said = "" if size is None else f"{str(size)[:1].upper()}{str(size)[1:]}. "
+        said = "" if size is None else f"{capitalised(str(size))}. "
         if size is not None and size.model != name:
             said = f"{card_of(name).title or name}: chose {model.card.title or size.model}. {said}"
         self._label.setText(f"{said}{asked.what} will take {cost}.")

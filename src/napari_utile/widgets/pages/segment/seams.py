@@ -4,15 +4,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.words import capitalised
 from napari_utile.session.jobs import seams_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
-from napari_utile.widgets.viewer.own_pictures import add_own
+from napari_utile.widgets.viewer.own_pictures import add_own, glow
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import OneJob, run_job, sentence_of
@@ -37,14 +39,8 @@ class Seams(OneJob, QWidget):
         Starts, and stops.
     """
 
-    def __init__(
-        self,
-        viewer: "napari.viewer.Viewer",
-        session: "Session",
-        status: StatusLine,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", status: StatusLine) -> None:
+        super().__init__()
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._request: Callable[[], tuple[Source, SegmentRequest]] | None = None
         self.button = push_button(
@@ -52,9 +48,7 @@ class Seams(OneJob, QWidget):
             "Compute 512 x 512 pixels in the middle of the view twice, in one piece and on shifted tiles and blocks, "
             "and show how far they differ.",
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.button)
+        column(self.button, on=self)
         self.button.clicked.connect(lambda _: self._clicked())
 
     def ask(self, request: Callable[[], tuple[Source, SegmentRequest]]) -> None:
@@ -81,20 +75,14 @@ class Seams(OneJob, QWidget):
             )
 
     def _show(self, source: Source, proof: "SeamProof") -> None:
-        from napari.layers import Image
-
-        said = str(proof)
-        self._end(f"{said[:1].upper()}{said[1:]}.", "good" if proof.holds else "problem")
+        self._end(f"{capitalised(str(proof))}.", "good" if proof.holds else "problem")
         if source.layer not in self._viewer.layers:
             return
         plane = source.place.result
-        picture = Image(
+        picture = glow(
             plane.expanded(np.asarray(proof.difference)),
+            (0.0, 1e-4),
             name=f"{source.plane.name} |difference|",
-            rgb=False,
-            colormap="magma",
-            blending="additive",
-            contrast_limits=(0.0, 1e-4),
             **space_of(source.layer, source.place.result_axes, plane.point(proof.window.start)),
         )
         add_own(self._viewer, picture, "difference")

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.words import capitalised
 from napari_utile.session.fitting import fit_job
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
@@ -104,8 +105,7 @@ class Settings(OneJob, QObject):
 
     def _fitted(self, fit: "CellFit") -> None:
         self._form.run_bar.set_idle()
-        said = str(fit)
-        self.use(fit.params, f"{said[:1].upper()}{said[1:]}.")
+        self.use(fit.params, f"{capitalised(str(fit))}.")
 
     def _failed(self, error: Exception) -> None:
         self._form.run_bar.set_idle()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.words import counted
 from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.session.store_parts import (
     MOST_EDITED,
@@ -22,6 +23,7 @@ from napari_utile.session.store_parts import (
 )
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
@@ -64,14 +66,8 @@ class StoreEdit(OneJob, QWidget):
     edit, write, leave, undo : QPushButton
     """
 
-    def __init__(
-        self,
-        viewer: "napari.viewer.Viewer",
-        session: "Session",
-        status: StatusLine,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", status: StatusLine) -> None:
+        super().__init__()
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._label = Words()
         self.edit = push_button(
@@ -83,19 +79,14 @@ class StoreEdit(OneJob, QWidget):
         self.undo = push_button(
             "Undo write back", "Restore the part that was written last, as it was before."
         )
-        buttons = QHBoxLayout()
         for button, action in (
             (self.edit, self._edit),
             (self.write, self._write),
             (self.leave, self._leave),
             (self.undo, self._undo),
         ):
-            buttons.addWidget(button)
             button.clicked.connect(lambda _, action=action: self._try(action))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._label)
-        layout.addLayout(buttons)
+        column(self._label, row(self.edit, self.write, self.leave, self.undo), on=self)
         self._connections = Connections(self)
         self._connections.connect(session.events.cells, self.follow)
         self._connections.connect(self._viewer.layers.events.removed, self._removed)
@@ -182,9 +173,9 @@ class StoreEdit(OneJob, QWidget):
         )
 
     def _written(self, layer: Any, opened: _Opened, version: "Version", table: dict[str, Any]) -> None:
-        _close(self._viewer, self._session, layer)
+        _close(self._viewer, self._session, layer, opened)
         _show_anew(opened.whole, opened.part.place, table)
-        cells = "1 cell" if version.cells == 1 else f"{version.cells} cells"
+        cells = counted(version.cells, "cell")
         beyond = (
             f" {version.cut} of them reach beyond this part and changed only inside it."
             if version.cut
@@ -193,13 +184,14 @@ class StoreEdit(OneJob, QWidget):
         self._status.say(f"Written back into {opened.part.place.name}: {cells} changed.{beyond}", "good")
 
     def _leave(self) -> None:
-        _close(self._viewer, self._session, self._session.cells)
+        layer = self._session.cells
+        _close(self._viewer, self._session, layer, _opened[layer])
         self._status.say("Closed; the result on disk is as it was.")
         self.follow()
 
     def _removed(self, event: Any) -> None:
         if event.value in _opened:
-            _close(self._viewer, self._session, event.value)
+            _close(self._viewer, self._session, event.value, _opened[event.value])
             self.follow()
 
     # Undoing.
@@ -256,9 +248,9 @@ def _sliders(whole: Any, viewer: "napari.viewer.Viewer") -> list[str]:
     return in_store_order(whole, list(slider_columns(whole, place_of(whole, viewer).plane)))
 
 
-def _close(viewer: "napari.viewer.Viewer", session: "Session", layer: Any) -> None:
-    """Take a part away, and show the result that it is of."""
-    opened = _opened.pop(layer)
+def _close(viewer: "napari.viewer.Viewer", session: "Session", layer: Any, opened: _Opened) -> None:
+    """Take a part away, if the user has not, and show the result that it is of."""
+    _opened.pop(layer, None)
     take_away(viewer, layer)
     if opened.whole in viewer.layers:
         opened.whole.visible = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 
 from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
 from napari_utile.engine.files.unfinished import is_complete
@@ -28,10 +28,11 @@ from napari_utile.session.store_jobs import (
 from napari_utile.session.store_levels import CELLS, CLASSES, levels
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import space_of, take_away
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
@@ -70,14 +71,8 @@ class StoreRun(OneJob, QWidget):
     progress = Signal(int, int, str)
     ended = Signal(str, bool)
 
-    def __init__(
-        self,
-        viewer: "napari.viewer.Viewer",
-        session: "Session",
-        linking: "Linking",
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", linking: "Linking") -> None:
+        super().__init__()
         self._viewer, self._session, self._linking = viewer, session, linking
         self._chosen: dict[str, Path] = {}
         self._place: Path | None = None
@@ -102,18 +97,8 @@ class StoreRun(OneJob, QWidget):
             "Address of a Dask scheduler, such as tcp://workstation:8786, whose workers compute the blocks; they must "
             "find image and result under the same paths. Leave it empty for this computer."
         )
-        place = QHBoxLayout()
-        place.addWidget(self._label, 1)
-        place.addWidget(self.choose_button)
-        place.addWidget(self.delete_button)
-        where = QHBoxLayout()
-        where.addWidget(QLabel("Run on"))
-        where.addWidget(self.run_on, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(place)
-        layout.addLayout(where)
+        place = row((self._label, 1), self.choose_button, self.delete_button)
+        column(place, row(QLabel("Run on"), (self.run_on, 1)), on=self, spacing=4)
         self.choose_button.clicked.connect(lambda _: self._choose())
         self.delete_button.clicked.connect(lambda _: self._delete())
         self.delete_button.hide()
@@ -241,7 +226,7 @@ class StoreRun(OneJob, QWidget):
             self._look = None
 
     def _show(self, what: str, kind: str, name: str, role: str = "instances") -> "napari.layers.Layer":
-        from napari.layers import Image, Labels
+        from napari.layers import Labels
 
         assert self._source is not None
         assert self._place is not None
@@ -261,15 +246,7 @@ class StoreRun(OneJob, QWidget):
             cells.metadata = {METADATA_KEY: {"role": role, **own}}
             self._viewer.add_layer(cells)
             return cells
-        picture = Image(
-            data if many else data[0],
-            rgb=False,
-            colormap="magma",
-            blending="additive",
-            contrast_limits=(0, 255),
-            **options,
-        )
-        return add_own(self._viewer, picture, "preview")
+        return add_own(self._viewer, glow(data if many else data[0], (0, 255), **options), "preview")
 
     def _finish(self, made: FinishedStore) -> None:
         self._remove_picture()

@@ -20,7 +20,7 @@ from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, mark_own
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import LatestJob, OneJob, run_job, sentence_of
 
@@ -124,22 +124,14 @@ class ThreeViews(OneJob, QObject):
         self._results[stack.layer] = stack, result
 
     def _show(self, source: Source, result: VolumeResult, steps: dict[str, tuple[float, str | None]]) -> None:
-        from napari.layers import Image, Labels
+        from napari.layers import Labels
 
         layer, place, axis = source.layer, source.place.result, _z_axis(source)
         if layer in self._viewer.layers and axis is not None:
             space = space_of(layer, source.place.result_axes, place.point(result.segmented.region.start))
             apart = tuple(_others(place, axis))
-            picture = Image(
-                np.expand_dims(result.segmented.foreground, apart),
-                name=f"{source.plane.name} probability",
-                rgb=False,
-                visible=False,
-                colormap="magma",
-                blending="additive",
-                contrast_limits=(0.0, 1.0),
-                **space,
-            )
+            probability = np.expand_dims(result.segmented.foreground, apart)
+            picture = glow(probability, name=f"{source.plane.name} probability", visible=False, **space)
             add_own(self._viewer, picture, "probability")
             shown = replace(result.shown, labels=np.expand_dims(result.shown.labels, apart))
             cells = Labels(shown.labels, name=f"{source.plane.name} objects", opacity=0.5, **space)

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_utile.engine.words import capitalised
+
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.inference.cell_size import CellSize
@@ -26,7 +28,7 @@ def doubt(size: "CellSize | None", model: "Model") -> str:
 def _in_the_window(fit: "Fit", card: "ModelCard", where: str) -> str:
     """Say how well a model fits, and what to do where it does not, by buttons that are above or below."""
     said = str(replace(fit, model=f"“{card.title}”") if card.title else fit)
-    text = f"{said[:1].upper()}{said[1:]}{'' if said.endswith('?') else '.'}"
+    text = f"{capitalised(said)}{'' if said.endswith('?') else '.'}"
     if fit.looks_right is False:
         text += (
             " See which model fits, fit it to a few cells, or train it on a few painted ones: "

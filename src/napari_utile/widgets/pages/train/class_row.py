@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 
+from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.forms import narrow
 
 __all__ = ["ClassRow"]
@@ -23,8 +24,8 @@ class ClassRow(QWidget):
         Of the classes 1, 2, ..., with commas between.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.combo = narrow(QComboBox())
         self.combo.setAccessibleName("Classes")
         self.combo.addItem("One: cells", NONE)
@@ -39,11 +40,7 @@ class ClassRow(QWidget):
         self.names.setAccessibleName("Names of the classes")
         self.names.setPlaceholderText("names of 1, 2, …: tumour, lymphocyte")
         self.names.hide()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.combo)
-        layout.addWidget(self.names)
+        column(self.combo, self.names, on=self, spacing=2)
         self.combo.currentIndexChanged.connect(lambda _: self.names.setVisible(self.kind == NUMBERS))
 
     @property

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.session.fine_tuning import FineTuneResult
@@ -12,6 +12,7 @@ from napari_utile.session.keeping_models import Kept, free_title, keep_job, next
 from napari_utile.session.state import Session
 from napari_utile.session.training_verdict import choices_of, verdict_of
 from napari_utile.widgets.pages.train.comparison_layers import show_comparisons
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
@@ -46,14 +47,8 @@ class Decision(QWidget):
 
     ended = Signal()
 
-    def __init__(
-        self,
-        viewer: "napari.viewer.Viewer",
-        session: Session,
-        status: StatusLine,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session, status: StatusLine) -> None:
+        super().__init__()
         self._viewer, self._session, self._status = viewer, session, status
         self.made: FineTuneResult | None = None
         self._source: Any = None
@@ -72,20 +67,9 @@ class Decision(QWidget):
         self.keep, self.discard = QPushButton("Keep"), QPushButton("Discard")
         self.take_back = push_button("Take back", "Undo Keep: the previous model comes back.")
         self._open = QWidget()
-        rows = QVBoxLayout(self._open)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.verdict)
-        rows.addWidget(self.compare)
-        named = QHBoxLayout()
-        named.addWidget(QLabel("Name"))
-        named.addWidget(self.name, 1)
-        rows.addLayout(named)
-        rows.addWidget(self.keep)
-        rows.addWidget(self.discard)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._open)
-        layout.addWidget(self.take_back)
+        named = row(QLabel("Name"), (self.name, 1))
+        column(self.verdict, self.compare, named, self.keep, self.discard, on=self._open)
+        column(self._open, self.take_back, on=self)
         self.keep.clicked.connect(lambda _: self.keep_model())
         self.discard.clicked.connect(lambda _: self.discard_model())
         self.compare.clicked.connect(lambda _: self.show_comparisons())

@@ -5,11 +5,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -22,6 +19,7 @@ from napari_utile.widgets.pages.train.plot import TrainingPlot
 from napari_utile.widgets.pages.train.set_panel import SetPanel
 from napari_utile.widgets.pages.train.start_picker import StartPicker
 from napari_utile.widgets.pages.train.unfinished_panel import UnfinishedPanel
+from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
@@ -42,10 +40,8 @@ DENSE, BOXES, SPARSE = "dense", "boxes", "sparse"
 class TrainForm(QWidget):
     """The widgets of the Train page."""
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self.status = StatusLine()
         self.start = StartPicker(session)
         self.set = SetPanel()
@@ -105,47 +101,37 @@ class TrainForm(QWidget):
         self.complete.currentIndexChanged.connect(self._annotation_chosen)
 
     def _arrange(self) -> None:
-        top = QFormLayout()
-        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        top.addRow("Start from", self.start)
-        top.addRow("Training set", self.set.combo)
-        where = QFormLayout()
-        where.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        where.addRow("Classes", self.classes)
-        where.addRow("Annotation", self.complete)
+        top = fields(("Start from", self.start), ("Training set", self.set.combo))
         self._boxes_label, self._background_label = QLabel("Boxes"), QLabel("Background")
-        boxes = QHBoxLayout()
-        boxes.setContentsMargins(0, 0, 0, 0)
-        boxes.addWidget(self.boxes, 1)
-        boxes.addWidget(self.draw_box)
-        self._box_row = QWidget()
-        self._box_row.setLayout(boxes)
-        where.addRow(self._boxes_label, self._box_row)
-        where.addRow(self._background_label, self.background)
-        more = folded("More options", self.more_params.native, self.copy_command)
-        self._busy = QWidget()
-        busy = QHBoxLayout(self._busy)
-        busy.setContentsMargins(0, 0, 0, 0)
-        busy.addWidget(self.pause)
-        busy.addWidget(self.stop, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(8)
-        layout.addWidget(self.unfinished)
-        layout.addLayout(top)
-        layout.addWidget(self.set)
-        layout.addWidget(self.pairs)
-        layout.addLayout(where)
-        layout.addWidget(self.params.native)
-        layout.addWidget(more)
-        layout.addWidget(self.watch)
-        advice = QHBoxLayout()
-        advice.addWidget(self.next_place)
-        advice.addWidget(self.network_view)
-        layout.addLayout(advice)
-        for part in (self.run_bar, self._busy, self.plot, self.progress, self.result):
-            layout.addWidget(part)
-        layout.addStretch(1)
+        self._box_row, self._busy = QWidget(), QWidget()
+        row((self.boxes, 1), self.draw_box, on=self._box_row)
+        row(self.pause, (self.stop, 1), on=self._busy)
+        where = fields(
+            ("Classes", self.classes),
+            ("Annotation", self.complete),
+            (self._boxes_label, self._box_row),
+            (self._background_label, self.background),
+        )
+        column(
+            self.unfinished,
+            top,
+            self.set,
+            self.pairs,
+            where,
+            self.params.native,
+            folded("More options", self.more_params.native, self.copy_command),
+            self.watch,
+            row(self.next_place, self.network_view),
+            self.run_bar,
+            self._busy,
+            self.plot,
+            self.progress,
+            self.result,
+            None,
+            on=self,
+            margins=(8, 8, 8, 8),
+            spacing=8,
+        )
         align_labels(top, where, self.params.rows)
         self._annotation_chosen()
 

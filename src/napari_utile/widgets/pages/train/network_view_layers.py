@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.session.annotation_advice import NetworkView
-from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import add_own
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def show_network_view(viewer: "napari.viewer.Viewer", view: NetworkView, source:
     viewer = plain_viewer(viewer)
     space = space_of(source)
     linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])
-    shape = (source.data[0] if source.multiscale else source.data).shape
+    shape = full_resolution(source).shape
     left = (shape[-2] if source.rgb else shape[-1]) + _GAP
 
     def at(halo: int) -> dict[str, Any]:

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QWidget
-
 from napari_utile.engine.provenance.command import train_command
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.annotation_advice import annotation_warning
@@ -50,8 +48,8 @@ class TrainPage(Page):
         Whose layers hold the images and the painted cells.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._job = NO_JOB

@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_utile.session.state import Session
+from napari_utile.widgets.parts import arrange
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
-from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_cells
 
 if TYPE_CHECKING:
@@ -28,25 +30,16 @@ class PairList(QWidget):
 
     changed = Signal()
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+        super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
         self.rows: list[_Row] = []
-        self._box = QVBoxLayout()
-        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box = arrange.column()
         self.add = push_button("Add another image", "Train on several images at once.")
         self.paint = push_button(
             "New labels", "Add an empty Labels layer on the image, ready to paint cells into."
         )
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.paint)
-        buttons.addWidget(self.add)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(self._box)
-        layout.addLayout(buttons)
+        arrange.column(self._box, arrange.row(self.paint, self.add), on=self)
         self.add.clicked.connect(self.add_row)
         self.paint.clicked.connect(self.new_labels)
 
@@ -74,13 +67,11 @@ class PairList(QWidget):
 
     def new_labels(self) -> None:
         """Add an empty Labels layer for the last image, and let the user paint."""
-        import numpy as np
-
         image = self.pairs()[-1][0]
         if image is None:
             return
-        data = image.data[0] if image.multiscale else image.data
-        shape = data.shape[:-1] if image.rgb else data.shape
+        shape = full_resolution(image).shape
+        shape = shape[:-1] if image.rgb else shape
         labels = self._viewer.add_labels(
             np.zeros(shape, np.int32), name=f"{image.name} painted", **space_of(image, range(image.ndim))
         )

@@ -4,8 +4,9 @@ import math
 from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
+from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.plot import FOREGROUND, Plot
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ _LOSS, _MEAN, _OVERLAP = "#7f8fa6", "#4ea1ff", "#f5d020"
 class TrainingPlot(QWidget):
     """Loss on the left axis, overlap on held-out tiles (0 to 1) on the right one."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.plot = Plot("step", "loss")
         self.plot.setFixedHeight(190)
         self.plot.showGrid(x=False, y=False)
@@ -43,9 +44,7 @@ class TrainingPlot(QWidget):
         )
         self._right.addItem(self._overlap)
         item.vb.sigResized.connect(self._follow)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.plot)
+        column(self.plot, on=self)
         self.clear()
 
     def clear(self) -> None:

@@ -6,15 +6,15 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QInputDialog,
     QListWidget,
     QListWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_utile.engine.training.sets import PaintedImage, TrainingSet, list_sets, remove_image
+from napari_utile.engine.words import counted
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.worker import as_job, run_job, sentence_of
@@ -41,8 +41,8 @@ class SetPanel(QWidget):
     problem = Signal(str)
     done = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._title = ""
         self._made: list[str] = []
         self.images: tuple[PaintedImage, ...] = ()
@@ -59,18 +59,9 @@ class SetPanel(QWidget):
             "Add to the set", "Put what is painted on screen into the set, without training."
         )
         self.remove = push_button("Remove", "Take the marked images out of the set; they go to the trash.")
-        buttons = QHBoxLayout()
-        buttons.setContentsMargins(0, 0, 0, 0)
-        buttons.addWidget(self.add)
-        buttons.addWidget(self.remove)
         self.contents = QWidget()
-        below = QVBoxLayout(self.contents)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.addWidget(self.list)
-        below.addLayout(buttons)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.contents)
+        column(self.list, row(self.add, self.remove), on=self.contents)
+        column(self.contents, on=self)
         self.combo.activated.connect(self._activated)
         self.remove.clicked.connect(lambda _: self.remove_marked())
         self.list.itemSelectionChanged.connect(self._marked)
@@ -101,7 +92,7 @@ class SetPanel(QWidget):
             run_job(as_job(_removed, paths), on_done=self._removed, on_error=self._fail, owner=self)
 
     def _removed(self, count: int) -> None:
-        many = "1 image" if count == 1 else f"{count} images"
+        many = counted(count, "image")
         self.done.emit(f"{many} taken out of the set “{self._title}”; the files are in the library's trash.")
         self.look()
 
@@ -165,8 +156,7 @@ def _removed(paths: list[Path]) -> int:
 def _words(image: PaintedImage) -> str:
     if image.problem:
         return f"{image.name}: cannot be used"
-    cells = "1 cell" if image.cells == 1 else f"{image.cells} cells"
-    return f"{image.name}: {cells}, {image.added[:10]}"
+    return f"{image.name}: {counted(image.cells, 'cell')}, {image.added[:10]}"
 
 
 def _more_words(image: PaintedImage) -> Any:

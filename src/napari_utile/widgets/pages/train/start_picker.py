@@ -1,12 +1,12 @@
 """What a training starts from: the model of the header, the one that it was trained from, or a new network."""
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.engine.models.origin import Origin, origin_of
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.words import Words
 
@@ -30,8 +30,8 @@ class StartPicker(QWidget):
     about : QLabel
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
         self._training_set = ""
         self.origin: Origin | None = None
@@ -45,11 +45,7 @@ class StartPicker(QWidget):
             self.combo.addItem(text, family)
         self.about = Words()
         self.about.hide()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.combo)
-        layout.addWidget(self.about)
+        column(self.combo, self.about, on=self, spacing=2)
         self._connections = Connections(self)
         self._connections.connect(session.events.model, self._look)
         self._connections.connect(session.events.models, self._look)
@@ -72,16 +68,14 @@ class StartPicker(QWidget):
     @property
     def lineage(self) -> str:
         """Name of the user's model that the new one may replace as its next version; empty for none."""
-        chosen = self._listed(self._session.model)
+        chosen = self._session.listed(self._session.model)
         return "" if chosen is None or chosen.bundled or self.family else chosen.name
 
     @property
     def title(self) -> str:
         """Title of the model of the header."""
-        listed = self._listed(self._session.model)
-        return (
-            self._session.model if listed is None or listed.card is None else listed.card.title or listed.name
-        )
+        listed = self._session.listed(self._session.model)
+        return self._session.model if listed is None else listed.title
 
     def follow_set(self, title: str) -> None:
         """Start from the base where a training set is chosen: it holds all that was learnt since."""
@@ -92,12 +86,10 @@ class StartPicker(QWidget):
         self._say()
 
     def _look(self, _: object = None) -> None:
-        listed = self._listed(self._session.model)
-        card = listed.card if listed is not None else None
-        self.origin = (
-            origin_of(card) if card is not None and listed is not None and not listed.bundled else None
-        )
-        reachable = self.origin is not None and self._listed(self.origin.first) is not None
+        listed = self._session.listed(self._session.model)
+        card = None if listed is None or listed.bundled else listed.card
+        self.origin = None if card is None else origin_of(card)
+        reachable = self.origin is not None and self._session.listed(self.origin.first) is not None
         with QSignalBlocker(self.combo):
             base = self.combo.findData(_BASE)
             if base >= 0:
@@ -119,6 +111,3 @@ class StartPicker(QWidget):
                 text = f"It starts again from {self.origin.first}, on the whole set."
         self.about.setText(text)
         self.about.setVisible(bool(text))
-
-    def _listed(self, name: str) -> ListedModel | None:
-        return next((each for each in reversed(self._session.models) if each.name == name), None)

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.unfinished import Unfinished, remove, unfinished_job
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
@@ -32,21 +33,15 @@ class UnfinishedPanel(QWidget):
 
     chosen = Signal(object)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self.found: tuple[Unfinished, ...] = ()
         self._offered: Unfinished | None = None
         self.text = Words()
         self.go_on = push_button("Continue", "Resume the training where it was interrupted.")
         self.discard = push_button("Discard", "Delete that training for good.")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.go_on)
-        buttons.addWidget(self.discard)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 8)
-        layout.addWidget(self.text)
-        layout.addLayout(buttons)
+        column(self.text, row(self.go_on, self.discard), on=self, margins=(0, 0, 0, 8))
         self.go_on.clicked.connect(self._choose)
         self.discard.clicked.connect(self._discard)
         self._connections = Connections(self)
@@ -68,7 +63,7 @@ class UnfinishedPanel(QWidget):
         self.found = found
         self._offer()
 
-    def _offer(self, event: Any = None) -> None:
+    def _offer(self, _: object = None) -> None:
         open_ones = (each for each in self.found if images_of(each, self._viewer) is not None)
         self._offered = next(open_ones, None)
         if self._offered is not None:

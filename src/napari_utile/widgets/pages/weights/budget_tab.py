@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRectF, QSize, Signal
 from qtpy.QtGui import QColor, QPainter
-from qtpy.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_utile.engine.numerals import three_digits
 from napari_utile.engine.weights.loss_budget import LossBudget
+from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.words import Words
@@ -24,8 +25,8 @@ _COLOURS = {"borders": "#f98c0a", "background": "#6b6f76", "cells": "#5aa5d6"}
 class _ShareBar(QWidget):
     """One bar, divided."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.shares = dict.fromkeys(_COLOURS, 0.0)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -56,8 +57,8 @@ class LossBudgetTab(QWidget):
 
     place_chosen = Signal(float, float)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self.probability = LayerCombo(
             viewer, ("Image",), none_text="none: weights only", accept=_is_probability
         )
@@ -66,15 +67,8 @@ class LossBudgetTab(QWidget):
         self.table = PlaceTable(("Gap between", "Share", "Peak"))
         self.table.setToolTip("The gaps between cells that carry most of the loss. Click one to go there.")
         self.table.chosen.connect(self._go)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Prediction", self.probability)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 6, 4, 4)
-        layout.addLayout(form)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.text)
-        layout.addWidget(self.table, 1)
+        form = fields(("Prediction", self.probability))
+        column(form, self.bar, self.text, (self.table, 1), on=self, margins=(4, 6, 4, 4))
         self._budget: LossBudget | None = None
         self.clear()
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.weights.annotation_check import AnnotationCheckParams, Finding
+from napari_utile.widgets.parts import arrange
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.place_table import PlaceTable
@@ -38,8 +39,8 @@ class AnnotationCheckTab(QWidget):
     place_chosen = Signal(float, float)
     fixes_wanted = Signal(list)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.form = Form(AnnotationCheckParams())
         self.text = Words()
         self.table = PlaceTable(("Cells", "What", "Pixels"))
@@ -51,15 +52,9 @@ class AnnotationCheckTab(QWidget):
         self.fix.clicked.connect(self._fix_selected)
         self.fix_all = push_button("Fix all", "Fix everything in this table; one Ctrl+Z undoes it.")
         self.fix_all.clicked.connect(lambda: self.fixes_wanted.emit(list(self.findings)))
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.fix)
-        buttons.addWidget(self.fix_all)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 6, 4, 4)
-        layout.addWidget(self.form.native)
-        layout.addWidget(self.text)
-        layout.addWidget(self.table, 1)
-        layout.addLayout(buttons)
+        buttons = arrange.row(self.fix, self.fix_all)
+        parts = self.form.native, self.text, (self.table, 1), buttons
+        arrange.column(*parts, on=self, margins=(4, 6, 4, 4))
         self.findings: tuple[Finding, ...] = ()
         self.clear()
 

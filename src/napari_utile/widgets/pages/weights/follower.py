@@ -4,13 +4,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.weights.overlay import WeightMapOverlay
 from napari_utile.widgets.pages.weights.watched_labels import WatchedLabels, watch_labels
 from napari_utile.widgets.viewer.layers import plain_viewer
@@ -56,7 +57,7 @@ class WeightMapFollower(QObject):
         What the map belongs to.
     live : LiveWeightMap, optional
         The map.
-    region : (slice, slice), optional
+    region : Window, optional
         Where the border term was recomputed last, in pixels of the window.
     seconds : float
         What the last update took, drawing left out.
@@ -84,8 +85,8 @@ class WeightMapFollower(QObject):
         self._pending: list[Region] = []
         self._heard = False
         self._jobs = LatestJob(owner=self)
-        self._flush_timer = self._timer(0, self.flush)
-        self._view_timer = self._timer(_VIEW_AFTER, self._view_settled)
+        self._flush_timer = later(self, 0, self.flush)
+        self._view_timer = later(self, _VIEW_AFTER, self._view_settled)
         self._layer_connections = Connections(self)
         self._connections = Connections(self)
         for name in ("current_step", "order", "ndisplay"):
@@ -93,13 +94,6 @@ class WeightMapFollower(QObject):
         camera = camera_of(self._viewer).events
         for emitter in (camera.center, camera.zoom):
             self._connections.connect(emitter, self._view_moved)
-
-    def _timer(self, milliseconds: int, function: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(function)
-        return timer
 
     # What to show.
 
@@ -273,11 +267,7 @@ class WeightMapFollower(QObject):
                 seen = region_in_view(self._viewer, self._layer, self.watched.place)
             except ValueError:
                 return
-            inside = all(
-                have.start <= want.start and want.stop <= have.stop
-                for have, want in zip(self.watched.window, seen, strict=True)
-            )
-            if inside:
+            if self.watched.window.holds(seen):
                 return
         self.rebuild()
 

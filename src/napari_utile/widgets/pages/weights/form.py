@@ -6,10 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
-    QHBoxLayout,
     QTabWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -20,6 +17,7 @@ from napari_utile.widgets.pages.weights.follower import TERMS
 from napari_utile.widgets.pages.weights.hover import PixelReading
 from napari_utile.widgets.pages.weights.overlay import COLORMAP
 from napari_utile.widgets.pages.weights.profile_tab import WeightProfileTab
+from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.colour_legend import ColourLegend
 from napari_utile.widgets.parts.folded import folded
@@ -56,8 +54,8 @@ class WeightsForm(QWidget):
         Of `budget`, `check` and `profile`.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self.term = narrow(QComboBox())
         for key, text in TERMS.items():
             self.term.addItem(text, key)
@@ -92,29 +90,22 @@ class WeightsForm(QWidget):
         self.status.say("")
 
     def _arrange(self) -> None:
-        top = QFormLayout()
-        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        top.addRow("Show", self.term)
+        top = fields(("Show", self.term))
         align_labels(top, self.main.rows)
-        checks = QHBoxLayout()
-        checks.addWidget(self.show_overlay)
-        checks.addWidget(self.show_lines)
-        more = folded("More options", self.more.native)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.save)
-        buttons.addWidget(self.copy_command)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.addLayout(top)
-        layout.addLayout(checks)
-        layout.addWidget(self.legend)
-        layout.addWidget(self.main.native)
-        layout.addWidget(more)
-        layout.addWidget(self.readout)
-        layout.addWidget(self.checking)
-        layout.addWidget(self.explain)
-        layout.addStretch(1)
-        layout.addLayout(buttons)
+        column(
+            top,
+            row(self.show_overlay, self.show_lines),
+            self.legend,
+            self.main.native,
+            folded("More options", self.more.native),
+            self.readout,
+            self.checking,
+            self.explain,
+            None,
+            row(self.save, self.copy_command),
+            on=self,
+            margins=(8, 8, 8, 8),
+        )
 
     def params(self) -> WeightMapParams:
         """Return the parameters shown."""

@@ -5,11 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.weights.pixel_weight import NearCell, nearest_cells_at
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.connections import Connections, when_deleted
+from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.weights.follower import WeightMapFollower
 from napari_utile.widgets.pages.weights.overlay import NearestLines
 from napari_utile.widgets.viewer.layers import plain_viewer
@@ -75,16 +76,10 @@ class WeightMapHover(QObject):
         self.with_lines = True
         self.resting = False
         self._position: Any = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(0)
-        self._timer.timeout.connect(self._read)
+        self._timer = later(self, 0, self._read)
         follower.changed.connect(self._again)
         self._sentence = ""
-        self._status_timer = QTimer(self)
-        self._status_timer.setSingleShot(True)
-        self._status_timer.setInterval(0)
-        self._status_timer.timeout.connect(self._write_status)
+        self._status_timer = later(self, 0, self._write_status)
         Connections(self).connect(self._viewer.events.status, self._status_changed)
         callbacks, moved = self._viewer.mouse_move_callbacks, self._make_callback()
         callbacks.append(moved)

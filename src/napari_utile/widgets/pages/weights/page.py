@@ -4,8 +4,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.engine.provenance.command import weight_map_command
 from napari_utile.engine.weights.annotation_check import Finding, check_annotation
@@ -14,6 +13,7 @@ from napari_utile.engine.weights.pixel_weight import profile_along
 from napari_utile.engine.weights.weight_map_file import write_weight_map
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.weights.follower import WeightMapFollower
 from napari_utile.widgets.pages.weights.form import WeightsForm
 from napari_utile.widgets.pages.weights.hover import WeightMapHover
@@ -48,8 +48,8 @@ class WeightsPage(Page):
         The viewer whose labels are weighed.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self.form = WeightsForm(self._viewer)
@@ -58,10 +58,7 @@ class WeightsPage(Page):
         self._tables, self._checks = LatestJob(owner=self), LatestJob(owner=self)
         self._stale = {"budget", "check"}
         self.show_form(self.form, self.form.status)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_TABLES_AFTER)
-        self._timer.timeout.connect(self._fill_tables)
+        self._timer = later(self, _TABLES_AFTER, self._fill_tables)
         self._connect()
         self._labels_chosen(self._session.cells)
 

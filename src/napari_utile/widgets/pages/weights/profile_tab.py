@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_utile.engine.weights.pixel_weight import WeightProfile
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
@@ -34,8 +35,8 @@ class WeightProfileTab(QWidget):
 
     line_changed = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
         import pyqtgraph
 
         from napari_utile.widgets.parts.plot import Plot
@@ -53,14 +54,8 @@ class WeightProfileTab(QWidget):
             name: self.plot.plot(pen=pyqtgraph.mkPen(colour, width=3 if name == "total" else 1.5), name=name)
             for name, colour in _LINES.items()
         }
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Line in", self.shapes)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 6, 4, 4)
-        layout.addLayout(form)
-        layout.addWidget(self.draw)
-        layout.addWidget(self.plot, 1)
+        form = fields(("Line in", self.shapes))
+        column(form, self.draw, (self.plot, 1), on=self, margins=(4, 6, 4, 4))
         self._connections = Connections(self)
         self.shapes.layer_changed.connect(self._watch)
         self._watch(self.shapes.layer)

@@ -32,7 +32,7 @@ class WatchedLabels:
     layer : Labels layer
     place : Place
         Its plane on screen.
-    window : (slice, slice)
+    window : Window
         Rows and columns of the plane.
     whole : bool
         Whether the window is the plane.
