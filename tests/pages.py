@@ -22,6 +22,11 @@ def fits(page):
     return page.form.minimumSizeHint().width() <= page.dock.sizeHint().width()
 
 
+def finish(qtbot, job):
+    """Wait until a job, or the run of a page, has ended."""
+    qtbot.waitUntil(lambda: not job.running, timeout=60_000)
+
+
 def jobs():
     """Return the threads of jobs that have not ended."""
     return [each for each in threading.enumerate() if each.name == "napari-utile-job"]

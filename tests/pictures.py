@@ -13,6 +13,15 @@ def discs(shape, *centres, radius=8.0, rim=4.0):
     return np.clip(0.5 + (radius - away) / rim, 0, 1).astype(np.float32)
 
 
+def label_discs(shape, *cells):
+    """Draw (Y, X) labels, 1 for the first disc of (row, column, radius); a later disc covers an earlier one."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    labels = np.zeros(shape, np.int32)
+    for number, (row, column, radius) in enumerate(cells, start=1):
+        labels[np.hypot(y - row, x - column) <= radius] = number
+    return labels
+
+
 def bright_discs(shape=(80, 110), centres=CELLS, radius=8.5):
     """Draw a (Y, X) uint8 image of bright discs."""
     return (200 * discs(shape, *centres, radius=radius, rim=2.0)).astype(np.uint8)

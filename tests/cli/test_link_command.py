@@ -11,6 +11,7 @@ from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.links import link
 from napari_utile.engine.segment import segment
+from pictures import label_discs
 
 
 @pytest.fixture
@@ -18,12 +19,8 @@ def model(bright_nuclei):
     return bright_nuclei
 
 
-def discs(*cells, shape=(40, 60)):
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    plane = np.zeros(shape, np.uint8)
-    for row, column, radius in cells:
-        plane[np.hypot(y - row, x - column) <= radius] = 200
-    return plane
+def discs(*cells):
+    return np.where(label_discs((40, 60), *cells), 200, 0).astype(np.uint8)
 
 
 STACK = np.array([discs((20, 20, r), (20, 45, 5)) for r in (5, 6, 7, 6)])

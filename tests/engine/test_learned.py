@@ -9,16 +9,13 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.training.learned import Learned, best_instances, least_confidence, score
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.samples import training_plane
+from pictures import label_discs
 
 START = InstanceParams(threshold=0.5, minimum_size=20, split=0.7, grow=0)
 
 
-def discs(centres, radius, shape=(120, 120)):
-    y, x = np.indices(shape)
-    labels = np.zeros(shape, int)
-    for number, (row, column) in enumerate(centres, 1):
-        labels[(y - row) ** 2 + (x - column) ** 2 <= radius**2] = number
-    return labels
+def discs(centres, radius):
+    return label_discs((120, 120), *((*centre, radius) for centre in centres))
 
 
 CENTRES = [(20, 20), (20, 60), (20, 100), (60, 20), (60, 60), (60, 100), (100, 20)]

@@ -15,6 +15,7 @@ from napari_utile.engine.linking.links import Links, link, link_counts, link_pla
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import count, gathered
 from napari_utile.engine.windows import Window
+from pictures import label_discs
 from simulation.film import SimulatedFilm, simulate_film
 from simulation.simulate import PRESETS
 
@@ -140,19 +141,11 @@ def test_a_plane_without_the_cell_is_bridged_as_far_as_asked():
     assert [link(stack, axis, gap=gap).links.total for axis in "zt" for gap in (0, 1, 2)] == [2, 2, 1] * 2
 
 
-def discs(shape, *cells):
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    plane = np.zeros(shape, np.int32)
-    for number, (row, column, radius) in enumerate(cells, start=1):
-        plane[np.hypot(y - row, x - column) <= radius] = number
-    return plane
-
-
 def test_a_division_is_reported_and_a_cell_that_comes_in_is_none():
     frames = [
-        discs((40, 60), (20, 20, 7)),
-        discs((40, 60), (14, 20, 5), (26, 20, 5)),
-        discs((40, 60), (12, 20, 5), (28, 20, 5), (20, 34, 7)),
+        label_discs((40, 60), (20, 20, 7)),
+        label_discs((40, 60), (14, 20, 5), (26, 20, 5)),
+        label_discs((40, 60), (12, 20, 5), (28, 20, 5), (20, 34, 7)),
     ]
     linked = link(np.array(frames), "t")
     assert linked.links.parents == {2: 1, 3: 1}

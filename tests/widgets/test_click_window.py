@@ -10,16 +10,12 @@ from qtpy.QtWidgets import QApplication
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.regions import camera_of
 from pages import jobs, page_of
+from window import CONTROL, LEFT, NONE, SHIFT, on_canvas
 
 pytestmark = pytest.mark.real_window
 
 WAIT = 60_000
-NONE, SHIFT, CONTROL = (
-    Qt.KeyboardModifier.NoModifier,
-    Qt.KeyboardModifier.ShiftModifier,
-    Qt.KeyboardModifier.ControlModifier,
-)
-LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+RIGHT = Qt.MouseButton.RightButton
 
 
 class Window:
@@ -46,7 +42,7 @@ class Window:
 
     @property
     def canvas(self):
-        return self.viewer.window._qt_viewer.canvas
+        return self.viewer.window._qt_viewer.canvas.native
 
     def finish(self):
         self.qtbot.waitUntil(lambda: self.dock.tool.queue.busy == 0, timeout=WAIT)
@@ -54,32 +50,25 @@ class Window:
 
     def on_canvas(self, pixel):
         """Return where a pixel of the image is on the canvas."""
-        corners = [
-            np.asarray(self.canvas._map_canvas2world(place, self.canvas.view))[-2:]
-            for place in ((0, 0), (100, 0), (0, 100))
-        ]
-        per_step = np.stack([corners[1] - corners[0], corners[2] - corners[0]], axis=1) / 100
-        world = np.asarray(self.image.data_to_world(pixel))[-2:]
-        x, y = np.linalg.solve(per_step, world - corners[0])
-        return QPoint(round(x), round(y))
+        return on_canvas(self.viewer, self.image, pixel)
 
     def click(self, pixel, modifier=NONE, button=LEFT):
         place = self.on_canvas(pixel)
-        QTest.mouseMove(self.canvas.native, place)
-        QTest.mouseClick(self.canvas.native, button, modifier, place)
+        QTest.mouseMove(self.canvas, place)
+        QTest.mouseClick(self.canvas, button, modifier, place)
         self.finish()
 
     def drag(self, start, end, modifier=NONE):
         one, other = self.on_canvas(start), self.on_canvas(end)
-        QTest.mousePress(self.canvas.native, LEFT, modifier, one)
+        QTest.mousePress(self.canvas, LEFT, modifier, one)
         for share in np.linspace(0, 1, 8):
-            QTest.mouseMove(self.canvas.native, one + (other - one) * share)
+            QTest.mouseMove(self.canvas, one + (other - one) * share)
             QTest.qWait(10)
-        QTest.mouseRelease(self.canvas.native, LEFT, modifier, other)
+        QTest.mouseRelease(self.canvas, LEFT, modifier, other)
         self.finish()
 
     def wheel(self, pixel, turns, modifier):
-        native, place = self.canvas.native, QPointF(self.on_canvas(pixel))
+        native, place = self.canvas, QPointF(self.on_canvas(pixel))
         event = QWheelEvent(
             place,
             QPointF(native.mapToGlobal(place.toPoint())),
@@ -123,10 +112,10 @@ def test_twenty_cells_are_taken_and_corrected_with_nothing_but_the_mouse(window)
     assert window.labels.data[here] == 0
     steps = len(window.labels._undo_history)
     for _ in range(steps):
-        QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
+        QTest.keyClick(window.canvas, Qt.Key.Key_Z, CONTROL)
     assert window.labels.data.max() == 0
     for _ in range(steps):
-        QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL | SHIFT)
+        QTest.keyClick(window.canvas, Qt.Key.Key_Z, CONTROL | SHIFT)
     assert window.labels.data[here] == 0
     assert count(window) == 19
 
@@ -144,8 +133,8 @@ def test_a_right_click_pushes_the_outline_back(window):
 
 
 def test_hovering_outlines_a_cell_on_the_canvas_without_labelling_it(window):
-    QTest.mouseMove(window.canvas.native, window.on_canvas(window.centres[0]))
-    QTest.mouseMove(window.canvas.native, window.on_canvas(window.centres[0]) + QPoint(1, 0))
+    QTest.mouseMove(window.canvas, window.on_canvas(window.centres[0]))
+    QTest.mouseMove(window.canvas, window.on_canvas(window.centres[0]) + QPoint(1, 0))
     window.qtbot.waitUntil(lambda: "U-Tile outline" in window.viewer.layers, timeout=WAIT)
     QTest.qWait(50)
     pixels = window.viewer.screenshot(canvas_only=True, flash=False)
@@ -167,8 +156,8 @@ def test_dragging_on_background_and_turning_the_wheel_still_move_the_camera(wind
 def test_a_double_click_takes_one_cell_and_does_not_zoom(window):
     zoom = camera_of(window.viewer).zoom
     place = window.on_canvas(window.centres[2])
-    QTest.mouseClick(window.canvas.native, LEFT, NONE, place)
-    QTest.mouseDClick(window.canvas.native, LEFT, NONE, place)
+    QTest.mouseClick(window.canvas, LEFT, NONE, place)
+    QTest.mouseDClick(window.canvas, LEFT, NONE, place)
     window.finish()
     assert count(window) == 1
     assert camera_of(window.viewer).zoom == zoom
@@ -224,7 +213,7 @@ def test_control_z_takes_a_click_back_while_the_image_is_active(window):
     window.click(window.centres[0])
     assert count(window) == 1
     window.viewer.layers.selection.active = window.image
-    QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
+    QTest.keyClick(window.canvas, Qt.Key.Key_Z, CONTROL)
     window.finish()
     assert count(window) == 0
 
@@ -235,17 +224,17 @@ def test_control_z_takes_a_click_back_while_other_labels_are_active_but_not_afte
     window.click(window.centres[0])
     window.viewer.layers.selection.active = other
     assert window.dock.form.toggle.text() == "Clicking cells: on"
-    QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
+    QTest.keyClick(window.canvas, Qt.Key.Key_Z, CONTROL)
     window.finish()
     assert count(window) == 0
-    QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL | SHIFT)
+    QTest.keyClick(window.canvas, Qt.Key.Key_Z, CONTROL | SHIFT)
     window.finish()
     assert count(window) == 1
     other.mode, other.brush_size = "paint", 10
     place = window.on_canvas(window.centres[6])
-    QTest.mouseClick(window.canvas.native, LEFT, NONE, place)
+    QTest.mouseClick(window.canvas, LEFT, NONE, place)
     assert other.data.any()
     other.mode = "pan_zoom"
-    QTest.keyClick(window.canvas.native, Qt.Key.Key_Z, CONTROL)
+    QTest.keyClick(window.canvas, Qt.Key.Key_Z, CONTROL)
     assert not other.data.any()
     assert count(window) == 1, "what was painted last goes first"

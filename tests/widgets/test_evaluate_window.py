@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
@@ -13,11 +13,11 @@ from napari_utile.widgets.viewer.regions import camera_of
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
 from pages import page_of, result_on_screen
+from window import CONTROL, NONE, on_canvas
 
 pytestmark = pytest.mark.real_window
 
 WAIT = 60_000
-NONE, CONTROL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 CENTRES = [(y, x) for y in range(25, 250, 50) for x in range(25, 250, 50)]
 
 
@@ -61,13 +61,7 @@ class Window:
         QTest.qWait(50)
 
     def click(self, pixel, modifier=NONE):
-        corners = [
-            np.asarray(self.canvas._map_canvas2world(place, self.canvas.view))[-2:]
-            for place in ((0, 0), (100, 0), (0, 100))
-        ]
-        per_step = np.stack([corners[1] - corners[0], corners[2] - corners[0]], axis=1) / 100
-        x, y = np.linalg.solve(per_step, np.asarray(self.image.data_to_world(pixel))[-2:] - corners[0])
-        place = QPoint(round(x), round(y))
+        place = on_canvas(self.viewer, self.image, pixel)
         QTest.mouseMove(self.canvas.native, place)
         QTest.mouseClick(self.canvas.native, Qt.MouseButton.LeftButton, modifier, place)
 

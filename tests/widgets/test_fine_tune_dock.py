@@ -14,7 +14,7 @@ from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.viewer.layers import place_of, session_of
-from pages import fits, jobs, page_of
+from pages import finish, fits, jobs, page_of
 from simulation.simulate import simulate
 
 WAIT = 60_000
@@ -32,11 +32,6 @@ def cells():
 
 
 @pytest.fixture
-def viewer():
-    return ViewerModel()
-
-
-@pytest.fixture
 def dock(viewer, qtbot):
     dock = page_of(viewer, "train")
     qtbot.addWidget(dock.dock)
@@ -49,10 +44,6 @@ def annotated(viewer, cells):
     image = viewer.add_image(cells.image, name="cells", scale=(0.5, 0.5))
     labels = viewer.add_labels(cells.labels.copy(), name="painted", scale=(0.5, 0.5))
     return image, labels
-
-
-def finish(qtbot, dock):
-    qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
 
 
 def unfinished():

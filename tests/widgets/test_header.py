@@ -2,17 +2,11 @@
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.own_pictures import add_own
 from pages import page_of
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
 
 
 @pytest.fixture

@@ -2,14 +2,8 @@ import gc
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 
 from napari_utile.widgets.parts.layer_combo import LayerCombo
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
 
 
 @pytest.fixture

@@ -7,10 +7,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
-
-
-def finish(qtbot: Any, job: Any) -> None:
-    qtbot.waitUntil(lambda: not job.running, timeout=10_000)
+from pages import finish
 
 
 def frames() -> np.ndarray:

@@ -7,10 +7,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
-
-
-def finish(qtbot: Any, job: Any) -> None:
-    qtbot.waitUntil(lambda: not job.running, timeout=10_000)
+from pages import finish
 
 
 def cells() -> np.ndarray:

@@ -1,5 +1,4 @@
 import pytest
-from napari.components import ViewerModel
 from qtpy.QtWidgets import QMessageBox
 
 from napari_utile.engine.models.catalogue import card_of, user_model_folder
@@ -7,11 +6,6 @@ from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
 
 WAIT = 30_000
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
 
 
 @pytest.fixture

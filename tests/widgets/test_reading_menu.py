@@ -7,7 +7,6 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.layers._source import layer_source
 
@@ -18,11 +17,6 @@ from napari_utile.widgets.viewer.layers import place_of, plane_at, session_of
 from napari_utile.widgets.workbench.source_picker import SourcePicker
 
 STACK = np.random.default_rng(2).integers(0, 99, (3, 4, 30, 40)).astype(np.uint16)
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
 
 
 @pytest.fixture

@@ -1,17 +1,11 @@
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 
 from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.widgets.viewer import result_layers
 from napari_utile.widgets.viewer.layers import place_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, is_own
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
 
 
 def squares(*ids, shape=(8, 12)):

@@ -19,7 +19,7 @@ from napari_utile.engine.inference import device_check
 from napari_utile.widgets.pages.segment import plane_run
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-from pages import fits, jobs, page_of
+from pages import finish, fits, jobs, page_of
 from simulation.simulate import simulate
 
 WAIT = 30_000
@@ -55,10 +55,6 @@ def dock(viewer, qtbot):
     qtbot.addWidget(dock.dock)
     dock.dock.show()
     return dock
-
-
-def finish(qtbot, dock):
-    qtbot.waitUntil(lambda: not dock.running, timeout=WAIT)
 
 
 def run(qtbot, dock):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import save_model
@@ -19,11 +18,6 @@ def model(tmp_path):
     config = {"in_channels": 2, "classes": 2, "width": 2, "depth": 1, "dropout": 0.0}
     card = ModelCard("two", "unet", config, inputs=inputs)
     return save_model(card, build_network("unet", config), tmp_path / "two.safetensors").path
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
 
 
 @pytest.fixture

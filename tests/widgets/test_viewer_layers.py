@@ -17,11 +17,6 @@ from napari_utile.widgets.viewer.layers import (
 )
 
 
-@pytest.fixture
-def viewer():
-    return ViewerModel()
-
-
 def numbered(*shape, dtype=np.uint16):
     return np.arange(np.prod(shape), dtype=dtype).reshape(shape)
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 
 from napari_utile.widgets.viewer.layers import place_of
 from napari_utile.widgets.viewer.regions import (
@@ -10,11 +9,6 @@ from napari_utile.widgets.viewer.regions import (
     region_in_view,
     region_of_shapes,
 )
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
 
 
 def rectangle(top, left, bottom, right):

@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.weights.loss_budget import loss_budget
@@ -16,11 +15,6 @@ def two_cells(shape=(80, 90)):
     labels[20:50, 20:40] = 3
     labels[20:50, 44:60] = 8
     return labels
-
-
-@pytest.fixture
-def viewer():
-    return ViewerModel()
 
 
 @pytest.fixture
