@@ -39,7 +39,7 @@ def segment(image: Path, place: Path, *options: str) -> int:
 def test_a_target_that_ends_in_zarr_is_a_store_with_the_same_labels(tmp_path: Path, image, capsys) -> None:
     place = tmp_path / "a.ome.zarr"
     assert segment(image, place, "--measurements") == 0
-    assert "20 cells" in capsys.readouterr().out or labels_in(place).max() > 0
+    assert "cells.tif: 24 cells" in capsys.readouterr().out
     assert segment(image, tmp_path) == 0
     np.testing.assert_array_equal(labels_in(place), read_image(tmp_path / "cells_labels.tif").data)
     assert (place / "tables" / "cells.csv").is_file()

@@ -86,12 +86,12 @@ def same_partition_of_plane(before, after):
 
 
 @some
-@given(stacks(), AXES, st.tuples(st.integers(0, 9), st.integers(0, 9)))
-def test_where_in_the_image_the_cells_lie_does_not_matter(stack, axis, by):
+@given(stacks(), st.tuples(st.integers(0, 9), st.integers(0, 9)))
+def test_where_in_the_image_the_cells_lie_does_not_matter(stack, by):
+    # Only for z: distances along t tie to the last digits in few stacks, and then either answer is right.
     moved = np.pad(stack, [(0, 0), (by[0], 2), (by[1], 3)])
-    # Distances are rounded elsewhere: to the last digits they tie in few stacks, and then either answer is right.
-    there = link(moved, axis).labels[:, by[0] : by[0] + stack.shape[1], by[1] : by[1] + stack.shape[2]]
-    assert same_partition(there, link(stack, axis).labels) or axis == "t"
+    there = link(moved, "z").labels[:, by[0] : by[0] + stack.shape[1], by[1] : by[1] + stack.shape[2]]
+    assert same_partition(there, link(stack, "z").labels)
 
 
 def volumes(shared_data):

@@ -139,6 +139,7 @@ def test_the_settings_of_the_segment_page_count(viewer, tab, folder):
     tab.add(folder)
     words = " ".join(tab.request().options)
     assert words == "--model cells --diameter 21.0 --preprocess invert"
+    assert "cells of 21.0 px" in tab.how.text()
 
 
 def test_sliders_count_also_for_a_model_that_is_a_file(viewer, tab, folder):
@@ -151,4 +152,3 @@ def test_sliders_count_also_for_a_model_that_is_a_file(viewer, tab, folder):
     session.asked = SegmentParams(diameter=None, instances=chosen)
     tab.add(folder)
     assert "--threshold 0.7" in " ".join(tab.request().options)
-    assert "cells of 21.0 px" in tab.how.text()

@@ -27,7 +27,7 @@ def test_frames_become_tracks_with_divisions_and_the_labels_stay(qtbot: Any) -> 
     assert [np.unique(plane).tolist() for plane in linked.data] == [[0, 1], [0, 2, 3], [0, 2, 3]]
     assert paths.graph == {2: [1], 3: [1]}
     assert linked.features["parent"].tolist() == [0, 1, 1]
-    assert "speed_um_per_second" in linked.features or "speed_um_per_s" in linked.features
+    assert "speed_um_per_s" in linked.features
     np.testing.assert_array_equal(paths.scale, layer.scale)
 
 

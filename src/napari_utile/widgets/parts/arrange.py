@@ -47,7 +47,7 @@ def fields(*rows: tuple[str | QLabel, QWidget | QLayout], on: QWidget | None = N
     layout.setContentsMargins(*_NONE)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for label, field in rows:
-        layout.addRow(label, field)  # type: ignore[arg-type]  # one of its two ways
+        layout.addRow(label, field)
     return layout
 
 
