@@ -108,6 +108,42 @@ def test_edits_are_saved_when_an_image_is_left_and_the_queue_goes_on_another_day
     assert (viewer.layers["two cells"].data == 7).any()
 
 
+def test_what_cannot_be_written_stays_open_and_decides_nothing(viewer, tab, qtbot, batch):
+    foreign = batch / "reviewed" / "two_labels.tif"
+    foreign.parent.mkdir()
+    foreign.write_bytes(b"mine")
+    paint(viewer)
+    for leave in (lambda: press(viewer, Qt.Key.Key_A), lambda: tab.table.chosen.emit(1)):
+        leave()
+        QTest.qWait(100)
+        assert "was not written by a review" in tab.status.text()
+        assert tab.progress.text().startswith("0 of 3 reviewed")
+        assert (viewer.layers["two cells"].data == 7).any()
+    assert foreign.read_bytes() == b"mine"
+    foreign.unlink()
+    (batch / "review.json").mkdir()  # the cells can be written, the decision cannot
+    press(viewer, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: tab.status.kind == "problem" and len(viewer.layers) == 3, timeout=WAIT)
+    assert tab.progress.text().startswith("0 of 3 reviewed")
+    assert (viewer.layers["two cells"].data == 7).any()
+
+
+def test_what_was_rejected_can_be_accepted_again(viewer, tab, qtbot, batch):
+    paint(viewer)
+    press(viewer, Qt.Key.Key_A)
+    shown(qtbot, viewer, "three")
+    for key in (Qt.Key.Key_R, Qt.Key.Key_A):
+        press(viewer, Qt.Key.Key_B)
+        shown(qtbot, viewer, "two")
+        assert (viewer.layers["two cells"].data == 7).any()
+        press(viewer, key)
+        shown(qtbot, viewer, "three")
+    qtbot.waitUntil(
+        lambda: '"two_labels.tif": "accepted"' in (batch / "review.json").read_text(), timeout=WAIT
+    )
+    assert tab.progress.text().startswith("1 of 3 reviewed")
+
+
 def test_keys_are_napari_s_again_while_another_tab_is_shown(viewer, tab, batch):
     tab.dock.parent().raise_()
     QTest.qWait(100)

@@ -142,10 +142,10 @@ def reviewed_path(folder: Path, item: ReviewItem) -> Path:
     Raises
     ------
     UtileError
-        If the folder cannot be made, or holds a file with this name that no review wrote.
+        If the folder cannot be made, or holds a file with this name although nobody decided on the image.
     """
     target = folder / REVIEWED / f"{item.name}_labels.tif"
-    if target.exists() and item.decision not in ("accepted", "corrected"):
+    if target.exists() and not item.decision:
         raise UtileError(f"{target} exists already and was not written by a review: move it elsewhere first.")
     try:
         target.parent.mkdir(exist_ok=True)

@@ -61,7 +61,7 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     images = [Layer.create(*each) for each in described if each[2] == "image"]
     yield
     reviewed = folder / REVIEWED / f"{item.name}_labels.tif"
-    path = reviewed if item.decision in ("accepted", "corrected") and reviewed.is_file() else item.labels
+    path = reviewed if item.decision and reviewed.is_file() else item.labels
     if path == item.labels and item.is_store:
         cells = _cells_of_store(item)
         return Opened(images[0], cells, (*images, cells))

@@ -1,9 +1,11 @@
 """The tab *Review*: one image of a batch after the other, accepted, corrected, rejected or skipped by a key."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -124,7 +126,8 @@ class ReviewTab(QWidget):
         self.status.say("Looking for results…")
 
         def show(items: tuple[ReviewItem, ...]) -> None:
-            self._leave()
+            if not self._leave():
+                return
             self._folder, self._items, self._apart = folder, [*items], stores_apart(folder)
             self.status.say("")
             self._next(-1)
@@ -133,16 +136,20 @@ class ReviewTab(QWidget):
 
     def go_to(self, place: int) -> None:
         """Open an image of the queue; edits of the one that is open are saved."""
-        if not 0 <= place < len(self._items) or place == self._at:
+        self.status.say("")
+        self._go_to(place)
+
+    def _go_to(self, place: int) -> None:
+        """Open an image; a problem with the one before stays in sight."""
+        if not 0 <= place < len(self._items) or place == self._at or not self._leave():
             return
-        self._leave()
         self._at = place
         item = self._items[place]
         self._show()
         if item.image is None:
             self.status.problem(f"The image of {item.labels.name} was not found.")
             return
-        self.status.say("Opening…")
+        self._say("Opening…")
         run_job(
             layers_of(item, self._folder or item.labels.parent),
             on_done=lambda opened: self._open(item, opened),
@@ -154,17 +161,19 @@ class ReviewTab(QWidget):
         """Keep a decision on the image that is open, and go to the next."""
         if self._opened is None or self._folder is None or self._at < 0:
             return
-        opened, self._opened = self._opened, None
+        opened = self._opened
+        self.status.say("")
         if decision == "accepted" and edits_of(self._viewer).count(opened.cells):
             decision = "corrected"
-        self._keep(opened, decision, self.sets.currentData() if decision in ("accepted", "corrected") else "")
-        self._close_layers(opened)
-        self._next(self._at)
+        into_set = self.sets.currentData() if decision in ("accepted", "corrected") else ""
+        if self._keep(opened, decision, into_set):
+            self._close_layers(opened)
+            self._next(self._at)
 
     def _open(self, item: ReviewItem, opened: Opened) -> None:
         if self._at < 0 or self._items[self._at].labels != item.labels:
             return  # the user went on meanwhile
-        self.status.say("")
+        self._say("")
         for layer in opened.layers:
             self._viewer.add_layer(layer)
         self._opened = opened
@@ -174,42 +183,55 @@ class ReviewTab(QWidget):
         self._viewer.reset_view()
         self._take_keys()
 
-    def _leave(self) -> None:
-        """Save what was edited and not decided on, and close its layers."""
-        opened, self._opened = self._opened, None
-        if opened is None:
-            return
-        if edits_of(self._viewer).count(opened.cells):
-            self._keep(opened, "corrected", "")
-        self._close_layers(opened)
+    def _leave(self) -> bool:
+        """Save what was edited and not decided on, and close its layers; where that cannot be, they stay."""
+        if self._opened is None:
+            return True
+        edited = edits_of(self._viewer).count(self._opened.cells)
+        if edited and not self._keep(self._opened, "corrected", ""):
+            return False
+        self._close_layers(self._opened)
+        return True
 
-    def _keep(self, opened: Opened, decision: str, into_set: str) -> None:
-        """Write the cells of an image that is right, and what was decided."""
-        folder, at = self._folder, self._at
+    def _keep(self, opened: Opened, decision: str, into_set: str) -> bool:
+        """Write the cells of an image that is right, and what was decided; say whether nothing stands against it."""
+        folder, at, items = self._folder, self._at, self._items
         if folder is None or opened.cells not in self._viewer.layers:
-            return
-        item = self._items[at]
+            return True
+        item = items[at]
 
-        def done(_: object = None) -> None:
-            with failures_to(self._fail):
+        def failed(error: Exception) -> None:
+            """Nothing is decided, and the cells come back where they are gone."""
+            items[at] = item
+            if opened.cells not in self._viewer.layers:
+                self._viewer.add_layer(opened.cells)
+            if items is self._items:
+                self._show()
+                self._fail(error)
+            else:
+                show_warning(sentence_of(error))
+
+        def written(_: object = None) -> None:
+            with failures_to(failed):
                 decided(folder, item, decision)
 
-        self._items[at] = ReviewItem(item.labels, item.image, item.confidence, decision)
+        items[at] = replace(item, decision=decision)
         too_large = bool(opened.cells.multiscale)  # what was corrected lies in the store already
         if too_large and into_set:
             self.status.problem(
                 f"{item.name} is too large for a training set: add a part of it, from a layer."
             )
         if too_large or decision in ("rejected", "skipped"):
-            done()
-            return
-        with failures_to(self._fail):
+            written()
+            return items[at] is not item
+        with failures_to(failed):
             # Without an owner: what is being written is finished, also where the tab is closed.
-            run_job(
-                keep_reviewed(opened, self._viewer, folder, item, into_set), on_done=done, on_error=self._fail
-            )
+            job = keep_reviewed(opened, self._viewer, folder, item, into_set)
+            run_job(job, on_done=written, on_error=failed)
+        return items[at] is not item
 
     def _close_layers(self, opened: Opened) -> None:
+        self._opened = None
         self._give_back()
         take_away(self._viewer, *opened.layers)
 
@@ -219,12 +241,15 @@ class ReviewTab(QWidget):
         left = [place for place in order if not self._items[place].decision]
         self._at = -1
         if left:
-            self.go_to(left[0])
+            self._go_to(left[0])
             return
         self._show()
-        self.status.say(
-            "That was the last one: every image has a decision. Click on one to look again.", "good"
-        )
+        self._say("That was the last one: every image has a decision. Click on one to look again.", "good")
+
+    def _say(self, text: str, kind: str = "info") -> None:
+        """Say something, unless a problem is said."""
+        if self.status.kind != "problem":
+            self.status.say(text, kind)
 
     # What the user sees.
 
@@ -295,4 +320,5 @@ class ReviewTab(QWidget):
         elif frame is None:
             self._leave()
             self._give_back()
+            self._items = []  # nothing is shown any more
             self.deleteLater()
