@@ -499,6 +499,11 @@ def test_a_model_that_was_trained_further_says_what_it_is(viewer, dock, qtbot, a
     )
     dock.form.start.combo.setCurrentIndex(1)
     assert dock.request().base == "nuclei"
+    path = user_model_folder() / "mine.safetensors"
+    away = path.rename(path.with_suffix(".away"))
+    dock.form.result.take_back.click()
+    qtbot.waitUntil(lambda: dock.form.status.kind == "problem", timeout=WAIT)
+    away.rename(path)
     dock.form.result.take_back.click()
     qtbot.waitUntil(lambda: session_of(viewer).model == "nuclei", timeout=WAIT)
     qtbot.waitUntil(lambda: about.isHidden(), timeout=WAIT)

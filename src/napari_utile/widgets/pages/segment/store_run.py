@@ -142,7 +142,7 @@ class StoreRun(OneJob, QWidget):
         """Begin or resume the store of some planes."""
         self._source, self._requests = planes[0][0], [request for _, request in planes]
         self.follow(self._requests)
-        self._place = self.place
+        self._place, self._middle = self.place, None
         self._follow_view()
         self._looking.start()
         address = self.run_on.text().strip()

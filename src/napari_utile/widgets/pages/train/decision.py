@@ -144,6 +144,10 @@ class Decision(QWidget):
             return
         kept, self._kept = self._kept, None
 
+        def failed(error: Exception) -> None:
+            self._kept = kept
+            self._not_kept(error)
+
         def done(path: Path) -> None:
             self._changed(self._model_before if kept.version == 1 else kept.path.stem)
             self.hide()
@@ -154,7 +158,7 @@ class Decision(QWidget):
             )
             self._status.say(f"Taken back: {back}; the model is in the library's trash.", "good")
 
-        run_job(take_back_job(kept), on_done=done, on_error=self._not_kept, owner=self)
+        run_job(take_back_job(kept), on_done=done, on_error=failed, owner=self)
 
     def discard_model(self) -> None:
         """Forget the model and take its layers away."""
