@@ -50,4 +50,3 @@ def test_runs_with_new_values_join_only_within_a_row():
     assert joined.starts.tolist() == [0, 3, 4]
     assert joined.paint(joined.values).tolist() == [[7, 7, 7, 5], [5, 5, 5, 5]]
     assert joined.lengths.tolist() == [3, 1, 4]
-    assert joined.holding(np.array([0, 2, 3, 7])).tolist() == [0, 0, 1, 2]

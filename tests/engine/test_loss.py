@@ -51,18 +51,6 @@ def test_ignored_pixels_weigh_nothing_whatever_the_network_says_there() -> None:
     assert gradients[0][0, :, 0, 1].any()
 
 
-def test_classes_can_be_ignored() -> None:
-    logits, target, weight = case()
-    without = target.clone()
-    without[target == 2] = IGNORE
-    some, other = (
-        weighted_cross_entropy(logits, target, weight, ignore=(2,)),
-        weighted_cross_entropy(logits, without, weight),
-    )
-    assert float(some.weighted) == float(other.weighted)
-    assert float(some.weighted) != float(weighted_cross_entropy(logits, target, weight).weighted)
-
-
 def test_a_batch_without_a_labelled_pixel_has_no_loss_and_no_gradient() -> None:
     logits = torch.randn(1, 2, 3, 3, requires_grad=True)
     loss = weighted_cross_entropy(logits, torch.full((1, 3, 3), IGNORE), torch.ones(1, 3, 3))

@@ -39,11 +39,11 @@ class Batch:
         print(f"{path}: {sentence}", file=sys.stderr)
 
 
-def say_left_out(what: str, paths: Sequence[Path], shown: int = 3) -> None:
-    """Say which files are left out, the first by name."""
+def say_left_out(what: str, paths: Sequence[Path]) -> None:
+    """Say which files are left out, the first three by name."""
     if paths:
-        names = ", ".join(path.name for path in paths[:shown])
-        more = f" and {len(paths) - shown} more" if len(paths) > shown else ""
+        names = ", ".join(path.name for path in paths[:3])
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         print(f"{what}: {names}{more}", file=sys.stderr)
 
 

@@ -113,9 +113,7 @@ def link_layers(
     return _layers(linked, links, space, frozenset(links.ids[by_hand].tolist()))
 
 
-def described(
-    labels: Any, space: StackSpace, axis: str, parents: Mapping[int, int], kept: Collection[int] = ()
-) -> LinkedLayers:
+def described(labels: Any, space: StackSpace, axis: str, parents: Mapping[int, int]) -> LinkedLayers:
     """Measure objects or tracks as they are, for example after a correction; their ids stay.
 
     Parameters
@@ -126,8 +124,6 @@ def described(
     axis : {"Z", "T"}
     parents : mapping of int to int
         Daughter -> mother; divisions of which a cell is not there are left out.
-    kept : collection of int
-        As it is given back.
     """
     from napari_utile.engine.linking.links import Links
     from napari_utile.engine.linking.sections import count, gathered
@@ -138,7 +134,7 @@ def described(
     lost = {mother for daughter, mother in parents.items() if not {daughter, mother} <= there}
     parents = {daughter: mother for daughter, mother in parents.items() if mother not in lost}
     links = Links(axis, sections, sections.label, parents)
-    return _layers(np.asarray(labels), links, space, frozenset(kept))
+    return _layers(np.asarray(labels), links, space, frozenset())
 
 
 def corrected(labels: Any, space: StackSpace, axis: str, steps: Sequence[int], correct: Any) -> "StackEdit":

@@ -32,15 +32,13 @@ def remember(address: str) -> None:
         path.write_text(json.dumps({"address": address}), encoding="utf-8")
 
 
-def jobs_at(address: str, seconds: float = 10) -> Any:
+def jobs_at(address: str) -> Any:
     """Return where blocks are computed, as a context: the workers of a Dask scheduler, or None for this process.
 
     Parameters
     ----------
     address : str
         Such as ``"tcp://workstation:8786"``; "" for this computer.
-    seconds : float
-        How long an answer is waited for.
 
     Raises
     ------
@@ -51,4 +49,4 @@ def jobs_at(address: str, seconds: float = 10) -> Any:
         return contextlib.nullcontext(None)
     from napari_utile.engine.jobs.cluster import cluster_jobs
 
-    return cluster_jobs(address, timeout=seconds)
+    return cluster_jobs(address, timeout=10)

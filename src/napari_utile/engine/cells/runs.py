@@ -53,10 +53,6 @@ class Runs:
         differs[1:] |= values[1:] != values[:-1]
         return Runs(self.shape, self.starts[differs], values[differs])
 
-    def holding(self, pixels: npt.NDArray[np.integer[Any]]) -> IndexArray:
-        """Return which run holds each pixel, both by index; pixels are flat indices."""
-        return np.searchsorted(self.starts, pixels, side="right") - 1
-
 
 def runs_of(plane: npt.NDArray[Any]) -> Runs:
     """Find the runs of a (Y, X) or (Z, Y, X) array."""

@@ -198,11 +198,7 @@ def landscape_of(
 
 
 def split_components(
-    mask: BoolArray,
-    probability: FloatArray,
-    strength: float,
-    minimum_size: int = 0,
-    height: FloatArray | None = None,
+    mask: BoolArray, probability: FloatArray, strength: float, height: FloatArray | None = None
 ) -> LabelArray:
     """Cut the connected components of a mask into cells at their necks.
 
@@ -211,7 +207,7 @@ def split_components(
     mask : (Y, X) bool array
     probability : (Y, X) float32 array
         Cell probability, 0..1.
-    strength, minimum_size
+    strength : float
         As for `Landscape.cells`.
     height : (Y, X) float32 array, optional
         As for `climbing_relief`.
@@ -222,7 +218,7 @@ def split_components(
         0 is background; the parts' ids are distinct and in no particular order.
     """
     landscape = landscape_of(runs_of(mask), probability, height)
-    return landscape.paint(landscape.cells(strength, minimum_size) + 1)
+    return landscape.paint(landscape.cells(strength) + 1)
 
 
 def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArray]:

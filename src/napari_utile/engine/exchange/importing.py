@@ -43,7 +43,6 @@ from napari_utile.engine.planes.normalize import measure_limits
 from napari_utile.engine.windows import Window
 
 Float32 = NDArray[np.float32]
-SUFFIXES = (SUFFIX, ".zip", ".onnx", ".pt", ".pth", ".ckpt", ".tar", ".bin")
 SEAMLESS = 1e-4
 SAMPLE_SIDE = 384
 

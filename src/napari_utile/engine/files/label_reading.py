@@ -64,19 +64,13 @@ def read_labels(
     return file
 
 
-def label_planes(
-    path: str | Path, volume: bool = False, axes: str | None = None
-) -> Iterator[tuple[str, Labels]]:
+def label_planes(path: str | Path) -> Iterator[tuple[str, Labels]]:
     """Read a label image plane by plane.
 
     Parameters
     ----------
     path
         An image file of whole numbers, without channels.
-    volume
-        Give (Z, Y, X) volumes instead of (Y, X) planes, where the file has the axis Z.
-    axes
-        What the axes are, whatever the file says.
 
     Yields
     ------
@@ -88,7 +82,7 @@ def label_planes(
     UtileError
         If the file holds no labels.
     """
-    for index, plane in labels_of(read_labels(path, axes), volume):
+    for index, plane in labels_of(read_labels(path)):
         yield place_in_words(index), plane
 
 

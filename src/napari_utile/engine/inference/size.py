@@ -182,11 +182,7 @@ class _View:
         """Choose where to look: at the places of a lattice where there is most to see."""
         height, width = self._plane.shape
         side = min(height, width, SIDES[-1])
-        places = [
-            (y, x)
-            for y in _starts(height, side, 2 * MOST_WINDOWS)
-            for x in _starts(width, side, 2 * MOST_WINDOWS)
-        ]
+        places = [(y, x) for y in _starts(height, side) for x in _starts(width, side)]
         shown = []
         for y, x in places:
             part = np.asarray(self._plane.data[:, y : y + side, x : x + side])
@@ -298,9 +294,9 @@ def _by_pixel_size(plane: ImagePlane, model: Model) -> float | None:
     return float(f"{card.object_diameter * card.pixel_size / pixel:.3g}")
 
 
-def _starts(length: int, side: int, most: int) -> list[int]:
+def _starts(length: int, side: int) -> list[int]:
     """Return where windows of a side begin along an axis: side by side, or spread where they are too many."""
-    count = min(max(1, length // side), most)
+    count = min(max(1, length // side), 2 * MOST_WINDOWS)
     return (
         [round(index * (length - side) / max(count - 1, 1)) for index in range(count)]
         if count > 1

@@ -143,7 +143,7 @@ def plan_tiles(
     return _laid_out(shape, network, region, output, budget.number_bytes, on_lattice=False)
 
 
-def halve(plan: TilePlan, network: Network, tile: Tile, number_bytes: int = 4) -> TilePlan:
+def halve(plan: TilePlan, network: Network, tile: Tile) -> TilePlan:
     """Plan one tile again with tiles of half its size: what to do when memory runs out.
 
     Raises
@@ -157,7 +157,7 @@ def halve(plan: TilePlan, network: Network, tile: Tile, number_bytes: int = 4) -
         raise MemoryError(
             "There is not enough memory for even the smallest tile of this model; close other programs."
         )
-    return _laid_out(plan.shape, network, tile.inner, (halves[0], halves[1]), number_bytes, on_lattice=False)
+    return _laid_out(plan.shape, network, tile.inner, (halves[0], halves[1]), 4, on_lattice=False)
 
 
 def _check_region(shape: tuple[int, int], region: Window) -> None:

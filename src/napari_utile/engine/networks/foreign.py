@@ -7,7 +7,6 @@ the halo is cut off after the network: what is left is what the network gives fo
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -125,8 +124,3 @@ def as_logits(raw: Tensor, reading: str) -> Tensor:
 def grid_cells(pixels: int, grid: int) -> int:
     """Round up to whole grid cells (pixels)."""
     return -(-pixels // grid) * grid
-
-
-def of_any(values: Any) -> tuple[float, ...]:
-    """Return one number or several as a tuple."""
-    return tuple(float(each) for each in values) if isinstance(values, (list, tuple)) else (float(values),)

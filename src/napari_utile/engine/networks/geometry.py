@@ -8,7 +8,7 @@ References
 .. [1] J. Long, E. Shelhamer, T. Darrell. Fully convolutional networks for semantic segmentation. CVPR 2015.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
@@ -46,28 +46,6 @@ class Step:
         if self.up:
             return -((self.kernel - 1 - first) // self.stride), last // self.stride
         return first * self.stride, last * self.stride + self.kernel - 1
-
-
-def compose(outer: tuple[int, int], inner: tuple[int, int]) -> tuple[int, int]:
-    """Compose two layers, (kernel, stride) each, `inner` applied first: (k' + (k - 1) s', s s').
-
-    >>> compose((3, 1), (2, 2))  # a 3x3 convolution after 2x2 pooling
-    (6, 2)
-    """
-    (k, s), (k_inner, s_inner) = outer, inner
-    return k_inner + (k - 1) * s_inner, s * s_inner
-
-
-def receptive_field(steps: Iterable[Step]) -> tuple[int, int]:
-    """Compose convolutions and poolings, in the order they are applied, into one (kernel, stride)."""
-    field = (1, 1)
-    for step in steps:
-        if step.up or step.crop:
-            raise ValueError(
-                "receptive_field composes convolutions and poolings; see Geometry for up-convolutions."
-            )
-        field = compose((step.kernel, step.stride), field)
-    return field
 
 
 @dataclass(frozen=True)
@@ -115,19 +93,6 @@ class Geometry:
                 f"Outputs have {self.smallest} + n * {self.grid} pixels a side; {output} is none of them."
             )
         return output + 2 * self.halo
-
-    def output_size(self, n: int) -> int:
-        """Return the output size for an input of `n` pixels.
-
-        Raises
-        ------
-        ValueError
-            If `n` is not a legal input size.
-        """
-        if not self.fits(n - 2 * self.halo):
-            least = self.smallest + 2 * self.halo
-            raise ValueError(f"Inputs have {least} + n * {self.grid} pixels a side; {n} is none of them.")
-        return n - 2 * self.halo
 
 
 def geometry_of(paths: Sequence[Sequence[Step]]) -> Geometry:

@@ -74,7 +74,6 @@ def click_command(
     markers: str | Path,
     params: SegmentParams,
     suggested: InstanceParams,
-    output: str | Path = "clicked_labels.tif",
     *,
     selection: Selection | None = None,
 ) -> str:
@@ -87,22 +86,11 @@ def click_command(
     params : SegmentParams
     suggested : InstanceParams
         What the model's card suggests: equal parameters need not be named.
-    output : str or Path
-        The file of labels to write.
     selection : Selection, optional
         Which pixels of the file.
     """
-    words = [
-        "utile",
-        "click",
-        str(image),
-        "--points",
-        str(markers),
-        "-o",
-        str(output),
-        "--model",
-        params.model,
-    ]
+    words = ["utile", "click", str(image), "--points", str(markers), "-o", "clicked_labels.tif"]
+    words += ["--model", params.model]
     if selection is not None:
         words += command_options(Selection, selection)
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))

@@ -69,7 +69,7 @@ class Deformation:
 
 
 def draw_deformation(
-    rng: np.random.Generator, centre: tuple[float, float], params: AugmentParams, zoom: float = 1.0
+    rng: np.random.Generator, centre: tuple[float, float], params: AugmentParams
 ) -> Deformation:
     """Draw the geometry of one sample.
 
@@ -79,20 +79,18 @@ def draw_deformation(
     centre : (float, float)
         Image position (y, x) in pixels that the sample shows in its middle, before the random shift.
     params : AugmentParams
-    zoom : float
-        Sample pixels for one image pixel, before the random scale: matches object sizes.
 
     Returns
     -------
     Deformation
     """
     angle = np.deg2rad(rng.uniform(-params.rotation, params.rotation))
-    scale = zoom * params.scale ** rng.uniform(-1, 1)
+    scale = params.scale ** rng.uniform(-1, 1)
     flip = -1.0 if params.flip and rng.random() < 0.5 else 1.0
     cosine, sine = np.cos(angle), np.sin(angle)
     matrix = np.array([[cosine, -sine * flip], [sine, cosine * flip]]) / scale
     shift = rng.uniform(-params.shift, params.shift, size=2)
-    displacements = rng.normal(0.0, 1.0, size=(2, ELASTIC_GRID, ELASTIC_GRID)) * (params.elastic / zoom)
+    displacements = rng.normal(0.0, 1.0, size=(2, ELASTIC_GRID, ELASTIC_GRID)) * params.elastic
     return Deformation(np.asarray(centre, np.float64) + shift, matrix, displacements)
 
 

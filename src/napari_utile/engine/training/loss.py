@@ -25,9 +25,7 @@ class Loss:
     plain: Tensor
 
 
-def weighted_cross_entropy(
-    logits: Tensor, target: Tensor, weight: Tensor, ignore: tuple[int, ...] = ()
-) -> Loss:
+def weighted_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Loss:
     """Compute the weighted softmax cross-entropy, stable for large logits.
 
     Parameters
@@ -37,8 +35,6 @@ def weighted_cross_entropy(
         Class per pixel, 0 to K - 1; `IGNORE` for unlabelled pixels.
     weight : (N, Y, X) tensor
         Weight per pixel, 0 or more.
-    ignore : tuple of int
-        Classes whose pixels do not count either.
 
     Returns
     -------
@@ -56,8 +52,6 @@ def weighted_cross_entropy(
             f"Logits {tuple(logits.shape)}, target {tuple(target.shape)} and weight {tuple(weight.shape)} do not fit."
         )
     counts = (target != IGNORE) & (weight > 0)
-    for each in ignore:
-        counts &= target != each
     target = torch.where(counts, target.long(), IGNORE)
     # cross_entropy takes the logarithm of the softmax at once; the where keeps infinite logits that do not count
     # out of the gradient, which would be not a number there

@@ -34,13 +34,11 @@ class Validation:
     overlap: float
 
 
-def held_out_samples(
-    planes: Sequence[TrainingPlane], size: int, halo: int, most: int = MOST_SAMPLES
-) -> tuple[Sample, ...]:
+def held_out_samples(planes: Sequence[TrainingPlane], size: int, halo: int) -> tuple[Sample, ...]:
     """Cover the annotated parts of planes with tiles of `size` output pixels; no pixel counts twice."""
     places = [(plane, y, x) for plane in planes for y, x in _corners(plane, size)]
-    if len(places) > most:
-        places = [places[round(i * (len(places) - 1) / (most - 1))] for i in range(most)]
+    if len(places) > MOST_SAMPLES:
+        places = [places[round(i * (len(places) - 1) / (MOST_SAMPLES - 1))] for i in range(MOST_SAMPLES)]
     still = np.random.default_rng(0)
     samples = []
     for plane, y, x in places:

@@ -101,8 +101,8 @@ class WeightProfile:
     border: Float32
 
 
-def profile_along(points: Any, class_balance: Float32, border: Float32, step: float = 0.5) -> WeightProfile:
-    """Read the weights along a line of straight pieces, from the nearest pixels.
+def profile_along(points: Any, class_balance: Float32, border: Float32) -> WeightProfile:
+    """Read the weights along a line of straight pieces, every half a pixel, from the nearest pixels.
 
     Parameters
     ----------
@@ -110,8 +110,6 @@ def profile_along(points: Any, class_balance: Float32, border: Float32, step: fl
         Rows and columns of the line's corners.
     class_balance, border : (Y, X) float32 arrays
         The terms of a weight map.
-    step : float
-        Pixels between two readings.
 
     Raises
     ------
@@ -123,7 +121,7 @@ def profile_along(points: Any, class_balance: Float32, border: Float32, step: fl
         raise ValueError(f"A line has at least two points (row, column); got the shape {corners.shape}.")
     lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
     at = np.concatenate([[0.0], np.cumsum(lengths)])
-    distance = np.linspace(0, at[-1], int(np.ceil(at[-1] / step)) + 1)
+    distance = np.linspace(0, at[-1], int(np.ceil(at[-1] / 0.5)) + 1)
     rows, columns = (np.floor(np.interp(distance, at, corners[:, axis]) + 0.5).astype(int) for axis in (0, 1))
     inside = (rows >= 0) & (rows < border.shape[0]) & (columns >= 0) & (columns < border.shape[1])
     terms = []
