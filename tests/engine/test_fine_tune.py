@@ -94,14 +94,13 @@ def test_the_base_is_not_changed() -> None:
     assert all(torch.equal(value, before[key]) for key, value in start.network.state_dict().items())
 
 
-def test_a_second_fine_tuning_is_judged_by_its_own_network() -> None:
+def test_a_second_fine_tuning_is_judged_by_its_own_network(learnt: FineTuned) -> None:
     """Networks are kept warm by their fingerprints: two trainings in one process must not share one."""
     images, labels = zip(pair(0), pair(1), strict=True)
-    good = tuned(80)
     poor = fine_tune(
         images, [0 * each + (each == 1) for each in labels], base(), recipe=RECIPE, steps=5, device="cpu"
     )
-    assert good.after.ap50 > 0.7
+    assert learnt.after.ap50 > 0.7
     again = predictions(poor.model, poor.held_out, choose_compute("cpu"))
     params = InstanceParams(**poor.model.card.instances)
     assert score(again, poor.held_out, params) == poor.after
@@ -143,10 +142,10 @@ def test_cells_of_about_the_right_size_are_left_alone() -> None:
     assert matching_scale([given], base().card) == 1.0
 
 
-def test_the_model_that_finds_the_annotated_cells_best_is_trained_further() -> None:
+def test_the_model_that_finds_the_annotated_cells_best_is_trained_further(learnt: FineTuned) -> None:
     image, labels = pair(0)
     given = [AnnotatedImage(plane_from_array(image), labels)]
-    blind, good = base(), tuned(steps=60).model
+    blind, good = base(), learnt.model
     colours = new_model("colours", "unet", width=4, depth=1, in_channels=3)
     ranked = rank_bases(given, [blind, colours, good], FineTuneParams(device="cpu")).result
     assert [each.model for each in ranked] == [good, blind]

@@ -1,7 +1,6 @@
 """The labels equal those of the description carried out literally, pixel by pixel and slowly."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from scipy import ndimage
 
@@ -127,7 +126,7 @@ def is_inside(mask, y, x):
     return 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and bool(mask[y, x])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(probability_maps(28, ties=True, gaps=True), parameters)
 def test_the_labels_equal_those_of_the_literal_description(probability, params):
     labels = label_cells(cell_landscape(probability, params), params)
@@ -135,10 +134,8 @@ def test_the_labels_equal_those_of_the_literal_description(probability, params):
     assert labels.tolist() == literal_labels(probability, params).tolist()
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_large_map_equals_the_literal_description_with_default_parameters(seed):
-    rng = np.random.default_rng(seed)
-    smooth = ndimage.gaussian_filter(rng.normal(size=(130, 150)), 5)
+def test_a_large_map_equals_the_literal_description_with_default_parameters():
+    smooth = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(130, 150)), 5)
     probability = (0.5 + 0.5 * smooth / np.abs(smooth).max()).astype(np.float32)
     params = InstanceParams()
     labels = label_cells(cell_landscape(probability, params), params)
