@@ -114,6 +114,26 @@ def test_large_images_take_a_coarser_mask(page, qtbot, tmp_path, monkeypatch) ->
     assert not labels[:, :39].any()
 
 
+def test_planes_of_a_stack_are_segmented_in_the_labels_of_each(page, qtbot, monkeypatch) -> None:
+    viewer = page.viewer
+    [data, tissue] = [np.stack([layer.data, layer.data]) for layer in viewer.layers]
+    viewer.layers.clear()
+    tissue[1, :, :60] = 0
+    viewer.add_image(data, name="slide", axis_labels=("z", "y", "x"))
+    viewer.add_labels(tissue, name="tissue", axis_labels=("z", "y", "x"))
+    page.form.planes.kind.setCurrentIndex(page.form.planes.kind.findData("all"))
+    done(page, qtbot)
+    found = viewer.layers["slide instances"].data
+    assert [np.unique(plane).size - 1 for plane in found] == [12, 8]
+    monkeypatch.setattr(store_jobs, "MOST_IN_MEMORY", 3000)
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert "The labels differ from plane to plane" in page.form.status.text()
+    page.form.linking.kind.setCurrentIndex(page.form.linking.kind.findData("views"))
+    page.run()
+    assert "Three views segment boxes" in page.form.status.text()
+
+
 def test_labels_that_are_empty_are_said(page, qtbot) -> None:
     page.viewer.layers["tissue"].data = np.zeros((90, 120), np.uint8)
     page.run()

@@ -88,7 +88,10 @@ def estimate_job(
     """
     yield
     if needs_store(request):
-        return (yield from store_estimate_job(session, request))
+        run = Run(store_estimate_job(session, request))
+        for _ in run:
+            yield
+        return run.result
     from napari_utile.engine.inference.estimate import estimate
 
     params, size = yield from sized_steps(session, request.params, request.measured_on)

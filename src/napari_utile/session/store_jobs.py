@@ -160,7 +160,7 @@ def _planned(
         ready.compute,
         source.name,
         region=request.region,
-        mask=_mask(request),
+        mask=_mask(requests),
         limits=ready.limits if ready.shared or len(requests) == 1 else None,
         indices=source.indices,
         stacked="".join(each.letter for each in source.stacked),
@@ -181,7 +181,7 @@ def store_estimate_job(
     ready = yield from _ready_steps(session, request)
     plan = _planned(ready, [request], layer_source([request]))
     yield None
-    return ready.model, cost_of(plan, [request.plane], ready.model, _mask(request)), ready.size
+    return ready.model, cost_of(plan, [request.plane], ready.model, _mask([request])), ready.size
 
 
 def store_job(
@@ -241,7 +241,7 @@ def store_job(
             )
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
-            begin_store(place, plan, ready.model, _mask(request))
+            begin_store(place, plan, ready.model, _mask(requests))
         command = _command(requests, source, plan, ready.model.card)
         if source.located and jobs is None:
             result = yield from steps_apart(place, first=first, command=command)
@@ -349,14 +349,20 @@ def delete_store(place: Path) -> None:
     remove_store(place)
 
 
-def _mask(request: SegmentRequest) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-    """Return which pixels of the plane count, perhaps coarser than it; None for all.
+def _mask(requests: Sequence[SegmentRequest]) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Return which pixels of the planes count, perhaps coarser than they are; None for all.
 
     Raises
     ------
     UtileError
-        If none do.
+        If none do, or others in each plane.
     """
+    request = requests[0]
+    every = [np.zeros(0) if each.inside is None else np.asarray(each.inside) for each in requests]
+    if not all(np.array_equal(each, every[0]) for each in every):
+        raise UtileError(
+            "The labels differ from plane to plane: choose one plane, or labels without sliders."
+        )
     if request.inside is None:
         return None
     inside, region = np.asarray(request.inside), Window.part_of(request.plane.shape, request.region)

@@ -62,7 +62,7 @@ class RegionPicker(QWidget):
         self.kind.activated.connect(self._kind_changed)
         self.shapes.layer_changed.connect(lambda _: self.changed.emit())
         self.draw.clicked.connect(self.start_drawing)
-        self.labels.layer_changed.connect(lambda _: self.kind.currentData() == LABELS and self.changed.emit())
+        self.labels.layer_changed.connect(self._labels_changed)
         self._row.setVisible(False)
         self.labels.setVisible(False)
         self._camera, self._drawn = Connections(self), Connections(self)
@@ -116,6 +116,10 @@ class RegionPicker(QWidget):
         layer.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = "add_rectangle"
+
+    def _labels_changed(self, _: object) -> None:
+        if self.kind.currentData() == LABELS:
+            self.changed.emit()
 
     def _watch(self, shapes: Any) -> None:
         self._drawn.disconnect_all()

@@ -97,6 +97,8 @@ def label_mask(
     region = Window.of_mask(inside)
     if region is None:
         raise ValueError(f"{labels.name} has no label on {layer.name}.")
+    if any(isinstance(entry, int) and size > 1 for entry, size in zip(index, levels[0].shape, strict=True)):
+        return None, None if inside.all() else inside  # its planes have other boxes
     inside = inside[region]
     whole = region == Window.whole(place.plane_shape)
     return None if whole else region, None if inside.all() else inside

@@ -72,6 +72,10 @@ class ThreeViews(OneJob, QObject):
             return False
         if len(planes) < 2:
             raise UtileError("Three views look at a stack: choose all planes, or a range of them.")
+        if planes[0][1].inside is not None:
+            raise UtileError(
+                "Three views segment boxes: choose the whole image, what is in view, or a rectangle."
+            )
         axis = _z_axis(planes[0][0])
         places = [source.place.result for source, _ in planes]
         if axis is None or len({tuple(_others(place, axis).items()) for place in places}) > 1:
