@@ -89,6 +89,9 @@ def test_qupath_gets_geojson(stack: Path, tmp_path: Path) -> None:
     (ring,) = first["geometry"]["coordinates"]
     assert ring[0] == ring[-1]
     assert len(ring) == 5
+    assert main(["export", str(stack), "-o", str(tmp_path / "cells.geojson"), "--axes", "ZYX"]) == 0
+    last = json.loads((tmp_path / "cells.geojson").read_text())["features"][-1]
+    assert last["geometry"]["plane"] == {"c": -1, "z": 1, "t": 0}
 
 
 @pytest.mark.parametrize(

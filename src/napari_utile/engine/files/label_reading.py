@@ -64,13 +64,15 @@ def read_labels(
     return file
 
 
-def label_planes(path: str | Path) -> Iterator[tuple[str, Labels]]:
+def label_planes(path: str | Path, axes: str | None = None) -> Iterator[tuple[str, Labels]]:
     """Read a label image plane by plane.
 
     Parameters
     ----------
     path
         An image file of whole numbers, without channels.
+    axes
+        What the axes are, whatever the file says.
 
     Yields
     ------
@@ -82,7 +84,7 @@ def label_planes(path: str | Path) -> Iterator[tuple[str, Labels]]:
     UtileError
         If the file holds no labels.
     """
-    for index, plane in labels_of(read_labels(path)):
+    for index, plane in labels_of(read_labels(path, axes)):
         yield place_in_words(index), plane
 
 
