@@ -38,7 +38,8 @@ def cut_off(page) -> list[str]:
     """Name the widgets of a page that lie beyond what can be seen or scrolled to, or are too small for their text."""
     (scroll,) = (each for each in page.children() if isinstance(each, QScrollArea))
     form, seen = scroll.widget(), scroll.viewport().width()
-    found = []
+    sideways = scroll.horizontalScrollBar().maximum()
+    found = [f"the page is {sideways} pixels too wide and scrolls sideways"] if sideways else []
     for part in page.findChildren(SHOWN):
         if not part.isVisible() or not (part.accessibleName() or getattr(part, "text", str)()):
             continue

@@ -1,6 +1,6 @@
 """Numbers as people write them."""
 
-__all__ = ["three_digits"]
+__all__ = ["percent", "three_digits"]
 
 
 def three_digits(number: float) -> str:
@@ -17,3 +17,14 @@ def three_digits(number: float) -> str:
     return (
         f"{rounded:g}" if abs(rounded) >= 1e-4 or rounded == 0 else f"{rounded:.12f}".rstrip("0").rstrip(".")
     )
+
+
+def percent(share: float) -> str:
+    """Write a share as whole per cent.
+
+    Examples
+    --------
+    >>> percent(0.158), percent(1)
+    ('16 %', '100 %')
+    """
+    return f"{100 * share:.0f} %"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile import __version__
-from napari_utile.engine.numerals import three_digits
+from napari_utile.engine.numerals import percent, three_digits
 
 if TYPE_CHECKING:
     from napari_utile.session.results import SegmentResult
@@ -64,4 +64,4 @@ def edited_share(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any]) -> s
     if count == 0:
         return "None was edited by hand."
     was = "was" if count == 1 else "were"
-    return f"{count} of {total} cells ({count / total:.0%} ) {was} edited by hand.".replace("% )", " %)")
+    return f"{count} of {total} cells ({percent(count / total)}) {was} edited by hand."

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from napari_utile.engine.numerals import percent
 from napari_utile.engine.words import counted
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def verdict_of(result: "FineTuneResult") -> str:
         f"Judged on {cells} never trained on."
     )
     if tuned.after.classes is not None:
-        numbers += f" {tuned.after.classes:.0%} of them get the right class.".replace("%", " %")
+        numbers += f" {percent(tuned.after.classes)} of them get the right class."
     if tuned.verdict == "few":
         held = "was" if count == 1 else "were"
         claim = f"Only {cells} {held} held out: too few to say which is better; at least {LEAST_CELLS} are needed."

@@ -16,7 +16,7 @@ class FineTuneParams:
         "fine-tune"
     )
     minutes: Annotated[
-        float | None, Bounds(0.01, 100_000, unit="min", label="Minutes", help="Time to train.")
+        float | None, Bounds(0.01, 100_000, unit="min", label="Time", help="Time to train.")
     ] = None
     steps: Annotated[int | None, Bounds(1, 100_000_000, label="Steps", help="Steps to train.")] = None
     held_out: Annotated[

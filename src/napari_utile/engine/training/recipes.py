@@ -168,7 +168,7 @@ class Budget:
 
     steps: Annotated[int | None, Bounds(1, 100_000_000, label="Steps", help="Steps to train.")] = None
     minutes: Annotated[
-        float | None, Bounds(0.01, 100_000, unit="min", label="Minutes", help="Time to train.")
+        float | None, Bounds(0.01, 100_000, unit="min", label="Time", help="Time to train.")
     ] = None
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_utile.engine.numerals import percent
 from napari_utile.session.review import ReviewItem, decided, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.failures import failures_to
@@ -258,7 +259,7 @@ class ReviewTab(QWidget):
             [
                 (
                     item.name,
-                    "–" if item.confidence is None else f"{item.confidence:.0%}".replace("%", " %"),
+                    "–" if item.confidence is None else percent(item.confidence),
                     item.decision,
                 )
                 for item in self._items

@@ -32,7 +32,8 @@ class Column(QScrollArea):
         least, form, bar = super().minimumSizeHint(), self.widget(), self.verticalScrollBar()
         if form is None or bar is None:
             return least
-        return QSize(form.minimumSizeHint().width() + bar.sizeHint().width(), least.height())
+        around = bar.sizeHint().width() + 2 * self.frameWidth()  # napari's theme draws a frame
+        return QSize(form.minimumSizeHint().width() + around, least.height())
 
     def sizeHint(self) -> QSize:
         """Wish for no less."""

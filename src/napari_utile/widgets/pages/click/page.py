@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_utile.engine.numerals import percent
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.words import capitalised
 from napari_utile.session.cell_classes import class_of
@@ -358,5 +359,5 @@ def _described(label: int, features: Any) -> str:
     first = row.iloc[0]
     parts = [f"{first['area_px']:.0f} px²"]
     if "confidence" in row and first["confidence"] == first["confidence"]:
-        parts.append(f"{first['confidence']:.0%} sure")
+        parts.append(f"{percent(first['confidence'])} sure")
     return f"{text}: {', '.join(parts)}."

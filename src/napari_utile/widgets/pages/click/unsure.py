@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.numerals import percent
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.view import RatedCell, rate_cells
@@ -76,7 +77,7 @@ class UnsureWalk:
                 go_to(self._viewer, aim.labels, [float(part) for part in aim.plane.position(point)])
                 self._tool.select(cell.label, point)
                 left = f"{len(cells)} more" if cells else "the last one"
-                self._tool.said.emit(f"Cell {cell.label}: {cell.confidence:.0%} sure; {left}.", "info")
+                self._tool.said.emit(f"Cell {cell.label}: {percent(cell.confidence)} sure; {left}.", "info")
                 return
         self._tool.said.emit("That was the last cell; press again to start over.", "info")
 

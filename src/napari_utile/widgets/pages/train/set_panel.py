@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_utile.engine.numerals import percent
 from napari_utile.engine.training.sets import PaintedImage, TrainingSet, list_sets, remove_image
 from napari_utile.engine.words import counted
 from napari_utile.widgets.parts.arrange import column, row
@@ -162,4 +163,4 @@ def _words(image: PaintedImage) -> str:
 def _more_words(image: PaintedImage) -> Any:
     rows, columns = image.shape
     classes = f", classes {', '.join(image.classes)}" if image.classes else ""
-    return f"{columns} × {rows} px, {image.annotated:.0%} of it annotated{classes}".replace("%", " %")
+    return f"{columns} × {rows} px, {percent(image.annotated)} of it annotated{classes}"

@@ -6,7 +6,7 @@ from qtpy.QtCore import QRectF, QSize, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_utile.engine.numerals import three_digits
+from napari_utile.engine.numerals import percent, three_digits
 from napari_utile.engine.weights.loss_budget import LossBudget
 from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.layer_combo import LayerCombo
@@ -79,7 +79,7 @@ class LossBudgetTab(QWidget):
         self.bar.shares = shares
         self.bar.update()
         words = " ".join(
-            f'<span style="color:{_COLOURS[name]}">■</span>&nbsp;{name}&nbsp;{100 * share:.0f}%'
+            f'<span style="color:{_COLOURS[name]}">■</span>&nbsp;{name}&nbsp;{percent(share).replace(" ", "&nbsp;")}'
             for name, share in shares.items()
         )
         what = "weight" if budget.loss is None else "weighted cross-entropy"
