@@ -126,6 +126,19 @@ def test_the_cost_is_said_before_it_runs(viewer, dock, qtbot, image):
     qtbot.waitUntil(lambda: "This will take 1 tile" in dock.form.estimate.text(), timeout=WAIT)
 
 
+def test_what_was_said_of_another_model_goes_at_once_and_is_said_anew_after_a_run(
+    viewer, dock, qtbot, image, model_file
+):
+    viewer.add_image(image)
+    qtbot.waitUntil(lambda: "measured" in dock.form.estimate.text(), timeout=WAIT)
+    session_of(viewer).model = str(model_file)
+    assert dock.form.estimate.text() == ""
+    qtbot.waitUntil(lambda: "will take" in dock.form.estimate.text(), timeout=WAIT)
+    dock.form.diameter.value = 31
+    run(qtbot, dock)  # before that is estimated
+    qtbot.waitUntil(lambda: "measured" not in dock.form.estimate.text(), timeout=WAIT)
+
+
 def test_what_the_computer_cannot_do_is_said_before_it_runs(dock, viewer, qtbot, monkeypatch, image):
     monkeypatch.setattr(device_check, "joins", lambda dtype: dtype == torch.float32)
     viewer.add_image(image, name="cells")

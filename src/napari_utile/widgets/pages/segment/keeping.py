@@ -18,7 +18,7 @@ from napari_utile.session.results import (
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.files.results import results_of, save_results
-from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.preferences import results_folder
 from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.edits import edits_of
@@ -41,14 +41,18 @@ class Keeping:
     ----------
     viewer : napari.viewer.Viewer
     session : Session
-    status : StatusLine
+    form : SegmentForm
+        Its buttons are answered.
     page : QWidget
     """
 
     def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, status: StatusLine, page: QWidget
+        self, viewer: "napari.viewer.Viewer", session: Session, form: SegmentForm, page: QWidget
     ) -> None:
-        self._viewer, self._session, self._status, self._page = viewer, session, status, page
+        self._viewer, self._session, self._status, self._page = viewer, session, form.status, page
+        form.show_table.clicked.connect(lambda _: self.show_table())
+        form.save.clicked.connect(lambda _: self.save())
+        form.methods.clicked.connect(lambda _: self.copy_methods())
 
     def save(self, path: str = "") -> None:
         """Save the chosen cells, their table and their recipe beside each other."""

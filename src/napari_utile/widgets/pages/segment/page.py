@@ -84,7 +84,7 @@ class SegmentPage(Page):
         self.main_button = self.form.run_bar.run_button
         self.settings = Settings(self._viewer, self._session, self.form, self._values, self)
         self.growing = Growing(self._viewer, self._session, self.form.grow, self._chosen_planes, self)
-        self.keeping = Keeping(self._viewer, self._session, self.form.status, self)
+        self.keeping = Keeping(self._viewer, self._session, self.form, self)
         self._connect()
         self.form.seams.ask(self.request)
         guard_window(self._viewer, self)
@@ -107,20 +107,17 @@ class SegmentPage(Page):
         form.suggestions.asked.connect(self._suggest_models)
         form.instances.changed.connect(self._adjust)
         form.more_instances.changed.connect(self._adjust)
-        form.measure_diameter.clicked.connect(self._measure_diameter)
+        form.measure_diameter.clicked.connect(lambda _: self._diameter_tool.start(self._session.image.layer))
         form.copy_command.clicked.connect(self.copy_command)
         form.fit.clicked.connect(lambda _: None if self.running else self.settings.fit())
         form.train.clicked.connect(lambda _: setattr(self._session, "page", "train"))
         form.load_menu.aboutToShow.connect(lambda: self.settings.fill_menu())
         form.keep.clicked.connect(lambda _: self._keep_settings())
         self.settings.used.connect(self._choice_changed)
-        form.show_table.clicked.connect(lambda _: self.keeping.show_table())
         form.show_plots.clicked.connect(lambda _: open_plots(self._viewer))
-        form.save.clicked.connect(lambda _: self.keeping.save())
-        form.methods.clicked.connect(lambda _: self.keeping.copy_methods())
         self._connections = Connections(self)
         self._connections.connect(session.events.image, self._image_changed)
-        self._connections.connect(session.events.model, self._choice_changed)
+        self._connections.connect(session.events.model, self._about_another)
         self._connections.connect(session.events.models_changed, self._choice_changed)
         self._connections.connect(session.events.devices, form.show_devices)
         self._connections.connect(session.events.instances_offered, self._take_instances)
@@ -250,6 +247,7 @@ class SegmentPage(Page):
         self._running_on = []
         self.form.run_bar.set_idle()
         self._show_summary()
+        self._estimate.follow()  # what was said may be of choices before
 
     def _layer_removed(self, event: Any) -> None:
         if any(event.value is source.layer for source in self._running_on):
@@ -333,6 +331,13 @@ class SegmentPage(Page):
         self.form.set_has_image(layer is not None)
         self.form.show_linking(layer)
         self._plane_changed()
+        self._about_another()
+
+    def _about_another(self, _: object = None) -> None:
+        """Say nothing that was measured with another image or model."""
+        self._estimate.forget()
+        self.form.diameter.show_measured(None)
+        self._choice_changed()
 
     def _plane_changed(self, _: object = None) -> None:
         shown = on_screen(self._viewer, self._session)
@@ -383,10 +388,6 @@ class SegmentPage(Page):
 
     def _show_error(self, error: Exception) -> None:
         self.form.status.problem(sentence_of(error))
-
-    def _measure_diameter(self) -> None:
-        if (layer := self._session.image.layer) is not None:
-            self._diameter_tool.start(layer)
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""

@@ -78,6 +78,11 @@ class RunEstimate(QObject):
         """Estimate again once nothing changes any more."""
         self._timer.start()
 
+    def forget(self) -> None:
+        """Say nothing until there is an estimate again: what was said was about another image or model."""
+        self._jobs.drop()
+        self._label.setText("")
+
     def drop(self) -> None:
         """Forget the estimate under way."""
         self._jobs.drop()
