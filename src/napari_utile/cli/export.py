@@ -85,5 +85,5 @@ def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
         print(f"{labels}: no recipe beside it, so no division is known", file=sys.stderr)
     spacing = Spacing(file.pixel_size, file.unit, file.steps)
     count = write_tracks(output, lambda: (plane for _, plane in labels_of(file)), parents, spacing)
-    print(f"{output}: {count} track{'' if count == 1 else 's'}")
+    print(f"{output}: {counted(count, 'track')}")
     return 0
