@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile import __version__
-from napari_utile.engine.numerals import percent, three_digits
+from napari_utile.engine.words import percent, three_digits
 
 if TYPE_CHECKING:
     from napari_utile.session.results import SegmentResult

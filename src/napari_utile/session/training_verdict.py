@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from napari_utile.engine.numerals import percent
-from napari_utile.engine.words import counted
+from napari_utile.engine.words import counted, percent
 
 if TYPE_CHECKING:
     from napari_utile.session.fine_tuning import FineTuneResult

@@ -14,7 +14,6 @@ from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.sized import with_size
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.numerals import three_digits
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.preprocessing import parse_steps
@@ -22,6 +21,7 @@ from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import three_digits
 
 Labels = NDArray[np.integer[Any]]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_utile.engine.numerals import three_digits
+from napari_utile.engine.words import three_digits
 
 STEADY, DRIFT_WEIGHT = 0.4, 0.3
 """How far the diameter may follow the magnification without a price, and the price of an octave an octave beyond it.

@@ -21,7 +21,6 @@ from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.numerals import three_digits
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.spread import spread
@@ -29,6 +28,7 @@ from napari_utile.engine.planes.units import micrometres
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import three_digits
 
 OCTAVES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 """Magnifications that are tried first; then those between the best and its neighbours."""

@@ -7,7 +7,7 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_utile.engine.numerals import three_digits
+from napari_utile.engine.words import three_digits
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent

@@ -6,8 +6,7 @@ import numpy as np
 from qtpy.QtCore import QEvent, QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 
-from napari_utile.engine.numerals import three_digits
-from napari_utile.engine.words import counted
+from napari_utile.engine.words import counted, three_digits
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.cell_filter import CellFilter, numeric_columns, taken_by
 from napari_utile.widgets.connections import Connections

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_utile.engine.numerals import percent
+from napari_utile.engine.words import percent
 from napari_utile.session.review import ReviewItem, decided, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.failures import failures_to

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_utile.engine.numerals import percent
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
-from napari_utile.engine.words import capitalised
+from napari_utile.engine.words import capitalised, percent
 from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
 from napari_utile.widgets.connections import Connections

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.engine.numerals import percent
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import percent
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.clicks.view import RatedCell, rate_cells
 from napari_utile.widgets.failures import failures_to

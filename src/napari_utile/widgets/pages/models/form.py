@@ -11,8 +11,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QListWidget, QWidget
 from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.trash import ThrownModel
-from napari_utile.engine.numerals import three_digits
-from napari_utile.engine.words import counted
+from napari_utile.engine.words import counted, three_digits
 from napari_utile.widgets.pages.models.import_fields import ImportFields
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button

@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
 
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.numerals import three_digits
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.words import three_digits
 from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.edited_cells import EditedCells

@@ -12,9 +12,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_utile.engine.numerals import percent
 from napari_utile.engine.training.sets import PaintedImage, TrainingSet, list_sets, remove_image
-from napari_utile.engine.words import counted
+from napari_utile.engine.words import counted, percent
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow

@@ -6,8 +6,8 @@ from qtpy.QtCore import QRectF, QSize, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_utile.engine.numerals import percent, three_digits
 from napari_utile.engine.weights.loss_budget import LossBudget
+from napari_utile.engine.words import percent, three_digits
 from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.place_table import PlaceTable
