@@ -6,10 +6,15 @@ from pathlib import Path
 # Before torch or numpy start their thread pools: the arrays of tests are small, and wide pools only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
+import hypothesis
 import pytest
 
 from bright_model import save_bright_model
 from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
+
+# How long an example takes says more about the machine than about the law.
+hypothesis.settings.register_profile("utile", deadline=None)
+hypothesis.settings.load_profile("utile")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
