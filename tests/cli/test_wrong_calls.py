@@ -99,3 +99,35 @@ def test_results_that_would_overwrite_each_other_are_refused(tmp_path: Path, cap
         "a_one_labels.tif",
         "a_two_labels.tif",
     ]
+
+
+@pytest.mark.parametrize("words", [["segment", "a.tif", "-o", ""], ["weight-map", " ", "-o", "w.tif"]])
+def test_an_empty_name_is_a_wrong_call(words: list[str], capsys) -> None:
+    assert "the name is empty" in said(words, capsys)
+
+
+def test_an_empty_image_name_does_not_mean_the_folder_where_one_is(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    monkeypatch.chdir(tmp_path)
+    assert main(["segment", "", "-o", "out"]) == 1
+    assert capsys.readouterr().err == "utile segment: The name of a file is empty.\n"
+
+
+def test_three_views_of_one_plane_are_refused_by_their_name(tmp_path: Path, capsys) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    words = [str(tmp_path / "a.tif"), "-o", str(tmp_path / "out"), "--diameter", "none", "--quiet"]
+    assert main(["segment", *words, "--three-views"]) == 1
+    assert "leave out --three-views" in capsys.readouterr().err
+
+
+def test_seeds_whose_ids_no_file_holds_are_refused_before_the_work(tmp_path: Path, capsys) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    seeds = np.zeros(IMAGE.shape, np.uint64)
+    seeds[3:6, 3:6] = 2**40
+    tifffile.imwrite(tmp_path / "s.tif", seeds)
+    words = [str(tmp_path / "a.tif"), "-o", str(tmp_path / "out"), "--seeds", str(tmp_path / "s.tif")]
+    assert main(["segment", *words]) == 1
+    assert "s.tif holds the id 1099511627776; results hold ids up to 4294967295" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())

@@ -3,13 +3,12 @@
 import argparse
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_utile.cli.cell_size import Sizing
-from napari_utile.cli.options import add_options, given
+from napari_utile.cli.options import add_options, file_path, given
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
@@ -33,8 +32,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ),
     )
     parser.add_argument("image", metavar="IMAGE", help="the image (TIFF, PNG, OME-Zarr)")
-    parser.add_argument("--points", type=Path, required=True, metavar="CSV", help="the saved markers")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TIFF", help="labels to write")
+    parser.add_argument("--points", type=file_path, required=True, metavar="CSV", help="the saved markers")
+    parser.add_argument(
+        "-o", "--output", type=file_path, required=True, metavar="TIFF", help="labels to write"
+    )
     add_options(parser, Selection)
     add_options(parser, SegmentParams, skip=("tile",))
     add_options(parser, InstanceParams)

@@ -6,6 +6,7 @@ from typing import Any
 
 import napari_utile
 from napari_utile.cli.evaluate import add_scoring_options, read_here, score_pairs
+from napari_utile.cli.options import file_path
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target
@@ -27,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "predictions", nargs="+", metavar="PRED", help="two or more files, folders or patterns"
     )
     add_scoring_options(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write means and differences as JSON")
+    parser.add_argument("--json", type=file_path, metavar="FILE", help="write means and differences as JSON")
     parser.set_defaults(run=run)
 
 

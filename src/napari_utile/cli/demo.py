@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from napari_utile.cli.options import file_path
 from napari_utile.engine.errors import UtileError
 
 
@@ -18,12 +19,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "dock runs in an off-screen viewer, and labels, measurements and a figure are written.",
     )
     parser.add_argument(
-        "image", nargs="?", type=Path, metavar="IMAGE", help="your image instead of the sample"
+        "image", nargs="?", type=file_path, metavar="IMAGE", help="your image instead of the sample"
     )
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=file_path,
         default=Path("demo_output"),
         metavar="DIR",
         help="folder for the results where there is no display (default: demo_output)",

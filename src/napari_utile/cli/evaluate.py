@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import napari_utile
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import axes_letters, number
+from napari_utile.cli.options import axes_letters, file_path, number
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import Identity, check_target, identities
@@ -33,9 +33,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("prediction", metavar="PRED", help="label image, folder or pattern to be scored")
     parser.add_argument("truth", metavar="TRUTH", help="reference label image, folder or pattern")
     add_scoring_options(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all scores of all images as JSON")
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write all scores as a table, one row per image"
+        "--json", type=file_path, metavar="FILE", help="write all scores of all images as JSON"
+    )
+    parser.add_argument(
+        "--csv", type=file_path, metavar="FILE", help="write all scores as a table, one row per image"
     )
     parser.add_argument(
         "--minimum",
@@ -55,7 +57,7 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     """Add what evaluate and compare have in common."""
     parser.add_argument(
         "--ignore",
-        type=Path,
+        type=file_path,
         metavar="MASK",
         help="image, folder or pattern; pixels above 0 are ignored",
     )

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from napari_utile.cli.options import axes_letters
+from napari_utile.cli.options import axes_letters, file_path
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.words import counted
@@ -20,11 +20,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "time-lapse (utile segment --link t) as a graph, .geff, or as a folder of the Cell Tracking Challenge, whose "
         "name ends in _RES; divisions are those of the recipe beside the labels.",
     )
-    parser.add_argument("labels", type=Path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
+    parser.add_argument("labels", type=file_path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=file_path,
         required=True,
         metavar="FILE",
         help="what to write: .zip, .geojson, .geff or NAME_RES",

@@ -2,9 +2,8 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from napari_utile.cli.options import add_options, given
+from napari_utile.cli.options import add_options, file_path, given
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
@@ -19,15 +18,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Choose model, cell size, contrast, threshold, split and smallest size by three or more painted or "
         "corrected cells. Nothing is trained. What is written is used by utile segment --settings.",
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="the image")
+    parser.add_argument("image", type=file_path, metavar="IMAGE", help="the image")
     parser.add_argument(
-        "--labels", type=Path, required=True, metavar="LABELS", help="label image of some cells"
+        "--labels", type=file_path, required=True, metavar="LABELS", help="label image of some cells"
     )
     parser.add_argument(
         "--sparse", action="store_true", help="pixels without a label are unknown, not background"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="NAME.json", help="file of the settings"
+        "-o", "--output", type=file_path, required=True, metavar="NAME.json", help="file of the settings"
     )
     add_options(parser, Selection)
     add_options(parser, SegmentParams, skip=("diameter", "tile"))

@@ -58,7 +58,7 @@ class LinkedPlanes:
         return link_table(self.links, [indices[place] for place in order], spacing, cells)
 
 
-def check_linking(planes: SelectedPlanes, params: LinkParams) -> None:
+def check_linking(planes: SelectedPlanes, params: LinkParams, three_views: bool = False) -> None:
     """Check, before anything is computed, that an image has planes to be linked.
 
     Raises
@@ -66,6 +66,8 @@ def check_linking(planes: SelectedPlanes, params: LinkParams) -> None:
     UtileError
         If it has not.
     """
+    if three_views and "Z" not in planes.stacked:
+        raise UtileError(f"{planes.image.shown_name} has no planes along Z: leave out --three-views.")
     if params.axis and params.axis not in planes.stacked:
         raise UtileError(
             f"{planes.image.shown_name} has no planes along {params.axis} to link: leave out --link {params.link}."

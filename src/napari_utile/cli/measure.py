@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import axes_letters, number
+from napari_utile.cli.options import axes_letters, file_path, number
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import identities
 
@@ -24,7 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "images", nargs="?", metavar="IMAGE", help="image, folder or pattern with the intensities"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="TABLE", help="table (.csv, .parquet)"
+        "-o", "--output", type=file_path, required=True, metavar="TABLE", help="table (.csv, .parquet)"
     )
     parser.add_argument(
         "--pixel-size", type=number, metavar="UM", help="size of a pixel in µm; what the file says by default"

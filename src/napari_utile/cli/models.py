@@ -2,9 +2,9 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from napari_utile.cli import suggest
+from napari_utile.cli.options import file_path
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.outputs import Output
 from napari_utile.engine.parameters import to_json
@@ -28,9 +28,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     suggest.add_action(actions)
     given = actions.add_parser("export", help="write a model as a bioimage.io package, for other programs")
     given.add_argument("model", help="a model's name or file")
-    given.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.zip", help="file to write")
     given.add_argument(
-        "--image", type=Path, help="an image for the package's test and cover; a sample by default"
+        "-o", "--output", type=file_path, required=True, metavar="FILE.zip", help="file to write"
+    )
+    given.add_argument(
+        "--image", type=file_path, help="an image for the package's test and cover; a sample by default"
     )
     given.add_argument(
         "--author", action="append", default=[], metavar="NAME", help="who made the model; repeatable"
@@ -40,7 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "import",
         help="add a model to your library: a U-Tile file, a bioimage.io package, ONNX, a U-Net's checkpoint",
     )
-    taken.add_argument("file", type=Path, help="a .safetensors, .zip, .onnx, .pt, .pth or .ckpt file")
+    taken.add_argument("file", type=file_path, help="a .safetensors, .zip, .onnx, .pt, .pth or .ckpt file")
     taken.add_argument("--name", help="what it is called there; the name in the file by default")
     taken.add_argument(
         "--reading",

@@ -4,6 +4,7 @@ import argparse
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from napari_utile.engine.errors import UtileError
@@ -84,6 +85,19 @@ def whole_number(text: str) -> int:
     if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def file_path(text: str) -> Path:
+    """Read the name of a file or folder.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is empty, as a variable of a script may be: that would mean the folder where one is.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 def axes_letters(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_utile.cli.options import file_path
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.errors import UtileError
 
@@ -23,8 +24,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Reproduce a result from its recipe (NAME_recipe.json beside the labels) and say whether "
         "it is identical, or where it first differs. The exit status is 0 when the labels are identical.",
     )
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe, a JSON file")
-    parser.add_argument("--image", type=Path, metavar="FILE", help="where the image is now")
+    parser.add_argument("recipe", type=file_path, metavar="RECIPE", help="the recipe, a JSON file")
+    parser.add_argument("--image", type=file_path, metavar="FILE", help="where the image is now")
     parser.add_argument("--model", metavar="MODEL", help="name or file of the model, where it has moved")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=run)

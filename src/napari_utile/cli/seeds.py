@@ -115,6 +115,7 @@ def _grow_file(
     from napari_utile.engine.files.label_reading import read_labels
     from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.files.tables import write_table
+    from napari_utile.engine.files.tiff import LARGEST_ID
     from napari_utile.engine.grow import grow_steps, usual_distance
     from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
@@ -128,6 +129,11 @@ def _grow_file(
     planes = SelectedPlanes(image, selection)
     if paired := pairing_in_words(seeds_file, planes):
         print(paired, file=sys.stderr)
+    largest = max((int(each.max(initial=0)) for _, each in labels_of(seeds_file)), default=0)
+    if largest > LARGEST_ID:
+        raise UtileError(
+            f"{seeds_path.name} holds the id {largest}; results hold ids up to {LARGEST_ID}: renumber them."
+        )
     height, width = planes.plane(planes.indices[0]).shape
     check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
     model, limits, said = None, None, ""
@@ -170,4 +176,4 @@ def _grow_file(
     count = sum(record.cells for record in records)
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
     about = bracketed(planes.taken(params.channels, 1), said, reach)
-    print(f"{image.shown_name}: {count} cells grown from seeds{about}")
+    print(f"{image.shown_name}: {count} cell{'' if count == 1 else 's'} grown from seeds{about}")

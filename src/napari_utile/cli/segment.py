@@ -18,7 +18,7 @@ from napari_utile.cli.inputs import Shard, images_among, inputs_of
 from napari_utile.cli.linking import TABLES, check_linking, linked
 from napari_utile.cli.made_planes import Making
 from napari_utile.cli.masks import read_mask
-from napari_utile.cli.options import add_options, given, number
+from napari_utile.cli.options import add_options, file_path, given, number
 from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_estimate
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
@@ -50,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "images", nargs="+", metavar="IMAGE", help="files, folders or patterns (TIFF, PNG, OME-Zarr)"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results"
+        "-o", "--output", type=file_path, required=True, metavar="DIR", help="folder for the results"
     )
     parser.add_argument("--probability", action="store_true", help="also write the cell probability")
     parser.add_argument(
@@ -65,13 +65,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--estimate", action="store_true", help="only estimate time and memory")
     parser.add_argument(
         "--settings",
-        type=Path,
+        type=file_path,
         metavar="FILE",
         help="a recipe of another image, or fitted settings (JSON): single options override them",
     )
     parser.add_argument(
         "--conditions",
-        type=Path,
+        type=file_path,
         metavar="CSV",
         help="table with a column well or pattern and one for each condition, which join the tables of the batch",
     )
@@ -244,7 +244,7 @@ def _segment_file(
     image, region, folder = planes.image, arguments.region, Path(start).parent
     stacked, sizes = planes.stacked, planes.sizes
     linking = linking_of(arguments)
-    check_linking(planes, linking)
+    check_linking(planes, linking, views_of(arguments).three_views)
     views = known_views(planes, views_of(arguments))
     check_space(folder, _bytes_to_write(planes, arguments))
     params, model, said, size = sizing.params_for(planes)
@@ -316,7 +316,7 @@ def _segment_file(
             write_into_image(path, blocks_of_planes(stored, start_in), overwrite=arguments.overwrite)
     taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
     cells = sum(record.cells for record in ordered)
-    found = f"{cells} cells" if cells else "no cells found"
+    found = f"{cells} cell{'' if cells == 1 else 's'}" if cells else "no cells found"
     if links is not None and cells:
         found = f"{links.links.summary()}, {'in three views' if views.three_views else f'from {found}'}"
     if cells:

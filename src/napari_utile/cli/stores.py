@@ -154,7 +154,7 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         made = with_bar(steps, image.shown_name, arguments.quiet, unit="block")
     empty = f"{made.empty} of {made.blocks} blocks left out as empty" if made.empty else ""
     cells = sum(made.cells)
-    found = f"{cells} cells" if cells else "no cells found"
+    found = f"{cells} cell{'' if cells == 1 else 's'}" if cells else "no cells found"
     found = f"{made.linked}, from {found}" if made.linked and cells else found
     found = f"{found}, {covered_in_words(made.covered)}" if made.covered and cells else found
     print(f"{image.shown_name}: {found}{bracketed(said, empty)}")

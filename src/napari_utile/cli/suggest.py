@@ -2,10 +2,9 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_utile.cli.options import add_options, given
+from napari_utile.cli.options import add_options, file_path, given
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the action to those of `utile models`."""
     parser = actions.add_parser("suggest", help="rank the models by how well they fit an image")
-    parser.add_argument("image", type=Path, help="the image")
+    parser.add_argument("image", type=file_path, help="the image")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_options(parser, Selection)
     parser.set_defaults(run=run)

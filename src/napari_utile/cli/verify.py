@@ -2,10 +2,9 @@
 
 import argparse
 import functools
-from pathlib import Path
 
 from napari_utile.cli.cell_size import Sizing
-from napari_utile.cli.options import add_options, given, whole_number
+from napari_utile.cli.options import add_options, file_path, given, whole_number
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
@@ -20,7 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Compute a part of an image again on shifted tiles and blocks and compare; or some blocks of a "
         "store that utile segment wrote. The exit status is 1 where outputs differ by more than 0.0001, or labels do.",
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE|STORE", help="an image, or a finished store")
+    parser.add_argument("image", type=file_path, metavar="IMAGE|STORE", help="an image, or a finished store")
     parser.add_argument(
         "--size", type=whole_number, default=512, metavar="PX", help="side of the part; default 512"
     )

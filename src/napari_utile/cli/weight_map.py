@@ -1,9 +1,8 @@
 """`utile weight-map`: the weights of the loss, from a label image."""
 
 import argparse
-from pathlib import Path
 
-from napari_utile.cli.options import add_options, axes_letters, given
+from napari_utile.cli.options import add_options, axes_letters, file_path, given
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.weights.weight_map import WeightMapParams
 
@@ -18,9 +17,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Compute the weight map of a label image: class balance, and a ridge where cells come close. "
         "Every plane of a stack or a time series is weighed by itself.",
     )
-    parser.add_argument("labels", type=Path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
+    parser.add_argument("labels", type=file_path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT.tif", help="TIFF, 32-bit float"
+        "-o", "--output", type=file_path, required=True, metavar="OUT.tif", help="TIFF, 32-bit float"
     )
     parser.add_argument(
         "--term", choices=TERM_CHOICES, default="total", help="what to write. Default: total."
