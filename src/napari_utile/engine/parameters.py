@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 Params = TypeVar("Params")
 
 
@@ -138,7 +140,10 @@ def check_bounds(params: Any) -> None:
         Naming the field, what is allowed and the value that was given.
     """
     for parameter in describe(type(params)):
-        check_value(parameter, getattr(params, parameter.name))
+        value = getattr(params, parameter.name)
+        check_value(parameter, value)
+        if isinstance(value, np.generic):  # a small type would overflow where sizes are multiplied
+            object.__setattr__(params, parameter.name, value.item())
 
 
 def check_value(parameter: Parameter, value: Any) -> None:

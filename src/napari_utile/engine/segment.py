@@ -29,7 +29,7 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.linked import record_links
 from napari_utile.engine.provenance.recipe import TakenFrom, recipe_in_memory, record_plane
-from napari_utile.engine.segment_params import SegmentParams, several, suggested_instances
+from napari_utile.engine.segment_params import SegmentParams, refuse_unknown, several, suggested_instances
 from napari_utile.engine.segmentation import Segmentation, SegmentedStack, planes_of_volume
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
@@ -98,6 +98,14 @@ def segment_steps(
     landscape, labels = decoding.result
     params = replace(params, instances=instances)
     return Segmentation(values, labels > 0, labels, landscape, region, field, params, inside)
+
+
+_OPTIONS = (
+    "axes", "channels", "series", "z", "t", "project", "preprocess", "diameter", "limits", "channel_limits",
+    "percentiles", "device", "precision", "tile", "region", "link", "link_overlap", "link_distance", "link_gap",
+    "three_views", "plane_distance",
+)  # fmt: skip
+"""Keywords of `segment` but for those of `InstanceParams`."""
 
 
 @overload
@@ -215,6 +223,7 @@ def segment(
     >>> result.labels.shape, int(result.labels.max())
     ((96, 96), 4)
     """
+    refuse_unknown(instances, _OPTIONS)
     series, z, t = (None if each is None else str(each) for each in (series, z, t))
     selection = Selection(axes=axes, series=series, z=z, t=t, project=project)
     # Not above: a plane at hand needs nothing that reads files.

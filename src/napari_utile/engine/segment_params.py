@@ -119,6 +119,28 @@ class SegmentParams:
         return None if isinstance(self.diameter, str) else self.diameter
 
 
+def refuse_unknown(given: Iterable[str], others: Iterable[str] = ()) -> None:
+    """Refuse options that are no `InstanceParams`, with what may have been meant.
+
+    Parameters
+    ----------
+    given : iterable of str
+    others : iterable of str
+        Options that there are besides.
+
+    Raises
+    ------
+    UtileError
+        Where there is no such option.
+    """
+    known = [*(parameter.name for parameter in describe(InstanceParams)), *others]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name.lower(), known, 1)
+            meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+            raise UtileError(f"There is no option {name!r}; {meant}")
+
+
 def several(value: Any) -> Any:
     """Give numbers of any kind of sequence, or a single one, as a tuple."""
     if value is None or isinstance(value, (tuple, str)):
@@ -142,10 +164,5 @@ def suggested_instances(card: ModelCard, diameter: float | None = None, **overri
     UtileError
         Where there is no such parameter.
     """
-    known = [parameter.name for parameter in describe(InstanceParams)]
-    for name in overrides:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
-            raise UtileError(f"There is no option {name!r}; {meant}")
+    refuse_unknown(overrides)
     return replace(InstanceParams(**card.instances).resized(card.enlarged(diameter)), **overrides)

@@ -77,7 +77,7 @@ def measure(
     plane = as_labels(labels)
     if plane.ndim != 2:
         raise ValueError(f"labels must be (Y, X), got shape {plane.shape}")
-    if pixel_size is not None and not (len(pixel_size) == 2 and min(pixel_size) > 0):
+    if pixel_size is not None and not (np.size(pixel_size) == 2 and min(pixel_size) > 0):
         raise ValueError(f"the pixel size must be two lengths above 0, got {pixel_size}")
     runs = label_runs(plane)
     area, centroid, covariance = moments(runs)

@@ -45,6 +45,8 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def _images_of(item: str | os.PathLike[str]) -> list[Path]:
+    if not str(item).strip():
+        raise UtileError("The name of a file is empty.")
     path = Path(item)
     if os.path.isfile(path) or is_zarr(path):
         return [path]

@@ -43,6 +43,8 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
             )
     else:
         array, names = as_array(image)
+        if selection.series not in (None, "0"):
+            raise UtileError(f"An array has no series {selection.series}: it is one image.")
         axes = asked_axes(selection.axes, array.shape, "the image") if selection.axes else None
         if 0 in array.shape:
             raise UtileError(f"The image is empty: it has the shape {tuple(array.shape)}.")
@@ -68,7 +70,11 @@ def region_of(region: Sequence[slice], plane: ImagePlane) -> Window:
     UtileError
         Where it has a step, or does not lie in the plane.
     """
-    if len(region) != 2 or any(not isinstance(part, slice) for part in region):
+    if (
+        not isinstance(region, Sequence)
+        or len(region) != 2
+        or any(not isinstance(part, slice) for part in region)
+    ):
         raise UtileError(f"A region is a slice of rows and one of columns; got {region!r}.")
     ends = []
     for part, size, what in zip(region, plane.shape, ("rows", "columns"), strict=True):

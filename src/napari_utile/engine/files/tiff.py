@@ -22,6 +22,8 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 _MAX_CLASSIC_BYTES = 4 * 10**9
 
+LARGEST_ID = 2**32 - 1
+"""Of labels in a file."""
 LARGE = 16_000_000
 """Pixels of a plane above which a file is tiled, with a pyramid, so that viewers need not read all of it."""
 TILE, SMALLEST_LEVEL = 512, 1024
@@ -181,8 +183,8 @@ def write_labels(
         raise ValueError(f"Labels are integers, got {planes.dtype}.")
     least = min(int(plane.min()) for plane in planes.read())
     largest = max(int(plane.max()) for plane in planes.read())
-    if least < 0 or largest > np.iinfo(np.uint32).max:
-        raise ValueError(f"Labels must lie between 0 and 4294967295, got {least} to {largest}.")
+    if least < 0 or largest > LARGEST_ID:
+        raise ValueError(f"Labels must lie between 0 and {LARGEST_ID}, got {least} to {largest}.")
     dtype = np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32
     narrow = planes.mapped(lambda plane: plane.astype(dtype), dtype)
     check_target(path, suffixes=TIFF_SUFFIXES)

@@ -36,7 +36,7 @@ def choose_series(tif: tifffile.TiffFile, path: Path, wanted: str | None = None)
     if not every:
         raise UtileError(f"{path.name} holds no image.")
     names = tuple(one.name or f"series {number}" for number, one in enumerate(every))
-    number = number_of_series(wanted, names, path.name) if wanted else _main(every, tif)
+    number = number_of_series(wanted, names, path.name) if wanted is not None else _main(every, tif)
     return Choice(every[number], number, names, (*notes_on_series(number, names), *_lost_images(tif, path)))
 
 

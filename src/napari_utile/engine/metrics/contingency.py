@@ -147,6 +147,13 @@ def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
     array = np.asarray(labels)
     if array.dtype == bool:
         return array.view(np.uint8)
+    if array.dtype.kind == "f":
+        whole = np.isfinite(array) & (array == np.floor(array))
+        if not whole.all():
+            raise ValueError(f"{name} must hold whole numbers, got {array[~whole].flat[0]}")
+        if array.size and array.max() >= 2.0**63:
+            raise ValueError(f"{name} must hold ids below 2^63, got {array.max()}: renumber them")
+        array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must be an integer or boolean label image, got {array.dtype}")
     if array.dtype.kind == "i" and array.size and array.min() < 0:

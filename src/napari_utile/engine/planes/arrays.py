@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.errors import UtileError
+
 
 def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
     """Give an array that is sliced like numpy's, read only where it is sliced; and the names of its axes.
@@ -22,13 +24,17 @@ def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
     if isinstance(dims, tuple) and hasattr(image, "data") and hasattr(image, "coords"):  # xarray
         return as_array(image.data)[0], dims
     if hasattr(image, "detach") and hasattr(image, "cpu"):  # torch
-        return np.asarray(image.detach().cpu()), None
+        image = image.detach().cpu()
+        return np.asarray(image.float() if "bfloat16" in str(image.dtype) else image), None
     if isinstance(image, np.ma.MaskedArray):
         return _unmasked(image), None
     if isinstance(image, np.ndarray):
         return np.asarray(image) if isinstance(image, np.matrix) else image, None
     if not hasattr(image, "shape") or not hasattr(image, "dtype"):
-        return np.asarray(image), None
+        try:
+            return np.asarray(image), None
+        except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset of xarray
+            raise UtileError(f"This is not an array of numbers: {str(error).rstrip('.')}.") from error
     if hasattr(image, "dask") and hasattr(image, "transpose"):
         return image, None
     if hasattr(image, "chunks") and hasattr(image, "__getitem__"):  # zarr, h5py

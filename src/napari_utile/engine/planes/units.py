@@ -103,7 +103,7 @@ def canonical_unit(unit: str | None) -> str | None:
     if unit is None:
         return None
     # ImageJ escapes what is not ASCII, and some programs lose its backslash.
-    name = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unit).strip()
+    name = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(unit)).strip()
     for spelling, letter in _LETTERS.items():
         name = name.replace(spelling, letter)
     if name.lower() in _NO_UNIT:
