@@ -34,7 +34,7 @@ from napari_utile.engine.segmentation import Segmentation
 
 OVERLAPS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
 RESAMPLED = 2000
-THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 SPLITS = (0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.05, 0.1, 0.2)
 """Smallest sizes tried, as shares of the disc of the card's diameter."""
@@ -64,7 +64,8 @@ def cases_of(data: Path, plan: Plan, parts: Sequence[Part], most: int | None = N
         step = 1 if most is None else max(1, -(-len(images) // most))
         for image in images[::step]:
             for channels in channel_choices(plan, image.plane):
-                yield Case(image, channels)
+                if not plan.needs_all or len(channels or ()) == len(plan.inputs):
+                    yield Case(image, channels)
 
 
 def precisions(found: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
@@ -185,7 +186,7 @@ def main() -> None:
         words = plan.card()
         card |= {
             name: getattr(words, name)
-            for name in ("title", "description", "failures", "specialists", "data", "licence")
+            for name in ("title", "description", "failures", "specialists", "inputs", "data", "licence")
         }
         rewritten(model, **card)
 

@@ -124,7 +124,7 @@ def train_model(
     network = build_network(plan.family, plan.config)
     if start is not None:
         start_from(network, start.network.state_dict())
-    card = plan.card()
+    card = plan.card(inputs=plan.inputs)
     run = Run(
         train(
             network,
@@ -198,7 +198,7 @@ def main() -> None:
     plan = PLANS[args.name]
     recipe = recipe_of(plan)
     recipe = replace(recipe, tile=args.tile or recipe.tile, batch=args.batch or recipe.batch)
-    planes = planes_of(args.data, plan, plan.card(), recipe, args.leave_out)
+    planes = planes_of(args.data, plan, plan.card(inputs=plan.inputs), recipe, args.leave_out)
     print(json.dumps({"images": len(planes), "left out": args.leave_out}), flush=True)
     if args.within:
         left = args.within - running_for() / 60

@@ -11,6 +11,7 @@ from napari_utile.engine.inference import choice
 from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
 from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.models.card import ModelCard, card_from_json
+from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
@@ -35,16 +36,17 @@ def catalogue():
         yield
 
 
-def chosen(scores: dict[str, float | None]) -> CellSize:
+def chosen(scores: dict[str, float | None], channels: tuple[int, ...] | None = None) -> CellSize:
     """Choose by the scores that measuring would give; None: the model cannot be used."""
 
     def measure(params):
         yield params.model
         if scores[params.model] is None:
             raise UtileError("The model needs another channel.")
-        return CellSize(30.0, (SizeTrial(1.0, 9, 0.9, 30.0, scores[params.model]),))
+        cells = 9 if scores[params.model] else 0
+        return CellSize(30.0, (SizeTrial(1.0, cells, 0.9, 30.0, scores[params.model]),))
 
-    return Run(measured_and_chosen(SegmentParams(model="general"), measure)).result
+    return Run(measured_and_chosen(SegmentParams(model="general", channels=channels), measure)).result
 
 
 scores = st.floats(0, 1)
@@ -75,6 +77,26 @@ def test_the_model_asked_for_must_be_of_use() -> None:
 def test_without_a_threshold_a_specialist_is_never_taken(monkeypatch) -> None:
     monkeypatch.setitem(CARDS, "first", replace(CARDS["first"], confidence=None))
     assert chosen({"general": 0.5, "first": 1.0, "second": 0.0}).model == "general"
+
+
+@pytest.mark.parametrize(
+    ("general", "first", "channels", "taken"),
+    [
+        (0.4, 0.1, (0, 2), "first"),  # nuclei were named, and the general model doubts
+        (0.4, 0.1, (0,), "general"),
+        (0.4, 0.1, None, "general"),  # two of three colours are not a cell and its nucleus
+        (0.6, 0.1, (0, 2), "general"),
+        (0.4, 0.0, (0, 2), "general"),  # it finds nothing
+    ],
+)
+def test_a_specialist_for_the_channels_that_were_named_is_the_better_guess(
+    monkeypatch, general, first, channels, taken
+) -> None:
+    both = (InputChannel("any"), InputChannel("nuclei"))
+    either = (both[0], replace(both[1], optional=True))
+    monkeypatch.setitem(CARDS, "general", replace(ASKED, config={"in_channels": 2}, inputs=either))
+    monkeypatch.setitem(CARDS, "first", replace(CARDS["first"], config={"in_channels": 2}, inputs=both))
+    assert chosen({"general": general, "first": first, "second": 0.0}, channels).model == taken
 
 
 def test_the_card_keeps_its_specialists() -> None:

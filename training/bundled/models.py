@@ -41,6 +41,8 @@ class Plan:
     diameter : float
         Of the cells that the network sees (pixels).
     inputs : tuple of InputChannel
+    needs_all : bool
+        Whether the finished model insists on the channels that were optional while it was trained.
     invert : bool
         Whether samples are inverted now and then: cells may be dark or bright.
     specialists : tuple of str
@@ -65,6 +67,7 @@ class Plan:
     parts: tuple[Part, ...]
     diameter: float
     inputs: tuple[InputChannel, ...]
+    needs_all: bool = False
     invert: bool = False
     failures: str = ""
     specialists: tuple[str, ...] = ()
@@ -90,6 +93,7 @@ class Plan:
     def card(self, **about: Any) -> ModelCard:
         """Make the card; `about` says what training and scoring found."""
         sources = data_sources(self.name)
+        optional = [each.optional and not self.needs_all for each in self.inputs]
         return ModelCard(
             **{
                 "name": self.name,
@@ -101,7 +105,9 @@ class Plan:
                 "failures": self.failures,
                 "specialists": self.specialists,
                 "teaching": self.teaching,
-                "inputs": self.inputs,
+                "inputs": tuple(
+                    replace(each, optional=may) for each, may in zip(self.inputs, optional, strict=True)
+                ),
                 "title": self.title,
                 "description": self.description,
                 "object_diameter": self.diameter,
@@ -164,7 +170,7 @@ _CELLS_PLAN = Plan(
     30.0,
     (InputChannel("any"), InputChannel("nuclei", optional=True)),
     invert=True,
-    specialists=("phase",),
+    specialists=("phase", "tissue-cells"),
     failures="Thin cells in phase contrast are found in part, dense tissue and crowded bacteria hardly: fit the model "
     "to a few cells or train it further. It may take stained sections and smears for its own. Not for nuclei alone, "
     "H&E or electron micrographs.",
@@ -252,9 +258,10 @@ _PLANS = (
             Part("flyem_em_bodies", share=0.15, other=True),
         ),
         diameter=24.0,
+        needs_all=True,
         invert=False,
-        failures="Of crowded cells about a third have the right outline. It is sure of none of its cells, so nothing "
-        "says whether an image suits it, and cells of another size need their diameter given.",
+        failures="Of crowded cells about two in five have the right outline. It is sure of few of its cells, also in "
+        "sections like those that taught it, so the doubt that is said of a result is meant.",
     ),
     _specialist(
         "junctions",

@@ -314,7 +314,7 @@ def _segment_file(
             start_in = {axis: min(index[axis] for index in planes.indices) for axis in stacked}
             start_in |= dict(zip("YX", region.start if region else (0, 0), strict=True))
             write_into_image(path, blocks_of_planes(stored, start_in), overwrite=arguments.overwrite)
-    taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
+    taken = planes.taken(params.channels, model.card.needed_inputs)
     cells = sum(record.cells for record in ordered)
     found = f"{cells} cell{'' if cells == 1 else 's'}" if cells else "no cells found"
     if links is not None and cells:

@@ -210,7 +210,7 @@ def _plan(
         outputs="" if arguments.outputs in (None, "none") else arguments.outputs,
         ome_zarr=arguments.ome_zarr or VERSIONS[0],
     )
-    taken = planes.taken(params.channels, len(model.card.inputs) - model.card.optional_inputs)
+    taken = planes.taken(params.channels, model.card.needed_inputs)
     return plan, model, every, "; ".join(filter(None, (taken, said)))
 
 

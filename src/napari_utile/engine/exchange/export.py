@@ -133,7 +133,7 @@ def example_image(model: Model, image: Any = None) -> NDArray[np.float32]:
     card, geometry = model.card, model.network.geometry
     if image is None:
         shows_nuclei = any("nucle" in each.name for each in card.inputs if not each.optional)
-        pixels = sample_image(shows_nuclei, len(card.inputs) - card.optional_inputs)
+        pixels = sample_image(shows_nuclei, card.needed_inputs)
     else:
         pixels = image
     plane = pixels if isinstance(pixels, ImagePlane) else _plane_of(pixels)

@@ -215,7 +215,7 @@ def _fit(
 
     for model in models:
         card = model.card
-        if len(card.inputs) - card.optional_inputs > plane.data.shape[0]:
+        if card.needed_inputs > plane.data.shape[0]:
             continue
         name = params.model if params.model.endswith(".safetensors") else card.name
         asked = replace(params, model=name, instances=None)

@@ -22,7 +22,8 @@ def measured_and_chosen(
 ) -> "Generator[T, None, CellSize]":
     """Measure the cells by the model asked for and by its specialists, and choose the one that is surest.
 
-    A specialist is taken only where the image looks right to it.
+    A specialist is taken only where the image looks right to it. Where it looks right to none, one that needs the
+    channels that were named beyond those that the model asked for needs, such as nuclei in tissue, is the better guess.
 
     Parameters
     ----------
@@ -41,17 +42,22 @@ def measured_and_chosen(
     UtileError
         If the model asked for cannot be used.
     """
+    asked, named = card_of(params.model), len(params.channels or ())
     size = yield from measure(params)
     chosen, highest = replace(size, model=params.model), _score(size)
-    for name in card_of(params.model).specialists:
+    looks_wrong = asked.confidence is not None and (size.confidence or 0.0) < asked.confidence
+    guess: CellSize | None = None
+    for name in asked.specialists:
         try:
-            least = card_of(name).confidence
+            card = card_of(name)
             size = yield from measure(replace(params, model=name))
         except UtileError:  # deleted, or it needs channels that the image lacks
             continue
-        if least is not None and _score(size) >= least and _score(size) > highest:
+        if card.confidence is not None and _score(size) >= card.confidence and _score(size) > highest:
             chosen, highest = replace(size, model=name), _score(size)
-    return chosen
+        elif looks_wrong and size.best and asked.needed_inputs < card.needed_inputs == named:
+            guess = replace(size, model=name)
+    return guess if guess is not None and chosen.model == params.model else chosen
 
 
 def _score(size: "CellSize") -> float:

@@ -180,6 +180,11 @@ class ModelCard:
         return sum(each.optional for each in self.inputs)
 
     @property
+    def needed_inputs(self) -> int:
+        """How many of the input channels, the first ones, an image must have."""
+        return len(self.inputs) - self.optional_inputs
+
+    @property
     def output_channels(self) -> int:
         """How many channels the network computes."""
         return sum(each.channels for each in self.outputs)

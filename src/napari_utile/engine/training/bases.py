@@ -60,7 +60,7 @@ def _rank(
     found = []
     for model in models:
         card = model.card
-        least, most = len(card.inputs) - card.optional_inputs, len(card.inputs)
+        least, most = card.needed_inputs, len(card.inputs)
         if least > channels or (params.channels and not least <= len(params.channels) <= most):
             continue
         scale = params.scale or matching_scale(images, card)
