@@ -41,7 +41,7 @@ from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.tabs import open_review, open_tab
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import is_own
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -58,7 +58,7 @@ def open_batch(viewer: "napari.viewer.Viewer") -> "BatchTab":
     return tab
 
 
-class BatchTab(QWidget):
+class BatchTab(OneJob, QWidget):
     """Chooses images and a folder for the results, runs the batch, and shows what came out.
 
     Attributes
@@ -75,7 +75,6 @@ class BatchTab(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
-        self.job = NO_JOB
         self.finished: FinishedBatch | None = None
         self.images = QListWidget()
         self.images.setAccessibleName("Images of the batch")
@@ -140,7 +139,7 @@ class BatchTab(QWidget):
         self._connections = Connections(self)
         for event in (self._session.events.model, self._session.events.asked):
             self._connections.connect(event, self._show_how)
-        self._connections.connect(self._session.events.closed, self._drop)
+        self._connections.connect(self._session.events.closed, self.drop)
 
     # The list.
 
@@ -190,11 +189,6 @@ class BatchTab(QWidget):
             self.target.setText(folder)
 
     # Running.
-
-    @property
-    def running(self) -> bool:
-        """Whether a batch is under way."""
-        return self.job.running
 
     def request(self) -> BatchRequest:
         """Capture what the button would do now.
@@ -249,9 +243,9 @@ class BatchTab(QWidget):
 
     def cancel(self) -> None:
         """Stop now; finished images stay."""
-        if self.job.running:
+        if self.running:
             self.run_bar.set_cancelling()
-            self.job.cancel()
+        super().cancel()
 
     def _show_step(self, step: BatchStep) -> None:
         if step.total:
@@ -307,14 +301,11 @@ class BatchTab(QWidget):
         sliders = " and the sliders" if params.instances is not None else ""
         self.how.setText(f"With {title}, {size}{sliders} as on the page Segment.")
 
-    def _drop(self) -> None:
-        self.job.drop()
-
     def changeEvent(self, event: QEvent | None) -> None:
         """End the batch when the X of the tab takes it out of its frame."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._drop()
+            self.drop()
             self.deleteLater()
 
 

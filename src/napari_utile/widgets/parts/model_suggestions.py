@@ -16,7 +16,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
@@ -33,7 +33,7 @@ _MOST_ROWS = 5
 _PICTURE = 56
 
 
-class ModelSuggestions(QWidget):
+class ModelSuggestions(OneJob, QWidget):
     """A button that rates every model on an image, and the list of them; a click on one sets `Session.model`.
 
     Parameters
@@ -57,7 +57,6 @@ class ModelSuggestions(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._job = NO_JOB
         self._subject: Hashable = None
         self.advice = StatusLine()
         self.answer = StatusLine()
@@ -83,11 +82,6 @@ class ModelSuggestions(QWidget):
         self._connections = Connections(self)
         self._connections.connect(session.events.model, self._model_chosen)
 
-    @property
-    def running(self) -> bool:
-        """Whether models are being rated."""
-        return self._job.running
-
     def suggest_for(
         self, stack: Stack, params: SegmentParams, plane: "ImagePlane", view: "Window | None" = None
     ) -> None:
@@ -106,7 +100,7 @@ class ModelSuggestions(QWidget):
         self.follow(stack, params)
         self.clear()
         self.bar.set_busy("starting…")
-        self._job = run_job(
+        self.job = run_job(
             suggest_job(self._session, params, stack),
             on_progress=self._show_progress,
             on_done=lambda ratings: self._show_all(ratings, stack, params, plane, view),
@@ -117,14 +111,9 @@ class ModelSuggestions(QWidget):
 
     def cancel(self) -> None:
         """Stop, and keep what is known."""
-        if self._job.running:
+        if self.running:
             self.bar.set_cancelling()
-            self._job.cancel()
-
-    def drop(self) -> None:
-        """Stop, and say nothing more."""
-        self._job.drop()
-        self._job = NO_JOB
+        super().cancel()
 
     def follow(self, stack: Stack, params: SegmentParams) -> None:
         """Forget what was said where it was about another image or channel."""
@@ -174,7 +163,7 @@ class ModelSuggestions(QWidget):
         if view is None:
             return
         self.bar.set_busy("pictures of what each finds…")
-        self._job = run_job(
+        self.job = run_job(
             pictures_job(self._session, params, stack, plane, pictured(view), ratings.models),
             on_progress=self._show_picture,
             on_done=lambda _: self.bar.set_idle(),

@@ -18,7 +18,7 @@ from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, ta
 from napari_utile.widgets.viewer.own_pictures import CELLS, add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Architectures"]
 
 
-class Architectures(QWidget):
+class Architectures(OneJob, QWidget):
     """One button with progress; it adds the cells of each network, and the four pictures beside the image.
 
     Attributes
@@ -43,7 +43,6 @@ class Architectures(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
-        self._job = NO_JOB
         self._shown: list[Any] = []
         self.run_bar = RunBar(
             "FCN-32s, 16s, 8s and U-Net",
@@ -52,11 +51,6 @@ class Architectures(QWidget):
         column(self.run_bar, on=self)
         self.run_bar.run.connect(self.run)
         self.run_bar.cancel.connect(self.cancel)
-
-    @property
-    def running(self) -> bool:
-        """Whether the networks are at work."""
-        return self._job.running
 
     def run(self) -> None:
         """Segment by all four."""
@@ -76,7 +70,7 @@ class Architectures(QWidget):
                 source.plane, params, data_key=source.data_key, axes=axes_of(source), stack=source.stack
             )
             self.run_bar.set_busy("U-Net…")
-            self._job = run_job(
+            self.job = run_job(
                 architectures_job(self._session, request),
                 on_progress=self._show_step,
                 on_done=lambda found: self._show(source, found),
@@ -89,11 +83,7 @@ class Architectures(QWidget):
         """Stop after the tile that is being computed."""
         if self.running:
             self.run_bar.set_cancelling()
-            self._job.cancel()
-
-    def drop(self) -> None:
-        """End it without a word."""
-        self._job.drop()
+        super().cancel()
 
     def _show_step(self, step: ArchitectureStep) -> None:
         self.run_bar.set_progress(step.done, step.total, f"{step.network}, {step.done + 1} of {step.total}")

@@ -28,7 +28,7 @@ from napari_utile.widgets.pages.evaluate.outlines import Outlines
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import NO_JOB, LatestJob, run_job, sentence_of
+from napari_utile.widgets.worker import LatestJob, OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -39,7 +39,7 @@ __all__ = ["EvaluatePage"]
 _FOLLOW_AFTER = 300
 
 
-class EvaluatePage(Page):
+class EvaluatePage(OneJob, Page):
     """Compare labels with a reference.
 
     Parameters
@@ -52,7 +52,6 @@ class EvaluatePage(Page):
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
-        self._job = NO_JOB
         self._follow_job = LatestJob(owner=self)
         self._layers: ComparedLayers | None = None
         self._places: list[Place] = []
@@ -91,11 +90,6 @@ class EvaluatePage(Page):
 
     # Running.
 
-    @property
-    def running(self) -> bool:
-        """Whether an evaluation is under way."""
-        return self._job.running
-
     def run(self) -> None:
         """Score the chosen layers; numbers and errors appear when all planes are done."""
         if self.running:
@@ -115,7 +109,7 @@ class EvaluatePage(Page):
         self.form.run_bar.set_busy("comparing…")
         self.form.status.say("")
         names = tuple(layer.name for layer in layers.predictions)
-        self._job = run_job(
+        self.job = run_job(
             evaluation_job(EvaluationRequest(names, planes)),
             on_progress=self._show_progress,
             on_done=self._finish,
@@ -127,9 +121,9 @@ class EvaluatePage(Page):
 
     def cancel(self) -> None:
         """Stop after the plane that is being scored."""
-        if self._job.running:
+        if self.running:
             self.form.run_bar.set_cancelling()
-            self._job.cancel()
+        super().cancel()
 
     def _show_progress(self, progress: tuple[int, int]) -> None:
         done, total = progress
@@ -298,7 +292,7 @@ class EvaluatePage(Page):
         self._follow_job.drop()
         self.form.sweep.drop()
         self.form.architectures.drop()
-        self._job.drop()
+        self.drop()
 
     def _show_error(self, error: Exception) -> None:
         self.form.status.problem(sentence_of(error))

@@ -17,7 +17,7 @@ from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place, plane_data
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-from napari_utile.widgets.worker import NO_JOB, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SweepPanel"]
 
 
-class SweepPanel(QWidget):
+class SweepPanel(OneJob, QWidget):
     """Scores of a probability layer over thresholds and minimum sizes.
 
     Attributes
@@ -41,7 +41,6 @@ class SweepPanel(QWidget):
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
-        self._job = NO_JOB
         self._points: list[SweepPoint] = []
         self.probability = LayerCombo(
             viewer, ("Image",), empty_text="no probability layer", accept=_is_probability
@@ -62,11 +61,6 @@ class SweepPanel(QWidget):
         self.run_bar.run.connect(self.run_asked.emit)
         self.run_bar.cancel.connect(self.cancel)
         self.use_button.clicked.connect(self._offer)
-
-    @property
-    def running(self) -> bool:
-        """Whether a sweep is under way."""
-        return self._job.running
 
     def start(self, place: Place, plane: PlaneLabels) -> None:
         """Score the chosen probability layer against a plane's reference.
@@ -90,7 +84,7 @@ class SweepPanel(QWidget):
         self._points = []
         self.use_button.setEnabled(False)
         self.run_bar.set_busy("starting…")
-        self._job = run_job(
+        self.job = run_job(
             sweep_job(request),
             on_progress=self._show_point,
             on_done=self._finish,
@@ -101,13 +95,9 @@ class SweepPanel(QWidget):
 
     def cancel(self) -> None:
         """Stop after the point that is being computed."""
-        if self._job.running:
+        if self.running:
             self.run_bar.set_cancelling()
-            self._job.cancel()
-
-    def drop(self) -> None:
-        """Forget the job under way."""
-        self._job.drop()
+        super().cancel()
 
     def _show_point(self, point: SweepPoint) -> None:
         self._points.append(point)

@@ -28,7 +28,7 @@ from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_pa
 from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of, space_of
 from napari_utile.widgets.workbench.closing import Activity, guard_window
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import NO_JOB, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, OneJob, as_job, run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -39,7 +39,7 @@ __all__ = ["TrainPage"]
 _DRAW_EVERY = 0.3
 
 
-class TrainPage(Page):
+class TrainPage(OneJob, Page):
     """Fine-tune a model on the painted cells of open layers.
 
     Parameters
@@ -52,7 +52,6 @@ class TrainPage(Page):
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
-        self._job = NO_JOB
         self._source: Any = None
         self._folder: Path | None = None
         self._lineage = self._title = ""
@@ -83,11 +82,6 @@ class TrainPage(Page):
         self._connections.connect(self._session.events.closed, self._drop)
         form.unfinished.look()
         guard_window(self._viewer, self)
-
-    @property
-    def running(self) -> bool:
-        """Whether a training is under way."""
-        return self._job.running
 
     def request(self) -> FineTuneRequest:
         """Capture what the button would do now; raises one sentence if something is missing."""
@@ -144,7 +138,7 @@ class TrainPage(Page):
         self.form.status.say(annotation_warning(request))
         self.form.set_running(True)
         self.form.run_bar.set_busy("preparing…")
-        self._job = run_job(
+        self.job = run_job(
             fine_tune_job(self._session, request, folder),
             on_progress=self._show_progress,
             on_done=self._finish,
@@ -152,31 +146,31 @@ class TrainPage(Page):
             on_cancelled=lambda: remove(folder),
             owner=self,
         )
-        self.learning.start(self._job, self._source)
+        self.learning.start(self.job, self._source)
 
     def cancel(self) -> None:
         """Stop and forget what was learnt: at once on screen, the thread ends after its step."""
         if self.running:
-            self._job.cancel()
-            self._job = NO_JOB
+            self.job.cancel()
+            self.job = NO_JOB
             self._end()
             self.form.progress.setText("")
             self.form.status.say("Cancelled; nothing was kept.")
 
     def _stop(self) -> None:
         if self.running:
-            self._job.resume()
-            self._job.send(StopAndKeep())
+            self.job.resume()
+            self.job.send(StopAndKeep())
             self.form.run_bar.bar.setFormat("finishing…")
 
     def _pause_or_resume(self) -> None:
         if not self.running:
             return
-        if self._job.paused:
-            self._job.resume()
+        if self.job.paused:
+            self.job.resume()
         else:
-            self._job.pause()
-        self.form.pause.setText("Resume" if self._job.paused else "Pause")
+            self.job.pause()
+        self.form.pause.setText("Resume" if self.job.paused else "Pause")
 
     def _show_progress(self, progress: Trained | Prediction | Stage) -> None:
         if isinstance(progress, Prediction):
@@ -245,7 +239,7 @@ class TrainPage(Page):
     def _drop(self) -> None:
         self.learning.timer.stop()
         self._advisor.drop()
-        self._job.drop()
+        self.job.drop()
         release(self._folder)
 
     # Advice.
