@@ -36,8 +36,8 @@ SIDE = 1024
 TILE_BYTES = 160 << 20
 """What the features of one tile may take; the same on every machine, so that tiles are."""
 _LOOKED_AT, _LOOK = 25, 32
-_SECTION, _OVERLAP, _ROW = 500, 500, 1500
-"""Bytes of memory for a section, for what it shares with another plane, and for its row in the tables: measured."""
+_SECTION, _OVERLAP = 410, 85
+"""Bytes of memory for a section while planes are linked, and for what it shares with another plane: measured."""
 _UNLINKED = 0.7
 """Bytes a pixel of deflated labels that wait to be linked, and of the tables by which they are."""
 
@@ -208,7 +208,7 @@ class StorePlan:
         diameter = self.params.known_diameter
         area = math.pi / 4 * diameter**2 if diameter else max(4 * self.instances.minimum_size, 64)
         sections = len(self.planes) * self.window.size / area
-        return int(sections * (_SECTION + _OVERLAP * (self.linking.link_gap + 1) + _ROW * self.measured))
+        return int(sections * (_SECTION + _OVERLAP * (self.linking.link_gap + 1)))
 
     def memory_bytes(self, threads: int) -> int:
         """Memory of the process that runs it, beside what it has loaded, with so many blocks at once."""
