@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
+from napari_utile.widgets.viewer.layers import session_of
 from pages import finish
 
 
@@ -25,6 +26,7 @@ def test_frames_become_tracks_with_divisions_and_the_labels_stay(qtbot: Any) -> 
     _, linked, paths = viewer.layers
     np.testing.assert_array_equal(layer.data, frames())
     assert [np.unique(plane).tolist() for plane in linked.data] == [[0, 1], [0, 2, 3], [0, 2, 3]]
+    assert session_of(viewer).cells is linked, "clicks and corrections are for what is on screen"
     assert paths.graph == {2: [1], 3: [1]}
     assert linked.features["parent"].tolist() == [0, 1, 1]
     assert "speed_um_per_s" in linked.features

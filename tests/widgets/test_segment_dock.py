@@ -15,8 +15,11 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
+from napari_utile.engine.fitting.confidence import Fit
 from napari_utile.engine.inference import device_check
+from napari_utile.engine.models.catalogue import card_of
 from napari_utile.widgets.pages.segment import plane_run
+from napari_utile.widgets.pages.segment.verdict import before_it_is_believed
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from pages import finish, fits, jobs, page_of
@@ -688,3 +691,15 @@ def test_the_summary_is_that_of_the_image_and_plane_on_screen(viewer, dock, qtbo
     viewer.add_image(image, name="another")
     dock.dock.header.source.image.set_layer(viewer.layers["another"])
     assert "Press Segment" in dock.form.summary.text()
+
+
+def test_planes_are_judged_together_and_one_at_the_end_of_a_stack_spoils_nothing():
+    request = SimpleNamespace(region=None, path="")
+    made = SimpleNamespace(model=SimpleNamespace(card=card_of("nuclei")))
+    result = SimpleNamespace(segmentation=made, request=request, located=None)
+    good, blurred = (Fit("nuclei", sure, 0.72, cells, whole=True) for sure, cells in ((0.8, 90), (0.65, 20)))
+    assert before_it_is_believed(result, [good, blurred])[0] == ""
+    assert before_it_is_believed(result, [blurred])[1] == "problem"
+    assert before_it_is_believed(result, [*[blurred] * 9, good])[1] == "problem", (
+        "90 sure cells beside 180 others"
+    )

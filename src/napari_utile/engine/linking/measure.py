@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.measure import Columns, unit_suffix
 from napari_utile.engine.linking.links import Links
-from napari_utile.engine.planes.units import micrometres
+from napari_utile.engine.planes.units import canonical_time, micrometres
 
 ID_COLUMN = {"Z": "object", "T": "track_id"}
 """What the column of ids is called, by the axis that was linked."""
@@ -46,7 +46,9 @@ class Spacing:
     def interval(self) -> tuple[float, str]:
         """From one plane to the next along T, and its unit as a column's name has it; frames where it is not known."""
         length, unit = (self.steps or {}).get("T", (None, None))
-        return (float(length), unit_suffix(unit)) if length and unit else (1.0, "frame")
+        return (
+            (float(length), unit_suffix(canonical_time(unit) or unit)) if length and unit else (1.0, "frame")
+        )
 
 
 def link_table(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.session.linking import LinkedLayers, link_layers
-from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.linked_layers import show_linked, stack_space_of
 from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
 
@@ -41,7 +41,7 @@ def _link(viewer: "napari.viewer.Viewer", axis: str) -> "JobHandle | None":
         return None
 
     def show(made: LinkedLayers) -> None:
-        show_linked(viewer, layer, space, axis.upper(), made)
+        session_of(viewer).cells = show_linked(viewer, layer, space, axis.upper(), made).layer
         show_info(f"{layer.name}: {made.summary}.")
 
     return run_job(

@@ -41,6 +41,7 @@ from napari_utile.widgets.worker import sentence_of
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.library import Model
 
@@ -61,6 +62,7 @@ class SegmentPage(Page):
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._running_on: list[Source] = []
+        self._fits: list[Fit] = []  # of the planes that are done
         self.form = SegmentForm(self._viewer, self._session)
         self._values = InstanceValues(self.form, self._session)
         self._estimate = RunEstimate(self.form.estimate, self._question, self.model_known, self)
@@ -178,7 +180,7 @@ class SegmentPage(Page):
         run = next(each for each in self._runs if each.takes(planes))
         self._estimate.drop()
         self._adjusting.drop()  # its answer would come after the new one
-        self._running_on = [source for source, _ in planes]
+        self._running_on, self._fits = [source for source, _ in planes], []
         self.form.run_bar.set_busy("preparing…")
         self.form.status.say("")
         run.start(planes)
@@ -235,8 +237,8 @@ class SegmentPage(Page):
         if is_on_screen(source, self._viewer, self._session):
             self._values.show_result(result.segmentation.params)
             self._pictures.follow_result(source, result)
-        if said := before_it_is_believed(result):
-            self.form.status.say(*said)
+        self._fits.append(result.fit)
+        self.form.status.say(*before_it_is_believed(result, self._fits))
 
     def rest(self, covered: bool) -> None:
         """Pick no cells while the page is out of sight."""

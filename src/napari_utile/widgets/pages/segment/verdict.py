@@ -1,5 +1,6 @@
 """What a microscopist is told of a result before it is believed: whether the model fits the image."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,16 +38,26 @@ def _in_the_window(fit: "Fit", card: "ModelCard", where: str) -> str:
     return text
 
 
-def before_it_is_believed(result: "SegmentResult") -> tuple[str, str] | None:
-    """Give the sentence that is to be known of a result, and its kind for the status line; None where all is well."""
-    card = result.segmentation.model.card
-    if result.fit.looks_right is False:
-        return _in_the_window(result.fit, card, "above"), "problem"
-    if result.fit.confidence is None or (result.fit.too_few and result.request.region is None):
-        return _in_the_window(result.fit, card, "above"), "info"
+def before_it_is_believed(result: "SegmentResult", fits: "Sequence[Fit]") -> tuple[str, str]:
+    """Give what is to be known of a result, and its kind for the status line; "" where all is well.
+
+    Parameters
+    ----------
+    result : SegmentResult
+        The last that was made.
+    fits : sequence of Fit
+        Of all planes of this run: they are judged together, as a plane at the end of a stack says little.
+    """
+    from napari_utile.engine.fitting.confidence import overall
+
+    card, fit = result.segmentation.model.card, overall(fits)
+    if fit.looks_right is False:
+        return _in_the_window(fit, card, "above"), "problem"
+    if fit.confidence is None or (fit.too_few and result.request.region is None):
+        return _in_the_window(fit, card, "above"), "info"
     if result.located is None and result.request.path:
         return (
             "The file holds different pixels from those this layer shows: the result is recorded as that of the layer, "
             "and cannot be made again from the file."
         ), "info"
-    return None
+    return "", "info"
