@@ -1,10 +1,10 @@
-"""A few hundred files of every mixture; ``make torture`` makes thousands."""
+"""About a hundred files of every mixture; ``make torture`` makes thousands."""
 
 from pathlib import Path
 
 from torture.mixtures import LAYOUTS, attempt
 
-FILES = 20 * len(LAYOUTS)
+FILES = 8 * len(LAYOUTS)
 
 
 def test_any_mixture_is_read_as_the_plain_array_or_refused_in_one_sentence(tmp_path: Path) -> None:

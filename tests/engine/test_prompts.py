@@ -70,7 +70,7 @@ parameters = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(maps_and_points(), parameters, st.integers(1, 8))
 def test_a_clicked_cell_is_that_of_a_full_segmentation(map_and_point, params, radius):
     probability, point = map_and_point
