@@ -38,7 +38,11 @@ def shown(path, data, qtbot, tmp_path, monkeypatch):
     monkeypatch.setattr(store_jobs, "MOST_IN_MEMORY", 1000)
     monkeypatch.setattr(store_jobs.Path, "home", lambda: tmp_path)
     viewer = ViewerModel()
-    [layer] = viewer._add_layer_from_data(data, {"name": "actin", "scale": (0.5, 0.5)}, "image")
+    [layer] = viewer._add_layer_from_data(
+        data,
+        {"name": "actin", "scale": (1.0, 0.5, 0.5)[-data.ndim :], "axis_labels": "tyx"[-data.ndim :]},
+        "image",
+    )
     layer.source.__dict__["path"] = str(path)
     page = page_of(viewer, "segment", qtbot)
     page.dock.show()
@@ -77,6 +81,20 @@ def test_a_channel_of_a_file_is_read_by_any_process(two_channels, qtbot, tmp_pat
     )
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "a.zarr/labels/cells/0", mode="r")[...], labels)
     assert main(["segment", str(path), "-o", str(place), "--channels", "1", "--resume"]) == 0
+
+
+def test_the_time_between_frames_is_that_of_the_file(two_channels, qtbot, tmp_path, monkeypatch) -> None:
+    _, data = two_channels
+    write_image(tmp_path / "film.tif", data, "TYX", (0.5, 0.5), "µm", steps={"T": (30.0, "s")})
+    page = shown(tmp_path / "film.tif", data, qtbot, tmp_path, monkeypatch)
+    page.form.planes.kind.setCurrentIndex(page.form.planes.kind.findData("all"))
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    place = tmp_path / "actin.cells.ome.zarr"
+    assert is_complete(place), page.form.status.text()
+    plan = load_plan(place)
+    assert (plan.space.axes, plan.space.scale[0], plan.space.units[0]) == ("TYX", 30.0, "s")
+    assert plan.planes == ({"T": 0}, {"T": 1})
 
 
 def test_a_layer_that_was_changed_is_not_taken_for_its_file(

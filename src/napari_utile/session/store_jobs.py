@@ -165,7 +165,7 @@ def _planned(
         indices=source.indices,
         stacked="".join(each.letter for each in source.stacked),
         sizes=[each.count for each in source.stacked],
-        steps={each.letter: step for each in source.stacked if (step := request.axes[each.axis].step)},
+        steps=source.steps,
         selection=source.selection,
         measured=True,
         linking=linking,

@@ -51,6 +51,8 @@ class StoreSource:
     stacked : tuple of StackedAxis
     channels : tuple of int or None
         The chosen ones of the planes.
+    steps : dict of str to (float, str or None)
+        How far planes are apart along each stacked axis, by the layer, else by its file.
     located : Located or None
         Where in the file the first plane lies; None where the layer is not its file.
     """
@@ -60,6 +62,7 @@ class StoreSource:
     name: str
     stacked: tuple[StackedAxis, ...]
     channels: tuple[int, ...] | None
+    steps: dict[str, tuple[float, str | None]]
     located: "Located | None" = None
 
     @property
@@ -113,7 +116,16 @@ def layer_source(requests: Sequence[SegmentRequest]) -> StoreSource:
         requests[0].plane.name,
         stacked_axes(requests),
         requests[0].params.channels,
+        _steps(requests, stacked_axes(requests)),
     )
+
+
+def _steps(
+    requests: Sequence[SegmentRequest], stacked: Sequence[StackedAxis]
+) -> dict[str, tuple[float, str | None]]:
+    """Return how far planes are apart, as far as the layer says it."""
+    axes = requests[0].axes
+    return {each.letter: step for each in stacked if (step := axes[each.axis].step)}
 
 
 def _in_file(requests: Sequence[SegmentRequest]) -> StoreSource | None:
@@ -151,5 +163,6 @@ def _in_file(requests: Sequence[SegmentRequest]) -> StoreSource | None:
         str(Path(request.path)),
         theirs,
         located.channels(request.params.channels),
+        {**image.image.steps, **_steps(requests, theirs)},
         located,
     )

@@ -50,8 +50,8 @@ class StoreCost:
         empty = f", about {round(100 * self.empty)} % of them left out as empty" if self.empty >= 0.05 else ""
         least, most = map(duration, self.seconds)
         return (
-            f"{self.blocks} blocks{empty}, up to {_bytes(self.disk_bytes)} on the disk while it runs, "
-            f"{_bytes(self.memory_bytes)} of memory, {least} to {most}"
+            f"{self.blocks} block{'' if self.blocks == 1 else 's'}{empty}, up to {_bytes(self.disk_bytes)} on the disk "
+            f"while it runs, {_bytes(self.memory_bytes)} of memory, {least} to {most}"
         )
 
 
