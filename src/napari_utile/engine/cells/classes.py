@@ -107,7 +107,8 @@ def classes_of_cells(
 def in_steps(probabilities: Float32) -> NDArray[np.uint16]:
     """Give probabilities in steps of 1/65535: their sums are whole numbers, the same in one piece and in blocks."""
     steps = np.rint(np.clip(np.nan_to_num(probabilities), 0, 1) * np.float32(_MOST))
-    return steps.astype(np.uint16)
+    whole: NDArray[np.uint16] = steps.astype(np.uint16)
+    return whole
 
 
 def class_sums(

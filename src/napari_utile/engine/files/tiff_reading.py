@@ -232,7 +232,7 @@ def _check_directories(tif: tifffile.TiffFile, path: Path) -> int:
     """Follow the chain of directories, which in a truncated file leads past the end; return how many there are."""
     handle, layout = tif.filehandle, tif.tiff
     handle.seek(8 if layout.is_bigtiff else 4)
-    visited = set()
+    visited: set[int] = set()
     while True:
         field = handle.read(layout.offsetsize)
         if len(field) < layout.offsetsize:
