@@ -1,5 +1,6 @@
 """Calls that cannot be meant: status 2 and one sentence that names the option, or what is contradictory."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,12 @@ def test_results_that_would_overwrite_each_other_are_refused(tmp_path: Path, cap
 @pytest.mark.parametrize("words", [["segment", "a.tif", "-o", ""], ["weight-map", " ", "-o", "w.tif"]])
 def test_an_empty_name_is_a_wrong_call(words: list[str], capsys) -> None:
     assert "the name is empty" in said(words, capsys)
+
+
+@pytest.mark.parametrize("option", ["--settings", "--conditions"])
+def test_a_pipe_is_a_wrong_call_and_not_waited_for(tmp_path: Path, option: str, capsys) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a pipe" in said(["segment", "a.tif", "-o", "out", option, str(tmp_path / "pipe")], capsys)
 
 
 def test_an_empty_image_name_does_not_mean_the_folder_where_one_is(

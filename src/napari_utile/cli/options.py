@@ -93,11 +93,15 @@ def file_path(text: str) -> Path:
     Raises
     ------
     argparse.ArgumentTypeError
-        If it is empty, as a variable of a script may be: that would mean the folder where one is.
+        If it is empty, as a variable of a script may be: that would mean the folder where one is. Or if it is a pipe,
+        which may be waited for without end.
     """
     if not text.strip():
         raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
+    path = Path(text)
+    if path.is_fifo():
+        raise argparse.ArgumentTypeError(f"{text} is a pipe, not a file")
+    return path
 
 
 def axes_letters(text: str) -> str:

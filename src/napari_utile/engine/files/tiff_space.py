@@ -69,12 +69,11 @@ def _ome(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, number: int) -
     notes = []
     if size is None and not (height is None and width is None):
         said = " x ".join(
-            f"{value} {unit_of(axis)}" if isinstance(value, (int, float, str)) else "no number"
+            f"{','.join(map(str, value)) if isinstance(value, tuple) else value} {unit_of(axis)}"
             for value, axis in ((height, "Y"), (width, "X"))
-            if value is not None
         )
         if canonical_unit(unit_of("Y")) is not None or (height, width) != (1, 1):
-            notes.append(f"its pixel size ({said}) cannot be one and was left out")
+            notes.append(f"its pixel size ({said}) cannot be used and was left out")
     steps: dict[str, tuple[float, str | None]] = {}
     depth = usable_length(pixels.get("PhysicalSizeZ"), unit_of("Z"))
     if depth is not None:
