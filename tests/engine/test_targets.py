@@ -61,6 +61,17 @@ def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
     assert "device" in refused(tmp_path / "pipe.csv")
 
 
+def test_a_write_protected_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("kept")
+    allowed = os.access  # nothing is protected from root
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != path and allowed(place, mode))
+    assert "write-protected" in refused(path)
+    with pytest.raises(UtileError, match="write-protected"), atomic_path(path) as temporary:
+        temporary.write_text("lost")
+    assert path.read_text() == "kept"
+
+
 def test_folders_and_missing_folders_are_named(tmp_path: Path) -> None:
     (tmp_path / "d.tif").mkdir()
     assert "is a folder" in refused(tmp_path / "d.tif")

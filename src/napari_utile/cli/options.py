@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,8 @@ def file_path(text: str) -> Path:
     if not text.strip():
         raise argparse.ArgumentTypeError("the name is empty")
     path = Path(text)
+    if text.startswith("~") and not path.exists():  # in quotes, no shell has expanded it
+        path = Path(os.path.expanduser(text))
     if path.is_fifo():
         raise argparse.ArgumentTypeError(f"{text} is a pipe, not a file")
     return path

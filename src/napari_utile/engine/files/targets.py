@@ -52,6 +52,8 @@ def check_target(
         raise UtileError(f"Cannot write {shown}: it is a folder.")
     if os.path.exists(given) and not stat.S_ISREG(os.stat(given).st_mode):
         raise UtileError(f"Cannot write {shown}: it is a device, not a file.")
+    if os.path.exists(given) and not os.access(given, os.W_OK):  # renaming would replace it all the same
+        raise UtileError(f"Cannot write {shown}: it is write-protected.")
     if suffixes and given.suffix.lower() not in suffixes:
         *others, last = suffixes
         wanted = f"{', '.join(others)} or {last}" if others else last
