@@ -113,6 +113,52 @@ def test_a_pipe_is_a_wrong_call_and_not_waited_for(tmp_path: Path, option: str, 
     assert "is a pipe" in said(["segment", "a.tif", "-o", "out", option, str(tmp_path / "pipe")], capsys)
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["verify", "a.tif", "--size", "0"], "--size"),
+        (["evaluate", "a.tif", "b.tif", "--iou", "2"], "--iou"),
+        (["evaluate", "a.tif", "b.tif", "--iou", "0"], "--iou"),
+        (["measure", "a.tif", "-o", "a.csv", "--pixel-size", "0"], "--pixel-size"),
+        (["measure", "a.tif", "-o", "a.csv", "--pixel-size", "1e-300"], "--pixel-size"),
+    ],
+)
+def test_numbers_out_of_bounds_are_wrong_calls(words: list[str], option: str, capsys) -> None:
+    assert f"argument {option}" in said(words, capsys)
+
+
+def test_what_is_measured_of_several_images_is_said(tmp_path: Path, capsys) -> None:
+    labels = np.zeros(IMAGE.shape, np.uint16)
+    labels[3:6, 3:6] = 1
+    tifffile.imwrite(tmp_path / "l.tif", labels)
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as tif:
+        for number, name in enumerate(("one", "two")):
+            tif.write(np.full_like(IMAGE, 10 * (number + 1)), metadata={"axes": "YX", "Name": name})
+    words = ["measure", str(tmp_path / "l.tif"), str(tmp_path / "a.ome.tif"), "-o", str(tmp_path / "t.csv")]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"1 cell of 1 image in {tmp_path / 't.csv'}\n"
+    assert "series 0 (one) of 2" in printed.err
+    assert main([*words, "--series", "two"]) == 0
+    assert ",20.0," in (tmp_path / "t.csv").read_text()
+
+
+@pytest.mark.parametrize("content", [b"{}", b"hello", b"II*\0"])
+def test_a_file_that_is_no_model_is_not_called_code(tmp_path: Path, content: bytes, capsys) -> None:
+    (tmp_path / "a.pt").write_bytes(content)
+    assert main(["models", "import", str(tmp_path / "a.pt")]) == 1
+    assert "a.pt is not a model in a known format" in capsys.readouterr().err
+
+
+def test_markers_that_are_no_table_are_one_sentence(tmp_path: Path, capsys) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE + 200)
+    words = ["click", str(tmp_path / "a.tif"), "-o", str(tmp_path / "c.tif"), "--points"]
+    assert main([*words, str(tmp_path / "a.tif")]) == 1
+    assert capsys.readouterr().err.endswith("a.tif holds no markers: it is not a table (CSV).\n")
+    assert main([*words, str(tmp_path / "gone.csv")]) == 1
+    assert capsys.readouterr().err.endswith("gone.csv: No such file or directory.\n")
+
+
 def test_an_empty_image_name_does_not_mean_the_folder_where_one_is(
     tmp_path: Path, monkeypatch, capsys
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import napari_utile
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import axes_letters, file_path, number
+from napari_utile.cli.options import axes_letters, file_path, number, share
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import Identity, check_target, identities
@@ -63,7 +63,7 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--iou",
-        type=number,
+        type=share,
         default=0.5,
         help="overlap from which a cell counts as found, for F1. Default: 0.5.",
     )

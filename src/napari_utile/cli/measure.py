@@ -1,11 +1,12 @@
 """`utile measure`: a table of the cells of label images."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import axes_letters, file_path, number
+from napari_utile.cli.options import axes_letters, file_path, pixel_length
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import identities
 
@@ -27,13 +28,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "-o", "--output", type=file_path, required=True, metavar="TABLE", help="table (.csv, .parquet)"
     )
     parser.add_argument(
-        "--pixel-size", type=number, metavar="UM", help="size of a pixel in µm; what the file says by default"
+        "--pixel-size",
+        type=pixel_length,
+        metavar="UM",
+        help="size of a pixel in µm; what the file says by default",
     )
     parser.add_argument(
         "--axes",
         type=axes_letters,
         metavar="LETTERS",
         help="axes of the labels, out of TCZYXS, where the file lacks their names",
+    )
+    parser.add_argument(
+        "--series",
+        metavar="N|NAME",
+        help="which image of the file with the intensities, where it holds several",
     )
     parser.add_argument("--basic", action="store_true", help="only area, position and mean intensity")
     parser.set_defaults(run=run)
@@ -66,8 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UtileError("nothing could be measured.")
     columns = joined(tables)
     write_table(arguments.output, columns)
-    print(f"{len(columns['index'])} cells of {measured} images in {arguments.output}")
+    print(f"{counted(len(columns['index']), 'cell')} of {counted(measured, 'image')} in {arguments.output}")
     return 1 if batch.failed else 0
+
+
+def counted(number: int, what: str) -> str:
+    """Give a number with its noun."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -91,7 +105,10 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
     from napari_utile.engine.planes.selection import SelectedPlanes
 
     file = read_labels(path, arguments.axes)
-    image = read_image(image_path) if image_path else None
+    image = read_image(image_path, series=arguments.series) if image_path else None
+    for each in (file, image):
+        if each is not None and each.notes:
+            print(f"{each.shown_name}: {', '.join(each.notes)}", file=sys.stderr)
     size, unit = file.pixel_size, file.unit
     if size is None and image is not None:
         size, unit = image.pixel_size, image.unit

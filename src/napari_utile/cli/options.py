@@ -88,6 +88,32 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def at_least_one(text: str) -> int:
+    """Read a whole number above 0."""
+    value = whole_number(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {text}")
+    return value
+
+
+def share(text: str) -> float:
+    """Read a number above 0 and up to 1."""
+    value = number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must lie above 0 and not above 1; got {text}")
+    return value
+
+
+def pixel_length(text: str) -> float:
+    """Read the size of a pixel in micrometres."""
+    from napari_utile.engine.files.image_file import usable_length
+
+    value = usable_length(number(text), "µm")
+    if value is None:
+        raise argparse.ArgumentTypeError(f"{text} µm cannot be the size of a pixel")
+    return value
+
+
 def file_path(text: str) -> Path:
     """Read the name of a file or folder.
 

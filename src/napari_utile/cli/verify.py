@@ -4,7 +4,7 @@ import argparse
 import functools
 
 from napari_utile.cli.cell_size import Sizing
-from napari_utile.cli.options import add_options, file_path, given, whole_number
+from napari_utile.cli.options import add_options, at_least_one, file_path, given
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
@@ -21,10 +21,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("image", type=file_path, metavar="IMAGE|STORE", help="an image, or a finished store")
     parser.add_argument(
-        "--size", type=whole_number, default=512, metavar="PX", help="side of the part; default 512"
+        "--size", type=at_least_one, default=512, metavar="PX", help="side of the part; default 512"
     )
     parser.add_argument(
-        "--blocks", type=whole_number, default=4, metavar="N", help="blocks of a store; default 4"
+        "--blocks", type=at_least_one, default=4, metavar="N", help="blocks of a store; default 4"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_options(parser, Selection)

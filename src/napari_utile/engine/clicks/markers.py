@@ -265,8 +265,10 @@ def read_markers(path: Path) -> list[Marker]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UtileError(f"Cannot read the markers {path}: {error}.") from error
+    except OSError as error:
+        raise UtileError(f"Cannot read the markers {path}: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UtileError(f"{path} holds no markers: it is not a table (CSV).") from error
     axes = sorted(
         (name for name in (rows[0] if rows else ()) if name and name.startswith("axis-")),
         key=lambda name: (len(name), name),

@@ -47,6 +47,8 @@ def read_state_dict(content: bytes, name: str) -> dict[str, Tensor]:
     """
     if _is_torchscript(content):
         raise UtileError(f"{name} is TorchScript, {IS_CODE}")
+    if not content.startswith(_STARTS):
+        raise UtileError(f"{name} is not a model in a known format (U-Tile, bioimage.io, ONNX, PyTorch).")
     try:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -61,6 +63,10 @@ def read_state_dict(content: bytes, name: str) -> dict[str, Tensor]:
     if not all(bool(torch.isfinite(value).all()) for value in weights.values() if value.is_floating_point()):
         raise UtileError(f"{name} holds weights that are not finite: it is damaged.")
     return weights
+
+
+_STARTS = (b"PK", b"\x80")
+"""How files of ``torch.save`` begin: as a zip, or, before version 1.6, as a pickle."""
 
 
 def _is_torchscript(content: bytes) -> bool:
