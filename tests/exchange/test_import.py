@@ -274,7 +274,7 @@ def test_zip_bombs_links_and_odd_paths_are_refused(tmp_path):
     [
         ("a.zip", b"PK\x03\x04 nothing", "not a readable"),
         ("a.pt", b"\x80\x02nothing", "not a readable checkpoint|pickled"),
-        ("a.pth", b"", "not a readable checkpoint"),
+        ("a.pth", b"", "not a model in a known format"),
         ("a.onnx", b"nothing", "ONNX Runtime cannot use"),
     ],
 )
