@@ -51,8 +51,16 @@ def test_a_large_image_goes_into_a_store_and_its_cells_on_screen(page, qtbot) ->
 
 def test_the_estimate_is_that_of_the_store(page, qtbot) -> None:
     page, _, _ = page
-    qtbot.waitUntil(lambda: "blocks" in page.form.estimate.text(), timeout=120_000)
+    qtbot.waitUntil(lambda: "1 block, " in page.form.estimate.text(), timeout=120_000)
     assert "on the disk" in page.form.estimate.text()
+
+
+def test_what_is_said_of_the_sliders_is_true_of_large_results(page, qtbot) -> None:
+    page, viewer, _ = page
+    qtbot.waitUntil(lambda: "segment again into another place" in page.form.summary.text(), timeout=120_000)
+    viewer.add_image(np.zeros((20, 20), np.uint8), name="small")
+    page.dock.header.source.image.set_layer(viewer.layers["small"])
+    qtbot.waitUntil(lambda: "show at once" in page.form.summary.text(), timeout=120_000)
 
 
 def test_other_settings_do_not_resume_what_was_begun(page, qtbot) -> None:

@@ -268,6 +268,8 @@ class SegmentForm(QWidget):
         if rows is None:
             self.summary.setText(
                 "Press Segment first; changes here then show at once, without running the network again."
+                if self.store.isHidden()
+                else "Large results are made with these values; to change them, segment again into another place."
             )
         else:
             plane = None if result is None else result.segmentation.plane

@@ -160,6 +160,8 @@ class SegmentPage(Page):
         views = count > 1 and self.form.linking.views is not None
         planes = self._chosen_planes() if large or views else []
         self.form.store.follow([each for _, each in planes] if large and not views else [])
+        if self._current_result() is None:
+            self.form.show_result(None)
         self.form.suggestions.follow(request.measured_on, request.params)
         if views and self.views.takes(planes):
             job = estimate_volume_job(self._session, self.views.request_of(planes))
