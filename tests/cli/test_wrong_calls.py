@@ -184,3 +184,23 @@ def test_seeds_whose_ids_no_file_holds_are_refused_before_the_work(tmp_path: Pat
     assert main(["segment", *words]) == 1
     assert "s.tif holds the id 1099511627776; results hold ids up to 4294967295" in capsys.readouterr().err
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_folder_that_must_not_be_looked_into_is_said_by_what_reads_it(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_fifo", refuse)
+    assert main(["replay", str(tmp_path / "closed" / "a_recipe.json")]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_working_folder_that_was_deleted_is_said(tmp_path, monkeypatch, capsys) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main(["models", "list"]) == 1
+    assert "does not exist any more" in capsys.readouterr().err

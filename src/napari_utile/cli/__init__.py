@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -89,6 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     parsed = make_parser().parse_args(arguments)
+    try:
+        os.getcwd()
+    except OSError:  # libraries end the process there
+        print(
+            "utile: The folder you are in does not exist any more: change to another one (cd).",
+            file=sys.stderr,
+        )
+        return 1
     usual = warnings.formatwarning
 
     def one_line(message: Any, category: Any, *where: Any, **more: Any) -> str:

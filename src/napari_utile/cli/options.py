@@ -5,6 +5,7 @@ import math
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,9 @@ def file_path(text: str) -> Path:
     path = Path(text)
     if text.startswith("~") and not path.exists():  # in quotes, no shell has expanded it
         path = Path(os.path.expanduser(text))
-    if path.is_fifo():
-        raise argparse.ArgumentTypeError(f"{text} is a pipe, not a file")
+    with suppress(OSError):  # what cannot be looked at is said where it is read or written
+        if path.is_fifo():
+            raise argparse.ArgumentTypeError(f"{text} is a pipe, not a file")
     return path
 
 
