@@ -170,8 +170,8 @@ def test_what_is_not_a_stack_of_labels_is_one_sentence():
     for shape in ((3, 3), (0, 3, 3), (1, 1, 2, 2)):
         with pytest.raises(UtileError, match="stack of labels"):
             link(np.zeros(shape, int))
-    with pytest.raises(UtileError, match="integer"):
-        link(np.zeros((2, 3, 3)))
+    with pytest.raises(UtileError, match="whole numbers"):
+        link(np.full((2, 3, 3), 0.5))
     with pytest.raises(UtileError, match="along z or t"):
         link(np.zeros((2, 3, 3), int), "c")
 

@@ -271,7 +271,7 @@ def test_the_loss_budget_lists_the_gaps_and_goes_there(viewer, make_dock, qtbot)
     qtbot.waitUntil(lambda: table.rowCount() == 1, timeout=10000)
     budget = loss_budget(weight_map(two_cells()))
     assert table.item(0, 0).text() == "3 and 8"
-    assert f"borders&nbsp;{100 * budget.borders:.0f}%" in dock.form.budget.text.text()
+    assert f"borders&nbsp;{100 * budget.borders:.0f}&nbsp;%" in dock.form.budget.text.text()
     table.cellClicked.emit(0, 0)
     row, column = budget.gaps[0].position
     assert tuple(camera_of(viewer).center)[-2:] == (row, column)

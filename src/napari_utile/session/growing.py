@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_utile.engine.inference.device import Compute
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.results import SegmentRequest, locate_request
 
 if TYPE_CHECKING:
+    from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe
     from napari_utile.engine.segment_params import SegmentParams
@@ -115,7 +115,7 @@ def _recipe_of(
     requests: Sequence[GrowRequest],
     params: "SegmentParams",
     model: "Model | None",
-    compute: Compute | None,
+    compute: "Compute | None",
     distance: float | None,
     records: "Sequence[GrownPlane]",
 ) -> "GrownRecipe":

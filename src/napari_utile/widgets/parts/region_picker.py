@@ -14,6 +14,7 @@ from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.label_mask import label_mask
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
+from napari_utile.widgets.viewer.own_pictures import is_cells
 from napari_utile.widgets.viewer.regions import camera_of, inside_shapes, region_in_view, region_of_shapes
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class RegionPicker(QWidget):
         self.kind.addItem("Inside labels", LABELS)
         self.kind.setToolTip("Large images: try a small part first.")
         self.shapes = LayerCombo(viewer, ("Shapes",), empty_text="no shapes yet")
-        self.labels = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=lambda _: True)
+        self.labels = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
         self.labels.setAccessibleName("Labels to segment in")
         self.draw = push_button("Draw", "Add a shapes layer and draw a rectangle on the image.")
         self._row = QWidget()
