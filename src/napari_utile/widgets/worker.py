@@ -9,8 +9,6 @@ cancelled, paused or sent a message; what it returns is its result. Exactly one 
 import atexit
 import collections
 import logging
-import os
-import sys
 import threading
 import time
 import weakref
@@ -21,6 +19,7 @@ from typing import Any, TypeVar
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
 from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.jobs.priority import give_way
 from napari_utile.engine.steps import Run
 from napari_utile.widgets.connections import when_deleted
 
@@ -46,18 +45,6 @@ _awaited: "set[JobHandle]" = set()
 # Callbacks run for at most this long before the event loop gets its turn, so that a job which
 # reports faster than the window draws cannot freeze it. Seconds.
 _DELIVERY_SLICE = 0.02
-# Of the thread of a job, as `nice` has it: the window's is 0.
-_PRIORITY = 10
-
-
-def _give_way() -> None:
-    """Let the window go first where it and this thread, or threads that it starts, want the same processor.
-
-    Only Linux gives a thread a priority of its own.
-    """
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(_PRIORITY, os.nice(0)))
 
 
 class _Mailbox(QObject):
@@ -167,7 +154,7 @@ class JobHandle:
     def _work(self) -> None:
         generator, self._generator = self._generator, None
         assert generator is not None
-        _give_way()
+        give_way()
         try:
             letter = self._exhaust(generator)
         except BaseException as error:

@@ -20,6 +20,7 @@ from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.jobs.here import Cancelled, Here
+from napari_utile.engine.jobs.priority import give_way
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.journal import Journal
 from napari_utile.engine.store.plan import load_plan
@@ -28,8 +29,6 @@ from napari_utile.engine.windows import Window
 
 _EVERY, _TO_END = 0.3, 20.0
 """How often is looked for news, and how long the process may take to end when it is told to. Seconds."""
-_NICENESS = 10
-"""The window, and what else the user does, comes first."""
 
 
 def steps_apart(
@@ -139,8 +138,7 @@ def _process(place: Path) -> Iterator[tuple[Callable[[Any], None], Callable[[], 
 
 def main(place: Path) -> int:
     """Fill a store, as the process; return its exit status."""
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    give_way(whole_process=True)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is not taken for news
 
