@@ -2,6 +2,8 @@
 
 import threading
 
+import numpy as np
+
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.source import read_source
 from napari_utile.widgets.workbench.dock import Workbench
@@ -15,6 +17,15 @@ def page_of(viewer, name, qtbot=None):
     page = dock.open_page(name)
     page.dock, page.viewer = dock, viewer
     return page
+
+
+def slide(width=120):
+    """Give an image (90, width) of bright squares, 9 pixels wide, as a large one is in small."""
+    data = np.full((90, width), 100, np.uint8)
+    for y in range(5, 80, 20):
+        for x in range(5, width - 10, 20):
+            data[y : y + 9, x : x + 9] = 220
+    return data
 
 
 def fits(page):

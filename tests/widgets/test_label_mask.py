@@ -14,7 +14,7 @@ import napari_utile.widgets.viewer.label_mask as label_masks
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.label_mask import label_mask
 from napari_utile.widgets.viewer.layers import place_of
-from pages import page_of
+from pages import page_of, slide
 
 
 def read(labels, image):
@@ -70,10 +70,7 @@ def test_labels_with_sliders_count_on_the_plane_of_the_image_and_turned_ones_are
 def page(qtbot, tmp_path, monkeypatch, bright_nuclei):
     PluginManager.instance().discover()
     monkeypatch.setattr(store_jobs.Path, "home", lambda: tmp_path)
-    data = np.full((90, 120), 100, np.uint8)
-    for y in range(5, 80, 20):
-        for x in range(5, 110, 20):
-            data[y : y + 9, x : x + 9] = 220
+    data = slide()
     viewer = ViewerModel()
     viewer.add_image(data, name="slide")
     tissue = np.zeros((90, 120), np.uint8)

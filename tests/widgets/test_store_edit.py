@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 import napari_utile.session.store_jobs as store_jobs
 from napari_utile.widgets.files.reader import open_ome_zarr
 from napari_utile.widgets.viewer.layers import session_of
-from pages import page_of
+from pages import page_of, slide
 
 WAIT = 120_000
 
@@ -21,10 +21,7 @@ def opened(qtbot, tmp_path, monkeypatch, bright_nuclei):
     PluginManager.instance().discover()  # with a window, napari does it
     monkeypatch.setattr(store_jobs, "MOST_IN_MEMORY", 1000)
     monkeypatch.setattr(store_jobs.Path, "home", lambda: tmp_path)
-    data = np.full((90, 700), 100, np.uint8)
-    for y in range(5, 80, 20):
-        for x in range(5, 690, 20):
-            data[y : y + 9, x : x + 9] = 220
+    data = slide(700)
     viewer = ViewerModel()
     viewer.add_image(data, name="slide", scale=(0.5, 0.5))
     page = page_of(viewer, "segment", qtbot)

@@ -9,7 +9,7 @@ from npe2 import PluginManager
 import napari_utile.session.store_jobs as store_jobs
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.store.journal import only_run
-from pages import page_of
+from pages import page_of, slide
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
 
@@ -19,10 +19,7 @@ def page(qtbot, tmp_path, monkeypatch):
     PluginManager.instance().discover()  # with a window, napari does it
     monkeypatch.setattr(store_jobs, "MOST_IN_MEMORY", 1000)
     monkeypatch.setattr(store_jobs.Path, "home", lambda: tmp_path)
-    data = np.full((90, 120), 100, np.uint8)
-    for y in range(5, 80, 20):
-        for x in range(5, 110, 20):
-            data[y : y + 9, x : x + 9] = 220
+    data = slide()
     viewer = ViewerModel()
     viewer.add_image(data, name="slide", scale=(0.5, 0.5))
     page = page_of(viewer, "segment")
