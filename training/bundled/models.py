@@ -240,9 +240,6 @@ _PLANS = (
             "Cells in fluorescent tissue sections",
             "Whole cells in tissue sections with a stain of cytoplasm or membranes, and nuclei as a second channel: "
             "give both, as in --channels 0,2.",
-            "codex",
-            "mdck",
-            "cellbindb",
         ),
         parts=(
             Part("codex_tissue_wholecell", share=1.5),
