@@ -82,8 +82,13 @@ class Window:
         assert button.isVisible(), f"{button.text()!r} is hidden"
         assert button.isEnabled(), f"{button.text()!r} is grey"
         place = QPoint(8, button.height() // 2) if isinstance(button, QCheckBox) else button.rect().center()
-        above = QApplication.widgetAt(button.mapToGlobal(place))
-        assert above is button or button.isAncestorOf(above), f"{button.text()!r} is covered"
+
+        def uncovered():
+            above = QApplication.widgetAt(button.mapToGlobal(place))
+            what = type(above).__name__ if above is not None else "nothing that is on screen"
+            assert above is button or button.isAncestorOf(above), f"{button.text()!r} is covered by {what}"
+
+        self.qtbot.waitUntil(uncovered)  # a person waits until the window has arranged itself
         QTest.mouseClick(button, LEFT, modifier, place)
         QTest.qWait(20)
 
@@ -135,12 +140,18 @@ class Window:
         QTest.qWait(20)
 
     def front(self):
-        """Click on the tab of the dock, which another tab covers."""
-        for bar in self.viewer.window._qt_window.findChildren(QTabBar):
-            for place in range(bar.count()):
-                if bar.tabText(place).startswith("U-Tile (") and bar.isVisible():
-                    QTest.mouseClick(bar, LEFT, NONE, bar.tabRect(place).center())
-        QTest.qWait(50)
+        """Click on the tab of the dock, which another tab covers, or will when the window has arranged itself."""
+
+        def tabs():
+            for bar in self.viewer.window._qt_window.findChildren(QTabBar):
+                for place in range(bar.count()):
+                    if bar.tabText(place).startswith("U-Tile (") and bar.isVisible():
+                        yield bar, place
+
+        self.until(lambda: any(tabs()))
+        bar, place = next(tabs())
+        QTest.mouseClick(bar, LEFT, NONE, bar.tabRect(place).center())
+        self.until(lambda: not self.dock.bar.visibleRegion().isEmpty())
 
     def close_dock(self):
         """Press the X of the dock."""
