@@ -16,7 +16,8 @@ from qtpy.QtTest import QTest
 from timing import options
 from vispy.gloo import gl
 
-from napari_utile.session.results import adjusted
+from napari_utile.engine.steps import Run
+from napari_utile.session.jobs import relabel_job
 from napari_utile.widgets.pages.segment.page import SegmentPage
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.workbench.commands import open_page
@@ -104,7 +105,7 @@ def in_worker(dock: SegmentPage, result, name: str, values: list) -> list[float]
     for value in values:
         params = replace(dock.request()[1].params.instances, **{name: value})
         start = time.perf_counter()
-        result = adjusted(result, params)
+        result = Run(relabel_job(result, params)).result
         spent.append(time.perf_counter() - start)
     return spent
 
