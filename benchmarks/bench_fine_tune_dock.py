@@ -64,7 +64,6 @@ def main() -> None:
     if not dock.form.plot.steps:
         raise SystemExit(f"It did not train: {dock.form.status.text()}")
     print(f"{dock.form.plot.steps[-1]} steps, {time.perf_counter() - start:.1f} s")
-    dock.discard()
     viewer.close()
 
 
