@@ -10,7 +10,13 @@ from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.steps import Run
-from napari_utile.session.review import DECISIONS, decided, review_job, reviewed_path, stores_apart
+from napari_utile.session.review import DECISIONS, Decisions, review_job, reviewed_path, stores_apart
+
+
+def decide(folder, item, decision):
+    decisions = Decisions(folder)
+    decisions.unwritten[item.labels.name] = decision
+    decisions.write()
 
 
 def listed(*args):
@@ -51,8 +57,22 @@ def test_images_are_found_where_recipes_say_and_in_a_folder_that_is_named(batch,
 
 def test_decisions_are_kept(batch):
     for item, decision in zip(listed(batch), DECISIONS, strict=False):
-        decided(batch, item, decision)
+        decide(batch, item, decision)
     assert [item.decision for item in listed(batch)] == ["accepted", "corrected", "rejected"]
+
+
+def test_what_cannot_be_written_is_written_with_what_comes_next(batch):
+    one, two, _ = listed(batch)
+    decisions = Decisions(batch)
+    (batch / "review.json").mkdir()
+    decisions.unwritten[one.labels.name] = "accepted"
+    with pytest.raises(UtileError, match=r"Cannot write .*review\.json"):
+        decisions.write()
+    (batch / "review.json").rmdir()
+    decisions.unwritten[two.labels.name] = "rejected"
+    decisions.write()
+    assert [item.decision for item in listed(batch)] == ["accepted", "rejected", ""]
+    assert not decisions.unwritten
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"images": 3}', "[" * 100_000])
@@ -75,10 +95,10 @@ def test_a_file_that_no_review_wrote_is_not_replaced(batch):
     target = reviewed_path(batch, item)
     assert target == batch / "reviewed" / "three_labels.tif"
     target.write_bytes(b"mine")
-    with pytest.raises(UtileError, match="was not written by a review"):
+    with pytest.raises(UtileError, match="does not say that it was reviewed"):
         reviewed_path(batch, item)
     for decision in ("accepted", "rejected"):  # which may be accepted again
-        decided(batch, item, decision)
+        decide(batch, item, decision)
         assert reviewed_path(batch, listed(batch)[0]) == target
 
 
@@ -104,6 +124,6 @@ def test_stores_are_in_the_queue_with_their_images(batch, bright_nuclei):
     assert main(words) == 0
     [item] = [item for item in listed(batch) if item.is_store]
     assert (item.name, item.image) == ("large", source)
-    decided(batch, item, "accepted")
+    decide(batch, item, "accepted")
     assert {each.name: each.decision for each in listed(batch)}["large"] == "accepted"
     assert reviewed_path(batch, item) == batch / "reviewed" / "large_labels.tif"

@@ -1,5 +1,7 @@
 """The results of a batch reviewed in a window: by keys, with the brush, and on again another day."""
 
+import json
+
 import numpy as np
 import pytest
 import zarr
@@ -8,6 +10,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget
 
 from napari_utile.cli import main
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.training.sets import find_set
 from napari_utile.widgets.tabs import open_review
@@ -116,16 +119,36 @@ def test_what_cannot_be_written_stays_open_and_decides_nothing(viewer, tab, qtbo
     for leave in (lambda: press(viewer, Qt.Key.Key_A), lambda: tab.table.chosen.emit(1)):
         leave()
         QTest.qWait(100)
-        assert "was not written by a review" in tab.status.text()
+        assert "does not say that it was reviewed" in tab.status.text()
         assert tab.progress.text().startswith("0 of 3 reviewed")
         assert (viewer.layers["two cells"].data == 7).any()
     assert foreign.read_bytes() == b"mine"
-    foreign.unlink()
+
+
+def test_decisions_that_cannot_be_written_are_said_and_written_with_the_next(
+    viewer, tab, qtbot, batch, monkeypatch
+):
     (batch / "review.json").mkdir()  # the cells can be written, the decision cannot
     press(viewer, Qt.Key.Key_A)
-    qtbot.waitUntil(lambda: tab.status.kind == "problem" and len(viewer.layers) == 3, timeout=WAIT)
-    assert tab.progress.text().startswith("0 of 3 reviewed")
-    assert (viewer.layers["two cells"].data == 7).any()
+    shown(qtbot, viewer, "three")
+    qtbot.waitUntil(lambda: "kept here, and written with the next one" in tab.status.text(), timeout=WAIT)
+    assert tab.progress.text().startswith("1 of 3 reviewed")
+    press(viewer, Qt.Key.Key_B)
+    shown(qtbot, viewer, "two")
+    press(viewer, Qt.Key.Key_A)  # it is not refused for the file that was written
+    shown(qtbot, viewer, "three")
+    (batch / "review.json").rmdir()
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    monkeypatch.setattr("napari_utile.engine.training.sets.add_images", refuse)
+    press(viewer, Qt.Key.Key_A)
+    shown(qtbot, viewer, "one")
+    qtbot.waitUntil(lambda: "three is not in the training set: full." in tab.status.text(), timeout=WAIT)
+    kept = json.loads((batch / "review.json").read_text())["images"]
+    assert kept == {"two_labels.tif": "accepted", "three_labels.tif": "accepted"}
+
+
+def refuse(*_):
+    raise UtileError("full.")
 
 
 def test_what_was_rejected_can_be_accepted_again(viewer, tab, qtbot, batch):

@@ -22,8 +22,8 @@ from napari_utile.engine.files.unfinished import is_complete, is_store
 __all__ = [
     "DECISIONS",
     "REVIEWED",
+    "Decisions",
     "ReviewItem",
-    "decided",
     "review_job",
     "reviewed_path",
     "stores_apart",
@@ -122,18 +122,38 @@ def stores_apart(folder: Path) -> str:
     return f"{those} not in this queue: finish with utile segment and --resume."
 
 
-def decided(folder: Path, item: ReviewItem, decision: str) -> None:
-    """Keep what was decided on an image.
+class Decisions:
+    """What is decided on the images of a folder; where it cannot be written, it waits for the next `write`.
 
-    Raises
-    ------
-    UtileError
-        If it cannot be written.
+    Parameters
+    ----------
+    folder : Path
+        Where the results are.
+
+    Attributes
+    ----------
+    unwritten : dict of str to str
+        By file of labels: what is decided and not written yet.
     """
-    done = _progress(folder)
-    done[item.labels.name] = decision
-    with atomic_path(folder / _PROGRESS) as temporary:
-        temporary.write_text(json.dumps({"format": 1, "images": done}, indent=1) + "\n", encoding="utf-8")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.unwritten: dict[str, str] = {}
+
+    def write(self) -> None:
+        """Write what is not written yet.
+
+        Raises
+        ------
+        UtileError
+            If it cannot be written, or what is there is damaged.
+        """
+        if not self.unwritten:
+            return
+        done = _progress(self._folder) | self.unwritten
+        with atomic_path(self._folder / _PROGRESS) as temporary:
+            temporary.write_text(json.dumps({"format": 1, "images": done}, indent=1) + "\n", encoding="utf-8")
+        self.unwritten.clear()
 
 
 def reviewed_path(folder: Path, item: ReviewItem) -> Path:
@@ -146,7 +166,9 @@ def reviewed_path(folder: Path, item: ReviewItem) -> Path:
     """
     target = folder / REVIEWED / f"{item.name}_labels.tif"
     if target.exists() and not item.decision:
-        raise UtileError(f"{target} exists already and was not written by a review: move it elsewhere first.")
+        raise UtileError(
+            f"{target} exists already, and {_PROGRESS} does not say that it was reviewed: move it elsewhere first."
+        )
     try:
         target.parent.mkdir(exist_ok=True)
     except OSError as error:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_image
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
+from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.viewer.cell_tables import rows_of
@@ -89,10 +91,15 @@ def _cells_of_store(item: ReviewItem) -> Any:
 
 def keep_reviewed(
     opened: Opened, viewer: "napari.viewer.Viewer", folder: Path, item: ReviewItem, into_set: str
-) -> Generator[None, None, Path]:
+) -> Generator[None, None, str]:
     """Write reviewed cells beside what the batch wrote, and put all planes into a training set, if one is named.
 
     What is written is captured now, on the GUI thread.
+
+    Returns
+    -------
+    str
+        Why they are not in the training set, although they are written; "" where nothing went wrong.
 
     Raises
     ------
@@ -103,15 +110,21 @@ def keep_reviewed(
     data, target = np.array(data), reviewed_path(folder, item)
     images = _for_training(opened, viewer) if into_set else []
 
-    def steps() -> Generator[None, None, Path]:
+    def steps() -> Generator[None, None, str]:
         yield
         save_labels(str(target), data, attributes)
         if images:
             from napari_utile.engine.training.sets import add_images
 
             yield
-            add_images(into_set, images)
-        return target
+            wrong: list[str] = []
+            with failures_to(lambda error: wrong.append(sentence_of(error))):
+                add_images(into_set, images)
+            if wrong:
+                return (
+                    f"{item.name} is not in the training set: {wrong[0]} Go back to it and accept it again."
+                )
+        return ""
 
     return steps()
 

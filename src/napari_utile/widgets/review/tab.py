@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_utile.engine.words import percent
-from napari_utile.session.review import ReviewItem, decided, review_job, stores_apart
+from napari_utile.session.review import Decisions, ReviewItem, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.arrange import column, fields, row
@@ -58,6 +58,7 @@ class ReviewTab(QWidget):
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self._folder: Path | None = None
         self._items: list[ReviewItem] = []
+        self._decisions: Decisions | None = None
         self._apart = ""
         self._at = -1
         self._opened: Opened | None = None
@@ -129,7 +130,9 @@ class ReviewTab(QWidget):
         def show(items: tuple[ReviewItem, ...]) -> None:
             if not self._leave():
                 return
+            self._end_queue()
             self._folder, self._items, self._apart = folder, [*items], stores_apart(folder)
+            self._decisions = Decisions(folder)
             self.status.say("")
             self._next(-1)
 
@@ -186,6 +189,8 @@ class ReviewTab(QWidget):
 
     def _leave(self) -> bool:
         """Save what was edited and not decided on, and close its layers; where that cannot be, they stay."""
+        if self._decisions is not None:
+            self._write(self._decisions, self._items)
         if self._opened is None:
             return True
         edited = edits_of(self._viewer).count(self._opened.cells)
@@ -196,8 +201,8 @@ class ReviewTab(QWidget):
 
     def _keep(self, opened: Opened, decision: str, into_set: str) -> bool:
         """Write the cells of an image that is right, and what was decided; say whether nothing stands against it."""
-        folder, at, items = self._folder, self._at, self._items
-        if folder is None or opened.cells not in self._viewer.layers:
+        folder, decisions, at, items = self._folder, self._decisions, self._at, self._items
+        if folder is None or decisions is None or opened.cells not in self._viewer.layers:
             return True
         item = items[at]
 
@@ -208,13 +213,13 @@ class ReviewTab(QWidget):
                 self._viewer.add_layer(opened.cells)
             if items is self._items:
                 self._show()
-                self._fail(error)
-            else:
-                show_warning(sentence_of(error))
+            self._tell(sentence_of(error), items)
 
-        def written(_: object = None) -> None:
-            with failures_to(failed):
-                decided(folder, item, decision)
+        def written(not_in_set: str = "") -> None:
+            decisions.unwritten[item.labels.name] = decision
+            self._write(decisions, items)
+            if not_in_set:
+                self._tell(not_in_set, items)
 
         items[at] = replace(item, decision=decision)
         too_large = bool(opened.cells.multiscale)  # what was corrected lies in the store already
@@ -224,12 +229,36 @@ class ReviewTab(QWidget):
             )
         if too_large or decision in ("rejected", "skipped"):
             written()
-            return items[at] is not item
+            return True
         with failures_to(failed):
             # Without an owner: what is being written is finished, also where the tab is closed.
             job = keep_reviewed(opened, self._viewer, folder, item, into_set)
             run_job(job, on_done=written, on_error=failed)
         return items[at] is not item
+
+    def _write(self, decisions: Decisions, items: list[ReviewItem]) -> None:
+        """Write what was decided; where that cannot be, it stays in memory and is written with what comes next."""
+
+        def failed(error: Exception) -> None:
+            there = items is self._items
+            then = "kept here, and written with the next one" if there else "lost"
+            self._tell(f"{sentence_of(error)} What you decided is {then}.", items)
+
+        with failures_to(failed):
+            decisions.write()
+
+    def _tell(self, problem: str, items: list[ReviewItem]) -> None:
+        """Say a problem here, or in the window where this queue is not shown any more."""
+        if items is self._items:
+            self.status.problem(problem)
+        else:
+            show_warning(problem)
+
+    def _end_queue(self) -> None:
+        """Show no queue any more; the last chance for decisions that could not be written."""
+        self._items, self._at = [], -1
+        if self._decisions is not None:
+            self._write(self._decisions, [])
 
     def _close_layers(self, opened: Opened) -> None:
         self._opened = None
@@ -319,7 +348,8 @@ class ReviewTab(QWidget):
         if isinstance(frame, QDockWidget):
             frame.visibilityChanged.connect(self._seen)
         elif frame is None:
-            self._leave()
+            if not self._leave():
+                show_warning(self.status.text())
             self._give_back()
-            self._items = []  # nothing is shown any more
+            self._end_queue()
             self.deleteLater()
