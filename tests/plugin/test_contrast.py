@@ -8,7 +8,7 @@ from qtpy.QtGui import QImage
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QListWidget, QPushButton, QTableWidget
 
-from napari_utile.widgets.parts.plot import BACKGROUND, FOREGROUND
+from napari_utile.widgets.parts.plot import PLOT_COLOURS
 from napari_utile.widgets.parts.status_line import COLOURS
 from napari_utile.widgets.workbench.dock import PAGES
 from simulation.simulate import simulate
@@ -41,8 +41,14 @@ def test_sentences_can_be_read_in_both_themes(theme, kind):
     assert contrast(background, of_hex(COLOURS[theme][kind])) >= LEAST
 
 
-def test_the_words_of_plots_can_be_read():
-    assert contrast(of_hex(BACKGROUND), of_hex(FOREGROUND)) >= LEAST
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_plots_can_be_read_on_the_background_of_their_theme(theme):
+    colours = PLOT_COLOURS[theme]
+    background = of_hex(colours["background"])
+    assert contrast(background, get_theme(theme).background.as_rgb_tuple()[:3]) < 1.3
+    for name, colour in colours.items():
+        least = {"background": 1, "words": LEAST, "strong": LEAST}.get(name, 3)  # WCAG 2: 3 for graphics
+        assert contrast(background, of_hex(colour)) >= least, name
 
 
 def pixels_of(widget, shown):

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget, QTabBar
 
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
+from napari_utile.widgets.parts.plot import PLOT_COLOURS
 from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.workbench.dock import Workbench
 
@@ -133,6 +135,17 @@ def test_cells_are_coloured_by_a_measurement_and_get_their_colours_back(viewer, 
     tab.colours.setCurrentText("each cell")
     tab.colours.activated.emit(tab.colours.currentIndex())
     np.testing.assert_allclose(layer.get_color(1), own)
+
+
+def test_plots_follow_the_theme(viewer, tab):
+    for theme in ("dark", "light", "dark"):
+        get_settings().appearance.theme = theme
+        QTest.qWait(100)
+        colours = PLOT_COLOURS[theme]
+        for plot in (tab.histogram, tab.scatter):
+            assert plot.backgroundBrush().color().name() == colours["background"]
+            assert plot.getAxis("left").textPen().color().name() == colours["words"]
+        assert tab.scatter.points.points()[0].brush().color().name() == colours["blue"]
 
 
 def test_the_x_of_the_tab_ends_it(viewer, tab, qtbot):

@@ -3,6 +3,7 @@
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_utile.widgets.parts.theme import lightness
 from napari_utile.widgets.parts.words import Words
 
 __all__ = ["COLOURS", "StatusLine"]
@@ -26,7 +27,7 @@ class StatusLine(Words):
     def say(self, text: str, kind: str = "info") -> None:
         """Show a sentence; `kind` is ``"info"``, ``"good"`` or ``"problem"``."""
         self.kind = kind
-        colour = COLOURS[_lightness()][kind]
+        colour = COLOURS[lightness()][kind]
         self.setStyleSheet(f"color: {colour};" if colour else "")
         self.setText(text)
         self.setVisible(bool(text))
@@ -41,13 +42,3 @@ class StatusLine(Words):
     def problem(self, text: str) -> None:
         """Show what went wrong."""
         self.say(text, "problem")
-
-
-def _lightness() -> str:
-    """Say whether napari's theme is a dark or a light one."""
-    from napari.settings import get_settings
-    from napari.utils.theme import get_system_theme, get_theme
-
-    name = str(get_settings().appearance.theme)
-    background = get_theme(get_system_theme() if name == "system" else name).background
-    return "light" if sum(background.as_rgb_tuple()[:3]) > 3 * 128 else "dark"

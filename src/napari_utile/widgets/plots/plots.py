@@ -6,11 +6,11 @@ import numpy as np
 import pyqtgraph
 from qtpy.QtCore import Signal
 
-from napari_utile.widgets.parts.plot import FOREGROUND, PLOT_COLOURS, Plot
+from napari_utile.widgets.parts.plot import Plot
 
 __all__ = ["Histogram", "Scatter"]
 
-_KEPT, _TAKEN, _CHOSEN = PLOT_COLOURS[0], PLOT_COLOURS[1], "#ffe14d"
+_KEPT, _TAKEN, _CHOSEN = "blue", "orange", "chosen"
 # Bars of the histogram, at most.
 _MOST_BARS = 40
 
@@ -27,15 +27,15 @@ class Histogram(Plot):
     cut = Signal(float)
 
     def __init__(self) -> None:
+        self._bars = pyqtgraph.BarGraphItem(x=[], height=[], width=1)
+        self._counts, self._edges, self._taken = np.zeros(0), np.zeros(1), np.zeros(0, dtype=bool)
         super().__init__("", "cells")
         self.setMinimumHeight(130)
-        self._bars = pyqtgraph.BarGraphItem(x=[], height=[], width=1)
-        self._line = pyqtgraph.InfiniteLine(movable=True, pen=pyqtgraph.mkPen(FOREGROUND, width=2))
-        self._chosen = pyqtgraph.InfiniteLine(pen=pyqtgraph.mkPen(_CHOSEN, width=2))
+        self._line = self.drawn_in(pyqtgraph.InfiniteLine(movable=True), "words", 2)
+        self._chosen = self.drawn_in(pyqtgraph.InfiniteLine(), _CHOSEN, 2)
         for item in (self._bars, self._line, self._chosen):
             self.addItem(item)
         self._line.sigPositionChanged.connect(lambda line: self.cut.emit(float(line.value())))
-        self._counts, self._edges = np.zeros(0), np.zeros(1)
 
     def show_values(self, name: str, values: np.ndarray[Any, Any]) -> None:
         """Draw the bars of a column."""
@@ -52,18 +52,23 @@ class Histogram(Plot):
         taken = np.zeros(centres.size, dtype=bool)
         if value is not None:
             taken = centres < value if taken_below else centres > value
-        brushes = [_TAKEN if each else _KEPT for each in taken]
-        self._bars.setOpts(
-            x=centres,
-            height=self._counts,
-            width=float(np.diff(self._edges).mean()) if centres.size else 1,
-            brushes=brushes,
-        )
+        self._taken = taken
+        self.recolour()
         self._line.blockSignals(True)
         self._line.setVisible(value is not None)
         if value is not None:
             self._line.setValue(value)
         self._line.blockSignals(False)
+
+    def recolour(self) -> None:
+        """Draw the bars."""
+        centres = (self._edges[1:] + self._edges[:-1]) / 2
+        self._bars.setOpts(
+            x=centres,
+            height=self._counts,
+            width=float(np.diff(self._edges).mean()) if centres.size else 1,
+            brushes=[self.colour(_TAKEN if each else _KEPT) for each in self._taken],
+        )
 
     def show_chosen(self, value: float | None) -> None:
         """Mark the value of the selected cell."""
@@ -87,13 +92,14 @@ class Scatter(Plot):
     clicked = Signal(int)
 
     def __init__(self) -> None:
-        super().__init__("", "")
         self.points = pyqtgraph.ScatterPlotItem(size=7, pen=None)
-        self.ring = pyqtgraph.ScatterPlotItem(size=13, brush=None, pen=pyqtgraph.mkPen(_CHOSEN, width=2))
+        self._ids = self._x = self._y = np.zeros(0)
+        self._taken: Any = ()
+        super().__init__("", "")
+        self.ring = self.drawn_in(pyqtgraph.ScatterPlotItem(size=13, brush=None), _CHOSEN, 2)
         for item in (self.points, self.ring):
             self.addItem(item)
         self.points.sigClicked.connect(self._clicked)
-        self._ids = self._x = self._y = np.zeros(0)
 
     def show_points(
         self, names: tuple[str, str], ids: Any, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], taken: Any
@@ -102,12 +108,15 @@ class Scatter(Plot):
         self.name_axes(*names)
         known = np.isfinite(x) & np.isfinite(y)
         self._ids, self._x, self._y = np.asarray(ids)[known], x[known], y[known]
-        out = np.isin(self._ids, taken)
+        self._taken = taken
+        self.recolour()
+
+    def recolour(self) -> None:
+        """Draw the points."""
+        kept, taken = (pyqtgraph.mkBrush(self.colour(name)) for name in (_KEPT, _TAKEN))
+        out = np.isin(self._ids, self._taken)
         self.points.setData(
-            x=self._x,
-            y=self._y,
-            data=self._ids,
-            brush=[pyqtgraph.mkBrush(_TAKEN if each else _KEPT) for each in out],
+            x=self._x, y=self._y, data=self._ids, brush=[taken if each else kept for each in out]
         )
 
     def show_chosen(self, label: int) -> None:

@@ -6,25 +6,22 @@ import pyqtgraph
 
 from napari_utile.engine.metrics.cells import IOU_THRESHOLDS
 from napari_utile.session.evaluation import EvaluationResult, SweepPoint
-from napari_utile.widgets.parts.plot import PLOT_COLOURS, Plot
+from napari_utile.widgets.parts.plot import CURVES, Plot
 
-__all__ = ["PrecisionPlot", "SweepPlot", "series_colour"]
-
-
-def series_colour(number: int) -> str:
-    """Return the colour of one of several curves."""
-    return PLOT_COLOURS[number % len(PLOT_COLOURS)]
+__all__ = ["PrecisionPlot", "SweepPlot"]
 
 
 class _Plot(Plot):
     """A plot of values from 0 to 1."""
 
     def __init__(self, x_label: str, y_label: str) -> None:
+        self._drawn: Mapping[str, tuple[Sequence[float], Sequence[float]]] = {}
         super().__init__(x_label, y_label)
         self.setYRange(0, 1)
 
     def draw(self, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
         """Draw named curves; more than one get a legend."""
+        self._drawn = curves
         self.clear()
         if self.plotItem.legend is not None:
             self.plotItem.legend.scene().removeItem(self.plotItem.legend)
@@ -32,9 +29,13 @@ class _Plot(Plot):
         if len(curves) > 1:
             self.name_curves()
         for number, (name, (x, y)) in enumerate(curves.items()):
-            colour = series_colour(number)
+            colour = self.colour(CURVES[number % len(CURVES)])
             pen = pyqtgraph.mkPen(colour, width=2)
             self.plot(x, y, pen=pen, name=name, symbol="o", symbolSize=5, symbolBrush=colour, symbolPen=None)
+
+    def recolour(self) -> None:
+        """Draw the same curves."""
+        self.draw(self._drawn)
 
 
 class PrecisionPlot(_Plot):

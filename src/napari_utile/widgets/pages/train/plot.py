@@ -7,7 +7,7 @@ import pyqtgraph as pg
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.widgets.parts.arrange import column
-from napari_utile.widgets.parts.plot import FOREGROUND, Plot
+from napari_utile.widgets.parts.plot import Plot
 
 if TYPE_CHECKING:
     from napari_utile.engine.training.train import TrainStep
@@ -16,7 +16,7 @@ __all__ = ["TrainingPlot"]
 
 # Weight of the newest step in the running mean that is drawn over the noisy losses.
 _SMOOTHING = 0.1
-_LOSS, _MEAN, _OVERLAP = "#7f8fa6", "#4ea1ff", "#f5d020"
+_LOSS, _MEAN, _OVERLAP = "grey", "blue", "orange"
 
 
 class TrainingPlot(QWidget):
@@ -27,11 +27,10 @@ class TrainingPlot(QWidget):
         self.plot = Plot("step", "loss")
         self.plot.setFixedHeight(190)
         self.plot.showGrid(x=False, y=False)
-        self.plot.setLabel("left", "loss", color=_MEAN)
-        self.plot.setLabel("right", "overlap, held out", color=_OVERLAP)
-        self.plot.getAxis("right").setTextPen(FOREGROUND)
-        self._loss = self.plot.plot(pen=pg.mkPen(_LOSS, width=1))
-        self._mean = self.plot.plot(pen=pg.mkPen(_MEAN, width=2))
+        self.plot.name_axis("left", "loss", _MEAN)
+        self.plot.name_axis("right", "overlap, held out", _OVERLAP)
+        self._loss = self.plot.curve(_LOSS, 1)
+        self._mean = self.plot.curve(_MEAN, 2)
         item = self.plot.getPlotItem()
         self._right = pg.ViewBox()
         item.scene().addItem(self._right)
@@ -39,9 +38,7 @@ class TrainingPlot(QWidget):
         self._right.setXLink(item)
         self._right.setYRange(0, 1, padding=0.02)
         self._right.setMouseEnabled(x=False, y=False)
-        self._overlap = pg.PlotDataItem(
-            pen=pg.mkPen(_OVERLAP, width=2), symbol="o", symbolSize=5, symbolBrush=_OVERLAP, symbolPen=None
-        )
+        self._overlap = self.plot.drawn_in(pg.PlotDataItem(symbol="o", symbolSize=5), _OVERLAP, 2)
         self._right.addItem(self._overlap)
         item.vb.sigResized.connect(self._follow)
         column(self.plot, on=self)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WeightProfileTab"]
 
-_LINES = {"total": "#ffffff", "border": "#f98c0a", "class balance": "#5aa5d6"}
+_LINES = {"total": "strong", "border": "orange", "class balance": "blue"}
 
 
 class WeightProfileTab(QWidget):
@@ -37,8 +37,6 @@ class WeightProfileTab(QWidget):
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
-        import pyqtgraph
-
         from napari_utile.widgets.parts.plot import Plot
 
         self._viewer = plain_viewer(viewer)
@@ -51,7 +49,7 @@ class WeightProfileTab(QWidget):
         self.plot.sizeHint = lambda: QSize(200, 160)
         self.plot.name_curves()
         self.curves = {
-            name: self.plot.plot(pen=pyqtgraph.mkPen(colour, width=3 if name == "total" else 1.5), name=name)
+            name: self.plot.curve(colour, 3 if name == "total" else 1.5, name)
             for name, colour in _LINES.items()
         }
         form = fields(("Line in", self.shapes))
