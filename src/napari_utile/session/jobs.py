@@ -45,7 +45,6 @@ __all__ = [
     "seams_job",
     "segment_job",
     "segment_planes_job",
-    "series_job",
     "weight_map_job",
 ]
 
@@ -65,18 +64,6 @@ def choices_job() -> Generator[Choices, None, Choices]:
     from napari_utile.engine.inference.device import available_devices
 
     return Choices(models, available_devices())
-
-
-def series_job(path: str) -> Generator[None, None, tuple[str, ...]]:
-    """Name the images that a file holds; none where it cannot be read."""
-    from napari_utile.engine.errors import UtileError
-    from napari_utile.engine.files.images import series_of
-
-    yield
-    try:
-        return series_of(path)
-    except (UtileError, OSError):
-        return ()
 
 
 def estimate_job(

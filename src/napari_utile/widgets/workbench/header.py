@@ -77,7 +77,7 @@ class Header(QWidget):
             "The labels that you click, train on, weigh and evaluate: a result, or your own. Labels that are hidden, "
             "lie elsewhere, or are named like a reference are taken only if you choose them."
         )
-        parts = self.unsaved, self.empty, self.source, rows, self.outdated
+        parts = self.unsaved, self.empty, self.source, self.source.file, rows, self.outdated
         column(*parts, on=self, margins=(8, 8, 8, 4), spacing=6)
         align_labels(rows, self.source.layout())
         self.cells.layer_changed.connect(self._choose_cells)

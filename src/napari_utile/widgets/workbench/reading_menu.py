@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QActionGroup, QMenu, QToolButton
 
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS
-from napari_utile.session.jobs import series_job
+from napari_utile.session.file_space import FileSpace, file_job
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, slider_name
 from napari_utile.widgets.viewer.projections import add_projection, origin_of
@@ -34,12 +34,15 @@ class ReadingMenu(QToolButton):
         The user named an axis of the layer.
     made : Signal
         With a layer that the user asked for.
+    read : Signal
+        With a layer, and what its file says.
     series : tuple of str
         The images of the layer's file, once that is known.
     """
 
     renamed = Signal()
     made = Signal(object)
+    read = Signal(object, object)
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
@@ -66,16 +69,19 @@ class ReadingMenu(QToolButton):
         """Offer what there is for a layer; the button hides where there is nothing."""
         if layer is not self._layer:
             self.series = ()
+            self.read.emit(layer, FileSpace())
             path = "" if layer is None else origin_of(layer)[0]
             if path:
-                self._listing.run(series_job(path), on_done=partial(self._list_series, layer))
+                self._listing.run(file_job(path), on_done=partial(self._take, layer))
         self._layer, self._channel_axis = layer, channel_axis
         self._show_if_useful()
 
-    def _list_series(self, layer: Any, series: tuple[str, ...]) -> None:
+    def _take(self, layer: Any, said: FileSpace) -> None:
         if layer is self._layer:
-            self.series = series
+            self.series = said.series
             self._show_if_useful()
+            if origin_of(layer)[1] is None:
+                self.read.emit(layer, said)
 
     def _show_if_useful(self) -> None:
         many = len(self.series) > 1

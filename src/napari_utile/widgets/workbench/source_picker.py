@@ -13,6 +13,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import fields, row
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.workbench.file_offer import FileOffer
 from napari_utile.widgets.workbench.reading_menu import ReadingMenu, slider_axes
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class SourcePicker(QWidget):
     ----------
     image : LayerCombo
     reading : ReadingMenu
+    file : FileOffer
+        To be shown below.
     axis : QComboBox
     """
 
@@ -52,12 +55,16 @@ class SourcePicker(QWidget):
         self._axis_label = QLabel("Channels along")
         self.channel_boxes: list[tuple[QLabel, QComboBox]] = []
         self.reading = ReadingMenu(viewer)
+        self.file = FileOffer(viewer)
+        self.file.setParent(self)  # whoever shows the picker gives it its place
+        self.reading.read.connect(self.file.show_file)
         image = row((self.image, 1), self.reading)
         self._layout = fields(("Image", image), (self._axis_label, self.axis), on=self)
         self.image.set_layer(session.image.layer)  # as it was when the dock was closed
         self._offer_axes()
         self.image.layer_changed.connect(lambda _: self._offer_axes())
         self.reading.renamed.connect(lambda: self._offer_axes(renamed=True))
+        self.file.used.connect(lambda: self._offer_axes(renamed=True))
         self.reading.made.connect(self.image.set_layer)
         self.axis.currentIndexChanged.connect(lambda _: self._offer_channels())
         self._connections = Connections(self)
