@@ -1,5 +1,5 @@
 import pytest
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_utile.engine.models.catalogue import card_of, user_model_folder
 from napari_utile.widgets.viewer.layers import session_of
@@ -42,16 +42,22 @@ def test_every_model_says_what_it_is_for_and_how_large(page):
 def test_a_model_is_copied_renamed_deleted_and_the_trash_emptied(page, viewer, qtbot, monkeypatch):
     mark(page, "My cells")
     page.duplicate("Dr. Müller's cells")
-    said(qtbot, page, "Copied to Dr.-Mullers-cells")
-    qtbot.waitUntil(lambda: any("Müller" in each for each in titles(page)), timeout=WAIT)
-    mark(page, "Dr. Müller")
+    said(qtbot, page, "Copied to Dr. Müller's cells")
+    qtbot.waitUntil(lambda: "Müller" in page.form.list.currentItem().text(), timeout=WAIT)
+    assert "on the command line is Dr.-Mullers-cells." in page.form.about.text()
     page.rename("Ours")
     said(qtbot, page, "Renamed to Ours")
-    assert session_of(viewer).model == "Ours"
-    qtbot.waitUntil(lambda: "Ours (yours) (in use)" in titles(page), timeout=WAIT)
-    mark(page, "Ours")
+    assert session_of(viewer).model == "nuclei", "what is used is chosen by Use alone"
+    qtbot.waitUntil(lambda: page.form.list.currentItem().text() == "Ours (yours)", timeout=WAIT)
+    page.form.use.click()
+    page.rename("Those, été")
+    said(qtbot, page, "Renamed to Those, été")
+    assert session_of(viewer).model == "Those-ete", "a model in use stays so"
+    qtbot.waitUntil(
+        lambda: page.form.list.currentItem().text() == "Those, été (yours) (in use)", timeout=WAIT
+    )
     page.delete()
-    said(qtbot, page, "Moved to the trash")
+    said(qtbot, page, "Moved to the trash; Restore takes it back. Nuclei in fluorescence is used again.")
     assert session_of(viewer).model == "nuclei"
     qtbot.waitUntil(lambda: "in the trash" in page.form.disk.text(), timeout=WAIT)
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
@@ -82,7 +88,7 @@ def test_what_was_deleted_is_restored_by_a_button(page, viewer, qtbot):
     qtbot.waitUntil(lambda: not any("My cells" in each for each in titles(page)), timeout=WAIT)
     assert page.form.trash.currentText().startswith("My cells, ")
     page.form.restore.click()
-    said(qtbot, page, "mine is back among your models.")
+    said(qtbot, page, "My cells is back among your models.")
     qtbot.waitUntil(lambda: "My cells (yours)" in titles(page), timeout=WAIT)
     assert page.form.trash.count() == 0
 
@@ -102,19 +108,24 @@ def test_any_earlier_version_is_taken_back(page, viewer, qtbot, make_bright_mode
     ]
     page.form.versions.setCurrentIndex(0)
     page.form.revert.click()
-    said(qtbot, page, "mine is version 2 again")
+    said(qtbot, page, "My cells is version 2 again")
     assert card_of("mine").object_diameter == 30
     qtbot.waitUntil(lambda: page.form.versions.count() == 1, timeout=WAIT)
 
 
-def test_a_model_goes_to_a_file_and_comes_from_one(page, viewer, qtbot, tmp_path):
+def test_a_model_goes_to_a_file_and_comes_from_one(page, viewer, qtbot, tmp_path, monkeypatch):
     mark(page, "My cells")
     page.export(str(tmp_path / "for you.safetensors"))
     said(qtbot, page, "Saved for you.safetensors")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no ending"), ""))
+    page.form.export.click()
+    said(qtbot, page, "Saved no ending.safetensors")
+    page.form.export.click()
+    said(qtbot, page, "no ending.safetensors is there already")
     page.import_file(str(tmp_path / "for you.safetensors"))
     said(qtbot, page, "There is a model named mine already")
     page.delete()
     said(qtbot, page, "Moved to the trash")
     page.import_file(str(tmp_path / "for you.safetensors"))
-    said(qtbot, page, "Imported as mine")
+    said(qtbot, page, "Imported as My cells; every page uses it now.")
     assert session_of(viewer).model == "mine"

@@ -127,6 +127,8 @@ def described(model: ListedModel) -> str:
     if card is None:
         return f"This model cannot be used: {model.problem}"
     parts = [card.description]
+    if model.title != model.name:
+        parts.append(f"Its name on the command line is {model.name}.")
     origin = origin_of(card)
     if origin is not None:
         parts.append(f"It was {origin}.")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QListWidgetItem, QMessageBox
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.models import own_models
-from napari_utile.engine.models.catalogue import ListedModel
+from napari_utile.engine.models.catalogue import SUFFIX, ListedModel, card_of
 from napari_utile.engine.models.trash import restore_model, thrown_models
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.pages.models.form import ModelsForm, described
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelsPage"]
 
-_EXPORTED = "U-Tile models (*.safetensors);;bioimage.io packages (*.zip)"
+_PACKAGE = "bioimage.io packages (*.zip)"
+_EXPORTED = f"U-Tile models (*.safetensors);;{_PACKAGE}"
+_FIRST = "nuclei"
+"""What is used where the model in use was deleted."""
 _IMPORTED = "Models (*.safetensors *.zip *.onnx *.pt *.pth);;All files (*)"
 
 
@@ -40,6 +44,7 @@ class ModelsPage(Page):
         super().__init__()
         self._session = session_of(viewer)
         self._notes: tuple[str, ...] = ()
+        self._marked: Path | None = None
         self.form = ModelsForm()
         self.show_form(self.form, self.form.status)
         form = self.form
@@ -82,41 +87,52 @@ class ModelsPage(Page):
         if self.chosen is not None and (
             title := title or self._ask("Duplicate", f"{self.chosen.title} copy")
         ):
-            self._change(partial(own_models.duplicate_model, self.chosen.name, title), "Copied to {name}.")
+            self._change(
+                partial(own_models.duplicate_model, str(self.chosen.path), title),
+                "Copied to {title}.",
+                mark=True,
+            )
 
     def rename(self, title: str = "") -> None:
         """Give the marked model another name."""
         if self.chosen is not None and (title := title or self._ask("Rename", self.chosen.title)):
             self._change(
-                partial(own_models.rename_model, self.chosen.name, title), "Renamed to {name}.", True
+                partial(own_models.rename_model, str(self.chosen.path), title),
+                "Renamed to {title}.",
+                use=self._is_used(self.chosen),
+                mark=True,
             )
 
     def revert(self) -> None:
         """Take back the version that is chosen in the list of them."""
         if self.chosen is not None:
             version = self.form.versions.currentData()
-            said = f"{{name}} is version {version} again; what it was before is in the trash."
-            self._change(partial(own_models.revert_model, self.chosen.name, version), said)
+            said = f"{{title}} is version {version} again; what it was before is in the trash."
+            self._change(partial(own_models.revert_model, str(self.chosen.path), version), said)
 
     def delete(self) -> None:
         """Move the marked model to the trash."""
         if self.chosen is not None:
-            if self._session.model == self.chosen.name:
-                self._session.model = "nuclei"
+            used = self._is_used(self.chosen)
             said = "Moved to the trash; Restore takes it back."
-            self._change(partial(own_models.delete_model, self.chosen.name), said)
+            if used:
+                said += f" {card_of(_FIRST).title} is used again."
+            self._change(
+                partial(own_models.delete_model, str(self.chosen.path)), said, use=_FIRST if used else False
+            )
 
     def restore(self) -> None:
         """Take the model that is chosen in the list of the trash out of it."""
         if (path := self.form.trash.currentData()) is not None:
-            self._change(partial(restore_model, path), "{name} is back among your models.")
+            self._change(partial(restore_model, path), "{title} is back among your models.", mark=True)
 
     def import_file(self, path: str = "") -> None:
         """Copy a model file into the library."""
         path = path or QFileDialog.getOpenFileName(self, "Import a model", "", _IMPORTED)[0]
         if path:
             options = self.form.import_fields.options()
-            self._change(partial(self._imported, path, options), "Imported as {name}.{notes}", True)
+            said = "Imported as {title}; every page uses it now.{notes}"
+            self._change(partial(self._imported, path, options), said, use=True, mark=True)
 
     def _imported(self, path: str, options: dict[str, Any]) -> Path:
         from napari_utile.engine.exchange.importing import import_model
@@ -129,17 +145,20 @@ class ModelsPage(Page):
         """Copy the marked model to a file, for another computer or a colleague."""
         if self.chosen is None:
             return
-        name, source = self.chosen.name, self.chosen.path
-        path = path or QFileDialog.getSaveFileName(self, "Export the model", source.name, _EXPORTED)[0]
+        source, kind = self.chosen.path, ""
+        if not path:
+            start = str(Path.home() / source.name)
+            path, kind = QFileDialog.getSaveFileName(self, "Export the model", start, _EXPORTED)
         if path:
-            is_package = path.lower().endswith(".zip")
-            act = partial(_packed, name, path) if is_package else partial(_copied, source, Path(path))
-            self._change(act, "Saved {file}.")
+            self._change(partial(_exported, source, path, kind), "Saved {file}.")
 
     def empty_trash(self) -> None:
         """Delete for good what lies in the trash, after asking."""
         answer = QMessageBox.question(
-            self, "U-Tile", "Delete the models in the trash? They cannot be taken back after that."
+            self,
+            "U-Tile",
+            "Delete what is in the trash, the models and what was taken out of training sets? It cannot be taken back "
+            "after that.",
         )
         if answer == QMessageBox.StandardButton.Yes:
             self._change(own_models.empty_trash, "The trash is empty.")
@@ -148,17 +167,39 @@ class ModelsPage(Page):
         given, pressed = QInputDialog.getText(self, what, "Name", text=title)
         return str(given).strip() if pressed else ""
 
-    def _change(self, act: Callable[[], Path], said: str, take: bool = False) -> None:
-        def done(path: Path) -> None:
-            if take:
-                self._session.model = path.stem
+    def _is_used(self, model: ListedModel) -> bool:
+        return self._path_of(self._session.model) == model.path
+
+    def _change(
+        self, act: Callable[[], Path], said: str, *, use: bool | str = False, mark: bool = False
+    ) -> None:
+        """Do something with a file of the library, and say so.
+
+        Parameters
+        ----------
+        act : callable
+            Returns the file that it made or left.
+        said : str
+            With `title`, `file` and `notes` in braces.
+        use : bool or str
+            Whether that model, or which one, is used on all pages from then on.
+        mark : bool
+            Whether it is marked in the list.
+        """
+
+        def done(made: tuple[Path, str]) -> None:
+            path, title = made
+            if mark:
+                self._marked = path
+            if use:
+                self._session.model = path.stem if use is True else use
             self._session.events.models_changed.emit()
             self._show_trash()
             notes, self._notes = "".join(f" {note}" for note in self._notes), ()
-            words = {"name": path.stem, "file": path.name, "notes": notes}
+            words = {"title": title, "file": path.name, "notes": notes}
             self.form.status.say(said.format(**words), "good")
 
-        run_job(as_job(act), on_done=done, on_error=self._fail, owner=self)
+        run_job(as_job(_done_and_named, act), on_done=done, on_error=self._fail, owner=self)
 
     def _fail(self, error: Exception) -> None:
         self.form.status.problem(sentence_of(error))
@@ -167,7 +208,11 @@ class ModelsPage(Page):
 
     def _list(self, _: object = None) -> None:
         in_use = self._path_of(self._session.model)
-        marked = self.chosen.path if self.chosen is not None else in_use
+        wanted = (self._marked, None if self.chosen is None else self.chosen.path, in_use)
+        paths = {model.path for model in self._session.models}
+        marked = next((path for path in wanted if path in paths), None)
+        if marked == self._marked:
+            self._marked = None  # once is enough: from then on it is what the user marks
         self.form.list.clear()
         for model in self._session.models:
             used = " (in use)" if model.path == in_use else ""
@@ -197,13 +242,23 @@ class ModelsPage(Page):
         self.form.offer(usable, own, versions)
 
 
-def _packed(name: str, target: str) -> Path:
-    from napari_utile.engine.exchange.export import export_model
+def _done_and_named(act: Callable[[], Path]) -> tuple[Path, str]:
+    """Do something; return its file and, where that is a model, the title."""
+    path = act()
+    return path, (card_of(path).title if path.suffix == SUFFIX else "") or path.stem
 
-    return export_model(name, target)
 
+def _exported(source: Path, path: str, kind: str) -> Path:
+    """Write a model to a file; one without an ending gets that of the chosen kind, if nothing is replaced by that."""
+    target = Path(path)
+    if target.suffix.lower() not in (SUFFIX, ".zip"):
+        target = target.with_name(target.name + (".zip" if kind == _PACKAGE else SUFFIX))
+        if target.exists():
+            raise UtileError(f"{target.name} is there already: choose another name.")
+    if target.suffix.lower() == ".zip":
+        from napari_utile.engine.exchange.export import export_model
 
-def _copied(source: Path, target: Path) -> Path:
+        return export_model(source, target)
     with atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
     return target
