@@ -277,17 +277,39 @@ def test_the_x_asks_about_a_training_and_stops_it(window):
     assert training.page.form.status.text().startswith("Cancelled")
 
 
-def test_a_training_goes_on_without_the_dock_and_is_there_when_it_is_opened_again(window):
+def test_a_training_and_its_model_are_there_when_the_dock_is_opened_again(window, monkeypatch):
+    monkeypatch.setattr("napari_utile.engine.training.reference.REFERENCES", ())
     training = Training(window)
+    page = training.page
     window.close()
     training.answer("Continue")
-    assert training.page.running
-    again = Workbench(window.viewer)
-    window.viewer.window.add_dock_widget(again, name="U-Tile")
-    assert again.open_page("train") is training.page
-    window.qtbot.waitUntil(training.page.isVisible, timeout=WAIT)
-    training.page.cancel()
-    window.qtbot.waitUntil(lambda: not training.page.running, timeout=5 * WAIT)  # torch is being imported
+    assert page.running
+
+    def opened_again():
+        again = Workbench(window.viewer)
+        window.frame = window.viewer.window.add_dock_widget(again, name="U-Tile")
+        assert again.open_page("train") is page
+        window.qtbot.waitUntil(page.isVisible, timeout=WAIT)
+
+    opened_again()
+    window.qtbot.waitUntil(
+        lambda: len(page.form.plot.losses) > 0, timeout=5 * WAIT
+    )  # torch is being imported
+    page.form.stop.click()
+    window.qtbot.waitUntil(lambda: not page.running, timeout=5 * WAIT)
+    assert page.form.result.pending, page.form.status.text()
+    page.form.result.compare.click()
+    layers = [layer.name for layer in window.viewer.layers]
+    window.close()
+    window.settle()
+    assert any(name.startswith("held out") for name in layers)
+    assert [layer.name for layer in window.viewer.layers] == ["image", "cells"], (
+        "its pictures go with the dock"
+    )
+    assert not window.viewer.window._qt_window.findChildren(QMessageBox, "utile-go-on"), "nothing goes on"
+    opened_again()
+    assert page.form.result.isVisible(), "the decision is still to be made"
+    page.form.result.discard.click()
 
 
 def test_closing_the_window_during_a_training_asks(window, monkeypatch):

@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
     from napari_utile.widgets.workbench.page import Page
 
-__all__ = ["Activity", "CloseGuard", "guard_window", "keep_page", "kept_page"]
+__all__ = ["Activity", "CloseGuard", "guard_window", "hold_page", "keep_page", "kept_page"]
 
 _kept: "weakref.WeakKeyDictionary[Any, dict[str, Page]]" = weakref.WeakKeyDictionary()
-"""For each viewer, pages whose job goes on without the dock; the dock takes them back when it is opened again."""
+"""For each viewer, pages that outlive the dock; the dock takes them back when it is opened again."""
 
 
-def keep_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
-    """Take a page out of a dock that was closed, and ask whether its job is to go on."""
+def hold_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
+    """Take a page out of a dock that was closed, until it is opened again."""
     page.setParent(None)
     page.hide()
     _kept.setdefault(plain_viewer(viewer), {})[name] = page
+
+
+def keep_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
+    """Hold a page whose job is under way, and ask whether it is to go on."""
+    hold_page(viewer, name, page)
     page.go_on_without_dock()
     said = f"{page.asks} Shall it continue?"
     box = QMessageBox(QMessageBox.Icon.Question, "U-Tile", said, parent=window_of(viewer))
@@ -46,7 +51,7 @@ def keep_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
 
 
 def kept_page(viewer: "napari.viewer.Viewer", name: str) -> "Page | None":
-    """Give a page back that went on without the dock, if there is one."""
+    """Give back a page that was held, if there is one."""
     return _kept.get(plain_viewer(viewer), {}).pop(name, None)
 
 

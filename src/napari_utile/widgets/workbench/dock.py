@@ -20,7 +20,7 @@ from napari_utile.widgets.parts.arrange import column, line
 from napari_utile.widgets.tabs import open_help
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
-from napari_utile.widgets.workbench.closing import keep_page, kept_page
+from napari_utile.widgets.workbench.closing import hold_page, keep_page, kept_page
 from napari_utile.widgets.workbench.header import Header
 from napari_utile.widgets.workbench.page import Page
 
@@ -140,6 +140,8 @@ class Workbench(QWidget):
             for name, page in self._pages.items():
                 if page.asks:
                     keep_page(self._viewer, name, page)
+                elif page.undecided:
+                    hold_page(self._viewer, name, page)
             self.deleteLater()
 
     def _join_tabs(self) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
+from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -17,6 +18,11 @@ from napari_utile.widgets.parts.forms import name_fields
 
 __all__ = ["Page"]
 
+# So long what was revealed stays in sight while it grows. Milliseconds.
+_FOLLOWED = 1000
+# Pixels above and below what is revealed.
+_MARGIN = 8
+
 
 class Column(QScrollArea):
     """A form that scrolls up and down, and is never narrower than its widgets and the scroll bar beside them."""
@@ -26,6 +32,14 @@ class Column(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._shown: QWidget | None = None
+        self._forget = later(self, _FOLLOWED, self._forget_shown)
+        bar = self.verticalScrollBar()
+        if bar is not None:
+            bar.rangeChanged.connect(lambda *_: self._follow())
+
+    def _forget_shown(self) -> None:
+        self._shown = None
 
     def minimumSizeHint(self) -> QSize:
         """Keep room for the scroll bar, also while it is not needed: it must not move or cover anything."""
@@ -38,6 +52,28 @@ class Column(QScrollArea):
     def sizeHint(self) -> QSize:
         """Wish for no less."""
         return super().sizeHint().expandedTo(self.minimumSizeHint())
+
+    def show_all(self, part: QWidget) -> None:
+        """Scroll no more than is needed to see a part of the form; of one that is too high, its upper end.
+
+        Sentences ask for their height only once they have their width: it is followed for a moment.
+        """
+        self._shown = part
+        self._forget.start()
+        self._follow()
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Let the user scroll elsewhere."""
+        self._shown = None
+        super().wheelEvent(event)
+
+    def _follow(self) -> None:
+        part, form, view, bar = self._shown, self.widget(), self.viewport(), self.verticalScrollBar()
+        if part is None or form is None or view is None or bar is None or not part.isVisible():
+            return
+        top = part.mapTo(form, QPoint(0, 0)).y()
+        bottom = top + part.height() + _MARGIN
+        bar.setValue(min(max(bar.value(), bottom - view.height()), top - _MARGIN))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Follow a form whose widgets come and go."""
@@ -93,8 +129,8 @@ class Page(QWidget):
         column(self._scroll, foot, on=self)
 
     def reveal(self, part: QWidget) -> None:
-        """Scroll to a part of the form, once it has its place."""
-        timer = later(part, 0, lambda: self._scroll.ensureWidgetVisible(part))
+        """Scroll so that all of a part of the form is in sight, once sentences and buttons have their places."""
+        timer = later(part, 0, lambda: self._scroll.show_all(part))
         timer.timeout.connect(timer.deleteLater)
         timer.start()
 
@@ -120,6 +156,11 @@ class Page(QWidget):
     def asks(self) -> str:
         """What goes on that must not end unasked, as a sentence; "" where nothing does."""
         return ""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether something that was made waits for a decision, and so for the dock to be opened again."""
+        return False
 
     def let_go(self) -> None:
         """End the jobs, as the X was pressed; but not one that is asked about."""
