@@ -18,9 +18,15 @@ __all__ = [
     "camera_of",
     "go_to",
     "inside_shapes",
+    "look_closer",
     "region_in_view",
     "region_of_shapes",
 ]
+
+# So many times as wide as what is looked at is the view.
+_VIEW = 3
+# Pixels of a canvas that nobody sees.
+_CANVAS = 600
 
 
 def region_in_view(
@@ -91,7 +97,7 @@ def region_of_shapes(
         If there is no shape, or none on the layer.
     """
     place = place or place_of(layer, viewer)
-    outlines = _outlines(shapes, layer, place)
+    outlines = _outlines(shapes, layer, place, _chosen(shapes))
     if not outlines:
         raise ValueError(f"{shapes.name} holds no shape yet; draw one on the image first.")
     points = np.concatenate(outlines)
@@ -108,7 +114,9 @@ def region_of_shapes(
 def boxes_of_shapes(
     shapes: "napari.layers.Shapes", layer: "napari.layers.Layer", viewer: "napari.viewer.Viewer"
 ) -> list[Window]:
-    """Return the window of each shape that lies on the layer's current plane.
+    """Return the window of each shape that lies on the layer's current plane, selected or not.
+
+    napari selects the shape that was drawn last; the others were drawn to count as well.
 
     Raises
     ------
@@ -116,7 +124,7 @@ def boxes_of_shapes(
         If no shape lies on it.
     """
     place, boxes = place_of(layer, viewer), []
-    for outline in _outlines(shapes, layer, place):
+    for outline in _outlines(shapes, layer, place, range(len(shapes.data))):
         low, high = np.floor(outline.min(axis=0) + 0.5), np.ceil(outline.max(axis=0) + 0.5)
         with suppress(ValueError):
             boxes.append(_window(low, high, place, "outside"))
@@ -145,7 +153,7 @@ def inside_shapes(
 
     place = place or place_of(layer, viewer)
     inside = np.zeros(window.shape, dtype=bool)
-    for outline in _outlines(shapes, layer, place):
+    for outline in _outlines(shapes, layer, place, _chosen(shapes)):
         inside |= polygon2mask(window.shape, outline - window.start)
     return inside
 
@@ -180,17 +188,37 @@ def go_to(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", position
     camera.center = tuple(center)
 
 
+def look_closer(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", size: float) -> None:
+    """Zoom in until so many pixels of a layer take about a third of the view; never out.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    layer : napari layer
+    size : float
+        Pixels.
+    """
+    camera, window = camera_of(viewer), getattr(viewer, "window", None)
+    side = min(window._qt_viewer.canvas.size) if window is not None else _CANVAS
+    step = float(np.min(np.abs(np.asarray(layer.scale)[-2:])))
+    camera.zoom = max(camera.zoom, side / (_VIEW * size * step))
+
+
 def camera_of(viewer: "napari.viewer.Viewer") -> Any:
     """Return the viewer's camera, which napari 0.9 moved into its scene."""
     scene = getattr(viewer, "scene", None)
     return scene.camera if scene is not None else viewer.camera
 
 
+def _chosen(shapes: "napari.layers.Shapes") -> Sequence[int]:
+    """Return the numbers of the selected shapes, of all where none is selected."""
+    return sorted(shapes.selected_data) or range(len(shapes.data))
+
+
 def _outlines(
-    shapes: "napari.layers.Shapes", layer: "napari.layers.Layer", place: Place
+    shapes: "napari.layers.Shapes", layer: "napari.layers.Layer", place: Place, chosen: Sequence[int]
 ) -> list[np.ndarray[Any, Any]]:
-    """Return each shape's outline as (N, 2) points, in pixels of the plane."""
-    chosen = sorted(shapes.selected_data) or range(len(shapes.data))
+    """Return the outline of each chosen shape as (N, 2) points, in pixels of the plane."""
     outlines = []
     for which in chosen:
         vertices = np.asarray(shapes.data[which], dtype=float)
