@@ -136,6 +136,9 @@ def test_discard_leaves_nothing(viewer, dock, qtbot, annotated):
     dock.run()
     finish(qtbot, dock)
     dock.form.result.compare.click()
+    dock.run()
+    assert "A new model waits for your decision: press Keep the new model" in dock.form.status.text()
+    assert not dock.running, "a model that took hours is not replaced by a press"
     dock.form.result.discard.click()
     assert models() == ["nuclei"]
     assert not unfinished()
@@ -147,9 +150,10 @@ def test_a_model_that_is_not_better_is_kept_only_on_purpose(dock, qtbot, annotat
     monkeypatch.setattr("napari_utile.engine.training.fine_tune.FineTuned.verdict", "worse")
     dock.run()
     finish(qtbot, dock)
-    assert "The new model is worse than nuclei. Paint cells" in dock.form.result.verdict.text()
+    title = dock.form.result.made.tuned.base.card.title or "nuclei"
+    assert f"The new model is worse than “{title}”. Paint cells" in dock.form.result.verdict.text()
     assert dock.form.result.keep.text() == "Keep the new model anyway"
-    assert dock.form.result.discard.text() == "Stay with nuclei (better)"
+    assert dock.form.result.discard.text() == f"Stay with {title} (better)"
 
 
 def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
@@ -282,7 +286,7 @@ def test_only_boxes_or_only_what_is_painted_can_be_trained_on(viewer, dock, qtbo
     form = dock.form
     form.complete.setCurrentIndex(1)
     dock.run()
-    assert "Draw boxes" in form.status.text()
+    assert "Press Draw box first" in form.status.text()
     box = np.array([[5, 5], [5, 50], [50, 50], [50, 5]]) * 0.5
     viewer.add_shapes([box], shape_type="rectangle")
     annotation = dock.request().images[0].annotation
@@ -313,12 +317,27 @@ def test_a_box_is_drawn_as_an_outline(viewer, dock, annotated):
 def test_several_images_are_trained_on_together(viewer, dock, annotated, cells):
     viewer.add_image(cells.image[::-1], name="second")
     viewer.add_labels(cells.labels[::-1].copy(), name="second painted")
-    dock.form.pairs.add_row()
-    dock.dock.header.cells.set_layer(annotated[1])
+    dock.form.pairs.add.click()
     (second,) = dock.form.pairs.rows
-    second.image.set_layer(viewer.layers["second"])
-    second.labels.set_layer(viewer.layers["second painted"])
+    assert (second.image.layer.name, second.labels.layer.name) == ("second", "second painted")
     assert [image.plane.name for image in dock.request().images] == ["cells", "second"]
+    dock.form.pairs.add.click()
+    third = dock.form.pairs.rows[1]
+    assert third.image.layer is third.labels.layer is None, "every image has its row already"
+    dock.form.pairs.remove_row(third)
+
+    # Both images begin at the same place, so the boxes of one lie on the other, where nothing may be painted.
+    form = dock.form
+    form.complete.setCurrentIndex(1)
+    corners = np.array([[5, 5], [5, 50], [50, 50], [50, 5]])
+    viewer.add_shapes([corners * 0.5], shape_type="rectangle", name="boxes")
+    with pytest.raises(ValueError, match="drag a box on second painted"):
+        dock.request()
+    form.draw_box.click()
+    assert second.boxes.layer.name == "second boxes"
+    second.boxes.layer.add([corners + 60], shape_type="rectangle")
+    boxes = [image.annotation.boxes for image in dock.request().images]
+    assert boxes == [[(5, 5, 51, 51)], [(65, 65, 111, 111)]]
     dock.form.pairs.remove_row(second)
     assert len(dock.request().images) == 1
 
@@ -334,7 +353,7 @@ def test_mistakes_in_the_painting_are_pointed_out(dock, qtbot, annotated):
     labels = annotated[1]
     labels.data[0, 0], labels.data[127, 127] = 500, 500
     dock.run()
-    assert "Among the painted cells are 2 specks; the" in dock.form.status.text()
+    assert "Among what is painted: 2 specks; Check labels" in dock.form.status.text()
     dock.cancel()
     finish(qtbot, dock)
 
@@ -354,10 +373,11 @@ def test_one_sample_is_shown_as_the_network_sees_it(viewer, dock, qtbot, annotat
 
 def test_the_camera_goes_to_what_the_model_is_unsure_about(viewer, dock, qtbot, annotated):
     annotated[1].data[:] = 0
-    viewer.scene.camera.center = (0, 0, 0)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 0, 0), 1
     dock.form.next_place.click()
-    qtbot.waitUntil(lambda: "unsure about this" in dock.form.status.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "unsure about the part of the image" in dock.form.status.text(), timeout=WAIT)
     assert viewer.scene.camera.center[1:] == (31.75, 31.75)
+    assert viewer.scene.camera.zoom == pytest.approx(600 / (3 * 128 * 0.5)), "the part is a third of the view"
 
 
 def test_the_least_sure_tile_comes_first_and_annotated_tiles_are_left_out():
@@ -436,6 +456,7 @@ def test_painted_images_collect_in_a_set_and_training_starts_again_from_the_base
     said = "cells is in the set “Mine, 40×” now. Trains on the 1 image"
     qtbot.waitUntil(lambda: said in form.status.text(), timeout=WAIT)
     finish(qtbot, dock)
+    assert form.result.name.text() == "Mine, 40×", "what it learnt from"
     keep(qtbot, dock, "Die Müllers")
     assert session_of(viewer).model == "Die-Mullers"
     card = load_model("Die Müllers").card
@@ -446,6 +467,11 @@ def test_painted_images_collect_in_a_set_and_training_starts_again_from_the_base
     viewer.add_labels(cells.labels[::-1].copy(), name="painted")
     qtbot.waitUntil(lambda: form.start.combo.count() == 6, timeout=WAIT)
     assert "It starts again from nuclei, on the whole set." in form.start.about.text()
+    train(qtbot, dock)
+    assert "“Die Müllers” is not compared" in form.result.verdict.text(), "it has learnt from them"
+    assert form.result.discard.text() == "Stay with Die Müllers"
+    form.result.discard.click()
+    session_of(viewer).model = "nuclei"  # as when napari is opened another day
     train(qtbot, dock)
     tuned = form.result.made.tuned
     assert tuned.base.card.name == "nuclei"
@@ -499,6 +525,11 @@ def test_a_model_that_was_trained_further_says_what_it_is(viewer, dock, qtbot, a
     )
     dock.form.start.combo.setCurrentIndex(1)
     assert dock.request().base == "nuclei"
+    dock.form.start.combo.setCurrentIndex(0)
+    train(qtbot, dock)
+    assert dock.form.result.name.text() == "mine", "its next version"
+    assert "as version 2" in dock.form.result.keep.text()
+    dock.form.result.discard.click()
     path = user_model_folder() / "mine.safetensors"
     away = path.rename(path.with_suffix(".away"))
     dock.form.result.take_back.click()

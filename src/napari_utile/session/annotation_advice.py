@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import counted
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.fine_tuning import base_model
 
@@ -24,6 +25,8 @@ _KINDS = {
     "hole": ("hole", "holes"),
     "speck": ("speck", "specks"),
 }
+# With fewer cells, it is said that they are few.
+_FEW = 6
 _TILE = 128
 _MOST_PLACES = 20
 
@@ -69,18 +72,25 @@ class Unsure:
 
 
 def annotation_warning(request: FineTuneRequest) -> str:
-    """Say in one sentence what is likely wrong in the painted cells; empty where nothing is."""
+    """Say in plain words what is likely wrong in the painted cells, or that they are few; empty where nothing is."""
     from napari_utile.engine.weights.annotation_check import check_annotation
 
     found: Counter[str] = Counter()
+    count = 0
     for image in request.images:
         cells, _ = image.annotation.split(image.labels)
         # Touching cells are not a mistake: training puts the gap between them by itself.
         found.update(each.kind for each in check_annotation(cells) if each.kind in _KINDS)
-    if not found:
-        return ""
-    parts = [f"{count} {_KINDS[kind][count > 1]}" for kind, count in sorted(found.items())]
-    return f"Among the painted cells are {', '.join(parts)}; the Weights page's check shows and fixes them."
+        count += int(np.count_nonzero(np.unique(cells)))
+    said = []
+    if found:
+        parts = [f"{number} {_KINDS[kind][number > 1]}" for kind, number in sorted(found.items())]
+        said.append(
+            f"Among what is painted: {', '.join(parts)}; Check labels on the page Weights fixes them."
+        )
+    if count < _FEW and not request.training_set:
+        said.append(f"Only {counted(count, 'cell')} painted: a dozen or more teach the model better.")
+    return " ".join(said)
 
 
 def network_view_job(

@@ -30,6 +30,7 @@ __all__ = [
     "Stage",
     "StopAndKeep",
     "Trained",
+    "added_to_set",
     "base_model",
     "fine_tune_job",
 ]
@@ -152,10 +153,19 @@ def _with_set(request: FineTuneRequest) -> tuple[FineTuneRequest, str]:
 
     title = request.training_set
     images = add_images(title, request.images).read()
-    names = ", ".join(image.plane.name for image in request.images)
-    added = f"{names} is in the set “{title}” now. " if request.images else ""
     many = counted(len(images), "image")
-    return replace(request, images=tuple(images)), f"{added}Trains on the {many} of the set “{title}”."
+    said = f"{added_to_set(request)} Trains on the {many} of the set “{title}”.".lstrip()
+    return replace(request, images=tuple(images)), said
+
+
+def added_to_set(request: FineTuneRequest) -> str:
+    """Say which images are in the training set now; empty where none was added."""
+    names = [image.plane.name for image in request.images]
+    if not names:
+        return ""
+    return (
+        f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} in the set “{request.training_set}” now."
+    )
 
 
 def _unpainted(tuning: "FineTuning") -> str:

@@ -1,12 +1,14 @@
 """Keep a model that was trained, and take that back: as a new model, or as the next version of one of the user's."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.catalogue import BUNDLED_FOLDER, SUFFIX, user_model_folder
+from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.own_models import (
     delete_model,
     kept_versions,
@@ -16,9 +18,10 @@ from napari_utile.engine.models.own_models import (
 )
 
 if TYPE_CHECKING:
+    from napari_utile.engine.models.catalogue import ListedModel
     from napari_utile.session.fine_tuning import FineTuneResult
 
-__all__ = ["Kept", "free_title", "keep_job", "next_version", "take_back_job"]
+__all__ = ["Kept", "free_title", "keep_job", "next_version", "previous_of", "take_back_job"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,35 @@ def next_version(title: str, lineage: str) -> int:
     return max((int(each.stem) for each in kept_versions(path)), default=0) + 2  # the present one is between
 
 
-def free_title(base: str) -> str:
-    """Suggest a title that is free."""
+def previous_of(models: "Sequence[ListedModel]", model: str, training_set: str = "") -> "ListedModel | None":
+    """Find the user's model whose next version a training may make.
+
+    Parameters
+    ----------
+    models : sequence of ListedModel
+    model : str
+        Name of the one that is in use, or is trained further.
+    training_set : str
+        Title of the set that is trained on. The last model that was trained on it goes before one of no set.
+    """
+    own = [each for each in models if not each.bundled and each.card is not None]
+    used = [each for each in own if each.name == model]
+    of_set = [each for each in own if training_set and _set_of(each) == training_set]
+    of_set.sort(key=lambda each: each.path.stat().st_mtime if each.path.exists() else 0)
+    return next(iter([each for each in used if each in of_set] or of_set[-1:] or used), None)
+
+
+def _set_of(model: "ListedModel") -> str:
+    origin = None if model.card is None else origin_of(model.card)
+    return "" if origin is None else origin.training_set
+
+
+def free_title(base: str, wanted: str = "") -> str:
+    """Suggest a title that is free: the one that is wanted, else one of the base."""
+    if wanted:
+        with suppress(UtileError):  # nothing of it can be the name of a file
+            if not place_of(wanted).exists():
+                return wanted
     number = 1
     while True:
         title = f"{base}-tuned" if number == 1 else f"{base}-tuned-{number}"

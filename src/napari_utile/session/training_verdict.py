@@ -9,25 +9,30 @@ if TYPE_CHECKING:
 
 __all__ = ["choices_of", "verdict_of"]
 
+_LONGEST = 24
+"""Letters of a title that fit a button of the narrow dock."""
+
 _CLAIMS = {
-    "better": "The new model is better.",
-    "worse": "The new model is worse than {base}.",
-    "same": "The new model is as good as {base}, no better.",
+    "better": "The new model is better than “{base}”.",
+    "worse": "The new model is worse than “{base}”.",
+    "same": "The new model is as good as “{base}”, no better.",
     "nothing": "Neither model finds a held-out cell correctly.",
 }
 _NEXT = {
-    "worse": "Paint cells where {base} is wrong (Annotate here next), or train on more images.",
-    "same": "Paint cells where {base} is wrong (Annotate here next), or train longer.",
+    "worse": "Paint cells where “{base}” is wrong (Annotate here next), or train on more images.",
+    "same": "Paint cells where “{base}” is wrong (Annotate here next), or train longer.",
     "nothing": "Paint more cells, check them on the Weights page, or train longer.",
 }
 
 
-def verdict_of(result: "FineTuneResult") -> str:
+def verdict_of(result: "FineTuneResult", stay: str = "") -> str:
     """Say in plain words what the held-out tiles say, what was lost elsewhere, and what to do next.
 
     Parameters
     ----------
     result : FineTuneResult
+    stay : str
+        Title of the model that is used until now, if it is not the one that training started from.
 
     Returns
     -------
@@ -39,6 +44,12 @@ def verdict_of(result: "FineTuneResult") -> str:
     tuned = result.tuned
     base = _name(result)
     elsewhere = reference_sentence(result.references)
+    other = ""
+    if stay and result.tuned.base.path is not None:
+        other = (
+            f"Before is “{base}”, from which this training started. “{stay}” is not compared: it may have learnt "
+            "from these very cells."
+        )
     if tuned.before is None or tuned.after is None:
         claim = "Nothing was held out, so there is no telling whether the model is better. Compare before you keep it."
         return " ".join(filter(None, (claim, elsewhere)))
@@ -47,7 +58,7 @@ def verdict_of(result: "FineTuneResult") -> str:
     numbers = (
         f"Cells found correctly (AP at IoU 0.5): {tuned.before.ap50:.2f} before, {tuned.after.ap50:.2f} after. "
         f"Overlap: {tuned.before.overlap:.2f} before, {tuned.after.overlap:.2f} after. "
-        f"Judged on {cells} never trained on."
+        f"Judged on {cells} in tiles never trained on."
     )
     if tuned.after.classes is not None:
         numbers += f" {percent(tuned.after.classes)} of them get the right class."
@@ -58,10 +69,10 @@ def verdict_of(result: "FineTuneResult") -> str:
     else:
         claim = _CLAIMS[tuned.verdict].format(base=base)
         following = _NEXT.get(tuned.verdict, "").format(base=base)
-    return "\n\n".join(filter(None, (f"{claim} {following}".rstrip(), numbers, elsewhere)))
+    return "\n\n".join(filter(None, (f"{claim} {following}".rstrip(), numbers, other, elsewhere)))
 
 
-def choices_of(result: "FineTuneResult", version: int = 1) -> tuple[str, str]:
+def choices_of(result: "FineTuneResult", version: int = 1, stay: str = "") -> tuple[str, str]:
     """Name the two buttons, *Keep* and *Discard*, so that the better model is named.
 
     Parameters
@@ -69,17 +80,21 @@ def choices_of(result: "FineTuneResult", version: int = 1) -> tuple[str, str]:
     result : FineTuneResult
     version : int
         Which version of a model keeping it would make; 1 for a new one.
+    stay : str
+        Title of the model that is used until now, if it is not the one that training started from.
     """
     base, verdict = _name(result), result.tuned.verdict
+    compared, stay = not stay, stay or base
+    stay = stay if len(stay) <= _LONGEST else f"{stay[: _LONGEST - 1].rstrip()}…"
     new = "the new model" if version == 1 else f"as version {version}"
     if verdict == "better":
-        return f"Keep {new} (better)", f"Stay with {base}"
+        return f"Keep {new}{' (better)' if compared else ''}", f"Stay with {stay}"
     if verdict in ("worse", "same", "nothing"):
-        better = " (better)" if verdict == "worse" else ""
-        return f"Keep {new} anyway", f"Stay with {base}{better}"
-    return f"Keep {new}", f"Stay with {base}"
+        better = " (better)" if verdict == "worse" and compared else ""
+        return f"Keep {new} anyway", f"Stay with {stay}{better}"
+    return f"Keep {new}", f"Stay with {stay}"
 
 
 def _name(result: "FineTuneResult") -> str:
     base = result.tuned.base
-    return base.card.name if base.path is not None else "none"
+    return base.card.title or base.card.name if base.path is not None else "no model"

@@ -45,7 +45,7 @@ def show_beside(
     outlined : str
         Name of the layer of outlines.
     scale : float
-        Pixels of a column per pixel of the image.
+        Pixels of a column per pixel of the image; fewer where a full row would be narrower than the image.
     in_a_row : int
         How many columns lie beside each other; the others come below.
 
@@ -62,6 +62,7 @@ def show_beside(
     shape = full_resolution(source).shape
     left = shape[-2] if source.rgb else shape[-1]
     height, width = columns[0][1].shape
+    scale = min(scale, in_a_row * width / left)  # of small pictures the captions would cover each other
     across, down = round(width + _GAP * scale), round(height + _CAPTION_ROOM * width + _GAP * scale)
     corners = [(place // in_a_row * down, place % in_a_row * across) for place in range(len(columns))]
 

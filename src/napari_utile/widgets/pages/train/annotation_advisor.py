@@ -12,7 +12,7 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.train.network_view_layers import show_network_view
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.layers import Place, place_of, plane_of, take_away
-from napari_utile.widgets.viewer.regions import go_to
+from napari_utile.widgets.viewer.regions import go_to, look_closer
 from napari_utile.widgets.worker import LatestJob, sentence_of
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
 
 __all__ = ["AnnotationAdvisor"]
+
+# Pixels around a place, at least, that are looked at closely: a cell of a model that does not fit may be a speck.
+_LEAST = 64
 
 
 class AnnotationAdvisor:
@@ -64,10 +67,19 @@ class AnnotationAdvisor:
             if source in self._viewer.layers:
                 self._sample_layers = show_network_view(self._viewer, view, source)
                 self._viewer.reset_view()
-                self._status.say("One sample is shown beside the image; press again for another one.")
+                self._status.say(
+                    "Beside the image is one sample as the network sees it. It answers inside the yellow frame; the "
+                    "brighter a pixel glows there, the more it counts. Press again for another one."
+                )
 
         job = network_view_job(self._session, request, self._samples_seen)
         self._jobs.run(job, on_done=show, on_error=self._say_error)
+
+    def take_away(self) -> None:
+        """Take the sample away."""
+        if take_away(self._viewer, *self._sample_layers):
+            self._viewer.reset_view()
+        self._sample_layers = []
 
     def go_to_next_place(self, source: Any, labels: Any) -> None:
         """Move the camera to the next part, or cell, on which the model is least sure."""
@@ -106,7 +118,12 @@ class AnnotationAdvisor:
             return
         where = self._places.pop(0)
         go_to(self._viewer, source, where.position)
-        self._status.say(f"The model is unsure about this {where.kind} (doubt {where.doubt:.2f}).")
+        look_closer(self._viewer, source, max(where.size, _LEAST))
+        what = "part of the image" if where.kind == "tile" else "cell"
+        self._status.say(
+            f"The model is unsure about the {what} in the middle of the view (doubt {where.doubt:.2f}). Paint the "
+            "cells there, or press again for the next place."
+        )
 
     def _say_error(self, error: Exception) -> None:
         self._status.problem(sentence_of(error))

@@ -1,5 +1,6 @@
 """The decision at the end of a training: what it brought, keep or discard, and the way back after *Keep*."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class Decision(QWidget):
         self._viewer, self._session, self._status = viewer, session, status
         self.made: FineTuneResult | None = None
         self._source: Any = None
-        self._lineage = self._model_before = ""
+        self._lineage = self._model_before = self._stay = ""
         self._kept: Kept | None = None
         self._compared: list[Any] = []
         self.verdict = Words()
@@ -82,6 +83,18 @@ class Decision(QWidget):
         """Whether a model waits for the decision."""
         return self.made is not None
 
+    def check_decided(self) -> None:
+        """Raise one sentence while a model waits: it may have taken hours, and another training must not replace it.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.pending:
+            raise ValueError(
+                f"A new model waits for your decision: press {self.keep.text()} or {self.discard.text()} first."
+            )
+
     def ask(self, result: FineTuneResult, source: Any, lineage: str, title: str = "") -> None:
         """Say whether the model became better, and let the user decide.
 
@@ -93,16 +106,26 @@ class Decision(QWidget):
         lineage : str
             Name of the user's model that this one may replace as its next version; empty for none.
         title : str
-            What it is called if nothing else is said; a free one by default.
+            What it is called if nothing else is said: `lineage`'s, or one that is taken if it is free.
         """
         self.made, self._source, self._lineage = result, source, lineage
-        self.verdict.setText(verdict_of(result))
-        self.name.setText(title or free_title(result.tuned.base.card.name))
+        base = result.tuned.base
+        started_from = self._session.model in (base.card.name, str(base.path))
+        self._stay = "" if started_from else self._title_in_use()
+        self.verdict.setText(verdict_of(result, self._stay))
+        self.name.setText(self._suggested(title))
         self._name_buttons()
         self.compare.setVisible(bool(result.comparisons) and source is not None)
         self._open.show()
         self.take_back.hide()
         self.show()
+
+    def _suggested(self, title: str) -> str:
+        with suppress(UtileError):
+            if title and next_version(title, self._lineage) > 1:
+                return title
+        base = "my-model" if self.made is None else self.made.tuned.base.card.name
+        return free_title(base, title)
 
     def _name_buttons(self) -> None:
         if self.made is None:
@@ -111,7 +134,7 @@ class Decision(QWidget):
             version = next_version(self.name.text().strip(), self._lineage)
         except UtileError:  # it is said when the button is pressed
             version = 1
-        keep, discard = choices_of(self.made, version)
+        keep, discard = choices_of(self.made, version, self._stay)
         self.keep.setText(keep)
         self.discard.setText(discard)
 
@@ -154,11 +177,15 @@ class Decision(QWidget):
             back = (
                 "the previous version is used again"
                 if kept.version > 1
-                else f"{self._session.model} is used again"
+                else f"“{self._title_in_use()}” is used again"
             )
             self._status.say(f"Taken back: {back}; the model is in the library's trash.", "good")
 
         run_job(take_back_job(kept), on_done=done, on_error=failed, owner=self)
+
+    def _title_in_use(self) -> str:
+        listed = self._session.listed(self._session.model)
+        return Path(self._session.model).name if listed is None else listed.title
 
     def discard_model(self) -> None:
         """Forget the model and take its layers away."""
@@ -173,10 +200,14 @@ class Decision(QWidget):
     def _forget(self) -> None:
         self.made = None
         self.hide()
+        self.hide_comparisons()
+        self.ended.emit()
+
+    def hide_comparisons(self) -> None:
+        """Take the held-out tiles away."""
         if take_away(self._viewer, *self._compared):
             self._viewer.reset_view()
         self._compared = []
-        self.ended.emit()
 
     def show_comparisons(self) -> None:
         """Show held-out tiles beside the image."""

@@ -106,6 +106,8 @@ class TrainForm(QWidget):
         self._box_row, self._busy = QWidget(), QWidget()
         row((self.boxes, 1), self.draw_box, on=self._box_row)
         row(self.pause, (self.stop, 1), on=self._busy)
+        self.running = QWidget()
+        column(self.run_bar, self._busy, self.progress, self.plot, on=self.running, spacing=8)
         where = fields(
             ("Classes", self.classes),
             ("Annotation", self.complete),
@@ -122,10 +124,7 @@ class TrainForm(QWidget):
             folded("More options", self.more_params.native, self.copy_command),
             self.watch,
             row(self.next_place, self.network_view),
-            self.run_bar,
-            self._busy,
-            self.plot,
-            self.progress,
+            self.running,
             self.result,
             None,
             on=self,
@@ -138,6 +137,7 @@ class TrainForm(QWidget):
     def _annotation_chosen(self) -> None:
         kind = self.complete.currentData()
         self._box_row.setVisible(kind == BOXES)
+        self.pairs.show_boxes(kind == BOXES)
         self._boxes_label.setVisible(kind == BOXES)
         self.background.setVisible(kind == SPARSE)
         self._background_label.setVisible(kind == SPARSE)

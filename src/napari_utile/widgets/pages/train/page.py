@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.provenance.command import train_command
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.session.annotation_advice import annotation_warning
@@ -15,8 +16,10 @@ from napari_utile.session.fine_tuning import (
     Stage,
     StopAndKeep,
     Trained,
+    added_to_set,
     fine_tune_job,
 )
+from napari_utile.session.keeping_models import previous_of
 from napari_utile.session.unfinished import Unfinished, new_folder, release, remove, request_of
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
@@ -66,7 +69,7 @@ class TrainPage(OneJob, Page):
         form.run_bar.cancel.connect(self.cancel)
         form.pause.clicked.connect(self._pause_or_resume)
         form.stop.clicked.connect(self._stop)
-        form.result.ended.connect(lambda: remove(self._folder))
+        form.result.ended.connect(self._decided)
         form.unfinished.chosen.connect(self._continue)
         form.start.combo.currentIndexChanged.connect(self._start_chosen)
         form.set.changed.connect(form.start.follow_set)
@@ -74,12 +77,17 @@ class TrainPage(OneJob, Page):
         form.set.done.connect(lambda text: form.status.say(text, "good"))
         form.set.add.clicked.connect(lambda _: self.add_to_set())
         form.copy_command.clicked.connect(self.copy_command)
+        form.pairs.paint.clicked.connect(lambda _: self.new_labels())
         form.next_place.clicked.connect(self._go_to_next_place)
         form.draw_box.clicked.connect(self.draw_box)
         form.network_view.clicked.connect(self._show_network_view)
         self._advisor = AnnotationAdvisor(self._viewer, self._session, form.status, self)
         self._connections = Connections(self)
         self._connections.connect(self._session.events.closed, self._drop)
+        self._connections.connect(self._session.events.cells, self._watch_painting)
+        self._painted_on = Connections(self)
+        form.boxes.layer_changed.connect(lambda _: self._watch_painting())
+        self._watch_painting()
         form.unfinished.look()
         guard_window(self._viewer, self)
 
@@ -87,20 +95,22 @@ class TrainPage(OneJob, Page):
         """Capture what the button would do now; raises one sentence if something is missing."""
         return capture(self.form, self._viewer, self._session)
 
+    def new_labels(self) -> None:
+        """Add an empty Labels layer on the last image, ready to paint cells into."""
+        with failures_to(self._show_error):
+            self.form.pairs.new_labels()
+            self.form.status.say("Paint a cell with the brush, then press M for the number of the next one.")
+
     # Training.
 
     def run(self) -> None:
         """Start training."""
         if self.running:
             return
-        self.form.result.discard_model()
         with failures_to(self._show_error):
+            self.form.result.check_decided()
             request = self.request()
-            self._lineage = self.form.start.lineage
-            origin, title = self.form.start.origin, ""
-            if request.training_set and origin is not None and origin.training_set == request.training_set:
-                title = self.form.start.title  # the set has grown: this is the next version
-            self._title = title
+            self._follow(request, self._session.model, self.form.start.continues)
             self._start(request, self.form.pairs.pairs()[0][0], new_folder())
 
     def add_to_set(self) -> None:
@@ -111,11 +121,10 @@ class TrainPage(OneJob, Page):
             request = self.request()
             if not request.images:
                 raise ValueError("Nothing on screen is painted: press New labels and paint some cells first.")
-            names = ", ".join(image.plane.name for image in request.images)
 
             def added(_: object) -> None:
                 self.form.set.look()
-                self.form.status.say(f"{names} is in the set “{request.training_set}” now.", "good")
+                self.form.status.say(added_to_set(request), "good")
 
             job = as_job(add_images, request.training_set, request.images)
             run_job(job, on_done=added, on_error=self._show_error, owner=self)
@@ -125,12 +134,21 @@ class TrainPage(OneJob, Page):
         layers = images_of(unfinished, self._viewer)
         if self.running or layers is None:
             return
-        self.form.result.discard_model()
         with failures_to(self._show_error):
+            self.form.result.check_decided()
             request = request_of(unfinished, [plane_of(layer, self._viewer) for layer in layers])
             show_painted(request, layers, self._viewer)
-            self._lineage = self._title = ""
+            self._follow(request, request.base, continues=True)
             self._start(request, layers[0] if layers else self._session.image.layer, unfinished.folder)
+
+    def _follow(self, request: FineTuneRequest, model: str, continues: bool) -> None:
+        """Note whose next version the new model may be: that of the set, which has grown, or of what goes further."""
+        previous = None if request.family else previous_of(self._session.models, model, request.training_set)
+        self._lineage = "" if previous is None else previous.name
+        origin = None if previous is None or previous.card is None else origin_of(previous.card)
+        same_set = origin is not None and origin.training_set == request.training_set
+        is_next = previous is not None and (same_set if request.training_set else continues)
+        self._title = previous.title if is_next and previous is not None else request.training_set
 
     def _start(self, request: FineTuneRequest, source: Any, folder: Path) -> None:
         self._source, self._folder = source, folder
@@ -146,7 +164,9 @@ class TrainPage(OneJob, Page):
             on_cancelled=lambda: remove(folder),
             owner=self,
         )
+        self._advisor.take_away()
         self.learning.start(self.job, self._source)
+        self.reveal(self.form.running)
 
     def cancel(self) -> None:
         """Stop and forget what was learnt: at once on screen, the thread ends after its step."""
@@ -155,7 +175,7 @@ class TrainPage(OneJob, Page):
             self.job = NO_JOB
             self._end()
             self.form.progress.setText("")
-            self.form.status.say("Cancelled; nothing was kept.")
+            self.form.status.say("Cancelled; what was learnt is discarded.")
 
     def _stop(self) -> None:
         if self.running:
@@ -180,6 +200,8 @@ class TrainPage(OneJob, Page):
             self._show_stage(progress)
             return
         step = progress.step
+        if not self.form.plot.steps:
+            self.form.progress.setText("")  # what was done before the first step is done
         self.form.plot.add(step)
         now = time.perf_counter()
         if now - self._drawn > _DRAW_EVERY or step.validation is not None:
@@ -210,6 +232,11 @@ class TrainPage(OneJob, Page):
         self.form.status.say(self.form.result.verdict.text().partition(" Paint")[0].partition("\n")[0])
         self.reveal(self.form.result)
 
+    def _decided(self) -> None:
+        remove(self._folder)
+        self.form.plot.hide()
+        self.reveal(self.form.result)
+
     def _fail(self, error: Exception) -> None:
         self._end()
         self.form.progress.setText("")
@@ -227,9 +254,16 @@ class TrainPage(OneJob, Page):
         """A training is under way."""
         return "A model is being trained." if self.running else ""
 
+    @property
+    def undecided(self) -> bool:
+        """A new model is neither kept nor discarded."""
+        return self.form.result.pending
+
     def let_go(self) -> None:
         """Stop looking at what is painted; a training is asked about."""
         self._advisor.drop()
+        self._advisor.take_away()
+        self.form.result.hide_comparisons()
         self.learning.stop()
 
     def go_on_without_dock(self) -> None:
@@ -246,14 +280,22 @@ class TrainPage(OneJob, Page):
 
     def draw_box(self) -> None:
         """Let the user draw a box around a part where all cells are painted."""
-        layer = self.form.boxes.layer
-        image = self._session.image.layer
+        rows = self.form.pairs.rows
+        boxes, image = rows[-1].boxes if rows else self.form.boxes, self.form.pairs.pairs()[-1][0]
+        if image is None:
+            self._show_error(ValueError("Open an image first."))
+            return
+        layer = boxes.layer
         if layer is None:
-            space = space_of(image) if image is not None else {}
             layer = self._viewer.add_shapes(
-                name="boxes", ndim=2, face_color="transparent", edge_color="#f5d020", edge_width=2, **space
+                name=f"{image.name} boxes" if rows else "boxes",
+                ndim=2,
+                face_color="transparent",
+                edge_color="#f5d020",
+                edge_width=2,
+                **space_of(image),
             )
-            self.form.boxes.set_layer(layer)
+            boxes.set_layer(layer)
         self._viewer.layers.selection.active = layer
         layer.mode = "add_rectangle"
         self.form.status.say("Drag a box around a part of the image where all cells are painted.")
@@ -282,6 +324,20 @@ class TrainPage(OneJob, Page):
             self.form.status.copied(command, hint)
 
     # Choices.
+
+    def _watch_painting(self, _: Any = None) -> None:
+        """Drop what was said of missing cells or boxes once some are painted, or others are chosen."""
+        self._painted_on.disconnect_all()
+        labels, boxes = self._session.cells, self.form.boxes.layer
+        if labels is not None:
+            self._painted_on.connect(labels.events.paint, self._forget_problem)
+        for layer in (each for each in (labels, boxes) if each is not None):
+            self._painted_on.connect(layer.events.data, self._forget_problem)
+        self._forget_problem()
+
+    def _forget_problem(self, _: object = None) -> None:
+        if self.form.status.kind == "problem":
+            self.form.status.say("")
 
     def _start_chosen(self) -> None:
         """Choose the recipe that goes with it: a new network needs the one that starts from nothing."""

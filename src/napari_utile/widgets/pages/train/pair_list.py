@@ -1,22 +1,27 @@
 """The images that are trained on, each with the Labels layer in which its cells are painted."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
-from napari_utile.session.state import Session
+from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.parts import arrange
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
-from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_cells
+from napari_utile.widgets.viewer.unasked import chosen_unasked, lies_on
 
 if TYPE_CHECKING:
     import napari.viewer
 
 __all__ = ["PairList"]
+
+_Others = Callable[["ImageRow"], list[tuple[Any, Any]]]
+"""Gives the image and the labels of every other row."""
 
 
 class PairList(QWidget):
@@ -33,7 +38,8 @@ class PairList(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
-        self.rows: list[_Row] = []
+        self._boxes_shown = False
+        self.rows: list[ImageRow] = []
         self._box = arrange.column()
         self.add = push_button("Add another image", "Train on several images at once.")
         self.paint = push_button(
@@ -41,7 +47,6 @@ class PairList(QWidget):
         )
         arrange.column(self._box, arrange.row(self.paint, self.add), on=self)
         self.add.clicked.connect(self.add_row)
-        self.paint.clicked.connect(self.new_labels)
 
     def pairs(self) -> list[tuple[Any, Any]]:
         """Return (image layer, labels layer) of every image, None where there is none."""
@@ -49,31 +54,47 @@ class PairList(QWidget):
         return [chosen, *((row.image.layer, row.labels.layer) for row in self.rows)]
 
     def add_row(self) -> None:
-        """Add a row."""
-        row = _Row(self._viewer)
+        """Add a row: for an image, and for labels, that no other row names."""
+        row = ImageRow(self._viewer, self._others)
+        row.show_boxes(self._boxes_shown)
         row.image.layer_changed.connect(lambda _: self.changed.emit())
         row.labels.layer_changed.connect(lambda _: self.changed.emit())
         row.remove.clicked.connect(lambda _: self.remove_row(row))
         self.rows.append(row)
         self._box.addWidget(row)
+        row.choose()
         self.changed.emit()
 
-    def remove_row(self, row: "_Row") -> None:
+    def remove_row(self, row: "ImageRow") -> None:
         """Take a row away."""
         self.rows.remove(row)
         row.hide()
         row.deleteLater()
         self.changed.emit()
 
+    def show_boxes(self, shown: bool) -> None:
+        """Ask for the boxes of every further image: those of one say nothing of another, wherever it lies."""
+        self._boxes_shown = shown
+        for row in self.rows:
+            row.show_boxes(shown)
+
     def new_labels(self) -> None:
-        """Add an empty Labels layer for the last image, and let the user paint."""
+        """Add an empty Labels layer for the last image, and let the user paint.
+
+        Raises
+        ------
+        ValueError
+            If there is no image.
+        """
         image = self.pairs()[-1][0]
         if image is None:
-            return
-        shape = full_resolution(image).shape
-        shape = shape[:-1] if image.rgb else shape
+            raise ValueError("Open an image first.")
+        chosen = self._session.image
+        place = place_of(image, self._viewer, chosen.channel_axis if image is chosen.layer else None)
         labels = self._viewer.add_labels(
-            np.zeros(shape, np.int32), name=f"{image.name} painted", **space_of(image, range(image.ndim))
+            np.zeros(place.result_shape, np.int32),
+            name=f"{image.name} painted",
+            **space_of(image, place.result_axes),
         )
         labels.mode = "paint"
         if self.rows:
@@ -81,14 +102,32 @@ class PairList(QWidget):
         else:
             self._session.cells = labels
 
+    def _others(self, row: "ImageRow") -> list[tuple[Any, Any]]:
+        every = zip(self.pairs(), [None, *self.rows], strict=True)
+        return [pair for pair, of in every if of is not row]
 
-class _Row(QWidget):
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+
+class ImageRow(QWidget):
+    """A further image, its cells, and the boxes in which all of them are painted.
+
+    Attributes
+    ----------
+    image, labels, boxes : LayerCombo
+    remove : QPushButton
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer", others: "_Others") -> None:
         super().__init__()
-        self.image = LayerCombo(viewer, ("Image",))
-        self.labels = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
+        self._others = others
+        self.image = LayerCombo(viewer, ("Image",), none_text="choose an image", prefer=self._is_free)
+        self.labels = LayerCombo(
+            viewer, ("Labels",), none_text="no labels yet", accept=is_cells, prefer=self._are_its_cells
+        )
+        self.boxes = LayerCombo(viewer, ("Shapes",), none_text="no boxes yet", prefer=lambda _: False)
         self.remove = push_button("✕", "Leave this image out.")
+        self.remove.setAccessibleName("Leave this image out")
         self.remove.setFixedWidth(24)
+        self._boxes_label = QLabel("Its boxes")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.addWidget(QLabel("Image"), 0, 0)
@@ -96,4 +135,29 @@ class _Row(QWidget):
         grid.addWidget(self.remove, 0, 2)
         grid.addWidget(QLabel("Its cells"), 1, 0)
         grid.addWidget(self.labels, 1, 1)
+        grid.addWidget(self._boxes_label, 2, 0)
+        grid.addWidget(self.boxes, 2, 1)
         grid.setColumnStretch(1, 1)
+        self.image.layer_changed.connect(lambda _: self._other_image())
+
+    def choose(self) -> None:
+        """Choose what no other row names, once the others can be seen."""
+        self.image.choose_unasked()
+        self.labels.choose_unasked()
+
+    def show_boxes(self, shown: bool) -> None:
+        """Show the choice of boxes, or hide it."""
+        self.boxes.setVisible(shown)
+        self._boxes_label.setVisible(shown)
+
+    def _is_free(self, layer: Any) -> bool:
+        return all(layer is not image for image, _ in self._others(self))
+
+    def _are_its_cells(self, layer: Any) -> bool:
+        if self.image.layer is None or any(layer is labels for _, labels in self._others(self)):
+            return False
+        return chosen_unasked(layer, ChosenImage(self.image.layer))
+
+    def _other_image(self) -> None:
+        if self.labels.layer is None or not lies_on(self.labels.layer, ChosenImage(self.image.layer)):
+            self.labels.choose_unasked()

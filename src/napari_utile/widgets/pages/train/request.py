@@ -44,9 +44,10 @@ def capture(form: TrainForm, viewer: "napari.viewer.Viewer", session: Session) -
         out instead.
     """
     images = []
-    for image, labels in form.pairs.pairs():
+    boxes = [form.boxes.layer, *(row.boxes.layer for row in form.pairs.rows)]
+    for (image, labels), drawn in zip(form.pairs.pairs(), boxes, strict=True):
         try:
-            images.append(_painted(form, viewer, session, image, labels))
+            images.append(_painted(form, viewer, session, image, labels, drawn))
         except _NotPainted:
             if not form.set.images:
                 raise
@@ -61,7 +62,7 @@ class _NotPainted(ValueError):
 
 
 def _painted(
-    form: TrainForm, viewer: "napari.viewer.Viewer", session: Session, image: Any, labels: Any
+    form: TrainForm, viewer: "napari.viewer.Viewer", session: Session, image: Any, labels: Any, boxes: Any
 ) -> "AnnotatedImage":
     from napari_utile.engine.training.annotated_image import AnnotatedImage
 
@@ -85,18 +86,20 @@ def _painted(
     if not painted.any():
         raise _NotPainted(f"{labels.name} is empty on this plane; paint some cells first.")
     pixels = np.array(plane.data[:, :, :])  # the user may close the image while it trains
-    annotation = _annotation(form, labels, viewer)
+    annotation = _annotation(form, labels, boxes, viewer)
     painted, classes = form.classes.read(painted, dict(labels.features.items()), annotation.background)
     return AnnotatedImage(replace(plane, data=pixels), painted, annotation, classes)
 
 
-def _annotation(form: TrainForm, labels: Any, viewer: "napari.viewer.Viewer") -> Annotation:
+def _annotation(form: TrainForm, labels: Any, drawn: Any, viewer: "napari.viewer.Viewer") -> Annotation:
     kind = form.complete.currentData()
     if kind == SPARSE:
         return Annotation("sparse", form.background.value() or None, rim=_RIM)
     if kind == BOXES:
-        if form.boxes.layer is None:
-            raise ValueError("Draw boxes in a Shapes layer first, around parts where all cells are painted.")
-        boxes = boxes_of_shapes(form.boxes.layer, labels, viewer)
+        if drawn is None:
+            raise ValueError(
+                f"Press Draw box first, and drag a box on {labels.name} around a part where all cells are painted."
+            )
+        boxes = boxes_of_shapes(drawn, labels, viewer)
         return Annotation("boxes", boxes=[(y.start, x.start, y.stop, x.stop) for y, x in boxes])
     return Annotation()

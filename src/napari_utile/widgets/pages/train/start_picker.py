@@ -66,16 +66,15 @@ class StartPicker(QWidget):
         return self._session.model
 
     @property
-    def lineage(self) -> str:
-        """Name of the user's model that the new one may replace as its next version; empty for none."""
-        chosen = self._session.listed(self._session.model)
-        return "" if chosen is None or chosen.bundled or self.family else chosen.name
-
-    @property
     def title(self) -> str:
         """Title of the model of the header."""
         listed = self._session.listed(self._session.model)
         return self._session.model if listed is None else listed.title
+
+    @property
+    def continues(self) -> bool:
+        """Whether the model of the header itself is trained further."""
+        return not self.combo.currentData()
 
     def follow_set(self, title: str) -> None:
         """Start from the base where a training set is chosen: it holds all that was learnt since."""
@@ -93,6 +92,8 @@ class StartPicker(QWidget):
         with QSignalBlocker(self.combo):
             base = self.combo.findData(_BASE)
             if base >= 0:
+                if self.combo.currentIndex() == base:
+                    self.combo.setCurrentIndex(0)  # Qt would go on to the next one: a new network
                 self.combo.removeItem(base)
             self.combo.setItemText(
                 0, "The model above" if self.origin is None else f"{self.title}, trained further"
