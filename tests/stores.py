@@ -21,7 +21,7 @@ def image_of(shape=(120, 190), seed=0):
     return ((smooth - smooth.min()) / np.ptp(smooth) * 60000).astype(np.uint16)
 
 
-def planned(model, data, source="layer", instances=None, **options):
+def planned(model, data, source="layer", instances=None, side=SIDE, **options):
     plane = ImagePlane(data[None])
     params = SegmentParams(
         diameter=None,
@@ -30,7 +30,7 @@ def planned(model, data, source="layer", instances=None, **options):
         instances=instances or InstanceParams(minimum_size=5),
     )
     compute = choose_compute("cpu", "float32")
-    return plane, plan_store([plane], model, params, compute, source, side=SIDE, **options)
+    return plane, plan_store([plane], model, params, compute, source, side=side, **options)
 
 
 def fill(place, **options):

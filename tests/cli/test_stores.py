@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ import zarr
 from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.files.pyramid import read_pyramid
+from napari_utile.engine.models.library import load_model
+from napari_utile.engine.store.run import begin_store
+from stores import labels_in, planned
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
 
@@ -25,10 +29,6 @@ def image(tmp_path: Path) -> Path:
     path = tmp_path / "cells.tif"
     write_image(path, data, None, (0.5, 0.5), "µm")
     return path
-
-
-def labels_in(place: Path) -> np.ndarray:
-    return zarr.open_array(place / "labels/cells/0", mode="r")[...]
 
 
 def segment(image: Path, place: Path, *options: str) -> int:
@@ -64,6 +64,15 @@ def test_resuming_with_other_options_names_them(tmp_path: Path, image, capsys, o
     assert segment(image, place, "--threshold", "0.5") == 0
     assert segment(image, place, "--resume", *options) == 1
     assert named in capsys.readouterr().err
+
+
+def test_a_store_is_finished_where_its_model_is_not_in_the_library(tmp_path: Path, image) -> None:
+    place = tmp_path / "a.zarr"
+    model, data = load_model("nuclei"), np.asarray(read_image(image).data)
+    plan = planned(model, data, image)[1]
+    begin_store(place, replace(plan, model="mine", params=replace(plan.params, model="mine")), model)
+    assert main(["segment", str(image), "-o", str(place), "--resume", "--quiet"]) == 0
+    assert labels_in(place).max() == 24
 
 
 @pytest.mark.parametrize("option", ["--overwrite", "--resume", "--quiet"])

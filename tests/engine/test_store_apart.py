@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.apart import steps_apart
+from napari_utile.engine.store.cost import cost_of
 from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.run import begin_store
 from stores import fill, image_of, labels_in, planned
@@ -78,7 +81,48 @@ def test_a_process_that_is_killed_is_said_and_what_is_done_stays_done(begun: Pat
         assert Journal(begun / HOME).facts
 
 
+PARENT = """
+import sys
+from pathlib import Path
+import psutil
+from napari_utile.engine.store.apart import steps_apart
+for step in steps_apart(Path(sys.argv[1])):
+    if step.window is not None:
+        print(psutil.Process().children()[0].pid, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_it_ends_where_the_program_that_started_it_is_killed(begun: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(begun)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        process = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    process.wait(timeout=60)
+    fill(begun)
+    assert is_complete(begun)
+
+
 def test_why_it_fails_is_said_here(begun: Path) -> None:
     write_image(begun.with_name("image.tif"), image_of(seed=1))
     with pytest.raises(UtileError, match="has changed since apart was started"):
         list(steps_apart(begun))
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the most memory that a process had is read as Linux says it"
+)
+def test_the_memory_of_the_process_is_estimated_within_a_quarter(tmp_path: Path) -> None:
+    data, model = np.tile(image_of((256, 256)), (8, 8)), load_model("nuclei")
+    write_image(tmp_path / "image.tif", data)
+    plane, plan = planned(model, data, tmp_path / "image.tif", side=1024, measured=True)
+    begin_store(tmp_path / "apart", plan, model)
+    cost = cost_of(plan, [plane], model, where="apart")
+    assert "MB of memory in a process of its own" in str(cost)
+    most = 0
+    for _ in steps_apart(tmp_path / "apart"):
+        for process in processes():
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            most = max(most, int(status.split("VmHWM:")[1].split()[0]) << 10)
+    assert most / 1.25 < cost.memory_bytes < most * 1.25

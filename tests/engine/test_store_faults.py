@@ -18,6 +18,7 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.store import shelf as shelves
 from napari_utile.engine.store.make import plan_store
 from napari_utile.engine.store.run import begin_store, store_steps
+from napari_utile.engine.store.work import OpenStore
 
 SIDE = 64
 
@@ -94,6 +95,23 @@ def test_a_disk_that_is_full(begun, monkeypatch, blocks) -> None:
     assert before >= blocks
     assert len(steps) == 6 * 5 - before
     assert is_complete(place)
+
+
+@pytest.mark.parametrize("blocks", [2, 13])
+def test_memory_that_runs_out_where_one_block_is_done_at_a_time(begun, monkeypatch, blocks) -> None:
+    place, plane, _, model = begun
+
+    def no_memory(*_, **__):
+        raise MemoryError
+
+    said = fails_after(place, plane, model, blocks, lambda: monkeypatch.setattr(OpenStore, "do", no_memory))
+    assert said.startswith(
+        "There is not enough memory, close other programs; what is done of a.ome.zarr stays done"
+    )
+    monkeypatch.undo()
+    assert finished_blocks(place) >= blocks
+    assert not is_complete(place)
+    assert Run(store_steps(place, jobs=Here(1), planes=[plane], model=model)).result.blocks == 6
 
 
 def test_a_store_that_is_deleted_while_it_is_written(begun) -> None:

@@ -1,5 +1,6 @@
 """What a store is made of: the file that a layer shows, read as the command line reads it; else the layer."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from npe2 import PluginManager
+from qtpy.QtGui import QGuiApplication
 
 import napari_utile.session.store_jobs as store_jobs
 from napari_utile.cli import main
@@ -63,24 +65,10 @@ def test_a_channel_of_a_file_is_read_by_any_process(two_channels, qtbot, tmp_pat
     assert seen_of(list(planes_of(plan))) == plan.seen
     labels = zarr.open_array(place / "labels/cells/0", mode="r")[...]
     assert labels.max() == 24
-    assert (
-        main(
-            [
-                "segment",
-                str(path),
-                "-o",
-                str(tmp_path / "a.zarr"),
-                "--channels",
-                "1",
-                "--diameter",
-                "none",
-                "--quiet",
-            ]
-        )
-        == 0
-    )
+    command = ["segment", str(path), "--channels", "1"]
+    assert main([*command, "-o", str(tmp_path / "a.zarr"), "--diameter", "none", "--quiet"]) == 0
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "a.zarr/labels/cells/0", mode="r")[...], labels)
-    assert main(["segment", str(path), "-o", str(place), "--channels", "1", "--resume"]) == 0
+    assert main([*command, "-o", str(place), "--resume"]) == 0
 
 
 def test_the_time_between_frames_is_that_of_the_file(two_channels, qtbot, tmp_path, monkeypatch) -> None:
@@ -109,3 +97,64 @@ def test_a_layer_that_was_changed_is_not_taken_for_its_file(
     place = tmp_path / "actin.cells.ome.zarr"
     assert is_complete(place), page.form.status.text()
     assert zarr.open_array(place / "labels/cells/0", mode="r")[...].max() == 24
+
+
+def copied(page, qtbot):
+    """Return what "Copy command" puts on the clipboard, as arguments."""
+    clipboard = QGuiApplication.clipboard()
+    clipboard.setText("")
+    page.form.copy_command.click()
+    qtbot.waitUntil(lambda: clipboard.text() != "", timeout=20_000)
+    program, *arguments = shlex.split(clipboard.text())
+    assert program == "utile"
+    return [*arguments, "--quiet"]
+
+
+def test_the_copied_command_makes_the_store_of_a_range_of_planes(
+    two_channels, qtbot, tmp_path, monkeypatch
+) -> None:
+    _, data = two_channels
+    write_image(tmp_path / "film.tif", data[[1, 1, 0]], "TYX", (0.5, 0.5), "µm", steps={"T": (30.0, "s")})
+    page = shown(tmp_path / "film.tif", data[[1, 1, 0]], qtbot, tmp_path, monkeypatch)
+    form, place = page.form, tmp_path / "actin.cells.ome.zarr"
+    form.planes.first.setValue(1)
+    form.planes.last.setValue(2)
+    form.planes.kind.setCurrentIndex(form.planes.kind.findData("range"))
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("t"))
+    assert main(copied(page, qtbot)) == 0
+    labels = zarr.open_array(place / "labels/cells/0", mode="r")[...]
+    assert labels.shape == (2, 90, 120)
+    assert (labels[0] == labels[1]).all()
+    assert labels.max() == 24
+    assert (place / "tables" / "tracks.csv").is_file()
+    page.run()  # the dock finds the same plan there, and nothing to do
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert "24 tracks" in form.status.text()
+
+
+def test_the_copied_command_finishes_what_was_cancelled(two_channels, qtbot, tmp_path, monkeypatch) -> None:
+    path, data = two_channels
+    page = shown(path, data[1], qtbot, tmp_path, monkeypatch)
+    place = tmp_path / "actin.cells.ome.zarr"
+    cancel = page.form.store.progress.connect(lambda done, *_: done and page.cancel())
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    page.form.store.progress.disconnect(cancel)
+    assert not is_complete(place)
+    page.form.instances["threshold"].value = 0.8  # of the dock now: the plan of the store counts
+    assert main(copied(page, qtbot)) == 0
+    assert "It finishes what is started." in page.form.status.text()
+    assert zarr.open_array(place / "labels/cells/0", mode="r")[...].max() == 24
+
+
+def test_the_estimate_of_a_stack_is_that_of_all_planes(two_channels, qtbot, tmp_path, monkeypatch) -> None:
+    _, data = two_channels
+    write_image(tmp_path / "film.tif", data, "TYX", (0.5, 0.5), "µm", steps={"T": (30.0, "s")})
+    page = shown(tmp_path / "film.tif", data, qtbot, tmp_path, monkeypatch)
+    page.form.planes.kind.setCurrentIndex(page.form.planes.kind.findData("all"))
+    said = page.form.estimate.text
+    qtbot.waitUntil(lambda: "Together, the 2 planes will take 2 blocks, " in said(), timeout=60_000)
+    assert "of memory in a process of its own" in said()
+    page.form.store.run_on.setText("tcp://workstation:8786")
+    page.form.store.run_on.editingFinished.emit()
+    qtbot.waitUntil(lambda: "of memory in each worker" in said(), timeout=60_000)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.files.image_file import ImageFile
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.axes import ImagePlane
+    from napari_utile.engine.store.cost import Where
     from napari_utile.engine.store.plan import StorePlan
 
 ENDING = ".ome.zarr"
@@ -114,6 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.Namespace) -> None:
     from napari_utile.engine.files.unfinished import is_complete
+    from napari_utile.engine.store.command import fill_command
     from napari_utile.engine.store.into_image import check_image
     from napari_utile.engine.store.make import remove_store
     from napari_utile.engine.store.plan import load_plan
@@ -131,7 +133,9 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         from napari_utile.engine.store.cost import cost_of
 
         plan, loaded, planes, _ = _plan(each, image, arguments, mask)
-        print(f"{image.shown_name}: {cost_of(plan, planes, loaded, mask)}")
+        where: Where = "cluster" if arguments.scheduler else "workers" if arguments.workers else "here"
+        cost = cost_of(plan, planes, loaded, mask, where, arguments.workers or 1)
+        print(f"{image.shown_name}: {cost}")
         return
     if place.exists() and arguments.overwrite:
         remove_store(place)
@@ -150,7 +154,8 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask)
     with _jobs(arguments) as jobs:
-        steps = store_steps(place, jobs=jobs, model=model, command=_command(plan, place, arguments))
+        mask_file = arguments.mask if isinstance(arguments.mask, str) else None
+        steps = store_steps(place, jobs=jobs, model=model, command=fill_command(plan, place, mask_file))
         made = with_bar(steps, image.shown_name, arguments.quiet, unit="block")
     empty = f"{made.empty} of {made.blocks} blocks left out as empty" if made.empty else ""
     cells = sum(made.cells)
@@ -233,27 +238,6 @@ def _refuse_other_options(
         outputs=arguments.outputs,
         ome_zarr=arguments.ome_zarr,
     )
-
-
-def _command(plan: "StorePlan", place: Path, arguments: argparse.Namespace) -> str:
-    from napari_utile.engine.models.catalogue import card_of
-    from napari_utile.engine.provenance.command import segment_command
-    from napari_utile.engine.segment_params import suggested_instances
-
-    suggested = suggested_instances(card_of(plan.params.model), plan.params.known_diameter)
-    whole = plan.window.start == (0, 0) and plan.region == tuple((0, size) for size in plan.window.shape)
-    command = segment_command(
-        plan.source,
-        plan.params,
-        suggested,
-        place,
-        selection=plan.selection,
-        region=None if whole else plan.window,
-        linking=plan.linking,
-        mask=arguments.mask if isinstance(arguments.mask, str) else None,
-    )
-    outputs = f" --outputs {plan.outputs}" if plan.outputs else ""
-    return f"{command}{outputs}{'' if plan.ome_zarr == '0.5' else f' --ome-zarr {plan.ome_zarr}'}"
 
 
 def _jobs(arguments: argparse.Namespace) -> Any:

@@ -22,14 +22,12 @@ from napari_utile.session.results import (
     measured,
     window_of,
 )
-from napari_utile.session.store_jobs import needs_store, store_estimate_job
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.store.cost import StoreCost
     from napari_utile.engine.store.verify import SeamProof
     from napari_utile.session.state import Session
 
@@ -68,17 +66,12 @@ def choices_job() -> Generator[Choices, None, Choices]:
 
 def estimate_job(
     session: "Session", request: SegmentRequest
-) -> "Generator[None, None, tuple[Model, Estimate | StoreCost, CellSize | None]]":
+) -> "Generator[None, None, tuple[Model, Estimate, CellSize | None]]":
     """Load the model, measure the cells if that is wanted, and estimate the cost.
 
-    The first time it times one small tile.
+    The first time it times one small tile. Of what goes into a store `store_estimate_job` knows.
     """
     yield
-    if needs_store(request):
-        run = Run(store_estimate_job(session, request))
-        for _ in run:
-            yield
-        return run.result
     from napari_utile.engine.inference.estimate import estimate
 
     params, size = yield from sized_steps(session, request.params, request.measured_on)

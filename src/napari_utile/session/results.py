@@ -199,6 +199,7 @@ def command_of(
     located: "Located | None",
     views: VolumeParams | None = None,
     linking: LinkParams | None = None,
+    output: str = "segmented",
 ) -> str:
     """Give the command that segments the same pixels of the file; with a placeholder where there is no such file."""
     from napari_utile.engine.provenance.command import segment_command
@@ -206,7 +207,7 @@ def command_of(
     suggested = (views or VolumeParams()).suggested(card, params.known_diameter)
     if located is None:
         return segment_command(
-            "IMAGE.tif", params, suggested, region=request.region, views=views, linking=linking
+            "IMAGE.tif", params, suggested, output, region=request.region, views=views, linking=linking
         )
     params = replace(params, channels=located.channels(params.channels))
     if len(request.measured_on.planes) == 1 and {"Z", "T"} & located.index.keys():
@@ -215,6 +216,7 @@ def command_of(
         request.path,
         params,
         suggested,
+        output,
         selection=located.selection,
         region=request.region,
         views=views,

@@ -20,8 +20,9 @@ from napari_utile.engine.segment_params import SegmentParams, suggested_instance
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, limits_of_plane, sized_steps
-from napari_utile.session.results import SegmentRequest, command_of
+from napari_utile.session.results import SegmentRequest
 from napari_utile.session.run_on import jobs_at
+from napari_utile.session.store_command import store_command
 from napari_utile.session.store_source import StoreSource, layer_source, source_of, stacked_axes
 from napari_utile.session.store_tables import features_of, paths_of
 
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.planes.normalize import IntensityLimits
-    from napari_utile.engine.store.cost import StoreCost
+    from napari_utile.engine.store.cost import StoreCost, Where
     from napari_utile.engine.store.plan import StorePlan
     from napari_utile.engine.store.run import StoreResult
     from napari_utile.session.state import Session
@@ -173,15 +174,23 @@ def _planned(
 
 
 def store_estimate_job(
-    session: "Session", request: SegmentRequest
+    session: "Session",
+    requests: Sequence[SegmentRequest],
+    run_on: str = "",
+    linking: LinkParams | None = None,
 ) -> "Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]":
-    """Say what the store of a request will cost."""
+    """Say what `store_job` will cost, with the same arguments; the grey limits of the first plane count for all."""
     from napari_utile.engine.store.cost import cost_of
 
-    ready = yield from _ready_steps(session, request)
-    plan = _planned(ready, [request], layer_source([request]))
+    ready = yield from _ready_steps(session, requests[0])
+    source = layer_source(requests)
+    plan = _planned(replace(ready, shared=True), requests, source, linking)
     yield None
-    return ready.model, cost_of(plan, [request.plane], ready.model, _mask([request])), ready.size
+    # That the file still holds the pixels of the layer is looked at when it is begun.
+    path = requests[0].path
+    where: Where = "cluster" if run_on else "apart" if path and Path(path).exists() else "here"
+    cost = cost_of(plan, _in_order(plan, source), ready.model, _mask(requests), where)
+    return ready.model, cost, ready.size
 
 
 def store_job(
@@ -223,6 +232,7 @@ def store_job(
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.store.apart import steps_apart
     from napari_utile.engine.store.journal import Journal
+    from napari_utile.engine.store.memory import check_memory
     from napari_utile.engine.store.run import begin_store, store_steps
 
     if place.exists() and not is_store(place):
@@ -234,6 +244,8 @@ def store_job(
     source = source_of(requests)
     plan = _planned(ready, requests, source, linking)
     with jobs_at(run_on) as jobs:  # before anything is started
+        apart = source.located is not None and jobs is None
+        check_memory(plan, apart=apart)
         if place.exists():
             _refuse_other_settings(place, plan)
             yield Progress(
@@ -242,15 +254,11 @@ def store_job(
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
             begin_store(place, plan, ready.model, _mask(requests))
-        command = _command(requests, source, plan, ready.model.card)
-        if source.located and jobs is None:
+        command = store_command(requests, source, plan.params, ready.model.card, linking)
+        if apart:
             result = yield from steps_apart(place, first=first, command=command)
         else:
-            of_index = {
-                tuple(index.items()): plane
-                for index, plane in zip(source.indices, source.planes, strict=True)
-            }
-            planes = [of_index[tuple(index.items())] for index in plan.planes]
+            planes = _in_order(plan, source)
             result = yield from store_steps(
                 place, jobs=jobs, planes=planes, model=ready.model, first=first, command=command
             )
@@ -260,18 +268,12 @@ def store_job(
     return FinishedStore(result, features, *paths_of(place, plan, outer_axes(requests, sliders)))
 
 
-def _command(
-    requests: Sequence[SegmentRequest], source: StoreSource, plan: "StorePlan", card: "ModelCard"
-) -> str:
-    """Give the command that segments the same planes of the file."""
-    located = source.located
-    for each in source.stacked if located else ():
-        assert located is not None
-        first = min(request.axes[each.axis].entry or 0 for request in requests)
-        every = each.count == requests[0].axes[each.axis].size
-        taken: dict[str, Any] = {each.letter.lower(): None if every else f"{first}:{first + each.count}"}
-        located = replace(located, selection=replace(located.selection, **taken))
-    return command_of(requests[0], plan.params, card, located, linking=plan.linking)
+def _in_order(plan: "StorePlan", source: StoreSource) -> "list[ImagePlane]":
+    """Return the planes as the plan has them."""
+    of_index = {
+        tuple(index.items()): plane for index, plane in zip(source.indices, source.planes, strict=True)
+    }
+    return [of_index[tuple(index.items())] for index in plan.planes]
 
 
 def _first_look(

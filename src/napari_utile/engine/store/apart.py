@@ -23,8 +23,9 @@ from napari_utile.engine.jobs.here import Cancelled, Here
 from napari_utile.engine.jobs.priority import give_way
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.journal import Journal
+from napari_utile.engine.store.memory import threads_for
 from napari_utile.engine.store.plan import load_plan
-from napari_utile.engine.store.run import StoreResult, store_steps, threads_for
+from napari_utile.engine.store.run import StoreResult, store_steps
 from napari_utile.engine.windows import Window
 
 _EVERY, _TO_END = 0.3, 20.0

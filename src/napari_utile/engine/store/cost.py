@@ -1,6 +1,8 @@
 """What a store will cost: blocks, disk, memory and time, said before anything runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +14,25 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mask import part_of_mask
 from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.store.memory import LOADED_BYTES, threads_for
 from napari_utile.engine.store.plan import StorePlan
-from napari_utile.engine.store.run import threads_for
 from napari_utile.engine.store.work import is_empty
 from napari_utile.engine.windows import Window
 
 _LOOKED_AT, _LOOK = 16, 256
 _DECODING = 0.2
 """Seconds per megapixel on one core for all but the network."""
+
+Where = Literal["here", "apart", "workers", "cluster"]
+"""What computes: this process, one beside it, some of this computer, or those of a cluster of unknown size."""
+
+
+_WORDS = {
+    "here": ("", ""),
+    "apart": (" in a process of its own", ""),
+    "workers": (" in all processes", ""),
+    "cluster": (" in each worker", " with one worker"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,9 +47,10 @@ class StoreCost:
     disk_bytes : int
         At the most, while it is made.
     memory_bytes : int
-        Of this process, beside what it has loaded.
+        Of this process, beside what it has loaded; or of all that compute instead; or of each worker of a cluster.
     seconds : (float, float)
-        From and to.
+        From and to; with one worker of a cluster.
+    where : {"here", "apart", "workers", "cluster"}
     """
 
     blocks: int
@@ -44,31 +58,44 @@ class StoreCost:
     disk_bytes: int
     memory_bytes: int
     seconds: tuple[float, float]
+    where: Where = "here"
 
     def __str__(self) -> str:
         """Say it in one line."""
         empty = f", about {round(100 * self.empty)} % of them left out as empty" if self.empty >= 0.05 else ""
         least, most = map(duration, self.seconds)
+        of, alone = _WORDS[self.where]
         return (
             f"{self.blocks} block{'' if self.blocks == 1 else 's'}{empty}, up to {_bytes(self.disk_bytes)} on the disk "
-            f"while it runs, {_bytes(self.memory_bytes)} of memory, {least} to {most}"
+            f"while it runs, {_bytes(self.memory_bytes)} of memory{of}, {least} to {most}{alone}"
         )
 
 
 def cost_of(
-    plan: StorePlan, planes: list[ImagePlane], model: Model, mask: NDArray[np.bool_] | None = None
+    plan: StorePlan,
+    planes: Sequence[ImagePlane],
+    model: Model,
+    mask: NDArray[np.bool_] | None = None,
+    where: Where = "here",
+    workers: int = 1,
 ) -> StoreCost:
     """Estimate what a store costs; the network is timed once, and a few windows of the image are looked at.
 
     Parameters
     ----------
     plan : StorePlan
-    planes : list of ImagePlane
+    planes : sequence of ImagePlane
+        In the order of the plan.
     model : Model
     mask : (y, x) bool array, optional
         The plan's mask: blocks without a pixel of it cost nothing.
+    where : {"here", "apart", "workers", "cluster"}
+    workers : int
+        How many processes of this computer do a block at a time, where `where` says so.
     """
-    grid, threads = plan.grid, threads_for(plan)
+    grid = plan.grid
+    at_once = {"workers": workers, "cluster": 1}.get(where) or threads_for(plan)
+    loaded = LOADED_BYTES * {"here": 0, "workers": workers}.get(where, 1)
     blocks = len(grid) * len(plan.planes)
     field = Field(planes[0], model, plan.params, compute=plan.compute, limits=plan.limits[0])
     middle = grid.window((grid.counts[0] // 2, grid.counts[1] // 2)).moved(plan.window.start)
@@ -76,29 +103,31 @@ def cost_of(
     empty = _empty_share(plan, planes, mask)
     pixels = plan.window.size * len(plan.planes) * (1 - empty)
     network = pixels * per_pixel / rate(model, plan.compute)
-    seconds = network + pixels / 1e6 * _DECODING / threads
+    seconds = network + pixels / 1e6 * _DECODING / at_once
     return StoreCost(
         blocks,
         empty,
         plan.scratch_bytes + plan.stored_bytes,
-        plan.memory_bytes(threads),
+        loaded + (plan.block_bytes if where == "cluster" else plan.memory_bytes(at_once)),
         (0.7 * seconds, 1.6 * seconds),
+        where,
     )
 
 
-def _empty_share(plan: StorePlan, planes: list[ImagePlane], mask: NDArray[np.bool_] | None) -> float:
+def _empty_share(plan: StorePlan, planes: Sequence[ImagePlane], mask: NDArray[np.bool_] | None) -> float:
     blocks = [plan.grid.window(key).moved(plan.window.start) for key in plan.grid]
     counted = [each for each in blocks if mask is None or part_of_mask(mask, each, planes[0].shape).any()]
     share = 1 - len(counted) / len(blocks)
     if not counted or not plan.skip_empty or plan.params.preprocess:
         return share
     found = []
-    for place in spread(len(counted), _LOOKED_AT):
-        block = counted[place]
+    for place in spread(len(counted) * len(planes), _LOOKED_AT):
+        number, at = divmod(place, len(counted))
+        block, limits = counted[at], plan.limits[number]
         start = [(part.start + part.stop - _LOOK) // 2 for part in block]
         looked = Window.span(start, (first + _LOOK for first in start)) & block
-        plane = planes[0].with_channels(range(len(plan.limits[0].low)))
-        found.append(is_empty(np.asarray(plane.data[(slice(None), *looked)]), plan.limits[0]))
+        plane = planes[number].with_channels(range(len(limits.low)))
+        found.append(is_empty(np.asarray(plane.data[(slice(None), *looked)]), limits))
     return share + (1 - share) * float(np.mean(found))
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 
 from napari_utile.engine.cells.blocks.decoder import BlockDecoder
 from napari_utile.engine.cells.blocks.grid import Grid, Key
-from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.errors import UtileError, is_out_of_memory, sentence_of
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_space
 from napari_utile.engine.files.unfinished import HOME, is_complete
@@ -31,14 +30,12 @@ from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.layout import UNLINKED, create_arrays, create_outputs, mark_complete
 from napari_utile.engine.store.linked import folder_of_links, link_store, write_link_tables
+from napari_utile.engine.store.memory import check_memory, threads_for
 from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
 from napari_utile.engine.store.shelf import DiskShelf
 from napari_utile.engine.store.table import joined_table, path_of_table
 from napari_utile.engine.store.work import MASK, MODEL, Job, Work, forget, planes_of, scratch, tables_of
 from napari_utile.engine.windows import Window
-
-MOST_BYTES = 900 << 20
-"""What blocks that are done at once may take together in a process."""
 
 
 @dataclass(frozen=True)
@@ -115,35 +112,6 @@ def begin_store(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def check_memory(plan: StorePlan) -> None:
-    """Check that the memory holds a block, and what joining and linking need.
-
-    Raises
-    ------
-    UtileError
-        With how much it takes.
-    """
-    free = psutil.virtual_memory().available
-    needed = max(plan.block_bytes, plan.joining_bytes)
-    if needed > free:
-        raise UtileError(
-            f"This plan needs about {needed / 2**30:.2g} GB of memory, and {free / 2**30:.2g} GB are free: "
-            "close other programs."
-        )
-    if plan.linking_bytes > free:
-        raise UtileError(
-            f"Linking {len(plan.planes)} planes that are full of cells needs up to {plan.linking_bytes / 2**30:.2g} GB "
-            f"of memory, and {free / 2**30:.2g} GB are free: close other programs, or link fewer planes."
-        )
-
-
-def threads_for(plan: StorePlan) -> int:
-    """Return how many blocks this process does at once: as many as cores, as far as the memory goes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    room = min(MOST_BYTES, psutil.virtual_memory().available // 2)
-    return max(1, min(cores, int(room // plan.block_bytes)))
-
-
 def store_steps(
     place: Path,
     *,
@@ -194,7 +162,9 @@ def store_steps(
         run = _StoreRun(place, plan, jobs or Here(threads_for(plan)), opened, model, first)
         try:
             yield from run.blocks()
-        except OSError as error:
+        except (OSError, MemoryError, RuntimeError) as error:
+            if not isinstance(error, OSError) and not is_out_of_memory(error):
+                raise
             raise UtileError(_what_is_left(place, error)) from error
         except IndexError as error:
             if not run.resumed:
@@ -212,11 +182,14 @@ def store_steps(
             forget(place)
 
 
-def _what_is_left(place: Path, error: OSError) -> str:
+def _what_is_left(place: Path, error: Exception) -> str:
     """Say what the operating system refused, and what of a store is kept."""
     if not (place / HOME).is_dir():
         return f"{place.name} was deleted or moved while it was written: segment again."
-    why = "The disk is full" if error.errno == errno.ENOSPC else sentence_of(error).rstrip(".")
+    if not isinstance(error, OSError):
+        why = "There is not enough memory, close other programs"
+    else:
+        why = "The disk is full" if error.errno == errno.ENOSPC else sentence_of(error).rstrip(".")
     return f"{why}; what is done of {place.name} stays done: finish it with --resume."
 
 

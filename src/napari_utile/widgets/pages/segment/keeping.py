@@ -16,6 +16,7 @@ from napari_utile.session.results import (
     what_the_command_lacks,
 )
 from napari_utile.session.state import Session
+from napari_utile.session.store_command import store_command_job
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.pages.segment.form import SegmentForm
@@ -50,6 +51,7 @@ class Keeping:
         self, viewer: "napari.viewer.Viewer", session: Session, form: SegmentForm, page: QWidget
     ) -> None:
         self._viewer, self._session, self._status, self._page = viewer, session, form.status, page
+        self._form = form
         form.show_table.clicked.connect(lambda _: self.show_table())
         form.save.clicked.connect(lambda _: self.save())
         form.methods.clicked.connect(lambda _: self.copy_methods())
@@ -97,6 +99,16 @@ class Keeping:
         located = result.located if result is not None else locate_request(request)
         command = command_of(request, request.params, card_of(request.params.model), located)
         self._status.copied(command, what_the_command_lacks(request, located))
+
+    def copy_store_command(self, requests: list[SegmentRequest]) -> None:
+        """Copy the command line that segments planes into their store, or finishes it; files are read for it."""
+        store, linking = self._form.store, self._form.linking.chosen()
+        run_job(
+            store_command_job(requests, store.place_of(requests), linking),
+            on_done=lambda made: self._status.copied(*made),
+            on_error=self._show_error,
+            owner=self._page,
+        )
 
     def copy_methods(self) -> None:
         """Copy a paragraph for a paper on the result on screen."""

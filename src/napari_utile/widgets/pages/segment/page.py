@@ -101,6 +101,7 @@ class SegmentPage(Page):
         for part in (form.planes, form.linking, form.region, form.diameter, form.seen, form.compute):
             part.changed.connect(self._choice_changed)
         form.region.moved.connect(self._estimate.follow)
+        form.store.run_on.editingFinished.connect(self._estimate.follow)
         for run in self._runs:
             run.progress.connect(form.run_bar.set_progress)
             run.ended.connect(self._run_ended)
@@ -159,15 +160,18 @@ class SegmentPage(Page):
         large, name = needs_store(request, count), request.params.model
         views = count > 1 and self.form.linking.views is not None
         planes = self._chosen_planes() if large or views else []
-        self.form.store.follow([each for _, each in planes] if large and not views else [])
+        requests = [each for _, each in planes] if large and not views else []
+        self.form.store.follow(requests)
         if self._current_result() is None:
             self.form.show_result(None)
         self.form.suggestions.follow(request.measured_on, request.params)
         if views and self.views.takes(planes):
-            job = estimate_volume_job(self._session, self.views.request_of(planes))
-            return Question(name, job, f"Three views of the {count} planes")
-        what = "This" if count == 1 else f"Each of the {count} planes"
-        return Question(name, estimate_job(self._session, request), what)
+            what, job = "Three views of", estimate_volume_job(self._session, self.views.request_of(planes))
+        elif requests:
+            what, job = "Together,", self.form.store.estimate(requests)
+        else:
+            what, job = "Each of", estimate_job(self._session, request)
+        return Question(name, job, "This" if count == 1 else f"{what} the {count} planes")
 
     # Running.
 
@@ -275,18 +279,9 @@ class SegmentPage(Page):
             self._end_job()
 
     def _drop_jobs(self) -> None:
-        self.settings.drop()
         form = self.form
-        for own in (
-            self._estimate,
-            self.planes_run,
-            self.views,
-            self._adjusting,
-            self._pictures,
-            self.growing,
-        ):
-            own.drop()
-        for part in (form.linking, form.seams, form.suggestions):
+        own = self._estimate, self.planes_run, self.views, self._adjusting, self._pictures, self.growing
+        for part in (self.settings, *own, form.linking, form.seams, form.suggestions):
             part.drop()
 
     # Following the sliders.
@@ -396,5 +391,9 @@ class SegmentPage(Page):
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""
         with failures_to(self._show_error):
+            planes = [(source, self._sized(each)) for source, each in self._chosen_planes()]
+            if self.form.linking.views is None and self.form.store.takes(planes):
+                self.keeping.copy_store_command([each for _, each in planes])
+                return
             source, request = self.request()
             self.keeping.copy_command(source, self._sized(request))

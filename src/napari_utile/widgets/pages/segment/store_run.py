@@ -1,7 +1,7 @@
 """Segment into a store on disk: what is large appears as it grows, is kept when cancelled, and is resumed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from napari_utile.session.store_jobs import (
     needs_store,
     outer_axes,
     said_of,
+    store_estimate_job,
     store_job,
 )
 from napari_utile.session.store_levels import CELLS, CLASSES, levels
@@ -43,7 +44,10 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.predict import Progress
+    from napari_utile.engine.models.library import Model
+    from napari_utile.engine.store.cost import StoreCost
     from napari_utile.session.state import Session
     from napari_utile.widgets.pages.segment.linking import Linking
 
@@ -134,9 +138,24 @@ class StoreRun(OneJob, QWidget):
         assert self._default is not None
         return self._chosen.get(str(self._default), self._default)
 
+    def place_of(self, requests: Sequence[SegmentRequest]) -> Path:
+        """Return where the store of some planes lies, or would."""
+        default = default_place(requests)
+        return self._chosen.get(str(default), default)
+
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether what is to be segmented needs a store."""
         return any(needs_store(request, len(planes)) for _, request in planes)
+
+    def estimate(
+        self, requests: Sequence[SegmentRequest]
+    ) -> "Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]":
+        """Say what a store of some planes will take."""
+        return store_estimate_job(self._session, requests, self._address, self._linking.chosen())
+
+    @property
+    def _address(self) -> str:
+        return self.run_on.text().strip()
 
     def start(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> None:
         """Begin or resume the store of some planes."""
@@ -145,7 +164,7 @@ class StoreRun(OneJob, QWidget):
         self._place, self._middle = self.place, None
         self._follow_view()
         self._looking.start()
-        address = self.run_on.text().strip()
+        address = self._address
         remember(address)
         self.delete_button.hide()
         self.choose_button.setEnabled(False)
