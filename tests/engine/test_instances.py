@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_utile.engine.cells.gaps import close_gaps
+from napari_utile.engine.cells.gaps import gap_pixels
 from napari_utile.engine.cells.instances import (
     InstanceParams,
     cell_landscape,
@@ -98,6 +98,13 @@ def test_a_bump_smaller_than_the_minimum_size_is_not_cut_off():
     probability[12:17, 28:33] = 1  # 25 pixels on a one-pixel stalk
     assert labelled(probability, InstanceParams(minimum_size=20)).max() == 2
     assert labelled(probability, InstanceParams(minimum_size=40)).max() == 1
+
+
+def close_gaps(labels, reach):
+    pixels, owners = gap_pixels(labels, reach)
+    closed = labels.copy()
+    closed.ravel()[pixels] = owners
+    return closed
 
 
 def test_gaps_close_between_cells_and_outlines_elsewhere_stay():

@@ -7,14 +7,13 @@ import numpy.typing as npt
 
 IntArray = npt.NDArray[np.integer[Any]]
 IndexArray = npt.NDArray[np.intp]
-LabelArray = npt.NDArray[np.int32]
 
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
 
 
-def close_gaps(labels: IntArray, reach: int) -> LabelArray:
-    """Grow cells by up to `reach` pixels into the background that lies between two different cells.
+def gap_pixels(labels: IntArray, reach: int) -> tuple[IndexArray, IntArray]:
+    """List the background pixels between two different cells, within `reach` of them, and whose they become.
 
     The outer outline of a cell that has no neighbour within the gap stays where it is. A pixel that several
     cells reach in the same step goes to the one above it, else below, left, right.
@@ -25,19 +24,6 @@ def close_gaps(labels: IntArray, reach: int) -> LabelArray:
         0 is background.
     reach : int
         Pixels that each cell may grow.
-
-    Returns
-    -------
-    (Y, X) int32 array
-    """
-    grown = np.array(labels, dtype=np.int32)
-    pixels, owners = gap_pixels(grown, reach)
-    grown.ravel()[pixels] = owners
-    return grown
-
-
-def gap_pixels(labels: IntArray, reach: int) -> tuple[IndexArray, IntArray]:
-    """List the pixels that `close_gaps` gives to a cell.
 
     Returns
     -------

@@ -133,14 +133,11 @@ class Landscape:
         size = array("q", self.area.astype(np.int64).tobytes())
         open_ended = bytearray(unsure.tobytes())
 
-        def find(basin: int) -> int:
-            while parent[basin] != basin:
-                parent[basin] = parent[parent[basin]]
-                basin = parent[basin]
-            return basin
-
         for a, b, level in self._passes():
-            a, b = find(a), find(b)
+            while (up := parent[a]) != a:  # to the basin that stands for its cell, and half the way next time
+                parent[a] = a = parent[up]
+            while (up := parent[b]) != b:
+                parent[b] = b = parent[up]
             if a == b:
                 continue
             lower = min(summit[a], summit[b])

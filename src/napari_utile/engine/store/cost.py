@@ -14,9 +14,9 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mask import part_of_mask
 from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.store.empty import is_empty
 from napari_utile.engine.store.memory import LOADED_BYTES, threads_for
 from napari_utile.engine.store.plan import StorePlan
-from napari_utile.engine.store.work import is_empty
 from napari_utile.engine.windows import Window
 
 _LOOKED_AT, _LOOK = 16, 256

@@ -9,6 +9,7 @@ References
 .. [1] https://ngff.openmicroscopy.org/0.5
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,9 @@ CELLS, MASK, CLASSES = "labels/cells", "labels/mask", "labels/classes"
 OUTPUTS = "outputs"
 UNLINKED = f"{HOME}/unlinked"
 """The labels of each plane by itself, at full resolution, for as long as planes are not linked."""
-_CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 256, 512, 8
+_CHUNK, _SMALLEST_LEVEL, _SMALLEST_SHARD = 512, 512, 8
+_ZSTD = {"name": "zstd", "configuration": {"level": 1, "checksum": False}}
+"""Half the time of the usual level, and files of the same size."""
 _MOST = 65535
 _BLOSC = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
 """What every reader of version 0.4 knows."""
@@ -113,6 +116,7 @@ def _options(version: str, shape: Sequence[int], side: int, axes: str) -> dict[s
         **common,
         "chunks": (*outer, chunk, chunk),
         "shards": (*outer, side, side),
+        "compressors": _ZSTD,
         "dimension_names": [letter.lower() for letter in axes],
     }
 
@@ -169,7 +173,7 @@ def write_outputs(
     for output in outputs:
         folder = place / OUTPUTS / output.name / "0"
         with reading(str(folder)):
-            array: Any = zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
+            array = _writable(folder)
             kept = values[channels_of(outputs, output.name)]
             array[(*index, slice(None), *window)] = kept if array.dtype == np.float32 else as_uint16(kept)
         written += [_file_of(array, folder, (*index, channel), window) for channel in range(output.channels)]
@@ -214,7 +218,7 @@ def write_levels(
     written, level = [], 0
     while (folder := place / group / str(level)).is_dir():
         with reading(str(folder)):
-            array: Any = zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
+            array = _writable(folder)
             array[(*index, *window)] = block
         written.append(_file_of(array, folder, index, window))
         block = block[::2, ::2] if group else _halved(block)
@@ -222,6 +226,25 @@ def write_levels(
         window = Window.span(start, (first + size for first, size in zip(start, block.shape, strict=True)))
         level += 1
     return written
+
+
+def _writable(folder: Path) -> Any:
+    """Open an array to be written; what was read of it is kept, as every block writes every level.
+
+    Raises
+    ------
+    OSError
+        If it is gone.
+    """
+    new, old = folder / "zarr.json", folder / ".zarray"
+    found = (new if new.exists() else old).stat()
+    return _opened(folder, (found.st_ino, found.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=64)
+def _opened(folder: Path, seen: tuple[int, int]) -> Any:
+    del seen
+    return zarr.open_array(folder, mode="r+").with_config({"write_empty_chunks": True})
 
 
 def _file_of(array: Any, folder: Path, index: Sequence[int], window: Window) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.blocks.decoder import BlockDecoder
+from napari_utile.engine.cells.blocks.decoder import BlockDecoder, Facts
 from napari_utile.engine.cells.blocks.grid import Key
 from napari_utile.engine.cells.classes import class_layer, class_sums, in_steps
 from napari_utile.engine.cells.relief import unsmoothed_height
@@ -25,13 +25,13 @@ from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mask import part_of_mask
-from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.preprocessing import reach_of
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, reading
+from napari_utile.engine.store.empty import is_empty
 from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.linked import count_block, folder_of_links, linked_block
 from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of, seen_of
@@ -43,8 +43,6 @@ Float32 = NDArray[np.float32]
 
 MASK, MODEL = "mask.npy", "model"
 """Files in a store's folder of its own; the model's has the ending that it came with."""
-_EMPTY_SPREAD, _EMPTY_SIDE = 0.03, 4
-"""A block is empty glass where means over so many pixels a side differ by less, as a share of the grey limits."""
 
 
 class Job(NamedTuple):
@@ -117,6 +115,7 @@ class OpenStore:
         self.place, self.plan, self.planes = place, plan, planes
         self._model = model
         self._lock = threading.Lock()
+        self._of_all: tuple[int, dict[str, tuple[int, Facts]]] = -1, {}
         mask = place / HOME / MASK
         self._mask = np.load(mask, mmap_mode="r", allow_pickle=False) if plan.mask else None
 
@@ -138,7 +137,11 @@ class OpenStore:
         """Do a job, see `Work`."""
         if is_stopped(stopped):
             raise Cancelled
-        shelf = DiskShelf(scratch(self.place, job.plane))
+        with self._lock:
+            if self._of_all[0] != job.plane:
+                self._of_all = job.plane, {}
+            of_all = self._of_all[1]
+        shelf = DiskShelf(scratch(self.place, job.plane), of_all)
         decoder = BlockDecoder(self.plan.grid, self.plan.instances, shelf, by_height=self.plan.by_height)
         written: list[Path] = []
         facts: dict[str, Any] = {}
@@ -316,17 +319,6 @@ class _Held:
                 held: NDArray[Any] = self._pixels[(index[0], *asked.relative_to(self._window))]
                 return held
         return np.asarray(self._data[index])
-
-
-def is_empty(pixels: NDArray[Any], limits: IntensityLimits) -> bool:
-    """Say whether nothing can be seen in pixels (C, y, x): no part is brighter or darker than another."""
-    values = np.clip(limits.apply(pixels), 0, 1)
-    n = _EMPTY_SIDE
-    rows, columns = (size // n * n for size in values.shape[1:])
-    if not rows or not columns:
-        return False
-    means = values[:, :rows, :columns].reshape(len(values), rows // n, n, columns // n, n).mean(axis=(2, 4))
-    return bool(np.all(np.ptp(means, axis=(1, 2)) < _EMPTY_SPREAD))
 
 
 def as_bytes(foreground: Float32) -> NDArray[np.uint8]:

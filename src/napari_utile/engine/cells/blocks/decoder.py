@@ -22,7 +22,7 @@ from napari_utile.engine.cells.blocks.grid import Grid, Key
 from napari_utile.engine.cells.blocks.holes import OpenHoles, fill_open, find_holes, join_holes
 from napari_utile.engine.cells.blocks.merge import join_basins
 from napari_utile.engine.cells.blocks.numbering import first_pixels, numbers_of
-from napari_utile.engine.cells.gaps import close_gaps
+from napari_utile.engine.cells.gaps import gap_pixels
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.relief import HEIGHT_REACH, climbing_relief, smoothed
 from napari_utile.engine.windows import Window
@@ -110,8 +110,7 @@ class BlockDecoder:
 
     def growth(self, key: Key) -> None:
         """Close the gaps in a block, and find the first pixel of each cell."""
-        place = first_pixels(self._grown(key), self.grid.window(key), self.grid.shape[1])
-        self._shelf.keep_facts("growth", key, dict(zip(("present", "place"), place, strict=True)))
+        self._shelf.keep_facts("growth", key, self._growth(key))
 
     def merge_growth(self) -> None:
         """Give the cells their numbers."""
@@ -123,22 +122,38 @@ class BlockDecoder:
     def labels(self, key: Key) -> NDArray[np.int32]:
         """Return the labels (y, x) of a block."""
         number: NDArray[np.int32] = self._shelf.facts("growth", None)["number"]
-        return number[self._grown(key)]
+        grown = self._shelf.facts("growth", key)
+        if "gap" not in grown:  # of stores that were started when it was not kept
+            grown = self._growth(key)
+        labels = self._ids(self.grid.window(key), number)
+        labels.ravel()[grown["gap"]] = number[grown["owner"]]
+        return labels
 
-    def _grown(self, key: Key) -> NDArray[np.int32]:
-        """Return the cells of a block by id, with the gaps between them closed."""
+    def _growth(self, key: Key) -> Facts:
+        """Find the pixels between cells that are given to one, and the first pixel of each cell."""
+        block, lies = self.grid.window(key), self.grid.around(key, 3 * self._params.grow)
+        ids, here = self._ids(lies), block.relative_to(lies)
+        gap, owner = gap_pixels(ids, self._params.grow)
+        ids.ravel()[gap] = owner
+        present, place = first_pixels(np.ascontiguousarray(ids[here]), block, self.grid.shape[1])
+        y, x = (at - start for at, start in zip(np.divmod(gap, ids.shape[1]), here.start, strict=True))
+        rows, columns = block.shape
+        inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+        flat = (y * columns + x)[inside].astype(np.int32)
+        return {"present": present, "place": place, "gap": flat, "owner": owner[inside].astype(np.int32)}
+
+    def _ids(self, window: Window, number: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
+        """Return the cells of a window as they were found, by id, or by the number of each id."""
         merged = self._shelf.facts("basins", None)
 
         def by_id(cells: NDArray[Any], of: Key) -> NDArray[Any]:
             first = merged["first"][of[0] * self.grid.counts[1] + of[1]]
-            table = np.append(0, _part(merged, self.grid, of))
-            ids = np.where(cells > 0, cells + first, table[np.maximum(-cells, 0)])
-            changed: NDArray[np.int32] = ids.astype(np.int32)
-            return changed
+            opened, closed = _part(merged, self.grid, of), int(cells.max(initial=0))
+            # Open basins are counted from -1 down: as an index, from the end.
+            ids = np.concatenate([[0], first + 1 + np.arange(closed), opened[::-1]]).astype(np.int32)
+            return (ids if number is None else number[ids])[cells]
 
-        block, lies = self.grid.window(key), self.grid.around(key, 3 * self._params.grow)
-        grown = close_gaps(self._read("cells", lies, by_id), self._params.grow)
-        return np.ascontiguousarray(grown[block.relative_to(lies)])
+        return self._read("cells", window, by_id)
 
     def _relief(self, window: Window) -> FloatArray:
         """Return the relief of a window, by all the pixels around it that it depends on."""
