@@ -147,6 +147,24 @@ def test_what_was_stopped_is_resumed_to_the_same_bits(tmp_path: Path, small_mode
     np.testing.assert_array_equal(labels_in(tmp_path / "stopped"), labels_in(tmp_path / "whole"))
 
 
+def test_the_time_that_is_left_is_that_of_this_run(tmp_path: Path, small_model, monkeypatch) -> None:
+    plane, plan = planned(small_model, image_of())
+    begin_store(tmp_path / "a", plan, small_model)
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+
+    def left(blocks):
+        run, said = store_steps(tmp_path / "a", jobs=Here(1), planes=[plane], model=small_model), []
+        for _ in range(blocks):
+            now[0] += 10
+            said.append(next(run).seconds_left)
+        run.close()
+        return said
+
+    assert left(2) == [None, 40]
+    assert left(3) == [None, 20, 10]
+
+
 def test_an_unfinished_store_is_not_a_result(tmp_path: Path, small_model) -> None:
     place = tmp_path / "a.ome.zarr"
     plane, plan = planned(small_model, image_of())

@@ -68,6 +68,7 @@ def store_command_job(
     from napari_utile.engine.store.plan import load_plan
 
     yield
+    place = place.absolute()  # it is carried out in another folder
     if is_store(place) and not is_complete(place):
         plan = load_plan(place)
         if not Path(plan.source).exists():

@@ -215,6 +215,9 @@ class _StoreRun:
         self._grid: Grid = plan.grid
         self._total = len(plan.planes) * len(self._grid) * len(plan.stages)
         self._done, self._began = 0, time.perf_counter()
+        self._computed = self._computed_before = sum(
+            stage == "outputs" for _, stage, _ in self._journal.facts
+        )
 
     def blocks(self) -> Generator[Progress, None, None]:
         """Do all stages of all planes that are not done."""
@@ -293,12 +296,13 @@ class _StoreRun:
             yield todo[nearest]
 
     def _progress(self, job: Job) -> Progress:
-        outputs = job.stage == "outputs"
-        done = sum(1 for _, stage, _ in self._journal.facts if stage == "outputs") if outputs else 0
-        left = None
-        if outputs and done > 1:
+        outputs, left = job.stage == "outputs", None
+        if outputs:
+            self._computed += 1
+            done = self._computed - self._computed_before
             seconds = time.perf_counter() - self._began
-            left = seconds / done * (len(self._plan.planes) * len(self._grid) - done)
+            if done > 1:
+                left = seconds / done * (len(self._plan.planes) * len(self._grid) - self._computed)
         window = self._grid.window(job.key)
         return Progress(self._done, self._total, window, None, left, "tiles" if outputs else "cells")
 
