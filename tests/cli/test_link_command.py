@@ -106,8 +106,11 @@ def test_an_image_without_such_planes_is_one_sentence_and_the_others_are_done(mo
     (tmp_path / "in").mkdir()
     write(tmp_path / "in" / "a.tif", STACK, "ZYX")
     tifffile.imwrite(tmp_path / "in" / "b.tif", STACK[0])
+    write(tmp_path / "in" / "c.tif", STACK, "TYX")
     assert run(tmp_path / "in", tmp_path / "out", "--link", "z") == 1
-    assert "b.tif has no planes along Z to link" in capsys.readouterr().err
+    said, lacks = capsys.readouterr().err, "has no planes along Z, its axes are"
+    assert f"b.tif {lacks} YX: leave out --link z." in said
+    assert f"c.tif {lacks} TYX: leave out --link z, or say what they are, such as --axes ZYX." in said
     assert (tmp_path / "out" / "a_objects.csv").exists()
     assert not (tmp_path / "out" / "b_labels.tif").exists()
 

@@ -263,7 +263,7 @@ def test_what_stores_cannot_do_is_said_with_what_to_do(tmp_path: Path, stack, im
     assert segment(stack, tmp_path / "a.zarr", "--three-views") == 1
     assert "--link z" in capsys.readouterr().err
     assert segment(image, tmp_path / "a.zarr", "--link", "z") == 1
-    assert "no planes along Z to link: leave out --link z" in capsys.readouterr().err
+    assert "has no planes along Z, its axes are YX: leave out --link z." in capsys.readouterr().err
     assert not (tmp_path / "a.zarr").exists()
 
 

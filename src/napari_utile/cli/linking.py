@@ -66,11 +66,13 @@ def check_linking(planes: SelectedPlanes, params: LinkParams, three_views: bool 
     UtileError
         If it has not.
     """
-    if three_views and "Z" not in planes.stacked:
-        raise UtileError(f"{planes.image.shown_name} has no planes along Z: leave out --three-views.")
-    if params.axis and params.axis not in planes.stacked:
+    option, axis = ("--three-views", "Z") if three_views else (f"--link {params.link}", params.axis)
+    if axis and axis not in planes.stacked:
+        read = planes.image.axes
+        renamed = read.replace(planes.stacked[0], axis) if planes.stacked else ""
+        named = f", or say what they are, such as --axes {renamed}" if renamed else ""
         raise UtileError(
-            f"{planes.image.shown_name} has no planes along {params.axis} to link: leave out --link {params.link}."
+            f"{planes.image.shown_name} has no planes along {axis}, its axes are {read}: leave out {option}{named}."
         )
 
 
