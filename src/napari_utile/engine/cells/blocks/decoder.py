@@ -150,8 +150,11 @@ class BlockDecoder:
             first = merged["first"][of[0] * self.grid.counts[1] + of[1]]
             opened, closed = _part(merged, self.grid, of), int(cells.max(initial=0))
             # Open basins are counted from -1 down: as an index, from the end.
-            ids = np.concatenate([[0], first + 1 + np.arange(closed), opened[::-1]]).astype(np.int32)
-            return (ids if number is None else number[ids])[cells]
+            ids: NDArray[np.int32] = np.concatenate(
+                [[0], first + 1 + np.arange(closed), opened[::-1]]
+            ).astype("i4")
+            of_cells: NDArray[np.int32] = (ids if number is None else number[ids])[cells]
+            return of_cells
 
         return self._read("cells", window, by_id)
 

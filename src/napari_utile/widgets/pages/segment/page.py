@@ -166,7 +166,8 @@ class SegmentPage(Page):
             self.form.show_result(None)
         self.form.suggestions.follow(request.measured_on, request.params)
         if views and self.views.takes(planes):
-            what, job = "Three views of", estimate_volume_job(self._session, self.views.request_of(planes))
+            what = "Three views of"
+            job: Any = estimate_volume_job(self._session, self.views.request_of(planes))
         elif requests:
             what, job = "Together,", self.form.store.estimate(requests)
         else:
