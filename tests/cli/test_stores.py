@@ -95,6 +95,17 @@ def test_what_is_no_store_is_never_overwritten(tmp_path: Path, image, capsys) ->
     assert (place / "data").read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    "options", [("--model", "nope"), ("--channels", "7"), ("--region", "0:999,0:999"), ("--link", "z")]
+)
+def test_a_store_is_deleted_only_when_a_new_one_can_begin(tmp_path: Path, image, options) -> None:
+    place = tmp_path / "a.zarr"
+    assert segment(image, place) == 0
+    before = {each: each.read_bytes() for each in place.rglob("*") if each.is_file()}
+    assert segment(image, place, "--overwrite", *options) == 1
+    assert {each: each.read_bytes() for each in place.rglob("*") if each.is_file()} == before
+
+
 def test_a_folder_of_stores(tmp_path: Path, image) -> None:
     assert segment(image, tmp_path / "out", "--format", "ome-zarr") == 0
     assert labels_in(tmp_path / "out" / "cells.ome.zarr").max() > 0

@@ -117,7 +117,7 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     from napari_utile.engine.files.unfinished import is_complete
     from napari_utile.engine.store.command import fill_command
     from napari_utile.engine.store.into_image import check_image
-    from napari_utile.engine.store.make import remove_store
+    from napari_utile.engine.store.make import refuse_foreign, remove_store
     from napari_utile.engine.store.plan import load_plan
     from napari_utile.engine.store.run import begin_store, store_steps
 
@@ -138,11 +138,11 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
         print(f"{image.shown_name}: {cost}")
         return
     if place.exists() and arguments.overwrite:
-        remove_store(place)
-    if place.exists() and not arguments.resume:
+        refuse_foreign(place)
+    elif place.exists() and not arguments.resume:
         raise UtileError(f"{place} exists: finish it with --resume, or replace it with --overwrite.")
     said, model = "", None
-    if place.exists():
+    if place.exists() and not arguments.overwrite:
         plan = load_plan(place)
         _refuse_other_options(plan, each, place, arguments, mask)
         if is_complete(place):
@@ -151,6 +151,8 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
             return
     else:
         plan, model, _, said = _plan(each, image, arguments, mask)
+        if place.exists():  # only now that nothing can be wrong with the call any more
+            remove_store(place)
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask)
     with _jobs(arguments) as jobs:

@@ -218,6 +218,18 @@ def refuse_other_options(
             )
 
 
+def refuse_foreign(place: Path) -> None:
+    """Refuse to overwrite what is not a store of this program.
+
+    Raises
+    ------
+    UtileError
+        If it is something else.
+    """
+    if not is_store(place):
+        raise UtileError(f"{place} is not a store of this program, so it is not overwritten.")
+
+
 def remove_store(place: Path) -> None:
     """Delete a store, or what is left of one.
 
@@ -226,8 +238,7 @@ def remove_store(place: Path) -> None:
     UtileError
         If it is something else, or a run is writing it.
     """
-    if not is_store(place):
-        raise UtileError(f"{place} is not a store of this program, so it is not overwritten.")
+    refuse_foreign(place)
     with only_run(place / HOME, place.name):
         gone = place.with_name(f".{place.name}.deleted")
         shutil.rmtree(gone, ignore_errors=True)
