@@ -36,6 +36,14 @@ def names() -> set[str]:
     return {each.name for each in list_models() if not each.bundled}
 
 
+@pytest.mark.parametrize("title", ["Мои клетки", "细胞 20x", "κύτταρα"])
+def test_titles_in_any_alphabet_name_a_model(mine: Path, title: str) -> None:
+    own_models.rename_model("mine", title)
+    own_models.duplicate_model(title, f"{title} 2")
+    assert {each.title for each in list_models() if not each.bundled} == {title, f"{title} 2"}
+    assert all(find_model(name).is_file() for name in names())
+
+
 def test_a_file_is_imported_with_its_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = save(tmp_path / "a.safetensors", title="Of a friend")
     assert main(["models", "import", str(tmp_path / "a.safetensors"), "--name", "Dr. Müller's cells"]) == 0
@@ -131,7 +139,7 @@ def test_models_elsewhere_have_no_versions(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-@pytest.mark.parametrize("name", ["mine", "MINE", "../mine", "", "///", "日本"])
+@pytest.mark.parametrize("name", ["mine", "MINE", "../mine", "", "///", "…"])
 def test_names_that_are_taken_or_none_are_refused(mine: Path, name: str) -> None:
     with pytest.raises(UtileError):
         own_models.duplicate_model("mine", name)

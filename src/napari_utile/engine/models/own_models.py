@@ -30,6 +30,8 @@ LOCK_SECONDS = 10
 def safe_name(title: str) -> str:
     """Give a title as the name of a file: letters, digits, dots, dashes and underscores.
 
+    Letters lose their accents; those of other alphabets stay as they are.
+
     Raises
     ------
     UtileError
@@ -37,11 +39,15 @@ def safe_name(title: str) -> str:
 
     Examples
     --------
-    >>> safe_name("Dr. Müller's cells, 40x")
-    'Dr.-Mullers-cells-40x'
+    >>> safe_name("Dr. Müller's cells, 40x"), safe_name("细胞, 40x")
+    ('Dr.-Mullers-cells-40x', '细胞-40x')
     """
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain.replace("'", "")).strip("-._")[:80]
+    plain = unicodedata.normalize("NFKD", title)
+    if any(letter.isalpha() and not letter.isascii() for letter in plain):
+        plain = unicodedata.normalize("NFKC", title)
+    else:
+        plain = plain.encode("ascii", "ignore").decode()
+    name = re.sub(r"[^\w.-]+", "-", plain.replace("'", "")).strip("-._")[:80]
     if not name:
         raise UtileError(f"{title!r} cannot be the name of a model: use letters and digits.")
     return name
