@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_utile.cli import main
+from napari_utile.cli import main, make_parser
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files import plane_file
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import save_model
 from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.segment import segment
 from napari_utile.engine.segment_params import SegmentParams
@@ -158,6 +159,22 @@ def test_the_command_that_is_copied_is_the_command_that_parses_to_the_same(model
     np.testing.assert_array_equal(tifffile.imread(folder / "copied" / "one_labels.tif"), expected.labels)
 
 
+def test_names_that_begin_with_a_dash_are_no_options(model, folder, monkeypatch):
+    import shlex
+
+    monkeypatch.chdir(folder)
+    (folder / "in" / "one.tif").rename(folder / "-o.tif")
+    (folder / "-mask.tif").write_bytes((folder / "-o.tif").read_bytes())
+    model.path.rename(folder / "-tiny.safetensors")
+    params = SegmentParams(model="-tiny.safetensors", diameter=18.0)
+    selection = Selection(series="-1")
+    line = segment_command("-o.tif", params, InstanceParams(), "-out", selection=selection, mask="-mask.tif")
+    parsed = make_parser().parse_args(shlex.split(line)[1:])
+    assert (parsed.images, parsed.series) == (["./-o.tif"], "-1")
+    assert main([word for word in shlex.split(line)[1:] if "series" not in word]) == 0
+    assert (folder / "-out" / "-o_labels.tif").is_file()
+
+
 def test_models_are_listed_and_shown(model, capsys):
     assert main(["models", "list"]) == 0
     listing = capsys.readouterr().out
@@ -291,6 +308,19 @@ def test_a_file_name_is_no_folder_for_results(model, folder, capsys, target):
     assert main(["segment", str(folder / "in"), "-o", str(folder / target), "--model", "tiny"]) == 1
     assert "give a folder for the results" in capsys.readouterr().err
     assert not (folder / target).exists()
+
+
+@pytest.mark.parametrize(("option", "name"), [("--mask", "one_labels.tif"), ("--conditions", "fields.csv")])
+def test_what_is_read_beside_the_images_is_not_overwritten(model, folder, capsys, option, name):
+    out = folder / "out"
+    out.mkdir()
+    tifffile.imwrite(out / "one_labels.tif", np.ones((60, 70), np.uint16))
+    (out / "fields.csv").write_text("pattern,dose\n*,3\n")
+    before = (out / name).read_bytes()
+    command = ["segment", str(folder / "in"), "-o", str(out), "--model", "tiny", "--quiet"]
+    assert main([*command, option, str(out / name)]) == 1
+    assert "it is what is read here" in capsys.readouterr().err
+    assert (out / name).read_bytes() == before
 
 
 def test_a_disk_without_room_is_said_before_the_work(model, folder, capsys, monkeypatch):

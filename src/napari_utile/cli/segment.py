@@ -151,7 +151,8 @@ def run(arguments: argparse.Namespace) -> int:
     instances = {**settings.instances, **given(arguments, InstanceParams)}
     views = views_of(arguments)
     sizing = Sizing(params, instances, load, compute, [each.path for each in every], selection, views)
-    inputs = identities(found)
+    beside = (arguments.mask, arguments.conditions)
+    inputs = identities([*found, *(each for each in beside if isinstance(each, (str, Path)))])
     if not arguments.estimate:
         check_folder(arguments.output)
     tables = FieldTables(arguments.output, arguments.shard, conditions) if len(every) > 1 else None

@@ -22,6 +22,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.names import image_name, results_apart
 from napari_utile.engine.files.targets import check_folder
+from napari_utile.engine.provenance.command import path_word
 from napari_utile.engine.words import counted
 
 __all__ = [
@@ -119,8 +120,8 @@ class FinishedBatch:
 
 def batch_command(request: BatchRequest, inputs: Sequence[Path] = ()) -> list[str]:
     """Return the words of the command, after ``utile``."""
-    images = [str(path) for path in (inputs or request.inputs)]
-    return ["segment", *images, "-o", str(request.target), "--measurements", *request.options]
+    images = [path_word(path) for path in (inputs or request.inputs)]
+    return ["segment", *images, "-o", path_word(request.target), "--measurements", *request.options]
 
 
 def batch_in_words(request: BatchRequest) -> str:

@@ -47,13 +47,14 @@ def segment_command(
     mask : str, optional
         The file that says which pixels count.
     """
-    words = ["utile", "segment", _not_an_option(image), "-o", str(output), "--model", params.model]
+    words = ["utile", "segment", path_word(image), "-o", path_word(output)]
+    words += option_words("--model", params.model)
     if selection is not None:
         words += command_options(Selection, selection)
     if region is not None:
         words += ["--region", ",".join(f"{part.start}:{part.stop}" for part in region)]
     if mask is not None:
-        words += ["--mask", mask]
+        words += option_words("--mask", mask)
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
     if params.instances is not None:
         words += command_options(InstanceParams, params.instances, reference=suggested)
@@ -64,9 +65,14 @@ def segment_command(
     return shlex.join(words)
 
 
-def _not_an_option(image: str | Path) -> str:
-    """Keep a name that starts with a dash from being read as an option."""
-    return f"./{image}" if str(image).startswith("-") else str(image)
+def path_word(path: str | Path) -> str:
+    """Keep a path that starts with a dash from being read as an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def option_words(name: str, value: object) -> list[str]:
+    """Give an option with its value, which may start with a dash as well."""
+    return [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]
 
 
 def click_command(
@@ -89,8 +95,8 @@ def click_command(
     selection : Selection, optional
         Which pixels of the file.
     """
-    words = ["utile", "click", str(image), "--points", str(markers), "-o", "clicked_labels.tif"]
-    words += ["--model", params.model]
+    words = ["utile", "click", path_word(image), "--points", path_word(markers), "-o", "clicked_labels.tif"]
+    words += option_words("--model", params.model)
     if selection is not None:
         words += command_options(Selection, selection)
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
@@ -103,7 +109,7 @@ def weight_map_command(
     labels: str | Path, params: Any, output: str | Path = "weights.tif", term: str = "total"
 ) -> str:
     """Return the command that computes and writes the weight map of a label file with these `WeightMapParams`."""
-    words = ["utile", "weight-map", str(labels), "-o", str(output)]
+    words = ["utile", "weight-map", path_word(labels), "-o", path_word(output)]
     if term != "total":
         words += ["--term", term.replace("_", "-")]
     return shlex.join(words + command_options(type(params), params))
@@ -126,8 +132,10 @@ def train_command(
     training_set : str
         Title of the set that is trained on, in place of files.
     """
-    start = ["train", "--family", family] if family else ["fine-tune", "--model", base]
-    read = ["--set", training_set] if training_set else ["--images", "IMAGES", "--labels", "LABELS"]
+    start = ["train", "--family", family] if family else ["fine-tune", *option_words("--model", base)]
+    read = (
+        option_words("--set", training_set) if training_set else ["--images", "IMAGES", "--labels", "LABELS"]
+    )
     words = ["utile", *start, *read, "-o", "my-model.safetensors"]
     usual = type(params)(recipe="default" if family else "fine-tune")
     words += command_options(type(params), params, reference=usual)
@@ -144,9 +152,8 @@ def train_command(
 
 def evaluate_command(prediction: str | Path | None, reference: str | Path | None) -> str:
     """Return the command that compares two label files; None is a file that is not known."""
-    return shlex.join(
-        ["utile", "evaluate", str(prediction or "PREDICTION.tif"), str(reference or "REFERENCE.tif")]
-    )
+    files = (prediction or "PREDICTION.tif", reference or "REFERENCE.tif")
+    return shlex.join(["utile", "evaluate", *map(path_word, files)])
 
 
 def command_options(cls: type, params: Any, *, reference: Any = None) -> list[str]:
@@ -174,7 +181,7 @@ def command_options(cls: type, params: Any, *, reference: Any = None) -> list[st
         if parameter.kind is bool:
             words.append(parameter.option if value else parameter.option.replace("--", "--no-", 1))
         elif parameter.kind is tuple:
-            words += [parameter.option, ",".join(str(item) for item in value)]
+            words += option_words(parameter.option, ",".join(str(item) for item in value))
         else:
-            words += [parameter.option, str(value)]
+            words += option_words(parameter.option, value)
     return words

@@ -20,7 +20,7 @@ from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
-from napari_utile.engine.provenance.command import command_options
+from napari_utile.engine.provenance.command import command_options, option_words, path_word
 from napari_utile.engine.provenance.recipe import findable_model, versions
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 
@@ -93,14 +93,14 @@ class GrownRecipe:
         planes: Sequence[GrownPlane],
     ) -> "GrownRecipe":
         """Say how the cells of an image were grown; of layers without a file their names are given."""
-        words = ["utile", "segment", str(image), "--seeds", str(seeds), "-o", str(output)]
-        words += [] if distance is None else ["--seed-distance", f"{distance:g}"]
+        words = ["utile", "segment", path_word(image), "--seeds", path_word(seeds), "-o", path_word(output)]
+        words += [] if distance is None else ["--seed-distance", f"{distance:.15g}"]
         words += command_options(Selection, selection)
         if model is None:
             params = SegmentParams(channels=params.channels)
             words += command_options(SegmentParams, params)
         else:
-            words += ["--model", params.model]
+            words += option_words("--model", params.model)
             words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
             suggested = suggested_instances(model.card, params.known_diameter)
             words += command_options(InstanceParams, params.instances or suggested, reference=suggested)
