@@ -208,6 +208,14 @@ def test_an_impossible_pixel_size_is_refused(tmp_path: Path) -> None:
             write_image(tmp_path / "image.tif", RAMP, pixel_size=pixel_size)
 
 
+@pytest.mark.parametrize(("size", "unit"), [(1e-12, "km"), (1e-10, "m"), (1e11, "nm"), (3e-30, None)])
+def test_a_pixel_size_that_imagej_cannot_hold_is_kept(tmp_path: Path, size: float, unit: str | None) -> None:
+    write_labels(tmp_path / "labels.tif", RAMP.astype(np.uint16), pixel_size=(size, 2 * size), unit=unit)
+    found = read_image(tmp_path / "labels.tif")
+    assert found.pixel_size == pytest.approx((size, 2 * size))
+    assert found.unit == unit
+
+
 def test_axes_out_of_order_are_sorted_with_their_pixels(tmp_path: Path) -> None:
     pixels = np.arange(2 * 3 * 4 * 5, dtype=np.uint16).reshape(2, 3, 4, 5)
     write_image(tmp_path / "image.tif", pixels, "ZTXY")

@@ -210,7 +210,7 @@ def test_basic_columns_are_a_part_of_all_columns() -> None:
         ((np.full((2, 2), 0.5),), "whole numbers, got 0.5"),
         ((np.full((2, 2), "a"),), "integer or boolean"),
         ((np.zeros((2, 2), int), np.zeros((3, 3))), r"on \(2, 2\), got \(1, 3, 3\)"),
-        ((np.zeros((2, 2), int), None, (0.0, 1.0)), "two lengths above 0"),
+        ((np.zeros((2, 2), int), None, (0.0, 1.0)), "two positive numbers"),
     ],
 )
 def test_bad_arguments_are_named(arguments: tuple, sentence: str) -> None:

@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import math
 import os
+import textwrap
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -148,35 +149,48 @@ def check_bounds(params: Any) -> None:
 
 def check_value(parameter: Parameter, value: Any) -> None:
     """Check one value; see `check_bounds`."""
-    name, bounds = parameter.name, parameter.bounds
+    name, bounds, given = parameter.name, parameter.bounds, shown(value)
     if value is None:
         if parameter.optional:
             return
         raise ValueError(f"{name} must be given.")
     if bounds.choices and value not in bounds.choices:
-        raise ValueError(f"{name} must be one of {', '.join(bounds.choices)}; got {value!r}.")
+        raise ValueError(f"{name} must be one of {', '.join(bounds.choices)}; got {given}.")
     if isinstance(value, str) and value in bounds.words:
         return
+    if parameter.kind is bool and not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False; got {given}.")
     if parameter.kind is str and not isinstance(value, (str, os.PathLike)):
-        raise ValueError(f"{name} must be a text; got {value!r}.")
+        raise ValueError(f"{name} must be a text; got {given}.")
     if parameter.kind is tuple:
         if not isinstance(value, (tuple, list)):
-            raise ValueError(f"{name} must be several numbers in brackets; got {value!r}.")
+            raise ValueError(f"{name} must be several numbers in brackets; got {given}.")
         entry = dataclasses.replace(parameter, kind=parameter.item, optional=False)
         for each in value:
             check_value(entry, each)
         return
     if parameter.kind in (int, float):
-        is_number = isinstance(value, (int, float)) or hasattr(value, "__float__")
+        is_number = hasattr(value, "__float__") and getattr(value, "ndim", 0) == 0
         if isinstance(value, (bool, str)) or not is_number or not math.isfinite(value):
             words = f", {', '.join(bounds.words)}" if bounds.words else ""
-            raise ValueError(f"{name} must be a number{words}; got {value!r}.")
+            raise ValueError(f"{name} must be a number{words}; got {given}.")
         if parameter.kind is int and value != int(value):
-            raise ValueError(f"{name} must be a whole number; got {value!r}.")
+            raise ValueError(f"{name} must be a whole number; got {given}.")
         if bounds.minimum is not None and value < bounds.minimum:
-            raise ValueError(f"{name} must be at least {bounds.minimum:g}; got {value!r}.")
+            raise ValueError(f"{name} must be at least {bounds.minimum:g}; got {given}.")
         if bounds.maximum is not None and value > bounds.maximum:
-            raise ValueError(f"{name} must be at most {bounds.maximum:g}; got {value!r}.")
+            raise ValueError(f"{name} must be at most {bounds.maximum:g}; got {given}.")
+
+
+def shown(value: Any) -> str:
+    """Show in a message what was given; arrays are long.
+
+    Examples
+    --------
+    >>> shown("0.5"), len(shown(list(range(1000)))) <= 80
+    ("'0.5'", True)
+    """
+    return textwrap.shorten(repr(value), 80, placeholder=" ...")
 
 
 def to_json(params: Any) -> dict[str, Any]:

@@ -97,8 +97,9 @@ def intensity_limits(runs: LabelRuns, channel: NDArray[np.generic]) -> tuple[Flo
     lowest, highest = np.full(runs.ids.size, np.inf), np.full(runs.ids.size, -np.inf)
     if runs.objects.size:
         flat = channel.reshape(-1)
-        np.minimum.at(lowest, runs.objects, np.minimum.reduceat(flat, runs.starts)[runs.of_object])
-        np.maximum.at(highest, runs.objects, np.maximum.reduceat(flat, runs.starts)[runs.of_object])
+        with np.errstate(invalid="ignore"):  # NaN spreads
+            np.minimum.at(lowest, runs.objects, np.minimum.reduceat(flat, runs.starts)[runs.of_object])
+            np.maximum.at(highest, runs.objects, np.maximum.reduceat(flat, runs.starts)[runs.of_object])
     return lowest, highest
 
 

@@ -16,7 +16,7 @@ from napari_utile.engine.cells.label_runs import (
 )
 from napari_utile.engine.cells.outlines import perimeters, touching
 from napari_utile.engine.metrics.contingency import as_labels
-from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.planes.units import canonical_unit, checked_pixel_size
 
 Columns = dict[str, NDArray[Any]]
 
@@ -77,8 +77,10 @@ def measure(
     plane = as_labels(labels)
     if plane.ndim != 2:
         raise ValueError(f"labels must be (Y, X), got shape {plane.shape}")
-    if pixel_size is not None and not (np.size(pixel_size) == 2 and min(pixel_size) > 0):
-        raise ValueError(f"the pixel size must be two lengths above 0, got {pixel_size}")
+    if pixel_size is not None:
+        pixel_size = checked_pixel_size(pixel_size)
+    if unit is not None and not isinstance(unit, str):
+        raise ValueError(f"the unit must be a text such as 'µm', got {type(unit).__name__}")
     runs = label_runs(plane)
     area, centroid, covariance = moments(runs)
     columns: Columns = {"index": runs.ids, "area_px": area.astype(np.int64)}
@@ -136,6 +138,8 @@ def _intensity_columns(
     if intensity is None:
         return {}
     channels = np.asarray(intensity)
+    if channels.dtype.kind not in "buif":
+        raise ValueError(f"intensity must be an array of real numbers, got {channels.dtype}")
     if channels.ndim == 2:
         channels = channels[np.newaxis]
     if channels.ndim != 3 or channels.shape[1:] != plane.shape:

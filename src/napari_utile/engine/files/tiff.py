@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.plane_file import AXIS_ORDER, Planes, planes_of
 from napari_utile.engine.files.targets import check_target
-from napari_utile.engine.planes.units import canonical_unit, micrometres, seconds
+from napari_utile.engine.planes.units import canonical_unit, checked_pixel_size, micrometres, seconds
 from napari_utile.engine.windows import Window
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -85,12 +85,12 @@ def _write(
     steps: Mapping[str, tuple[float, str | None]],
     halved: Callable[[NDArray[Any]], NDArray[Any]],
 ) -> None:
-    if pixel_size is not None and not all(np.isfinite(size) and size > 0 for size in pixel_size):
-        raise ValueError(f"pixel_size must be two positive numbers, got {pixel_size}.")
+    if pixel_size is not None:
+        pixel_size = checked_pixel_size(pixel_size)
     shape, axes, unit = planes.shape, planes.axes, canonical_unit(unit)
     photometric = "rgb" if "S" in axes and shape[-1] in (3, 4) else "minisblack"
     levels = _levels_of(planes)
-    if _fits_imagej(planes) and not levels:
+    if _fits_imagej(planes, pixel_size) and not levels:
         options = _imagej_options(pixel_size, unit, description, steps)
         if "S" not in axes:  # else a width of one pixel would be taken for one sample
             shape, axes = (*shape, 1), axes + "S"
@@ -217,9 +217,11 @@ def _storable(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _fits_imagej(planes: Planes) -> bool:
+def _fits_imagej(planes: Planes, pixel_size: tuple[float, float] | None) -> bool:
     colour = "S" not in planes.axes or (planes.dtype == np.uint8 and planes.shape[-1] in (3, 4))
-    return planes.dtype.name in _IMAGEJ_DTYPES and colour and planes.nbytes < _MAX_CLASSIC_BYTES
+    # ImageJ keeps pixels per unit, as a fraction of two whole numbers of 32 bits.
+    storable = pixel_size is None or all(1e-6 <= size <= 1e6 for size in pixel_size)
+    return planes.dtype.name in _IMAGEJ_DTYPES and colour and storable and planes.nbytes < _MAX_CLASSIC_BYTES
 
 
 def _imagej_options(

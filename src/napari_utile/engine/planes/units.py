@@ -1,6 +1,10 @@
 """Names of length units, as microscopes, ImageJ, OME and napari spell them."""
 
+import math
 import re
+from typing import Any
+
+from napari_utile.engine.parameters import shown
 
 _MICROMETRES = {
     "fm": 1e-9,
@@ -79,6 +83,25 @@ _LETTERS = {
 _ESCAPED = re.compile(r"\\?u([0-9A-Fa-f]{4})")
 
 _NO_UNIT = {"", "pixel", "pixels", "px", "none", "reference frame", "dimensionless"}
+
+
+def checked_pixel_size(pixel_size: Any) -> tuple[float, float]:
+    """Give height and width of a pixel as two numbers.
+
+    Raises
+    ------
+    ValueError
+        Unless they are two positive, finite numbers.
+    """
+    try:
+        height, width = (float(side) for side in pixel_size)
+    except (TypeError, ValueError):
+        height = width = math.nan
+    if not (0 < height < math.inf and 0 < width < math.inf):
+        raise ValueError(
+            f"pixel_size must be two positive numbers, height and width; got {shown(pixel_size)}."
+        )
+    return height, width
 
 
 def canonical_unit(unit: str | None) -> str | None:

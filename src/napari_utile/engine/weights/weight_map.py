@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.planes.units import checked_pixel_size
 from napari_utile.engine.weights.nearest_cells import nearest_two, nearest_two_within
 from napari_utile.engine.weights.touching import Labels, as_cells, separate_touching
 
@@ -184,11 +185,8 @@ def pixel_aspect(pixel_size: Sequence[float] | None) -> tuple[float, float]:
     """
     if pixel_size is None:
         return (1.0, 1.0)
-    sides = tuple(float(side) for side in pixel_size)
-    if len(sides) != 2 or not all(math.isfinite(side) and side > 0 for side in sides):
-        raise ValueError(f"pixel_size must be two positive numbers, height and width; got {pixel_size}.")
-    height, width = sides
-    shorter = min(sides)
+    height, width = checked_pixel_size(pixel_size)
+    shorter = min(height, width)
     return (height / shorter, width / shorter)
 
 
