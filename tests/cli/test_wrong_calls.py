@@ -9,6 +9,7 @@ import tifffile
 
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
@@ -195,6 +196,18 @@ def test_a_folder_that_must_not_be_looked_into_is_said_by_what_reads_it(
     monkeypatch.setattr(Path, "is_fifo", refuse)
     assert main(["replay", str(tmp_path / "closed" / "a_recipe.json")]) == 1
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["segment", "https://a.org/b.tif"], ["measure", "s3://a/b.zarr"]])
+def test_an_address_is_not_taken_for_a_file(tmp_path, words, capsys) -> None:
+    assert main([*words, "-o", str(tmp_path / ("out" if words[0] == "segment" else "t.csv"))]) == 1
+    assert "nothing is downloaded here" in capsys.readouterr().err
+
+
+def test_a_pattern_in_quotes_may_begin_with_the_home_folder(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE)
+    assert find_images(["~/*.tif"]) == find_images(["~"]) == find_images(["~/a.tif"]) == [tmp_path / "a.tif"]
 
 
 def test_a_working_folder_that_was_deleted_is_said(tmp_path, monkeypatch, capsys) -> None:

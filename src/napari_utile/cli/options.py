@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.names import as_path
 from napari_utile.engine.parameters import Parameter, describe
 from napari_utile.engine.planes.naming import checked_letters
 
@@ -126,9 +126,10 @@ def file_path(text: str) -> Path:
     """
     if not text.strip():
         raise argparse.ArgumentTypeError("the name is empty")
-    path = Path(text)
-    if text.startswith("~") and not path.exists():  # in quotes, no shell has expanded it
-        path = Path(os.path.expanduser(text))
+    try:
+        path = as_path(text, "a file")
+    except UtileError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
     with suppress(OSError):  # what cannot be looked at is said where it is read or written
         if path.is_fifo():
             raise argparse.ArgumentTypeError(f"{text} is a pipe, not a file")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.names import as_path
 from napari_utile.engine.files.ome_zarr import is_ome_image, is_zarr
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".zarr", ".nd2", ".czi", ".lif")
@@ -47,13 +48,13 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
 def _images_of(item: str | os.PathLike[str]) -> list[Path]:
     if not str(item).strip():
         raise UtileError("The name of a file is empty.")
-    path = Path(item)
+    path = as_path(item)
     if os.path.isfile(path) or is_zarr(path):
         return [path]
     if os.path.isdir(path):
         matches: Iterable[Path] = [path / name for name in _entries(path)]
         complaint = f"There is no image in the folder {path} (looked for {', '.join(IMAGE_SUFFIXES)})."
-    elif glob.has_magic(str(item)):
+    elif glob.has_magic(str(path)):
         matches = _matching(path)
         complaint = f"No image matches {item}."
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.names import image_name
+from napari_utile.engine.files.names import as_path, image_name
 from napari_utile.engine.files.ome_zarr import is_zarr, read_ome_zarr, zarr_series
 from napari_utile.engine.files.pictures import PICTURE_STARTS, read_picture
 from napari_utile.engine.files.tiff import write_image, write_labels
@@ -74,7 +74,7 @@ def read_image(
     >>> image.axes, image.data.shape, image.pixel_size, image.unit
     ('TCYX', (6, 2, 160, 160), (0.5, 0.5), 'µm')
     """
-    path = Path(path)
+    path = as_path(path)
     series = None if series is None else str(series)
     if is_zarr(path):
         return read_ome_zarr(path, axes=axes, series=series)

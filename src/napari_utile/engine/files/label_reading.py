@@ -33,6 +33,20 @@ def label_image(labels: Any, axes: str | None = None, what: str = "the labels") 
     return ImageFile(array, named, None, None, Path(what))
 
 
+def labels_of_one_plane(labels: Any, what: str = "the labels") -> Labels:
+    """Read the labels (Y, X) of an image of one plane, from a file or an array.
+
+    Raises
+    ------
+    UtileError
+        If there are several planes, or they hold no labels.
+    """
+    planes = [plane for _, plane in labels_of(label_image(labels, what=what))]
+    if len(planes) != 1:
+        raise UtileError(f"{what[0].upper()}{what[1:]} have {len(planes)} planes: give those of one plane.")
+    return planes[0]
+
+
 def read_labels(
     labels: Any, axes: str | None = None, what: str = "the labels", background: int | None = None
 ) -> ImageFile:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_utile.engine.errors import UtileError
+
 RESULT_ENDINGS = ("_labels", "_probability", "_mask", "_classes", "_truth")
 """Endings of files that this program makes of an image and writes beside it."""
 
@@ -35,12 +37,38 @@ RECIPE_ENDING = "_recipe.json"
 
 _KNOWN_ENDINGS = sorted({*LABEL_ENDINGS, *RESULT_ENDINGS, *PICTURE_ENDINGS}, key=len, reverse=True)
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 # The Cell Tracking Challenge numbers the planes of a time-lapse: t000.tif in 01, man_seg000.tif in 01_GT/SEG,
 # man_track000.tif in 01_GT/TRA, mask000.tif in 01_RES.
 _CHALLENGE = re.compile(r"(t|mask|man_seg|man_track)(\d{3,})")
 _BEGINNING = re.compile(r"(masks?|labels?|lab|seg|images?|img|im)([-_ ]?)(?=\d|(?<=[-_ ]).)(.+)")
 LABEL_BEGINNINGS = ("mask", "masks", "label", "labels", "lab", "seg", "man_seg", "man_track")
 """What tools put before an image's name, or its number, to name its labels."""
+
+
+def as_path(given: object, what: str = "an image") -> Path:
+    """Give a path of a script as one of this system; ``~`` is the home folder where nothing is called so.
+
+    Raises
+    ------
+    UtileError
+        If it is no path, or an address in the web.
+
+    Examples
+    --------
+    >>> as_path(b"cells.tif").name
+    'cells.tif'
+    """
+    if not isinstance(given, (str, bytes, os.PathLike)):
+        raise UtileError(f"The path of {what} is a text such as 'cells.tif'; got {type(given).__name__}.")
+    text = os.fsdecode(given)
+    if "\0" in text:
+        raise UtileError(f"{text!r} cannot be a path.")
+    if os.path.lexists(text):
+        return Path(text)
+    if _ADDRESS.match(text):
+        raise UtileError(f"{text} is an address: nothing is downloaded here, give the path of a file.")
+    return Path(os.path.expanduser(text))
 
 
 def image_name(path: Path) -> str:

@@ -62,6 +62,20 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
     return planes
 
 
+def plane_of(image: Any, axes: str | None = None) -> ImagePlane:
+    """Give the one plane that is meant of a file or an array; a plane is itself.
+
+    Raises
+    ------
+    UtileError
+        As `planes_of`.
+    """
+    if isinstance(image, ImagePlane):
+        return image
+    planes = planes_of(image, Selection(axes=axes))
+    return planes.plane(planes.indices[0])
+
+
 def region_of(region: Sequence[slice], plane: ImagePlane) -> Window:
     """Give the window of a region, whose ends may be left out or counted from the end as in numpy.
 
