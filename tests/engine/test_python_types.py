@@ -8,11 +8,24 @@ import pytest
 import torch
 import xarray
 
-from napari_utile import average_precision, grow_seeds, measure, segment
+from napari_utile import (
+    average_precision,
+    evaluate,
+    fine_tune,
+    grow_seeds,
+    import_model,
+    load_model,
+    measure,
+    read_image,
+    save_model,
+    segment,
+    weight_map,
+)
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import write_labels
 from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.training.fine_tune import new_model
 
 Y, X = np.mgrid[:64, :64]
 IMAGE = (200 * ((Y % 32 - 16) ** 2 + (X % 32 - 16) ** 2 < 81)).astype(np.uint8)
@@ -75,6 +88,87 @@ def test_what_cannot_be_meant_is_named(options: dict, said: str) -> None:
 def test_what_is_no_array_is_one_sentence(image: object) -> None:
     with pytest.raises(UtileError, match="This is not an array of numbers"):
         segment(image)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: read_image(None), "a text such as 'cells.tif'; got NoneType"),
+        (lambda: read_image(IMAGE), "a text such as 'cells.tif'; got ndarray"),
+        (lambda: read_image(["a.tif"]), "a text such as 'cells.tif'; got list"),
+        (lambda: read_image("a\0b.tif"), "cannot be a path"),
+        (lambda: read_image("https://example.org/a.tif"), "nothing is downloaded here"),
+        (lambda: segment("s3://bucket/a.zarr"), "nothing is downloaded here"),
+        (lambda: segment(IMAGE, None), "model must be given"),
+        (lambda: load_model(3), "a name or the path of a file; got int"),
+        (lambda: save_model(None, None, 3), "a text such as 'cells.tif'; got int"),
+        (lambda: import_model(None), "a text such as 'cells.tif'; got NoneType"),
+        (lambda: measure("labels.tif"), "labels must be an array, not a path"),
+        (lambda: average_precision(LABELS, Path("a.tif")), "truth must be an array, not a path"),
+        (lambda: weight_map("labels.tif"), "labels must be an array, not a path"),
+        (lambda: measure([[1, 2], [3]]), "labels must be an array of numbers"),
+        (lambda: fine_tune(IMAGE, LABELS), "given as a list, also a single one"),
+        (lambda: fine_tune("a.tif", "b.tif"), "given as a list, also a single one"),
+        (lambda: fine_tune([IMAGE], [LABELS], minuts=3), "did you mean 'minutes'"),
+        (lambda: fine_tune([IMAGE], [LABELS, LABELS]), "1 images and 2 label images"),
+        (lambda: measure(LABELS, LABELS.astype(complex)), "real numbers, got complex128"),
+        (lambda: measure(LABELS, pixel_size="0.5"), "two positive numbers, height and width; got '0.5'"),
+        (lambda: measure(LABELS, pixel_size=(1, 1), unit=3), "must be a text such as 'µm', got int"),
+        (lambda: weight_map(LABELS, balance="no"), "balance must be True or False; got 'no'"),
+        (lambda: weight_map(LABELS, w0=LABELS), r"w0 must be a number; got array\(\[.{,60} \.\.\."),
+        (lambda: segment(IMAGE, three_views="no"), "three_views must be True or False"),
+        (lambda: evaluate(LABELS, LABELS, iou="x"), "iou must be a number; got 'x'"),
+        (lambda: evaluate(LABELS, LABELS, max_displacement=-1), "max_displacement must be at least 0"),
+        (lambda: evaluate(LABELS, LABELS, LABELS.astype(complex)), "an array of numbers, got complex128"),
+        (lambda: grow_seeds(IMAGE, LABELS, distance=float("nan")), "distance must be a number; got nan"),
+        (lambda: grow_seeds(IMAGE, LABELS, distance=-2), "distance must be at least 0; got -2"),
+        (lambda: fine_tune([IMAGE], [LABELS / 2]), "ids are whole numbers"),
+    ],
+)
+def test_what_is_given_in_place_of_something_else_is_named(call, said: str) -> None:
+    with pytest.raises((UtileError, ValueError), match=said):
+        call()
+
+
+def test_only_what_lies_above_0_is_ignored_as_in_files() -> None:
+    other = np.where(LABELS == 3, 0, LABELS)
+    unsure = np.where(LABELS == 3, np.nan, -1.0)
+    assert (
+        evaluate(other, LABELS, unsure).scores["ap50"]
+        == average_precision(other, LABELS, ignore=unsure)
+        == 0.5
+    )
+    assert average_precision(other, LABELS, ignore=np.where(LABELS == 3, 7, -1)) == 1
+
+
+def test_measuring_pixels_that_are_no_numbers_is_quiet() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(measure(LABELS, np.full(LABELS.shape, np.nan))["intensity_max"]).all()
+
+
+def test_masked_pixels_of_labels_are_background() -> None:
+    assert measure(np.ma.masked_where(LABELS == 3, LABELS))["index"].tolist() == [70]
+
+
+def test_paths_of_scripts_are_opened(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_labels(tmp_path / "l.tif", LABELS)
+    for path in (str(tmp_path / "l.tif"), str(tmp_path / "l.tif").encode(), "~/l.tif"):
+        np.testing.assert_array_equal(read_image(path).data, LABELS)
+
+
+def test_images_and_labels_are_learnt_from_by_their_paths(tmp_path: Path) -> None:
+    write_labels(tmp_path / "image.tif", IMAGE)
+    write_labels(tmp_path / "labels.tif", LABELS)
+    tuned = fine_tune(
+        (tmp_path / "image.tif" for _ in range(1)),
+        [tmp_path / "labels.tif"],
+        new_model("small", width=4, depth=2),
+        steps=1,
+        held_out=0,
+    )
+    assert tuned.model.card.training["steps"] == 1
 
 
 def test_tensors_of_bfloat16_are_arrays() -> None:

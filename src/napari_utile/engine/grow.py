@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from napari_utile.engine.cells.relief import climbing_relief
 from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.label_planes import labels_of
-from napari_utile.engine.files.label_reading import label_image
-from napari_utile.engine.files.one_plane import planes_of
+from napari_utile.engine.files.label_reading import labels_of_one_plane
+from napari_utile.engine.files.one_plane import plane_of
 from napari_utile.engine.inference.decode import height_from
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.parameters import Bounds, Parameter, check_value
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment import segment, segment_steps
 from napari_utile.engine.segment_params import SegmentParams, several
 from napari_utile.engine.segmentation import Segmentation
@@ -146,15 +145,8 @@ def grow_seeds(
     >>> grow_seeds(image, nuclei, distance=2)[2].tolist()
     [0, 0, 7, 7, 7, 7, 0, 0]
     """
-    planes_of_seeds = [plane for _, plane in labels_of(label_image(seeds, what="the seeds"))]
-    if len(planes_of_seeds) != 1:
-        raise UtileError(f"The seeds have {len(planes_of_seeds)} planes: give those of one plane.")
-    ids = planes_of_seeds[0]
-    if isinstance(image, ImagePlane):
-        plane = image
-    else:
-        planes = planes_of(image, Selection(axes=axes))
-        plane = planes.plane(planes.indices[0])
+    check_value(Parameter("distance", float, True, None, Bounds(0)), distance)
+    ids, plane = labels_of_one_plane(seeds, "the seeds"), plane_of(image, axes)
     if ids.shape != plane.shape:
         raise UtileError(_other_shape(ids, plane))
     if model is None:

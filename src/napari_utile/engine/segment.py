@@ -315,7 +315,7 @@ def _taken_from(image: Any, planes: SelectedPlanes) -> TakenFrom:
 def _name_of(model: str | Path | Model) -> str:
     """Give the name of a model, or its file where the name does not lead to it."""
     if not isinstance(model, Model):
-        return str(model)
+        return os.fspath(model) if isinstance(model, os.PathLike) else model
     with suppress(UtileError):  # there is none of this name
         if model.path is None or find_model(model.card.name) == model.path:
             return model.card.name

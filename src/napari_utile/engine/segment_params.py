@@ -119,21 +119,23 @@ class SegmentParams:
         return None if isinstance(self.diameter, str) else self.diameter
 
 
-def refuse_unknown(given: Iterable[str], others: Iterable[str] = ()) -> None:
-    """Refuse options that are no `InstanceParams`, with what may have been meant.
+def refuse_unknown(given: Iterable[str], others: Iterable[str] = (), cls: type = InstanceParams) -> None:
+    """Refuse options that are no fields of parameters, with what may have been meant.
 
     Parameters
     ----------
     given : iterable of str
     others : iterable of str
         Options that there are besides.
+    cls : type
+        The parameters.
 
     Raises
     ------
     UtileError
         Where there is no such option.
     """
-    known = [*(parameter.name for parameter in describe(InstanceParams)), *others]
+    known = [*(parameter.name for parameter in describe(cls)), *others]
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name.lower(), known, 1)

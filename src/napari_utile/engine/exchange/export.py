@@ -29,7 +29,8 @@ from napari_utile.engine.exchange.graph import (
     source_of,
 )
 from napari_utile.engine.files.atomic import atomic_path
-from napari_utile.engine.files.one_plane import planes_of
+from napari_utile.engine.files.names import as_path
+from napari_utile.engine.files.one_plane import plane_of
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.models.card import CARD_KEY, ModelCard
 from napari_utile.engine.models.catalogue import BUNDLED_FOLDER
@@ -40,7 +41,6 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.windows import Window
 
 FORMAT_VERSION = "0.5.4"
@@ -107,7 +107,7 @@ def export_model(
     >>> export_model("nuclei", "nuclei.zip")  # doctest: +SKIP
     """
     read = [image] if isinstance(image, (str, Path)) else []
-    target = check_target(path, identities(read), (".zip",))
+    target = check_target(as_path(path, "a package"), identities(read), (".zip",))
     for name in ("onnx", "onnxscript"):
         exchange_module(name)
     yaml = exchange_module("yaml")
@@ -136,8 +136,7 @@ def example_image(model: Model, image: Any = None) -> NDArray[np.float32]:
         pixels = sample_image(shows_nuclei, card.needed_inputs)
     else:
         pixels = image
-    plane = pixels if isinstance(pixels, ImagePlane) else _plane_of(pixels)
-    plane = plane.for_network(len(card.inputs), None, card.optional_inputs)
+    plane = plane_of(pixels).for_network(len(card.inputs), None, card.optional_inputs)
     grid = geometry.grid
     side = max(smallest_input(geometry), -(-COVER_SIDE // grid) * grid)
     return np.asarray(mirror_window(plane.data, Window(slice(0, side), slice(0, side))), np.float32)
@@ -147,13 +146,8 @@ def sample_image(of_nuclei: bool, channels: int) -> ImagePlane:
     """Return a sample image of the package, the same in each of so many channels."""
     name = "nuclei.tif" if of_nuclei else "phase_contrast_cells.tif"
     with as_file(files("napari_utile") / "sample_data" / name) as sample:
-        plane = _plane_of(sample)
+        plane = plane_of(sample)
     return replace(plane, data=np.repeat(np.asarray(plane.data[:1]), channels, axis=0), rgb=False)
-
-
-def _plane_of(image: Any) -> ImagePlane:
-    planes = planes_of(image, Selection())
-    return planes.plane(planes.indices[0])
 
 
 def normalized(picture: NDArray[np.float32], card: ModelCard) -> NDArray[np.float32]:

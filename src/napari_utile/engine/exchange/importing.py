@@ -27,6 +27,7 @@ from napari_utile.engine.exchange.grey_values import (
 from napari_utile.engine.exchange.measured import largest_seam, reading_of
 from napari_utile.engine.exchange.onnx_file import onnx_network, with_external_data
 from napari_utile.engine.exchange.shapes import alternatives, plain_unet_of
+from napari_utile.engine.files.names import as_path
 from napari_utile.engine.models.card import CARD_KEY, ModelCard, card_from_json
 from napari_utile.engine.models.catalogue import SUFFIX
 from napari_utile.engine.models.library import Model, fingerprint_of, save_model
@@ -98,7 +99,7 @@ def import_model(
     >>> from napari_utile import import_model  # doctest: +SKIP
     >>> import_model("affable-shark.zip").notes  # doctest: +SKIP
     """
-    path = Path(file)
+    path = as_path(file, "a model")
     if not path.is_file():
         raise UtileError(f"There is no file {path}.")
     if path.stat().st_size > LARGEST:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from napari_utile.engine.metrics.contingency import Contingency, as_labels, contingency
+from napari_utile.engine.metrics.contingency import Contingency, as_ignored, as_labels, contingency
 from napari_utile.engine.metrics.regions import rand_error, v_info, v_rand
 from napari_utile.engine.metrics.thinning import thin_borders
 from napari_utile.engine.metrics.warping import warping_error
@@ -169,7 +169,7 @@ def _warping_error_of_labels(
     ignore: ArrayLike | None,
     max_displacement: int | None,
 ) -> float:
-    hidden = None if ignore is None else np.asarray(ignore, bool)
+    hidden = None if ignore is None else as_ignored(ignore)
     errors, pixels = [], []
     for index, (one, other) in enumerate(zip(_planes(predicted), _planes(reference), strict=True)):
         mask = None if hidden is None else hidden.reshape(-1, *hidden.shape[-2:])[index]

@@ -4,6 +4,7 @@ Every score on labels is a function of this one table. Labels are piecewise cons
 is counted over runs of equal pairs instead of pixels: one comparison per pixel, then work on the few runs.
 """
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -105,7 +106,7 @@ def contingency(prediction: ArrayLike, truth: ArrayLike, ignore: ArrayLike | Non
     prediction, truth
         Integer or boolean arrays of the same shape (any number of axes); 0 is the background, ids may skip.
     ignore
-        Boolean array of the same shape: pixels where it is true are counted nowhere.
+        Array of the same shape: pixels above 0 are counted nowhere.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def contingency(prediction: ArrayLike, truth: ArrayLike, ignore: ArrayLike | Non
     predicted, reference = as_labels(prediction, "prediction"), as_labels(truth, "truth")
     if predicted.shape != reference.shape:
         raise ValueError(f"prediction has shape {predicted.shape} but truth has shape {reference.shape}")
-    hidden = None if ignore is None else np.asarray(ignore).astype(bool, copy=False)
+    hidden = None if ignore is None else as_ignored(ignore)
     if hidden is not None and hidden.shape != reference.shape:
         raise ValueError(
             f"the ignored region has shape {hidden.shape} but the labels have shape {reference.shape}"
@@ -144,7 +145,12 @@ def contingency(prediction: ArrayLike, truth: ArrayLike, ignore: ArrayLike | Non
 
 def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
     """Return `labels` as an integer array, or raise a ValueError that says what is wrong with it."""
-    array = np.asarray(labels)
+    if isinstance(labels, (str, bytes, os.PathLike)):
+        raise ValueError(f"{name} must be an array, not a path: read_image(path).data is the one in a file")
+    try:
+        array = np.asarray(labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else labels)
+    except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset of xarray
+        raise ValueError(f"{name} must be an array of numbers: {str(error).rstrip('.')}") from error
     if array.dtype == bool:
         return array.view(np.uint8)
     if array.dtype.kind == "f":
@@ -161,6 +167,23 @@ def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
     if array.dtype.itemsize == 8 and array.dtype.kind == "u" and array.size and array.max() >= 2**63:
         raise ValueError(f"{name} must hold ids below 2^63, got {array.max()}: renumber them")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def as_ignored(ignore: ArrayLike) -> NDArray[np.bool_]:
+    """Return which pixels are ignored: those above 0, as in files.
+
+    Raises
+    ------
+    ValueError
+        If they are not numbers.
+    """
+    try:
+        array = np.asarray(ignore)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the ignored region must be an array: {str(error).rstrip('.')}") from error
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"the ignored region must be an array of numbers, got {array.dtype}")
+    return array if array.dtype == bool else array > 0
 
 
 def _run_starts(

@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from napari_utile.engine.metrics.contingency import Contingency, FloatArray, IntArray
+from napari_utile.engine.parameters import Bounds, Parameter, check_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +82,9 @@ def match(table: Contingency, iou: float = 0.5) -> Matching:
     ValueError
         Unless 0 < `iou` <= 1.
     """
-    if not 0 < iou <= 1:
-        raise ValueError(f"the IoU threshold must lie above 0 and not above 1, got {iou}")
+    check_value(Parameter("iou", float, False, 0.5, Bounds(maximum=1)), iou)
+    if iou <= 0:
+        raise ValueError(f"iou must be above 0; got {iou}.")
     overlaps = table.overlaps
     good = overlaps.iou >= iou
     rows, columns, quality = overlaps.rows[good], overlaps.columns[good], overlaps.iou[good]

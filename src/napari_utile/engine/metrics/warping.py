@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_utile.engine.metrics.contingency import as_ignored
+
 BoolArray = NDArray[np.bool_]
 
 # Neighbours of a pixel in the order of the bits of a neighbourhood code; the even ones share an edge with it.
@@ -47,7 +49,7 @@ def warping_error(
         raise ValueError(f"prediction has shape {predicted.shape} but truth has shape {reference.shape}")
     counted, target = reference.size, predicted
     if ignore is not None:
-        hidden = np.asarray(ignore, bool)
+        hidden = as_ignored(ignore)
         counted -= int(np.count_nonzero(hidden))
         target = np.where(hidden, reference, predicted)
     if not counted:

@@ -94,6 +94,8 @@ def find_model(name: str | Path) -> Path:
     UtileError
         If there is none, naming those there are.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise UtileError(f"A model is a name or the path of a file; got {type(name).__name__}.")
     path = Path(name).expanduser()
     if path.suffix == SUFFIX or len(path.parts) > 1:
         if not path.is_file():

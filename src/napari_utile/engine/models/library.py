@@ -10,6 +10,7 @@ from torch import Tensor
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.names import as_path
 from napari_utile.engine.models.card import ModelCard, read_card
 from napari_utile.engine.models.catalogue import SUFFIX, find_model, user_model_folder
 from napari_utile.engine.models.own_models import keep_version, library_lock
@@ -142,7 +143,7 @@ def save_model(
     """
     from safetensors.torch import save
 
-    path = Path(path)
+    path = as_path(path, "a model")
     if path.suffix != SUFFIX:
         raise ValueError(f"A model's file ends with {SUFFIX}; got {path.name}.")
     if card.family not in FAMILIES:

@@ -2,17 +2,19 @@
 
 import copy
 import hashlib
+import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.label_reading import labels_of_one_plane
+from napari_utile.engine.files.one_plane import plane_of
 from napari_utile.engine.inference.device import choose_compute, training_compute
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import Model, fingerprint_of, load_model
@@ -20,7 +22,8 @@ from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.outputs import DISTANCES, class_output
 from napari_utile.engine.networks.families import FAMILIES, build_network
 from napari_utile.engine.parameters import to_json
-from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment_params import refuse_unknown
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.classes import class_names, with_classes
@@ -308,7 +311,7 @@ def _thinned(history: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 
 def fine_tune(
     images: Sequence[Any],
-    labels: Sequence[NDArray[Any]],
+    labels: Sequence[Any],
     model: str | Path | Model = "nuclei",
     *,
     recipe: TrainingRecipe | None = None,
@@ -319,9 +322,9 @@ def fine_tune(
 
     Parameters
     ----------
-    images : sequence of array-like or ImagePlane
-        (Y, X), (C, Y, X) or (Y, X, RGB).
-    labels : sequence of (Y, X) integer arrays
+    images : sequence of path, array-like or ImagePlane
+        As for `segment`: of one plane each.
+    labels : sequence of path or (Y, X) integer array
         Instances, 0 = background.
     model : str, Path or Model
         What to start from.
@@ -351,11 +354,28 @@ def fine_tune(
     >>> tuned.model.card.name, tuned.verdict
     ('discs', '')
     """
-    if len(images) != len(labels):
-        raise UtileError(f"There are {len(images)} images and {len(labels)} label images.")
+    refuse_unknown(params, ("model", "recipe", "name"), FineTuneParams)
+    chosen = FineTuneParams(**params)
+    given, truths = _one_by_one(images, "images"), _one_by_one(labels, "labels")
+    if len(given) != len(truths):
+        raise UtileError(f"There are {len(given)} images and {len(truths)} label images.")
     pairs = [
-        AnnotatedImage(image if isinstance(image, ImagePlane) else plane_from_array(image), np.asarray(truth))
-        for image, truth in zip(images, labels, strict=True)
+        AnnotatedImage(plane_of(image), labels_of_one_plane(truth))
+        for image, truth in zip(given, truths, strict=True)
     ]
     base = model if isinstance(model, Model) else load_model(model)
-    return Run(FineTuning(pairs, base, FineTuneParams(**params), recipe=recipe, name=name).steps()).result
+    return Run(FineTuning(pairs, base, chosen, recipe=recipe, name=name).steps()).result
+
+
+def _one_by_one(several: Any, what: str) -> list[Any]:
+    """List what is given one by one, in whatever sequence, but not the rows of a single image.
+
+    Raises
+    ------
+    UtileError
+        If it is a single one.
+    """
+    single = isinstance(several, (str, bytes, os.PathLike, ImagePlane)) or getattr(several, "ndim", 3) < 3
+    if single or not isinstance(several, Iterable):
+        raise UtileError(f"The {what} are given as a list, also a single one: [{what.removesuffix('s')}].")
+    return list(several)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.metrics.contingency import as_labels
+
 Labels = NDArray[np.integer[Any]]
 
 
@@ -26,22 +28,11 @@ def as_cells(labels: Any) -> Labels:
     Raises
     ------
     ValueError
-        Unless `labels` is two-dimensional and holds whole numbers from 0 up.
+        Unless `labels` is two-dimensional and holds whole numbers from 0 up to 2^63.
     """
-    array = np.asarray(labels)
+    array = as_labels(labels)
     if array.ndim != 2:
-        raise ValueError(f"labels must be one plane of shape (Y, X); got shape {array.shape}.")
-    if array.dtype.kind == "b":
-        return array.astype(np.uint8)
-    if array.dtype.kind == "f":
-        whole = np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < 2**53)
-        if not whole.all():
-            raise ValueError(f"labels must hold whole numbers; got {array[~whole][0]}.")
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"labels must hold whole numbers; got an array of {array.dtype}.")
-    if array.dtype.kind == "i" and array.size and array.min() < 0:
-        raise ValueError(f"labels must not be negative; got {array.min()}.")
+        raise ValueError(f"labels must be one plane (Y, X), got shape {array.shape}")
     return array
 
 
