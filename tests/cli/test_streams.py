@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,35 @@ def test_any_encoding_shows_a_table(labels: Path, tmp_path: Path, encoding: str,
     assert "Zellen µm – 細胞" in table.read_text(encoding="utf-8")
     assert main(["evaluate", str(labels), str(labels)]) == 0
     assert "Zellen" in shown.getvalue().decode(encoding, errors="replace")
+
+
+WAITING = """
+import sys, tempfile, time
+from napari_utile import cli
+from napari_utile.cli import models
+
+def wait(_):
+    with tempfile.NamedTemporaryFile(dir=".", suffix=".tif"):
+        print("ready", flush=True)
+        time.sleep(100)
+
+models._list = wait
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_command_in_order(tmp_path: Path, name: str) -> None:
+    command = [sys.executable, "-c", WAITING, "models", "list"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, env=env, **pipes) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.Signals[name])
+        assert process.communicate(timeout=60)[1] == "interrupted\n"
+    assert process.returncode == 128 + signal.Signals[name]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_terminal_of_ascii_shows_a_table(labels: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -73,10 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0: done. 1: something failed, which one sentence on standard error says, or a check failed. 2, by
-        ``SystemExit``: a wrong call. 130: interrupted.
+        ``SystemExit``: a wrong call. 130: interrupted; 143, 129: the same by SIGTERM, SIGHUP.
     """
     if arguments is None:
         open_missing_streams()
+        _end_in_order()
         if not sys.warnoptions:  # what libraries say to developers
             warnings.simplefilter("ignore")
             warnings.simplefilter("default", UtileWarning)
@@ -88,8 +90,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status or len(problems)
 
 
+def _end_in_order() -> None:
+    """Let what ends the process from outside do it as Ctrl+C does: nothing half-written, no worker left behind."""
+
+    def end(number: int, _: Any) -> NoReturn:
+        raise KeyboardInterrupt(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, end)
+
+
 def _run(arguments: Sequence[str] | None) -> int:
-    parsed = make_parser().parse_args(arguments)
+    try:
+        return _run_command(make_parser().parse_args(arguments))
+    except KeyboardInterrupt as error:
+        print("interrupted", file=sys.stderr)
+        return 128 + (error.args[0] if error.args else signal.SIGINT)
+
+
+def _run_command(parsed: argparse.Namespace) -> int:
     try:
         os.getcwd()
     except OSError:  # libraries end the process there
@@ -108,9 +129,6 @@ def _run(arguments: Sequence[str] | None) -> int:
     warnings.formatwarning = one_line
     try:
         return int(parsed.run(parsed))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
     except Exception as error:  # noqa: BLE001 - whatever it is, a user is told in one sentence
         print(f"utile {parsed.command}: {sentence_of(error)}", file=sys.stderr)
         return 1
