@@ -39,6 +39,16 @@ def test_axes_of_space_have_free_names(tmp_path: Path, names: tuple[str, ...], a
     assert read_image(tmp_path / "a.zarr").axes == axes
 
 
+def test_distances_without_a_unit_are_distances(tmp_path: Path) -> None:
+    group = write(tmp_path / "a.zarr", STACK, [{"name": name, "type": "space"} for name in "zyx"])
+    multiscale = group.attrs["multiscales"][0]
+    for scale, size, steps in (([2, 0.5, 0.5], (0.5, 0.5), {"Z": (2.0, None)}), ([1, 1, 1], None, {})):
+        multiscale["datasets"][0]["coordinateTransformations"] = [{"type": "scale", "scale": scale}]
+        group.attrs["multiscales"] = [multiscale]
+        found = read_image(tmp_path / "a.zarr")
+        assert (found.pixel_size, found.unit, found.steps) == (size, None, steps)
+
+
 def test_units_that_are_no_words_are_left_out(tmp_path: Path) -> None:
     write(tmp_path / "a.zarr", STACK[0], [{"name": "y", "unit": 3}, {"name": "x", "unit": None}])
     assert read_image(tmp_path / "a.zarr").unit is None

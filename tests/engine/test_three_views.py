@@ -115,6 +115,7 @@ def test_how_far_planes_are_apart_is_given_or_read_or_asked_for():
     spacing = Spacing((0.5, 0.5), "um", {"Z": (2.0, "um")})
     assert plane_distance(VolumeParams(True), spacing) == 4
     assert plane_distance(VolumeParams(True, 3), spacing) == 3
+    assert plane_distance(VolumeParams(True), Spacing((0.5, 0.5), None, {"Z": (2.0, None)})) == 4
     with pytest.raises(UtileError, match="--plane-distance"):
         plane_distance(VolumeParams(True), Spacing((0.5, 0.5), "um"))
 

@@ -155,7 +155,8 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
     sizes = dict(zip(made.axes, scale, strict=True))
     pixel_size, unit = usable_pixel_size(sizes["Y"], sizes["X"], units["Y"], units["X"])
     steps: dict[str, tuple[float, str | None]] = {}
-    if "Z" in sizes and units["Z"] and (depth := usable_length(sizes["Z"], units["Z"])):
+    said = "Z" in sizes and (units["Z"] or pixel_size is not None)  # 1 without a unit says nothing
+    if said and (depth := usable_length(sizes["Z"], units["Z"])):
         steps["Z"] = (depth, canonical_unit(units["Z"]))
     if "T" in sizes and units["T"] and (interval := usable_interval(sizes["T"], units["T"])):
         steps["T"] = interval

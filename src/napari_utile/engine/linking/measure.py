@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.measure import Columns, unit_suffix
 from napari_utile.engine.linking.links import Links
-from napari_utile.engine.planes.units import canonical_time, micrometres
+from napari_utile.engine.planes.units import canonical_time, canonical_unit, micrometres
 
 ID_COLUMN = {"Z": "object", "T": "track_id"}
 """What the column of ids is called, by the axis that was linked."""
@@ -37,6 +37,10 @@ class Spacing:
     def depth(self) -> float | None:
         """From one plane to the next along Z, in `unit`; None where that is not known."""
         length, unit = (self.steps or {}).get("Z", (None, None))
+        if length is not None and canonical_unit(unit) == canonical_unit(
+            self.unit
+        ):  # also where both lack it
+            return length
         ours, theirs = micrometres(self.unit), micrometres(unit)
         if length is None or ours is None or theirs is None:
             return None
