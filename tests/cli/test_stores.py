@@ -179,6 +179,15 @@ def test_cells_are_looked_for_only_where_labels_are(tmp_path: Path, image, store
 
 
 @pytest.mark.parametrize("to", ["a.zarr", "out"])
+def test_a_mask_of_other_proportions_is_said(tmp_path: Path, image, capsys, to) -> None:
+    for shape in ((9, 12), (12, 9)):
+        write_labels(tmp_path / "m.tif", np.ones(shape, np.uint8))
+        assert segment(image, tmp_path / to, "--mask", str(tmp_path / "m.tif"), "--estimate") == 0
+        said = "cells.tif: the mask is stretched from 12 x 9 to 90 x 120 pixels: is it of this image?\n"
+        assert capsys.readouterr().err == (said if shape == (12, 9) else "")
+
+
+@pytest.mark.parametrize("to", ["a.zarr", "out"])
 def test_a_mask_without_a_pixel_is_refused(tmp_path: Path, image, capsys, to) -> None:
     write_labels(tmp_path / "none.tif", np.zeros((9, 9), np.uint8))
     assert segment(image, tmp_path / to, "--mask", str(tmp_path / "none.tif")) == 1

@@ -118,6 +118,7 @@ def test_a_pipe_is_a_wrong_call_and_not_waited_for(tmp_path: Path, option: str, 
     ("words", "option"),
     [
         (["verify", "a.tif", "--size", "0"], "--size"),
+        (["segment", "a.tif", "-o", "a.zarr", "--workers", "-2"], "--workers"),
         (["evaluate", "a.tif", "b.tif", "--iou", "2"], "--iou"),
         (["evaluate", "a.tif", "b.tif", "--iou", "0"], "--iou"),
         (["measure", "a.tif", "-o", "a.csv", "--pixel-size", "0"], "--pixel-size"),

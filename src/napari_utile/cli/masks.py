@@ -1,5 +1,6 @@
 """The option ``--mask``: an image, or labels, that say where cells are looked for."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError
@@ -7,6 +8,8 @@ from napari_utile.engine.errors import UtileError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from napari_utile.engine.files.image_file import ImageFile
 
 
 def read_mask(asked: str | bool | None) -> "NDArray[np.bool_] | None":
@@ -30,3 +33,17 @@ def read_mask(asked: str | bool | None) -> "NDArray[np.bool_] | None":
     if not mask.any():
         raise UtileError(f"The mask {asked} is empty: no pixel is above 0.")
     return mask
+
+
+def say_if_stretched(mask: "NDArray[np.bool_] | None", image: "ImageFile") -> None:
+    """Say where a mask can hardly be of this image."""
+    from napari_utile.engine.planes.mask import is_stretched
+
+    sizes = dict(zip(image.axes, image.data.shape, strict=True))
+    shape = sizes["Y"], sizes["X"]
+    if mask is not None and is_stretched(mask.shape, shape):
+        ours, theirs = (" x ".join(map(str, each)) for each in (mask.shape, shape))
+        print(
+            f"{image.shown_name}: the mask is stretched from {ours} to {theirs} pixels: is it of this image?",
+            file=sys.stderr,
+        )

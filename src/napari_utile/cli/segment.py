@@ -17,7 +17,7 @@ from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, images_among, inputs_of
 from napari_utile.cli.linking import TABLES, check_linking, linked
 from napari_utile.cli.made_planes import Making
-from napari_utile.cli.masks import read_mask
+from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import add_options, file_path, given, number
 from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_estimate
 from napari_utile.engine.cells.classes import covered_in_words
@@ -163,6 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
     for each in ours:
         with batch.each(each.name):
             image = each.open()
+            say_if_stretched(mask, image)
             planes = SelectedPlanes(image, each.selection)
             if arguments.estimate:
                 _print_estimate(planes, sizing, known_views(planes, views), arguments.region)

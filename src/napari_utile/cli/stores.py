@@ -11,8 +11,8 @@ from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Input, images_among, inputs_of
 from napari_utile.cli.linking import check_linking
-from napari_utile.cli.masks import read_mask
-from napari_utile.cli.options import given, whole_number
+from napari_utile.cli.masks import read_mask, say_if_stretched
+from napari_utile.cli.options import at_least_one, given
 from napari_utile.cli.progress import with_bar
 from napari_utile.cli.volumes import linking_of
 from napari_utile.engine.cells.classes import covered_in_words
@@ -54,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--resume", action="store_true", help="resume a store that was not finished")
     group.add_argument("--overwrite", action="store_true", help="delete the store and start again")
-    group.add_argument("--workers", type=whole_number, metavar="N", help="compute in N processes (Dask)")
+    group.add_argument("--workers", type=at_least_one, metavar="N", help="compute in N processes (Dask)")
     group.add_argument("--scheduler", metavar="ADDRESS", help="compute on the Dask cluster at this address")
 
 
@@ -129,6 +129,7 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     if arguments.into_image:
         check_image(each.path, overwrite=arguments.overwrite)
     mask = read_mask(arguments.mask)
+    say_if_stretched(mask, image)
     if arguments.estimate:
         from napari_utile.engine.store.cost import cost_of
 
