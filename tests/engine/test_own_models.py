@@ -58,6 +58,9 @@ def test_a_file_is_imported_with_its_weights(tmp_path: Path, capsys: pytest.Capt
 def test_names_are_changed_and_copied(mine: Path) -> None:
     before = load_model("mine")
     own_models.duplicate_model("mine", "second")
+    for change in (own_models.duplicate_model, own_models.rename_model):
+        with pytest.raises(UtileError, match="named Nuclei already"):
+            change("mine", "Nuclei")  # it would be used wherever the bundled one is named
     own_models.rename_model("mine", "third")
     assert names() == {"second", "third"}
     assert {load_model(name).fingerprint for name in ("second", "third")} == {before.fingerprint}

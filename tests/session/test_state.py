@@ -2,8 +2,11 @@ import gc
 import weakref
 from types import SimpleNamespace
 
+from napari_utile.engine.models.own_models import duplicate_model
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
 from napari_utile.session import state
+from napari_utile.session.jobs import choices_job
 from napari_utile.session.state import Session
 
 
@@ -18,6 +21,15 @@ class Result(SimpleNamespace):
 def result(nbytes=10, **params):
     made = SimpleNamespace(params=SegmentParams(**params))
     return Result(nbytes=nbytes, segmentation=made)
+
+
+def test_models_that_came_while_devices_were_looked_for_are_listed(tmp_path, monkeypatch):
+    monkeypatch.setenv("UTILE_MODELS", str(tmp_path))
+    run = Run(choices_job())
+    before = next(run).models
+    duplicate_model("nuclei", "second")
+    assert list(run) == []
+    assert [each.name for each in run.result.models] == [*(each.name for each in before), "second"]
 
 
 def test_a_change_is_told_once_and_no_change_is_not():

@@ -56,12 +56,15 @@ class Choices:
 
 
 def choices_job() -> Generator[Choices, None, Choices]:
-    """Look for models, which is quick, and then for devices, which needs torch."""
-    models = tuple(list_models())
-    yield Choices(models)
+    """Look for models, which is quick, and then for devices, which needs torch and takes its time the first time.
+
+    Models are looked for again at the end: they may have changed, and been listed by another job, meanwhile.
+    """
+    yield Choices(tuple(list_models()))
     from napari_utile.engine.inference.device import available_devices
 
-    return Choices(models, available_devices())
+    devices = available_devices()
+    return Choices(tuple(list_models()), devices)
 
 
 def estimate_job(

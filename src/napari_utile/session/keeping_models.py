@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.catalogue import BUNDLED_FOLDER, SUFFIX, user_model_folder
+from napari_utile.engine.models.catalogue import SUFFIX, user_model_folder
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.own_models import (
+    check_not_bundled,
     delete_model,
     kept_versions,
     new_place,
@@ -49,10 +50,8 @@ def place_of(title: str) -> Path:
     UtileError
         If the title leaves no name for a file, or it is that of a bundled model.
     """
-    name = safe_name(title)
-    if (BUNDLED_FOLDER / f"{name}{SUFFIX}").exists():
-        raise UtileError(f"There is a model named {name} already; choose another name.")
-    return user_model_folder() / f"{name}{SUFFIX}"
+    check_not_bundled(title)
+    return user_model_folder() / f"{safe_name(title)}{SUFFIX}"
 
 
 def next_version(title: str, lineage: str) -> int:

@@ -120,6 +120,10 @@ def import_model(
             archive.close()
         if not any(part.endswith("data.pkl") for part in archive.parts):
             raise UtileError(f"{path.name} is a zip file without a model's description (rdf.yaml).")
+    elif path.suffix.lower() == ".zip":
+        raise UtileError(
+            f"{path.name} cannot be opened as a zip file: it is damaged, or was not copied to its end."
+        )
     weights = read_state_dict(path.read_bytes(), path.name)
     return _Import(path, name or path.stem, reading).of_weights(weights, None, _grey_values(grey))
 

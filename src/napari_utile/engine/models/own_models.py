@@ -22,7 +22,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.targets import check_writable
 from napari_utile.engine.models.card import ModelCard, read_card
-from napari_utile.engine.models.catalogue import SUFFIX, find_model, user_model_folder
+from napari_utile.engine.models.catalogue import BUNDLED_FOLDER, SUFFIX, find_model, user_model_folder
 
 LOCK_SECONDS = 10
 
@@ -49,7 +49,9 @@ def safe_name(title: str) -> str:
         plain = plain.encode("ascii", "ignore").decode()
     name = re.sub(r"[^\w.-]+", "-", plain.replace("'", "")).strip("-._")[:80]
     if not name:
-        raise UtileError(f"{title!r} cannot be the name of a model: use letters and digits.")
+        raise UtileError(
+            f"{title!r} cannot be the name of a model: use at least one letter from a to z, or a digit."
+        )
     return name
 
 
@@ -102,12 +104,14 @@ def import_model(file: str | Path, name: str | None = None) -> Path:
 def duplicate_model(name: str, new: str) -> Path:
     """Copy a model, also a bundled one, into the library under another name."""
     path = find_model(name)
+    check_not_bundled(new)
     with library_lock() as folder:
         return _copy(path, folder, replace(read_card(path), title=new), new)
 
 
 def rename_model(name: str, new: str) -> Path:
     """Give one of the user's models another name; its earlier versions go with it."""
+    check_not_bundled(new)
     with library_lock() as folder:
         path = _own(name, folder)
         renamed = _copy(path, folder, replace(read_card(path), title=new), new)
@@ -199,6 +203,18 @@ def kept_versions(path: Path) -> list[Path]:
 def versions_folder(path: Path) -> Path:
     """Return where the earlier versions of a model of the library lie."""
     return path.parent / "versions" / path.stem
+
+
+def check_not_bundled(title: str) -> None:
+    """Refuse the name of a bundled model: it would be used in its place wherever that is named.
+
+    Raises
+    ------
+    UtileError
+    """
+    name = safe_name(title)
+    if name.lower() in {path.stem.lower() for path in BUNDLED_FOLDER.glob(f"*{SUFFIX}")}:
+        raise UtileError(f"There is a model named {name} already: choose another name.")
 
 
 def _own(name: str, folder: Path) -> Path:

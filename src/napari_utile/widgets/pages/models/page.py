@@ -131,6 +131,7 @@ class ModelsPage(Page):
         path = path or QFileDialog.getOpenFileName(self, "Import a model", "", _IMPORTED)[0]
         if path:
             options = self.form.import_fields.options()
+            self.form.status.say(f"Reading {Path(path).name}…")
             said = "Imported as {title}; every page uses it now.{notes}"
             self._change(partial(self._imported, path, options), said, use=True, mark=True)
 
@@ -150,6 +151,7 @@ class ModelsPage(Page):
             start = str(Path.home() / source.name)
             path, kind = QFileDialog.getSaveFileName(self, "Export the model", start, _EXPORTED)
         if path:
+            self.form.status.say(f"Writing {Path(path).name}…")  # a package is run before it is written
             self._change(partial(_exported, source, path, kind), "Saved {file}.")
 
     def empty_trash(self) -> None:
