@@ -1,4 +1,5 @@
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -6,14 +7,16 @@ import yaml
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.export import export_model
-from napari_utile.engine.exchange.graph import Exported, declared_halo, smallest_input
+from napari_utile.engine.exchange.graph import Exported, declared_halo, onnx_bytes, smallest_input
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.models.library import load_model
+from napari_utile.engine.models.outputs import class_output
 from napari_utile.engine.networks import extra
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.training.fine_tune import new_model
 
 KINDS = ("nuclei-like", "cells-like", "three-classes", "fcn")
 
@@ -39,6 +42,14 @@ def test_the_field_s_program_computes_the_same_whole_and_in_blocks(exchanged, ki
     assert np.ptp(expected[inner]) > 0.05, "an even field shows nothing"
     for outputs in each.outputs:
         assert np.abs(outputs[inner] - expected[inner]).max() < 1e-4
+
+
+def test_two_networks_are_written_at_a_time():
+    networks = [new_model("small", width=4, depth=1).network for _ in range(2)]
+    exported = [Exported(network, (class_output(2),)) for network in networks]
+    with ThreadPoolExecutor(2) as threads:
+        written = list(threads.map(lambda each: onnx_bytes(each, 1), exported))
+    assert all(written)
 
 
 @pytest.mark.parametrize("kind", KINDS)

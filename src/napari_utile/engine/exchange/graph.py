@@ -7,6 +7,7 @@ the network's grid, and what is left of it is what U-Tile computes.
 
 import contextlib
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from napari_utile.engine.networks.network import Network
 
 OPSET = 18
 """Of the ONNX file: the oldest that torch writes, so that most readers know it."""
+_one_trace = threading.Lock()
+"""torch traces by what it changes for the whole process: two exports at a time end in errors."""
 
 
 def declared_halo(geometry: Geometry) -> int:
@@ -73,7 +76,7 @@ def onnx_bytes(exported: Exported, channels: int) -> bytes:
     image = torch.zeros(2, channels, first + grid, first + 2 * grid)
     least, most = first // grid, 1 << 16
     rows, columns = (grid * torch.export.Dim(name, min=least, max=most) for name in ("y", "x"))
-    with _quiet():
+    with _one_trace, _quiet():
         program: Any = torch.onnx.export(
             exported.eval(),
             (image,),
@@ -93,7 +96,8 @@ def source_of(exported: Exported) -> tuple[str, dict[str, Tensor]]:
 
     The class is called ``Network``. It is traced, so any network of this package can be written down.
     """
-    traced = fx.symbolic_trace(exported.eval())
+    with _one_trace:
+        traced = fx.symbolic_trace(exported.eval())
     lines = [
         '"""A network exported by U-Tile: mirrored input, outputs of the input\'s size. It needs torch alone."""',
         "",
