@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ def killed_after(blocks: int, command: list[str], journal: Path) -> None:
         [sys.executable, "-m", "napari_utile.cli", *command], stdout=subprocess.DEVNULL, env=os.environ
     ) as process:
         while process.poll() is None:
+            time.sleep(0.02)
             if journal.is_file() and journal.read_bytes().count(b"\n") >= blocks:
                 process.send_signal(signal.SIGKILL)
                 break

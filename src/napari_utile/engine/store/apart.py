@@ -115,8 +115,8 @@ def _process(place: Path) -> Iterator[tuple[Callable[[Any], None], Callable[[], 
                 return
             if line is None:
                 raise UtileError(
-                    f"The process that filled {place.name} was ended from outside; what is done stays done: segment "
-                    "again to resume."
+                    f"The process that filled {place.name} was ended from outside, perhaps for lack of memory; what "
+                    "is done stays done: segment again to resume."
                 )
             yield json.loads(line)
             wait = 0
