@@ -10,6 +10,7 @@ import pytest
 import zarr
 
 from napari_utile.cli import main
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.files.pyramid import read_pyramid
 from napari_utile.engine.models.library import load_model
@@ -104,6 +105,45 @@ def test_a_store_is_deleted_only_when_a_new_one_can_begin(tmp_path: Path, image,
     before = {each: each.read_bytes() for each in place.rglob("*") if each.is_file()}
     assert segment(image, place, "--overwrite", *options) == 1
     assert {each: each.read_bytes() for each in place.rglob("*") if each.is_file()} == before
+
+
+def test_a_store_is_replaced_where_a_link_leads(tmp_path: Path, image) -> None:
+    place, link = tmp_path / "a.ome.zarr", tmp_path / "link.ome.zarr"
+    assert segment(image, place) == 0
+    link.symlink_to(place)
+    assert segment(image, link, "--overwrite", "--region", "0:50,0:60") == 0
+    assert link.is_symlink()
+    assert labels_in(place).shape == (50, 60)
+    assert {each.name for each in tmp_path.iterdir()} == {"cells.tif", "a.ome.zarr", "link.ome.zarr"}
+
+
+def test_a_store_stays_where_the_memory_does_not_hold_the_new_one(tmp_path: Path, image, monkeypatch) -> None:
+    place = tmp_path / "a.zarr"
+    assert segment(image, place) == 0
+    labels = labels_in(place)
+
+    def refuse(plan):
+        raise UtileError("not enough memory")
+
+    monkeypatch.setattr("napari_utile.engine.store.run.check_memory", refuse)
+    assert segment(image, place, "--overwrite") == 1
+    np.testing.assert_array_equal(labels_in(place), labels)
+    assert {each.name for each in tmp_path.iterdir()} == {"cells.tif", "a.zarr"}
+
+
+def test_where_labels_are_wanted_a_store_gives_its_cells(tmp_path: Path, image, capsys) -> None:
+    place, out = tmp_path / "a.zarr", tmp_path / "out"
+    assert segment(image, place) == segment(image, out) == 0
+    capsys.readouterr()
+    for labels, table in ((place, "a.csv"), (out / "cells_labels.tif", "b.csv")):
+        assert main(["measure", str(labels), str(image), "-o", str(tmp_path / table)]) == 0
+    assert capsys.readouterr().err == ""
+    first, second = (
+        [line.partition(",")[2] for line in (tmp_path / table).read_text().splitlines()]
+        for table in ("a.csv", "b.csv")
+    )
+    assert first == second
+    assert main(["evaluate", str(place), str(out / "cells_labels.tif"), "--minimum", "ap50=1"]) == 0
 
 
 def test_a_folder_of_stores(tmp_path: Path, image) -> None:

@@ -117,12 +117,13 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     from napari_utile.engine.files.unfinished import is_complete
     from napari_utile.engine.store.command import fill_command
     from napari_utile.engine.store.into_image import check_image
-    from napari_utile.engine.store.make import refuse_foreign, remove_store
+    from napari_utile.engine.store.make import refuse_foreign
     from napari_utile.engine.store.plan import load_plan
     from napari_utile.engine.store.run import begin_store, store_steps
 
+    place = place.resolve() if place.is_symlink() else place
     read, written = each.path.resolve(), place.resolve()
-    if written in (read, *read.parents):
+    if written in (read, *read.parents) or read in written.parents:
         raise UtileError(
             f"Cannot write {place}: it is what is read here, and would be lost; choose another name."
         )
@@ -152,10 +153,8 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
             return
     else:
         plan, model, _, said = _plan(each, image, arguments, mask)
-        if place.exists():  # only now that nothing can be wrong with the call any more
-            remove_store(place)
         place.parent.mkdir(parents=True, exist_ok=True)
-        begin_store(place, plan, model, mask)
+        begin_store(place, plan, model, mask, replacing=place.exists())
     with _jobs(arguments) as jobs:
         mask_file = arguments.mask if isinstance(arguments.mask, str) else None
         steps = store_steps(place, jobs=jobs, model=model, command=fill_command(plan, place, mask_file))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.label_planes import Labels, labels_of, place_in_words
+from napari_utile.engine.files.names import as_path
+from napari_utile.engine.files.unfinished import is_store, refuse_unfinished
 from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.planes.naming import asked_axes, name_axes
 
+_CELLS = "labels/cells"
+"""Where the cells of a store lie."""
 _SEEN = 5
 """Planes of a stack that are looked at."""
 _MOST = 0.5
@@ -23,9 +28,13 @@ _REMEDY = "give every cell an id of its own, and 0 to the background"
 
 
 def label_image(labels: Any, axes: str | None = None, what: str = "the labels") -> ImageFile:
-    """Read a label image, or a mask; see `read_labels`."""
+    """Read a label image, or a mask; of a store of this program its cells. See `read_labels`."""
     if isinstance(labels, (str, os.PathLike)):
-        return read_image(labels, as_labels=True, axes=axes)
+        path = as_path(labels, "labels")
+        if not is_store(path):
+            return read_image(path, as_labels=True, axes=axes)
+        refuse_unfinished(path)
+        return replace(read_image(path / _CELLS, as_labels=True, axes=axes), path=path)
     array, names = as_array(labels)
     if 0 in array.shape:
         raise UtileError(f"{what} are empty: they have the shape {tuple(array.shape)}.")

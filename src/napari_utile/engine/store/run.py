@@ -30,6 +30,7 @@ from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.layout import UNLINKED, create_arrays, create_outputs, mark_complete
 from napari_utile.engine.store.linked import folder_of_links, link_store, write_link_tables
+from napari_utile.engine.store.make import remove_store, size_of
 from napari_utile.engine.store.memory import check_memory, threads_for
 from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
 from napari_utile.engine.store.shelf import DiskShelf
@@ -64,26 +65,34 @@ class StoreResult:
 
 
 def begin_store(
-    place: Path, plan: StorePlan, model: Model, mask: "np.ndarray[Any, Any] | None" = None
+    place: Path,
+    plan: StorePlan,
+    model: Model,
+    mask: "np.ndarray[Any, Any] | None" = None,
+    *,
+    replacing: bool = False,
 ) -> None:
     """Make an empty store with a plan, under another name until it is there as a whole.
 
     Parameters
     ----------
     place : Path
-        Does not exist yet.
+        Does not exist yet, unless a store is replaced.
     plan : StorePlan
     model : Model
         The plan's; it is copied into the store, so that whoever resumes it has the same weights.
     mask : (y, x) bool array, optional
         The pixels of the image that count, at any resolution.
+    replacing : bool
+        Delete the store that is there, when nothing can keep the new one from beginning any more.
 
     Raises
     ------
     UtileError
         If disk or memory do not hold it.
     """
-    check_space(place.parent, plan.stored_bytes + plan.scratch_bytes)
+    before = size_of(place) if replacing else 0
+    check_space(place.parent, plan.stored_bytes + plan.scratch_bytes - before)
     check_memory(plan)
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
@@ -107,6 +116,8 @@ def begin_store(
             np.save(part / HOME / MASK, mask.astype(bool), allow_pickle=False)
         save_plan(plan, part)
         make_durable(part.rglob("*.*"))
+        if replacing:
+            remove_store(place)
         part.rename(place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
