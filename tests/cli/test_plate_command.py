@@ -138,10 +138,12 @@ def test_parts_hold_each_image_once():
         ("well,drug\ncells,b\n", "not a well such as A1"),
         ("well,drug\nA1\n", "Row 2 of map.csv has 1 entries"),
         ("", "it has none"),
+        ("pattern,Image\n*,9\n", "a condition named Image"),
+        (b"pattern,dose\n*,\xb5M\n", "save it as “CSV UTF-8”"),
     ],
 )
 def test_conditions_that_cannot_be_used_are_one_sentence(tmp_path, content, said):
-    (tmp_path / "map.csv").write_text(content)
+    (tmp_path / "map.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UtileError, match=said):
         load_conditions(tmp_path / "map.csv")
 

@@ -59,6 +59,8 @@ def test_axes_are_checked_in_every_command(command: str, capsys) -> None:
     [
         (["--seed-distance", "4"], "--seeds"),
         (["--conditions", "a.csv", "--format", "ome-zarr"], "--conditions"),
+        (["--link-gap", "2"], "--link-gap says how planes are linked"),
+        (["--plane-distance", "2"], "--plane-distance is for three views"),
     ],
 )
 def test_options_that_say_nothing_about_this_call_are_refused(tmp_path: Path, words, about, capsys) -> None:

@@ -123,6 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
         return seeds.run(arguments)
     if arguments.seed_distance is not None:
         raise UtileError("--seed-distance is how far the seeds of --seeds grow: give these, too.")
+    linking_of(arguments)  # refuses what means nothing
     if stores.are_wanted(arguments):
         return stores.run(arguments)
     mask = read_mask(arguments.mask)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_utile.cli.options import given
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.segment_params import SegmentParams
@@ -24,13 +25,30 @@ def linking_of(arguments: argparse.Namespace) -> LinkParams:
     UtileError
         If the options contradict each other.
     """
-    linking = LinkParams(**given(arguments, LinkParams))
+    said = given(arguments, LinkParams)
+    linking = LinkParams(**said)
+    alone = [name for name in said if name != "link"]
+    if alone and not linking.axis and not arguments.resume:
+        raise UtileError(f"{_option(alone[0])} says how planes are linked: give --link z or --link t, too.")
     return replace(linking, link=views_of(arguments).link(linking.link))
 
 
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def views_of(arguments: argparse.Namespace) -> VolumeParams:
-    """Give what the options say of three views."""
-    return VolumeParams(**given(arguments, VolumeParams))
+    """Give what the options say of three views.
+
+    Raises
+    ------
+    UtileError
+        If they say something of them, and they are not asked for.
+    """
+    views = VolumeParams(**given(arguments, VolumeParams))
+    if views.plane_distance is not None and not views.three_views:
+        raise UtileError("--plane-distance is for three views: give --three-views, too.")
+    return views
 
 
 def known_views(planes: SelectedPlanes, views: VolumeParams) -> VolumeParams:

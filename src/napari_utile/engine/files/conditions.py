@@ -9,6 +9,23 @@ from pathlib import Path
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plates import canonical_well
 
+_TAKEN = {
+    "image",
+    "plate",
+    "row",
+    "column",
+    "field",
+    "planes",
+    "cells",
+    "objects",
+    "tracks",
+    "divisions",
+    "covered",
+}
+_TAKEN |= {"confidence", "sharpness", "saturated", "diameter_px", "model", "failed", "flags"}
+_TAKEN |= {"index", "label", "object", "track_id", "class", "area_px", "centroid_y", "centroid_x", "t", "z"}
+"""Columns that the tables have without any conditions."""
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -55,6 +72,8 @@ def load_conditions(path: str | os.PathLike[str]) -> Conditions:
             rows = [row for row in csv.reader(file, delimiter=separator) if any(each.strip() for each in row)]
     except OSError as error:
         raise UtileError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except UnicodeError as error:
+        raise UtileError(f"{path.name} is not written in UTF-8: save it as “CSV UTF-8”.") from error
     except (ValueError, csv.Error) as error:
         raise UtileError(f"{path.name} is not a table of conditions (CSV): {error}.") from error
     header = [each.strip() for each in rows[0]] if rows else []
@@ -65,6 +84,8 @@ def load_conditions(path: str | os.PathLike[str]) -> Conditions:
             f"it has {', '.join(header) or 'none'}."
         )
     (key,) = keys
+    if taken := next((each for each in header if each.lower() in _TAKEN), None):
+        raise UtileError(f"{path.name} has a condition named {taken}, as a column of the tables: rename it.")
     if len(set(header)) != len(header):
         raise UtileError(f"{path.name} has two columns with the same name.")
     named: list[tuple[str, tuple[str, ...]]] = []

@@ -70,6 +70,8 @@ def number_of_series(wanted: str, names: tuple[str, ...], what: str) -> int:
     if not 0 <= number < len(names):
         known = ", ".join(f"{each} ({name})" for each, name in enumerate(names[:8]))
         more = " ..." if len(names) > 8 else ""
+        if wanted == "all":
+            raise UtileError(f"Only utile segment takes all series: choose one of {known}{more} in {what}.")
         raise UtileError(f"{what} has no series {wanted}: it has {known}{more}.")
     return number
 

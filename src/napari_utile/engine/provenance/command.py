@@ -58,9 +58,9 @@ def segment_command(
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
     if params.instances is not None:
         words += command_options(InstanceParams, params.instances, reference=suggested)
-    if linking is not None:
+    if linking is not None and linking.axis:
         words += command_options(LinkParams, linking)
-    if views is not None:
+    if views is not None and views.three_views:
         words += command_options(VolumeParams, views)
     return shlex.join(words)
 
