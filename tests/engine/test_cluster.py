@@ -64,6 +64,16 @@ def test_labels_are_those_of_this_process(tmp_path: Path, jobs: OnCluster, from_
     np.testing.assert_array_equal(here, there)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_workers_leave_ctrl_c_to_whoever_started_them(jobs: OnCluster) -> None:
+    workers = set(jobs.client.run(os.getpid).values())
+    for worker in workers:
+        os.kill(worker, signal.SIGINT)
+    done = dict(jobs.run(square, list(range(20))))
+    assert {process for _, process in done.values()} <= workers
+    assert set(jobs.client.run(os.getpid).values()) == workers
+
+
 def test_every_worker_does_some_and_an_error_is_the_workers_sentence(jobs: OnCluster) -> None:
     done = dict(jobs.run(square, list(range(40))))
     assert {job: result for job, (result, _) in done.items()} == {job: job * job for job in range(40)}

@@ -1,6 +1,9 @@
 """Work over many blocks on Dask Distributed: processes of this computer, or a cluster that the user names."""
 
 import contextlib
+import logging
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -40,18 +43,33 @@ def cluster_jobs(
             except (OSError, TimeoutError, ValueError) as error:
                 raise UtileError(f"No Dask scheduler answers at {address}.") from error
         else:
-            cluster = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=None,
-                    scheduler_kwargs={"dashboard_address": ":0"},  # its own port may be taken by another one
+            with _unheard_by_children():
+                cluster = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        dashboard_address=None,
+                        scheduler_kwargs={"dashboard_address": ":0"},  # its own port may be another one's
+                        silence_logs=logging.CRITICAL,
+                    )
                 )
-            )
             client = distributed.Client(cluster)
         stack.enter_context(client)
         yield OnCluster(client)
+
+
+@contextlib.contextmanager
+def _unheard_by_children() -> "Iterator[None]":
+    """Keep Ctrl+C, which a terminal sends to every process, from the workers: whoever started them ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which new processes inherit
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class OnCluster:
