@@ -44,6 +44,7 @@ def test_pixel_size_and_channels_of_the_file_are_used_when_the_user_says_so(view
     assert offer.text.text() == (
         "napari does not show what the file says: 3 slices 0.5 µm apart, 2 channels, pixels of 0.325 µm."
     )
+    viewer.dims.current_step = (2, 1, 4, 4)
     assert list(layer.scale) == [1, 1, 1, 1], "nothing is changed unasked"
     QTest.mouseClick(offer.buttons[0], Qt.MouseButton.LeftButton)
     for each in (layer, painted):
@@ -51,6 +52,8 @@ def test_pixel_size_and_channels_of_the_file_are_used_when_the_user_says_so(view
         assert [f"{unit:~}" for unit in each.units] == ["µm", "pixel", "µm", "µm"]
         assert each.axis_labels == ("z", "c", "y", "x")
     assert list(apart.scale) == [1, 1]
+    assert viewer.dims.current_step[:2] == (2, 1)
+    np.testing.assert_array_equal(layer._data_view, FOUR.swapaxes(0, 1)[2, 1])  # and it is drawn
     assert session_of(viewer).image.channel_axis == 1
     assert offer.isHidden()
 

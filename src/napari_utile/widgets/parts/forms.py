@@ -7,6 +7,7 @@ from typing import Any
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, create_widget
 from magicgui.widgets.bases import BaseValueWidget, ValuedContainerWidget
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -32,11 +33,29 @@ _POSITIONS = 1000
 
 
 def narrow(combo: QComboBox) -> QComboBox:
-    """Let a combo box shrink below its longest entry, so that a long layer name cannot widen a dock."""
+    """Let a combo box shrink below its longest entry, so that a long layer name cannot widen a dock.
+
+    Keys with Ctrl go to the window, as Ctrl+Z: Qt's combo boxes take them for letters to search their entries by.
+    """
+    combo.installEventFilter(_LetsShortcutsPass(combo))
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     combo.setMinimumContentsLength(6)
     combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return combo
+
+
+class _LetsShortcutsPass(QObject):
+    """Leaves keys with Ctrl to the widgets around the one that it watches."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Take such a key from the widget, without accepting it."""
+        del watched
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
+        if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            return False
+        event.ignore()
+        return True
 
 
 def align_labels(*layouts: QLayout | None) -> None:

@@ -19,7 +19,7 @@ from napari_utile.widgets.plots.filtering import border_labels, erase
 from napari_utile.widgets.plots.plots import Histogram, Scatter
 from napari_utile.widgets.viewer.cell_colours import colour_by, coloured_by
 from napari_utile.widgets.viewer.cell_tables import rows_of
-from napari_utile.widgets.viewer.layers import place_of, plain_viewer, session_of
+from napari_utile.widgets.viewer.layers import give_keys_to_canvas, place_of, plain_viewer, session_of
 from napari_utile.widgets.viewer.regions import go_to
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ class PlotsTab(QWidget):
         if layer is None or not taken.size:
             return
         erase(layer, place_of(layer, self._viewer), taken, self.every_plane.isChecked())
+        self._viewer.layers.selection.active = layer
+        give_keys_to_canvas(self._viewer)
         self.status.say(f"{taken.size} removed; Ctrl+Z on “{layer.name}” brings them back.", "good")
 
     def _colour(self) -> None:

@@ -27,7 +27,7 @@ from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of, sets_job
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.keys import BorrowedKeys
-from napari_utile.widgets.viewer.layers import plain_viewer, session_of, take_away
+from napari_utile.widgets.viewer.layers import give_keys_to_canvas, plain_viewer, session_of, take_away
 from napari_utile.widgets.worker import run_job, sentence_of
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class ReviewTab(QWidget):
     def _connect(self) -> None:
         self.open_folder.clicked.connect(lambda _: self._ask_folder())
         self.table.chosen.connect(self.go_to)
+        self.sets.activated.connect(lambda _: give_keys_to_canvas(self._viewer))
         for button, function in zip(
             (self.accept, self.reject, self.skip, self.back), self._functions().values(), strict=True
         ):

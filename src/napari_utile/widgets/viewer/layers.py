@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Place",
     "full_resolution",
+    "give_keys_to_canvas",
     "pixel_size_of",
     "place_of",
     "plain_viewer",
@@ -64,6 +65,19 @@ def window_of(viewer: "napari.viewer.Viewer") -> Any:
     return getattr(getattr(plain_viewer(viewer), "window", None), "_qt_window", None)
 
 
+def canvas_of(viewer: "napari.viewer.Viewer") -> Any:
+    """Return Qt's widget of the canvas, None where there is none."""
+    qt_viewer = getattr(getattr(plain_viewer(viewer), "window", None), "_qt_viewer", None)
+    return getattr(getattr(qt_viewer, "canvas", None), "native", None)
+
+
+def give_keys_to_canvas(viewer: "napari.viewer.Viewer") -> None:
+    """Let the next key go to the image, where it would go to the list or number that was used last."""
+    canvas = canvas_of(viewer)
+    if canvas is not None:
+        canvas.setFocus()
+
+
 def take_away(viewer: "napari.viewer.Viewer", *layers: Any) -> bool:
     """Remove those of the layers that are still in the viewer; tell whether there were any."""
     shown = [layer for layer in layers if layer is not None and layer in viewer.layers]
@@ -78,7 +92,7 @@ def _delete_where_it_was_made(viewer: "napari.viewer.Viewer") -> None:
     When a layer goes, napari 0.9 deletes that in whatever context is current, mostly that of Qt's window: with Mesa,
     one of the next draws of the canvas ends in a segmentation fault.
     """
-    native = getattr(getattr(getattr(viewer.window, "_qt_viewer", None), "canvas", None), "native", None)
+    native = canvas_of(viewer)
     if native is not None:
 
         def in_its_context() -> None:

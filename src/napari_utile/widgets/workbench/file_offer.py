@@ -52,13 +52,24 @@ class FileOffer(Offer):
             return
         chosen = ChosenImage(layer)
         together = [layer, *(each for each in self._viewer.layers if _goes_along(each, chosen))]
+        steps = layer.world_to_data(self._viewer.dims.point[-layer.ndim :])
         for each in together:
             each.scale = [1.0 if step is None else step[0] for step in space.steps]
             each.units = ["pixel" if step is None else shown_unit(step[1]) for step in space.steps]
             if space.axes:
                 each.axis_labels = [letter.lower() for letter in space.axes]
+        self._show_plane(layer, steps)
         self._viewer.reset_view()
         self.used.emit()
+
+    def _show_plane(self, layer: Any, steps: Any) -> None:
+        """Show the plane that was shown: napari 0.9 draws none after other units until a slider has moved."""
+        dims = self._viewer.dims
+        for axis, step in zip(range(-layer.ndim, -2), steps, strict=False):
+            size = _shape(layer)[axis]
+            here = int(np.clip(round(float(step)), 0, size - 1))
+            for position in ((here + 1) % size, here):
+                dims.set_point(dims.ndim + axis, position * float(layer.scale[axis]))
 
     def _lacking(self) -> FileSpace:
         """Return what the layer does not say itself, nothing where its pixels are not those of the file."""

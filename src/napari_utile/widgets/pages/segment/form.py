@@ -263,7 +263,9 @@ class SegmentForm(QWidget):
         """Offer to save cells where there are some."""
         self.save.setEnabled(layer is not None)
 
-    def show_result(self, rows: Mapping[str, Any] | None, result: SegmentResult | None = None) -> None:
+    def show_result(
+        self, rows: Mapping[str, Any] | None, result: SegmentResult | None = None, where: str = ""
+    ) -> None:
         """Say how many cells there are and how large, by their table; None: there is nothing to adjust yet."""
         if rows is None:
             self.summary.setText(
@@ -273,14 +275,18 @@ class SegmentForm(QWidget):
             )
         else:
             plane = None if result is None else result.segmentation.plane
-            self.summary.setText(summary_of(rows, {} if result is None else result.covered_by(rows), plane))
+            covered = {} if result is None else result.covered_by(rows)
+            self.summary.setText(summary_of(rows, covered, plane, where))
         self.methods.setEnabled(rows is not None)
         for button in (self.show_table, self.show_plots):
             button.setEnabled(rows is not None and len(rows["index"]) > 0)
 
 
 def summary_of(
-    rows: Mapping[str, Any], covered: Mapping[str, float], plane: "ImagePlane | None" = None
+    rows: Mapping[str, Any],
+    covered: Mapping[str, float],
+    plane: "ImagePlane | None" = None,
+    where: str = "",
 ) -> str:
     """Say in one sentence what was found.
 
@@ -292,6 +298,8 @@ def summary_of(
         Which share of the area each class covers; empty where nobody knows.
     plane : ImagePlane, optional
         That they lie on, for its unit.
+    where : str
+        Which plane of several that is, such as "slice 2 of 3".
 
     Returns
     -------
@@ -306,7 +314,7 @@ def summary_of(
     if plane is not None and plane.pixel_size is not None and plane.unit is not None:
         area, unit = area * plane.pixel_size[0] * plane.pixel_size[1], plane.unit
     diameter = 2 * np.sqrt(area / np.pi)
-    cells = "1 cell" if count == 1 else f"{count:,} cells"
+    cells = ("1 cell" if count == 1 else f"{count:,} cells") + (f" in {where}" if where else "")
     return (
         f"{cells}, median area {three_digits(area)} {unit}², median diameter {three_digits(diameter)} {unit}"
         f"{_covered(rows, covered)}."

@@ -27,6 +27,7 @@ from napari_utile.widgets.pages.segment.run_estimate import Question, RunEstimat
 from napari_utile.widgets.pages.segment.settings import Settings
 from napari_utile.widgets.pages.segment.three_views import ThreeViews
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed, doubt
+from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
@@ -362,7 +363,7 @@ class SegmentPage(Page):
             return
         cells = self._session.cells
         rows = rows_of(cells, shown[1].result) if source_of(cells) is shown[0] else result.features
-        self.form.show_result(rows, result)
+        self.form.show_result(rows, result, plane_in_words(*shown))
 
     def _current_result(self) -> SegmentResult | None:
         """Return the result of the plane that is on screen, if there is one."""
