@@ -45,6 +45,25 @@ def test_what_was_painted_goes_before_a_reference(viewer, header):
     assert session_of(viewer).cells.name == "my painting"
 
 
+def test_labels_that_were_opened_as_an_image_are_not_preselected_and_become_labels_when_asked(viewer, qtbot):
+    viewer.add_image(np.ones((8, 9)), name="stack")
+    opened = viewer.add_image(np.eye(8, 9, dtype=np.uint16), name="stack_labels")
+    viewer.add_image(np.ones((8, 9), np.uint16), name="label-free")
+    header = page_of(viewer, "models", qtbot).dock.header
+    assert header.source.layer.name == "label-free"
+    viewer.layers.remove("label-free")
+    assert header.source.layer.name == "stack"
+    assert header.labels.isHidden()
+    header.source.image.set_layer(opened)
+    assert header.labels.text.text() == "“stack_labels” is open as an image, not as labels."
+    header.labels.buttons[0].click()
+    session = session_of(viewer)
+    assert session.image.layer.name == "stack"
+    np.testing.assert_array_equal(session.cells.data, opened.data)
+    assert header.labels.isHidden()
+    assert opened in viewer.layers
+
+
 @pytest.mark.parametrize(
     "labels",
     [

@@ -175,7 +175,8 @@ def test_saved_labels_come_back_with_scale_unit_and_recipe(tmp_path: Path) -> No
     assert isinstance(again, Labels)
     np.testing.assert_array_equal(again.data, layer.data)
     assert again.metadata["napari-utile"]["recipe"] == RECIPE
-    assert tuple(again.scale)[1:] == (0.5, 0.25)
+    assert tuple(again.scale) == (2, 0.5, 0.25)
+    assert {str(unit) for unit in again.units} == {"micrometer"}
 
 
 def test_labels_of_a_user_have_no_recipe(tmp_path: Path) -> None:

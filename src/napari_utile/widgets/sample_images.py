@@ -90,12 +90,17 @@ def labels_layer(image: ImageFile) -> LayerData:
 
 
 def _space(image: ImageFile, axes: str) -> dict[str, Any]:
-    """Return what places a layer with these axes in space; axes that are not Y or X count in steps of 1."""
-    height, width = image.pixel_size or (1.0, 1.0)
-    unit = shown_unit(image.unit)
+    """Return what places a layer with these axes in space; where the file gives no step, entries are 1 apart."""
+    steps: dict[str, tuple[float, str]] = {
+        axis: (step, unit) for axis, (step, unit) in image.steps.items() if unit
+    }
+    if image.pixel_size is not None:
+        height, width = image.pixel_size
+        steps |= {"Y": (height, shown_unit(image.unit)), "X": (width, shown_unit(image.unit))}
+    placed = [steps.get(axis, (1.0, "pixel")) for axis in axes]
     return {
-        "scale": tuple({"Y": height, "X": width}.get(axis, 1.0) for axis in axes),
-        "units": tuple(unit if axis in "YX" else "pixel" for axis in axes),
+        "scale": tuple(step for step, _ in placed),
+        "units": tuple(shown_unit(unit) for _, unit in placed),
         "axis_labels": tuple(axis.lower() for axis in axes),
     }
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from napari_utile.session.state import ChosenImage
 
-__all__ = ["chosen_unasked", "lies_on", "looks_like_a_reference"]
+__all__ = ["chosen_unasked", "lies_on", "looks_like_a_reference", "looks_like_labels"]
 
 _REFERENCE = re.compile(r"truth|reference|annot|manual|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
+_LABELS = re.compile(r"(?<![a-z])(labels?(?!.?free)|masks?|instances|segmentation)(?![a-z])", re.IGNORECASE)
 
 
 def chosen_unasked(labels: "napari.layers.Labels", image: "ChosenImage") -> bool:
@@ -52,3 +53,9 @@ def lies_on(labels: "napari.layers.Labels", image: "ChosenImage") -> bool:
 def looks_like_a_reference(layer: "napari.layers.Layer") -> bool:
     """Say whether a layer is named as people name what they compare with."""
     return _REFERENCE.search(layer.name) is not None
+
+
+def looks_like_labels(image: "napari.layers.Image") -> bool:
+    """Say whether an image layer holds whole numbers and is named as people name labels."""
+    named = looks_like_a_reference(image) or _LABELS.search(image.name) is not None
+    return named and not image.rgb and np.issubdtype(full_resolution(image).dtype, np.integer)

@@ -9,6 +9,7 @@ from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.forms import align_labels
+from napari_utile.widgets.parts.labels_offer import ChosenLabels
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.parts.words import Words
@@ -39,6 +40,8 @@ class Header(QWidget):
     ----------
     unsaved : UnsavedEdits
     source : SourcePicker
+    labels : ChosenLabels
+        Where the chosen image looks like labels.
     model : ModelPicker
     cells : LayerCombo
     tables : CellTables
@@ -52,6 +55,7 @@ class Header(QWidget):
         self.empty = Words(_NO_IMAGE)
         self.unsaved = UnsavedEdits(viewer)
         self.source = SourcePicker(viewer, session)
+        self.labels = ChosenLabels(viewer, session)
         self.model = ModelPicker(session)
         self.tables = CellTables(viewer, session, self)
         self.outdated = Offer(
@@ -77,7 +81,7 @@ class Header(QWidget):
             "The labels that you click, train on, weigh and evaluate: a result, or your own. Labels that are hidden, "
             "lie elsewhere, or are named like a reference are taken only if you choose them."
         )
-        parts = self.unsaved, self.empty, self.source, self.source.file, rows, self.outdated
+        parts = self.unsaved, self.empty, self.source, self.labels, self.source.file, rows, self.outdated
         column(*parts, on=self, margins=(8, 8, 8, 4), spacing=6)
         align_labels(rows, self.source.layout())
         self.cells.layer_changed.connect(self._choose_cells)

@@ -13,6 +13,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import fields, row
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.viewer.unasked import looks_like_labels
 from napari_utile.widgets.workbench.file_offer import FileOffer
 from napari_utile.widgets.workbench.reading_menu import ReadingMenu, slider_axes
 
@@ -44,7 +45,7 @@ class SourcePicker(QWidget):
         super().__init__()
         self._session = session
         self._model_inputs = _inputs_of(session.model)
-        self.image = LayerCombo(viewer, ("Image",))
+        self.image = LayerCombo(viewer, ("Image",), prefer=lambda layer: not looks_like_labels(layer))
         self.image.setAccessibleName("Image")
         self.axis = narrow(QComboBox())
         self.axis.setAccessibleName("Channels along")

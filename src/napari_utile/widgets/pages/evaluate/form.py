@@ -18,12 +18,12 @@ from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers
 from napari_utile.widgets.pages.evaluate.error_table import ErrorTable
 from napari_utile.widgets.pages.evaluate.outlines import PREDICTION, REFERENCE
 from napari_utile.widgets.pages.evaluate.plots import PrecisionPlot
-from napari_utile.widgets.pages.evaluate.reference_image import ReferenceImage
 from napari_utile.widgets.pages.evaluate.score_table import ScoreTable
 from napari_utile.widgets.pages.evaluate.sweep_panel import SweepPanel
 from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
+from napari_utile.widgets.parts.labels_offer import ReferenceImage
 from napari_utile.widgets.parts.layer_checklist import LayerChecklist
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
