@@ -126,3 +126,14 @@ def test_new_layer_stays_chosen_when_labels_come(viewer, header):
 def test_every_field_of_the_header_has_a_name_for_screen_readers(header):
     for field in (header.source.image, header.source.axis, header.model.combo, header.cells):
         assert field.accessibleName()
+
+
+def test_planes_are_linked_along_the_axes_that_the_user_names_and_never_along_channels(viewer, qtbot):
+    page = page_of(viewer, "segment", qtbot)
+    kind, reading = page.form.linking.kind, page.dock.header.source.reading
+    viewer.add_image(np.ones((3, 8, 9)))
+    ways = [[kind.itemData(row) for row in range(kind.count())]]
+    for letter in "zc":
+        reading.name_axis(0, letter)
+        ways.append([kind.itemData(row) for row in range(kind.count())])
+    assert ways == [["none", "z", "views", "t"], ["none", "z", "views"], []]

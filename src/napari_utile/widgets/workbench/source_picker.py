@@ -115,6 +115,8 @@ class SourcePicker(QWidget):
         self.axis.setVisible(many)
         self._axis_label.setVisible(many)
         self._offer_channels(before.channels if before.layer is layer else None)
+        if renamed and self._session.image == before:  # the words for its planes are others now
+            self._session.events.image.emit(before, before)
 
     def _offer_channels(self, chosen: tuple[int, ...] | None = None) -> None:
         for _, box in self.channel_boxes:

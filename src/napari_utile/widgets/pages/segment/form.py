@@ -21,7 +21,7 @@ from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import three_digits
 from napari_utile.session.results import SegmentResult
-from napari_utile.session.state import Session
+from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.pages.segment.edited_cells import EditedCells
 from napari_utile.widgets.pages.segment.linking import Linking
 from napari_utile.widgets.pages.segment.seams import Seams
@@ -206,9 +206,9 @@ class SegmentForm(QWidget):
         if not has_image:
             self.estimate.setText("")
 
-    def show_linking(self, layer: Any) -> None:
+    def show_linking(self, image: ChosenImage) -> None:
         """Offer to link planes where an image has some."""
-        self._linking_label.setVisible(self.linking.show_layer(layer))
+        self._linking_label.setVisible(self.linking.show_image(image))
 
     def show_place(self, layer: Any, place: Place | None, in_3d: bool = False) -> None:
         """Say which plane is on screen, and offer the others."""

@@ -15,6 +15,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import LinkedLayers, link_layers, marked_division
+from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.arrange import column, row
@@ -160,12 +161,12 @@ class Linking(OneJob, QWidget):
             return None
         return VolumeParams(True, self.plane_distance.value().plane_distance)
 
-    def show_layer(self, layer: Any) -> bool:
+    def show_image(self, image: ChosenImage) -> bool:
         """Offer the axes of an image along which there are planes; return whether there is one."""
-        return self._offer(layer)
+        return self._offer(image.layer, image.channel_axis)
 
-    def _offer(self, layer: Any) -> bool:
-        axes = [] if layer is None else _linkable(layer)
+    def _offer(self, layer: Any, channel_axis: int | None = None) -> bool:
+        axes = [] if layer is None else _linkable(layer, channel_axis)
         offered = ["none", *axes] if axes else []
         if "z" in axes and not layer.multiscale:
             offered.insert(2, "views")
@@ -344,10 +345,10 @@ def _correction(stack: LinkedStack, name: str, picks: list[Pick], plane: int, al
     return stack.apply(actions[name])
 
 
-def _linkable(layer: Any) -> list[str]:
+def _linkable(layer: Any, channel_axis: int | None) -> list[str]:
     """List "z" and "t" as far as a layer has planes along them; axes without a name may be either."""
-    outer = range(layer.ndim - 2)
-    letters = {letter_of(layer.axis_labels[axis]) for axis in outer if layer.data.shape[axis] > 1}
+    outer = [axis for axis in range(layer.ndim - 2) if axis != channel_axis and layer.data.shape[axis] > 1]
+    letters = {letter_of(layer.axis_labels[axis]) for axis in outer} - {"C"}
     if letters & {"Z", "T"}:
         return [each for each in "zt" if each.upper() in letters]
     return ["z", "t"] if letters else []

@@ -330,7 +330,7 @@ class SegmentPage(Page):
         layer = self._session.image.layer
         self.form.region.set_source_layer(layer)
         self.form.set_has_image(layer is not None)
-        self.form.show_linking(layer)
+        self.form.show_linking(self._session.image)
         self._plane_changed()
         self._about_another()
 
