@@ -18,6 +18,7 @@ from napari_utile.engine.files.images import write_image
 from napari_utile.engine.fitting.confidence import Fit
 from napari_utile.engine.inference import device_check
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.segment import plane_run
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed
 from napari_utile.widgets.viewer.layers import session_of
@@ -698,8 +699,21 @@ def test_planes_are_judged_together_and_one_at_the_end_of_a_stack_spoils_nothing
     made = SimpleNamespace(model=SimpleNamespace(card=card_of("nuclei")))
     result = SimpleNamespace(segmentation=made, request=request, located=None)
     good, blurred = (Fit("nuclei", sure, 0.72, cells, whole=True) for sure, cells in ((0.8, 90), (0.65, 20)))
-    assert before_it_is_believed(result, [good, blurred])[0] == ""
-    assert before_it_is_believed(result, [blurred])[1] == "problem"
-    assert before_it_is_believed(result, [*[blurred] * 9, good])[1] == "problem", (
+    image = ChosenImage()
+    assert before_it_is_believed(result, [good, blurred], image)[0] == ""
+    assert before_it_is_believed(result, [blurred], image)[1] == "problem"
+    assert before_it_is_believed(result, [*[blurred] * 9, good], image)[1] == "problem", (
         "90 sure cells beside 180 others"
     )
+
+
+@pytest.mark.parametrize(
+    ("axis", "channels", "asked"),
+    [(0, (1,), True), (0, None, False), (0, (1, 0), False), (None, None, False)],
+)
+def test_a_model_in_doubt_asks_for_the_channel_of_nuclei_that_it_would_read(axis, channels, asked):
+    made = SimpleNamespace(model=SimpleNamespace(card=card_of("cells")))
+    result = SimpleNamespace(segmentation=made, request=None, located=None)
+    image = ChosenImage(None, axis, channels)
+    said, _ = before_it_is_believed(result, [Fit("cells", 0.3, 0.55, 40, whole=True)], image)
+    assert ("If a channel shows nuclei, choose it above" in said) == asked

@@ -246,7 +246,7 @@ class SegmentPage(Page):
             self._values.show_result(result.segmentation.params)
             self._pictures.follow_result(source, result)
         self._fits.append(result.fit)
-        self.form.status.say(*before_it_is_believed(result, self._fits))
+        self.form.status.say(*before_it_is_believed(result, self._fits, self._session.image))
 
     def rest(self, covered: bool) -> None:
         """Pick no cells while the page is out of sight."""
@@ -376,7 +376,7 @@ class SegmentPage(Page):
             self.form.diameter.show_measured(size.diameter)
         if name == self._session.model:
             result = self._current_result()  # of one that is there the status line speaks
-            self.form.suggestions.doubt(doubt(size, model) if result is None else "")
+            self.form.suggestions.doubt(doubt(size, model, self._session.image) if result is None else "")
         self._show_suggestion(name, model)
 
     def _show_suggestion(self, name: str, model: "Model") -> None:
