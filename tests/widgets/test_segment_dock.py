@@ -690,8 +690,10 @@ def test_the_summary_is_that_of_the_image_and_plane_on_screen(viewer, dock, qtbo
     viewer.dims.set_current_step(0, 0)
     assert dock.form.summary.text() == found
     viewer.add_image(image, name="another")
+    dock.form.status.say("What is to be known of the first image.")
     dock.dock.header.source.image.set_layer(viewer.layers["another"])
     assert "Press Segment" in dock.form.summary.text()
+    assert dock.form.status.text() == "", "what was said goes with what it was about"
 
 
 def test_planes_are_judged_together_and_one_at_the_end_of_a_stack_spoils_nothing():

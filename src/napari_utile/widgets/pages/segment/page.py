@@ -62,6 +62,7 @@ class SegmentPage(Page):
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
+        self._said_of: Any = None  # what the sentence below is about
         self._running_on: list[Source] = []
         self._fits: list[Fit] = []  # of the planes that are done
         self.form = SegmentForm(self._viewer, self._session)
@@ -328,6 +329,9 @@ class SegmentPage(Page):
 
     def _image_changed(self, _: object = None) -> None:
         layer = self._session.image.layer
+        if layer is not self._said_of:
+            self._said_of = layer
+            self.form.status.say("")
         self.form.region.set_source_layer(layer)
         self.form.set_has_image(layer is not None)
         self.form.show_linking(self._session.image)
