@@ -34,7 +34,7 @@ def batch(tmp_path):
     for name in ("one", "two", "three"):
         write_image(tmp_path / f"{name}.tif", np.zeros((8, 9), np.uint8))
         write_labels(results / f"{name}_labels.tif", np.ones((8, 9), np.int32))
-    (results / "fields.csv").write_text("image,cells,confidence\none,1,0.9\ntwo,1,0.3\n")
+    (results / "fields.csv").write_text("image,cells,confidence\none.tif,1,0.9\nplate/two.ome.tif,1,0.3\n")
     return results
 
 

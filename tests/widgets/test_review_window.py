@@ -31,7 +31,7 @@ def batch(tmp_path):
     for number, name in enumerate(("one", "two", "three")):
         write_image(tmp_path / f"{name}.tif", (labels * 60 + number).astype(np.uint8))
         write_labels(results / f"{name}_labels.tif", labels)
-    (results / "fields.csv").write_text("image,confidence\none,0.9\ntwo,0.3\nthree,0.6\n")
+    (results / "fields.csv").write_text("image,confidence\none.tif,0.9\ntwo.tif,0.3\nthree.tif,0.6\n")
     return results
 
 

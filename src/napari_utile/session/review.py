@@ -193,7 +193,7 @@ def _confidences(folder: Path) -> dict[str, float]:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if (name := row.get("image")) and (said := row.get("confidence")):
-                    sure[name] = float(said)
+                    sure[image_name(Path(name))] = float(said)
     except (OSError, ValueError, csv.Error):  # then nobody knows
         return {}
     return {name: value for name, value in sure.items() if np.isfinite(value)}
