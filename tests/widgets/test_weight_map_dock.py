@@ -65,6 +65,20 @@ def test_the_overlay_shows_the_border_term_above_the_labels(viewer, make_dock):
     assert viewer.layers.selection.active is layer
 
 
+def test_nothing_is_put_on_the_image_while_another_page_is_shown(viewer, make_dock, qtbot):
+    viewer.add_labels(two_cells(), name="mine")
+    page = make_dock(viewer)
+    page.dock.open_page("segment")
+    others = viewer.add_labels(two_cells()[::-1].copy(), name="others")
+    page.dock.header.cells.set_layer(others)
+    qtbot.wait(300)
+    assert [layer.name for layer in viewer.layers] == ["mine", "others"]
+    page.dock.open_page("weights")
+    qtbot.waitUntil(lambda: page.follower.overlay.layer is not None, timeout=10000)
+    settle(qtbot, page)
+    assert_shows_border_of(page, others.data)
+
+
 def test_without_labels_the_dock_says_what_to_do_and_starts_when_some_come(viewer, make_dock, qtbot):
     dock = make_dock(viewer, wait=False)
     assert "Labels layer" in dock.form.status.text()

@@ -60,6 +60,7 @@ class WeightsPage(Page):
         self.show_form(self.form, self.form.status)
         self._timer = later(self, _TABLES_AFTER, self._fill_tables)
         self._connect()
+        self._behind = False
         self._labels_chosen(self._session.cells)
 
     def _connect(self) -> None:
@@ -99,6 +100,8 @@ class WeightsPage(Page):
     def rest(self, covered: bool) -> None:
         """Leave the mouse alone, and the picture as it is, while the page is out of sight."""
         self.hover.rest(covered)
+        if self._behind and not covered:
+            self._labels_chosen(self._session.cells)
         self.follower.set_enabled(not covered and self.form.show_overlay.isChecked())
 
     def let_go(self) -> None:
@@ -114,7 +117,8 @@ class WeightsPage(Page):
         self.form.set_has_labels(layer is not None)
         self.form.show_overlay.setChecked(True)
         self.follower.params = self.form.params()
-        self.follower.set_layer(layer)
+        self._behind = self.covered  # out of sight, nothing is put on the image
+        self.follower.set_layer(None if self.covered else layer)
 
     def _term_chosen(self) -> None:
         self.follower.set_term(self.form.term.currentData())
