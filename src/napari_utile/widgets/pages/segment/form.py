@@ -140,6 +140,7 @@ class SegmentForm(QWidget):
         )
         self.edited.hidden.connect(lambda name: self.status.say(f"“{name}” is hidden, not deleted."))
         self._adjust = QWidget()
+        self._said_of: Any = None  # the image that the sentence below is about
         self._arrange()
         self.status.say("")
         self.show_result(None)
@@ -197,17 +198,19 @@ class SegmentForm(QWidget):
         align_labels(top, self.instances.rows)
         align_labels(self.seen.rows, self.compute.rows)
 
-    def set_has_image(self, has_image: bool) -> None:
-        """Offer what needs an image only where there is one."""
+    def show_image(self, image: ChosenImage) -> None:
+        """Offer what needs an image only where there is one; what was said of another one goes."""
+        has_image = image.layer is not None
+        if image.layer is not self._said_of:
+            self._said_of = image.layer
+            self.status.say("")
+        self.region.set_source_layer(image.layer)
         self.suggestions.setVisible(has_image)
         self._remedies.setVisible(has_image)
         for widget in (self.run_bar.run_button, self.measure_diameter, self.copy_command):
             widget.setEnabled(has_image)
         if not has_image:
             self.estimate.setText("")
-
-    def show_linking(self, image: ChosenImage) -> None:
-        """Offer to link planes where an image has some."""
         self._linking_label.setVisible(self.linking.show_image(image))
 
     def show_place(self, layer: Any, place: Place | None, in_3d: bool = False) -> None:

@@ -62,7 +62,6 @@ class SegmentPage(Page):
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
-        self._said_of: Any = None  # what the sentence below is about
         self._running_on: list[Source] = []
         self._fits: list[Fit] = []  # of the planes that are done
         self.form = SegmentForm(self._viewer, self._session)
@@ -328,13 +327,7 @@ class SegmentPage(Page):
             self.form.suggestions.suggest_for(request.measured_on, request.params, request.plane, view)
 
     def _image_changed(self, _: object = None) -> None:
-        layer = self._session.image.layer
-        if layer is not self._said_of:
-            self._said_of = layer
-            self.form.status.say("")
-        self.form.region.set_source_layer(layer)
-        self.form.set_has_image(layer is not None)
-        self.form.show_linking(self._session.image)
+        self.form.show_image(self._session.image)
         self._plane_changed()
         self._about_another()
 
