@@ -78,12 +78,12 @@ class Window:
 
     def press(self, button, modifier=NONE):
         """Click on a button, which must be in sight and enabled, with nothing above it."""
-        self.reveal(button)
         assert button.isVisible(), f"{button.text()!r} is hidden"
         assert button.isEnabled(), f"{button.text()!r} is grey"
         place = QPoint(8, button.height() // 2) if isinstance(button, QCheckBox) else button.rect().center()
 
         def uncovered():
+            self.reveal(button)  # what comes late, such as what a file says, moves the page
             above = QApplication.widgetAt(button.mapToGlobal(place))
             what = type(above).__name__ if above is not None else "nothing that is on screen"
             assert above is button or button.isAncestorOf(above), f"{button.text()!r} is covered by {what}"

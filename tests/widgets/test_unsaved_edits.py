@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from textwrap import dedent
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.session.kept_edits import kept_job
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.workbench.dock import Workbench
@@ -138,6 +140,28 @@ def test_saved_edits_are_not_kept_any_longer(viewer, qtbot, folder, tmp_path):
     page.keeping.save(str(tmp_path / "cells_labels.tif"))
     qtbot.waitUntil(lambda: not kept(folder), timeout=WAIT)
     assert (tmp_path / "cells_labels.tif").is_file()
+
+
+def test_edits_that_are_saved_while_they_are_written_down_are_no_loss(viewer, qtbot, monkeypatch):
+    warned, begun, go_on = [], [], threading.Event()
+
+    def fails(place, _):
+        begun.append(place)
+        go_on.wait(WAIT / 1000)
+        yield
+        raise UtileError("The folder is gone.")
+
+    monkeypatch.setattr("napari_utile.widgets.viewer.edits.keep_job", fails)
+    monkeypatch.setattr("napari.utils.notifications.show_warning", warned.append)
+    layer, edits = viewer.add_labels(np.zeros((9, 9), int)), edits_of(viewer)
+    layer.data_setitem((np.array([1]), np.array([1])), 3)
+    edits.keep()
+    qtbot.waitUntil(lambda: len(begun) == 1, timeout=WAIT)
+    edits.saved(layer, edits.count(layer))
+    go_on.set()
+    layer.data_setitem((np.array([2]), np.array([2])), 3)
+    qtbot.waitUntil(lambda: len(warned) == 1, timeout=WAIT)
+    assert len(begun) == 2, "only the edits after that would be lost"
 
 
 def test_discard_deletes_what_was_kept(viewer, qtbot, folder):

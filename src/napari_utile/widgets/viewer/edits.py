@@ -97,7 +97,8 @@ class Edits(QObject):
         def failed(error: Exception) -> None:
             from napari.utils.notifications import show_warning
 
-            show_warning(f"Edits would be lost in a crash. {sentence_of(error)}")
+            if self._folders.get(layer) == folder:  # else they were saved or removed meanwhile
+                show_warning(f"Edits would be lost in a crash. {sentence_of(error)}")
             done()  # tried again after the next edit
 
         self._writing.run(keep_job(folder, _as_it_is(layer)), on_done=done, on_error=failed)
