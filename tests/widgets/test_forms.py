@@ -10,6 +10,7 @@ from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.widgets.parts.forms import Form
+from napari_utile.widgets.parts.run_bar import RunBar
 
 
 @dataclass(frozen=True)
@@ -148,3 +149,14 @@ def test_a_box_shows_as_many_decimals_as_its_lowest_value_needs(qtbot):
     qtbot.addWidget(form.native)
     form["minutes"].value = 0.02
     assert form.value() == Time(0.02)
+
+
+def test_a_bar_stands_still_until_it_is_known_how_far_the_job_is(qtbot):
+    """A bar of Qt that moves draws all of napari's window sixty times a second."""
+    bar = RunBar("Segment", "Find the cells.")
+    qtbot.addWidget(bar)
+    bar.set_busy("reading the image…")
+    assert bar.busy
+    assert bar.bar.minimum() < bar.bar.maximum()
+    bar.set_progress(2, 5, "2 of 5 tiles")
+    assert (bar.bar.value(), bar.bar.maximum(), bar.bar.format()) == (2, 5, "2 of 5 tiles")

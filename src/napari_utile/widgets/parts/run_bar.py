@@ -47,11 +47,16 @@ class RunBar(QWidget):
         return not self.cancel_button.isHidden() and not self._busy.isHidden()
 
     def set_busy(self, text: str) -> None:
-        """Show a bar that does not know yet how far it is."""
+        """Show an empty bar, while nobody knows how far the job is.
+
+        Qt's bar for that, which moves, is drawn sixty times a second, and with each frame all of napari's window:
+        without a graphics card that takes the processor from the job.
+        """
         self.run_button.hide()
         self._busy.show()
         self.cancel_button.setEnabled(True)
-        self.bar.setRange(0, 0)
+        self.bar.setRange(0, 1)
+        self.bar.setValue(0)
         self.bar.setFormat(text)
 
     def set_progress(self, done: int, total: int, text: str) -> None:
