@@ -1,6 +1,8 @@
 """What the tests find around them: threads, a display, the annotated images, a model that takes no time."""
 
+import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before torch or numpy start their thread pools: the arrays of tests are small, and wide pools only fight.
@@ -8,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.envi
 
 import hypothesis
 import pytest
+from npe2 import PluginManifest
 
 from bright_model import save_bright_model
 from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
@@ -16,6 +19,8 @@ from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
 hypothesis.settings.register_profile("utile", deadline=None)
 hypothesis.settings.load_profile("utile")
 
+PATIENCE = 240_000
+"""For what will come in any case, however busy the machine is; ms."""
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -46,12 +51,30 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _manifests_read_once() -> Iterator[None]:
+    """Let not each window of napari read the manifests of all that is installed: they stay what they are."""
+    plain = PluginManifest.discover
+    found = functools.cache(lambda paths: tuple(plain(paths)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found(tuple(paths))))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_model_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep tests out of the user's library of models, and out of the log of what went wrong."""
     folder = tmp_path_factory.mktemp("models")
     monkeypatch.setenv("UTILE_MODELS", str(folder))
     monkeypatch.setenv("UTILE_LOG", str(folder / "utile.log"))
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Give Qt's hand, which waits for what will come: how long that takes says more about the machine."""
+    wait = qtbot.waitUntil
+    qtbot.waitUntil = lambda condition, timeout=0: wait(condition, timeout=max(timeout, PATIENCE))
+    return qtbot
 
 
 @pytest.fixture

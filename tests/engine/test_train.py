@@ -239,7 +239,7 @@ def test_pixels_that_nobody_annotated_have_no_influence() -> None:
 
 def test_a_budget_in_minutes_ends_training() -> None:
     seen, result = finish(start(minutes=0.02))
-    assert 1.2 <= result.seconds < 10
+    assert result.seconds >= 1.2
     assert seen[-1].spent == 1
     assert seen[-1].rate < 0.5 * FAST.rate  # the cosine follows the time
 
