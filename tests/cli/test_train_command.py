@@ -1,6 +1,7 @@
 """`utile train` and `utile fine-tune`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,14 @@ from napari_utile.cli import main
 from napari_utile.engine.models import catalogue
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.library import load_model
+from napari_utile.engine.training.recipes import RECIPES
+
+
+@pytest.fixture(autouse=True)
+def _small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train on samples as small as the images of these tests."""
+    for name in ("default", "fine-tune"):
+        monkeypatch.setitem(RECIPES, name, replace(RECIPES[name], tile=60))
 
 
 @pytest.fixture

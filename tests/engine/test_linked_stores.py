@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -115,14 +116,22 @@ def test_ids_are_those_of_linking_whole_planes(
     )
 
 
-@pytest.mark.parametrize("after", [0, 13, 30, 54, 60, 75, 107])
-def test_what_was_stopped_is_resumed_to_the_same_ids_and_tables(tmp_path: Path, small_model, after) -> None:
-    planes = stack_of(3)
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, small_model):
+    """A stack, its plan, its store that nothing stopped, and the steps that this took."""
+    planes, place = stack_of(3), tmp_path_factory.mktemp("undisturbed") / "a"
     plan = planned(small_model, planes, "z", measured=True)
-    for name in ("whole", "stopped"):
-        begin_store(tmp_path / name, plan, small_model)
-    steps = 3 * len(plan.grid) * 6
-    assert len(list(store_steps(tmp_path / "whole", planes=planes, model=small_model))) == steps
+    begin_store(place, plan, small_model)
+    return planes, plan, place, len(list(store_steps(place, planes=planes, model=small_model)))
+
+
+@pytest.mark.parametrize("after", [0, 13, 30, 54, 60, 75, 107])
+def test_what_was_stopped_is_resumed_to_the_same_ids_and_tables(
+    tmp_path: Path, small_model, undisturbed, after
+) -> None:
+    planes, plan, whole, steps = undisturbed
+    assert steps == 3 * len(plan.grid) * 6
+    begin_store(tmp_path / "stopped", plan, small_model)
     run = Run(store_steps(tmp_path / "stopped", jobs=Here(1), planes=planes, model=small_model))
     for _, _ in zip(range(after), run, strict=False):
         pass
@@ -130,21 +139,27 @@ def test_what_was_stopped_is_resumed_to_the_same_ids_and_tables(tmp_path: Path, 
     assert not is_complete(tmp_path / "stopped")
     again = list(store_steps(tmp_path / "stopped", jobs=Here(2), planes=planes, model=small_model))
     assert len(again) == steps - after
-    np.testing.assert_array_equal(labels_in(tmp_path / "stopped"), labels_in(tmp_path / "whole"))
+    np.testing.assert_array_equal(labels_in(tmp_path / "stopped"), labels_in(whole))
     for name in ("objects", "cells_Z0", "cells_Z2"):
         one, other = (
-            (tmp_path / where / "tables" / f"{name}.csv").read_bytes() for where in ("whole", "stopped")
+            (place / "tables" / f"{name}.csv").read_bytes() for place in (whole, tmp_path / "stopped")
         )
         assert one == other
 
 
-@pytest.fixture
-def tracked(tmp_path: Path, small_model):
-    planes = stack_of(3)
+@pytest.fixture(scope="module")
+def tracked_once(tmp_path_factory, small_model):
+    planes, place = stack_of(3), tmp_path_factory.mktemp("tracked") / "a"
     plan = planned(small_model, planes, "t", measured=True)
-    begin_store(tmp_path / "a", plan, small_model)
-    fill(tmp_path / "a", planes=planes, model=small_model)
-    return tmp_path / "a", planes
+    begin_store(place, plan, small_model)
+    fill(place, planes=planes, model=small_model)
+    return place, planes
+
+
+@pytest.fixture
+def tracked(tmp_path: Path, tracked_once):
+    place, planes = tracked_once
+    return shutil.copytree(place, tmp_path / "a"), planes
 
 
 def rows(path):

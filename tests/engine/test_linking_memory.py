@@ -20,7 +20,7 @@ from napari_utile.engine.store.make import plan_store
 from napari_utile.engine.store.run import begin_store
 from napari_utile.engine.store.table import path_of_table
 
-PLANES, ACROSS, DIAMETER = 6, 50, 20
+PLANES, ACROSS, DIAMETER = 6, 36, 20
 
 
 def planned(model, link, gap, planes=PLANES):
