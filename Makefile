@@ -1,5 +1,5 @@
 # make demo [IMAGE=path]   install and segment: a napari window, or demo_output/ where there is no display
-# make test [WORKERS=2]    install and run the tests; with 2: in two processes at once
+# make test [WORKERS=2]    install and run the tests in two processes at once; with 0: in one
 # make check               style, types and import contracts
 # make bench [QUICK=1] [AGAINST=folder]   measure, as ratios in one run; against another version's checkout
 # make docs                build the documentation into site/, without the network; links and examples are checked
@@ -16,7 +16,7 @@ IMAGE ?=
 QUICK ?=
 AGAINST ?=
 SCALE ?= 1
-WORKERS ?= 0
+WORKERS ?= 2
 
 .PHONY: help install demo test check bench docs smoke compat torture wheel clean
 help:
