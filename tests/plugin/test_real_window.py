@@ -69,7 +69,9 @@ def drag_on_canvas(viewer, start, end):
     QTest.qWait(50)
 
 
-def test_one_press_in_a_window_puts_coloured_cells_on_the_canvas(viewer, dock, qtbot, image):
+def test_one_press_colours_the_canvas_sliders_and_table_follow_and_what_is_painted_survives(
+    viewer, dock, qtbot, image
+):
     viewer.add_image(image, name="nuclei")
     QTest.qWait(100)
     before = viewer.screenshot(canvas_only=True, flash=False).astype(int)
@@ -79,18 +81,33 @@ def test_one_press_in_a_window_puts_coloured_cells_on_the_canvas(viewer, dock, q
     colour = np.ptp(after[..., :3], axis=-1).max(initial=0)
     assert np.ptp(before[..., :3], axis=-1).max(initial=0) == 0, "the image itself is grey"
     assert colour > 50
-    assert viewer.layers["nuclei instances"].data.max() > 15
-
-
-def test_dragging_the_threshold_follows_on_the_canvas(viewer, dock, qtbot, image):
-    viewer.add_image(image, name="nuclei")
-    run(qtbot, dock)
     instances = viewer.layers["nuclei instances"]
+    assert instances.data.max() > 15
+
     before = np.count_nonzero(instances.data)
     drag_slider(dock.form.instances["threshold"].slider, 0.85)
     qtbot.waitUntil(lambda: not dock.adjusting, timeout=WAIT)
     assert dock.form.instances.value().threshold > 0.7
     assert 0 < np.count_nonzero(instances.data) < before
+
+    click(dock.form.copy_command)
+    assert QApplication.clipboard().text().startswith("utile segment ")
+
+    instances.selected_label, instances.brush_size, instances.mode = 500, 12, "paint"
+    middle = QPoint(canvas_of(viewer).width() // 2, canvas_of(viewer).height() // 2)
+    drag_on_canvas(viewer, middle, middle + QPoint(40, 0))
+    assert (instances.data == 500).any()
+    run(qtbot, dock)
+    assert (instances.data == 500).any()
+    assert "nuclei instances [1]" in [layer.name for layer in viewer.layers]
+
+    click(dock.form.show_table)
+    QTest.qWait(50)
+    docks = viewer.window.dock_widgets
+    (table,) = (docks[title] for title in docks if "Features table" in title)
+    beside = viewer.window._qt_window.tabifiedDockWidgets(table.parent())
+    assert dock.dock.parent() in beside, "a tab, which leaves the dock its height"
+    assert table.isVisible()
 
 
 def test_cancel_is_heard_while_tiles_come_in(viewer, dock, qtbot, image):
@@ -104,13 +121,23 @@ def test_cancel_is_heard_while_tiles_come_in(viewer, dock, qtbot, image):
     assert [layer.name for layer in viewer.layers] == ["large"]
 
 
-def test_a_rectangle_drawn_with_the_mouse_limits_the_result(viewer, dock, qtbot, image):
+def test_what_is_in_view_and_a_rectangle_drawn_with_the_mouse_limit_the_result(viewer, dock, qtbot, image):
     viewer.add_image(image, name="nuclei")
-    form = dock.form
-    form.region.kind.setCurrentIndex(form.region.kind.findText("Drawn shapes"))
-    form.region.kind.activated.emit(form.region.kind.currentIndex())
+    kind = dock.form.region.kind
+    viewer.scene.camera.zoom *= 4
+    QTest.qWait(200)
+    kind.setCurrentIndex(kind.findText("What is in view"))
+    run(qtbot, dock)
+    rows, _ = np.nonzero(viewer.layers["nuclei instances"].data)
+    assert 0 < np.ptp(rows) < 120
+
+    for layer in list(viewer.layers)[1:]:
+        viewer.layers.remove(layer)
+    viewer.reset_view()
+    kind.setCurrentIndex(kind.findText("Drawn shapes"))
+    kind.activated.emit(kind.currentIndex())
     QTest.qWait(50)
-    click(form.region.draw)
+    click(dock.form.region.draw)
     middle = QPoint(canvas_of(viewer).width() // 2, canvas_of(viewer).height() // 2)
     drag_on_canvas(viewer, middle - QPoint(120, 120), middle + QPoint(60, 60))
     assert len(viewer.layers["region"].data) == 1
@@ -118,17 +145,6 @@ def test_a_rectangle_drawn_with_the_mouse_limits_the_result(viewer, dock, qtbot,
     rows, columns = np.nonzero(viewer.layers["nuclei instances"].data)
     assert 0 < np.ptp(rows) < 200
     assert 0 < np.ptp(columns) < 200
-
-
-def test_zooming_in_limits_the_result_to_what_is_in_view(viewer, dock, qtbot, image):
-    viewer.add_image(image, name="nuclei")
-    viewer.scene.camera.zoom *= 4
-    QTest.qWait(200)
-    kind = dock.form.region.kind
-    kind.setCurrentIndex(kind.findText("What is in view"))
-    run(qtbot, dock)
-    rows, _ = np.nonzero(viewer.layers["nuclei instances"].data)
-    assert 0 < np.ptp(rows) < 120
 
 
 def test_the_estimate_follows_the_zoom_and_what_is_drawn(viewer, dock, qtbot, image):
@@ -159,33 +175,6 @@ def test_a_line_drawn_across_a_cell_sets_the_diameter(viewer, dock, qtbot, image
     qtbot.waitUntil(lambda: isinstance(dock.form.diameter.value, float), timeout=5000)
     assert dock.form.diameter.value == pytest.approx(30, abs=3)
     assert [layer.name for layer in viewer.layers] == ["nuclei"]
-
-
-def test_a_cell_painted_by_hand_survives_the_next_run(viewer, dock, qtbot, image):
-    viewer.add_image(image, name="nuclei")
-    run(qtbot, dock)
-    edited = viewer.layers["nuclei instances"]
-    edited.selected_label, edited.brush_size, edited.mode = 500, 12, "paint"
-    middle = QPoint(canvas_of(viewer).width() // 2, canvas_of(viewer).height() // 2)
-    drag_on_canvas(viewer, middle, middle + QPoint(40, 0))
-    assert (edited.data == 500).any()
-    run(qtbot, dock)
-    assert (edited.data == 500).any()
-    assert "nuclei instances [1]" in [layer.name for layer in viewer.layers]
-
-
-def test_the_command_lands_on_the_clipboard_and_the_table_opens(viewer, dock, qtbot, image):
-    viewer.add_image(image, name="nuclei")
-    run(qtbot, dock)
-    click(dock.form.copy_command)
-    assert QApplication.clipboard().text().startswith("utile segment ")
-    click(dock.form.show_table)
-    QTest.qWait(50)
-    docks = viewer.window.dock_widgets
-    (table,) = (docks[title] for title in docks if "Features table" in title)
-    beside = viewer.window._qt_window.tabifiedDockWidgets(table.parent())
-    assert dock.dock.parent() in beside, "a tab, which leaves the dock its height"
-    assert table.isVisible()
 
 
 def test_closing_the_window_while_it_runs_ends_the_job(viewer, dock, qtbot, image):

@@ -59,6 +59,10 @@ def test_a_click_and_a_number_key_give_a_class_with_name_colour_and_count(viewer
     layer, classes = viewer.layers["cells"], page.form.classes
     own = layer.colormap
     classes.on.setChecked(True)
+    layer.selected_label = 77
+    classes.give(1)
+    assert "Click on a cell first" in page.form.status.text()
+    assert "class" not in layer.features
     edit = classes.names[1]
     edit.selectAll()
     QTest.keyClicks(edit, "mitotic")
@@ -92,12 +96,3 @@ def test_without_the_classes_and_on_other_pages_the_keys_are_napari_s(viewer, pa
     QTest.keyClick(canvas(viewer), Qt.Key.Key_2)
     assert layer.mode == "paint"
     assert "class" not in layer.features
-
-
-def test_a_number_key_without_a_selected_cell_says_what_to_do(viewer, page):
-    classes = page.form.classes
-    classes.on.setChecked(True)
-    viewer.layers["cells"].selected_label = 77
-    classes.give(1)
-    assert "Click on a cell first" in page.form.status.text()
-    assert "class" not in viewer.layers["cells"].features

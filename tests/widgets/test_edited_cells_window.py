@@ -74,7 +74,7 @@ def window(make_napari_viewer, qtbot, bright_nuclei):
     return Window(make_napari_viewer(show=True), qtbot)
 
 
-def test_the_table_and_the_sentence_follow_a_stroke_and_its_undo(window):
+def test_the_table_follows_a_stroke_and_its_undo_and_segmenting_again_asks_which_to_show(window, monkeypatch):
     before = window.cells.features.copy()
     assert window.summary.startswith("9 cells")
     assert list(before["label"]) == list(before["index"]) == list(range(1, 10))
@@ -89,9 +89,7 @@ def test_the_table_and_the_sentence_follow_a_stroke_and_its_undo(window):
     window.qtbot.waitUntil(lambda: window.summary.startswith("9 cells"), timeout=WAIT)
     assert window.cells.features.equals(before)
 
-
-def test_where_measuring_takes_long_the_table_is_said_to_be_old_and_one_button_measures(window, monkeypatch):
-    monkeypatch.setattr(cell_tables, "QUICK", 10)
+    monkeypatch.setattr(cell_tables, "QUICK", 10)  # measuring takes long: the table is said to be old
     offer = window.dock.header.outdated
     window.paint()
     window.qtbot.waitUntil(offer.isVisible, timeout=WAIT)
@@ -99,6 +97,15 @@ def test_where_measuring_takes_long_the_table_is_said_to_be_old_and_one_button_m
     QTest.mouseClick(offer.buttons[0], LEFT)
     window.qtbot.waitUntil(lambda: not offer.isVisible(), timeout=WAIT)
     assert 500 in set(window.cells.features["index"])
+
+    edited, offer = window.cells, window.page.form.edited
+    window.segment()
+    assert offer.buttons[1].isVisible()
+    new = window.viewer.layers["nuclei instances [1]"]
+    QTest.mouseClick(offer.buttons[1], LEFT)
+    assert edited.visible
+    assert not new.visible
+    assert window.dock.header.cells.layer is edited
 
 
 def test_a_slider_over_edited_cells_asks_first_and_deletes_nothing(window):
@@ -123,15 +130,3 @@ def test_a_slider_over_edited_cells_asks_first_and_deletes_nothing(window):
     assert new is not edited
     assert new.visible
     assert "hidden, not deleted" in window.page.form.status.text()
-
-
-def test_segmenting_again_beside_edited_cells_asks_which_to_show(window):
-    edited, offer = window.cells, window.page.form.edited
-    window.paint()
-    window.segment()
-    assert offer.buttons[1].isVisible()
-    new = window.viewer.layers["nuclei instances [1]"]
-    QTest.mouseClick(offer.buttons[1], LEFT)
-    assert edited.visible
-    assert not new.visible
-    assert window.dock.header.cells.layer is edited

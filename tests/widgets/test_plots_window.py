@@ -54,16 +54,13 @@ def frame_of(widget):
     return widget
 
 
-def test_table_and_plots_are_tabs_beside_the_dock(viewer, tab):
-    window = viewer.window._qt_window
-    beside = {frame.windowTitle() for frame in window.tabifiedDockWidgets(frame_of(tab.dock))}
-    assert len(beside) == 2, beside
-    assert any(bar.isVisible() and bar.count() == 3 for bar in window.findChildren(QTabBar))
-    assert tab.isVisible()
-    assert open_plots(viewer) is tab
+def point(x, y):
+    from qtpy.QtCore import QPointF
+
+    return QPointF(x, y)
 
 
-def test_small_cells_are_removed_as_one_step_that_control_z_takes_back(viewer, tab, qtbot):
+def test_cells_are_removed_as_one_step_that_control_z_takes_back(viewer, tab, qtbot):
     layer = viewer.layers["cells"]
     before = layer.features.copy()
     assert tab.column.currentText() == "area_px"
@@ -79,53 +76,39 @@ def test_small_cells_are_removed_as_one_step_that_control_z_takes_back(viewer, t
     qtbot.waitUntil(lambda: list(layer.features["index"]) == [1, 2, 3, 4, 5], timeout=WAIT)
     assert list(layer.features["area_px"]) == list(before["area_px"])
 
-
-def test_cells_at_the_border_are_removed(viewer, tab):
     tab.kind.setCurrentIndex(tab.kind.findData("border"))
     tab.kind.activated.emit(tab.kind.currentIndex())
     assert tab.remove.text() == "Remove 1 cell"
     QTest.mouseClick(tab.remove, LEFT)
-    assert set(np.unique(viewer.layers["cells"].data)) == {0, 1, 2, 4, 5}
+    assert set(np.unique(layer.data)) == {0, 1, 2, 4, 5}
 
 
-def test_the_line_in_the_histogram_is_dragged_with_the_mouse(viewer, tab):
-    plot = tab.histogram
-    box = plot.plotItem.vb
+def test_plots_are_a_tab_that_is_linked_with_the_cells_until_its_x_is_pressed(viewer, tab):
+    window, layer = viewer.window._qt_window, viewer.layers["cells"]
+    beside = {frame.windowTitle() for frame in window.tabifiedDockWidgets(frame_of(tab.dock))}
+    assert len(beside) == 2, beside
+    assert any(bar.isVisible() and bar.count() == 3 for bar in window.findChildren(QTabBar))
+    assert tab.isVisible()
+    assert open_plots(viewer) is tab
 
-    def at(value):
-        return plot.mapFromScene(box.mapViewToScene(_point(value, 0.5)))
+    for theme in ("dark", "light", "dark"):
+        get_settings().appearance.theme = theme
+        QTest.qWait(100)
+        colours = PLOT_COLOURS[theme]
+        for plot in (tab.histogram, tab.scatter):
+            assert plot.backgroundBrush().color().name() == colours["background"]
+            assert plot.getAxis("left").textPen().color().name() == colours["words"]
+        assert tab.scatter.points.points()[0].brush().color().name() == colours["blue"]
 
-    start, end = at(tab.value.value()), at(70)
-    QTest.mouseMove(plot.viewport(), start)
-    QTest.mousePress(plot.viewport(), LEFT, pos=start)
-    for step in range(1, 6):
-        QTest.mouseMove(plot.viewport(), start + (end - start) * step / 5)
-        QTest.qWait(20)
-    QTest.mouseRelease(plot.viewport(), LEFT, pos=end)
-    assert tab.value.value() == pytest.approx(70, abs=8)
-    assert tab.remove.text() == "Remove 3 cells"
-
-
-def _point(x, y):
-    from qtpy.QtCore import QPointF
-
-    return QPointF(x, y)
-
-
-def test_a_point_chooses_its_cell_and_a_chosen_cell_its_point(viewer, tab):
-    layer = viewer.layers["cells"]
-    plot = tab.scatter
+    plot = tab.scatter  # a point chooses its cell, and a chosen cell its point
     x, y = plot.points.getData()
-    place = plot.mapFromScene(plot.plotItem.vb.mapViewToScene(_point(x[3], y[3])))
+    place = plot.mapFromScene(plot.plotItem.vb.mapViewToScene(point(x[3], y[3])))
     QTest.mouseMove(plot.viewport(), place)
     QTest.mouseClick(plot.viewport(), LEFT, pos=QPoint(place))
     assert layer.selected_label == 4
     layer.selected_label = 2
     assert list(plot.ring.getData()[0]) == [x[1]]
 
-
-def test_cells_are_coloured_by_a_measurement_and_get_their_colours_back(viewer, tab):
-    layer = viewer.layers["cells"]
     own = layer.get_color(1)
     tab.colours.setCurrentText("area_px")
     tab.colours.activated.emit(tab.colours.currentIndex())
@@ -136,20 +119,20 @@ def test_cells_are_coloured_by_a_measurement_and_get_their_colours_back(viewer, 
     tab.colours.activated.emit(tab.colours.currentIndex())
     np.testing.assert_allclose(layer.get_color(1), own)
 
+    plot = tab.histogram  # its line is dragged with the mouse
+    box = plot.plotItem.vb
+    start, end = (
+        plot.mapFromScene(box.mapViewToScene(point(value, 0.5))) for value in (tab.value.value(), 70)
+    )
+    QTest.mouseMove(plot.viewport(), start)
+    QTest.mousePress(plot.viewport(), LEFT, pos=start)
+    for step in range(1, 6):
+        QTest.mouseMove(plot.viewport(), start + (end - start) * step / 5)
+        QTest.qWait(20)
+    QTest.mouseRelease(plot.viewport(), LEFT, pos=end)
+    assert tab.value.value() == pytest.approx(70, abs=8)
+    assert tab.remove.text() == "Remove 3 cells"
 
-def test_plots_follow_the_theme(viewer, tab):
-    for theme in ("dark", "light", "dark"):
-        get_settings().appearance.theme = theme
-        QTest.qWait(100)
-        colours = PLOT_COLOURS[theme]
-        for plot in (tab.histogram, tab.scatter):
-            assert plot.backgroundBrush().color().name() == colours["background"]
-            assert plot.getAxis("left").textPen().color().name() == colours["words"]
-        assert tab.scatter.points.points()[0].brush().color().name() == colours["blue"]
-
-
-def test_the_x_of_the_tab_ends_it(viewer, tab, qtbot):
-    layer = viewer.layers["cells"]
     frame_of(tab).destroyOnClose()
     QTest.qWait(50)
     layer.selected_label = 3

@@ -151,7 +151,16 @@ def refuse(*_):
     raise UtileError("full.")
 
 
-def test_what_was_rejected_can_be_accepted_again(viewer, tab, qtbot, batch):
+def test_keys_count_while_the_tab_is_shown_and_what_was_rejected_can_be_accepted_again(
+    viewer, tab, qtbot, batch
+):
+    tab.dock.parent().raise_()
+    QTest.qWait(100)
+    press(viewer, Qt.Key.Key_A)
+    assert [layer.name for layer in viewer.layers] == ["two", "two cells"]
+    assert not (batch / "review.json").exists()
+    tab.parent().raise_()
+    qtbot.waitUntil(lambda: not tab.visibleRegion().isEmpty(), timeout=WAIT)
     paint(viewer)
     press(viewer, Qt.Key.Key_A)
     shown(qtbot, viewer, "three")
@@ -165,14 +174,6 @@ def test_what_was_rejected_can_be_accepted_again(viewer, tab, qtbot, batch):
         lambda: '"two_labels.tif": "accepted"' in (batch / "review.json").read_text(), timeout=WAIT
     )
     assert tab.progress.text().startswith("1 of 3 reviewed")
-
-
-def test_keys_are_napari_s_again_while_another_tab_is_shown(viewer, tab, batch):
-    tab.dock.parent().raise_()
-    QTest.qWait(100)
-    press(viewer, Qt.Key.Key_A)
-    assert [layer.name for layer in viewer.layers] == ["two", "two cells"]
-    assert not (batch / "review.json").exists()
 
 
 def test_all_planes_of_a_stack_are_reviewed_at_once_and_stores_are_said(viewer, qtbot, tmp_path):
