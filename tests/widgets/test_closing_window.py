@@ -74,6 +74,23 @@ def mine(_):
     """Do what the user wants."""
 
 
+def test_the_x_of_evaluate_and_of_weights_opened_next_gives_keys_and_overlays_back_at_once(window):
+    window.viewer.bind_key(".", mine)
+    before = window.left_behind()
+    window.add(page_of(window.viewer, "evaluate"), "Evaluate")
+    assert dict(window.viewer.keymap) != before[1]
+    window.close()
+    assert window.left_behind() == before
+    assert list(window.viewer.keymap.values()) == [mine]
+
+    dock = window.add(page_of(window.viewer, "weights"), "Weight map")
+    window.qtbot.waitUntil(lambda: len(window.viewer.layers) > 2, timeout=WAIT)
+    dock.hover.point_at((30, 30))
+    QTest.qWait(100)
+    window.close()
+    assert window.left_behind() == before
+
+
 def test_the_x_of_click_gives_mouse_keys_and_outline_back_at_once(window):
     window.viewer.bind_key(",", mine)
     before = window.left_behind()
@@ -88,28 +105,6 @@ def test_the_x_of_click_gives_mouse_keys_and_outline_back_at_once(window):
     assert (callbacks, keys) == before[:2]
     assert "U-Tile outline" not in layers
     assert np.unique(window.viewer.layers["cells"].data).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_the_x_of_evaluate_gives_the_keys_back_at_once(window):
-    window.viewer.bind_key(".", mine)
-    before = window.left_behind()
-    window.add(page_of(window.viewer, "evaluate"), "Evaluate")
-    assert dict(window.viewer.keymap) != before[1]
-    window.close()
-    assert window.left_behind() == before
-    assert list(window.viewer.keymap.values()) == [mine]
-
-
-def test_the_x_of_weight_map_takes_overlay_and_lines_away_at_once(window):
-    before = window.left_behind()
-    dock = window.add(page_of(window.viewer, "weights"), "Weight map")
-    window.qtbot.waitUntil(lambda: len(window.viewer.layers) > 2, timeout=WAIT)
-    dock.hover.point_at((30, 30))
-    QTest.qWait(100)
-    window.close()
-    callbacks, keys, layers = window.left_behind()
-    assert layers == before[2]
-    assert (callbacks, keys) == before[:2]
 
 
 def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
@@ -137,13 +132,14 @@ def test_the_x_of_segment_ends_its_run_and_leaves_no_trace(window, monkeypatch):
     assert window.left_behind() == before
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_closed_dock_is_deleted_although_its_python_object_is_held(window, name):
-    dock, gone = window.add(page_of(window.viewer, name), "dock"), []
-    dock.destroyed.connect(lambda: gone.append(True))
-    window.close()
-    window.settle()
-    assert gone
+def test_a_closed_dock_is_deleted_although_its_python_object_is_held(window):
+    held, gone = [], []
+    for name in PAGES:
+        held.append(window.add(page_of(window.viewer, name), "dock"))
+        held[-1].destroyed.connect(lambda *_, name=name: gone.append(name))
+        window.close()
+        window.settle()
+    assert gone == list(PAGES)
 
 
 def test_a_hidden_dock_rests_and_a_shown_one_works_again(window):
@@ -268,15 +264,6 @@ class Training:
         self.window.settle()
 
 
-def test_the_x_asks_about_a_training_and_stops_it(window):
-    training = Training(window)
-    window.close()
-    assert "being trained" in training.question().text()
-    training.answer("Stop it")
-    window.qtbot.waitUntil(lambda: not training.page.running, timeout=5 * WAIT)  # torch is being imported
-    assert training.page.form.status.text().startswith("Cancelled")
-
-
 def test_a_training_and_its_model_are_there_when_the_dock_is_opened_again(window, monkeypatch):
     monkeypatch.setattr("napari_utile.engine.training.reference.REFERENCES", ())
     training = Training(window)
@@ -312,7 +299,7 @@ def test_a_training_and_its_model_are_there_when_the_dock_is_opened_again(window
     page.form.result.discard.click()
 
 
-def test_closing_the_window_during_a_training_asks(window, monkeypatch):
+def test_the_x_and_closing_the_window_ask_about_a_training_and_the_x_stops_it(window, monkeypatch):
     training = Training(window)
     guard = window.viewer.window._qt_window.findChild(CloseGuard)
     asked = []
@@ -324,7 +311,10 @@ def test_closing_the_window_during_a_training_asks(window, monkeypatch):
     monkeypatch.setattr(QMessageBox, "question", answer)
     assert not guard.may_close()
     assert "being trained" in asked[0]
-    training.page.cancel()
+    window.close()
+    assert "being trained" in training.question().text()
+    training.answer("Stop it")
     window.qtbot.waitUntil(lambda: not training.page.running, timeout=5 * WAIT)  # torch is being imported
+    assert training.page.form.status.text().startswith("Cancelled")
     assert guard.may_close()
     assert len(asked) == 1

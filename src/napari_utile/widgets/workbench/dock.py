@@ -136,6 +136,7 @@ class Workbench(QWidget):
         elif frame is None:
             for page in self._pages.values():
                 page.let_go()
+            self._connections.disconnect_all()  # or the dock that is opened next would call this one
             _end(self._ends)
             for name, page in self._pages.items():
                 if page.asks:
