@@ -102,6 +102,11 @@ def test_what_is_no_array_is_one_sentence(image: object) -> None:
         (lambda: segment(IMAGE, None), "model must be given"),
         (lambda: load_model(3), "a name or the path of a file; got int"),
         (lambda: save_model(None, None, 3), "a text such as 'cells.tif'; got int"),
+        (
+            lambda: save_model("nuclei", None, "a.safetensors"),
+            "its card and its network; got str and NoneType",
+        ),
+        (lambda: segment(IMAGE, project=Path("a")), "project is z:max"),
         (lambda: import_model(None), "a text such as 'cells.tif'; got NoneType"),
         (lambda: measure("labels.tif"), "labels must be an array, not a path"),
         (lambda: average_precision(LABELS, Path("a.tif")), "truth must be an array, not a path"),
@@ -128,6 +133,17 @@ def test_what_is_no_array_is_one_sentence(image: object) -> None:
 def test_what_is_given_in_place_of_something_else_is_named(call, said: str) -> None:
     with pytest.raises((UtileError, ValueError), match=said):
         call()
+
+
+def test_a_result_is_measured_on_any_image_of_its_size_and_relabelled_by_parameters(tmp_path: Path) -> None:
+    made = segment(IMAGE, diameter=None)
+    write_labels(tmp_path / "other.tif", IMAGE // 2)
+    for other in (IMAGE // 2, tmp_path / "other.tif", torch.from_numpy(IMAGE // 2)):
+        assert (made.measure(other)["intensity_max"] == 100).all()
+    with pytest.raises(UtileError, match="rows and columns"):
+        made.measure(IMAGE[:9])
+    with pytest.raises(UtileError, match="takes InstanceParams"):
+        made.relabelled({"threshold": 0.7})
 
 
 def test_only_what_lies_above_0_is_ignored_as_in_files() -> None:

@@ -145,6 +145,8 @@ def check_bounds(params: Any) -> None:
         check_value(parameter, value)
         if isinstance(value, np.generic):  # a small type would overflow where sizes are multiplied
             object.__setattr__(params, parameter.name, value.item())
+        elif parameter.kind is str and isinstance(value, os.PathLike):
+            object.__setattr__(params, parameter.name, os.fspath(value))
 
 
 def check_value(parameter: Parameter, value: Any) -> None:

@@ -14,6 +14,8 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import Columns, measure
 from napari_utile.engine.cells.uncertainty import confidence_of
 from napari_utile.engine.cells.watershed import Landscape
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.one_plane import plane_of
 from napari_utile.engine.files.plane_file import file_order
 from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
 from napari_utile.engine.inference.device import Compute
@@ -126,12 +128,12 @@ class Segmentation:
         taken = self.taken_from or TakenFrom(self.plane.name)
         return recipe_in_memory([record_plane(self, taken.index)], self, taken)
 
-    def measure(self, image: ImagePlane | None = None, **options: Any) -> Columns:
+    def measure(self, image: Any = None, **options: Any) -> Columns:
         """Measure the cells: see `cells.measure.measure` for the columns.
 
         Parameters
         ----------
-        image : ImagePlane, optional
+        image : path, array-like or ImagePlane, optional
             Whose channels the intensities are taken from; by default the channels that the network read.
         **options
             ``basic`` and ``channel_names`` of `cells.measure.measure`.
@@ -142,7 +144,11 @@ class Segmentation:
             A row for each cell, in the image's unit where it has a pixel size; positions are pixels of the whole plane.
             Where the model knows several classes, ``class`` says which one.
         """
-        image, (rows, columns) = image or self.plane, self.region
+        image, (rows, columns) = self.plane if image is None else plane_of(image), self.region
+        if image.shape != self.plane.shape:
+            raise UtileError(
+                f"The image has {image.shape} rows and columns, the segmented one {self.plane.shape}."
+            )
         table = measure(
             self.labels,
             np.asarray(image.data[:, rows, columns]),
@@ -158,6 +164,12 @@ class Segmentation:
 
     def relabelled(self, instances: InstanceParams) -> "Segmentation":
         """Return the same outputs with mask and labels made by other parameters; no network runs."""
+        chosen: Any = instances  # scripts are not checked for types
+        if not isinstance(chosen, InstanceParams):
+            given = type(chosen).__name__
+            raise UtileError(
+                f"relabelled takes InstanceParams, such as InstanceParams(threshold=0.7); got {given}."
+            )
         return Run(self.relabel_steps(instances)).result
 
     def relabel_steps(self, instances: InstanceParams) -> Generator[None, None, "Segmentation"]:

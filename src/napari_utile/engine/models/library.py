@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -146,6 +147,10 @@ def save_model(
     path = as_path(path, "a model")
     if path.suffix != SUFFIX:
         raise ValueError(f"A model's file ends with {SUFFIX}; got {path.name}.")
+    parts: tuple[Any, Any] = (card, network)  # scripts are not checked for types
+    if not (isinstance(parts[0], ModelCard) and isinstance(parts[1], torch.nn.Module)):
+        given = " and ".join(type(part).__name__ for part in parts)
+        raise UtileError(f"A model is saved from its card and its network; got {given}.")
     if card.family not in FAMILIES:
         raise ValueError(f"There is no network family {card.family!r}.")
     weights = {

@@ -72,7 +72,7 @@ def sharpness_of(data: Any) -> float:
     found = []
     for channel in range(data.shape[0]):
         windows = [np.asarray(data[channel, y : y + _WINDOW, x : x + _WINDOW], np.float64) for y, x in starts]
-        windows = [np.nan_to_num(window) for window in windows]
+        windows = [np.nan_to_num(window, posinf=0, neginf=0) for window in windows]
         size = sum(window.size for window in windows)
         energy = sum(
             float((np.diff(window, axis=0) ** 2).sum() + (np.diff(window, axis=1) ** 2).sum())
