@@ -28,14 +28,16 @@ class Run(Generator[P, Any, T]):
     Attributes
     ----------
     answer : object
-        What the generator is told at the next step, where it asks for something.
+        What the generator is sent at the next step, where it asks for something.
+    ended : bool
+        Whether nothing is left to do.
     """
 
     def __init__(self, steps: Generator[P, Any, T]) -> None:
         self.answer: Any = None
         self._steps = steps
         self._results: list[T] = []
-        self._ended = False
+        self.ended = False
 
     @property
     def result(self) -> T:
@@ -55,7 +57,7 @@ class Run(Generator[P, Any, T]):
     def send(self, value: Any) -> P:
         """Do the next step."""
         answer, self.answer = self.answer if value is None else value, None
-        if self._ended:
+        if self.ended:
             raise StopIteration(*self._results)
         try:
             return self._steps.send(answer)
@@ -72,6 +74,6 @@ class Run(Generator[P, Any, T]):
             raise
 
     def _end(self, error: BaseException) -> None:
-        self._ended = True
+        self.ended = True
         if isinstance(error, StopIteration):
             self._results.append(error.value)

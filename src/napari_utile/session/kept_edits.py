@@ -21,6 +21,7 @@ import psutil
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.windows import Window
 from napari_utile.session.unfinished import is_alive
 
 __all__ = ["EditedLabels", "KeptEdits", "keep_job", "kept_job", "new_folder", "read_job", "remove"]
@@ -178,13 +179,9 @@ def read_job(kept: KeptEdits) -> Generator[None, None, EditedLabels]:
     return EditedLabels(about["name"], data, about["space"], columns, about["own"])
 
 
-def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice | int, ...]]:
+def _blocks(shape: tuple[int, ...]) -> Iterator[Window]:
     """Cut an array into blocks of its last two axes."""
-    *sliders, height, width = shape
-    for steps in np.ndindex(*sliders):
-        for y in range(0, height, _SIDE):
-            for x in range(0, width, _SIDE):
-                yield (*steps, slice(y, y + _SIDE), slice(x, x + _SIDE))
+    return Window.whole(shape).blocks((*(1 for _ in shape[2:]), _SIDE, _SIDE))
 
 
 def _block(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

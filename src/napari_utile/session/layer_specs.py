@@ -37,7 +37,7 @@ class LayerSpec:
     features : mapping of str to (N,) arrays, optional
         Columns of a Labels layer's feature table. The column ``index`` holds the label of each row.
         Labels with features are instances: their ids are kept distinct from those already in the layer.
-    window : (slice, slice), optional
+    window : Window, optional
         The rows and columns of the plane that `data` covers; all by default. The rest of the plane stays.
     """
 
@@ -62,7 +62,7 @@ def merged_labels(
         The labels now in the layer.
     labels : (h, w) integer array
         New instances 1..N, 0 = background, that replace what is in `window`.
-    window : (slice, slice) or None
+    window : Window or None
         Where `labels` go; None is the whole plane.
     above : int
         Ids up to this one are taken elsewhere.

@@ -47,7 +47,7 @@ class SegmentRequest:
         All channels of the plane; `params.channels` picks.
     params : SegmentParams
         With the instance parameters.
-    region : (slice, slice), optional
+    region : Window, optional
         Rows and columns; the whole plane by default.
     inside : (h, w) bool array, optional
         Of the region, the pixels that count: those inside drawn shapes or labels. For a store it may be anything that

@@ -5,8 +5,8 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.segment_params import SegmentParams
     from napari_utile.session.results import SegmentResult
 
-__all__ = ["ChosenImage", "Session", "SessionEvents"]
+__all__ = ["ChosenImage", "Layer", "Session", "SessionEvents"]
 
 # Results kept for the sliders, all planes together. Bytes.
 RESULT_BYTES = 2**30
@@ -43,20 +43,33 @@ class SessionEvents(SignalGroup):
     measured = Signal(object)
 
 
+class Layer(Protocol):
+    """A layer of napari, which the session does not know: what others read of the one it holds."""
+
+    name: str
+    data: Any
+    metadata: dict[str, Any]
+    features: Any
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+
+
 @dataclass(frozen=True)
 class ChosenImage:
     """The image that all pages work on.
 
     Attributes
     ----------
-    layer : layer, optional
+    layer : Layer, optional
     channel_axis : int, optional
         The axis of the layer that goes through its channels, if one does.
     channels : tuple of int, optional
         What the model reads of it; None leaves it to the model.
     """
 
-    layer: Any = None
+    layer: Layer | None = None
     channel_axis: int | None = None
     channels: tuple[int, ...] | None = None
 
@@ -73,7 +86,7 @@ class Session:
     image : ChosenImage
     model : str
         Name of a bundled or user model, or the path of a model file.
-    cells : layer, optional
+    cells : Layer, optional
         The labels that clicks go to, that train, are weighed and evaluated; None stands for a new layer.
     models : tuple of ListedModel
         All that there are.
@@ -99,7 +112,7 @@ class Session:
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(signal_group_class=SessionEvents)
     image: ChosenImage = ChosenImage()
     model: str = "nuclei"
-    cells: Any = None
+    cells: Layer | None = None
     models: "tuple[ListedModel, ...]" = ()
     devices: tuple[str, ...] = ()
     asked: "SegmentParams | None" = None
@@ -118,11 +131,18 @@ class Session:
         self._chosen: weakref.WeakKeyDictionary[object, dict[Hashable, SegmentParams]]
         self._chosen = weakref.WeakKeyDictionary()
 
-    @property
-    def seen(self) -> dict[str, Any]:
-        """What Segment gives the network: preprocessing and grey limits, by names of the parameters."""
-        fields = ("preprocess", "limits", "channel_limits", "percentiles")
-        return {name: getattr(self.asked, name) for name in fields if self.asked is not None}
+    def seen_as_asked(self, params: "SegmentParams") -> "SegmentParams":
+        """Return parameters by which the network sees what Segment shows it: preprocessing and grey limits."""
+        asked = self.asked
+        if asked is None:
+            return params
+        return replace(
+            params,
+            preprocess=asked.preprocess,
+            limits=asked.limits,
+            channel_limits=asked.channel_limits,
+            percentiles=asked.percentiles,
+        )
 
     def listed(self, name: str) -> "ListedModel | None":
         """Return what is known of a model by its name; a user's goes before a bundled one of the same name."""

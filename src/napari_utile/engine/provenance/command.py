@@ -38,7 +38,7 @@ def segment_command(
         Folder of the results.
     selection : Selection, optional
         Which pixels of the file.
-    region : (slice, slice), optional
+    region : Window, optional
         Rows and columns; all by default.
     linking : LinkParams, optional
         How the planes are linked; not at all by default.

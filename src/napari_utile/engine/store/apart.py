@@ -146,23 +146,23 @@ def main(place: Path) -> int:
     def say(**what: Any) -> None:
         print(json.dumps(what), file=out, flush=True)
 
-    told = json.loads(sys.stdin.readline() or "{}")
+    asked = json.loads(sys.stdin.readline() or "{}")
     stopped = threading.Event()
 
     def listen() -> None:
         for line in sys.stdin:
-            told.update(json.loads(line))
+            asked.update(json.loads(line))
         stopped.set()
 
     threading.Thread(target=listen, daemon=True).start()
 
     def middle() -> tuple[float, float]:
-        y, x = told["middle"]
+        y, x = asked["middle"]
         return y, x
 
     jobs = Here(threads_for(load_plan(place)), stopped)
-    first = middle if told.get("middle") else None
-    run = Run(store_steps(place, jobs=jobs, command=told.get("command", ""), first=first))
+    first = middle if asked.get("middle") else None
+    run = Run(store_steps(place, jobs=jobs, command=asked.get("command", ""), first=first))
     try:
         for step in run:
             assert step.window is not None

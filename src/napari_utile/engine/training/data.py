@@ -110,8 +110,8 @@ def balanced(planes: Sequence[TrainingPlane], classes: int) -> list[TrainingPlan
     counts = np.zeros(256)
     for plane in planes:
         counts += np.bincount(plane.target.ravel(), minlength=256)
-    told = np.arange(2, 2 + classes)
-    present = told[counts[told] > 0]
+    numbers = np.arange(2, 2 + classes)
+    present = numbers[counts[numbers] > 0]
     if present.size < 2:
         return list(planes)
     factors = np.ones(256, np.float32)

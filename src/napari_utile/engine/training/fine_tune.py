@@ -299,8 +299,8 @@ def _fingerprint(image: AnnotatedImage) -> dict[str, str]:
         hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest()[:16]
         for data in (np.asarray(image.plane.data[:, :, :]), np.asarray(image.labels))
     ]
-    told = {"classes": ", ".join(class_names([image]))} if image.classes else {}
-    return {"name": image.plane.name, "image": sums[0], "labels": sums[1], **told}
+    classes = {"classes": ", ".join(class_names([image]))} if image.classes else {}
+    return {"name": image.plane.name, "image": sums[0], "labels": sums[1], **classes}
 
 
 def _thinned(history: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -51,7 +51,7 @@ class Scores:
     objects : int
         Annotated objects judged.
     classes : float or None
-        Share of the objects whose class was told that get it, by all of their pixels; None where none was told.
+        Share of the objects whose class was annotated that get it, by all of their pixels; None where none was.
     """
 
     ap50: float
@@ -109,7 +109,7 @@ def score(maps: Sequence[Learned], planes: Sequence[TrainingPlane], params: Inst
 
 
 def _classes_right(maps: Sequence[Learned], planes: Sequence[TrainingPlane]) -> float | None:
-    right = told = 0
+    right = annotated = 0
     for learned, plane in zip(maps, planes, strict=True):
         here = (plane.target >= 2) & (plane.target != IGNORE)
         if learned.classes is None or not here.any():
@@ -118,8 +118,8 @@ def _classes_right(maps: Sequence[Learned], planes: Sequence[TrainingPlane]) -> 
         ids, found = classes_of_cells(learned.classes, objects)
         wanted = np.zeros(int(objects.max()) + 1, np.intp)
         wanted[objects[here]] = plane.target[here] - 2
-        right, told = right + int((found == wanted[ids]).sum()), told + ids.size
-    return right / told if told else None
+        right, annotated = right + int((found == wanted[ids]).sum()), annotated + ids.size
+    return right / annotated if annotated else None
 
 
 def least_confidence(

@@ -40,7 +40,7 @@ class Objective:
         return torch.stack(roles, dim=1)
 
     def cross_entropy(self, raw: Tensor, target: Tensor, weight: Tensor) -> Loss:
-        """Compute that of background and object, and, where classes of objects are told, of a class within the objects.
+        """Compute that of background and object, and, where classes of objects are annotated, of a class within the objects.
 
         Minus the logarithm of a class's probability is the sum of both.
         """
@@ -48,8 +48,8 @@ class Objective:
         card = self._card
         if card is None or len(card.foreground) < 2:
             return loss
-        told = (target >= 2) & (target != IGNORE)
-        inner = torch.where(told, target.long() - 2, IGNORE)
+        of_a_class = (target >= 2) & (target != IGNORE)
+        inner = torch.where(of_a_class, target.long() - 2, IGNORE)
         within = weighted_cross_entropy(raw[:, list(card.foreground)], inner, weight)
         return Loss(loss.weighted + within.weighted, loss.plain + within.plain)
 

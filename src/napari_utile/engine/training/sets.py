@@ -50,7 +50,7 @@ class PaintedImage:
     added : str
         When it was painted last, ISO 8601.
     classes : tuple of str
-        Names of the classes that its cells are of; empty where none were told.
+        Names of the classes that its cells are of; empty where none are given.
     problem : str
         Why it cannot be used; empty where it can.
     """

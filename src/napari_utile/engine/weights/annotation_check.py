@@ -108,12 +108,12 @@ def _finding(
 
 
 def _touching(cells: Labels) -> Iterator[Finding]:
-    parted = separate_touching(cells)
+    separated = separate_touching(cells)
     gone: list[NDArray[np.intp]] = []
     low: list[Labels] = []
     high: list[Labels] = []
     width = cells.shape[1]
-    given = (parted == 0) & (cells != 0)
+    given = (separated == 0) & (cells != 0)
     for here, there, meets in contacts(cells):
         flat = np.flatnonzero(meets)
         y, x = np.divmod(flat, meets.shape[1])

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_utile.engine.weights.nearest_cells import nearest_two_within
-from napari_utile.engine.weights.touching import CellSizes, Labels, as_cells, centre_distances, part_cells
+from napari_utile.engine.weights.touching import CellSizes, Labels, as_cells, centre_distances, separate_cells
 from napari_utile.engine.weights.weight_map import (
     Float32,
     WeightMap,
@@ -66,7 +66,7 @@ class LiveWeightMap:
         self.labels = labels
         self._seen = as_cells(labels).copy()
         self._sizes = _KnownSizes(self._seen)
-        self.cells: Labels = part_cells(self._seen, self._sizes).copy()
+        self.cells: Labels = separate_cells(self._seen, self._sizes).copy()
         self._inside = int(np.count_nonzero(self.cells))
         self.version = 0
         self._measure()
@@ -105,11 +105,11 @@ class LiveWeightMap:
         """
         region = Window.part_of(self._seen.shape, region).clipped(self._seen.shape)
         windows = self._take_changes(region)
-        parted = [box for box in map(self._part, windows) if box is not None]
-        if not parted:
+        changed = [box for box in map(self._separate, windows) if box is not None]
+        if not changed:
             return None
         grown = int(np.ceil(self._reach / self.aspect[0])), int(np.ceil(self._reach / self.aspect[1]))
-        touched = [box.grown(grown).clipped(self._seen.shape) for box in parted]
+        touched = [box.grown(grown).clipped(self._seen.shape) for box in changed]
         for window in _joined(touched):
             self.d1[window], self.d2[window] = nearest_two_within(
                 self.cells, self._reach, self.aspect, window, each=self.distances
@@ -119,15 +119,15 @@ class LiveWeightMap:
             )
         return Window.around(touched)
 
-    def _part(self, window: Window) -> Window | None:
-        """Part the cells of a window again and give the box in which that changed anything."""
+    def _separate(self, window: Window) -> Window | None:
+        """Separate the cells of a window again and give the box in which that changed anything."""
         around = window.grown(1).clipped(self._seen.shape)
-        parted = part_cells(self._seen[around], self._sizes)[window.relative_to(around)]
-        differs = Window.of_mask(parted != self.cells[window])
+        separated = separate_cells(self._seen[around], self._sizes)[window.relative_to(around)]
+        differs = Window.of_mask(separated != self.cells[window])
         if differs is None:
             return None
-        self._inside += int(np.count_nonzero(parted)) - int(np.count_nonzero(self.cells[window]))
-        self.cells[window] = parted
+        self._inside += int(np.count_nonzero(separated)) - int(np.count_nonzero(self.cells[window]))
+        self.cells[window] = separated
         return differs.moved(window.start)
 
     def _take_changes(self, region: Window) -> list[Window]:
@@ -158,18 +158,18 @@ class LiveWeightMap:
         """Weights of background and cells, (2,)."""
         return class_weights(self._inside, self.cells.size, self.params)
 
-    def class_balance(self, window: tuple[slice, ...] = (slice(None), slice(None))) -> Float32:
+    def class_balance(self, window: Window | None = None) -> Float32:
         """Give the class term of a window, a new array."""
         outside, inside = self.class_weights
-        cells = self.cells[window]
+        cells = self.cells[Window.part_of(self.cells.shape, window)]
         weights = np.full(cells.shape, outside, np.float32)
         np.copyto(weights, inside, where=cells != 0)
         return weights
 
-    def total(self, window: tuple[slice, ...] = (slice(None), slice(None))) -> Float32:
+    def total(self, window: Window | None = None) -> Float32:
         """Give the weights of a window, a new array."""
         weights = self.class_balance(window)
-        weights += self.border[window]
+        weights += self.border[Window.part_of(self.border.shape, window)]
         return weights
 
     def snapshot(self) -> WeightMap:

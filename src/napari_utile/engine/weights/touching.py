@@ -1,4 +1,4 @@
-"""Cells that touch without a gap, and the one-pixel ridge that parts them."""
+"""Cells that touch without a gap, and the one-pixel ridge that separates them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,24 +36,20 @@ def as_cells(labels: Any) -> Labels:
     return array
 
 
-def contacts(cells: Labels) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], NDArray[np.bool_]]]:
+def contacts(cells: Labels) -> Iterator[tuple[Window, Window, NDArray[np.bool_]]]:
     """Yield, for each of the four directions, where pixels of different cells are 8-neighbours.
 
     Yields
     ------
-    here, there : (slice, slice)
-        Two views of the image, one shifted by one pixel against the other.
+    here, there : Window
+        Two windows of the image, one shifted by one pixel against the other.
     meets : bool array
         True where the pixel `here` and the pixel `there` belong to different cells.
     """
-    every, first, last = slice(None), slice(None, -1), slice(1, None)
-    directions = (
-        ((every, first), (every, last)),
-        ((first, every), (last, every)),
-        ((first, first), (last, last)),
-        ((first, last), (last, first)),
-    )
-    for here, there in directions:
+    whole = Window.whole(cells.shape)
+    for y, x in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        there = whole & whole.moved((y, x))
+        here = there.moved((-y, -x))
         meets = cells[here] != cells[there]
         np.logical_and(meets, cells[here] != 0, out=meets)
         np.logical_and(meets, cells[there] != 0, out=meets)
@@ -85,10 +81,10 @@ def separate_touching(labels: Any) -> Labels:
         Unless `labels` is two-dimensional and holds whole numbers from 0 up.
     """
     cells = as_cells(labels)
-    return part_cells(cells, CellSizes(cells))
+    return separate_cells(cells, CellSizes(cells))
 
 
-def part_cells(cells: Labels, sizes: "CellSizes") -> Labels:
+def separate_cells(cells: Labels, sizes: "CellSizes") -> Labels:
     """Do `separate_touching` on a window, `sizes` being those of the cells of the whole image."""
     touching = []
     for here, there, meets in contacts(cells):
@@ -101,12 +97,12 @@ def part_cells(cells: Labels, sizes: "CellSizes") -> Labels:
     ones = np.concatenate([one for *_, one, _ in touching])
     others = np.concatenate([other for *_, other in touching])
     rank_of = _rank(sizes, ones, others)
-    parted = cells.copy()
+    separated = cells.copy()
     for here, there, (y, x), one, other in touching:
         one_gives = rank_of(one) > rank_of(other)
-        parted[here][y[one_gives], x[one_gives]] = 0
-        parted[there][y[~one_gives], x[~one_gives]] = 0
-    return parted
+        separated[here][y[one_gives], x[one_gives]] = 0
+        separated[there][y[~one_gives], x[~one_gives]] = 0
+    return separated
 
 
 def _rank(sizes: "CellSizes", ones: Labels, others: Labels) -> Callable[[Labels], NDArray[np.intp]]:

@@ -36,7 +36,7 @@ class FieldRequest:
         Model, channels, diameter, device and precision.
     pixels : hashable
         Stands for the pixels of the plane; see `session.pixels`.
-    told : hashable
+    data_key : hashable
         The layer's word for its pixels, of which `pixels` is made where they are too many to be compared.
     stack : Stack, optional
         The planes on which the size of the cells is measured; the plane alone by default.
@@ -45,7 +45,7 @@ class FieldRequest:
     plane: "ImagePlane"
     params: SegmentParams
     pixels: Hashable
-    told: Hashable = None
+    data_key: Hashable = None
     stack: Stack | None = None
 
     @property
@@ -123,7 +123,7 @@ def made_ready(session: "Session", request: FieldRequest) -> Generator[None, Non
         params,
         limits=limits_of(session, params, stack),
         cache=session.tile_cache,
-        pixels=pixels_key(request.plane, request.told, HASHED_IN_A_JOB),
+        pixels=pixels_key(request.plane, request.data_key, HASHED_IN_A_JOB),
     )
     yield
     warm_network(model, field.compute)

@@ -85,8 +85,8 @@ def results_of(
     opened = tuple(Path(each.source.path).resolve() for each in viewer.layers if each.source.path)
     columns = {str(key): np.asarray(column) for key, column in layer.features.items()}
     copy = np.array(data) if isinstance(data, np.ndarray) else data  # the user may paint meanwhile
-    told = None if image is None or source_of(layer) is not image else own_layer(viewer, "classes", image)
-    classes = None if told is None or told.data.shape != layer.data.shape else np.array(told.data)
+    shown = None if image is None or source_of(layer) is not image else own_layer(viewer, "classes", image)
+    classes = None if shown is None or shown.data.shape != layer.data.shape else np.array(shown.data)
     axes = [slider_name(layer, axis) for axis in range(layer.ndim)]
     return Results(name, copy, attributes, places, axes, below, columns, size, unit, opened, classes)
 
@@ -133,8 +133,8 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
     write_table(table, {**columns, **_own_columns(results, columns)})
     written = save_labels(str(labels), results.labels, results.attributes)
     if results.classes is not None:
-        told = np.where(np.asarray(results.labels) > 0, results.classes, 0).astype(results.classes.dtype)
-        written += save_image(str(classes), told, results.attributes)
+        shown = np.where(np.asarray(results.labels) > 0, results.classes, 0).astype(results.classes.dtype)
+        written += save_image(str(classes), shown, results.attributes)
     return [Path(each) for each in written] + [table]
 
 

@@ -145,7 +145,7 @@ def find_basins(
     value[:-1][is_open] = -(number[is_open] + 1)
     renumbered = np.append(np.where(is_open, number, -1), -1).astype(np.int32)
     take = is_open[low] & is_open[high]
-    told = OpenBasins(
+    still_open = OpenBasins(
         np.array(roots.size),
         place[is_open],
         side[is_open],
@@ -158,7 +158,7 @@ def find_basins(
         **{name: renumbered[line] for name, line in edges.items()},
         **{f"{name}_height": line for name, line in borders(heights).items()},
     )
-    return runs.paint(value[runs.values]), told  # -1, outside, is the last
+    return runs.paint(value[runs.values]), still_open  # -1, outside, is the last
 
 
 def _climb(relief: FloatArray, core: Window) -> tuple[IndexArray, NDArray[np.int32]]:

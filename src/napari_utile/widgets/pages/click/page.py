@@ -235,7 +235,7 @@ class ClickPage(Page):
             getattr(layer, name)()
 
     def _settings(self) -> ClickSettings:
-        params = replace(self.form.compute.value(), model=self._session.model, **self._session.seen)
+        params = self._session.seen_as_asked(replace(self.form.compute.value(), model=self._session.model))
         own = self.form.instances.value() if self._suggested_by == self._session.model else None
         follow = self.form.follow.isChecked() and not self.form.follow.isHidden()
         return ClickSettings(params, own, self.form.overwrite.isChecked(), follow)

@@ -10,13 +10,14 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_utile.engine.clicks.prompts import Steps
+from napari_utile.engine.steps import Run
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.worker import NO_JOB, run_job
 
 __all__ = ["ClickQueue"]
 
-Steps = Generator[Generator[None, None, Any], Any, Any]
-Make = Callable[[], Steps]
+Make = Callable[[], Generator[Steps, Any, Any]]
 Done = Callable[[Any], object]
 
 
@@ -38,7 +39,7 @@ class ClickQueue(QObject):
         super().__init__(parent)
         self._waiting: deque[tuple[Make, Done]] = deque()
         self._preview: tuple[Make, Done] | None = None
-        self._steps: Steps | None = None
+        self._action: Run[Steps, Any] | None = None
         self._done: Done | None = None
         self._job = NO_JOB
         self._previewing = False
@@ -46,7 +47,7 @@ class ClickQueue(QObject):
     @property
     def busy(self) -> int:
         """How many clicks are waiting or under way."""
-        return len(self._waiting) + (self._steps is not None and not self._previewing)
+        return len(self._waiting) + (self._action is not None and not self._previewing)
 
     def add(self, make: Make, done: Done) -> None:
         """Carry out an action after those that wait; `done` gets its outcome."""
@@ -72,7 +73,7 @@ class ClickQueue(QObject):
         self._end()
 
     def _go_on(self) -> None:
-        while self._steps is None and (self._waiting or self._preview is not None):
+        while self._action is None and (self._waiting or self._preview is not None):
             if self._waiting:
                 make, self._done = self._waiting.popleft()
                 self._previewing = False
@@ -80,23 +81,23 @@ class ClickQueue(QObject):
                 (make, self._done), self._preview = self._preview, None
                 self._previewing = True
             with failures_to(self._fail):
-                self._steps = make()
+                self._action = Run(make())
                 self._advance(None)
 
     def _advance(self, answer: Any) -> None:
         """Send an answer to the action and start the work it asks for next; quick work is done at once."""
-        steps = self._steps
-        while steps is not None and steps is self._steps:
+        action = self._action
+        while action is not None and action is self._action:
             with failures_to(self._fail):
-                try:
-                    work = steps.send(answer)
-                except StopIteration as end:
-                    self._finish(end.value)
+                action.answer = answer
+                asked = next(action, None)
+                if asked is None:
+                    self._finish(action.result)
                     return
-                try:
-                    next(work)
-                except StopIteration as end:  # all tiles were there
-                    answer = end.value
+                work = Run(asked)
+                next(work, None)
+                if work.ended:  # all tiles were there
+                    answer = work.result
                     continue
                 self._job = run_job(
                     work,
@@ -134,5 +135,5 @@ class ClickQueue(QObject):
             self.failed.emit(error)
 
     def _end(self) -> None:
-        self._steps, self._done, self._job, self._previewing = None, None, NO_JOB, False
+        self._action, self._done, self._job, self._previewing = None, None, NO_JOB, False
         self.busy_changed.emit(self.busy)
