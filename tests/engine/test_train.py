@@ -18,8 +18,9 @@ from napari_utile.engine.training import objective
 from napari_utile.engine.training import run as training_run
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.recipes import DEFAULT, RECIPES, RONNEBERGER2015, Budget, TrainingRecipe
+from napari_utile.engine.training.run import TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
-from napari_utile.engine.training.train import TrainResult, TrainStep, train
+from napari_utile.engine.training.train import train
 from napari_utile.engine.training.validation import Validation
 from napari_utile.engine.weights.annotation import Annotation
 

@@ -26,8 +26,9 @@ from napari_utile.engine.provenance.settings import Settings, load_settings, sav
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.run import begin_store, store_steps
 from napari_utile.engine.training.recipes import Budget, TrainingRecipe
+from napari_utile.engine.training.run import TrainResult
 from napari_utile.engine.training.samples import training_plane
-from napari_utile.engine.training.train import TrainResult, train
+from napari_utile.engine.training.train import train
 from napari_utile.engine.weights.annotation import Annotation
 from torture.runs import Case, in_a_child, picture, some, status_of
 from torture.stores import small_plan, small_plane

@@ -8,8 +8,8 @@ import time
 import pytest
 from qtpy.QtWidgets import QWidget
 
-from napari_utile.engine.errors import UtileError
-from napari_utile.widgets.worker import LatestJob, as_job, cancel_all_jobs, run_job, sentence_of
+from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.widgets.worker import LatestJob, as_job, cancel_all_jobs, run_job
 from pages import jobs
 
 

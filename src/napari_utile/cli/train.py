@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
-    from napari_utile.engine.training.train import TrainStep
+    from napari_utile.engine.training.run import TrainStep
 
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {postfix}"
 BEST = "auto"

@@ -93,9 +93,7 @@ def segment_steps(
         yield step
     values = tiles.result if inside is None else only_inside(tiles.result, inside, model.card)
     decoding = Run(decode_steps(values, model.card, instances))
-    for _ in decoding:
-        yield Progress(step.done, step.total, stage="cells")
-    landscape, labels = decoding.result
+    landscape, labels = yield from decoding.yielding(Progress(step.done, step.total, stage="cells"))
     params = replace(params, instances=instances)
     return Segmentation(values, labels > 0, labels, landscape, region, field, params, inside)
 

@@ -11,9 +11,11 @@
 """
 
 from collections.abc import Generator
+from contextlib import closing
 from typing import Any, TypeVar
 
 P = TypeVar("P")
+Q = TypeVar("Q")
 T = TypeVar("T")
 
 
@@ -53,6 +55,13 @@ class Run(Generator[P, Any, T]):
         if not self._results:
             raise RuntimeError("Work that was stopped, or has failed, has no result.")
         return self._results[0]
+
+    def yielding(self, progress: Q) -> Generator[Q, None, T]:
+        """Do the work for somebody with progress of another kind, which every step yields; return the result."""
+        with closing(self):
+            for _ in self:
+                yield progress
+            return self.result
 
     def send(self, value: Any) -> P:
         """Do the next step."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.training.samples import Sample
     from napari_utile.session.state import Session
 
-__all__ = ["NetworkView", "Unsure", "annotation_warning", "network_view_job", "unsure_places_job"]
-
 _KINDS = {
     "pieces": ("cell in several pieces", "cells in several pieces"),
     "hole": ("hole", "holes"),
@@ -128,9 +126,8 @@ def unsure_places_job(
     from napari_utile.engine.segment_params import SegmentParams
 
     run = Run(segment_steps(plane, SegmentParams(), model=session.load_model(model)))
-    for _ in run:
-        yield
-    return unsure_places(run.result.foreground, run.result.labels, painted)
+    made = yield from run.yielding(None)
+    return unsure_places(made.foreground, made.labels, painted)
 
 
 def unsure_places(

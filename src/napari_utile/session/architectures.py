@@ -11,8 +11,6 @@ from napari_utile.session.results import SegmentRequest, SegmentResult
 if TYPE_CHECKING:
     from napari_utile.session.state import Session
 
-__all__ = ["FCNS", "ArchitectureStep", "architectures_job"]
-
 FCNS = {"fcn32s": "FCN-32s", "fcn16s": "FCN-16s", "fcn8s": "FCN-8s"}
 """Names of the bundled models, and of their networks."""
 
@@ -44,8 +42,6 @@ def architectures_job(
     for model, network in networks.items():
         params = replace(request.params, model=model, diameter=diameter, instances=None)
         run = Run(segment_job(session, replace(request, params=params)))
-        for _ in run:
-            yield ArchitectureStep(len(found), len(networks), network)
-        found[network] = run.result
-        diameter = run.result.segmentation.diameter
+        made = yield from run.yielding(ArchitectureStep(len(found), len(networks), network))
+        found[network], diameter = made, made.segmentation.diameter
     return {network: found[network] for network in (*FCNS.values(), "U-Net")}

@@ -25,16 +25,6 @@ from napari_utile.engine.files.targets import check_folder
 from napari_utile.engine.provenance.command import path_word
 from napari_utile.engine.words import counted
 
-__all__ = [
-    "BatchImage",
-    "BatchRequest",
-    "BatchStep",
-    "FinishedBatch",
-    "batch_command",
-    "batch_in_words",
-    "batch_job",
-]
-
 _COPIES, _TABLE = "images", "fields.csv"
 # How often the process is looked at, and how long it may take to end when it is told to. Seconds.
 _EVERY, _TO_END = 0.1, 5.0

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CLASS", "FIRST_CLASSES", "MOST_CLASSES", "class_counts", "class_of", "renamed", "with_class"]
-
 Columns = dict[str, np.ndarray[Any, Any]]
 
 CLASS = "class"

@@ -6,8 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["CellFilter", "at_border", "numeric_columns", "taken_by"]
-
 # Columns that say where or which a cell is, not how it is.
 _NO_FEATURES = ("index", "label", "roi_id", "object", "track_id", "parent")
 

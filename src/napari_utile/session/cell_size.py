@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.session.state import Session
 
-__all__ = ["limits_of", "limits_of_plane", "measured_steps", "sized_by_now", "sized_steps"]
-
 
 def sized_steps(
     session: "Session", params: SegmentParams, stack: Stack
@@ -74,12 +72,9 @@ def measured_steps(
         from napari_utile.engine.inference.size import measure_size
 
         limits = limits_of(session, params, stack)
-        run = measure_size(
-            stack.planes, session.load_model(params.model), params, limits=limits, own_size=own_size
-        )
-        for _ in run:
-            yield
-        size = run.result
+        model = session.load_model(params.model)
+        measuring = measure_size(stack.planes, model, params, limits=limits, own_size=own_size)
+        size = yield from measuring.yielding(None)
         session.cell_sizes.keep(params, stack, size)
     return size
 

@@ -18,21 +18,6 @@ from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.planes.spread import spread
 from napari_utile.session.layer_specs import LayerSpec
 
-__all__ = [
-    "EvaluationRequest",
-    "EvaluationResult",
-    "FoundError",
-    "PlaneLabels",
-    "PlaneResult",
-    "SweepPoint",
-    "SweepRequest",
-    "best_point",
-    "difference_between",
-    "error_spec",
-    "evaluation_job",
-    "sweep_job",
-]
-
 LabelArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 

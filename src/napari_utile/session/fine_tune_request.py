@@ -8,8 +8,6 @@ from napari_utile.engine.training.fine_tune_params import FineTuneParams
 if TYPE_CHECKING:
     from napari_utile.engine.training.annotated_image import AnnotatedImage
 
-__all__ = ["FineTuneRequest"]
-
 
 @dataclass(frozen=True, eq=False)
 class FineTuneRequest:

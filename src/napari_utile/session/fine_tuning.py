@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
     from napari_utile.engine.training.reference import Reference
-    from napari_utile.engine.training.train import TrainStep
+    from napari_utile.engine.training.run import TrainStep
     from napari_utile.session.state import Session
 
 __all__ = [
@@ -140,11 +140,10 @@ def fine_tune_job(
                     tuning.run.reason = "stopped by the user"
     finally:
         run.close()
-    references = Run(reference_steps(run.result, tuning.compute))
-    for _ in references:
-        yield Stage("scoring the package's own images…")
-    tuned = with_references(run.result, references.result)
-    return FineTuneResult(tuned, _comparisons(tuning, tuned), tuning.scale, references.result)
+    scoring = Run(reference_steps(run.result, tuning.compute))
+    references = yield from scoring.yielding(Stage("scoring the package's own images…"))
+    tuned = with_references(run.result, references)
+    return FineTuneResult(tuned, _comparisons(tuning, tuned), tuning.scale, references)
 
 
 def _with_set(request: FineTuneRequest) -> tuple[FineTuneRequest, str]:

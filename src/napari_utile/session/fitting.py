@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.state import Session
 
-__all__ = ["fit_job"]
-
 
 def fit_job(
     session: "Session", plane: "ImagePlane", cells: np.ndarray[Any, Any], params: SegmentParams

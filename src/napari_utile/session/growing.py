@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.segment_params import SegmentParams
     from napari_utile.session.state import Session
 
-__all__ = ["GrowRequest", "Grown", "GrownCells", "grow_job"]
-
 LabelArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
@@ -85,29 +83,24 @@ def grow_job(
         distance = request.distance
         if request.in_model:
             sizing = Run(sized_steps(session, params, image.measured_on))
-            for _ in sizing:
-                yield len(made), len(requests)
-            params, _ = sizing.result
+            params, _ = yield from sizing.yielding((len(made), len(requests)))
             model = session.load_model(params.model)
             limits = limits_of(session, params, image.measured_on)
             compute = choose_compute(params.device, params.precision)
         elif distance is None:
             distance = usual
-        run = Run(
-            grow_steps(
-                image.plane, seeds, params, model=model, distance=distance, limits=limits, compute=compute
-            )
+        growing = grow_steps(
+            image.plane, seeds, params, model=model, distance=distance, limits=limits, compute=compute
         )
-        for _ in run:
-            yield len(made), len(requests)
+        cells = yield from Run(growing).yielding((len(made), len(requests)))
         pixels = np.asarray(image.plane.data[:, :, :])
         size, unit = image.plane.pixel_size, image.plane.unit
-        table = measure(run.result, pixels, size, unit)
-        table |= compartments(run.result, seeds, pixels, pixel_size=size, unit=unit)
-        made.append(Grown(run.result, table))
+        table = measure(cells, pixels, size, unit)
+        table |= compartments(cells, seeds, pixels, pixel_size=size, unit=unit)
+        made.append(Grown(cells, table))
         located = locate_request(image)
         index = located.index if located else index_of(image.axes)
-        records.append(grown_plane(index, image.plane, seeds, run.result))
+        records.append(grown_plane(index, image.plane, seeds, cells))
     return GrownCells(made, _recipe_of(requests, params, model, compute, distance, records))
 
 

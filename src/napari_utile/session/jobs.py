@@ -121,9 +121,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progr
     from napari_utile.engine.segment import segment_steps
 
     sizing = Run(sized_steps(session, request.params, request.measured_on))
-    for _ in sizing:
-        yield Progress(0, 1, stage="size")
-    params, size = sizing.result
+    params, size = yield from sizing.yielding(Progress(0, 1, stage="size"))
     model = session.load_model(params.model)
     run = Run(
         segment_steps(
@@ -154,9 +152,7 @@ def seams_job(
     from napari_utile.engine.store.verify import verify_seams
 
     sizing = Run(sized_steps(session, request.params, request.measured_on))
-    for _ in sizing:
-        yield Progress(0, 1, stage="size")
-    params, _ = sizing.result
+    params, _ = yield from sizing.yielding(Progress(0, 1, stage="size"))
     return (
         yield from verify_seams(
             request.plane,

@@ -24,8 +24,6 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.windows import Window
 from napari_utile.session.unfinished import is_alive
 
-__all__ = ["EditedLabels", "KeptEdits", "keep_job", "kept_job", "new_folder", "read_job", "remove"]
-
 _FOLDER, _ABOUT = "edits", "edits.json"
 _FORMAT = 1
 # Rows and columns of a block. A stroke changes few of them.

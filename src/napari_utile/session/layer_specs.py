@@ -8,8 +8,6 @@ import numpy as np
 
 from napari_utile.engine.windows import Window
 
-__all__ = ["LayerSpec", "Window", "merged_features", "merged_labels", "merged_recipes", "remeasured"]
-
 IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 

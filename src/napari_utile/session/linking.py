@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.linking.links import Links
     from napari_utile.engine.linking.measure import Spacing
 
-__all__ = [
-    "LinkedLayers",
-    "StackSpace",
-    "carried",
-    "corrected",
-    "described",
-    "link_layers",
-    "marked_division",
-]
-
 
 @dataclass(frozen=True)
 class StackSpace:

@@ -11,8 +11,6 @@ from napari_utile.engine.segment_params import SegmentParams
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
 
-__all__ = ["Measured", "Stack"]
-
 _MOST_KEPT = 32
 Value = TypeVar("Value")
 

@@ -10,8 +10,6 @@ from napari_utile.engine.words import percent, three_digits
 if TYPE_CHECKING:
     from napari_utile.session.results import SegmentResult
 
-__all__ = ["edited_share", "methods_text"]
-
 _CITATIONS = (
     "U-Net: Ronneberger, Fischer and Brox, MICCAI 2015, LNCS 9351:234-241. "
     "napari: doi.org/10.5281/zenodo.3555620."

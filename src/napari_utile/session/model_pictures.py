@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.fitting.ranking import RatedModel
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of
 from napari_utile.session.measured import Stack
-from napari_utile.session.model_suggestions import RatedModel
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.state import Session
-
-__all__ = ["pictured", "pictures_job"]
 
 _SIDE = 256
 _COLOURS = np.array(
@@ -71,11 +69,9 @@ def pictures_job(
             model = session.load_model(rated.name)
             limits = limits_of(session, wished, stack)
             run = Run(segment_steps(plane, wished, model=model, region=window, limits=limits))
-            for _ in run:
-                yield None
+            made = yield from run.yielding(None)
         except UtileError:  # the list says it
             continue
-        made = run.result
         grey = made.limits.apply(np.asarray(made.plane.data[:, *window]))[0]
         yield rated.name, _tinted(grey, made.labels)
 

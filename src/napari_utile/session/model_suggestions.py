@@ -4,7 +4,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_utile.engine.fitting.ranking import RatedModel, Ratings, models_to_rate, ranked
+from napari_utile.engine.fitting.ranking import Ratings, models_to_rate, ranked
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.cell_size import measured_steps
 from napari_utile.session.measured import Stack
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.session.state import Session
-
-__all__ = ["RatedModel", "Ratings", "suggest_job"]
 
 
 def suggest_job(session: "Session", params: SegmentParams, stack: Stack) -> Generator[Ratings, None, Ratings]:

@@ -10,8 +10,6 @@ from napari_utile.engine.planes.pixels import sha256_of
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
 
-__all__ = ["HASHED_AT_ONCE", "HASHED_IN_A_JOB", "pixels_key"]
-
 HASHED_AT_ONCE, HASHED_IN_A_JOB = 8 << 20, 256 << 20
 """Planes up to this size are told apart by their pixels: at every click, and off the GUI thread. Bytes."""
 

@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.segmentation import Segmentation
 
-__all__ = [
-    "SegmentRequest",
-    "SegmentResult",
-    "adjusted",
-    "command_of",
-    "finished",
-    "locate_request",
-    "measured",
-    "specs_of",
-    "what_the_command_lacks",
-    "window_of",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class SegmentRequest:

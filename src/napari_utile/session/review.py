@@ -14,21 +14,10 @@ from typing import Any
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.find import find_images
+from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending, results_apart
 from napari_utile.engine.files.unfinished import is_complete, is_store
-
-__all__ = [
-    "DECISIONS",
-    "REVIEWED",
-    "Decisions",
-    "ReviewItem",
-    "review_job",
-    "reviewed_path",
-    "stores_apart",
-    "training_image",
-]
 
 DECISIONS = ("accepted", "corrected", "rejected", "skipped")
 REVIEWED = "reviewed"
@@ -151,8 +140,7 @@ class Decisions:
         if not self.unwritten:
             return
         done = _progress(self._folder) | self.unwritten
-        with atomic_path(self._folder / _PROGRESS) as temporary:
-            temporary.write_text(json.dumps({"format": 1, "images": done}, indent=1) + "\n", encoding="utf-8")
+        write_json(self._folder / _PROGRESS, {"format": 1, "images": done})
         self.unwritten.clear()
 
 

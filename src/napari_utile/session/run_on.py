@@ -4,8 +4,6 @@ import contextlib
 import json
 from typing import Any
 
-__all__ = ["jobs_at", "remember", "remembered"]
-
 _FILE = "run_on.json"
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.segment_params import SegmentParams
     from napari_utile.session.results import SegmentResult
 
-__all__ = ["ChosenImage", "Layer", "Session", "SessionEvents"]
-
 # Results kept for the sliders, all planes together. Bytes.
 RESULT_BYTES = 2**30
 # Models that stay loaded, so that one can be compared with another.
@@ -44,16 +42,23 @@ class SessionEvents(SignalGroup):
 
 
 class Layer(Protocol):
-    """A layer of napari, which the session does not know: what others read of the one it holds."""
+    """What the pages read of a layer of napari, which the session does not know."""
 
     name: str
+    ndim: int
     data: Any
     metadata: dict[str, Any]
-    features: Any
+    axis_labels: tuple[str, ...]
+    events: Any
+    unique_id: Hashable
 
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
+
+class CellsLayer(Layer, Protocol):
+    """The same of a Labels layer."""
+
+    features: Any
+    selected_label: int
+    multiscale: bool
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Session:
     image : ChosenImage
     model : str
         Name of a bundled or user model, or the path of a model file.
-    cells : Layer, optional
+    cells : CellsLayer, optional
         The labels that clicks go to, that train, are weighed and evaluated; None stands for a new layer.
     models : tuple of ListedModel
         All that there are.
@@ -112,7 +117,7 @@ class Session:
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(signal_group_class=SessionEvents)
     image: ChosenImage = ChosenImage()
     model: str = "nuclei"
-    cells: Layer | None = None
+    cells: CellsLayer | None = None
     models: "tuple[ListedModel, ...]" = ()
     devices: tuple[str, ...] = ()
     asked: "SegmentParams | None" = None

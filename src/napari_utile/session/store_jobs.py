@@ -38,17 +38,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.store.run import StoreResult
     from napari_utile.session.state import Session
 
-__all__ = [
-    "FinishedStore",
-    "default_place",
-    "delete_store",
-    "needs_store",
-    "outer_axes",
-    "said_of",
-    "store_estimate_job",
-    "store_job",
-]
-
 ENDING = ".cells.ome.zarr"
 MOST_IN_MEMORY = 36_000_000
 """Pixels of a region up to which a result is made in memory."""
@@ -133,9 +122,7 @@ def _ready_steps(session: "Session", request: SegmentRequest) -> "Generator[Prog
     from napari_utile.engine.inference.predict import Progress
 
     sizing = Run(sized_steps(session, request.params, request.measured_on))
-    for _ in sizing:
-        yield Progress(0, 1, stage="size")
-    params, size = sizing.result
+    params, size = yield from sizing.yielding(Progress(0, 1, stage="size"))
     model = session.load_model(params.model)
     yield Progress(0, 1, stage="size")
     instances = params.instances or suggested_instances(model.card, params.known_diameter)

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CELLS", "CLASSES", "GrowingLevel", "levels"]
-
 CELLS, CLASSES = "labels/cells", "labels/classes"
 _KEPT_BYTES = 64 << 20
 """Of pixels that were read, for each level."""

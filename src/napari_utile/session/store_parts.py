@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.store.plan import StorePlan
     from napari_utile.engine.store.versions import Version
 
-__all__ = ["MOST_EDITED", "StorePart", "centred", "open_part_job", "undo_job", "write_back_job", "written"]
-
 MOST_EDITED = 4096
 """Rows and columns of a part, at most."""
 

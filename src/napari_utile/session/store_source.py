@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.provenance.locate import Located
 
-__all__ = ["StackedAxis", "StoreSource", "layer_source", "source_of", "stacked_axes"]
-
 
 @dataclass(frozen=True)
 class StackedAxis:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from napari_utile.engine.store.plan import StorePlan
 
-__all__ = ["features_of", "paths_of"]
-
 
 def features_of(place: Path, plan: "StorePlan", sliders: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
     """Return the feature table of a store's cells.

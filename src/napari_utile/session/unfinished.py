@@ -27,18 +27,6 @@ from napari_utile.session.fine_tune_request import FineTuneRequest
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
 
-__all__ = [
-    "Unfinished",
-    "checkpoint_of",
-    "hold",
-    "is_alive",
-    "new_folder",
-    "release",
-    "remove",
-    "request_of",
-    "unfinished_job",
-]
-
 _FOLDER, _REQUEST, _CHECKPOINT, _KEY = "unfinished", "request.safetensors", "training.checkpoint", "utile"
 # Nobody continues with a training from before that. Days.
 _FORGOTTEN_AFTER = 30

@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.volumes.views import Volume
     from napari_utile.session.state import Session
 
-__all__ = [
-    "VolumeRequest",
-    "VolumeResult",
-    "estimate_volume_job",
-    "relabel_volume_job",
-    "segment_volume_job",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class VolumeRequest:
@@ -110,9 +102,7 @@ def segment_volume_job(
     from napari_utile.engine.volumes.segment import segment_volume_steps
 
     sizing = Run(_volume_steps(session, request))
-    for _ in sizing:
-        yield Progress(0, 1, stage="size")
-    volume, _ = sizing.result
+    volume, _ = yield from sizing.yielding(Progress(0, 1, stage="size"))
     made = yield from segment_volume_steps(volume, request.first.region)
     yield Progress(1, 1, stage="measurements")
     return _result(request, made)

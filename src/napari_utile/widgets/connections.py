@@ -6,8 +6,6 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Slot
 
-__all__ = ["Connections", "when_deleted"]
-
 
 class _Farewell(QObject):
     """Calls a function by a slot that Qt itself knows."""

@@ -16,7 +16,7 @@ from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
 if TYPE_CHECKING:
     import napari
 
-    from napari_utile.session.jobs import SegmentResult
+    from napari_utile.session.results import SegmentResult
     from napari_utile.widgets.pages.segment.page import SegmentPage
 
 SAMPLE = "nuclei"

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 
 from napari_utile.engine.errors import UtileError
 
-__all__ = ["failures_to"]
-
 _logger = logging.getLogger("napari_utile")
 
 
@@ -27,7 +25,7 @@ def failures_to(tell: Callable[[Exception], object] | None = None) -> Iterator[N
     Parameters
     ----------
     tell : callable, optional
-        Called with the exception; `napari_utile.widgets.worker.sentence_of` makes a sentence of it. Without it
+        Called with the exception; `napari_utile.engine.errors.sentence_of` makes a sentence of it. Without it
         the exception only goes to the log: for what the next click says anyway.
     """
     try:

@@ -8,8 +8,6 @@ from qtpy.QtWidgets import QTextBrowser
 
 import napari_utile
 
-__all__ = ["CHAPTERS", "HelpTab", "chapter_text"]
-
 CHAPTERS = {
     "segment": "segment.md",
     "click": "click.md",

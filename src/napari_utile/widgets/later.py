@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, QTimer
 
-__all__ = ["later"]
-
 
 def later(owner: QObject, milliseconds: int, function: Callable[[], object]) -> QTimer:
     """Make a timer that calls a function once, so long after it was started last; it ends with its owner."""

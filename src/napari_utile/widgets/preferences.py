@@ -7,8 +7,6 @@ from typing import Any
 from napari_utile.engine.compute_params import DEVICES, PRECISIONS
 from napari_utile.engine.segment_params import SegmentParams
 
-__all__ = ["preferred", "results_folder"]
-
 
 def preferred(params: SegmentParams) -> SegmentParams:
     """Put the preferred device and precision into parameters; what is unknown here counts as not set."""

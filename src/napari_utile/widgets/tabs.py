@@ -7,8 +7,6 @@ from napari_utile.widgets.viewer.layers import plain_viewer
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["open_help", "open_plots", "open_review", "open_tab", "show_table"]
-
 
 def show_table(viewer: "napari.viewer.Viewer") -> None:
     """Open napari's table of the active layer's features, or bring it to the front."""

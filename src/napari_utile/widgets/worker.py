@@ -18,21 +18,10 @@ from typing import Any, TypeVar
 
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
-from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.jobs.priority import give_way
 from napari_utile.engine.steps import Run
 from napari_utile.widgets.connections import when_deleted
-
-__all__ = [
-    "NO_JOB",
-    "JobHandle",
-    "LatestJob",
-    "OneJob",
-    "as_job",
-    "cancel_all_jobs",
-    "run_job",
-    "sentence_of",
-]
 
 _logger = logging.getLogger("napari_utile")
 _Result = TypeVar("_Result")

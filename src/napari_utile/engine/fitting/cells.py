@@ -193,9 +193,7 @@ def _fit(
         values = []
         for target in targets:
             outputs = Run(Field(plane, model, used, compute=compute).outputs_steps(target.window))
-            for _ in outputs:
-                yield model.card.name
-            values.append(outputs.result)
+            values.append((yield from outputs.yielding(model.card.name)))
         here = _Seen(model, used, changes, values)
         trial = attempt(here, suggested_instances(model.card, used.known_diameter))
         seen.append((here, trial))
@@ -220,9 +218,7 @@ def _fit(
         name = params.model if params.model.endswith(".safetensors") else card.name
         asked = replace(params, model=name, instances=None)
         measuring = Run(with_size(replace(asked, diameter="auto"), plane, model, compute=compute))
-        for _ in measuring:
-            yield f"{card.name}, size of the cells"
-        usual = measuring.result
+        usual = yield from measuring.yielding(f"{card.name}, size of the cells")
         yield from look(model, usual, 0)
         own = usual if card.object_diameter is None else replace(usual, diameter=across)
         if own != usual:

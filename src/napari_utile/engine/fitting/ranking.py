@@ -134,10 +134,8 @@ def _rated(
     from napari_utile.engine.fitting.confidence import Suggestion, fit_at
 
     card = model.card or card_of(model.name)
-    measuring = Run(measure(model.name, card))
-    for _ in measuring:
-        yield so_far
-    return replace(model, suggestion=Suggestion(card, measuring.result, fit_at(measuring.result, card)))
+    size = yield from Run(measure(model.name, card)).yielding(so_far)
+    return replace(model, suggestion=Suggestion(card, size, fit_at(size, card)))
 
 
 def suggest(

@@ -4,7 +4,6 @@ Graphics cards and their drivers have been seen to give different results from t
 of fixed weights runs over a fixed picture on the device and, in float32 and layer by layer, on the CPU.
 """
 
-import json
 import math
 import platform
 import threading
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.inference.exact import exact_float32
 from napari_utile.engine.inference.fused import fused, joins
 from napari_utile.engine.networks.network import Network
@@ -191,11 +190,11 @@ def checks_file() -> Path:
 def _read() -> dict[str, DeviceCheck]:
     """Read what was found before; a file that is missing or damaged holds nothing."""
     try:
-        values: Mapping[str, Any] = json.loads(checks_file().read_text(encoding="utf-8"))
+        values: Mapping[str, Any] = read_json(checks_file(), "holds no checks")
         return {
             key: DeviceCheck(**{name: float(n) for name, n in each.items()}) for key, each in values.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (UtileError, ValueError, TypeError, AttributeError):
         return {}
 
 
@@ -204,7 +203,6 @@ def _keep(checks: Mapping[str, DeviceCheck]) -> None:
     path = checks_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps({key: asdict(each) for key, each in checks.items()}, indent=1))
+        write_json(path, {key: asdict(each) for key, each in checks.items()})
     except (OSError, UtileError):
         return

@@ -187,13 +187,11 @@ class Field:
                 self._scaled, self.model.network, self.compute.tile_budget, region=around, tile=None
             )
             yield
-            run = Run(self._run(plan, None))
-            for _ in run:
-                yield
+            computed = yield from Run(self._run(plan, None)).yielding(None)
             if self._cache is not None:
                 for block in self._blocks(around):
-                    self._cache.put(self._key, block, run.result[:, *block.relative_to(around)])
-            _paste(found, run.result, around, region)
+                    self._cache.put(self._key, block, computed[:, *block.relative_to(around)])
+            _paste(found, computed, around, region)
         return self._to_source(found, window)
 
     def seen(self, window: Window) -> Float32:

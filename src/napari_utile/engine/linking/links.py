@@ -162,7 +162,9 @@ def link_planes(
         counters[group_of[number]].add(plane)
     links = joined_links([link_counts([counter.counts], params, kept) for counter in counters], numbers)
     new = dict(zip(links.sections.label.tolist(), links.ids.tolist(), strict=True))
-    given = {new[each]: new[mother] for each, mother in (parents or {}).items() if {each, mother} <= set(kept)}
+    given = {
+        new[each]: new[mother] for each, mother in (parents or {}).items() if {each, mother} <= set(kept)
+    }
     return replace(links, parents=links.parents | given) if given else links
 
 

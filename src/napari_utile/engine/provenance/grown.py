@@ -1,6 +1,5 @@
 """How cells were grown from seeds, as JSON."""
 
-import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import from_json, to_json
@@ -133,8 +132,7 @@ class GrownRecipe:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as JSON."""
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+        write_json(path, self.to_json())
 
 
 def _whole(path: str | Path) -> str:
@@ -151,8 +149,8 @@ def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:
         If it is one and cannot be used.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = read_json(path, "is not a recipe")
+    except UtileError:
         return None
     if not isinstance(values, Mapping) or values.get("format") != FORMAT:
         return None

@@ -1,6 +1,5 @@
 """How a result was made, as JSON: hashes of what went in and came out, every parameter, the command."""
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
@@ -314,11 +313,7 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
     UtileError
         If the file cannot be written.
     """
-    text = json.dumps(recipe.to_json(), indent=1, ensure_ascii=False)
-    if any("\ud800" <= letter <= "\udfff" for letter in text):  # a name of bytes that are not UTF-8
-        text = json.dumps(recipe.to_json(), indent=1)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_json(path, recipe.to_json())
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
@@ -329,14 +324,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     UtileError
         If the file is missing, or is not a recipe.
     """
-    path = Path(path)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UtileError(f"Cannot read {path}: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise UtileError(f"{path.name} is not a recipe: it is not JSON.") from error
-    return recipe_from_json(values, path.name)
+    return recipe_from_json(read_json(path, "is not a recipe"), Path(path).name)
 
 
 def recipe_from_json(values: Any, name: str) -> Recipe:

@@ -1,6 +1,5 @@
 """Settings in files: what made one result, or was fitted to cells, to be used on other images."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.parameters import check_value, describe, to_json
 from napari_utile.engine.provenance.recipe import load_recipe
 from napari_utile.engine.segment_params import SegmentParams
@@ -43,12 +42,7 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
         If it is neither, or a value in it is unknown or out of bounds.
     """
     path = Path(path)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UtileError(f"Cannot read {path}: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise UtileError(f"{path.name} holds no settings: it is not JSON.") from error
+    values = read_json(path, "holds no settings")
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         return settings_of(load_recipe(path).params)
     try:
@@ -81,8 +75,7 @@ def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
         If the file cannot be written.
     """
     values = {"format": FORMAT, "segment": dict(settings.segment), "instances": dict(settings.instances)}
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    write_json(path, values)
 
 
 def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:

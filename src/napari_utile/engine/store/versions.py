@@ -17,7 +17,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
 from napari_utile.engine.planes.axes import ImagePlane
@@ -77,7 +77,7 @@ def versions_of(place: Path) -> list[Version]:
     """List the versions of a store, the oldest first."""
     found = []
     for path in (place / HOME / _FOLDER).glob(f"*/{_RECORD}"):
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path, "is damaged")
         bounds = tuple((start, stop) for start, stop in values.pop("bounds"))
         found.append(Version(bounds=bounds, **values))
     return sorted(found, key=lambda each: each.number)
@@ -324,7 +324,6 @@ def parents_in(place: Path) -> dict[int, int]:
 def _note_in_recipe(place: Path) -> None:
     """List the versions in the recipe: the hashes of its blocks are those of what was segmented."""
     path = place / "recipe.json"
-    recipe = json.loads(path.read_text(encoding="utf-8"))
+    recipe = read_json(path, "is damaged")
     recipe["edits"] = [asdict(each) for each in versions_of(place)]
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
+    write_json(path, recipe)

@@ -17,6 +17,7 @@ from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.recipes import TrainingRecipe
 from napari_utile.engine.training.samples import TrainingPlane, training_plane
 from napari_utile.engine.weights.annotation import Annotation
+from napari_utile.engine.windows import Window
 
 SCALES_LEFT_ALONE = (0.8, 1.25)
 """Images whose objects are about of the right size are not rescaled."""
@@ -131,15 +132,10 @@ def _nearest(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
 
 def _rescaled(annotation: Annotation, old: tuple[int, int], new: tuple[int, int]) -> Annotation:
     y, x = (b / a for a, b in zip(old, new, strict=True))
-    boxes = [
-        (
-            round(y0 * y),
-            round(x0 * x),
-            max(round(y1 * y), round(y0 * y) + 1),
-            max(round(x1 * x), round(x0 * x) + 1),
-        )
-        for y0, x0, y1, x1 in annotation.boxes
+    corners = [
+        (round(y0 * y), round(x0 * x), round(y1 * y), round(x1 * x)) for y0, x0, y1, x1 in annotation.boxes
     ]
+    boxes = [(y0, x0, max(y1, y0 + 1), max(x1, x0 + 1)) for y0, x0, y1, x1 in corners]
     mask = annotation.background_mask
     return replace(
         annotation, boxes=boxes, background_mask=None if mask is None else _nearest(np.asarray(mask), new)
@@ -165,15 +161,10 @@ def hold_out(
         The same planes with the held-out tiles unlabelled, and those with held-out tiles with all else unlabelled.
     """
     tiles = [
-        (number, slice(y, y + side), slice(x, x + side))
+        (number, tile)
         for number, plane in enumerate(planes)
-        for side in [_tile_side(plane)]
-        for y in range(0, plane.size[0], side)
-        for x in range(0, plane.size[1], side)
-        if (
-            (plane.target[y : y + side, x : x + side] > 0)
-            & (plane.target[y : y + side, x : x + side] != IGNORE)
-        ).any()
+        for tile in Window.whole(plane.size).blocks(_tile_side(plane))
+        if ((plane.target[tile] > 0) & (plane.target[tile] != IGNORE)).any()
     ]
     count = min(max(1, round(share * len(tiles))), len(tiles) - 1) if share > 0 else 0
     if count < 1:
@@ -181,8 +172,8 @@ def hold_out(
     chosen = np.random.default_rng(seed).permutation(len(tiles))[:count]
     apart = [np.zeros(plane.size, bool) for plane in planes]
     for index in chosen:
-        number, rows, columns = tiles[index]
-        apart[number][rows, columns] = True
+        number, tile = tiles[index]
+        apart[number][tile] = True
     pairs = list(zip(planes, apart, strict=True))
     kept = [_without(plane, mask) for plane, mask in pairs]
     return (

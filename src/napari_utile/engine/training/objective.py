@@ -40,7 +40,7 @@ class Objective:
         return torch.stack(roles, dim=1)
 
     def cross_entropy(self, raw: Tensor, target: Tensor, weight: Tensor) -> Loss:
-        """Compute that of background and object, and, where classes of objects are annotated, of a class within the objects.
+        """Compute that of background and object, and, where classes are annotated, of a class within the objects.
 
         Minus the logarithm of a class's probability is the sum of both.
         """

@@ -75,13 +75,10 @@ def _precision(model: Model, image: AnnotatedImage, compute: Compute) -> Generat
     params = SegmentParams(diameter=diameter, instances=instances)
     run = Run(segment_steps(image.plane, params, model=model, compute=compute))
     try:
-        for _ in run:
-            yield
+        made = yield from run.yielding(None)
     except UtileError:  # it reads other channels
         return None
-    finally:
-        run.close()
-    return average_precision(run.result.labels, image.labels)
+    return average_precision(made.labels, image.labels)
 
 
 def with_references(tuned: FineTuned, references: tuple[Reference, ...]) -> FineTuned:

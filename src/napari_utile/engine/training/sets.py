@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.files.targets import check_space
 from napari_utile.engine.models.catalogue import SUFFIX, user_model_folder
 from napari_utile.engine.models.own_models import library_lock, safe_name
@@ -145,8 +146,7 @@ def make_set(title: str) -> TrainingSet:
         if folder.exists():
             raise UtileError(f"There is a training set named {name} already: choose another name.")
         folder.mkdir(parents=True)
-        with atomic_path(folder / _TITLE_FILE) as temporary:
-            temporary.write_text(json.dumps({"format": FORMAT, "title": title}), encoding="utf-8")
+        write_json(folder / _TITLE_FILE, {"format": FORMAT, "title": title})
     return TrainingSet(title, folder)
 
 
@@ -190,9 +190,9 @@ def _to_trash(path: Path) -> Path:
 
 def _title(folder: Path) -> str:
     try:
-        title = json.loads((folder / _TITLE_FILE).read_text(encoding="utf-8"))["title"]
+        title = read_json(folder / _TITLE_FILE, "is not the title of a set")["title"]
         return title if isinstance(title, str) and title.strip() else folder.name
-    except (OSError, ValueError, KeyError, TypeError):
+    except (UtileError, LookupError, TypeError):
         return folder.name
 
 

@@ -15,8 +15,6 @@ from napari_utile.engine.training.recipes import DEFAULT, Budget, TrainingRecipe
 from napari_utile.engine.training.run import TrainingRun, TrainResult, TrainStep
 from napari_utile.engine.training.samples import TrainingPlane
 
-__all__ = ["TrainResult", "TrainStep", "train"]
-
 A_HUNDRED_STEPS = Budget(steps=100)
 
 

@@ -12,6 +12,7 @@ from napari_utile.engine.training.augment_params import NO_AUGMENTATION
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.objective import Objective, roles_of
 from napari_utile.engine.training.samples import Sample, TrainingPlane, cut_sample
+from napari_utile.engine.windows import Window
 
 MOST_SAMPLES = 48
 """More held-out tiles than this are thinned out evenly: validation should not take the time of training."""
@@ -36,7 +37,12 @@ class Validation:
 
 def held_out_samples(planes: Sequence[TrainingPlane], size: int, halo: int) -> tuple[Sample, ...]:
     """Cover the annotated parts of planes with tiles of `size` output pixels; no pixel counts twice."""
-    places = [(plane, y, x) for plane in planes for y, x in _corners(plane, size)]
+    places = [
+        (plane, tile[0].start, tile[1].start)
+        for plane in planes
+        for tile in Window.whole(plane.size).blocks(size)
+        if (plane.target[tile] != IGNORE).any()
+    ]
     if len(places) > MOST_SAMPLES:
         places = [places[round(i * (len(places) - 1) / (MOST_SAMPLES - 1))] for i in range(MOST_SAMPLES)]
     still = np.random.default_rng(0)
@@ -48,16 +54,6 @@ def held_out_samples(planes: Sequence[TrainingPlane], size: int, halo: int) -> t
         sample.weight[:, plane.size[1] - x :] = 0
         samples.append(sample)
     return tuple(samples)
-
-
-def _corners(plane: TrainingPlane, size: int) -> list[tuple[int, int]]:
-    height, width = plane.size
-    return [
-        (y, x)
-        for y in range(0, height, size)
-        for x in range(0, width, size)
-        if (plane.target[y : y + size, x : x + size] != IGNORE).any()
-    ]
 
 
 @torch.inference_mode()

@@ -151,9 +151,7 @@ def segment_volume_steps(
     instances = params.instances or VolumeParams(three_views=True).suggested(card, params.known_diameter)
     values = yield from read.outputs(region)
     decoding = Run(decode_steps(values, card, instances, depth=volume.depth))
-    for _ in decoding:
-        yield Progress(1, 1, stage="cells")
-    landscape, labels = decoding.result
+    landscape, labels = yield from decoding.yielding(Progress(1, 1, stage="cells"))
     _, *box = volume.box(region)
     params = replace(params, instances=instances)
     return SegmentedVolume(values, _raised(labels, above), landscape, Window(*box), volume, params, above)

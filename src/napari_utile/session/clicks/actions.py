@@ -22,8 +22,6 @@ from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probabilit
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, edit_of, joined_edits
 
-__all__ = ["Action", "Clicks", "Outcome"]
-
 Point = tuple[int, int]
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]

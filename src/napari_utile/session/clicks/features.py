@@ -14,8 +14,6 @@ from napari_utile.session.layer_specs import merged_features
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
 
-__all__ = ["CellTable"]
-
 Columns = dict[str, npt.NDArray[Any]]
 # Cells that lie together in a window of at most this many pixels are measured in one go.
 _TOGETHER = 1 << 22

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.session.state import Session
 
-__all__ = ["FieldRequest", "FieldStore", "ReadyField"]
-
 _MOST_FIELDS = 8
 
 
@@ -108,6 +106,7 @@ class FieldStore:
 
 
 def made_ready(session: "Session", request: FieldRequest) -> Generator[None, None, ReadyField]:
+    """Load the model of a request, and measure what its field needs."""
     yield
     from napari_utile.engine.inference.field import Field
     from napari_utile.engine.inference.warm import warm_network

@@ -11,8 +11,6 @@ from napari_utile.engine.clicks.prompts import windows_around
 from napari_utile.engine.windows import Window
 from napari_utile.session.plane_index import PlaneIndex
 
-__all__ = ["Edit", "LabelPlane", "edit_of", "highest_label", "joined_edits", "labels_at"]
-
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 Point = tuple[int, ...]

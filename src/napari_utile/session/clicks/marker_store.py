@@ -10,8 +10,6 @@ import numpy.typing as npt
 from napari_utile.engine.clicks.markers import Marker, markers_of_table
 from napari_utile.session.clicks.label_plane import labels_at
 
-__all__ = ["MarkerStore"]
-
 
 @dataclass
 class MarkerStore:

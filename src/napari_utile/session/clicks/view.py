@@ -16,8 +16,6 @@ from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.label_plane import Edit, joined_edits
 
-__all__ = ["RatedCell", "accept_all", "rate_cells"]
-
 LabelArray = npt.NDArray[np.integer[Any]]
 
 # More than this in view is too much to do at once. Pixels.

@@ -41,12 +41,10 @@ from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.tabs import open_review, open_tab
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import is_own
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["BatchTab", "open_batch"]
 
 _NAME = "U-Tile batch"
 _FILTER = f"Images (*{' *'.join(IMAGE_SUFFIXES)});;All files (*)"
@@ -266,7 +264,7 @@ class BatchTab(OneJob, QWidget):
 
     def _fail(self, error: Exception) -> None:
         self.run_bar.set_idle()
-        self.status.problem(sentence_of(error))
+        self.status.failed(error)
 
     def _cancelled(self) -> None:
         self.run_bar.set_idle()

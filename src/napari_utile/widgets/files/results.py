@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from napari_utile.engine.planes.axes import ImagePlane
 
-__all__ = ["Results", "results_of", "save_results"]
-
 
 @dataclass(frozen=True, eq=False)
 class Results:

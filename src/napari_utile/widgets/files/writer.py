@@ -1,14 +1,13 @@
 """Save layers from napari as TIFF with axes, pixel size and unit; labels with the recipe that made them."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.images import write_image, write_labels
+from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
 from napari_utile.engine.planes.naming import name_axes
 
@@ -29,8 +28,7 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     written = []
     if recipe:
         beside = Path(path).with_name(f"{name_and_ending(Path(path))[0]}{RECIPE_ENDING}")
-        with atomic_path(beside) as temporary:
-            temporary.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
+        write_json(beside, recipe)
         written.append(str(beside))
     write_labels(path, array, **_space(array, attributes))
     return [path, *written]

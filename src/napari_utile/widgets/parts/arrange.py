@@ -4,8 +4,6 @@ from typing import TypeVar
 
 from qtpy.QtWidgets import QBoxLayout, QFormLayout, QFrame, QHBoxLayout, QLabel, QLayout, QVBoxLayout, QWidget
 
-__all__ = ["column", "fields", "line", "row"]
-
 Part = QWidget | QLayout | tuple[QWidget | QLayout, int] | None
 """A widget or a layout, perhaps with its share of the room that is left; None stands for empty room."""
 Margins = tuple[int, int, int, int]

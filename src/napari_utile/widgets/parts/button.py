@@ -2,8 +2,6 @@
 
 from qtpy.QtWidgets import QPushButton
 
-__all__ = ["push_button"]
-
 
 def push_button(text: str, tooltip: str) -> QPushButton:
     """Make a button; the tooltip says in the imperative what it does."""

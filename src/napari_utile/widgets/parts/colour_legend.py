@@ -12,8 +12,6 @@ from napari_utile.engine.words import three_digits
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
-__all__ = ["ColourLegend"]
-
 _BAR_HEIGHT = 12
 
 

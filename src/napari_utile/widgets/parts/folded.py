@@ -6,8 +6,6 @@ from superqt import QCollapsible
 
 from napari_utile.widgets.parts.arrange import column
 
-__all__ = ["folded"]
-
 
 def folded(title: str, *content: QWidget | QLayout) -> QCollapsible:
     """Put widgets and layouts below each other, out of sight until the title is clicked."""

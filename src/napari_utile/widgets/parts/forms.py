@@ -26,8 +26,6 @@ from napari_utile.widgets.parts.number_box import NumberBox, WholeNumberBox
 from napari_utile.widgets.parts.preprocess_field import PercentilesField, PreprocessField
 from napari_utile.widgets.parts.size_field import SizeField
 
-__all__ = ["Form", "Number", "align_labels", "name_fields", "narrow"]
-
 _POSITIONS = 1000
 """Places of a slider."""
 

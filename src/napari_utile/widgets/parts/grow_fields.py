@@ -17,8 +17,6 @@ from napari_utile.widgets.viewer.own_pictures import is_cells
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["GrowFields"]
-
 
 @dataclass(frozen=True)
 class _Reach:

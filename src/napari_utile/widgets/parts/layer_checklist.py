@@ -12,8 +12,6 @@ from napari_utile.widgets.viewer.layers import plain_viewer
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["LayerChecklist"]
-
 _HEIGHT = 84
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["LayerCombo"]
-
 
 class LayerCombo(QComboBox):
     """Choose one of the viewer's layers.

@@ -7,22 +7,21 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
+from napari_utile.engine.fitting.ranking import RatedModel, Ratings
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.measured import Stack
 from napari_utile.session.model_pictures import Picture, pictured, pictures_job
-from napari_utile.session.model_suggestions import RatedModel, Ratings, suggest_job
+from napari_utile.session.model_suggestions import suggest_job
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.windows import Window
-
-__all__ = ["ModelSuggestions"]
 
 _NONE_FITS = (
     "No model looks right for this image. Paint a few cells, choose them as Cells above, and press Fit to these cells, "
@@ -197,7 +196,7 @@ class ModelSuggestions(OneJob, QWidget):
 
     def _fail(self, error: Exception) -> None:
         self.bar.set_idle()
-        self.answer.problem(sentence_of(error))
+        self.answer.failed(error)
 
     def _choose(self, item: QListWidgetItem) -> None:
         self._session.model = item.data(Qt.ItemDataRole.UserRole)

@@ -6,8 +6,6 @@ import unicodedata
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
 
-__all__ = ["NumberBox", "WholeNumberBox", "read_number"]
-
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:([.,])(\d*))?")
 
 

@@ -8,8 +8,6 @@ from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
 
-__all__ = ["Offer"]
-
 
 class Offer(QWidget):
     """Hidden until something is offered.

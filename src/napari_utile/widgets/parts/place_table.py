@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-__all__ = ["PlaceTable"]
-
 
 class PlaceTable(QTableWidget):
     """Rows of text, each with a place.

@@ -17,8 +17,6 @@ from napari_utile.widgets.viewer.layers import Place
 if TYPE_CHECKING:
     import napari.layers
 
-__all__ = ["PlanePicker", "plane_in_words"]
-
 THIS, ALL, RANGE = "this", "all", "range"
 ONLY = "Only "
 _WORDS = {"t": "frame", "time": "frame", "frame": "frame", "z": "slice", "depth": "slice"}

@@ -7,8 +7,6 @@ import pyqtgraph
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.theme import lightness, theme_event
 
-__all__ = ["CURVES", "PLOT_COLOURS", "Plot"]
-
 PLOT_COLOURS = {
     "dark": {
         "background": "#262930",

@@ -11,8 +11,6 @@ from napari_utile.engine.planes.preprocessing import LARGEST, STEPS, parse_steps
 from napari_utile.widgets.parts.arrange import row
 from napari_utile.widgets.parts.number_box import NumberBox
 
-__all__ = ["PercentilesField", "PreprocessField"]
-
 _ROWS = {
     "background": (
         "Remove background",

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from napari_utile.widgets.viewer.source import Source
 
-__all__ = ["RegionPicker"]
-
 WHOLE, VIEW, SHAPES, LABELS = "whole", "view", "shapes", "labels"
 # Milliseconds.
 _DRAWN_AFTER = 1000

@@ -5,8 +5,6 @@ from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_utile.widgets.parts.arrange import column, row
 
-__all__ = ["RunBar"]
-
 
 class RunBar(QWidget):
     """Run, or, while a job is under way, a progress bar with Cancel beside it.

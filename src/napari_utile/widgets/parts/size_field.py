@@ -10,8 +10,6 @@ from napari_utile.engine.parameters import Parameter
 from napari_utile.widgets.parts.arrange import row
 from napari_utile.widgets.parts.number_box import NumberBox
 
-__all__ = ["SizeField"]
-
 _WAYS = (
     (
         "measured",

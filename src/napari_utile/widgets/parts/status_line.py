@@ -3,10 +3,9 @@
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.widgets.parts.theme import lightness
 from napari_utile.widgets.parts.words import Words
-
-__all__ = ["COLOURS", "StatusLine"]
 
 # With a contrast of 4.5 and more to the background of napari's dark and light theme.
 COLOURS = {
@@ -42,3 +41,7 @@ class StatusLine(Words):
     def problem(self, text: str) -> None:
         """Show what went wrong."""
         self.say(text, "problem")
+
+    def failed(self, error: Exception) -> None:
+        """Show an error as a sentence."""
+        self.problem(sentence_of(error))

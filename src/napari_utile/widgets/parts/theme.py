@@ -2,8 +2,6 @@
 
 from typing import Any, Literal
 
-__all__ = ["Lightness", "lightness", "theme_event"]
-
 Lightness = Literal["dark", "light"]
 
 

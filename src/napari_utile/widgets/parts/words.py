@@ -6,8 +6,6 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
-__all__ = ["Words"]
-
 _MOST = 20
 """Letters in a row that fit the narrowest page."""
 _LONG = re.compile(rf"\S{{{_MOST + 1},}}")

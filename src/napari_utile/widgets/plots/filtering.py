@@ -12,8 +12,6 @@ from napari_utile.widgets.viewer.layers import Place
 if TYPE_CHECKING:
     import napari.layers
 
-__all__ = ["border_labels", "erase"]
-
 
 def erase(
     layer: "napari.layers.Labels", place: Place, labels: np.ndarray[Any, Any], every_plane: bool = False

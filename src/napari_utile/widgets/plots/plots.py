@@ -8,8 +8,6 @@ from qtpy.QtCore import Signal
 
 from napari_utile.widgets.parts.plot import Plot
 
-__all__ = ["Histogram", "Scatter"]
-
 _KEPT, _TAKEN, _CHOSEN = "blue", "orange", "chosen"
 # Bars of the histogram, at most.
 _MOST_BARS = 40

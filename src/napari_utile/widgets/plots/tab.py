@@ -25,8 +25,6 @@ from napari_utile.widgets.viewer.regions import go_to
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["PlotsTab"]
-
 _KINDS = (("smaller than", "smaller"), ("larger than", "larger"), ("touching the border", "border"))
 _NOTHING = "There is no table of these cells yet: press Segment, or Layers ▸ Measure ▸ U-Tile."
 
@@ -165,6 +163,8 @@ class PlotsTab(QWidget):
     def choose(self, label: int) -> None:
         """Select a cell, and bring it into the middle of the image."""
         layer, rows = self._session.cells, self._rows()
+        if layer is None:
+            return
         row = np.flatnonzero(np.asarray(rows["index"]) == label)[0]
         layer.selected_label = label
         self._viewer.layers.selection.active = layer

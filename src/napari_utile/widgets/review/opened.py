@@ -21,8 +21,6 @@ from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["Opened", "keep_reviewed", "layers_of", "sets_job"]
-
 
 @dataclass(frozen=True, eq=False)
 class Opened:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.words import percent
 from napari_utile.session.review import Decisions, ReviewItem, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
@@ -32,8 +33,6 @@ from napari_utile.widgets.worker import run_job, sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["ReviewTab"]
 
 _START = (
     "Open the folder with the results of a batch. The least sure image comes first; correct its cells with the "
@@ -137,7 +136,7 @@ class ReviewTab(QWidget):
             self.status.say("")
             self._next(-1)
 
-        run_job(review_job(folder, images), on_done=show, on_error=self._fail, owner=self)
+        run_job(review_job(folder, images), on_done=show, on_error=self.status.failed, owner=self)
 
     def go_to(self, place: int) -> None:
         """Open an image of the queue; edits of the one that is open are saved."""
@@ -158,7 +157,7 @@ class ReviewTab(QWidget):
         run_job(
             layers_of(item, self._folder or item.labels.parent),
             on_done=lambda opened: self._open(item, opened),
-            on_error=self._fail,
+            on_error=self.status.failed,
             owner=self,
         )
 
@@ -316,9 +315,6 @@ class ReviewTab(QWidget):
         path = QFileDialog.getExistingDirectory(self, "Results of a batch", str(self._folder or Path.home()))
         if path:
             self.review(Path(path))
-
-    def _fail(self, error: Exception) -> None:
-        self.status.problem(sentence_of(error))
 
     # Keys, and the end.
 

@@ -11,8 +11,6 @@ from napari_utile.widgets.viewer.own_pictures import add_own
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["show_beside"]
-
 _GAP = 10
 # Room above the columns for the captions, as a share of the width of one.
 _CAPTION_ROOM = 0.15

@@ -10,8 +10,6 @@ from napari_utile.session.cell_classes import CLASS
 if TYPE_CHECKING:
     import napari.layers
 
-__all__ = ["CLASS_COLOURS", "colour_by", "coloured_by"]
-
 CLASS_COLOURS = (
     "#e69f00",
     "#56b4e9",

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from napari_utile.engine.planes.axes import ImagePlane
 
-__all__ = ["CellTables", "rows_of"]
-
 # Cells are measured again when no edit came for this long. Milliseconds.
 _AFTER = 400
 # Planes up to this size are measured unasked. Pixels.
@@ -82,7 +80,7 @@ class CellTables(QObject):
         self._later.stop()
         layer = self._session.cells
         place = self._place(layer)
-        if place is None:
+        if layer is None or place is None:
             return
         where = slider_columns(layer, place.plane)
         if not {"index", *where} <= set(layer.features):
@@ -121,7 +119,7 @@ class CellTables(QObject):
         self._job.drop()
 
     def _edited(self, layer: Any) -> None:
-        if layer is self._session.cells and "index" in layer.features:
+        if "index" in layer.features and layer is self._session.cells:
             self._outdated.add(layer)
             self._later.start()
 

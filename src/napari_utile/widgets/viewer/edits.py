@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.session.kept_edits import EditedLabels, KeptEdits, keep_job, new_folder, read_job, remove
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of, space_of, window_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, is_cells
 from napari_utile.widgets.viewer.pixel_versions import version_of
-from napari_utile.widgets.worker import JobHandle, LatestJob, run_job, sentence_of
+from napari_utile.widgets.worker import JobHandle, LatestJob, run_job
 
 if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
-
-__all__ = ["Edits", "edits_of"]
 
 # Edits are kept when no more came for this long, and in a long burst of them this often. Milliseconds.
 _AFTER, _EVERY = 2_000, 60_000

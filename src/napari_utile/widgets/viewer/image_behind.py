@@ -10,8 +10,6 @@ from napari_utile.widgets.viewer.own_pictures import is_own
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["image_behind"]
-
 
 def image_behind(viewer: "napari.viewer.Viewer", place: Place) -> Any:
     """Read the plane of the topmost image of the same size that the plugin did not make, visible ones first.

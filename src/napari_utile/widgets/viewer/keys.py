@@ -11,8 +11,6 @@ from napari_utile.widgets.viewer.layers import plain_viewer
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["BorrowedKeys"]
-
 _bindings: "weakref.WeakKeyDictionary[Any, dict[Any, list[Any]]]" = weakref.WeakKeyDictionary()
 """For each viewer and key: what was bound before it was borrowed, or None, and then each borrower's function."""
 

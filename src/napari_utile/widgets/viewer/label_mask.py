@@ -11,8 +11,6 @@ from napari_utile.widgets.viewer.layers import Place
 if TYPE_CHECKING:
     import napari.layers
 
-__all__ = ["LabelMask", "label_mask"]
-
 
 class LabelMask:
     """Which pixels of a plane lie in the labels of a layer, read when it is asked for, by any thread.

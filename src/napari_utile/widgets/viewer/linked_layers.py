@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from napari_utile.engine.linking.edits import StackEdit
 
-__all__ = ["LinkedStack", "keep_linked", "linked_stack_of", "show_linked", "stack_space_of"]
-
 # A correction, or its undo, is measured when nothing has changed for this long. Milliseconds.
 _MEASURED_AFTER = 300
 

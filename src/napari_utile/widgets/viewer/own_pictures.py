@@ -10,18 +10,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = [
-    "CELLS",
-    "METADATA_KEY",
-    "add_own",
-    "glow",
-    "is_cells",
-    "is_own",
-    "mark_own",
-    "recipe_in",
-    "role_of",
-]
-
 _Layer = TypeVar("_Layer", bound="napari.layers.Layer")
 
 METADATA_KEY = "napari-utile"

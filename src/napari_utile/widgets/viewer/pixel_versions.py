@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["version_of"]
-
 
 class _Watched:
     """The part of a layer that is shown, and how often its pixels may have changed."""

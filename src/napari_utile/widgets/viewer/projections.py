@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from napari_utile.engine.provenance.locate import LayerAxis
 
-__all__ = ["add_projection", "origin_of", "with_projected_axis"]
-
 _KEY = "napari-utile projection"
 
 

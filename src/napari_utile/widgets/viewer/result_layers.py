@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["edited_layer", "empty_data", "own_layer", "show_layers", "slider_columns", "source_of"]
-
 # Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
 CHUNKED_ABOVE = 2 * 2**30
 # Thumbnails are drawn when no result came for this long. Milliseconds.

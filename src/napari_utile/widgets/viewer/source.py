@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.provenance.locate import LayerAxis
 
-__all__ = ["Source", "axes_of", "is_on_screen", "on_screen", "read_source"]
-
 
 @dataclass(frozen=True, eq=False)
 class Source:

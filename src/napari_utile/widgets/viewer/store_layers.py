@@ -10,8 +10,6 @@ from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 if TYPE_CHECKING:
     import napari.layers
 
-__all__ = ["in_store_order", "outer_of", "store_of"]
-
 Value = TypeVar("Value")
 
 

@@ -9,16 +9,6 @@ if TYPE_CHECKING:
 
     from napari_utile.widgets.workbench.dock import Workbench
 
-__all__ = [
-    "open_click",
-    "open_evaluate",
-    "open_models",
-    "open_page",
-    "open_segment",
-    "open_train",
-    "open_weights",
-]
-
 
 def open_page(viewer: "napari.viewer.Viewer", name: str) -> "Workbench":
     """Open the dock on a page, or bring it there; one of `PAGES`."""

@@ -27,8 +27,6 @@ from napari_utile.widgets.workbench.page import Page
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["PAGES", "Workbench"]
-
 PAGES = {
     "segment": ("Segment", "SegmentPage", "Find the cells of the image."),
     "click": ("Click", "ClickPage", "Take, split, merge and remove cells with the mouse."),

@@ -26,8 +26,6 @@ from napari_utile.widgets.worker import run_job
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["Header"]
-
 _NO_IMAGE = (
     "Open an image to start: drop a file on the window, or choose File ▸ Open Sample ▸ U-Tile for one to try."
 )

@@ -15,8 +15,6 @@ from napari_utile.widgets.parts.forms import narrow
 if TYPE_CHECKING:
     from napari_utile.engine.models.catalogue import ListedModel
 
-__all__ = ["ModelPicker"]
-
 _PICK_FILE = "\0file"
 
 

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QActionGroup, QMenu, QToolButton
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS
 from napari_utile.session.file_space import FileSpace, file_job
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, slider_name
 from napari_utile.widgets.viewer.projections import add_projection, origin_of
-from napari_utile.widgets.worker import LatestJob, as_job, sentence_of
+from napari_utile.widgets.worker import LatestJob, as_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["ReadingMenu", "slider_axes"]
 
 _MEANINGS = (("t", "Time"), ("z", "Depth"), ("c", "Channels"))
 _MOST_SERIES = 50

@@ -20,8 +20,6 @@ from napari_utile.widgets.workbench.reading_menu import ReadingMenu, slider_axes
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["SourcePicker"]
-
 _COLOURS = ("Red", "Green", "Blue")
 _CHANNEL_LABELS = {"c", "ch", "channel", "channels"}
 _MOST_CHANNELS = 16

@@ -3,15 +3,14 @@
 import time
 from typing import TYPE_CHECKING
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.session.kept_edits import KeptEdits, kept_job, remove
 from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.edits import edits_of
-from napari_utile.widgets.worker import run_job, sentence_of
+from napari_utile.widgets.worker import run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["UnsavedEdits"]
 
 
 class UnsavedEdits(Offer):

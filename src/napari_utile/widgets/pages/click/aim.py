@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["Aim", "Aims", "ClickSettings", "Target", "z_axis_of"]
-
 Point = tuple[int, int]
 
 # How far pixels of a label layer may be from those of the image and still count as the same, pixels.

@@ -17,8 +17,6 @@ from napari_utile.widgets.viewer.layers import plain_viewer
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["CellClasses"]
-
 
 class CellClasses(QWidget):
     """While *Number keys give classes* is on, 1 to 9 give the selected cell a class and 0 takes it away.

@@ -30,8 +30,6 @@ from napari_utile.widgets.preferences import preferred
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["GESTURES", "ClickForm"]
-
 # Name, button text, how to do it with the mouse, help.
 GESTURES = (
     ("take", "Take", "click", "Outline and label the cell under the mouse, or select it if it has a label."),

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["MarkerLayer", "OutlineLayer", "new_labels"]
-
 BoolArray = npt.NDArray[np.bool_]
 
 _COLOURS = {"cell": "#4cc9f0", "split": "#f9c74f", "background": "#f94144"}

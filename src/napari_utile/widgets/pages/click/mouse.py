@@ -10,8 +10,6 @@ from napari_utile.widgets.viewer.layers import plain_viewer
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["ClickMouse"]
-
 Point = tuple[int, int]
 LEFT, RIGHT = 1, 2
 # A press that moves less than this far before it is released is a click. Canvas pixels.

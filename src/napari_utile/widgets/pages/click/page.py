@@ -21,12 +21,9 @@ from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.projections import origin_of
 from napari_utile.widgets.viewer.source import axes_of, on_screen, read_source
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["ClickPage"]
 
 _UNSURE_KEY = "U"
 
@@ -87,7 +84,7 @@ class ClickPage(Page):
         tool.said.connect(form.status.say)
         form.classes.said.connect(form.status.say)
         form.classes.given.connect(self._describe)
-        tool.failed.connect(self._say_error)
+        tool.failed.connect(self.form.status.failed)
         tool.selected_changed.connect(self._describe)
         tool.model_ready.connect(self._model_ready)
         tool.queue.busy_changed.connect(self._busy)
@@ -136,7 +133,7 @@ class ClickPage(Page):
             self._clicked_on = ()
             self.form.status.say("")
             return
-        with failures_to(self._say_error):
+        with failures_to(self.form.status.failed):
             aim = self.aims.aim(make=True)
             assert aim is not None
             self._viewer.layers.selection.active = aim.labels
@@ -205,7 +202,7 @@ class ClickPage(Page):
         from napari_utile.engine.provenance.locate import locate
         from napari_utile.engine.segment_params import suggested_instances
 
-        with failures_to(self._say_error):
+        with failures_to(self.form.status.failed):
             source, settings = read_source(self._viewer, self._session), self._settings()
             params = replace(settings.params, channels=source.channels, instances=settings.instances)
             size = (
@@ -329,9 +326,6 @@ class ClickPage(Page):
         else:
             text = f"Clicking cells: {self._waiting} waiting" if self._waiting > 1 else "Clicking cells: on"
         self.form.toggle.setText(text)
-
-    def _say_error(self, error: Exception) -> None:
-        self.form.status.problem(sentence_of(error))
 
     def _close_down(self) -> None:
         self.mouse.remove()

@@ -15,8 +15,6 @@ from napari_utile.engine.steps import Run
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.worker import NO_JOB, run_job
 
-__all__ = ["ClickQueue"]
-
 Make = Callable[[], Generator[Steps, Any, Any]]
 Done = Callable[[Any], object]
 

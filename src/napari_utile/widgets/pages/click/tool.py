@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from napari_utile.session.state import Session
 
-__all__ = ["ClickTool"]
-
 Point = tuple[int, int]
 
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtCore import QObject
 
-__all__ = ["UndoKeys"]
-
 
 class UndoKeys:
     """Undo and redo in the clicked cells; or in the active labels, if those were painted in last.

@@ -18,8 +18,6 @@ from napari_utile.widgets.viewer.regions import go_to, region_in_view
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["UnsureWalk"]
-
 Point = tuple[int, int]
 
 # Cells of planes up to this size are rated all at once, of larger ones those in view. Pixels.

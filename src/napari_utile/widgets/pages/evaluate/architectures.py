@@ -6,6 +6,7 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.architectures import ArchitectureStep, architectures_job
 from napari_utile.session.results import SegmentRequest, SegmentResult
@@ -18,12 +19,10 @@ from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, ta
 from napari_utile.widgets.viewer.own_pictures import CELLS, add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["Architectures"]
 
 
 class Architectures(OneJob, QWidget):

@@ -15,8 +15,6 @@ from napari_utile.widgets.viewer.regions import inside_shapes
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["ComparedLayers", "compared_planes"]
-
 
 @dataclass(frozen=True, eq=False)
 class ComparedLayers:

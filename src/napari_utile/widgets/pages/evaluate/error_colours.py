@@ -2,8 +2,6 @@
 
 from napari_utile.engine.metrics.cell_kinds import CellKind
 
-__all__ = ["KIND_COLOURS", "KIND_HELP", "KIND_WORDS"]
-
 KIND_COLOURS: dict[CellKind, str] = {
     CellKind.MATCHED: "#4daf4a",
     CellKind.MISSED: "#e41a1c",

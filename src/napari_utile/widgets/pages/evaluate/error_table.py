@@ -21,8 +21,6 @@ from napari_utile.widgets.parts import arrange
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
 
-__all__ = ["ErrorTable"]
-
 # A table of more rows than anyone reads takes seconds to fill.
 _MOST_ROWS = 2000
 _MARK = 9

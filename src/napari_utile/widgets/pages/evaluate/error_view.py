@@ -16,8 +16,6 @@ from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["go_to_error", "show_error_layer"]
-
 # A cell that takes less than this share of the canvas's height is zoomed to.
 _SMALLEST_SHARE = 0.08
 _CANVAS_HEIGHT = 600

@@ -18,8 +18,6 @@ from napari_utile.widgets.viewer.layers import Place
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["file_of", "report_of", "score_columns"]
-
 _MOST_PICTURES = 4
 _MOST_ERRORS = 40
 

@@ -35,8 +35,6 @@ from napari_utile.widgets.viewer.unasked import looks_like_a_reference
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["EvaluateForm"]
-
 _HOW_TO = "Choose the cells above and the reference here, then press Evaluate."
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["PREDICTION", "REFERENCE", "Outlines"]
-
 PREDICTION, REFERENCE = "#ffb000", "#648fff"
 """Amber and blue, which differ in lightness too."""
 _FURTHER = ("#dc267f", "#fe6100", "#785ef0")

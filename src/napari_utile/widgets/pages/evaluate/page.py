@@ -28,12 +28,10 @@ from napari_utile.widgets.pages.evaluate.outlines import Outlines
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import LatestJob, OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import LatestJob, OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["EvaluatePage"]
 
 # An edit is over when nothing changed for this long. Milliseconds.
 _FOLLOW_AFTER = 300
@@ -94,7 +92,7 @@ class EvaluatePage(OneJob, Page):
         """Score the chosen layers; numbers and errors appear when all planes are done."""
         if self.running:
             return
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             layers = self.form.layers
             every = self.form.every_plane.isVisibleTo(self.form) and self.form.every_plane.isChecked()
             places, planes = compared_planes(self._viewer, layers, every)
@@ -142,7 +140,7 @@ class EvaluatePage(OneJob, Page):
 
     def _fail(self, error: Exception) -> None:
         self.form.run_bar.set_idle()
-        self._show_error(error)
+        self.form.status.failed(error)
 
     def _cancelled(self) -> None:
         self.form.run_bar.set_idle()
@@ -205,7 +203,7 @@ class EvaluatePage(OneJob, Page):
         self._follow_job.run(
             evaluation_job(EvaluationRequest(self.result.names, planes)),
             on_done=show,
-            on_error=self._show_error,
+            on_error=self.form.status.failed,
         )
 
     # Errors.
@@ -219,7 +217,7 @@ class EvaluatePage(OneJob, Page):
     # The best threshold.
 
     def _start_sweep(self) -> None:
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             truth = self.form.truth.layer
             if truth is None:
                 raise ValueError("Open a labels layer with the reference first.")
@@ -263,7 +261,7 @@ class EvaluatePage(OneJob, Page):
         return str(path)
 
     def _save(self, path: str, write: Any) -> None:
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             write()
             self.form.status.say(f"Saved {Path(path).name}.", "good")
 
@@ -293,9 +291,6 @@ class EvaluatePage(OneJob, Page):
         self.form.sweep.drop()
         self.form.architectures.drop()
         self.drop()
-
-    def _show_error(self, error: Exception) -> None:
-        self.form.status.problem(sentence_of(error))
 
 
 def _hashes(plane: PlaneLabels) -> tuple[str, ...]:

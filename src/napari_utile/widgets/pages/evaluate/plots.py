@@ -8,8 +8,6 @@ from napari_utile.engine.metrics.cells import IOU_THRESHOLDS
 from napari_utile.session.evaluation import EvaluationResult, SweepPoint
 from napari_utile.widgets.parts.plot import CURVES, Plot
 
-__all__ = ["PrecisionPlot", "SweepPlot"]
-
 
 class _Plot(Plot):
     """A plot of values from 0 to 1."""

@@ -7,8 +7,6 @@ from napari_utile.engine.metrics.bootstrap import Difference
 from napari_utile.engine.metrics.glossary import GLOSSARY, Score
 from napari_utile.session.evaluation import EvaluationResult
 
-__all__ = ["ScoreTable"]
-
 _CONFIDENCE = "95 %"
 _NAMES, _NARROWEST = 125, 44
 """Widths in pixels: of the scores' names beside several predictions, and of the narrowest column."""

@@ -7,6 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.parameters import from_json
 from napari_utile.session.evaluation import PlaneLabels, SweepPoint, SweepRequest, best_point, sweep_job
 from napari_utile.widgets.pages.evaluate.plots import SweepPlot
@@ -17,12 +18,10 @@ from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place, plane_data
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["SweepPanel"]
 
 
 class SweepPanel(OneJob, QWidget):

@@ -20,8 +20,6 @@ from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 
-__all__ = ["ModelsForm", "described"]
-
 _MOST_SCORES = 6
 
 

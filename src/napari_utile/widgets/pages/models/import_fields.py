@@ -8,8 +8,6 @@ from napari_utile.engine.networks.readings import READINGS
 from napari_utile.widgets.parts.arrange import fields
 from napari_utile.widgets.parts.forms import narrow
 
-__all__ = ["ImportFields"]
-
 _GREY = {
     "as the file says, else percentiles": None,
     "by percentiles": "percentiles",

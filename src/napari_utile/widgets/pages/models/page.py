@@ -18,7 +18,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.pages.models.form import ModelsForm, described
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import as_job, run_job, sentence_of
+from napari_utile.widgets.worker import as_job, run_job
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -18,8 +18,6 @@ from napari_utile.widgets.worker import LatestJob
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["Adjusting"]
-
 
 class Adjusting:
     """Finds the cells of the result on screen again whenever a slider moves.

@@ -12,8 +12,6 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 
-__all__ = ["Asked"]
-
 
 class Asked:
     """Keeps `Session.asked` as the fields are, and shows in them what another page changed.

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["DiameterTool"]
-
 # Screen pixels.
 _LINE_WIDTH = 2.0
 

@@ -13,8 +13,6 @@ from napari_utile.widgets.viewer.result_layers import edited_layer
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["EditedCells"]
-
 
 class EditedCells(Offer):
     """Says before a slider is moved that it makes a new layer, asks which to show, and hides the other.

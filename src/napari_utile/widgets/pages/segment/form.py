@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
     from napari_utile.engine.planes.axes import ImagePlane
 
-__all__ = ["SegmentForm"]
-
 # Most specks are smaller; the box beside the slider takes larger sizes. Pixels.
 _SLIDE_SIZE = (0, 500)
 

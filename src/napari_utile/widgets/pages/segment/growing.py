@@ -15,13 +15,11 @@ from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.viewer.layers import Place, full_resolution, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
-
-__all__ = ["Growing"]
 
 
 class Growing(OneJob):
@@ -56,7 +54,7 @@ class Growing(OneJob):
     def run(self) -> None:
         """Grow what is chosen."""
         fields = self._fields
-        with failures_to(lambda error: fields.status.problem(sentence_of(error))):
+        with failures_to(fields.status.failed):
             layer = fields.seeds.layer
             if layer is None:
                 raise ValueError("Segment the nuclei first, or paint them: cells grow from them.")
@@ -102,7 +100,7 @@ class Growing(OneJob):
 
     def _fail(self, error: Exception) -> None:
         self._fields.bar.set_idle()
-        self._fields.status.problem(sentence_of(error))
+        self._fields.status.failed(error)
 
     def _show(self, seeds: "napari.layers.Labels", sources: Sequence[Source], cells: GrownCells) -> None:
         self._fields.bar.set_idle()

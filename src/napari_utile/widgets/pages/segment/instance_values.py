@@ -12,8 +12,6 @@ from napari_utile.widgets.pages.segment.form import SegmentForm
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
 
-__all__ = ["InstanceValues"]
-
 
 class InstanceValues:
     """The values of the sliders, or None for what the model suggests for the size of the cells.

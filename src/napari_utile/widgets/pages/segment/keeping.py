@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.session.methods import methods_text
 from napari_utile.session.results import (
@@ -27,12 +28,10 @@ from napari_utile.widgets.viewer.layers import Place
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen
-from napari_utile.widgets.worker import run_job, sentence_of
+from napari_utile.widgets.worker import run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["Keeping"]
 
 
 class Keeping:

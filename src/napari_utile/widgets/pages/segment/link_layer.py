@@ -2,17 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.session.linking import LinkedLayers, link_layers
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.linked_layers import show_linked, stack_space_of
-from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import JobHandle, as_job, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["link_active_labels_t", "link_active_labels_z"]
 
 
 def link_active_labels_z(viewer: "napari.viewer.Viewer") -> "JobHandle | None":

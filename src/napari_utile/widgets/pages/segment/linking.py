@@ -31,14 +31,12 @@ from napari_utile.widgets.viewer.linked_layers import (
     stack_space_of,
 )
 from napari_utile.widgets.viewer.store_layers import store_of
-from napari_utile.widgets.worker import OneJob, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, as_job, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.session.state import Session
-
-__all__ = ["Linking"]
 
 _CHOICES = {
     "none": "Each plane by itself",
@@ -209,7 +207,7 @@ class Linking(OneJob, QWidget):
         self.job = run_job(
             as_job(link_layers, layer.data, space, params, kept, parents),
             on_done=lambda made: self._linked(layer, space, params.axis, made),
-            on_error=self._show_error,
+            on_error=self._status.failed,
             owner=self,
         )
 
@@ -241,7 +239,7 @@ class Linking(OneJob, QWidget):
             run_job(
                 as_job(write_tracks, path, lambda: iter(frames), dict(stack.parents), stack.space.spacing),
                 on_done=lambda count: self._status.say(f"Saved {count} tracks in {path}.", "good"),
-                on_error=self._show_error,
+                on_error=self._status.failed,
                 owner=self,
             )
 
@@ -317,11 +315,8 @@ class Linking(OneJob, QWidget):
         self._status.say(f"{said} Ctrl+Z takes it back.", "good")
 
     def _try(self, action: Callable[[], object]) -> None:
-        with failures_to(self._show_error):
+        with failures_to(self._status.failed):
             action()
-
-    def _show_error(self, error: Exception) -> None:
-        self._status.problem(sentence_of(error))
 
 
 def _correction(stack: LinkedStack, name: str, picks: list[Pick], plane: int, along: int) -> str:

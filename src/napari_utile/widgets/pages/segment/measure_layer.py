@@ -5,18 +5,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.cells.measure import measure
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.session.layer_specs import merged_features
 from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.image_behind import image_behind
 from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data
 from napari_utile.widgets.viewer.result_layers import slider_columns
-from napari_utile.widgets.worker import JobHandle, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import JobHandle, as_job, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["measure_active_labels"]
 
 
 def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":

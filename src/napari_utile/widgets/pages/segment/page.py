@@ -37,7 +37,6 @@ from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, s
 from napari_utile.widgets.viewer.source import Source, is_on_screen, on_screen, read_source
 from napari_utile.widgets.workbench.closing import guard_window
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import sentence_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -45,8 +44,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.library import Model
-
-__all__ = ["SegmentPage"]
 
 
 class SegmentPage(Page):
@@ -72,14 +69,14 @@ class SegmentPage(Page):
         self.planes_run = PlaneRun(self._viewer, self._session, self)
         self._runs = self.views, self.form.store, self.planes_run  # the first that takes the planes
         self._pictures = Pictures(
-            self._viewer, self._session, self.form, self.request, self._show_error, self
+            self._viewer, self._session, self.form, self.request, self.form.status.failed, self
         )
         self._adjusting = Adjusting(
             self._viewer,
             self._session,
             self.form.edited,
             self._values,
-            self._show_error,
+            self.form.status.failed,
             self._adjusted,
             self,
         )
@@ -181,7 +178,7 @@ class SegmentPage(Page):
         """Segment the chosen planes; results appear tile by tile, and plane by plane."""
         if self.running or self.settings.running:
             return
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             self._start(self._chosen_planes())
 
     def _start(self, planes: list[tuple[Source, SegmentRequest]]) -> None:
@@ -220,7 +217,7 @@ class SegmentPage(Page):
 
     def _link_planes(self, count: int) -> None:
         if count > 1 and self.form.linking.wanted:
-            with failures_to(self._show_error):
+            with failures_to(self.form.status.failed):
                 self.form.linking.start()
 
     def _show_result(self, source: Source, result: SegmentResult) -> None:
@@ -315,11 +312,11 @@ class SegmentPage(Page):
         self._pictures.follow_result(source, result)
 
     def _keep_settings(self) -> None:
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             self.settings.save(self._sized(self.request()[1]).params)
 
     def _suggest_models(self) -> None:
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             source, request = self.request()
             view = None
             with suppress(ValueError):  # nothing of it is in view
@@ -383,9 +380,6 @@ class SegmentPage(Page):
     def _sized(self, request: SegmentRequest) -> SegmentRequest:
         """Put the size that was measured, if it is known by now, in place of the wish to measure it."""
         return replace(request, params=sized_by_now(self._session, request.params, request.measured_on))
-
-    def _show_error(self, error: Exception) -> None:
-        self.form.status.problem(sentence_of(error))
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""

@@ -18,8 +18,6 @@ from napari_utile.widgets.worker import LatestJob
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["Pictures"]
-
 
 class Pictures:
     """Shows, hides and updates both.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.windows import Window
 from napari_utile.session.jobs import PlaneStep, segment_planes_job
 from napari_utile.session.results import SegmentRequest
@@ -15,12 +16,10 @@ from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.source import Source, is_on_screen
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["PlaneRun"]
 
 # What is over before shows its cells at once: to add a layer and take it away costs napari as much as many a run.
 # Seconds.

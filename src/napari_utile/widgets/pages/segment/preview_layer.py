@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["PreviewLayer"]
-
 # Every refresh uploads the whole layer to the graphics card. Seconds.
 _REFRESH_EVERY = 0.15
 

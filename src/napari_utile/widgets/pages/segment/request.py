@@ -14,8 +14,6 @@ from napari_utile.widgets.viewer.source import Source, axes_of, read_source
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["capture"]
-
 
 def capture(
     viewer: "napari.viewer.Viewer",

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.words import capitalised
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.later import later
-from napari_utile.widgets.worker import LatestJob, sentence_of
+from napari_utile.widgets.worker import LatestJob
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cell_size import CellSize
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import StoreCost
-
-__all__ = ["Question", "RunEstimate", "progress_text"]
 
 # The user is done choosing when nothing changed for this long. Milliseconds.
 _AFTER = 250

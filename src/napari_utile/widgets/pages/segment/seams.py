@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.words import capitalised
 from napari_utile.session.jobs import seams_job
 from napari_utile.session.results import SegmentRequest
@@ -17,15 +18,13 @@ from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import add_own, glow
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.engine.store.verify import SeamProof
     from napari_utile.session.state import Session
-
-__all__ = ["Seams"]
 
 _IDLE, _BUSY = "Verify seams", "Stop verifying"
 

@@ -21,15 +21,13 @@ from napari_utile.widgets.viewer.layers import place_of, plane_data
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.engine.fitting.cells import CellFit
     from napari_utile.engine.provenance.settings import Settings as SavedSettings
-
-__all__ = ["Settings"]
 
 _FILES = "Settings and recipes (*.json)"
 
@@ -81,7 +79,7 @@ class Settings(OneJob, QObject):
         """Choose model, size and settings by the chosen cells on the plane on screen."""
         if self.running:
             return
-        with failures_to(self._show_error):
+        with failures_to(self._form.status.failed):
             source = read_source(self._viewer, self._session)
             layer = self._session.cells
             if layer is None:
@@ -109,14 +107,11 @@ class Settings(OneJob, QObject):
 
     def _failed(self, error: Exception) -> None:
         self._form.run_bar.set_idle()
-        self._show_error(error)
+        self._form.status.failed(error)
 
     def _cancelled(self) -> None:
         self._form.run_bar.set_idle()
         self._form.status.say("Cancelled.")
-
-    def _show_error(self, error: Exception) -> None:
-        self._form.status.problem(sentence_of(error))
 
     # Files.
 
@@ -136,7 +131,7 @@ class Settings(OneJob, QObject):
         from napari_utile.engine.provenance.recipe import recipe_from_json
         from napari_utile.engine.provenance.settings import settings_of
 
-        with failures_to(self._show_error):
+        with failures_to(self._form.status.failed):
             recipe = recipe_from_json(recipe_in(layer.metadata), layer.name)
             self._take(settings_of(recipe.params), layer.name)
 
@@ -147,7 +142,7 @@ class Settings(OneJob, QObject):
         path = path or QFileDialog.getOpenFileName(self._page, "Load settings", "", _FILES)[0]
         if not path:
             return
-        with failures_to(self._show_error):
+        with failures_to(self._form.status.failed):
             self._take(load_settings(path), Path(path).name)
 
     def _take(self, settings: "SavedSettings", name: str) -> None:
@@ -163,7 +158,7 @@ class Settings(OneJob, QObject):
         start = str(Path.home() / "settings.json")
         path = path or QFileDialog.getSaveFileName(self._page, "Save settings", start, _FILES)[0]
         if path:
-            with failures_to(self._show_error):
+            with failures_to(self._form.status.failed):
                 save_settings(settings_of(params), path)
                 self._form.status.say(
                     f"Saved {Path(path).name}; utile segment --settings takes it, too.", "good"

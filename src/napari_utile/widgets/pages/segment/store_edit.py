@@ -33,7 +33,7 @@ from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source, read_source
 from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, store_of
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.layers
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.store.versions import Version
     from napari_utile.session.state import Session
-
-__all__ = ["StoreEdit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +159,7 @@ class StoreEdit(OneJob, QWidget):
     # Writing.
 
     def _write(self) -> None:
-        layer = self._session.cells
+        layer: Any = self._session.cells
         opened = _opened[layer]
         edited = np.array(layer.data).reshape(opened.part.labels.shape)
         self._status.say("Writing…")
@@ -225,7 +223,7 @@ class StoreEdit(OneJob, QWidget):
             return ()
 
     def _show_error(self, error: Exception) -> None:
-        self._status.problem(sentence_of(error))
+        self._status.failed(error)
         self.follow()
 
 

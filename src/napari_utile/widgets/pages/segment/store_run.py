@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 
 from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.inference.cost import duration
 from napari_utile.session.results import SegmentRequest
@@ -38,7 +39,7 @@ from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.workbench.closing import Activity
-from napari_utile.widgets.worker import OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.layers
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.store.cost import StoreCost
     from napari_utile.session.state import Session
     from napari_utile.widgets.pages.segment.linking import Linking
-
-__all__ = ["StoreRun"]
 
 # Every refresh reads what is on screen from the disk. Seconds.
 _REFRESH_EVERY = 0.5

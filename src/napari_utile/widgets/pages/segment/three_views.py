@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import StackSpace
@@ -22,15 +22,13 @@ from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, mark_own
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import LatestJob, OneJob, run_job, sentence_of
+from napari_utile.widgets.worker import LatestJob, OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.session.state import Session
-
-__all__ = ["ThreeViews"]
 
 
 class ThreeViews(OneJob, QObject):

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
     from napari_utile.session.results import SegmentResult
 
-__all__ = ["before_it_is_believed", "doubt"]
-
 
 def doubt(size: "CellSize | None", model: "Model", image: ChosenImage) -> str:
     """Say that the model does not look right for the image, where the measurement of the cells shows it."""

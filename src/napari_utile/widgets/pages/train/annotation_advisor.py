@@ -73,7 +73,7 @@ class AnnotationAdvisor:
                 )
 
         job = network_view_job(self._session, request, self._samples_seen)
-        self._jobs.run(job, on_done=show, on_error=self._say_error)
+        self._jobs.run(job, on_done=show, on_error=self._status.failed)
 
     def take_away(self) -> None:
         """Take the sample away."""
@@ -86,7 +86,7 @@ class AnnotationAdvisor:
         if source is None:
             self._status.problem("Open an image first.")
             return
-        with failures_to(self._say_error):
+        with failures_to(self._status.failed):
             place = place_of(source, self._viewer)
             plane = plane_of(source, self._viewer)
             painted = None if labels is None else np.array(plane_of(labels, self._viewer).data[0])
@@ -108,7 +108,7 @@ class AnnotationAdvisor:
 
         self._status.say("Looking for places where the model is unsure…")
         job = unsure_places_job(self._session, plane, self._session.model, painted)
-        self._jobs.run(job, on_done=ranked, on_error=self._say_error)
+        self._jobs.run(job, on_done=ranked, on_error=self._status.failed)
 
     def _visit(self, source: Any) -> None:
         if not self._places:

@@ -9,8 +9,6 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.forms import narrow
 
-__all__ = ["ClassRow"]
-
 NONE, TABLE, NUMBERS = "none", "table", "numbers"
 
 

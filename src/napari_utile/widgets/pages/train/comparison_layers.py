@@ -10,8 +10,6 @@ from napari_utile.widgets.viewer.beside import show_beside
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["show_comparisons"]
-
 _GAP = 10
 _COLUMNS = (("image, painted", "gray"), ("before", "magma"), ("after", "magma"))
 

@@ -18,12 +18,10 @@ from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import take_away
-from napari_utile.widgets.worker import run_job, sentence_of
+from napari_utile.widgets.worker import run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["Decision"]
 
 
 class Decision(QWidget):
@@ -148,7 +146,7 @@ class Decision(QWidget):
 
     def _not_kept(self, error: Exception) -> None:
         self.keep.setEnabled(True)
-        self._status.problem(sentence_of(error))
+        self._status.failed(error)
 
     def _was_kept(self, kept: Kept) -> None:
         self.keep.setEnabled(True)

@@ -32,8 +32,6 @@ from napari_utile.widgets.parts.words import Words
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["TrainForm"]
-
 DENSE, BOXES, SPARSE = "dense", "boxes", "sparse"
 
 

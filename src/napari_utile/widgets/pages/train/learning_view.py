@@ -16,8 +16,6 @@ from napari_utile.widgets.worker import NO_JOB, JobHandle
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["LearningView"]
-
 # The prediction is refreshed at most so often (milliseconds), and of at most so many pixels a side.
 _EVERY = 5000
 _MOST_PIXELS = 512

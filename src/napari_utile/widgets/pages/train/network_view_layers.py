@@ -11,8 +11,6 @@ from napari_utile.widgets.viewer.own_pictures import add_own
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["show_network_view"]
-
 _GAP = 10
 _IGNORED = 255
 

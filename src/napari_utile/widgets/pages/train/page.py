@@ -31,12 +31,10 @@ from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_pa
 from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of, space_of
 from napari_utile.widgets.workbench.closing import Activity, guard_window
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import NO_JOB, OneJob, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import NO_JOB, OneJob, as_job, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["TrainPage"]
 
 # Curves and progress are drawn at most so often: every change makes Qt put the whole window together again. Seconds.
 _DRAW_EVERY = 0.3
@@ -117,7 +115,7 @@ class TrainPage(OneJob, Page):
         """Put what is painted on screen into the training set, without training."""
         from napari_utile.engine.training.sets import add_images
 
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             request = self.request()
             if not request.images:
                 raise ValueError("Nothing on screen is painted: press New labels and paint some cells first.")
@@ -127,7 +125,7 @@ class TrainPage(OneJob, Page):
                 self.form.status.say(added_to_set(request), "good")
 
             job = as_job(add_images, request.training_set, request.images)
-            run_job(job, on_done=added, on_error=self._show_error, owner=self)
+            run_job(job, on_done=added, on_error=self.form.status.failed, owner=self)
 
     def _continue(self, unfinished: Unfinished) -> None:
         """Go on with a training that was interrupted."""
@@ -240,7 +238,7 @@ class TrainPage(OneJob, Page):
     def _fail(self, error: Exception) -> None:
         self._end()
         self.form.progress.setText("")
-        self._show_error(error)
+        self.form.status.failed(error)
         release(self._folder)
         self.form.unfinished.look()
 
@@ -301,7 +299,7 @@ class TrainPage(OneJob, Page):
         self.form.status.say("Drag a box around a part of the image where all cells are painted.")
 
     def _show_network_view(self) -> None:
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             self._advisor.show_sample(self.request(), self.form.pairs.pairs()[0][0])
 
     def _go_to_next_place(self) -> None:
@@ -309,7 +307,7 @@ class TrainPage(OneJob, Page):
 
     def copy_command(self) -> None:
         """Copy the command line that trains in the same way to the clipboard."""
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             request = self.request()
             annotation = request.images[0].annotation if request.images else None
             hint = "" if request.training_set else "Replace IMAGES and LABELS with your folders."
@@ -344,9 +342,6 @@ class TrainPage(OneJob, Page):
         more: FineTuneParams = self.form.more_params.value()
         recipe = "default" if self.form.start.family else "fine-tune"
         self.form.more_params.set_value(replace(more, recipe=recipe))
-
-    def _show_error(self, error: Exception) -> None:
-        self.form.status.problem(sentence_of(error))
 
 
 def _left(step: Any) -> str:

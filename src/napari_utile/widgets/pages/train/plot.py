@@ -10,9 +10,7 @@ from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.plot import Plot
 
 if TYPE_CHECKING:
-    from napari_utile.engine.training.train import TrainStep
-
-__all__ = ["TrainingPlot"]
+    from napari_utile.engine.training.run import TrainStep
 
 # Weight of the newest step in the running mean that is drawn over the noisy losses.
 _SMOOTHING = 0.1

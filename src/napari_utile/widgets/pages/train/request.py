@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from napari_utile.engine.training.annotated_image import AnnotatedImage
 
-__all__ = ["capture"]
-
 # Beside a painted cell so many pixels count as background.
 _RIM = 3
 

@@ -12,14 +12,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.training.sets import PaintedImage, TrainingSet, list_sets, remove_image
 from napari_utile.engine.words import counted, percent
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
-from napari_utile.widgets.worker import as_job, run_job, sentence_of
-
-__all__ = ["SetPanel"]
+from napari_utile.widgets.worker import as_job, run_job
 
 _NEW = "\0new"
 _HEIGHT = 96

@@ -10,8 +10,6 @@ from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.words import Words
 
-__all__ = ["StartPicker"]
-
 _FAMILIES = (
     ("From scratch: a new U-Net", "unet"),
     ("From scratch: a new FCN-32s", "fcn32s"),

@@ -19,8 +19,6 @@ from napari_utile.widgets.worker import run_job
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["UnfinishedPanel", "images_of", "show_painted"]
-
 
 class UnfinishedPanel(QWidget):
     """One sentence, *Continue* and *Discard*; hidden unless the images of such a training are open.

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtGui import QPaintEvent
 
-__all__ = ["LossBudgetTab"]
-
 _COLOURS = {"borders": "#f98c0a", "background": "#6b6f76", "cells": "#5aa5d6"}
 
 

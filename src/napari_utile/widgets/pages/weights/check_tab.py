@@ -12,8 +12,6 @@ from napari_utile.widgets.parts.forms import Form
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.words import Words
 
-__all__ = ["AnnotationCheckTab"]
-
 _NAMES = {"touching": "no gap", "pieces": "in pieces", "hole": "hole", "speck": "speck"}
 _COUNTED = (
     ("pair without a gap", "pairs without a gap"),

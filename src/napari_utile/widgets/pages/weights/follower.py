@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.engine.windows import Window
@@ -16,13 +17,11 @@ from napari_utile.widgets.pages.weights.overlay import WeightMapOverlay
 from napari_utile.widgets.pages.weights.watched_labels import WatchedLabels, watch_labels
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.regions import camera_of, region_in_view
-from napari_utile.widgets.worker import LatestJob, as_job, sentence_of
+from napari_utile.widgets.worker import LatestJob, as_job
 
 if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
-
-__all__ = ["TERMS", "WeightMapFollower"]
 
 TERMS = {
     "border": "Border term",

@@ -28,8 +28,6 @@ from napari_utile.widgets.parts.words import Words
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["WeightsForm"]
-
 # Where most values lie; the boxes beside the sliders take all that is allowed.
 _SLIDE = {"w0": (0.0, 50.0), "sigma": (0.5, 20.0)}
 _POINT = "Point at the image to see why a pixel weighs what it does."

@@ -18,8 +18,6 @@ from napari_utile.widgets.viewer.layers import plain_viewer
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["PixelReading", "WeightMapHover"]
-
 _BETWEEN = "   ▸ "
 """In the status bar, between napari's own words and those about the weight."""
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["NearestLines", "WeightMapOverlay"]
-
 ROLE = "live weight map"
 COLORMAP = "inferno"
 _LINE_WIDTH = 2.0

@@ -26,12 +26,10 @@ from napari_utile.widgets.viewer.layers import (
 )
 from napari_utile.widgets.viewer.regions import camera_of, go_to
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import LatestJob, as_job, run_job, sentence_of
+from napari_utile.widgets.worker import LatestJob, as_job, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
-
-__all__ = ["WeightsPage"]
 
 # Tables are made again when nothing changed for this long. Milliseconds.
 _TABLES_AFTER = 400
@@ -133,7 +131,7 @@ class WeightsPage(Page):
             self.form.status.say("")
 
     def _params_changed(self) -> None:
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             self.follower.set_params(self.form.params())
             self._show_limits()
 
@@ -171,9 +169,9 @@ class WeightsPage(Page):
         tab = self.form.tabs.currentWidget() if self.form.explain.isExpanded() else None
         if (tab is self.form.budget or self.follower.term == "loss") and "budget" in self._stale:
             self._stale.discard("budget")
-            with failures_to(self._show_error):
+            with failures_to(self.form.status.failed):
                 job = as_job(loss_budget, live.snapshot(), self._probabilities())
-                self._tables.run(job, on_done=self._show_budget, on_error=self._show_error)
+                self._tables.run(job, on_done=self._show_budget, on_error=self.form.status.failed)
         elif tab is self.form.profile:
             self._plot_profile()
         if self.form.checking.isExpanded() and "check" in self._stale:
@@ -181,7 +179,7 @@ class WeightsPage(Page):
             self._checks.run(
                 as_job(check_annotation, np.array(live.labels), self.form.check.form.value()),
                 on_done=self.form.check.show_findings,
-                on_error=self._show_error,
+                on_error=self.form.status.failed,
             )
 
     def _probabilities(self) -> Any:
@@ -202,9 +200,6 @@ class WeightsPage(Page):
         self.form.budget.show_budget(budget)
         if budget.loss is None or budget.loss.shape == self.follower.live.border.shape:
             self.follower.set_loss(budget.loss)
-
-    def _show_error(self, error: Exception) -> None:
-        self.form.status.problem(sentence_of(error))
 
     def _plot_profile(self) -> None:
         live, watched = self.follower.live, self.follower.watched
@@ -243,7 +238,7 @@ class WeightsPage(Page):
         if watched is None or not findings:
             return
         layer = watched.layer
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             if layer.multiscale or not layer.editable:
                 raise ValueError(f"{layer.name} cannot be edited; fix a copy of it.")
             largest = max(int(finding.values.max()) for finding in findings)
@@ -287,7 +282,7 @@ class WeightsPage(Page):
         run_job(
             as_job(write),
             on_done=lambda _: self.form.status.say(f"Saved {target}{part}.", "good"),
-            on_error=self._show_error,
+            on_error=self.form.status.failed,
             owner=self,
         )
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["WeightProfileTab"]
-
 _LINES = {"total": "strong", "border": "orange", "class balance": "blue"}
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["WatchedLabels", "watch_labels"]
-
 # Larger planes are weighed where they are in view. Pixels.
 WHOLE_BELOW = 2**24
 # Lazy planes are read from disk, perhaps from afar. Pixels.
