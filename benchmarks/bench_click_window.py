@@ -29,6 +29,8 @@ from qtpy.QtTest import QTest
 from timing import options
 
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.widgets.pages.click.page import ClickPage
+from napari_utile.widgets.pages.segment.page import SegmentPage
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.regions import camera_of
 from napari_utile.widgets.workbench.commands import open_page
@@ -66,7 +68,9 @@ class Window:
         before = time.perf_counter()
         self.viewer.add_image(data, multiscale=multiscale, contrast_limits=(0, 255), name="large")
         self.opened = self.drawn_after(time.perf_counter()) - before
-        self.dock = open_page(self.viewer, "click").page("click")
+        page = open_page(self.viewer, "click").page("click")
+        assert isinstance(page, ClickPage)
+        self.dock = page
         self.idle(0.5)
 
     @property
@@ -114,7 +118,9 @@ class Window:
         other = self.viewer.add_image(image, name="another", visible=False)
         dock = open_page(self.viewer, "click")
         dock.header.source.image.set_layer(other)
-        self.busy = dock.page("segment")
+        page = dock.page("segment")
+        assert isinstance(page, SegmentPage)
+        self.busy = page
         self.busy.form.compute.set_value(SegmentParams(tile=512))
         self.dock.raise_()
         again = QTimer(self.busy)
@@ -151,7 +157,12 @@ class Window:
         self.idle(0.3)
         place, found = self.on_canvas(pixel), []
         shown, draw = self.dock.tool.outline, self.dock.tool.outline.show
-        shown.show = lambda *parts: (draw(*parts), found.append(time.perf_counter()))
+
+        def show(*parts) -> None:
+            draw(*parts)
+            found.append(time.perf_counter())
+
+        shown.show = show
         start = time.perf_counter()
         QTest.mouseMove(self.canvas.native, place)
         while not found:

@@ -14,6 +14,7 @@ from heartbeat import Heartbeat, summary
 from qtpy.QtCore import QEventLoop, QTimer
 from timing import options
 
+from napari_utile.widgets.pages.train.page import TrainPage
 from napari_utile.widgets.workbench.commands import open_page
 
 sys.path.append(str(Path(__file__).parents[1] / "training"))
@@ -41,6 +42,7 @@ def main() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1400, 860)
     dock = open_page(viewer, "train").page("train")
+    assert isinstance(dock, TrainPage)
     cells = simulate("clustered_nuclei", height=SIZE, width=SIZE, cells=CELLS, seed=0)
     viewer.add_image(cells.image, name="cells")
     viewer.add_labels(cells.labels, name="painted")

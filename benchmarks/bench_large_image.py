@@ -19,6 +19,7 @@ import zarr
 from qtpy.QtTest import QTest
 from timing import options
 
+from napari_utile.widgets.pages.segment.page import SegmentPage
 from napari_utile.widgets.workbench.commands import open_page
 
 sys.path.append(str(Path(__file__).parents[1] / "training"))
@@ -87,7 +88,7 @@ def wait(seconds: float, until=lambda: True, each=lambda: None) -> float:
     start = time.perf_counter()
     while time.perf_counter() - start < seconds or not until():
         each()
-        QTest.qWait(5)
+        QTest.qWait(5)  # type: ignore[call-arg]
     return time.perf_counter() - start
 
 
@@ -100,6 +101,7 @@ def main() -> None:
         viewer = napari.Viewer()
         viewer.window.resize(*WINDOW)
         page = open_page(viewer, "segment").page("segment")
+        assert isinstance(page, SegmentPage)
         viewer.open(str(place), plugin="napari-utile")
         wait(1, lambda: "on the disk" in page.form.estimate.text())
         camera = viewer.scene.camera

@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import heartbeat
 import napari
@@ -36,7 +37,7 @@ MOVES = {
 def wait_until(condition) -> None:
     """Wait as a window does, asleep between events: a busy loop would take the interpreter from the worker."""
     while not condition():
-        QTest.qWait(1)
+        QTest.qWait(1)  # type: ignore[call-arg]
 
 
 class Screen:
@@ -62,6 +63,7 @@ def main() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(*WINDOW)
     dock = open_page(viewer, "segment").page("segment")
+    assert isinstance(dock, SegmentPage)
     layer = viewer.add_image(image, name="cells")
     wait_until(lambda: "take" in dock.form.estimate.text())
 
@@ -77,12 +79,12 @@ def main() -> None:
     print(f"drawn by {gl.glGetParameter(gl.GL_RENDERER)}")
     print(f"{'':14}{'in the worker':>20}{'in the layers':>20}{'on screen':>20}")
     for name, values in ((name, each[::4] if quick else each) for name, each in MOVES.items()):
-        box = dock.form.instances[name].box
+        field: Any = dock.form.instances[name]
         in_layers, on_screen = [], []
         for value in values:
-            QTest.qWait(50)
+            QTest.qWait(50)  # type: ignore[call-arg]
             start = time.perf_counter()
-            box.setValue(value)
+            field.box.setValue(value)
             wait_until(lambda: not dock.adjusting)
             written = time.perf_counter()
             in_layers.append(written - start)

@@ -18,6 +18,7 @@ from bench_weight_map import touching_discs
 from qtpy.QtWidgets import QApplication
 from timing import options
 
+from napari_utile.widgets.pages.weights.page import WeightsPage
 from napari_utile.widgets.workbench.commands import open_page
 
 
@@ -58,6 +59,7 @@ def main() -> None:
     wait(1)
     alone = strokes(layer, 0, count)
     dock = open_page(viewer, "weights").page("weights")
+    assert isinstance(dock, WeightsPage)
     while dock.follower.live is None:
         wait(0.1)
     wait(3)

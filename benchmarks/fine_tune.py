@@ -24,7 +24,8 @@ from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
-from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning
+from napari_utile.engine.training.fine_tune import FineTuning
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 
 

@@ -41,7 +41,8 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.bases import rank_bases
-from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning
+from napari_utile.engine.training.fine_tune import FineTuning
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 from napari_utile.engine.weights.annotation import Annotation
 

@@ -19,9 +19,11 @@ import numpy as np
 from papers_runs import membranes, tracking
 from timing import options
 
+from napari_utile.engine.metrics.boundaries import THRESHOLDS
 from napari_utile.engine.models.library import load_model, save_model
 from napari_utile.engine.steps import Run
-from napari_utile.engine.training.fine_tune import FineTuneParams, FineTuning, new_model
+from napari_utile.engine.training.fine_tune import FineTuning, new_model
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
 
 
 def membranes_table(
@@ -38,7 +40,7 @@ def membranes_table(
     training = membranes.read_slices(data, "train", slices)
     judged = membranes.read_slices(data, "val", slices)
     rows = list(membranes.PUBLISHED)
-    thresholds = membranes.THRESHOLDS if slices is None else (0.3, 0.5, 0.7)
+    thresholds = THRESHOLDS if slices is None else (0.3, 0.5, 0.7)
     for name, way in membranes.ways(width).items():
         if name not in names:
             continue

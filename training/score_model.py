@@ -29,7 +29,8 @@ from napari_utile.engine.cells.relief import height_of
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.library import Model, load_model, save_model
-from napari_utile.engine.segment import segment, suggested_instances
+from napari_utile.engine.segment import segment
+from napari_utile.engine.segment_params import suggested_instances
 from napari_utile.engine.segmentation import Segmentation
 
 OVERLAPS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())

@@ -16,7 +16,8 @@ from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
-from napari_utile.engine.training.fine_tune import FineTuned, FineTuneParams, FineTuning, new_model
+from napari_utile.engine.training.fine_tune import FineTuned, FineTuning, new_model
+from napari_utile.engine.training.fine_tune_params import FineTuneParams
 
 FOLDER = "isbi2012_em_noncommercial"
 SCORES = tuple(each.name for each in fields(BoundaryScores))

@@ -121,7 +121,7 @@ def simulate(params: SimulationParams | str = "nuclei", **changes: object) -> Si
         if params not in PRESETS:
             raise ValueError(f"There is no preset {params!r}; choose one of {', '.join(PRESETS)}.")
         params = PRESETS[params]
-    params = replace(params, **changes)  # type: ignore[arg-type]
+    params = replace(params, **changes)
     rng = np.random.default_rng(params.seed)
     cells = draw_cells(params, rng)
     labels, _ = draw_labels(cells, (params.height, params.width))
