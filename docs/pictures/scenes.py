@@ -77,7 +77,7 @@ def which_model(window: Window) -> None:
     page = window.page("segment")
     settle(2)
     suggestions = page.form.suggestions
-    window.press(suggestions.bar.run_button)
+    window.press(suggestions.run_bar.run_button)
     settle(1, until=lambda: not suggestions.running)
     window.viewer.reset_view()
     save(without_empty_foot(window.photograph(window.dock)), "which_model")

@@ -113,7 +113,7 @@ class Tour(Window):
         self.shoot("opened")
         suggestions = page.form.suggestions
         if suggestions.advice.isVisible():
-            self.press(suggestions.bar.run_button)
+            self.press(suggestions.run_bar.run_button)
             self.until(lambda: not suggestions.running)
             self.shoot("which_model")
             item = suggestions.list.item(0)

@@ -94,7 +94,7 @@ def test_growing_can_be_cancelled_and_ends_with_the_dock(page, qtbot):
     page.growing.run()
     page.growing.cancel()
     qtbot.waitUntil(lambda: not page.growing.running, timeout=WAIT)
-    assert not page.form.grow.bar.busy
+    assert not page.form.grow.run_bar.busy
     page.growing.run()
     page.let_go()
     assert not page.growing.running

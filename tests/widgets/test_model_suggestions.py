@@ -40,7 +40,7 @@ def test_a_doubt_is_said_and_a_click_on_a_better_model_takes_it(make_napari_view
     qtbot.waitUntil(lambda: "does not look like what “Strict”" in asking.advice.text(), timeout=WAIT)
     assert "which model fits" in asking.advice.text()
 
-    QTest.mouseClick(asking.bar.run_button, LEFT)
+    QTest.mouseClick(asking.run_bar.run_button, LEFT)
     assert asking.running
     qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
     rows = [asking.list.item(row).text() for row in range(asking.list.count())]
@@ -81,7 +81,7 @@ def test_without_a_model_that_looks_right_it_says_what_to_do(dock, qtbot, cells)
     (user_model_folder() / "easy.safetensors").unlink()
     dock.viewer.add_image(cells)
     asking = dock.form.suggestions
-    qtbot.mouseClick(asking.bar.run_button, LEFT)
+    qtbot.mouseClick(asking.run_bar.run_button, LEFT)
     qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
     assert "Paint a few cells" in asking.answer.text()
     assert asking.answer.kind == "problem"
@@ -90,7 +90,7 @@ def test_without_a_model_that_looks_right_it_says_what_to_do(dock, qtbot, cells)
 def test_each_model_shows_what_it_finds_in_view(dock, qtbot, cells):
     dock.viewer.add_image(cells)
     asking = dock.form.suggestions
-    qtbot.mouseClick(asking.bar.run_button, LEFT)
+    qtbot.mouseClick(asking.run_bar.run_button, LEFT)
     qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
     items = [asking.list.item(row) for row in range(asking.list.count())]
     assert len(items) == 2
@@ -106,8 +106,8 @@ def test_each_model_shows_what_it_finds_in_view(dock, qtbot, cells):
 def test_pictures_end_where_the_user_stops_them_or_takes_another_image(dock, qtbot, cells, stop):
     dock.viewer.add_image(cells)
     asking = dock.form.suggestions
-    qtbot.mouseClick(asking.bar.run_button, LEFT)
-    qtbot.waitUntil(lambda: asking.bar.bar.format().startswith("pictures"), timeout=WAIT)
+    qtbot.mouseClick(asking.run_bar.run_button, LEFT)
+    qtbot.waitUntil(lambda: asking.run_bar.bar.format().startswith("pictures"), timeout=WAIT)
     if stop == "cancel":
         asking.cancel()
     else:
@@ -115,17 +115,17 @@ def test_pictures_end_where_the_user_stops_them_or_takes_another_image(dock, qtb
         dock.dock.header.source.image.set_layer(dock.viewer.layers["another"])
     left = 2 if stop == "cancel" else 0
     qtbot.waitUntil(lambda: asking.list.count() == left and not asking.running, timeout=WAIT)
-    assert not asking.bar.busy
+    assert not asking.run_bar.busy
 
 
 def test_it_can_be_cancelled_and_ends_with_the_dock(dock, qtbot, cells):
     dock.viewer.add_image(cells)
     asking = dock.form.suggestions
-    qtbot.mouseClick(asking.bar.run_button, LEFT)
-    qtbot.mouseClick(asking.bar.cancel_button, LEFT)
+    qtbot.mouseClick(asking.run_bar.run_button, LEFT)
+    qtbot.mouseClick(asking.run_bar.cancel_button, LEFT)
     qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
-    assert not asking.bar.busy
-    qtbot.mouseClick(asking.bar.run_button, LEFT)
+    assert not asking.run_bar.busy
+    qtbot.mouseClick(asking.run_bar.run_button, LEFT)
     dock.let_go()
     assert not asking.running
     qtbot.waitUntil(lambda: not jobs(), timeout=WAIT)

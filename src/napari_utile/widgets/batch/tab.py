@@ -33,6 +33,7 @@ from napari_utile.session.batch import (
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.arrange import column, row
+from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.run_bar import RunBar
@@ -41,7 +42,6 @@ from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.tabs import open_review, open_tab
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import is_own
-from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -56,7 +56,7 @@ def open_batch(viewer: "napari.viewer.Viewer") -> "BatchTab":
     return tab
 
 
-class BatchTab(OneJob, QWidget):
+class BatchTab(BarJob, QWidget):
     """Chooses images and a folder for the results, runs the batch, and shows what came out.
 
     Attributes
@@ -224,26 +224,21 @@ class BatchTab(OneJob, QWidget):
         """Start the batch."""
         if self.running:
             return
-        with failures_to(self._fail):
+        with failures_to(self.status.failed):
             request = self.request()
-            self.run_bar.set_busy("starting…")
             self.table.set_rows([])
             self._show_finished(None)
             self.status.say(f"Results go to {request.target}.")
-            self.job = run_job(
+            self.begin(
                 batch_job(request),
+                "starting…",
                 on_progress=self._show_step,
                 on_done=self._finish,
-                on_error=self._fail,
-                on_cancelled=self._cancelled,
-                owner=self,
+                on_error=self.status.failed,
+                on_cancelled=lambda: self.status.say(
+                    f"Cancelled; the finished images are in {self.target.text()}."
+                ),
             )
-
-    def cancel(self) -> None:
-        """Stop now; finished images stay."""
-        if self.running:
-            self.run_bar.set_cancelling()
-        super().cancel()
 
     def _show_step(self, step: BatchStep) -> None:
         if step.total:
@@ -252,7 +247,6 @@ class BatchTab(OneJob, QWidget):
                 self.status.say(f"{step.said} is done.")
 
     def _finish(self, finished: FinishedBatch) -> None:
-        self.run_bar.set_idle()
         self._show_finished(finished)
         self.table.set_rows(
             [_row(image) for image in finished.images],
@@ -261,14 +255,6 @@ class BatchTab(OneJob, QWidget):
         failures = [f"{Path(image.name).name}: {image.failed}" for image in finished.images if image.failed]
         said = f"{finished} Results: {finished.target}."
         self.status.say(" ".join([said, *failures[:3]]), "problem" if failures else "good")
-
-    def _fail(self, error: Exception) -> None:
-        self.run_bar.set_idle()
-        self.status.failed(error)
-
-    def _cancelled(self) -> None:
-        self.run_bar.set_idle()
-        self.status.say(f"Cancelled; the finished images are in {self.target.text()}.")
 
     def _open_sheet(self) -> None:
         if self.finished is not None and self.finished.sheet is not None:
@@ -284,7 +270,7 @@ class BatchTab(OneJob, QWidget):
             open_review(self._viewer).review(self.finished.target)
 
     def _copy(self) -> None:
-        with failures_to(self._fail):
+        with failures_to(self.status.failed):
             self.status.copied(batch_in_words(self.request()))
 
     def _show_how(self, _: object = None) -> None:

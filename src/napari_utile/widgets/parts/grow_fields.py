@@ -42,7 +42,7 @@ class GrowFields(QWidget):
     way : QComboBox
         Its data says whether they grow in what the model sees.
     distance : Number
-    bar : RunBar
+    run_bar : RunBar
     copy_command : QPushButton
     status : StatusLine
     """
@@ -63,7 +63,7 @@ class GrowFields(QWidget):
         self.distance = Number(reach)
         self.distance.value = None
         self.distance.box.setAccessibleName("At most")
-        self.bar = RunBar(
+        self.run_bar = RunBar(
             "Grow cells",
             "Grow each of these nuclei to its whole cell; it keeps its number, and both are measured.",
         )
@@ -74,5 +74,5 @@ class GrowFields(QWidget):
         self.copy_command.setEnabled(False)
         self.status = StatusLine()
         rows = fields(("Grow from", self.seeds), ("In", self.way), ("At most", self.distance.native))
-        column(rows, self.bar, self.copy_command, self.status, on=self)
+        column(rows, self.run_bar, self.copy_command, self.status, on=self)
         self.status.say("")

@@ -15,9 +15,9 @@ from napari_utile.session.model_suggestions import suggest_job
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column
+from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     from napari_utile.engine.planes.axes import ImagePlane
@@ -32,7 +32,7 @@ _MOST_ROWS = 5
 _PICTURE = 56
 
 
-class ModelSuggestions(OneJob, QWidget):
+class ModelSuggestions(BarJob, QWidget):
     """A button that rates every model on an image, and the list of them; a click on one sets `Session.model`.
 
     Parameters
@@ -43,7 +43,7 @@ class ModelSuggestions(OneJob, QWidget):
     ----------
     asked : Signal
         Emitted when the button is pressed; answer it with `suggest_for`.
-    bar : RunBar
+    run_bar : RunBar
     list : QListWidget
     advice : StatusLine
         Above the button: a doubt about the chosen model.
@@ -59,12 +59,12 @@ class ModelSuggestions(OneJob, QWidget):
         self._subject: Hashable = None
         self.advice = StatusLine()
         self.answer = StatusLine()
-        self.bar = RunBar(
+        self.run_bar = RunBar(
             "Which model fits?", "Try every model on this image, and list them, the best fit first."
         )
-        self.bar.run_button.setObjectName("which_model_fits")
-        self.bar.run_button.setMinimumHeight(0)
-        self.bar.cancel_button.setToolTip("Stop; what was found so far stays in the list.")
+        self.run_bar.run_button.setObjectName("which_model_fits")
+        self.run_bar.run_button.setMinimumHeight(0)
+        self.run_bar.cancel_button.setToolTip("Stop; what was found so far stays in the list.")
         self.list = QListWidget()
         self.list.setWordWrap(True)
         self.list.setIconSize(QSize(_PICTURE, _PICTURE))
@@ -72,10 +72,10 @@ class ModelSuggestions(OneJob, QWidget):
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setAccessibleName("Models, the best fit first")
         self.list.hide()
-        column(self.advice, self.bar, self.answer, self.list, on=self, spacing=4)
+        column(self.advice, self.run_bar, self.answer, self.list, on=self, spacing=4)
         self.clear()
-        self.bar.run.connect(self.asked)
-        self.bar.cancel.connect(self.cancel)
+        self.run_bar.run.connect(self.asked)
+        self.run_bar.cancel.connect(self.cancel)
         self.list.itemClicked.connect(self._choose)
         self.list.itemActivated.connect(self._choose)
         self._connections = Connections(self)
@@ -98,21 +98,13 @@ class ModelSuggestions(OneJob, QWidget):
         """
         self.follow(stack, params)
         self.clear()
-        self.bar.set_busy("starting…")
-        self.job = run_job(
+        self.begin(
             suggest_job(self._session, params, stack),
+            "starting…",
             on_progress=self._show_progress,
             on_done=lambda ratings: self._show_all(ratings, stack, params, plane, view),
-            on_error=self._fail,
-            on_cancelled=self.bar.set_idle,
-            owner=self,
+            on_error=self.answer.failed,
         )
-
-    def cancel(self) -> None:
-        """Stop, and keep what is known."""
-        if self.running:
-            self.bar.set_cancelling()
-        super().cancel()
 
     def follow(self, stack: Stack, params: SegmentParams) -> None:
         """Forget what was said where it was about another image or channel."""
@@ -124,7 +116,7 @@ class ModelSuggestions(OneJob, QWidget):
     def clear(self) -> None:
         """Stop, and forget what was said."""
         self.drop()
-        self.bar.set_idle()
+        self.run_bar.set_idle()
         self.advice.say("")
         self.answer.say("")
         self.list.clear()
@@ -143,7 +135,7 @@ class ModelSuggestions(OneJob, QWidget):
     def _show_progress(self, ratings: Ratings) -> None:
         self._show(ratings)
         done = len(ratings.models)
-        self.bar.set_progress(done, ratings.total, f"{done + 1} of {ratings.total}: {ratings.next_title}")
+        self.run_bar.set_progress(done, ratings.total, f"{done + 1} of {ratings.total}: {ratings.next_title}")
 
     def _show_all(
         self,
@@ -153,7 +145,6 @@ class ModelSuggestions(OneJob, QWidget):
         plane: "ImagePlane",
         view: "Window | None",
     ) -> None:
-        self.bar.set_idle()
         self._show(ratings)
         if ratings.any_looks_right:
             self.answer.say(_CLICK_ONE)
@@ -161,14 +152,12 @@ class ModelSuggestions(OneJob, QWidget):
             self.answer.problem(_NONE_FITS)
         if view is None:
             return
-        self.bar.set_busy("pictures of what each finds…")
-        self.job = run_job(
+        self.begin(
             pictures_job(self._session, params, stack, plane, pictured(view), ratings.models),
+            "pictures of what each finds…",
             on_progress=self._show_picture,
-            on_done=lambda _: self.bar.set_idle(),
-            on_error=self._fail,
-            on_cancelled=self.bar.set_idle,
-            owner=self,
+            on_done=lambda _: None,
+            on_error=self.answer.failed,
         )
 
     def _show_picture(self, made: "tuple[str, Picture] | None") -> None:
@@ -193,10 +182,6 @@ class ModelSuggestions(OneJob, QWidget):
         self._mark_chosen(self._session.model)
         self.list.scrollToTop()
         self._fit_height()
-
-    def _fail(self, error: Exception) -> None:
-        self.bar.set_idle()
-        self.answer.failed(error)
 
     def _choose(self, item: QListWidgetItem) -> None:
         self._session.model = item.data(Qt.ItemDataRole.UserRole)

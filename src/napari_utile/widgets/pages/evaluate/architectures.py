@@ -13,19 +13,19 @@ from napari_utile.session.results import SegmentRequest, SegmentResult
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.arrange import column
+from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.viewer.beside import show_beside
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import CELLS, add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
-from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
 
 
-class Architectures(OneJob, QWidget):
+class Architectures(BarJob, QWidget):
     """One button with progress; it adds the cells of each network, and the four pictures beside the image.
 
     Attributes
@@ -55,7 +55,7 @@ class Architectures(OneJob, QWidget):
         """Segment by all four."""
         if self.running:
             return
-        with failures_to(self._fail):
+        with failures_to(self._say):
             source = read_source(self._viewer, self._session)
             asked = self._session.asked or SegmentParams()
             params = SegmentParams(
@@ -68,31 +68,21 @@ class Architectures(OneJob, QWidget):
             request = SegmentRequest(
                 source.plane, params, data_key=source.data_key, axes=axes_of(source), stack=source.stack
             )
-            self.run_bar.set_busy("U-Net…")
-            self.job = run_job(
+            self.begin(
                 architectures_job(self._session, request),
+                "U-Net…",
                 on_progress=self._show_step,
                 on_done=lambda found: self._show(source, found),
-                on_error=self._fail,
-                on_cancelled=self.run_bar.set_idle,
-                owner=self,
+                on_error=self._say,
             )
-
-    def cancel(self) -> None:
-        """Stop after the tile that is being computed."""
-        if self.running:
-            self.run_bar.set_cancelling()
-        super().cancel()
 
     def _show_step(self, step: ArchitectureStep) -> None:
         self.run_bar.set_progress(step.done, step.total, f"{step.network}, {step.done + 1} of {step.total}")
 
-    def _fail(self, error: Exception) -> None:
-        self.run_bar.set_idle()
+    def _say(self, error: Exception) -> None:
         self.problem.emit(sentence_of(error))
 
     def _show(self, source: Source, found: dict[str, SegmentResult]) -> None:
-        self.run_bar.set_idle()
         take_away(self._viewer, *self._shown)
         self._shown = []
         if source.layer not in self._viewer.layers:

@@ -25,10 +25,11 @@ from napari_utile.widgets.pages.evaluate.error_view import go_to_error, show_err
 from napari_utile.widgets.pages.evaluate.export import file_of, report_of, score_columns
 from napari_utile.widgets.pages.evaluate.form import EvaluateForm
 from napari_utile.widgets.pages.evaluate.outlines import Outlines
+from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
 from napari_utile.widgets.workbench.page import Page
-from napari_utile.widgets.worker import LatestJob, OneJob, run_job
+from napari_utile.widgets.worker import LatestJob
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _FOLLOW_AFTER = 300
 
 
-class EvaluatePage(OneJob, Page):
+class EvaluatePage(BarJob, Page):
     """Compare labels with a reference.
 
     Parameters
@@ -58,7 +59,8 @@ class EvaluatePage(OneJob, Page):
         self.result: EvaluationResult | None = None
         self.form = EvaluateForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
-        self.main_button = self.form.run_bar.run_button
+        self.run_bar = self.form.run_bar
+        self.main_button = self.run_bar.run_button
         self._timer = later(self, _FOLLOW_AFTER, self._follow)
         self._connect()
         self.form.follow_stack()
@@ -104,24 +106,17 @@ class EvaluatePage(OneJob, Page):
         if layers.predictions:  # filled labels would mix their colours with those of the errors
             self.outlines.show(layers.predictions, layers.truth)
         self._layers, self._places = layers, places
-        self.form.run_bar.set_busy("comparing…")
         self.form.status.say("")
         names = tuple(layer.name for layer in layers.predictions)
-        self.job = run_job(
+        self.begin(
             evaluation_job(EvaluationRequest(names, planes)),
+            "comparing…",
             on_progress=self._show_progress,
             on_done=self._finish,
-            on_error=self._fail,
-            on_cancelled=self._cancelled,
-            owner=self,
+            on_error=self.form.status.failed,
+            on_cancelled=lambda: self.form.status.say("Cancelled."),
         )
         self._watch(layers)
-
-    def cancel(self) -> None:
-        """Stop after the plane that is being scored."""
-        if self.running:
-            self.form.run_bar.set_cancelling()
-        super().cancel()
 
     def _show_progress(self, progress: tuple[int, int]) -> None:
         done, total = progress
@@ -129,7 +124,6 @@ class EvaluatePage(OneJob, Page):
             self.form.run_bar.set_progress(done, total, f"{done} of {total} planes")
 
     def _finish(self, result: EvaluationResult) -> None:
-        self.form.run_bar.set_idle()
         self._show(result)
         first = result.scores(0)
         found = (
@@ -137,14 +131,6 @@ class EvaluatePage(OneJob, Page):
             f"{counted(len(result.errors), 'error')}."
         )
         self.form.status.say(" ".join([found, *result.doubts]), "problem" if result.doubts else "good")
-
-    def _fail(self, error: Exception) -> None:
-        self.form.run_bar.set_idle()
-        self.form.status.failed(error)
-
-    def _cancelled(self) -> None:
-        self.form.run_bar.set_idle()
-        self.form.status.say("Cancelled.")
 
     def _show(self, result: EvaluationResult) -> None:
         self.result = result

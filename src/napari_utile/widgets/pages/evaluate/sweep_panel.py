@@ -12,19 +12,19 @@ from napari_utile.engine.parameters import from_json
 from napari_utile.session.evaluation import PlaneLabels, SweepPoint, SweepRequest, best_point, sweep_job
 from napari_utile.widgets.pages.evaluate.plots import SweepPlot
 from napari_utile.widgets.parts.arrange import column, fields
+from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place, plane_data
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
 
 
-class SweepPanel(OneJob, QWidget):
+class SweepPanel(BarJob, QWidget):
     """Scores of a probability layer over thresholds and minimum sizes.
 
     Attributes
@@ -82,21 +82,14 @@ class SweepPanel(OneJob, QWidget):
         request = SweepRequest(probability, plane.truth, plane.ignore, _params_of(layer))
         self._points = []
         self.use_button.setEnabled(False)
-        self.run_bar.set_busy("starting…")
-        self.job = run_job(
+        self.begin(
             sweep_job(request),
+            "starting…",
             on_progress=self._show_point,
             on_done=self._finish,
-            on_error=self._fail,
-            on_cancelled=self._cancelled,
-            owner=self,
+            on_error=lambda error: self.best.setText(sentence_of(error)),
+            on_cancelled=lambda: self.best.setText("Cancelled."),
         )
-
-    def cancel(self) -> None:
-        """Stop after the point that is being computed."""
-        if self.running:
-            self.run_bar.set_cancelling()
-        super().cancel()
 
     def _show_point(self, point: SweepPoint) -> None:
         self._points.append(point)
@@ -105,21 +98,12 @@ class SweepPanel(OneJob, QWidget):
             self.plot.show_points(self._points)
 
     def _finish(self, points: tuple[SweepPoint, ...]) -> None:
-        self.run_bar.set_idle()
         best = best_point(points)
         self.best.setText(
             f"Best: threshold {best.params.threshold:g} and minimum size {best.params.minimum_size} px "
             f"with an average precision of {best.score:.3f} at IoU 0.5."
         )
         self.use_button.setEnabled(True)
-
-    def _fail(self, error: Exception) -> None:
-        self.run_bar.set_idle()
-        self.best.setText(sentence_of(error))
-
-    def _cancelled(self) -> None:
-        self.run_bar.set_idle()
-        self.best.setText("Cancelled.")
 
     def _offer(self) -> None:
         if self._points:

@@ -5,24 +5,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject
 
 from napari_utile.session.growing import GrownCells, GrowRequest, grow_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.viewer.layers import Place, full_resolution, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.viewer.source import Source
-from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
 
-class Growing(OneJob):
+class Growing(BarJob):
     """Grows seeds on the chosen planes and shows the cells.
 
     Parameters
@@ -32,8 +31,6 @@ class Growing(OneJob):
     fields : GrowFields
     requests : callable
         Captures the planes that are meant.
-    owner : QObject
-        The page.
     """
 
     def __init__(
@@ -42,14 +39,13 @@ class Growing(OneJob):
         session: Session,
         fields: GrowFields,
         requests: Callable[[], list[tuple[Source, SegmentRequest]]],
-        owner: QObject,
     ) -> None:
         self._viewer, self._session, self._fields = viewer, session, fields
-        self._requests, self._owner = requests, owner
+        self._requests, self.run_bar = requests, fields.run_bar
         self._command = ""
         fields.copy_command.clicked.connect(lambda _: self.copy_command())
-        fields.bar.run.connect(self.run)
-        fields.bar.cancel.connect(self.cancel)
+        fields.run_bar.run.connect(self.run)
+        fields.run_bar.cancel.connect(self.cancel)
 
     def run(self) -> None:
         """Grow what is chosen."""
@@ -67,26 +63,20 @@ class Growing(OneJob):
                 for source, request in planes
             ]
             fields.status.say("")
-            fields.bar.set_busy("growing…")
-            self.job = run_job(
+            self.begin(
                 grow_job(self._session, requests),
-                on_progress=lambda at: fields.bar.set_progress(at[0], at[1], f"{at[0]} of {at[1]} planes"),
+                "growing…",
+                on_progress=lambda at: fields.run_bar.set_progress(
+                    at[0], at[1], f"{at[0]} of {at[1]} planes"
+                ),
                 on_done=partial(self._show, layer, [source for source, _ in planes]),
-                on_error=self._fail,
-                on_cancelled=fields.bar.set_idle,
-                owner=self._owner,
+                on_error=fields.status.failed,
             )
-
-    def cancel(self) -> None:
-        """Stop; nothing is shown."""
-        if self.running:
-            self._fields.bar.set_cancelling()
-        super().cancel()
 
     def drop(self) -> None:
         """Stop, and say nothing more."""
         super().drop()
-        self._fields.bar.set_idle()
+        self._fields.run_bar.set_idle()
 
     def copy_command(self) -> None:
         """Copy the command line that grows the newest cells again."""
@@ -98,12 +88,7 @@ class Growing(OneJob):
         )
         self._fields.status.copied(self._command, hint)
 
-    def _fail(self, error: Exception) -> None:
-        self._fields.bar.set_idle()
-        self._fields.status.failed(error)
-
     def _show(self, seeds: "napari.layers.Labels", sources: Sequence[Source], cells: GrownCells) -> None:
-        self._fields.bar.set_idle()
         made = cells.planes
         image, place = sources[0].layer, sources[0].place
         if image not in self._viewer.layers:

@@ -83,7 +83,7 @@ class SegmentPage(Page):
         self.show_form(self.form, self.form.status)
         self.main_button = self.form.run_bar.run_button
         self.settings = Settings(self._viewer, self._session, self.form, self._values, self)
-        self.growing = Growing(self._viewer, self._session, self.form.grow, self._chosen_planes, self)
+        self.growing = Growing(self._viewer, self._session, self.form.grow, self._chosen_planes)
         self.keeping = Keeping(self._viewer, self._session, self.form, self)
         self._connect()
         self.form.seams.ask(self.request)

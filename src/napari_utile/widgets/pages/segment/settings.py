@@ -17,11 +17,11 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.aim import label_plane_on
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
+from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.viewer.layers import place_of, plane_data
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
-from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FILES = "Settings and recipes (*.json)"
 
 
-class Settings(OneJob, QObject):
+class Settings(BarJob, QObject):
     """Fits, loads and saves settings, and shows what was found in the form.
 
     Parameters
@@ -62,7 +62,7 @@ class Settings(OneJob, QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._session, self._form, self._values = viewer, session, form, values
-        self._page = parent
+        self._page, self.run_bar = parent, form.run_bar
 
     def use(self, params: SegmentParams, said: str) -> None:
         """Use complete parameters from now on: those of a fit, a recipe or a file."""
@@ -90,28 +90,18 @@ class Settings(OneJob, QObject):
             label_plane_on(layer, source.layer, source.place)  # says where the two do not lie on each other
             cells = np.array(plane_data(layer, place_of(layer, self._viewer))[0])
             params = replace(self._form.params(), channels=source.channels)
-            self._form.run_bar.set_busy("fitting…")
             self._form.status.say("")
-            self.job = run_job(
+            self.begin(
                 fit_job(self._session, source.plane, cells, params),
+                "fitting…",
                 on_progress=lambda what: self._form.run_bar.bar.setFormat(f"trying {what}…"),
                 on_done=self._fitted,
-                on_error=self._failed,
-                on_cancelled=self._cancelled,
-                owner=self,
+                on_error=self._form.status.failed,
+                on_cancelled=lambda: self._form.status.say("Cancelled."),
             )
 
     def _fitted(self, fit: "CellFit") -> None:
-        self._form.run_bar.set_idle()
         self.use(fit.params, f"{capitalised(str(fit))}.")
-
-    def _failed(self, error: Exception) -> None:
-        self._form.run_bar.set_idle()
-        self._form.status.failed(error)
-
-    def _cancelled(self) -> None:
-        self._form.run_bar.set_idle()
-        self._form.status.say("Cancelled.")
 
     # Files.
 
