@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.words import counted, three_digits
 
-__all__ = ["FileSpace", "file_job"]
-
 _WORDS = {"T": "frame", "Z": "slice", "C": "channel"}
 Step = tuple[float, str]
 

@@ -22,19 +22,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.training.run import TrainStep
     from napari_utile.session.state import Session
 
-__all__ = [
-    "Comparison",
-    "FineTuneResult",
-    "LookAt",
-    "Prediction",
-    "Stage",
-    "StopAndKeep",
-    "Trained",
-    "added_to_set",
-    "base_model",
-    "fine_tune_job",
-]
-
 Float32 = np.ndarray[Any, np.dtype[np.float32]]
 # New networks are as large as two CPU cores can train in hours; see ``utile train``.
 _UNET_WIDTH, _UNET_DEPTH, _FCN_WIDTH = 24, 3, 16

@@ -31,21 +31,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.store.verify import SeamProof
     from napari_utile.session.state import Session
 
-__all__ = [
-    "Choices",
-    "PlaneStep",
-    "SegmentRequest",
-    "SegmentResult",
-    "choices_job",
-    "estimate_job",
-    "network_view_job",
-    "relabel_job",
-    "seams_job",
-    "segment_job",
-    "segment_planes_job",
-    "weight_map_job",
-]
-
 
 @dataclass(frozen=True)
 class Choices:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.models.catalogue import ListedModel
     from napari_utile.session.fine_tuning import FineTuneResult
 
-__all__ = ["Kept", "free_title", "keep_job", "next_version", "previous_of", "take_back_job"]
-
 
 @dataclass(frozen=True)
 class Kept:

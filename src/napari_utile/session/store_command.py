@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.segment_params import SegmentParams
 
-__all__ = ["store_command", "store_command_job"]
-
 
 def store_command(
     requests: Sequence[SegmentRequest],

@@ -7,8 +7,6 @@ from napari_utile.engine.words import counted, percent
 if TYPE_CHECKING:
     from napari_utile.session.fine_tuning import FineTuneResult
 
-__all__ = ["choices_of", "verdict_of"]
-
 _LONGEST = 24
 """Letters of a title that fit a button of the narrow dock."""
 

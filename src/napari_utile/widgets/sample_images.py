@@ -57,10 +57,6 @@ def sample(name: str) -> list[LayerData]:
 def image_layers(image: ImageFile) -> list[LayerData]:
     """Describe an image file as layers, with its pixel size.
 
-    Parameters
-    ----------
-    image : ImageFile
-
     Returns
     -------
     list of LayerData

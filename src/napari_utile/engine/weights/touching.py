@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.engine.windows import Window
 
 Labels = NDArray[np.integer[Any]]
 

@@ -354,9 +354,8 @@ class Clicks:
         """Return the markers inside a cell's mask, in its own coordinates."""
         found = []
         for marker in self.markers:
-            y, x = _local(marker.point, box)
-            if marker.inside and 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x]:
-                found.append((y, x))
+            if marker.inside and marker.point in Cell(box, mask):
+                found.append(_local(marker.point, box))
         return sorted(set(found))
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = ["ChosenLabels", "ReferenceImage"]
-
 
 class _LabelsOffer(Offer):
     """Offers to open an image as labels; the image stays."""

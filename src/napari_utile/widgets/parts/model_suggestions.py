@@ -35,10 +35,6 @@ _PICTURE = 56
 class ModelSuggestions(BarJob, QWidget):
     """A button that rates every model on an image, and the list of them; a click on one sets `Session.model`.
 
-    Parameters
-    ----------
-    session : Session
-
     Attributes
     ----------
     asked : Signal

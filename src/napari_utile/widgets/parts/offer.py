@@ -16,11 +16,6 @@ class Offer(QWidget):
     ----------
     choices : tuple of (str, str, callable)
         Text, tooltip and function of each button.
-
-    Attributes
-    ----------
-    text : QLabel
-    buttons : tuple of QPushButton
     """
 
     def __init__(self, *choices: tuple[str, str, Callable[[], object]]) -> None:

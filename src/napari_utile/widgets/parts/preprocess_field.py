@@ -108,12 +108,7 @@ class PreprocessField(ValuedContainerWidget[Any]):
 
 
 class PercentilesField(ValuedContainerWidget[Any]):
-    """Two percentiles, or None while one of them is not set.
-
-    Attributes
-    ----------
-    low, high : NumberBox
-    """
+    """Two percentiles, or None while one of them is not set."""
 
     def __init__(self, parameter: Parameter) -> None:
         bounds = parameter.bounds

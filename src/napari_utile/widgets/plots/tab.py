@@ -30,17 +30,7 @@ _NOTHING = "There is no table of these cells yet: press Segment, or Layers ▸ M
 
 
 class PlotsTab(QWidget):
-    """Plots of the chosen cells on screen, linked with the selected one.
-
-    Attributes
-    ----------
-    column, other, colours, kind : QComboBox
-    value : NumberBox
-    every_plane : QCheckBox
-    remove : QPushButton
-    histogram : Histogram
-    scatter : Scatter
-    """
+    """Plots of the chosen cells on screen, linked with the selected one."""
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()

@@ -29,7 +29,7 @@ from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of,
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import give_keys_to_canvas, plain_viewer, session_of, take_away
-from napari_utile.widgets.worker import run_job, sentence_of
+from napari_utile.widgets.worker import run_job
 
 if TYPE_CHECKING:
     import napari.viewer

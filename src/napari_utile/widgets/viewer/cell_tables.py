@@ -50,11 +50,6 @@ def rows_of(layer: "napari.layers.Labels", plane: PlaneIndex) -> dict[str, Any]:
 class CellTables(QObject):
     """Measures the chosen cells again where the user painted, erased, clicked or undid something.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    session : Session
-
     Attributes
     ----------
     outdated : Signal(bool)

@@ -37,10 +37,6 @@ def edits_of(viewer: "napari.viewer.Viewer") -> "Edits":
 class Edits(QObject):
     """Writes edited label layers to disk, a moment after the last of some edits.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-
     Attributes
     ----------
     edited : Signal(object)

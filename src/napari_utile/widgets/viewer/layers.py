@@ -22,23 +22,6 @@ if TYPE_CHECKING:
 
     from napari_utile.engine.planes.axes import ImagePlane
 
-__all__ = [
-    "Place",
-    "full_resolution",
-    "give_keys_to_canvas",
-    "pixel_size_of",
-    "place_of",
-    "plain_viewer",
-    "plane_at",
-    "plane_data",
-    "plane_of",
-    "session_of",
-    "slider_name",
-    "space_of",
-    "take_away",
-    "window_of",
-]
-
 _sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
 
 

@@ -13,16 +13,6 @@ if TYPE_CHECKING:
     import napari.layers
     import napari.viewer
 
-__all__ = [
-    "boxes_of_shapes",
-    "camera_of",
-    "go_to",
-    "inside_shapes",
-    "look_closer",
-    "region_in_view",
-    "region_of_shapes",
-]
-
 # So many times as wide as what is looked at is the view.
 _VIEW = 3
 # Pixels of a canvas that nobody sees.

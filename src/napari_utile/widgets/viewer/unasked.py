@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from napari_utile.session.state import ChosenImage
 
-__all__ = ["chosen_unasked", "lies_on", "looks_like_a_reference", "looks_like_labels"]
-
 _REFERENCE = re.compile(r"truth|reference|annot|manual|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
 _LABELS = re.compile(r"(?<![a-z])(labels?(?!.?free)|masks?|instances|segmentation)(?![a-z])", re.IGNORECASE)
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from napari_utile.widgets.workbench.page import Page
 
-__all__ = ["Activity", "CloseGuard", "guard_window", "hold_page", "keep_page", "kept_page"]
-
 _kept: "weakref.WeakKeyDictionary[Any, dict[str, Page]]" = weakref.WeakKeyDictionary()
 """For each viewer, pages that outlive the dock; the dock takes them back when it is opened again."""
 
@@ -57,10 +55,6 @@ def kept_page(viewer: "napari.viewer.Viewer", name: str) -> "Page | None":
 
 class CloseGuard(QObject):
     """Asks before a window is closed by its user while something goes on.
-
-    Parameters
-    ----------
-    window : QWidget
 
     Attributes
     ----------

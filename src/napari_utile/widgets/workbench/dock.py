@@ -47,10 +47,6 @@ class Workbench(QWidget):
     napari's X takes the widget out of its dock and leaves it to Python's collector, which may come much later.
     For a hidden dock and a covered tab Qt emits the same signal.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-
     Attributes
     ----------
     header : Header

@@ -16,8 +16,6 @@ from napari_utile.widgets.viewer.unasked import lies_on
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["FileOffer"]
-
 
 class FileOffer(Offer):
     """One sentence on what the file says, and *Use it*; the image is changed only then.

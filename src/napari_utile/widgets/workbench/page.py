@@ -16,8 +16,6 @@ from napari_utile.widgets.later import later
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.forms import name_fields
 
-__all__ = ["Page"]
-
 # So long what was revealed stays in sight while it grows. Milliseconds.
 _FOLLOWED = 1000
 # Pixels above and below what is revealed.

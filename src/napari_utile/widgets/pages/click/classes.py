@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 class CellClasses(QWidget):
     """While *Number keys give classes* is on, 1 to 9 give the selected cell a class and 0 takes it away.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    session : Session
-
     Attributes
     ----------
     on : QCheckBox

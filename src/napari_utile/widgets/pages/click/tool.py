@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_utile.engine.clicks.prompts import cell_at
+from napari_utile.engine.clicks.prompts import Cell, cell_at
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.field import FieldStore, ReadyField
 from napari_utile.session.clicks.label_plane import LabelPlane, highest_label
@@ -70,7 +70,7 @@ class ClickTool(QObject):
         self._fields = FieldStore(session)
         self._aims = aims
         self._selected: tuple[int, Point] | None = None
-        self._hover: Any = None
+        self._hover: Cell | None = None
         self.writing = False
         self.outline = OutlineLayer(self._viewer)
         self.queue = ClickQueue(self)
@@ -291,14 +291,14 @@ class ClickTool(QObject):
             self._hover = None
             self._draw()
             return
-        if self._hover is not None and _holds(self._hover, pixel):
+        if self._hover is not None and pixel in self._hover:
             return
         with failures_to():  # told when clicked
             aim = self._aims.aim()
             if aim is None:
                 return
             if aim.plane.at(pixel) or not aim.plane.holds(pixel):
-                self._hover = aim.plane.object_at(pixel) if aim.plane.holds(pixel) else None
+                self._hover = Cell(*aim.plane.object_at(pixel)) if aim.plane.holds(pixel) else None
                 self._draw()
                 return
             self.queue.preview(lambda: self._find(aim, pixel), lambda cell: self._found(aim, pixel, cell))
@@ -316,7 +316,7 @@ class ClickTool(QObject):
             free = cell.mask & (aim.plane.read(cell.window) == 0)
             reached = aim.plane.reached(cell.window)
             if np.count_nonzero(free) >= 0.5 * cell.area or aim.settings.overwrite:
-                self._hover = cell.window, reached & (cell.mask if aim.settings.overwrite else free)
+                self._hover = Cell(cell.window, reached & (cell.mask if aim.settings.overwrite else free))
         self._draw()
 
     def _draw(self) -> None:
@@ -327,9 +327,9 @@ class ClickTool(QObject):
         if self._selected is not None:
             label, point = self._selected
             if self._is_there(aim, label, point):
-                selected = aim.plane.object_at(point)
+                selected = Cell(*aim.plane.object_at(point))
         hovered, chosen = (
-            None if part is None else (aim.plane.in_array(part[0]), part[1])
+            None if part is None else (aim.plane.in_array(part.window), part.mask)
             for part in (self._hover, selected)
         )
         self.outline.show(aim.labels, aim.plane.place, hovered, chosen)
@@ -352,9 +352,3 @@ def _point_in(plane: LabelPlane, outcome: Outcome, pixel: Point | None) -> Point
             middle = own[own.size // 2]
             return int(outcome.edit.rows[middle]), int(outcome.edit.columns[middle])
     return None
-
-
-def _holds(part: Any, pixel: Point) -> bool:
-    (rows, columns), mask = part
-    y, x = pixel[0] - rows.start, pixel[1] - columns.start
-    return 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and bool(mask[y, x])

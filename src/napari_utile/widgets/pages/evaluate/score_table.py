@@ -1,5 +1,7 @@
 """The scores of one or more predictions, each explained on hover."""
 
+from html import escape
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
@@ -124,8 +126,4 @@ def _difference(score: Score, change: float, difference: Difference, over: str) 
 def _help(score: Score) -> str:
     better = {True: " Higher is better.", False: " Lower is better.", None: ""}[score.higher_is_better]
     source = f"<br><i>{score.source}</i>" if score.source else ""
-    return f"<p>{score.explanation}{better}</p><p>{_escaped(score.formula)}{source}</p>"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<p>{score.explanation}{better}</p><p>{escape(score.formula, quote=False)}{source}</p>"

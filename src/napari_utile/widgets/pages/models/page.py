@@ -23,8 +23,6 @@ from napari_utile.widgets.worker import as_job, run_job
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["ModelsPage"]
-
 _PACKAGE = "bioimage.io packages (*.zip)"
 _EXPORTED = f"U-Tile models (*.safetensors);;{_PACKAGE}"
 _FIRST = "nuclei"
@@ -33,12 +31,7 @@ _IMPORTED = "Models (*.safetensors *.zip *.onnx *.pt *.pth);;All files (*)"
 
 
 class ModelsPage(Page):
-    """List models, and change the user's own.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    """
+    """List models, and change the user's own."""
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
@@ -201,10 +194,7 @@ class ModelsPage(Page):
             words = {"title": title, "file": path.name, "notes": notes}
             self.form.status.say(said.format(**words), "good")
 
-        run_job(as_job(_done_and_named, act), on_done=done, on_error=self._fail, owner=self)
-
-    def _fail(self, error: Exception) -> None:
-        self.form.status.problem(sentence_of(error))
+        run_job(as_job(_done_and_named, act), on_done=done, on_error=self.form.status.failed, owner=self)
 
     # What the user sees.
 

@@ -23,14 +23,7 @@ _LINE_WIDTH = 2.0
 
 
 class DiameterTool(QObject):
-    """Listens to one drag, shows it as a line meanwhile, and puts its length into a field.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    field : SizeField
-    status : StatusLine
-    """
+    """Listens to one drag, shows it as a line meanwhile, and puts its length into a field."""
 
     def __init__(
         self,

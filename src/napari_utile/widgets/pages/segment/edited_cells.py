@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 class EditedCells(Offer):
     """Says before a slider is moved that it makes a new layer, asks which to show, and hides the other.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    session : Session
-
     Attributes
     ----------
     new_wanted : Signal(bool)

@@ -383,7 +383,7 @@ class SegmentPage(Page):
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             planes = [(source, self._sized(each)) for source, each in self._chosen_planes()]
             if self.form.linking.views is None and self.form.store.takes(planes):
                 self.keeping.copy_store_command([each for _, each in planes])

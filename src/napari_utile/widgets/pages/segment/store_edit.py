@@ -57,12 +57,7 @@ _opened: "weakref.WeakKeyDictionary[Any, _Opened]" = weakref.WeakKeyDictionary()
 
 
 class StoreEdit(OneJob, QWidget):
-    """Offers to edit the chosen cells part by part where they lie in a store; hidden for others.
-
-    Attributes
-    ----------
-    edit, write, leave, undo : QPushButton
-    """
+    """Offers to edit the chosen cells part by part where they lie in a store; hidden for others."""
 
     def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", status: StatusLine) -> None:
         super().__init__()

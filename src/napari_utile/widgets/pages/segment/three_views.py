@@ -16,6 +16,7 @@ from napari_utile.session.linking import StackSpace
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.volumes import VolumeRequest, VolumeResult, relabel_volume_job, segment_volume_job
+from napari_utile.widgets.pages.click.aim import z_axis_of
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
@@ -153,15 +154,9 @@ def _others(place: PlaneIndex, axis: int) -> dict[int, int]:
 
 
 def _z_axis(source: Source) -> int | None:
-    """Return the axis of a result that goes through the planes: the one of z, or the only one of several planes."""
-    sliders, shape = source.place.result.sliders, source.place.result_shape
-    labels = [source.layer.axis_labels[axis] for axis in source.place.result_axes]
-    several = [axis for axis in sliders if shape[axis] > 1]
-    named = [axis for axis in several if letter_of(labels[axis]) == "Z"]
-    if named:
-        return named[0]
-    unnamed = [axis for axis in several if letter_of(labels[axis]) is None]
-    return unnamed[0] if len(several) == 1 and unnamed else None
+    """Return the axis of a result that goes through the planes."""
+    axis = z_axis_of(source.layer, source.place)
+    return None if axis is None else source.place.result_axes.index(axis)
 
 
 def _steps(source: Source, views: VolumeParams) -> tuple[dict[str, tuple[float, str | None]], VolumeParams]:

@@ -13,14 +13,12 @@ from napari_utile.widgets.pages.train.network_view_layers import show_network_vi
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.layers import Place, place_of, plane_of, take_away
 from napari_utile.widgets.viewer.regions import go_to, look_closer
-from napari_utile.widgets.worker import LatestJob, sentence_of
+from napari_utile.widgets.worker import LatestJob
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_utile.engine.planes.axes import ImagePlane
-
-__all__ = ["AnnotationAdvisor"]
 
 # Pixels around a place, at least, that are looked at closely: a cell of a model that does not fit may be a speck.
 _LEAST = 64
@@ -124,6 +122,3 @@ class AnnotationAdvisor:
             f"The model is unsure about the {what} in the middle of the view (doubt {where.doubt:.2f}). Paint the "
             "cells there, or press again for the next place."
         )
-
-    def _say_error(self, error: Exception) -> None:
-        self._status.problem(sentence_of(error))

@@ -19,12 +19,6 @@ def show_comparisons(viewer: "napari.viewer.Viewer", result: FineTuneResult, sou
 
     The painted cells are outlined in all of them.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    result : FineTuneResult
-    source : Image layer
-
     Returns
     -------
     list of napari layers

@@ -95,7 +95,7 @@ class TrainPage(OneJob, Page):
 
     def new_labels(self) -> None:
         """Add an empty Labels layer on the last image, ready to paint cells into."""
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             self.form.pairs.new_labels()
             self.form.status.say("Paint a cell with the brush, then press M for the number of the next one.")
 
@@ -105,7 +105,7 @@ class TrainPage(OneJob, Page):
         """Start training."""
         if self.running:
             return
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             self.form.result.check_decided()
             request = self.request()
             self._follow(request, self._session.model, self.form.start.continues)
@@ -132,7 +132,7 @@ class TrainPage(OneJob, Page):
         layers = images_of(unfinished, self._viewer)
         if self.running or layers is None:
             return
-        with failures_to(self._show_error):
+        with failures_to(self.form.status.failed):
             self.form.result.check_decided()
             request = request_of(unfinished, [plane_of(layer, self._viewer) for layer in layers])
             show_painted(request, layers, self._viewer)
@@ -281,7 +281,7 @@ class TrainPage(OneJob, Page):
         rows = self.form.pairs.rows
         boxes, image = rows[-1].boxes if rows else self.form.boxes, self.form.pairs.pairs()[-1][0]
         if image is None:
-            self._show_error(ValueError("Open an image first."))
+            self.form.status.failed(ValueError("Open an image first."))
             return
         layer = boxes.layer
         if layer is None:

@@ -18,8 +18,6 @@ from napari_utile.widgets.viewer.unasked import chosen_unasked, lies_on
 if TYPE_CHECKING:
     import napari.viewer
 
-__all__ = ["PairList"]
-
 _Others = Callable[["ImageRow"], list[tuple[Any, Any]]]
 """Gives the image and the labels of every other row."""
 
@@ -108,13 +106,7 @@ class PairList(QWidget):
 
 
 class ImageRow(QWidget):
-    """A further image, its cells, and the boxes in which all of them are painted.
-
-    Attributes
-    ----------
-    image, labels, boxes : LayerCombo
-    remove : QPushButton
-    """
+    """A further image, its cells, and the boxes in which all of them are painted."""
 
     def __init__(self, viewer: "napari.viewer.Viewer", others: "_Others") -> None:
         super().__init__()

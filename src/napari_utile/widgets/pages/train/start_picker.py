@@ -20,13 +20,7 @@ _BASE = "\0base"
 
 
 class StartPicker(QWidget):
-    """A combo box, and a sentence on a model that was itself trained further.
-
-    Attributes
-    ----------
-    combo : QComboBox
-    about : QLabel
-    """
+    """A combo box, and a sentence on a model that was itself trained further."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
