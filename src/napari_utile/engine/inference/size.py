@@ -137,7 +137,7 @@ def _measure(
         if trial is not None:
             trials[magnification] = trial
             yield trial
-            if _is_pastbest_of([trials[each] for each in sorted(trials)]):
+            if _is_past_best([trials[each] for each in sorted(trials)]):
                 break
     best = best_of(tuple(trials.values()))
     if best is not None:
@@ -239,9 +239,7 @@ def _affordable(shape: tuple[int, int], model: Model, compute: Compute, planes: 
     """Return the side of a window, and how many a plane, that a measurement may cost."""
     network = model.network
     once = plan_tiles(shape, network, compute.tile_budget).gflop
-    trials = (
-        len(OCTAVES) + 1
-    )  # two more are tried between octaves, and the coarsest ones cost next to nothing
+    trials = len(OCTAVES) + 1  # two more are tried between octaves, and the coarsest cost next to nothing
     for count in range(MOST_WINDOWS, 0, -1):
         for side in SIDES:
             output = network.geometry.output_at_least(side)
@@ -265,7 +263,7 @@ def _trial(
     return SizeTrial(magnification, area.size, float(confidence.mean()), diameter / magnification, score)
 
 
-def _is_pastbest_of(trials: Sequence[SizeTrial]) -> bool:
+def _is_past_best(trials: Sequence[SizeTrial]) -> bool:
     """Whether the last two magnifications are clearly worse than a good one before."""
     best = best_of(trials[:-2])
     return (
