@@ -76,7 +76,7 @@ def test_dock_and_command_take_the_same_packages_and_segment_with_them(foreign, 
     for name in ("foreign", "state_dict"):
         page.import_file(str(foreign / f"{name}.zip"))
         qtbot.waitUntil(
-            lambda name=name: f"Imported as A-network-{name}" in page.form.status.text(), timeout=60_000
+            lambda name=name: f"Imported as A network ({name})" in page.form.status.text(), timeout=60_000
         )
         assert "package's own test output" in page.form.status.text()
         assert main(["models", "import", str(foreign / f"{name}.zip"), "--name", f"by command {name}"]) == 0
