@@ -39,7 +39,7 @@ THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 SPLITS = (0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.05, 0.1, 0.2)
 """Smallest sizes tried, as shares of the disc of the card's diameter."""
-TEST_ONLY = {"cells": (Part("trpl_phase_ecoli"),), "yeast": (Part("trpl_phase_ecoli"),)}
+TEST_ONLY = {"cells": (Part("trpl_phase_ecoli"),), "bacteria": (Part("trpl_phase_ecoli"),)}
 """Images that may not train a model but may judge it; they have no part in choosing."""
 
 

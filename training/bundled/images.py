@@ -33,7 +33,7 @@ class Annotated:
 def read_part(data: Path, part: Part, split: str) -> Iterator[Annotated]:
     """Read the images of one split of a part of a data set."""
     if part.folder == SIMULATED:
-        for number in range(SIMULATED_IMAGES if split == "train" else 0):
+        for number in SIMULATED_IMAGES.get(split, ()):
             image, labels = simulate_rods(number)
             yield Annotated(
                 part.folder, f"rods{number}", plane_from_array(image, "YX", name=f"rods{number}"), labels
