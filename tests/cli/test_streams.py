@@ -47,7 +47,7 @@ def test_any_encoding_shows_a_table(labels: Path, tmp_path: Path, encoding: str,
 
 
 WAITING = """
-import sys, tempfile, time
+import signal, sys, tempfile, time
 from napari_utile import cli
 from napari_utile.cli import models
 
@@ -57,6 +57,9 @@ def wait(_):
         time.sleep(100)
 
 models._list = wait
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # as in a terminal, also where the tests run in the background
+    if hasattr(signal, name):
+        signal.signal(signal.Signals[name], signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 sys.exit(cli.main())
 """
 

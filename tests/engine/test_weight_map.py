@@ -147,9 +147,9 @@ def test_every_number_type_gives_the_same_map(dtype):
     np.testing.assert_array_equal(weight_map(labels.astype(dtype)).total, weight_map(labels).total)
 
 
-def test_ids_beyond_signed_integers_are_told_apart():
+def test_the_largest_ids_are_told_apart():
     labels = separate_touching(scattered_cells(2, count=20))
-    huge = np.where(labels > 0, labels.astype(np.uint64) + np.uint64(2**64 - 100), np.uint64(0))
+    huge = np.where(labels > 0, labels.astype(np.uint64) + np.uint64(2**63 - 100), np.uint64(0))
     np.testing.assert_array_equal(weight_map(huge).total, weight_map(labels).total)
 
 
@@ -161,7 +161,8 @@ def test_ids_beyond_signed_integers_are_told_apart():
         (np.array([[0, -3]]), "-3"),
         (np.array([[0.5, 1.0]]), "0.5"),
         (np.array([[np.nan, 1.0]]), "nan"),
-        (np.array([["a"]]), "whole numbers"),
+        (np.array([["a"]]), "integer or boolean"),
+        (np.array([[2**63]], np.uint64), r"below 2\^63"),
     ],
 )
 def test_a_label_image_that_makes_no_sense_is_refused_with_a_reason(labels, message):

@@ -15,7 +15,6 @@ from napari_utile.engine.cells.measure import Columns, measure
 from napari_utile.engine.cells.uncertainty import confidence_of
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.one_plane import plane_of
 from napari_utile.engine.files.plane_file import file_order
 from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
 from napari_utile.engine.inference.device import Compute
@@ -144,6 +143,10 @@ class Segmentation:
             A row for each cell, in the image's unit where it has a pixel size; positions are pixels of the whole plane.
             Where the model knows several classes, ``class`` says which one.
         """
+        from napari_utile.engine.files.one_plane import (
+            plane_of,
+        )  # files need more than torch and scikit-image
+
         image, (rows, columns) = self.plane if image is None else plane_of(image), self.region
         if image.shape != self.plane.shape:
             raise UtileError(

@@ -9,7 +9,7 @@ from napari_utile.engine.store.plan import StorePlan
 
 MOST_BYTES = 900 << 20
 """What blocks that are done at once may take together in a process."""
-LOADED_BYTES = 480 << 20
+LOADED_BYTES = 420 << 20
 """What a process that computes has loaded before its first block; measured on Linux, with a processor only."""
 
 
