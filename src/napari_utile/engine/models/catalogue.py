@@ -59,8 +59,8 @@ def list_models() -> list[ListedModel]:
 
     Examples
     --------
-    >>> [each.name for each in list_models() if each.bundled][:2]
-    ['cells', 'nuclei']
+    >>> [each.name for each in list_models() if each.bundled][:3]
+    ['bacteria', 'cells', 'nuclei']
     """
 
     def teaching(each: ListedModel) -> bool:
