@@ -92,6 +92,11 @@ def test_the_surest_of_the_models_that_look_right_comes_first():
     assert sorted(mixed, key=lambda each: each.rank, reverse=True) == best_first
 
 
+def test_of_models_that_do_not_look_right_the_one_that_lacks_least_comes_first():
+    eager, near = Fit("bacteria", 0.56, 0.7, 30), Fit("phase", 0.54, 0.62, 30)
+    assert max(eager, near, key=lambda each: each.rank) is near
+
+
 def test_models_that_look_right_are_ranked_before_those_that_do_not(nuclei):
     strict = replace(nuclei, card=replace(nuclei.card, name="strict", confidence=0.95))
     found = suggest(plane_from_array(nuclei_image()), [strict, nuclei]).result

@@ -10,6 +10,8 @@ from napari_utile.engine.segmentation import Segmentation
 
 LEAST_CELLS = 3
 """Fewer cells do not show whether a model fits: a colony seen from afar looks like one large cell."""
+_USUAL_THRESHOLD = 0.6
+"""For models that name none, beside others that do not look right."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,14 @@ class Fit:
         """What models are sorted by: whether they look right, then how sure they are of their cells.
 
         How far a confidence lies above its threshold says less: thresholds of models for many kinds of images are low.
+        Of models that do not look right the one that lacks least is the better guess: a model that is sure of much that
+        it does not know asks for more.
         """
         if self.confidence is None:
             return 0, 0.0
-        return (2 if self.looks_right else 1), self.confidence
+        if self.looks_right:
+            return 2, self.confidence
+        return 1, self.confidence - (_USUAL_THRESHOLD if self.threshold is None else self.threshold)
 
     def __str__(self) -> str:
         """Say it as a user is told."""
