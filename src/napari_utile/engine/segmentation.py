@@ -143,9 +143,8 @@ class Segmentation:
             A row for each cell, in the image's unit where it has a pixel size; positions are pixels of the whole plane.
             Where the model knows several classes, ``class`` says which one.
         """
-        from napari_utile.engine.files.one_plane import (
-            plane_of,
-        )  # files need more than torch and scikit-image
+        # Not above: files need more than torch and scikit-image.
+        from napari_utile.engine.files.one_plane import plane_of
 
         image, (rows, columns) = self.plane if image is None else plane_of(image), self.region
         if image.shape != self.plane.shape:
