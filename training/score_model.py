@@ -7,6 +7,7 @@ One line a data set: average precision TP / (TP + FP + FN) at an overlap of 0.5,
 the mean over images, each with the interval that holds 95 % of the means of resampled images. ``--size given`` tells
 the diameter of the true cells, ``auto`` leaves it to the program, ``none`` takes images as they are. ``--choose``
 tries threshold, split, smallest size and relief (size given) and keeps what is best on average over the data sets.
+A new model's confidence is chosen by `benchmarks/what_fits.py`, and written by ``--confidence``.
 """
 
 import argparse
@@ -157,6 +158,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="at most so many images of each data set")
     parser.add_argument("--choose", action="store_true", help="choose the settings")
     parser.add_argument(
+        "--confidence",
+        type=float,
+        help="below it an image does not look right, see benchmarks/what_fits.py; as on the card by default",
+    )
+    parser.add_argument(
         "--write", action="store_true", help="write settings and scores into the model's card"
     )
     args = parser.parse_args()
@@ -183,6 +189,8 @@ def main() -> None:
         for group, line in score(model, judged, size).items():
             print(json.dumps({"images of": group, "size": size, **line}), flush=True)
             card["metrics"][f"{group}, size {size}"] = line
+    if args.confidence is not None:
+        card["confidence"] = args.confidence
     if args.write:
         words = plan.card()
         card |= {
