@@ -191,6 +191,12 @@ def test_too_few_or_too_many_channels_for_the_network_are_named(plane) -> None:
         plane.for_network(1, [0, 1])
 
 
+def test_which_stains_the_colours_of_an_image_are_is_not_guessed(plane) -> None:
+    with pytest.raises(UtileError, match="is a colour image: choose them, red is 0, green 1 and blue 2"):
+        plane.for_network(2)
+    np.testing.assert_array_equal(plane.for_network(2, [0, 2]).data, plane.data[[0, 2]])
+
+
 def test_a_plane_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(C, Y, X\)"):
         ImagePlane(np.zeros((4, 5)))

@@ -81,7 +81,7 @@ class ImagePlane:
         Raises
         ------
         UtileError
-            If the number does not fit.
+            If the number does not fit, or two of the colours of an image would be read unasked.
         """
         needed = in_channels - optional
         if channels:
@@ -90,6 +90,12 @@ class ImagePlane:
             chosen = self
         elif needed == 1 and self.rgb:
             chosen = replace(self, data=MeanOfChannels(self.data), rgb=False)
+        elif self.rgb and needed == 2:
+            # nobody has said which stain is red and which is green
+            raise UtileError(
+                f"This model reads 2 channels, and {self.name} is a colour image: choose them, red is 0, "
+                "green 1 and blue 2."
+            )
         else:
             chosen = self.with_channels(range(min(needed, self.data.shape[0])))
         count = chosen.data.shape[0]
