@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +19,21 @@ from napari_utile.engine.networks.families import build_network
 
 FIELD = Path(sys.prefix) / "bioimageio"
 """Where `make test` installs the field's own library, see bioimageio.txt."""
-BLOCK = 4
-"""The size parameter of the blocks: so many grid cells more than the smallest."""
+OWN_IMAGE = np.random.default_rng(1).random((90, 70))
 
 
 @dataclass(frozen=True)
-class Exchanged:
-    """A model, its package, the image (C, Y, X) and what bioimageio.core computes: (3, K, Y, X)."""
+class Packaged:
+    """A model and its package."""
 
     model: Model
     package: Path
+
+
+@dataclass(frozen=True)
+class Exchanged(Packaged):
+    """Beside these the image (C, Y, X) and what bioimageio.core computes: (3, K, Y, X)."""
+
     image: np.ndarray
     outputs: np.ndarray
 
@@ -47,17 +53,15 @@ def save_random_model(path: Path, family: str, config: dict, **card) -> Model:
 
 
 def models_of_all_kinds(folder: Path) -> dict[str, Model]:
-    """Make a model with distances, one with an optional second input, a finely tuned one, several classes, an FCN."""
+    """Make a model with distances and an optional second input, one with several classes, an FCN."""
     distances = (class_output(2), *DISTANCES)
     three = (ModelClass("background", "background"), *(ModelClass(f"cell {n}", "foreground") for n in "ab"))
     two_inputs = (InputChannel("any"), InputChannel("nuclei", optional=True))
-    wide = {"width": 4, "depth": 2, "batch_norm": True}
     kinds = {
-        "nuclei-like": ("unet", {**wide, "classes": 4}, {"outputs": distances, "relief": "distances"}),
-        "cells-like": (
+        "distances": (
             "unet",
-            {**wide, "in_channels": 2, "classes": 4},
-            {"outputs": distances, "inputs": two_inputs},
+            {"width": 4, "depth": 2, "batch_norm": True, "in_channels": 2, "classes": 4},
+            {"outputs": distances, "relief": "distances", "inputs": two_inputs},
         ),
         "three-classes": (
             "unet",
@@ -73,24 +77,43 @@ def models_of_all_kinds(folder: Path) -> dict[str, Model]:
 
 
 @pytest.fixture(scope="session")
-def exchanged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exchanged]:
-    """Export models of all kinds, and run their packages in bioimageio.core."""
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packaged]:
+    """Export models of all kinds, two at a time as two windows may, one of them with an image of its own."""
+    folder = tmp_path_factory.mktemp("exchange")
+    models = models_of_all_kinds(folder)
+    own = {"three-classes": {"image": OWN_IMAGE, "authors": ["A. Author"]}}
+
+    def package(name: str) -> Packaged:
+        return Packaged(models[name], export_model(models[name], folder / f"{name}.zip", **own.get(name, {})))
+
+    with ThreadPoolExecutor(2) as threads:
+        return dict(zip(models, threads.map(package, models), strict=True))
+
+
+@pytest.fixture(scope="session")
+def exchanged(
+    packaged: dict[str, Packaged], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Exchanged]:
+    """Run the packages in bioimageio.core."""
     if not FIELD.is_dir():
         pytest.skip(f"bioimageio.core is not in {FIELD}: make test installs it")
-    folder = tmp_path_factory.mktemp("exchange")
+    folder = tmp_path_factory.mktemp("exchanged")
     rng = np.random.default_rng(0)
-    parts, arguments = {}, []
-    for name, model in models_of_all_kinds(folder).items():
-        grid = model.network.geometry.grid
-        side = 40 * grid if grid < 16 else 22 * grid
-        image = rng.gamma(2.0, 300.0, (len(model.card.inputs), side, side + 3 * grid)).astype(np.float32)
-        package = export_model(model, folder / f"{name}.zip")
-        np.save(folder / f"{name}_image.npy", image)
-        parts[name] = model, package, image
-        arguments += [package, folder / f"{name}_image.npy", folder / f"{name}_out.npy", BLOCK]
+    images, arguments = {}, []
+    for name, each in packaged.items():
+        grid = each.model.network.geometry.grid
+        # Blocks of so many grid cells more than the smallest: several to an image, few where one takes long.
+        side, more = (40 * grid, 4) if grid < 16 else (26 * grid, 8)
+        channels = len(each.model.card.inputs)
+        images[name] = rng.gamma(2.0, 300.0, (channels, side, side + grid)).astype(np.float32)
+        np.save(folder / f"{name}_image.npy", images[name])
+        arguments += [each.package, folder / f"{name}_image.npy", folder / f"{name}_out.npy", more]
     subprocess.run(
         [sys.executable, "-W", "ignore", Path(__file__).with_name("run_packages.py"), *map(str, arguments)],
         check=True,
         env={**os.environ, "PYTHONPATH": str(FIELD)},
     )
-    return {name: Exchanged(*parts[name], np.load(folder / f"{name}_out.npy")) for name in parts}
+    return {
+        name: Exchanged(each.model, each.package, images[name], np.load(folder / f"{name}_out.npy"))
+        for name, each in packaged.items()
+    }

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -97,7 +97,7 @@ def source_of(exported: Exported) -> tuple[str, dict[str, Tensor]]:
     The class is called ``Network``. It is traced, so any network of this package can be written down.
     """
     with _one_trace:
-        traced = fx.symbolic_trace(exported.eval())
+        traced = fx.GraphModule(exported.eval(), _TracerOfOneThread().trace(exported))
     lines = [
         '"""A network exported by U-Tile: mirrored input, outputs of the input\'s size. It needs torch alone."""',
         "",
@@ -123,6 +123,28 @@ def source_of(exported: Exported) -> tuple[str, dict[str, Tensor]]:
         if node.op != "placeholder":
             lines.append(f"        {_statement(node)}")
     return "\n".join([*lines, ""]), weights
+
+
+class _TracerOfOneThread(fx.Tracer):
+    """Traces what its own thread computes: torch hears the layers of the whole process while it traces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Let a layer compute what it computes, where another thread calls it."""
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, fx.Proxy]) -> Any:
+        """Give another thread the parameter itself."""
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
 
 def flat_name(name: str) -> str:
