@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.cells.seeds import compartments, grow_in_intensity, grow_in_relief
+from napari_utile.engine.cells.compartments import compartments
+from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
 
 
 @st.composite

@@ -108,8 +108,8 @@ def _grow_file(
     arguments: argparse.Namespace,
     inputs: frozenset[tuple[int, int]],
 ) -> None:
+    from napari_utile.engine.cells.compartments import compartments
     from napari_utile.engine.cells.measure import measure
-    from napari_utile.engine.cells.seeds import compartments
     from napari_utile.engine.files.images import open_selected, write_labels
     from napari_utile.engine.files.label_planes import labels_of, pairing_in_words, planes_with_labels
     from napari_utile.engine.files.label_reading import read_labels

@@ -63,8 +63,8 @@ def grow_job(
     session: "Session", requests: Sequence[GrowRequest]
 ) -> Generator[tuple[int, int], None, GrownCells]:
     """Grow the seeds of each plane; yields how many planes are done, and of how many."""
+    from napari_utile.engine.cells.compartments import compartments
     from napari_utile.engine.cells.measure import measure
-    from napari_utile.engine.cells.seeds import compartments
     from napari_utile.engine.files.label_planes import whole_numbers
     from napari_utile.engine.grow import grow_steps, usual_distance
     from napari_utile.engine.inference.device import choose_compute

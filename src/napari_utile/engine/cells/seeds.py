@@ -1,7 +1,9 @@
 """From seeds to whole cells: each seed, for example a nucleus, grows to one cell that keeps its id.
 
 Where a model knows the cells its relief and its cell probability decide; elsewhere the image itself does, within a
-distance of the seeds, as in CellProfiler's secondary objects [1]_.
+distance of the seeds, as in CellProfiler's secondary objects [1]_. Each pixel climbs in a relief until it stands on a
+seed; what a seed's relief is at a pixel depends on the pixels around it alone, so a plane grows in one piece or block
+by block (see `blocks.seeded`) to the same cells.
 
 References
 ----------
@@ -9,25 +11,52 @@ References
        phenotypes", Genome Biology 7:R100, 2006.
 """
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from skimage.filters import sobel, threshold_otsu
-from skimage.segmentation import watershed
 
-from napari_utile.engine.cells.measure import Columns, measure, unit_suffix
-from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.cells.blocks.seeded import find_seeded
+from napari_utile.engine.cells.distance import distance_to_background
+from napari_utile.engine.cells.relief import HEIGHT_REACH, climbing_relief
+from napari_utile.engine.planes.normalize import sampled_windows
+from napari_utile.engine.windows import Window
 
 Labels = NDArray[np.integer[Any]]
+FloatArray = NDArray[np.float32]
 
 SMOOTHING = 1.5
 """Sigma in pixels of the smoothing before intensities are compared: noise must not stop a cell."""
+SMOOTHING_REACH = 7
+"""Pixels around a pixel that its smoothed edge depends on."""
 EDGE_WEIGHT = 0.3
 """How much a strong edge counts against the whole distance. In dense tissue distance alone is as good as any edge."""
 CLEARLY_APART = 0.75
 """Share of the variance that two kinds of grey values must explain, for one of them to be the background."""
+NEAR, TILT = 32, 2.0**-10
+"""Of equal heights those are higher that lie nearer to a seed: by this share in so many pixels."""
+_QUICK = 127
+
+
+@dataclass(frozen=True)
+class Stain:
+    """What is measured once of a stain that cells grow in.
+
+    Attributes
+    ----------
+    strong : float
+        What counts as a strong edge.
+    level : float or None
+        The grey value below which there is no cell; None where that is not clear.
+    """
+
+    strong: float
+    level: float | None
 
 
 def grow_in_relief(
@@ -45,7 +74,7 @@ def grow_in_relief(
     foreground : (Y, X) bool array
         Pixels that cells may take; seeds keep their own pixels whatever it says.
     relief : (Y, X) float array
-        High inside cells, low between them.
+        At least 0; high inside cells, low between them.
     distance : float, optional
         Pixels that a cell reaches beyond its seed at most.
 
@@ -63,10 +92,7 @@ def grow_in_relief(
         raise ValueError(
             f"Seeds {seeds.shape}, foreground {foreground.shape} and relief {relief.shape} differ."
         )
-    allowed = foreground | (seeds > 0)
-    if distance is not None:
-        allowed &= _distance_to(seeds) <= distance
-    return _watershed(-relief, seeds, allowed)
+    return _grown(seeds, tilted(relief.astype(np.float32), foreground, seeds, distance))
 
 
 def grow_in_intensity(seeds: Labels, image: ArrayLike, distance: float) -> Labels:
@@ -102,127 +128,161 @@ def grow_in_intensity(seeds: Labels, image: ArrayLike, distance: float) -> Label
     >>> grow_in_intensity(seeds, image, distance=2)[2].tolist()
     [0, 0, 7, 7, 7, 7, 0, 0]
     """
-    grey = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    grey = np.asarray(image)
     if grey.shape != seeds.shape:
         raise ValueError(f"The seeds have shape {seeds.shape}, the image {grey.shape}.")
-    if not (seeds > 0).any():
-        return np.zeros_like(seeds)
-    away = _distance_to(seeds)
-    allowed = away <= distance
-    smooth = ndimage.gaussian_filter(grey, SMOOTHING)
-    edges = sobel(smooth)
-    strong = float(np.percentile(edges[allowed], 90))
-    level = _clear_level(grey[allowed])
-    if level is not None and grey[seeds > 0].mean() > level:
-        allowed &= (grey > level) | (smooth > level)
-    heights = away / max(distance, 1) + EDGE_WEIGHT * edges / (strong or 1)
-    return _watershed(heights, seeds, allowed | (seeds > 0))
+    stain = stain_of(lambda window: grey[window], lambda window: seeds[window], seeds.shape, distance)
+    return _grown(seeds, relief_in_stain(grey, seeds, stain, distance))
 
 
-def compartments(
-    cells: Labels,
-    nuclei: Labels,
-    intensity: ArrayLike,
-    *,
-    ring: int = 3,
-    pixel_size: tuple[float, float] | None = None,
-    unit: str | None = None,
-) -> Columns:
-    """Measure nucleus, cytoplasm and a ring around the nucleus of each cell, and their ratios.
+def relief_of_model(
+    likely: FloatArray,
+    height: FloatArray | None,
+    seeds: Labels,
+    threshold: float,
+    limit: int,
+    distance: float | None = None,
+) -> FloatArray:
+    """Return the relief (y, x) in which seeds grow in what a model sees; -1 where no cell may be.
 
     Parameters
     ----------
-    cells, nuclei : (Y, X) int array
-        A cell and its nucleus have the same id.
-    intensity : (Y, X) or (C, Y, X) array
-    ring : int
-        Width in pixels of the ring around the nucleus; it ends where the cell does.
-    pixel_size, unit
-        As for `measure`.
-
-    Returns
-    -------
-    dict of str to (N,) array
-        ``index``: ids of the cells, sorted. ``area_nucleus_<unit>2``, ``area_cytoplasm_<unit>2``,
-        ``area_nucleus_share``; for each channel (numbered where there are several) ``intensity_mean_nucleus``,
-        ``intensity_mean_cytoplasm``, ``intensity_mean_ring``, ``intensity_nucleus_to_cytoplasm``. Where a part has no
-        pixel its mean and ratios are NaN.
-
-    Examples
-    --------
-    >>> cells = np.array([[0, 4, 4, 4, 4, 0]])
-    >>> nuclei = np.array([[0, 0, 4, 4, 0, 0]])
-    >>> table = compartments(cells, nuclei, np.array([[0, 2, 6, 6, 4, 0]]))
-    >>> float(table["intensity_nucleus_to_cytoplasm"][0]), int(table["area_cytoplasm_px2"][0])
-    (2.0, 2)
+    likely : (y, x) float32 array
+        Cell probability.
+    height : (y, x) float32 array, optional
+        As for `climbing_relief`.
+    seeds : (y, x) int array
+    threshold : float
+        Of the probability: above it cells may be.
+    limit : int
+        As for `climbing_relief`.
+    distance : float, optional
+        As for `grow_in_relief`.
     """
-    ids = np.unique(cells)
-    ids = ids[ids > 0]
-    inside = np.where(cells == nuclei, nuclei, 0)
-    cytoplasm = np.where(inside > 0, 0, cells)
-    near = _distance_to(inside) <= ring
-    parts = {"nucleus": inside, "cytoplasm": cytoplasm, "ring": np.where(near, cytoplasm, 0)}
-    channels = np.asarray(intensity)
-    channels = channels[np.newaxis] if channels.ndim == 2 else channels
-    tables = {part: _by_id(labels, channels, ids) for part, labels in parts.items()}
-    pixel_area = 1.0 if pixel_size is None else pixel_size[0] * pixel_size[1]
-    suffix = "px" if pixel_size is None or canonical_unit(unit) is None else unit_suffix(unit)
-    nucleus, body = (tables[part][0] * pixel_area for part in ("nucleus", "cytoplasm"))
-    columns: Columns = {
-        "index": ids,
-        f"area_nucleus_{suffix}2": nucleus,
-        f"area_cytoplasm_{suffix}2": body,
-        "area_nucleus_share": nucleus / np.maximum(nucleus + body, np.finfo(float).tiny),
-    }
-    for number in range(len(channels)):
-        end = "" if len(channels) == 1 else f"_{number}"
-        means = {part: table[1][number] for part, table in tables.items()}
-        columns |= {f"intensity_mean_{part}{end}": mean for part, mean in means.items()}
-        with np.errstate(divide="ignore", invalid="ignore"):
-            columns[f"intensity_nucleus_to_cytoplasm{end}"] = means["nucleus"] / means["cytoplasm"]
-    return columns
+    inside = likely > threshold
+    return tilted(climbing_relief(inside, likely, height=height, limit=limit), inside, seeds, distance)
 
 
-def _distance_to(labels: Labels) -> NDArray[np.float64]:
-    """Pixels to the nearest label; infinite everywhere where there is none."""
-    if not (labels > 0).any():
-        return np.full(labels.shape, np.inf)
-    distance: NDArray[np.float64] = ndimage.distance_transform_edt(labels == 0)
-    return distance
+def reach_in_model(limit: int, distance: float | None, *, by_height: bool) -> int:
+    """Return how many pixels around a pixel `relief_of_model` depends on."""
+    return max(HEIGHT_REACH if by_height else limit, _cap(distance))
 
 
-def _clear_level(values: NDArray[np.float32]) -> float | None:
-    """Return the grey value half-way between two kinds of pixels, where they are clearly apart (Otsu), else None."""
-    if values.min() == values.max():
-        return None
-    bright = values > threshold_otsu(values)
-    share, high, low = float(bright.mean()), float(values[bright].mean()), float(values[~bright].mean())
-    between = share * (1 - share) * (high - low) ** 2
-    return (high + low) / 2 if between >= CLEARLY_APART * float(values.var()) else None
+def relief_in_stain(image: NDArray[Any], seeds: Labels, stain: Stain, distance: float) -> FloatArray:
+    """Return the relief (y, x) in which seeds grow in intensities; -1 where no cell may be.
+
+    Parameters
+    ----------
+    image : (y, x) array
+    seeds : (y, x) int array
+    stain : Stain
+    distance : float
+    """
+    grey, smooth, edges = _edges(image)
+    heights = distance_to(seeds, _cap(distance)) / max(distance, 1) + EDGE_WEIGHT * edges / (
+        stain.strong or 1
+    )
+    inside = np.ones(seeds.shape, bool)
+    if stain.level is not None:
+        inside = (grey > stain.level) | (smooth > stain.level)
+    return tilted((1 / (1 + heights)).astype(np.float32), inside, seeds, distance)
 
 
-def _watershed(heights: NDArray[Any], seeds: Labels, allowed: NDArray[np.bool_]) -> Labels:
-    """Flood from the seeds; scikit-image counts in int32, so larger ids are numbered and put back."""
+def reach_in_stain(distance: float) -> int:
+    """Return how many pixels around a pixel `relief_in_stain` depends on."""
+    return max(SMOOTHING_REACH, _cap(distance))
+
+
+def stain_of(
+    image: Callable[[Window], NDArray[Any]],
+    seeds: Callable[[Window], Labels],
+    shape: tuple[int, ...],
+    distance: float,
+) -> Stain:
+    """Measure a stain around seeds: in all of a plane, or of a large one in windows that depend on its shape alone.
+
+    Parameters
+    ----------
+    image, seeds : callable
+        Give a window (y, x) of the plane.
+    shape : (int, int)
+    distance : float
+    """
+    edges_near, grey_near, grey_in = [], [], []
+    for window in sampled_windows(shape):
+        around = window.grown(reach_in_stain(distance)).clipped(shape)
+        here, there = window.relative_to(around), seeds(around)
+        grey, _, edges = _edges(image(around))
+        near = _within(distance_to(there, _cap(distance)), distance)[here]
+        edges_near.append(edges[here][near])
+        grey_near.append(grey[here][near])
+        grey_in.append(grey[here][there[here] > 0])
+    every, inside = np.concatenate(grey_near), np.concatenate(grey_in)
+    if not inside.size:
+        return Stain(0.0, None)
+    level = _clear_level(every)
+    bright = level is not None and float(inside.mean()) > level
+    return Stain(float(np.percentile(np.concatenate(edges_near), 90)), level if bright else None)
+
+
+def tilted(
+    relief: FloatArray, inside: NDArray[np.bool_], seeds: Labels, distance: float | None = None
+) -> FloatArray:
+    """Keep a relief (y, x) where cells may be, -1 elsewhere; of equal heights those nearer to a seed become higher."""
+    away = distance_to(seeds, _cap(distance))
+    allowed = inside if distance is None else inside & _within(away, distance)
+    relief = relief * (1 - np.minimum(away, NEAR) * np.float32(TILT / NEAR))
+    return np.where(allowed | (seeds > 0), relief, np.float32(-1))
+
+
+def distance_to(seeds: Labels, limit: int) -> FloatArray:
+    """Return the distance (y, x) to the nearest seed, up to a limit: it depends on the pixels within that alone."""
+    bare = seeds == 0
+    if limit <= _QUICK:
+        return distance_to_background(bare, limit)
+    if bare.all():
+        return np.full(seeds.shape, limit, np.float32)
+    away: FloatArray = np.minimum(ndimage.distance_transform_edt(bare), limit).astype(np.float32)
+    return away
+
+
+def _within(away: FloatArray, distance: float) -> NDArray[np.bool_]:
+    """Compare distances of pixels, whose squares are whole numbers, to the last bit of the limit."""
+    within: NDArray[np.bool_] = np.sqrt(np.rint(np.square(away, dtype=np.float64))) <= distance
+    return within
+
+
+def _cap(distance: float | None) -> int:
+    """Up to where the distance to seeds is measured."""
+    return NEAR if distance is None or not math.isfinite(distance) else max(NEAR, math.ceil(distance) + 1)
+
+
+def _grown(seeds: Labels, relief: FloatArray) -> Labels:
+    """Grow seeds in one piece, of which the ids may be of any size."""
     ids, numbered = np.unique(seeds, return_inverse=True)
     first = 0 if ids.size and ids[0] == 0 else 1
-    markers = (numbered.reshape(seeds.shape) + first).astype(np.int32)
-    grown = watershed(heights, markers, mask=allowed)
+    plane = Window.whole(seeds.shape)
+    small = numbered.reshape(seeds.shape).astype(np.int32) + first
+    cells, _ = find_seeded(relief, small, plane, plane, (seeds.shape[0], seeds.shape[1]))
     table = np.concatenate([np.zeros(first, dtype=seeds.dtype), ids])
-    labels: Labels = table[grown]
+    labels: Labels = table[cells]
     return labels
 
 
-def _by_id(
-    labels: Labels, channels: NDArray[Any], ids: Labels
-) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """Return pixels and mean intensities of labels, a value for each wanted id: 0 pixels and NaN where missing."""
-    table = measure(labels, channels, basic=True)
-    place = np.searchsorted(ids, table["index"])
-    area = np.zeros(ids.size)
-    area[place] = table["area_px"]
-    means = []
-    for number in range(len(channels)):
-        mean = np.full(ids.size, np.nan)
-        mean[place] = table["intensity_mean" if len(channels) == 1 else f"intensity_mean_{number}"]
-        means.append(mean)
-    return area, means
+def _edges(image: NDArray[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the grey values of an image, smoothed ones, and how strong the edges in these are."""
+    grey = np.nan_to_num(image.astype(np.float32))
+    smooth = ndimage.gaussian_filter(grey, SMOOTHING)
+    return grey, smooth, sobel(smooth)
+
+
+def _clear_level(values: FloatArray) -> float | None:
+    """Return the grey value half-way between two kinds of pixels, where they are clearly apart (Otsu), else None."""
+    if values.min() == values.max():
+        return None
+    bright = values > threshold_otsu(
+        values.astype(np.float64)
+    )  # float32 holds no 256 steps of a narrow range
+    share, high, low = float(bright.mean()), float(values[bright].mean()), float(values[~bright].mean())
+    between = share * (1 - share) * (high - low) ** 2
+    return (high + low) / 2 if between >= CLEARLY_APART * float(values.var()) else None

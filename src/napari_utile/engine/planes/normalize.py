@@ -4,6 +4,7 @@ Percentiles rather than minimum and maximum, because one hot pixel must not dark
 image where debris covers more than a high percentile leaves out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.planes.debris import pixels_without_debris
 from napari_utile.engine.planes.percentiles import percentiles
+from napari_utile.engine.windows import Window
 
 EXACT_PIXELS = 1 << 24
 """Images up to this many pixels are measured whole; larger ones at a lattice of blocks."""
@@ -137,6 +139,15 @@ def _sample(data: Any, channel: int) -> NDArray[Any]:
         blocks = compute(*blocks)  # planning one at a time takes longer than reading
     rows = [blocks[start : start + len(columns)] for start in range(0, len(blocks), len(columns))]
     return np.concatenate([np.concatenate([np.asarray(block) for block in row], axis=1) for row in rows])
+
+
+def sampled_windows(shape: Sequence[int]) -> list[Window]:
+    """Return the windows in which a plane (Y, X) is measured: all of it, or beyond `EXACT_PIXELS` a lattice."""
+    height, width = shape
+    if height * width <= EXACT_PIXELS:
+        return [Window.whole((height, width))]
+    corners = [(y, x) for y in _lattice(height) for x in _lattice(width)]
+    return [Window.span((y, x), (y + BLOCK, x + BLOCK)).clipped((height, width)) for y, x in corners]
 
 
 def _lattice(size: int) -> list[int]:

@@ -26,38 +26,23 @@ RING = 1
 
 
 @dataclass(frozen=True, eq=False)
-class OpenBasins:
-    """The basins of a block whose cells depend on what lies behind a border.
+class Borders:
+    """Where the basins of a block go on behind its border, and which lie along it.
 
     A path of steepest ascent that leaves the block ends there: its pixels are a basin that *goes on* in the neighbour.
 
     Attributes
     ----------
-    closed : () integer array
-        How many cells of the block are done, whatever lies around it.
-    place : (B,) int64 array
-        Flat index in the plane of each summit.
     side, at : (B,) integer arrays
         Where a basin goes on: behind which border (`grid.TOP` ...), at which of its pixels; side -1 for summits.
-    summit : (B,) float32 array
-    area : (B,) integer array
-    low, high, height : (P,) arrays
-        The passes between them, as in `Landscape`.
     top, bottom, left, right : integer arrays
         The border lines: the basin of each pixel, -1 outside the mask.
     top_height, bottom_height, left_height, right_height : float32 arrays
         The relief there.
     """
 
-    closed: IndexArray
-    place: IndexArray
     side: IndexArray
     at: IndexArray
-    summit: FloatArray
-    area: IndexArray
-    low: IndexArray
-    high: IndexArray
-    height: FloatArray
     top: IndexArray
     bottom: IndexArray
     left: IndexArray
@@ -76,6 +61,31 @@ class OpenBasins:
     def heights(self) -> tuple[FloatArray, ...]:
         """The relief along the borders, in the same order."""
         return self.top_height, self.bottom_height, self.left_height, self.right_height
+
+
+@dataclass(frozen=True, eq=False)
+class OpenBasins(Borders):
+    """The basins of a block whose cells depend on what lies behind a border.
+
+    Attributes
+    ----------
+    closed : () integer array
+        How many cells of the block are done, whatever lies around it.
+    place : (B,) int64 array
+        Flat index in the plane of each summit.
+    summit : (B,) float32 array
+    area : (B,) integer array
+    low, high, height : (P,) arrays
+        The passes between them, as in `Landscape`.
+    """
+
+    closed: IndexArray
+    place: IndexArray
+    summit: FloatArray
+    area: IndexArray
+    low: IndexArray
+    high: IndexArray
+    height: FloatArray
 
 
 def find_basins(
@@ -101,18 +111,8 @@ def find_basins(
     OpenBasins
     """
     core = block.relative_to(lies)
-    ends, basins = _climb(relief, core)
-    row, column = np.divmod(ends, relief.shape[1])
-    place = (row + lies.start[0]) * shape[1] + (column + lies.start[1])
-    side = np.full(ends.size, -1, np.int8)
-    for where, beyond in (
-        (TOP, row < core.start[0]),
-        (BOTTOM, row >= core.stop[0]),
-        (LEFT, column < core.start[1]),
-        (RIGHT, column >= core.stop[1]),
-    ):
-        side[beyond] = where
-    at = np.where(side >= LEFT, row - core.start[0], column - core.start[1]).astype(np.int32)
+    ends, basins = climb_in(relief, core)
+    place, side, at = ends_in(ends, lies, core, shape)
     summit = relief.ravel()[ends]
     heights = np.ascontiguousarray(relief[core])
     runs = runs_of(basins)
@@ -146,23 +146,49 @@ def find_basins(
     renumbered = np.append(np.where(is_open, number, -1), -1).astype(np.int32)
     take = is_open[low] & is_open[high]
     still_open = OpenBasins(
-        np.array(roots.size),
-        place[is_open],
-        side[is_open],
-        at[is_open],
-        summit[is_open],
-        area[is_open],
-        renumbered[low[take]],
-        renumbered[high[take]],
-        height[take],
+        closed=np.array(roots.size),
+        place=place[is_open],
+        side=side[is_open],
+        at=at[is_open],
+        summit=summit[is_open],
+        area=area[is_open],
+        low=renumbered[low[take]],
+        high=renumbered[high[take]],
+        height=height[take],
         **{name: renumbered[line] for name, line in edges.items()},
         **{f"{name}_height": line for name, line in borders(heights).items()},
     )
     return runs.paint(value[runs.values]), still_open  # -1, outside, is the last
 
 
-def _climb(relief: FloatArray, core: Window) -> tuple[IndexArray, NDArray[np.int32]]:
+def ends_in(
+    ends: IndexArray, lies: Window, core: Window, shape: tuple[int, int]
+) -> tuple[IndexArray, IndexArray, IndexArray]:
+    """Say of the ends that `climb_in` found where they lie in the plane, and behind which border, as in `Borders`.
+
+    Returns
+    -------
+    place, side, at : (B,) integer arrays
+    """
+    row, column = np.divmod(ends, lies.shape[1])
+    place = (row + lies.start[0]) * shape[1] + (column + lies.start[1])
+    side = np.full(ends.size, -1, np.int8)
+    for where, beyond in (
+        (TOP, row < core.start[0]),
+        (BOTTOM, row >= core.stop[0]),
+        (LEFT, column < core.start[1]),
+        (RIGHT, column >= core.stop[1]),
+    ):
+        side[beyond] = where
+    return place, side, np.where(side >= LEFT, row - core.start[0], column - core.start[1]).astype(np.int32)
+
+
+def climb_in(
+    relief: FloatArray, core: Window, stops: NDArray[np.bool_] | None = None
+) -> tuple[IndexArray, NDArray[np.int32]]:
     """Let every pixel of the core climb to its summit, or to the first pixel outside the core on its way.
+
+    With `stops` (y, x) also to the first of these.
 
     Returns
     -------
@@ -174,7 +200,7 @@ def _climb(relief: FloatArray, core: Window) -> tuple[IndexArray, NDArray[np.int
     ways = highest_neighbours(relief)
     beyond = np.ones(relief.shape, bool)
     beyond[core] = False
-    ways[beyond] = ways.ndim  # itself
+    ways[beyond if stops is None else beyond | stops] = ways.ndim  # itself
     pixels, above = climbed(ways, relief >= 0)
     kept = ~beyond.ravel()[pixels]
     reached = np.zeros(pixels.size, bool)

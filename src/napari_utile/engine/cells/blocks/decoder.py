@@ -11,7 +11,7 @@ Ties are broken by the plane's raster order, which a block sees as well, and eve
 operations on the same pixels: so the labels are those of `label_cells` on the whole plane, to the bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -82,11 +82,11 @@ class BlockDecoder:
         """Find which components of the background are holes over all blocks."""
         holes = {key: OpenHoles(**self._shelf.facts("holes", key)) for key in self.grid}
         fill = join_holes(holes, self.grid, self._params.fill_holes)
-        self._shelf.keep_facts("holes", None, _joined(fill, self.grid))
+        self._shelf.keep_facts("holes", None, joined(fill, self.grid))
 
     def fill(self, key: Key) -> None:
         """Fill the holes of a block that reach over its border."""
-        fill = _part(self._shelf.facts("holes", None), self.grid, key)
+        fill = part_of(self._shelf.facts("holes", None), self.grid, key)
         if fill.any():
             holes = OpenHoles(**self._shelf.facts("holes", key))
             mask = self._read("mask", self.grid.window(key))
@@ -105,7 +105,7 @@ class BlockDecoder:
         blocks = {key: OpenBasins(**self._shelf.facts("basins", key)) for key in self.grid}
         first, ids, count = join_basins(blocks, self.grid, self._params)
         firsts = np.array([first[key] for key in self.grid])
-        facts = {**_joined(ids, self.grid), "first": firsts, "count": np.array(count)}
+        facts = {**joined(ids, self.grid), "first": firsts, "count": np.array(count)}
         self._shelf.keep_facts("basins", None, facts)
 
     def growth(self, key: Key) -> None:
@@ -148,7 +148,7 @@ class BlockDecoder:
 
         def by_id(cells: NDArray[Any], of: Key) -> NDArray[Any]:
             first = merged["first"][of[0] * self.grid.counts[1] + of[1]]
-            opened, closed = _part(merged, self.grid, of), int(cells.max(initial=0))
+            opened, closed = part_of(merged, self.grid, of), int(cells.max(initial=0))
             # Open basins are counted from -1 down: as an index, from the end.
             ids: NDArray[np.int32] = np.concatenate(
                 [[0], first + 1 + np.arange(closed), opened[::-1]]
@@ -259,13 +259,13 @@ def label_blocks(
     return labels
 
 
-def _joined(arrays: dict[Key, NDArray[Any]], grid: Grid) -> Facts:
-    """Put an array of each block into one, see `_part`."""
+def joined(arrays: Mapping[Key, NDArray[Any]], grid: Grid) -> Facts:
+    """Put an array of each block into one, see `part_of`."""
     every = [arrays[key] for key in grid]
     return {"values": np.concatenate(every), "starts": np.cumsum([0, *(each.size for each in every)])}
 
 
-def _part(joined: Facts, grid: Grid, key: Key) -> NDArray[Any]:
+def part_of(joined: Facts, grid: Grid, key: Key) -> NDArray[Any]:
     """Return the array of one block."""
     number = key[0] * grid.counts[1] + key[1]
     start, stop = joined["starts"][number : number + 2]

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.blocks.basins import OpenBasins
+from napari_utile.engine.cells.blocks.basins import Borders, OpenBasins
 from napari_utile.engine.cells.blocks.grid import BOTTOM, RIGHT, TOP, Grid, Key
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.runs import Runs, connected, sums
 from napari_utile.engine.cells.watershed import IndexArray, Landscape, highest_passes, order_of_passes
 
 Ids = NDArray[np.int64]
-_BEHIND = (BOTTOM, TOP, RIGHT, RIGHT - 1)
+BEHIND = (BOTTOM, TOP, RIGHT, RIGHT - 1)
 """The border of the neighbour that lies at each border of a block."""
 _NO_RUNS = Runs((0, 0), np.zeros(0, np.intp), np.zeros(0, np.int32))
 
@@ -66,9 +66,9 @@ def join_basins(
             behind = grid.neighbour(key, where)
             if behind is None:
                 continue
-            here, there = block.edges[where], blocks[behind].edges[_BEHIND[where]]
+            here, there = block.edges[where], blocks[behind].edges[BEHIND[where]]
             meet = (here >= 0) & (there >= 0)
-            lines = block.heights[where], blocks[behind].heights[_BEHIND[where]]
+            lines = block.heights[where], blocks[behind].heights[BEHIND[where]]
             near, far = basin[here[meet] + start], basin[there[meet] + offset[behind]]
             one, other, level = highest_passes(near, far, np.minimum(*lines)[meet])
             low.append(one)
@@ -92,13 +92,13 @@ def join_basins(
 
 
 def where_they_end(
-    blocks: Mapping[Key, OpenBasins], grid: Grid, offset: Mapping[Key, int], total: int
+    blocks: Mapping[Key, Borders], grid: Grid, offset: Mapping[Key, int], total: int
 ) -> NDArray[np.int64]:
     """Follow the basins that go on behind a border, over as many as it takes, to the basin with their summit."""
     goes = np.arange(total)
     for key in grid:
         block = blocks[key]
-        for where, line in enumerate(_BEHIND):
+        for where, line in enumerate(BEHIND):
             on = np.flatnonzero(block.side == where)
             behind = grid.neighbour(key, where)
             if on.size and behind is not None:
