@@ -5,23 +5,27 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.names import image_name
 
+if TYPE_CHECKING:
+    from napari_utile.engine.fitting.confidence import Fit
+
 
 class Batch:
-    """Counts what failed.
+    """Counts what failed, and for what the model does not look right.
 
     Attributes
     ----------
-    failed : int
+    failed, doubtful : int
     said : dict of str to str
         Why, by what failed.
     """
 
     def __init__(self) -> None:
-        self.failed = 0
+        self.failed = self.doubtful = 0
         self.said: dict[str, str] = {}
 
     @contextlib.contextmanager
@@ -37,6 +41,29 @@ class Batch:
         self.failed += 1
         self.said[str(path)] = sentence
         print(f"{path}: {sentence}", file=sys.stderr)
+
+    def judge(self, name: str, fit: "Fit", *, whole: bool = True) -> None:
+        """Say in one line on standard error where a model does not look right for an image, and count it.
+
+        Parameters
+        ----------
+        name : str
+            Of the image.
+        fit : Fit
+        whole : bool
+            Whether all of the image was segmented, so that a single cell says something about the cell size.
+        """
+        from napari_utile.engine.fitting.confidence import WHAT_TO_DO
+
+        if fit.looks_right is False:
+            self.doubtful += 1
+            print(f"{name}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
+        elif fit.too_few and whole:
+            print(f"{name}: {fit} (--diameter PIXELS sets it)", file=sys.stderr)
+
+    def status(self, strict: bool) -> int:
+        """Return the exit status: 1 where something failed, 3 where a doubt counts, else 0."""
+        return 1 if self.failed else 3 if self.doubtful and strict else 0
 
 
 def say_left_out(what: str, paths: Sequence[Path]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, file_path, given
 from napari_utile.engine.cells.instances import InstanceParams
@@ -36,6 +37,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "-o", "--output", type=file_path, required=True, metavar="TIFF", help="labels to write"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with 3 where the model does not look right for the image"
+    )
     add_options(parser, Selection)
     add_options(parser, SegmentParams, skip=("tile",))
     add_options(parser, InstanceParams)
@@ -43,10 +47,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the cells; return 0."""
+    """Make the cells; return 0, or with ``--strict`` 3 where the model does not look right for the image."""
     from napari_utile.engine.clicks.markers import label_marked_cells, read_markers
     from napari_utile.engine.files.images import open_selected, write_labels
     from napari_utile.engine.files.tiff import TIFF_SUFFIXES
+    from napari_utile.engine.fitting.confidence import fit_at
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.field import Field
     from napari_utile.engine.inference.limits import limits_of_stack
@@ -62,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = SegmentParams(**chosen)
     compute = choose_compute(wanted.device, wanted.precision)
     sizing = Sizing(wanted, given(arguments, InstanceParams), functools.cache(load_model), compute)
-    params, model, said, _ = sizing.params_for(planes)
+    params, model, said, size = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     assert params.instances is not None
     labelled = []
@@ -84,7 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{image.shown_name}: {cells}{about}")
     if len(found) < len(asked):
         print(f"{len(asked) - len(found)} had nothing under their markers")
-    return 0
+    batch = Batch()
+    if size is not None:
+        batch.judge(image.shown_name, fit_at(size, model.card))
+    return batch.status(arguments.strict)
 
 
 def _marked_axes(planes: SelectedPlanes, markers: "Sequence[Marker]") -> str:

@@ -21,6 +21,7 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import bracketed
 
 if TYPE_CHECKING:
+    from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.inference.device import Compute
 
 NOT_WITH_SEEDS = (
@@ -28,7 +29,6 @@ NOT_WITH_SEEDS = (
     "mask",
     "estimate",
     "region",
-    "strict",
     "link",
     "three_views",
     "conditions",
@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     refused = [f"--{name.replace('_', '-')}" for name in NOT_WITH_SEEDS if getattr(arguments, name)]
     if selection.series == "all":
         refused.append("--series all")
+    if arguments.strict and arguments.model is None and arguments.settings is None:
+        refused.append("--strict without --model")
     if refused or (arguments.seed_distance or 0) < 0:
         what = f"--seeds does not take {refused[0]}" if refused else "--seed-distance must be at least 0"
         print(f"utile segment: {what} (utile segment --help)", file=sys.stderr)
@@ -74,10 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     check_folder(arguments.output)
     for seeds, path in pairs:
         with batch.each(path):
-            _grow_file(seeds, path, selection, params, sizing, compute, arguments, inputs)
+            fit = _grow_file(seeds, path, selection, params, sizing, compute, arguments, inputs)
+            if fit is not None:
+                batch.judge(path.name, fit)
     if batch.failed:
         print(f"{batch.failed} of {len(pairs)} images failed.", file=sys.stderr)
-    return 1 if batch.failed else 0
+    return batch.status(arguments.strict)
 
 
 def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path]]:
@@ -107,7 +111,8 @@ def _grow_file(
     compute: "Compute | None",
     arguments: argparse.Namespace,
     inputs: frozenset[tuple[int, int]],
-) -> None:
+) -> "Fit | None":
+    """Grow the seeds of one image; return how well the model fits it, None without a model."""
     from napari_utile.engine.cells.compartments import compartments
     from napari_utile.engine.cells.measure import measure
     from napari_utile.engine.files.images import open_selected, write_labels
@@ -116,9 +121,11 @@ def _grow_file(
     from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.files.tables import write_table
     from napari_utile.engine.files.tiff import LARGEST_ID
-    from napari_utile.engine.grow import grow_steps, usual_distance
+    from napari_utile.engine.fitting.confidence import fit_of, overall
+    from napari_utile.engine.grow import check_seeds, grow_steps, grown_in, usual_distance
     from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
+    from napari_utile.engine.segment import segment_steps
 
     image = open_selected(path, selection)
     start = arguments.output / image.name
@@ -136,22 +143,27 @@ def _grow_file(
         )
     height, width = planes.plane(planes.indices[0]).shape
     check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
-    model, limits, said = None, None, ""
+    model, limits, said, size = None, None, "", None
     if sizing is not None:
-        params, model, said, _ = sizing.params_for(planes)
+        params, model, said, size = sizing.params_for(planes)
         limits = limits_of_stack(planes.measured_on(), params, model.card)
     distance = arguments.seed_distance
     if distance is None and model is None:
         distance = usual_distance(seeds for _, seeds in labels_of(seeds_file))
     records: list[GrownPlane] = []
-    tables = {}
+    tables, fits = {}, []
     with PlaneFile(arguments.output, planes.stacked, planes.sizes) as labels:
         for position, index, plane, seeds in planes_with_labels(planes, seeds_file):
             where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
-            steps = grow_steps(
-                plane, seeds, params, model=model, distance=distance, limits=limits, compute=compute
-            )
-            cells = with_bar(steps, where, arguments.quiet)
+            if model is None:
+                steps = grow_steps(plane, seeds, params, distance=distance)
+                cells = with_bar(steps, where, arguments.quiet)
+            else:
+                check_seeds(seeds, plane)
+                seen = segment_steps(plane, params, model=model, limits=limits, compute=compute)
+                made = with_bar(seen, where, arguments.quiet)
+                cells = grown_in(made, seeds, distance)
+                fits.append(fit_of(made, size))
             records.append(grown_plane(index, plane, seeds, cells))
             labels.put(position, cells)
             if arguments.measurements:
@@ -177,3 +189,4 @@ def _grow_file(
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
     about = bracketed(planes.taken(params.channels, 1), said, reach)
     print(f"{image.shown_name}: {count} cell{'' if count == 1 else 's'} grown from seeds{about}")
+    return overall(fits) if fits else None

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_utile.cli.fields import Done
+    from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.windows import Window
 
@@ -159,7 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
     tables = FieldTables(arguments.output, arguments.shard, conditions) if len(every) > 1 else None
     if tables is not None and not arguments.estimate:
         tables.check(inputs)
-    batch, doubtful = Batch(), 0
+    batch = Batch()
     begun: dict[str, str] = {}
     for each in ours:
         with batch.each(each.name):
@@ -177,10 +178,8 @@ def run(arguments: argparse.Namespace) -> int:
             for ending in _endings(arguments):
                 check_target(f"{start}{ending}", inputs)
             shown = each.name if each.place else image.shown_name
-            looks_right, done = _segment_file(
-                planes, sizing, compute, arguments, start, shown, each.path, mask
-            )
-            doubtful += not looks_right
+            fit, done = _segment_file(planes, sizing, compute, arguments, start, shown, each.path, mask)
+            batch.judge(shown, fit, whole=arguments.region is None)
             if tables is not None:
                 cells = Path(f"{start}_cells.csv") if arguments.measurements else None
                 tables.add(each, image.shown_name, done, cells)
@@ -190,7 +189,7 @@ def run(arguments: argparse.Namespace) -> int:
         tables.write(f"{len(ours)} images segmented with {params.model}")
     if batch.failed:
         print(f"{batch.failed} of {len(ours)} images failed.", file=sys.stderr)
-    return 1 if batch.failed else 3 if doubtful and arguments.strict else 0
+    return batch.status(arguments.strict)
 
 
 def _refuse_twice(start: str, name: str, begun: dict[str, str]) -> None:
@@ -233,12 +232,12 @@ def _segment_file(
     shown: str,
     path: Path,
     mask: "NDArray[np.bool_] | None",
-) -> "tuple[bool, Done]":
-    """Segment and write one image; return whether the model looks right for it, as far as is known, and more."""
+) -> "tuple[Fit, Done]":
+    """Segment and write one image; return how well the model fits it, and more."""
     from napari_utile.cli.fields import Watch
     from napari_utile.engine.files.images import write_image, write_labels
     from napari_utile.engine.files.plane_file import PlaneFile
-    from napari_utile.engine.fitting.confidence import WHAT_TO_DO, fit_of, overall
+    from napari_utile.engine.fitting.confidence import fit_of, overall
     from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
@@ -326,12 +325,7 @@ def _segment_file(
         found = f"{found}, {covered_in_words(watch.covered)}"
     print(f"{shown}: {found}{bracketed(taken, said)}")
     fit = overall(fits)
-    if fit.looks_right is False:
-        print(f"{shown}: {fit}: {WHAT_TO_DO}", file=sys.stderr)
-    elif fit.too_few and region is None:
-        print(f"{shown}: {fit} (--diameter PIXELS sets it)", file=sys.stderr)
-    done = watch.done(cells, fit, links.links if links else None, made)
-    return fit.looks_right is not False, done
+    return fit, watch.done(cells, fit, links.links if links else None, made)
 
 
 def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:

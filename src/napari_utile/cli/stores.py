@@ -25,6 +25,8 @@ from napari_utile.engine.words import bracketed
 
 if TYPE_CHECKING:
     from napari_utile.engine.files.image_file import ImageFile
+    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.store.cost import Where
@@ -80,14 +82,11 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Segment each image into a store; return 0, or 1 where some failed."""
+    """Segment each image into a store; return the exit status, see `Batch.status`."""
     if arguments.conditions is not None:
         raise UtileError("--conditions joins the tables of a batch into a folder, and stores have none.")
-    for option in ("probability", "strict"):
-        if getattr(arguments, option):
-            raise UtileError(
-                f"--{option} is not for stores: they hold the probability, and no verdict is asked for."
-            )
+    if arguments.probability:
+        raise UtileError("--probability is not for stores: they hold the probability.")
     if arguments.three_views:
         raise UtileError(
             "--three-views holds a volume in memory, so it is not for stores: give a folder for TIFF, or link the "
@@ -107,18 +106,22 @@ def run(arguments: argparse.Namespace) -> int:
         with batch.each(each.name):
             image = each.open()
             place = arguments.output if to_one else Path(f"{each.results(arguments.output, image)}{ENDING}")
-            _segment(each, image, place, arguments)
+            fit = _segment(each, image, place, arguments)
+            if fit is not None:
+                batch.judge(image.shown_name, fit, whole=arguments.region is None)
     if batch.failed:
         print(f"{batch.failed} of {len(ours)} images failed.", file=sys.stderr)
-    return 1 if batch.failed else 0
+    return batch.status(arguments.strict)
 
 
-def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.Namespace) -> None:
+def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.Namespace) -> "Fit | None":
+    """Segment one image into a store; return how well the model fits it, None of an estimate."""
     from napari_utile.engine.files.unfinished import is_complete
     from napari_utile.engine.store.command import fill_command
     from napari_utile.engine.store.into_image import check_image
     from napari_utile.engine.store.make import refuse_foreign
     from napari_utile.engine.store.plan import load_plan
+    from napari_utile.engine.store.rating import fit_of_store
     from napari_utile.engine.store.run import begin_store, store_steps
 
     place = place.resolve() if place.is_symlink() else place
@@ -134,25 +137,25 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     if arguments.estimate:
         from napari_utile.engine.store.cost import cost_of
 
-        plan, loaded, planes, _ = _plan(each, image, arguments, mask)
+        plan, loaded, planes, *_ = _plan(each, image, arguments, mask)
         where: Where = "cluster" if arguments.scheduler else "workers" if arguments.workers else "here"
         cost = cost_of(plan, planes, loaded, mask, where, arguments.workers or 1)
         print(f"{image.shown_name}: {cost}")
-        return
+        return None
     if place.exists() and arguments.overwrite:
         refuse_foreign(place)
     elif place.exists() and not arguments.resume:
         raise UtileError(f"{place} exists: finish it with --resume, or replace it with --overwrite.")
-    said, model = "", None
+    said, model, size = "", None, None
     if place.exists() and not arguments.overwrite:
         plan = load_plan(place)
         _refuse_other_options(plan, each, place, arguments, mask)
         if is_complete(place):
             print(f"{place.name}: finished already")
             _into_image(each, place, arguments)
-            return
+            return fit_of_store(place)
     else:
-        plan, model, _, said = _plan(each, image, arguments, mask)
+        plan, model, _, said, size = _plan(each, image, arguments, mask)
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask, replacing=place.exists())
     with _jobs(arguments) as jobs:
@@ -166,6 +169,7 @@ def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.N
     found = f"{found}, {covered_in_words(made.covered)}" if made.covered and cells else found
     print(f"{image.shown_name}: {found}{bracketed(said, empty)}")
     _into_image(each, place, arguments)
+    return fit_of_store(place, size)
 
 
 def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None:
@@ -177,7 +181,7 @@ def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None
 
 def _plan(
     each: Input, image: "ImageFile", arguments: argparse.Namespace, mask: Any
-) -> "tuple[StorePlan, Model, list[ImagePlane], str]":
+) -> "tuple[StorePlan, Model, list[ImagePlane], str, CellSize | None]":
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.models.library import load_model
@@ -195,7 +199,7 @@ def _plan(
     linking = linking_of(arguments)
     check_linking(planes, linking)
     sizing = Sizing(params, instances, functools.cache(load_model), compute, [each.path], selection)
-    params, model, said, _ = sizing.params_for(planes)
+    params, model, said, size = sizing.params_for(planes)
     every = [plane for _, plane in planes]
     plan = plan_store(
         every,
@@ -218,7 +222,7 @@ def _plan(
         ome_zarr=arguments.ome_zarr or VERSIONS[0],
     )
     taken = planes.taken(params.channels, model.card.needed_inputs)
-    return plan, model, every, "; ".join(filter(None, (taken, said)))
+    return plan, model, every, "; ".join(filter(None, (taken, said))), size
 
 
 def _refuse_other_options(

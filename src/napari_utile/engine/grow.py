@@ -80,16 +80,16 @@ def grow_steps(
     UtileError
         If seeds and plane do not have the same shape.
     """
-    if seeds.shape != plane.shape:
-        raise UtileError(_other_shape(seeds, plane))
+    check_seeds(seeds, plane)
     if model is None:
         grey = np.asarray(plane.for_network(1, params.channels).data[0])
         return grow_in_intensity(seeds, grey, usual_distance([seeds]) if distance is None else distance)
     made = yield from segment_steps(plane, params, model=model, limits=limits, compute=compute)
-    return _grown_in(made, seeds, distance)
+    return grown_in(made, seeds, distance)
 
 
-def _grown_in(made: Segmentation, seeds: Labels, distance: float | None) -> Labels:
+def grown_in(made: Segmentation, seeds: Labels, distance: float | None) -> Labels:
+    """Grow each seed to one cell in what a model made of the whole plane, see `grow_steps`."""
     instances = made.params.instances
     assert instances is not None
     foreground = made.foreground > instances.threshold
@@ -147,18 +147,20 @@ def grow_seeds(
     """
     check_value(Parameter("distance", float, True, None, Bounds(0)), distance)
     ids, plane = labels_of_one_plane(seeds, "the seeds"), plane_of(image, axes)
-    if ids.shape != plane.shape:
-        raise UtileError(_other_shape(ids, plane))
+    check_seeds(ids, plane)
     if model is None:
         if options:
             raise UtileError(f"The option {next(iter(options))!r} needs a model.")
         params = SegmentParams(channels=several(channels))
         return Run(grow_steps(plane, ids, params, distance=distance)).result
-    return _grown_in(segment(plane, model, channels=channels, **options), ids, distance)
+    return grown_in(segment(plane, model, channels=channels, **options), ids, distance)
 
 
-def _other_shape(seeds: Labels, plane: ImagePlane) -> str:
+def check_seeds(seeds: Labels, plane: ImagePlane) -> None:
+    """Refuse seeds that do not lie on the pixels of a plane."""
+    if seeds.shape == plane.shape:
+        return
     ours, theirs = (" x ".join(map(str, shape)) for shape in (seeds.shape, plane.shape))
-    return (
+    raise UtileError(
         f"The seeds have {ours} pixels and {plane.name} has {theirs}: seeds lie on the pixels of the image."
     )

@@ -1,0 +1,84 @@
+"""A model that does not look right for an image is said on standard error, by every command that segments."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_utile.cli import main
+from napari_utile.engine.models.catalogue import user_model_folder
+
+DOUBT = "one.tif: this does not look like what unsure was trained on (confidence 0."
+TO_STORE = ("-o", "made.ome.zarr")
+WITH_SEEDS = ("-o", "made", "--seeds", "seeds/one_labels.tif")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, make_bright_model):
+    """Bright discs, seeds in them, markers on two, and models that ask for more and for less than they are sure of."""
+    for name, confidence in {"unsure": 0.999, "sure": 0.1}.items():
+        path = user_model_folder() / f"{name}.safetensors"
+        make_bright_model(path, object_diameter=16.0, confidence=confidence)
+    y, x = np.mgrid[:96, :120]
+    discs = (y % 24 - 12) ** 2 + (x % 24 - 12) ** 2 < 64
+    tifffile.imwrite(tmp_path / "one.tif", (100 + 900 * discs).astype(np.uint16))
+    tifffile.imwrite(tmp_path / "empty.tif", np.full((96, 120), 100, np.uint16))
+    (tmp_path / "seeds").mkdir()
+    seeds = ((y % 24 - 12) ** 2 + (x % 24 - 12) ** 2 < 9) * (1 + y // 24 + 4 * (x // 24))
+    tifffile.imwrite(tmp_path / "seeds" / "one_labels.tif", seeds.astype(np.uint16))
+    rows = "".join(f"{n},{y},{x},cell,{n + 1},0,0.5\n" for n, (y, x) in enumerate(((12, 12), (36, 60))))
+    (tmp_path / "markers.csv").write_text(f"index,axis-0,axis-1,kind,cell,order,threshold\n{rows}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def segment(*words: str, image: str = "one.tif", model: str = "unsure") -> int:
+    return main(["segment", image, *words, "--model", model, "--quiet"])
+
+
+@pytest.mark.parametrize("target", [("-o", "made"), TO_STORE, WITH_SEEDS])
+@pytest.mark.parametrize("diameter", ["auto", "16"])
+def test_a_doubt_is_said_and_fails_where_that_is_asked_for(folder, capsys, target, diameter):
+    assert segment(*target, "--diameter", diameter) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith(DOUBT)
+    assert "utile models suggest" in said.err
+    assert "cells" in said.out
+    again = ("--overwrite",) if target is TO_STORE else ()
+    assert segment(*target, "--diameter", diameter, "--strict", *again) == 3
+    assert capsys.readouterr().err.startswith(DOUBT)
+
+
+@pytest.mark.parametrize("target", [("-o", "made"), TO_STORE, WITH_SEEDS])
+def test_nothing_is_said_where_the_model_looks_right(folder, capsys, target):
+    assert segment(*target, "--strict", model="sure") == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("target", [("-o", "made"), TO_STORE])
+def test_of_an_empty_field_it_is_said_that_it_is_empty_and_nothing_else(folder, capsys, target):
+    assert segment(*target, "--strict", image="empty.tif") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("empty.tif: no cells found")
+    assert said.err == ""
+
+
+def test_a_store_that_is_finished_already_is_doubted_again(folder, capsys):
+    assert segment(*TO_STORE, "--strict") == 3
+    capsys.readouterr()
+    assert segment(*TO_STORE, "--strict", "--resume") == 3
+    said = capsys.readouterr()
+    assert "finished already" in said.out
+    assert said.err.startswith(DOUBT)
+
+
+def test_clicks_are_doubted_where_the_cells_were_measured(folder, capsys):
+    words = ["click", "one.tif", "--points", "markers.csv", "-o", "cells_labels.tif", "--model", "unsure"]
+    assert main(words) == 0
+    assert capsys.readouterr().err.startswith(DOUBT)
+    assert main([*words, "--strict"]) == 3
+    assert main([*words[:-1], "sure", "--strict"]) == 0
+
+
+def test_seeds_that_grow_in_grey_values_have_no_model_to_doubt(folder, capsys):
+    assert main(["segment", "one.tif", *WITH_SEEDS, "--strict"]) == 2
+    assert "--seeds does not take --strict without --model" in capsys.readouterr().err
