@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.training.sets import find_set
+from napari_utile.engine.weights.annotation_check import check_annotation
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import counted
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.fine_tuning import base_model
+from napari_utile.session.state import Session
 
 if TYPE_CHECKING:
-    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.training.samples import Sample
-    from napari_utile.session.state import Session
 
 _KINDS = {
     "pieces": ("cell in several pieces", "cells in several pieces"),
@@ -71,8 +75,6 @@ class Unsure:
 
 def annotation_warning(request: FineTuneRequest) -> str:
     """Say in plain words what is likely wrong in the painted cells, or that they are few; empty where nothing is."""
-    from napari_utile.engine.weights.annotation_check import check_annotation
-
     found: Counter[str] = Counter()
     count = 0
     for image in request.images:
@@ -92,7 +94,7 @@ def annotation_warning(request: FineTuneRequest) -> str:
 
 
 def network_view_job(
-    session: "Session", request: FineTuneRequest, number: int
+    session: Session, request: FineTuneRequest, number: int
 ) -> Generator[None, None, NetworkView]:
     """Draw one sample exactly as training would; another `number` gives another one."""
     yield
@@ -100,8 +102,6 @@ def network_view_job(
 
     images = request.images
     if not images:
-        from napari_utile.engine.training.sets import find_set
-
         images = tuple(find_set(request.training_set).read())
     tuning = FineTuning(images, base_model(session, request), request.params)
     sample = tuning.run.sampler.sample(number, 0, tuning.run.progress.size)
@@ -109,7 +109,7 @@ def network_view_job(
 
 
 def unsure_places_job(
-    session: "Session", plane: "ImagePlane", model: str, painted: np.ndarray[Any, Any] | None
+    session: Session, plane: ImagePlane, model: str, painted: np.ndarray[Any, Any] | None
 ) -> Generator[None, None, tuple[Unsure, ...]]:
     """Rank the tiles without annotation by the model's doubt, each followed by its most doubtful cell.
 
@@ -123,7 +123,6 @@ def unsure_places_job(
         Tiles with painted cells are left out.
     """
     from napari_utile.engine.segment import segment_steps
-    from napari_utile.engine.segment_params import SegmentParams
 
     run = Run(segment_steps(plane, SegmentParams(), model=session.load_model(model)))
     made = yield from run.yielding(None)
@@ -143,8 +142,6 @@ def unsure_places(
     labels : (Y, X) integer array
     painted : (Y, X) integer array, optional
     """
-    from napari_utile.engine.cells.uncertainty import confidences
-
     doubt = 1 - np.abs(2 * foreground - 1)
     ids, sure = confidences(labels, foreground)
     certainty = dict(zip(ids.tolist(), sure.tolist(), strict=True))

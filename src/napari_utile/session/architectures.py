@@ -2,14 +2,11 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.steps import Run
 from napari_utile.session.jobs import segment_job
 from napari_utile.session.results import SegmentRequest, SegmentResult
-
-if TYPE_CHECKING:
-    from napari_utile.session.state import Session
+from napari_utile.session.state import Session
 
 FCNS = {"fcn32s": "FCN-32s", "fcn16s": "FCN-16s", "fcn8s": "FCN-8s"}
 """Names of the bundled models, and of their networks."""
@@ -25,7 +22,7 @@ class ArchitectureStep:
 
 
 def architectures_job(
-    session: "Session", request: SegmentRequest
+    session: Session, request: SegmentRequest
 ) -> Generator[ArchitectureStep, None, dict[str, SegmentResult]]:
     """Segment one plane by the model that was asked for, and then by the three FCNs at the size that it found.
 

@@ -4,24 +4,23 @@ from collections.abc import Generator, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.choice import measured_and_chosen
+from napari_utile.engine.inference.limits import limits_of as measured_limits
+from napari_utile.engine.inference.limits import limits_of_stack, seen_plane
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.session.measured import Stack
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.cell_size import CellSize
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.engine.planes.normalize import IntensityLimits
-    from napari_utile.session.state import Session
+from napari_utile.session.state import Session
 
 
 def sized_steps(
-    session: "Session", params: SegmentParams, stack: Stack
-) -> "Generator[None, None, tuple[SegmentParams, CellSize | None]]":
+    session: Session, params: SegmentParams, stack: Stack
+) -> Generator[None, None, tuple[SegmentParams, CellSize | None]]:
     """Complete parameters by a measured cell size and the model that suits; every yield is a point to cancel at.
 
     Returns
@@ -38,10 +37,10 @@ def sized_steps(
     return replace(params, model=size.model, diameter=size.diameter), size
 
 
-def sized_by_now(session: "Session", params: SegmentParams, stack: Stack) -> SegmentParams:
+def sized_by_now(session: Session, params: SegmentParams, stack: Stack) -> SegmentParams:
     """Complete parameters as far as sizes are known; a diameter set by hand is of the model that was chosen."""
 
-    def known(wanted: SegmentParams) -> "Generator[None, None, CellSize]":
+    def known(wanted: SegmentParams) -> Generator[None, None, CellSize]:
         yield from ()
         size = session.cell_sizes.known(wanted, stack)
         if size is None:
@@ -60,8 +59,8 @@ class _UnknownError(Exception):
 
 
 def measured_steps(
-    session: "Session", stack: Stack, params: SegmentParams, *, own_size: bool = False
-) -> "Generator[None, None, CellSize]":
+    session: Session, stack: Stack, params: SegmentParams, *, own_size: bool = False
+) -> Generator[None, None, CellSize]:
     """Measure the cells by one model, or return what was measured before; every yield is a point to cancel at.
 
     With `own_size` also by a model that uses images as they are, see `measure_size`.
@@ -79,14 +78,12 @@ def measured_steps(
     return size
 
 
-def limits_of(session: "Session", params: SegmentParams, stack: Stack) -> "IntensityLimits | None":
+def limits_of(session: Session, params: SegmentParams, stack: Stack) -> IntensityLimits | None:
     """Return the grey limits that the planes of a stack share, measured once; None where each plane has its own."""
     if params.limits == "plane" or not stack.of_one_image:
         return None
     limits = session.stack_limits.known(params, stack)
     if limits is None:
-        from napari_utile.engine.inference.limits import limits_of_stack
-
         limits = limits_of_stack(stack.planes, params, session.load_model(params.model).card)
         if limits is not None:
             session.stack_limits.keep(params, stack, limits)
@@ -94,15 +91,12 @@ def limits_of(session: "Session", params: SegmentParams, stack: Stack) -> "Inten
 
 
 def limits_of_plane(
-    session: "Session", params: SegmentParams, plane: "ImagePlane", key: Hashable
-) -> "IntensityLimits":
+    session: Session, params: SegmentParams, plane: ImagePlane, key: Hashable
+) -> IntensityLimits:
     """Return the grey limits of a plane by itself, measured once; `key` stands for its pixels."""
     stack = Stack((plane,), key)
     limits = session.stack_limits.known(params, stack)
     if limits is None:
-        from napari_utile.engine.inference.limits import limits_of as measured_limits
-        from napari_utile.engine.inference.limits import seen_plane
-
         card = session.load_model(params.model).card
         limits = measured_limits([seen_plane(plane, params, card)], params, card)
         session.stack_limits.keep(params, stack, limits)

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import read_image, series_of
 from napari_utile.engine.words import counted, three_digits
 
 _WORDS = {"T": "frame", "Z": "slice", "C": "channel"}
@@ -53,8 +54,6 @@ class FileSpace:
 
 def file_job(path: str) -> Generator[None, None, FileSpace]:
     """Read what a file says; nothing where it cannot be read."""
-    from napari_utile.engine.files.images import read_image, series_of
-
     yield
     try:
         series = series_of(path)

@@ -1,12 +1,9 @@
 """A fine-tuning as it was asked for: all that it depends on, captured."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-
-if TYPE_CHECKING:
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +23,7 @@ class FineTuneRequest:
         Title of the set to train on; empty to train on `images` alone.
     """
 
-    images: "tuple[AnnotatedImage, ...]"
+    images: tuple[AnnotatedImage, ...]
     base: str
     family: str
     params: FineTuneParams

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.engine.training.sets import add_images
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import counted
 from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.state import Session
 from napari_utile.session.unfinished import checkpoint_of, hold
 
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
     from napari_utile.engine.training.reference import Reference
     from napari_utile.engine.training.run import TrainStep
-    from napari_utile.session.state import Session
 
 Float32 = np.ndarray[Any, np.dtype[np.float32]]
 # New networks are as large as two CPU cores can train in hours; see ``utile train``.
@@ -33,7 +36,7 @@ _MOST_COMPARED = 4
 class LookAt:
     """Message to the job: predict this part of this plane with the model as it is."""
 
-    plane: "ImagePlane"
+    plane: ImagePlane
     region: Window
 
 
@@ -90,7 +93,7 @@ class FineTuneResult:
 
 
 def fine_tune_job(
-    session: "Session", request: FineTuneRequest, folder: Path | None = None
+    session: Session, request: FineTuneRequest, folder: Path | None = None
 ) -> Generator[Trained | Prediction | Stage, LookAt | StopAndKeep | None, FineTuneResult]:
     """Train; between two steps look at what is in view, or stop and keep the best, when asked to.
 
@@ -135,8 +138,6 @@ def fine_tune_job(
 
 def _with_set(request: FineTuneRequest) -> tuple[FineTuneRequest, str]:
     """Put what is painted into the set, and take all of the set; say so."""
-    from napari_utile.engine.training.sets import add_images
-
     title = request.training_set
     images = add_images(title, request.images).read()
     many = counted(len(images), "image")
@@ -173,7 +174,7 @@ def _unpainted(tuning: "FineTuning") -> str:
     )
 
 
-def base_model(session: "Session", request: FineTuneRequest) -> "Model":
+def base_model(session: Session, request: FineTuneRequest) -> "Model":
     """Load the model to start from, or make a new one as ``utile train`` does by default."""
     from napari_utile.engine.training.fine_tune import new_model
 
@@ -190,9 +191,7 @@ def base_model(session: "Session", request: FineTuneRequest) -> "Model":
 
 
 def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Prediction:
-    from napari_utile.engine.inference.decode import foreground_of
     from napari_utile.engine.inference.field import Field
-    from napari_utile.engine.segment_params import SegmentParams
 
     chosen = SegmentParams(channels=params.channels, device=params.device, precision=params.precision)
     values = Run(Field(wanted.plane, model, chosen).tiles(wanted.region)).result

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.models.catalogue import candidates
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.session.state import Session
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.cells import CellFit
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.session.state import Session
 
 
 def fit_job(
-    session: "Session", plane: "ImagePlane", cells: np.ndarray[Any, Any], params: SegmentParams
+    session: Session, plane: ImagePlane, cells: np.ndarray[Any, Any], params: SegmentParams
 ) -> "Generator[str, None, CellFit]":
     """Try every model that may be suggested; yield what is tried, in words.
 

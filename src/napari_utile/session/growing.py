@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.cells.compartments import compartments
+from napari_utile.engine.cells.measure import measure
+from napari_utile.engine.files.label_planes import whole_numbers
+from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.provenance.locate import index_of
+from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.steps import Run
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.results import SegmentRequest, locate_request
+from napari_utile.session.state import Session
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe
-    from napari_utile.engine.segment_params import SegmentParams
-    from napari_utile.session.state import Session
 
 LabelArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
@@ -60,17 +66,12 @@ class GrownCells:
 
 
 def grow_job(
-    session: "Session", requests: Sequence[GrowRequest]
+    session: Session, requests: Sequence[GrowRequest]
 ) -> Generator[tuple[int, int], None, GrownCells]:
     """Grow the seeds of each plane; yields how many planes are done, and of how many."""
-    from napari_utile.engine.cells.compartments import compartments
-    from napari_utile.engine.cells.measure import measure
-    from napari_utile.engine.files.label_planes import whole_numbers
     from napari_utile.engine.grow import grow_steps, usual_distance
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.provenance.grown import grown_plane
-    from napari_utile.engine.provenance.locate import index_of
-    from napari_utile.engine.steps import Run
 
     made: list[Grown] = []
     records: list[GrownPlane] = []
@@ -106,14 +107,13 @@ def grow_job(
 
 def _recipe_of(
     requests: Sequence[GrowRequest],
-    params: "SegmentParams",
+    params: SegmentParams,
     model: "Model | None",
     compute: "Compute | None",
     distance: float | None,
     records: "Sequence[GrownPlane]",
 ) -> "GrownRecipe":
     """Record how the cells of some planes were grown, with the command that grows them again."""
-    from napari_utile.engine.planes.selection import Selection
     from napari_utile.engine.provenance.grown import GrownRecipe
 
     first = requests[0]

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.cost import Estimate
 from napari_utile.engine.models.catalogue import ListedModel, list_models
 from napari_utile.engine.steps import Run
+from napari_utile.engine.weights.weight_map import weight_map
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.layer_specs import LayerSpec
@@ -22,14 +25,12 @@ from napari_utile.session.results import (
     measured,
     window_of,
 )
+from napari_utile.session.state import Session
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.cell_size import CellSize
-    from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.verify import SeamProof
-    from napari_utile.session.state import Session
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def choices_job() -> Generator[Choices, None, Choices]:
 
 
 def estimate_job(
-    session: "Session", request: SegmentRequest
+    session: Session, request: SegmentRequest
 ) -> "Generator[None, None, tuple[Model, Estimate, CellSize | None]]":
     """Load the model, measure the cells if that is wanted, and estimate the cost.
 
@@ -89,8 +90,8 @@ class PlaneStep:
 
 
 def segment_planes_job(
-    session: "Session", requests: Sequence[SegmentRequest]
-) -> "Generator[PlaneStep, None, int]":
+    session: Session, requests: Sequence[SegmentRequest]
+) -> Generator[PlaneStep, None, int]:
     """Segment planes one after the other; return how many. Each result comes with its plane's last step."""
     for number, request in enumerate(requests):
         run = Run(segment_job(session, request))
@@ -100,7 +101,7 @@ def segment_planes_job(
     return len(requests)
 
 
-def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progress, None, SegmentResult]":
+def segment_job(session: Session, request: SegmentRequest) -> "Generator[Progress, None, SegmentResult]":
     """Segment a plane or a region of it and measure the instances."""
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.segment import segment_steps
@@ -129,7 +130,7 @@ def segment_job(session: "Session", request: SegmentRequest) -> "Generator[Progr
 
 
 def seams_job(
-    session: "Session", request: SegmentRequest, middle: tuple[float, float]
+    session: Session, request: SegmentRequest, middle: tuple[float, float]
 ) -> "Generator[Progress, None, SeamProof]":
     """Compute a part of a plane around a pixel (y, x) twice, on shifted tiles and blocks, and compare."""
     from napari_utile.engine.inference.device import choose_compute
@@ -160,7 +161,6 @@ def relabel_job(result: SegmentResult, instances: InstanceParams) -> Generator[N
 def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
     """Compute the weight map of the instances, with the default parameters."""
     yield
-    from napari_utile.engine.weights.weight_map import weight_map
 
     segmentation = result.segmentation
     weights = weight_map(segmentation.labels).total
@@ -174,7 +174,7 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
     )
 
 
-def network_view_job(session: "Session", request: SegmentRequest) -> Generator[None, None, LayerSpec]:
+def network_view_job(session: Session, request: SegmentRequest) -> Generator[None, None, LayerSpec]:
     """Compute what the network gets of a plane, or of its region; of several channels the first."""
     params, _ = yield from sized_steps(session, request.params, request.measured_on)
     from napari_utile.engine.inference.field import Field

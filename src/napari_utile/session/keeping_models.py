@@ -4,10 +4,9 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.catalogue import SUFFIX, user_model_folder
+from napari_utile.engine.models.catalogue import SUFFIX, ListedModel, user_model_folder
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.own_models import (
     check_not_bundled,
@@ -17,10 +16,7 @@ from napari_utile.engine.models.own_models import (
     revert_model,
     safe_name,
 )
-
-if TYPE_CHECKING:
-    from napari_utile.engine.models.catalogue import ListedModel
-    from napari_utile.session.fine_tuning import FineTuneResult
+from napari_utile.session.fine_tuning import FineTuneResult
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ def next_version(title: str, lineage: str) -> int:
     return max((int(each.stem) for each in kept_versions(path)), default=0) + 2  # the present one is between
 
 
-def previous_of(models: "Sequence[ListedModel]", model: str, training_set: str = "") -> "ListedModel | None":
+def previous_of(models: Sequence[ListedModel], model: str, training_set: str = "") -> ListedModel | None:
     """Find the user's model whose next version a training may make.
 
     Parameters
@@ -94,7 +90,7 @@ def previous_of(models: "Sequence[ListedModel]", model: str, training_set: str =
     return next(iter([each for each in used if each in of_set] or of_set[-1:] or used), None)
 
 
-def _set_of(model: "ListedModel") -> str:
+def _set_of(model: ListedModel) -> str:
     origin = None if model.card is None else origin_of(model.card)
     return "" if origin is None else origin.training_set
 
@@ -113,7 +109,7 @@ def free_title(base: str, wanted: str = "") -> str:
         number += 1
 
 
-def keep_job(result: "FineTuneResult", title: str, lineage: str = "") -> Generator[None, None, Kept]:
+def keep_job(result: FineTuneResult, title: str, lineage: str = "") -> Generator[None, None, Kept]:
     """Save the model to the user's library; see `next_version` for the title and what it may replace.
 
     Raises

@@ -20,6 +20,7 @@ import psutil
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.windows import Window
 from napari_utile.session.unfinished import is_alive
@@ -79,8 +80,6 @@ class KeptEdits:
 
 def new_folder() -> Path:
     """Name a folder for the edits of a layer; nothing is written yet."""
-    from napari_utile.engine.models.catalogue import user_model_folder
-
     return user_model_folder() / _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
 
 
@@ -141,7 +140,6 @@ def _keep(folder: Path, labels: EditedLabels) -> Generator[None, None, None]:
 def kept_job() -> Generator[None, None, tuple[KeptEdits, ...]]:
     """List edits whose program ended without saving them, the newest first."""
     yield
-    from napari_utile.engine.models.catalogue import user_model_folder
 
     found = []
     for path in (user_model_folder() / _FOLDER).glob(f"*/{_ABOUT}"):

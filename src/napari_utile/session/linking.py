@@ -1,20 +1,20 @@
 """Linked labels as layers: a stack of labels with one id for one cell, its table, and tracks with their divisions."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.plane_file import Planes
+from napari_utile.engine.linking.edits import StackEdit, divide, split
+from napari_utile.engine.linking.links import Links, link_planes
+from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
 from napari_utile.engine.linking.params import LinkParams
-
-if TYPE_CHECKING:
-    from napari_utile.engine.files.plane_file import Planes
-    from napari_utile.engine.linking.edits import StackEdit
-    from napari_utile.engine.linking.links import Links
-    from napari_utile.engine.linking.measure import Spacing
+from napari_utile.engine.linking.sections import count, gathered
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,8 @@ class StackSpace:
     steps: Mapping[str, tuple[float, str | None]] | None = None
 
     @property
-    def spacing(self) -> "Spacing":
+    def spacing(self) -> Spacing:
         """How large pixels are, and how far apart planes."""
-        from napari_utile.engine.linking.measure import Spacing
-
         return Spacing(self.pixel_size, self.unit, self.steps)
 
 
@@ -94,8 +92,6 @@ def link_layers(
     UtileError
         If there are no planes along the axis.
     """
-    from napari_utile.engine.linking.links import link_planes
-
     planes = _planes(labels, space)
     links = link_planes(planes, params, kept, parents)
     linked = np.stack(list(links.of_planes(planes).read())).reshape(planes.shape)
@@ -115,9 +111,6 @@ def described(labels: Any, space: StackSpace, axis: str, parents: Mapping[int, i
     parents : mapping of int to int
         Daughter -> mother; divisions of which a cell is not there are left out.
     """
-    from napari_utile.engine.linking.links import Links
-    from napari_utile.engine.linking.sections import count, gathered
-
     planes = _planes(labels, space)
     sections = gathered([count(planes.read())])
     there = set(sections.label.tolist())
@@ -127,7 +120,7 @@ def described(labels: Any, space: StackSpace, axis: str, parents: Mapping[int, i
     return _layers(np.asarray(labels), links, space, frozenset())
 
 
-def corrected(labels: Any, space: StackSpace, axis: str, steps: Sequence[int], correct: Any) -> "StackEdit":
+def corrected(labels: Any, space: StackSpace, axis: str, steps: Sequence[int], correct: Any) -> StackEdit:
     """Correct objects or tracks of the stack along an axis that goes through a plane.
 
     Parameters
@@ -150,8 +143,6 @@ def corrected(labels: Any, space: StackSpace, axis: str, steps: Sequence[int], c
     UtileError
         If there are several stacks, or it cannot be done.
     """
-    from dataclasses import replace
-
     shape = np.shape(labels)
     along = space.letters.index(axis)
     if any(size > 1 for place, size in enumerate(shape[:-2]) if place != along):
@@ -167,10 +158,8 @@ def corrected(labels: Any, space: StackSpace, axis: str, steps: Sequence[int], c
 
 def marked_division(
     labels: NDArray[np.integer[Any]], mother: int, daughters: tuple[int, int], plane: int
-) -> "tuple[StackEdit, dict[int, int]]":
+) -> tuple[StackEdit, dict[int, int]]:
     """Mark a division, see `divide`; also where no cell needs another id one gets it, so that it can be undone."""
-    from napari_utile.engine.linking.edits import StackEdit, divide
-
     edit, parents = divide(labels, mother, daughters, plane)
     if edit.values.size:
         return edit, parents
@@ -204,8 +193,6 @@ def carried(
     index, values
         Further pixels, in other planes.
     """
-    from napari_utile.engine.linking.edits import split
-
     outer = tuple(int(axis[0]) for axis in index[:-2])
     none = tuple(np.zeros(0, np.intp) for _ in index), np.zeros(0, np.int64)
     if sum(size > 1 for size in labels.shape[:-2]) != 1:
@@ -234,16 +221,12 @@ def carried(
 
 def _deepest(mask: NDArray[np.bool_]) -> tuple[int, int]:
     """Return the pixel of a cell that is farthest from its edge."""
-    from scipy import ndimage
-
     depth = np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
     y, x = np.unravel_index(int(depth.argmax()), mask.shape)
     return int(y), int(x)
 
 
-def _planes(labels: Any, space: StackSpace) -> "Planes":
-    from napari_utile.engine.files.plane_file import Planes
-
+def _planes(labels: Any, space: StackSpace) -> Planes:
     shape = tuple(int(size) for size in labels.shape)
     outer = shape[: len(space.letters)]
     return Planes(
@@ -254,9 +237,7 @@ def _planes(labels: Any, space: StackSpace) -> "Planes":
     )
 
 
-def _layers(labels: Any, links: "Links", space: StackSpace, kept: frozenset[int]) -> LinkedLayers:
-    from napari_utile.engine.linking.measure import ID_COLUMN, link_table
-
+def _layers(labels: Any, links: Links, space: StackSpace, kept: frozenset[int]) -> LinkedLayers:
     outer = labels.shape[:-2]
     indices = [dict(zip(space.letters, index, strict=True)) for index in np.ndindex(outer)]
     table = link_table(links, indices, space.spacing)

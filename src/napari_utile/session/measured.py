@@ -4,12 +4,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
+from napari_utile.engine.models.catalogue import find_model
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
-
-if TYPE_CHECKING:
-    from napari_utile.engine.planes.axes import ImagePlane
 
 _MOST_KEPT = 32
 Value = TypeVar("Value")
@@ -29,7 +28,7 @@ class Stack:
         Whether they are known to lie along Z and T, so that they share their grey limits; other axes may be channels.
     """
 
-    planes: "tuple[ImagePlane, ...]"
+    planes: tuple[ImagePlane, ...]
     key: Hashable = None
     of_one_image: bool = False
 
@@ -55,8 +54,6 @@ class Measured(Generic[Value]):
 
 
 def _key(params: SegmentParams, stack: Stack) -> Hashable:
-    from napari_utile.engine.models.catalogue import find_model
-
     path = find_model(params.model)
     seen = params.channels, params.preprocess, params.limits, params.channel_limits, params.percentiles
     return stack.key or object(), str(path), path.stat().st_mtime_ns, seen

@@ -1,14 +1,12 @@
 """A paragraph for the methods section of a paper: what was used, with which settings, and how much was edited."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_utile import __version__
 from napari_utile.engine.words import percent, three_digits
-
-if TYPE_CHECKING:
-    from napari_utile.session.results import SegmentResult
+from napari_utile.session.results import SegmentResult
 
 _CITATIONS = (
     "U-Net: Ronneberger, Fischer and Brox, MICCAI 2015, LNCS 9351:234-241. "
@@ -16,7 +14,7 @@ _CITATIONS = (
 )
 
 
-def methods_text(result: "SegmentResult", labels: np.ndarray[Any, Any] | None = None) -> str:
+def methods_text(result: SegmentResult, labels: np.ndarray[Any, Any] | None = None) -> str:
     """Describe how a result was made.
 
     Parameters

@@ -2,21 +2,19 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.fitting.ranking import RatedModel
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of
 from napari_utile.session.measured import Stack
-
-if TYPE_CHECKING:
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.session.state import Session
+from napari_utile.session.state import Session
 
 _SIDE = 256
 _COLOURS = np.array(
@@ -37,13 +35,13 @@ def pictured(view: Window) -> Window:
 
 
 def pictures_job(
-    session: "Session",
+    session: Session,
     params: SegmentParams,
     stack: Stack,
-    plane: "ImagePlane",
+    plane: ImagePlane,
     window: Window,
     models: Sequence[RatedModel],
-) -> "Generator[tuple[str, Picture] | None, None, None]":
+) -> Generator[tuple[str, Picture] | None, None, None]:
     """Segment a window by each model at its best cell size.
 
     Yields

@@ -2,20 +2,17 @@
 
 from collections.abc import Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.fitting.ranking import Ratings, models_to_rate, ranked
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.cell_size import measured_steps
 from napari_utile.session.measured import Stack
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.cell_size import CellSize
-    from napari_utile.engine.models.card import ModelCard
-    from napari_utile.session.state import Session
+from napari_utile.session.state import Session
 
 
-def suggest_job(session: "Session", params: SegmentParams, stack: Stack) -> Generator[Ratings, None, Ratings]:
+def suggest_job(session: Session, params: SegmentParams, stack: Stack) -> Generator[Ratings, None, Ratings]:
     """Rate every model on the planes on which cells are measured.
 
     Parameters
@@ -26,7 +23,7 @@ def suggest_job(session: "Session", params: SegmentParams, stack: Stack) -> Gene
     stack : Stack
     """
 
-    def measure(name: str, card: "ModelCard") -> "Generator[None, None, CellSize]":
+    def measure(name: str, card: ModelCard) -> Generator[None, None, CellSize]:
         channels = params.channels and params.channels[: len(card.inputs)]
         wished = replace(params, model=name, channels=channels, diameter="auto")
         return (yield from measured_steps(session, stack, wished, own_size=True))

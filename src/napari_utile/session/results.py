@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.cells.classes import classes_in_words
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.provenance.command import segment_command
+from napari_utile.engine.provenance.locate import LayerAxis, Located, index_of, locate
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
@@ -16,10 +22,6 @@ from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.inference.cell_size import CellSize
-    from napari_utile.engine.models.card import ModelCard
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.engine.provenance.locate import LayerAxis, Located
     from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.segmentation import Segmentation
 
@@ -51,13 +53,13 @@ class SegmentRequest:
         How the plane was made of a stack of the file, such as ``"z:max"``.
     """
 
-    plane: "ImagePlane"
+    plane: ImagePlane
     params: SegmentParams
     region: Window | None = None
     inside: Any = None
     data_key: Hashable = None
     path: str = ""
-    axes: "tuple[LayerAxis, ...]" = ()
+    axes: tuple[LayerAxis, ...] = ()
     stack: Stack | None = None
     project: str | None = None
 
@@ -91,7 +93,7 @@ class SegmentResult:
     segmentation: "Segmentation"
     features: dict[str, np.ndarray[Any, Any]]
     recipe: "Recipe"
-    located: "Located | None"
+    located: Located | None
     fit: "Fit"
     covered: dict[str, float]
 
@@ -132,11 +134,10 @@ def finished(
     request: SegmentRequest,
     segmentation: "Segmentation",
     features: dict[str, np.ndarray[Any, Any]],
-    size: "CellSize | None" = None,
+    size: CellSize | None = None,
 ) -> SegmentResult:
     """Record how a segmentation was made, with the cell size that was measured; reads every pixel."""
     from napari_utile.engine.fitting.confidence import fit_of
-    from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.provenance.recipe import recipe_of
 
     located = locate_request(request)
@@ -156,8 +157,6 @@ def finished(
 
 def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResult:
     """Measure and record the same outputs decoded by other parameters."""
-    from napari_utile.engine.planes.pixels import sha256_of
-
     instances = segmentation.params.instances
     request = replace(result.request, params=replace(result.request.params, instances=instances))
     features = measured(request, segmentation)
@@ -172,25 +171,21 @@ def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResu
     )
 
 
-def locate_request(request: SegmentRequest) -> "Located | None":
+def locate_request(request: SegmentRequest) -> Located | None:
     """Find the plane of a request in its file, by the pixels; reads both."""
-    from napari_utile.engine.provenance.locate import locate
-
     return locate(request.path, request.plane, request.axes, request.project) if request.path else None
 
 
 def command_of(
     request: SegmentRequest,
     params: SegmentParams,
-    card: "ModelCard",
-    located: "Located | None",
+    card: ModelCard,
+    located: Located | None,
     views: VolumeParams | None = None,
     linking: LinkParams | None = None,
     output: str = "segmented",
 ) -> str:
     """Give the command that segments the same pixels of the file; with a placeholder where there is no such file."""
-    from napari_utile.engine.provenance.command import segment_command
-
     suggested = (views or VolumeParams()).suggested(card, params.known_diameter)
     if located is None:
         return segment_command(
@@ -211,7 +206,7 @@ def command_of(
     )
 
 
-def what_the_command_lacks(request: SegmentRequest, located: "Located | None") -> str:
+def what_the_command_lacks(request: SegmentRequest, located: Located | None) -> str:
     """Say what a command cannot say of a request; empty where it makes the same labels."""
     said = []
     if located is None and request.path:

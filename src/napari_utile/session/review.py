@@ -18,6 +18,7 @@ from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending, results_apart
 from napari_utile.engine.files.unfinished import is_complete, is_store
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 
 DECISIONS = ("accepted", "corrected", "rejected", "skipped")
 REVIEWED = "reviewed"
@@ -166,8 +167,6 @@ def reviewed_path(folder: Path, item: ReviewItem) -> Path:
 
 def training_image(plane: Any, labels: np.ndarray[Any, Any], classes: Mapping[int, str]) -> Any:
     """Describe a reviewed image for a training set: all of its cells are right."""
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
-
     return AnnotatedImage(plane, np.array(labels), classes=dict(classes))
 
 

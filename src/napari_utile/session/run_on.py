@@ -4,13 +4,14 @@ import contextlib
 import json
 from typing import Any
 
+from napari_utile.engine.jobs.cluster import cluster_jobs
+from napari_utile.engine.models.catalogue import user_model_folder
+
 _FILE = "run_on.json"
 
 
 def remembered() -> str:
     """Return the address that was used last; "" for this computer."""
-    from napari_utile.engine.models.catalogue import user_model_folder
-
     try:
         address = json.loads((user_model_folder() / _FILE).read_text(encoding="utf-8"))["address"]
     except (OSError, ValueError, LookupError, TypeError):
@@ -20,8 +21,6 @@ def remembered() -> str:
 
 def remember(address: str) -> None:
     """Keep an address for the next time; nothing happens where it cannot be written."""
-    from napari_utile.engine.models.catalogue import user_model_folder
-
     path = user_model_folder() / _FILE
     if address == remembered():
         return
@@ -45,6 +44,5 @@ def jobs_at(address: str) -> Any:
     """
     if not address:
         return contextlib.nullcontext(None)
-    from napari_utile.engine.jobs.cluster import cluster_jobs
 
     return cluster_jobs(address, timeout=10)

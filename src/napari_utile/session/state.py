@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.tile_cache import TileCache
+from napari_utile.engine.models.catalogue import ListedModel, find_model
+from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.cell_classes import FIRST_CLASSES
 from napari_utile.session.measured import Measured
+from napari_utile.session.results import SegmentResult
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.cell_size import CellSize
-    from napari_utile.engine.models.catalogue import ListedModel
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.normalize import IntensityLimits
-    from napari_utile.engine.segment_params import SegmentParams
-    from napari_utile.session.results import SegmentResult
 
 # Results kept for the sliders, all planes together. Bytes.
 RESULT_BYTES = 2**30
@@ -118,9 +118,9 @@ class Session:
     image: ChosenImage = ChosenImage()
     model: str = "nuclei"
     cells: CellsLayer | None = None
-    models: "tuple[ListedModel, ...]" = ()
+    models: tuple[ListedModel, ...] = ()
     devices: tuple[str, ...] = ()
-    asked: "SegmentParams | None" = None
+    asked: SegmentParams | None = None
     clicking: bool = False
     classes: tuple[str, ...] = FIRST_CLASSES
     page: str = "segment"
@@ -136,7 +136,7 @@ class Session:
         self._chosen: weakref.WeakKeyDictionary[object, dict[Hashable, SegmentParams]]
         self._chosen = weakref.WeakKeyDictionary()
 
-    def seen_as_asked(self, params: "SegmentParams") -> "SegmentParams":
+    def seen_as_asked(self, params: SegmentParams) -> SegmentParams:
         """Return parameters by which the network sees what Segment shows it: preprocessing and grey limits."""
         asked = self.asked
         if asked is None:
@@ -149,7 +149,7 @@ class Session:
             percentiles=asked.percentiles,
         )
 
-    def listed(self, name: str) -> "ListedModel | None":
+    def listed(self, name: str) -> ListedModel | None:
         """Return what is known of a model by its name; a user's goes before a bundled one of the same name."""
         return next((each for each in reversed(self.models) if each.name == name), None)
 
@@ -168,7 +168,6 @@ class Session:
         UtileError
             If there is no such model, or it cannot be used.
         """
-        from napari_utile.engine.models.catalogue import find_model
         from napari_utile.engine.models.library import load_model
 
         path = find_model(name)
@@ -184,7 +183,7 @@ class Session:
                 self._loaded.popitem(last=False)
             return model
 
-    def remember(self, source: object, plane: Hashable, result: "SegmentResult") -> None:
+    def remember(self, source: object, plane: Hashable, result: SegmentResult) -> None:
         """Keep a result, so that sliders can work on it; the oldest ones go when they take too much memory.
 
         Parameters
@@ -198,7 +197,7 @@ class Session:
         self.forget(source, plane)
         results = self._results
 
-        def drop(gone: "weakref.ref[object]") -> None:  # from whichever thread collects the source
+        def drop(gone: weakref.ref[object]) -> None:  # from whichever thread collects the source
             results.pop((gone, plane), None)
 
         results[weakref.ref(source, drop), plane] = result
@@ -207,11 +206,11 @@ class Session:
             results.pop(next(iter(results)))
         self.events.result.emit(result)
 
-    def result_of(self, source: object, plane: Hashable) -> "SegmentResult | None":
+    def result_of(self, source: object, plane: Hashable) -> SegmentResult | None:
         """Return the last result of a plane of a source, or None."""
         return self._results.get((weakref.ref(source), plane))
 
-    def params_of(self, source: object, plane: Hashable) -> "SegmentParams | None":
+    def params_of(self, source: object, plane: Hashable) -> SegmentParams | None:
         """Return how the last result of a plane was made, also where the result itself was dropped."""
         return self._chosen.get(source, {}).get(plane)
 

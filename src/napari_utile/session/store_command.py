@@ -3,24 +3,23 @@
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.unfinished import is_complete, is_store
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.results import SegmentRequest, command_of, what_the_command_lacks
 from napari_utile.session.store_source import StoreSource, source_of
-
-if TYPE_CHECKING:
-    from napari_utile.engine.models.card import ModelCard
-    from napari_utile.engine.segment_params import SegmentParams
 
 
 def store_command(
     requests: Sequence[SegmentRequest],
     source: StoreSource,
-    params: "SegmentParams",
-    card: "ModelCard",
+    params: SegmentParams,
+    card: ModelCard,
     linking: LinkParams | None = None,
     place: Path | None = None,
 ) -> str:
@@ -61,7 +60,6 @@ def store_command_job(
     UtileError
         Where a store was started from pixels that are in no file.
     """
-    from napari_utile.engine.models.catalogue import card_of
     from napari_utile.engine.store.command import finish_command
     from napari_utile.engine.store.plan import load_plan
 

@@ -13,30 +13,31 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import AXIS_ORDER
 from napari_utile.engine.files.unfinished import HOME, is_complete, is_store
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import describe
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.provenance.locate import sliders_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store.journal import Journal
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, limits_of_plane, sized_steps
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.run_on import jobs_at
+from napari_utile.session.state import Session
 from napari_utile.session.store_command import store_command
 from napari_utile.session.store_source import StoreSource, layer_source, source_of, stacked_axes
 from napari_utile.session.store_tables import features_of, paths_of
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.store.cost import StoreCost, Where
     from napari_utile.engine.store.plan import StorePlan
     from napari_utile.engine.store.run import StoreResult
-    from napari_utile.session.state import Session
 
 ENDING = ".cells.ome.zarr"
 MOST_IN_MEMORY = 36_000_000
@@ -111,12 +112,12 @@ class _Ready:
     params: SegmentParams
     model: "Model"
     compute: "Compute"
-    limits: "IntensityLimits"
+    limits: IntensityLimits
     shared: bool
-    size: "CellSize | None"
+    size: CellSize | None
 
 
-def _ready_steps(session: "Session", request: SegmentRequest) -> "Generator[Progress, None, _Ready]":
+def _ready_steps(session: Session, request: SegmentRequest) -> "Generator[Progress, None, _Ready]":
     """Measure and load what a segmentation needs, if that was not done before."""
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.predict import Progress
@@ -161,7 +162,7 @@ def _planned(
 
 
 def store_estimate_job(
-    session: "Session",
+    session: Session,
     requests: Sequence[SegmentRequest],
     run_on: str = "",
     linking: LinkParams | None = None,
@@ -181,7 +182,7 @@ def store_estimate_job(
 
 
 def store_job(
-    session: "Session",
+    session: Session,
     requests: Sequence[SegmentRequest],
     place: Path,
     first: Callable[[], tuple[float, float]] | None = None,
@@ -218,7 +219,6 @@ def store_job(
     """
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.store.apart import steps_apart
-    from napari_utile.engine.store.journal import Journal
     from napari_utile.engine.store.memory import check_memory
     from napari_utile.engine.store.run import begin_store, store_steps
 
@@ -255,7 +255,7 @@ def store_job(
     return FinishedStore(result, features, *paths_of(place, plan, outer_axes(requests, sliders)))
 
 
-def _in_order(plan: "StorePlan", source: StoreSource) -> "list[ImagePlane]":
+def _in_order(plan: "StorePlan", source: StoreSource) -> list[ImagePlane]:
     """Return the planes as the plan has them."""
     of_index = {
         tuple(index.items()): plane for index, plane in zip(source.indices, source.planes, strict=True)

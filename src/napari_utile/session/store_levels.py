@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
 CELLS, CLASSES = "labels/cells", "labels/classes"
 _KEPT_BYTES = 64 << 20
@@ -139,8 +140,6 @@ def levels(place: Path, what: str = "", outer: Sequence[int | None] = ()) -> lis
     outer : sequence of int or None
         See `GrowingLevel`.
     """
-    import zarr
-
     folder = place / what
     found: list[GrowingLevel] = []
     while (folder / str(len(found))).is_dir():

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.store.table import path_of_table, read_columns
 from napari_utile.engine.windows import Window
 from napari_utile.session.store_tables import features_of
 
 if TYPE_CHECKING:
-    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.store.plan import StorePlan
     from napari_utile.engine.store.versions import Version
 
@@ -63,7 +64,6 @@ def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generato
     """
     yield
     from napari_utile.engine.store.plan import load_plan
-    from napari_utile.engine.store.table import path_of_table, read_columns
     from napari_utile.engine.store.versions import read_part
 
     plan = load_plan(place)
@@ -79,7 +79,7 @@ def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generato
 def write_back_job(
     part: StorePart,
     edited: NDArray[np.integer[Any]],
-    image: "Sequence[ImagePlane]" = (),
+    image: Sequence[ImagePlane] = (),
     sliders: Sequence[str] = (),
 ) -> "Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]":
     """Write an edited part into its store; return the version and the table of all cells.
@@ -110,7 +110,7 @@ def write_back_job(
 
 
 def undo_job(
-    place: Path, image: "Sequence[ImagePlane]" = (), sliders: Sequence[str] = ()
+    place: Path, image: Sequence[ImagePlane] = (), sliders: Sequence[str] = ()
 ) -> "Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]":
     """Undo the newest version of a store; return it and the table of all cells."""
     yield
@@ -129,7 +129,7 @@ def written(place: Path) -> int:
     return len(versions_of(place))
 
 
-def _planes(plan: "StorePlan", place: Path, image: "Sequence[ImagePlane]") -> "tuple[ImagePlane, ...]":
+def _planes(plan: "StorePlan", place: Path, image: Sequence[ImagePlane]) -> tuple[ImagePlane, ...]:
     """Return the image where it is not a file, else nothing: it is opened from there.
 
     Raises

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
-from napari_utile.engine.provenance.locate import index_of, letters_in, sliders_of
+from napari_utile.engine.provenance.locate import Located, index_in, index_of, letters_in, sliders_of
 from napari_utile.session.results import SegmentRequest, locate_request
-
-if TYPE_CHECKING:
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.engine.provenance.locate import Located
 
 
 @dataclass(frozen=True)
@@ -55,13 +52,13 @@ class StoreSource:
         Where in the file the first plane lies; None where the layer is not its file.
     """
 
-    planes: "tuple[ImagePlane, ...]"
+    planes: tuple[ImagePlane, ...]
     indices: tuple[dict[str, int], ...]
     name: str
     stacked: tuple[StackedAxis, ...]
     channels: tuple[int, ...] | None
     steps: dict[str, tuple[float, str | None]]
-    located: "Located | None" = None
+    located: Located | None = None
 
     @property
     def selection(self) -> Selection:
@@ -128,8 +125,6 @@ def _steps(
 
 def _in_file(requests: Sequence[SegmentRequest]) -> StoreSource | None:
     """Find the planes in their file; None where there is none, or it holds other pixels."""
-    from napari_utile.engine.files.images import open_selected
-    from napari_utile.engine.provenance.locate import index_in
     from napari_utile.engine.store.plan import seen_of
 
     request = requests[0]

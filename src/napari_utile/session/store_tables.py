@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.linking.measure import ID_COLUMN
+from napari_utile.engine.store.table import path_of_table, read_columns
+
 if TYPE_CHECKING:
     from napari_utile.engine.store.plan import StorePlan
 
@@ -27,9 +30,7 @@ def features_of(place: Path, plan: "StorePlan", sliders: Sequence[str] = ()) -> 
     dict of str to (N,) arrays
         ``index`` holds the ids; empty where the store has no table.
     """
-    from napari_utile.engine.linking.measure import ID_COLUMN
     from napari_utile.engine.store.linked import path_of_links
-    from napari_utile.engine.store.table import path_of_table, read_columns
 
     if plan.linking.axis:
         table = read_columns(path_of_links(place, plan))
@@ -64,7 +65,6 @@ def paths_of(
     graph : dict of int to list of int
         Daughter -> [mother].
     """
-    from napari_utile.engine.store.table import path_of_table, read_columns
     from napari_utile.engine.store.versions import parents_in
 
     rows = [np.zeros((0, 3 + len(outer)))]

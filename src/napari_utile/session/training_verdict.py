@@ -1,11 +1,7 @@
 """What to say at the end of a training: which model is better, how that is known, and what to do next."""
 
-from typing import TYPE_CHECKING
-
 from napari_utile.engine.words import counted, percent
-
-if TYPE_CHECKING:
-    from napari_utile.session.fine_tuning import FineTuneResult
+from napari_utile.session.fine_tuning import FineTuneResult
 
 _LONGEST = 24
 """Letters of a title that fit a button of the narrow dock."""
@@ -23,7 +19,7 @@ _NEXT = {
 }
 
 
-def verdict_of(result: "FineTuneResult", stay: str = "") -> str:
+def verdict_of(result: FineTuneResult, stay: str = "") -> str:
     """Say in plain words what the held-out tiles say, what was lost elsewhere, and what to do next.
 
     Parameters
@@ -70,7 +66,7 @@ def verdict_of(result: "FineTuneResult", stay: str = "") -> str:
     return "\n\n".join(filter(None, (f"{claim} {following}".rstrip(), numbers, other, elsewhere)))
 
 
-def choices_of(result: "FineTuneResult", version: int = 1, stay: str = "") -> tuple[str, str]:
+def choices_of(result: FineTuneResult, version: int = 1, stay: str = "") -> tuple[str, str]:
     """Name the two buttons, *Keep* and *Discard*, so that the better model is named.
 
     Parameters
@@ -93,6 +89,6 @@ def choices_of(result: "FineTuneResult", version: int = 1, stay: str = "") -> tu
     return f"Keep {new}", f"Stay with {stay}"
 
 
-def _name(result: "FineTuneResult") -> str:
+def _name(result: FineTuneResult) -> str:
     base = result.tuned.base
     return base.card.title or base.card.name if base.path is not None else "no model"

@@ -12,20 +12,22 @@ import uuid
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import psutil
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import annotation_from_json, annotation_to_json
 from napari_utile.session.fine_tune_request import FineTuneRequest
-
-if TYPE_CHECKING:
-    from napari_utile.engine.planes.axes import ImagePlane
 
 _FOLDER, _REQUEST, _CHECKPOINT, _KEY = "unfinished", "request.safetensors", "training.checkpoint", "utile"
 # Nobody continues with a training from before that. Days.
@@ -57,8 +59,6 @@ class Unfinished:
 
 def new_folder() -> Path:
     """Name a folder for a new training; nothing is written yet."""
-    from napari_utile.engine.models.catalogue import user_model_folder
-
     return user_model_folder() / _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
 
 
@@ -119,7 +119,6 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
         "images": images,
         "identity": identity,
     }
-    from safetensors.numpy import save_file
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +144,6 @@ def remove(folder: Path | None) -> None:
 def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
     """List the trainings that nobody works on, the newest first; forget those of long ago."""
     yield
-    from napari_utile.engine.models.catalogue import user_model_folder
     from napari_utile.engine.training.state import steps_of
 
     found = []
@@ -167,7 +165,7 @@ def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
     return tuple(found)
 
 
-def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTuneRequest:
+def request_of(unfinished: Unfinished, planes: Sequence[ImagePlane]) -> FineTuneRequest:
     """Make the request of an unfinished training again.
 
     Parameters
@@ -181,8 +179,6 @@ def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTu
     UtileError
         If its folder is damaged, or an image has another size.
     """
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
-
     header, tensors = _read(unfinished.folder / _REQUEST)
     images = []
     for number, (plane, kept) in enumerate(zip(planes, header["images"], strict=True)):
@@ -194,8 +190,6 @@ def request_of(unfinished: Unfinished, planes: "Sequence[ImagePlane]") -> FineTu
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {})[_KEY])

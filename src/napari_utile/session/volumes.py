@@ -5,23 +5,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.cost import Estimate
+from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.provenance.locate import index_of
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.linking import LinkedLayers, StackSpace, link_layers
 from napari_utile.session.results import SegmentRequest, command_of, locate_request
+from napari_utile.session.state import Session
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.inference.cell_size import CellSize
-    from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.volumes.segment import SegmentedVolume
     from napari_utile.engine.volumes.views import Volume
-    from napari_utile.session.state import Session
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ class VolumeResult:
 
 
 def estimate_volume_job(
-    session: "Session", request: VolumeRequest
+    session: Session, request: VolumeRequest
 ) -> "Generator[None, None, tuple[Model, Estimate, CellSize | None]]":
     """Estimate the cost of three views, like `estimate_job`; the cells are measured first if that is wanted.
 
@@ -88,9 +90,7 @@ def estimate_volume_job(
     return volume.model, estimate_volume(volume, request.first.region), size
 
 
-def segment_volume_job(
-    session: "Session", request: VolumeRequest
-) -> "Generator[Progress, None, VolumeResult]":
+def segment_volume_job(session: Session, request: VolumeRequest) -> "Generator[Progress, None, VolumeResult]":
     """Segment a stack as a volume and measure its cells.
 
     Raises
@@ -118,9 +118,8 @@ def relabel_volume_job(
 
 
 def _volume_steps(
-    session: "Session", request: VolumeRequest
+    session: Session, request: VolumeRequest
 ) -> "Generator[None, None, tuple[Volume, CellSize | None]]":
-    from napari_utile.engine.linking.measure import Spacing
     from napari_utile.engine.volumes.segment import plane_distance, volume_of
 
     first = request.first
@@ -134,7 +133,6 @@ def _volume_steps(
 
 def _result(request: VolumeRequest, made: "SegmentedVolume") -> VolumeResult:
     from napari_utile.engine.fitting.confidence import fit_of, overall
-    from napari_utile.engine.provenance.locate import index_of
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
     from napari_utile.engine.segmentation import planes_of_volume
 

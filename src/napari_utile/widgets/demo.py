@@ -5,19 +5,26 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import napari
 import numpy as np
+from napari.layers._source import layer_source
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
 
+from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.files.images import atomic_path, read_image, write_labels
+from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder
+from napari_utile.engine.weights.weight_map import weight_map
+from napari_utile.session.results import SegmentResult
+from napari_utile.widgets.pages.segment.page import SegmentPage
+from napari_utile.widgets.sample_images import image_layers
+from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
-
-if TYPE_CHECKING:
-    import napari
-
-    from napari_utile.session.results import SegmentResult
-    from napari_utile.widgets.pages.segment.page import SegmentPage
+from napari_utile.widgets.workbench.commands import open_page
 
 SAMPLE = "nuclei"
 
@@ -42,9 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def in_a_window(image: Path | None) -> None:
     """Open napari, press Run, and leave the rest to the user."""
-    import napari
-    from qtpy.QtCore import QTimer
-
     viewer = napari.Viewer()
     dock = open_with_dock(viewer, image)
 
@@ -73,9 +77,6 @@ def without_display(image: Path | None, output: Path) -> None:
     """
     check_folder(output)
     use_offscreen()
-    import napari
-
-    from napari_utile.widgets.viewer.layers import session_of
 
     viewer = napari.Viewer(show=False)
     try:
@@ -95,17 +96,16 @@ def without_display(image: Path | None, output: Path) -> None:
         viewer.close()
 
 
-def open_with_dock(viewer: "napari.Viewer", image: Path | None) -> "SegmentPage":
+def open_with_dock(viewer: "napari.Viewer", image: Path | None) -> SegmentPage:
     """Show an image, or the sample, and the Segment page beside it, as napari's menus would."""
     if image is None:
         viewer.open_sample("napari-utile", SAMPLE)
     else:
         open_image(viewer, image)
-    from napari_utile.widgets.workbench.commands import open_page
 
     dock = open_page(viewer, "segment")
     dock.header.source.image.set_layer(viewer.layers[0])  # of several channels the first
-    return cast("SegmentPage", dock.page("segment"))
+    return cast(SegmentPage, dock.page("segment"))
 
 
 def open_image(viewer: "napari.Viewer", image: Path) -> None:
@@ -113,11 +113,6 @@ def open_image(viewer: "napari.Viewer", image: Path) -> None:
 
     The others are further channels: the command would take the first one.
     """
-    from napari.layers._source import layer_source
-
-    from napari_utile.engine.files.images import read_image
-    from napari_utile.widgets.sample_images import image_layers
-
     first, *others = image_layers(read_image(image))
     with layer_source(path=str(image.resolve())):
         viewer.add_image(first[0], **first[1])
@@ -127,20 +122,14 @@ def open_image(viewer: "napari.Viewer", image: Path) -> None:
 
 def wait_while(busy: Callable[[], bool]) -> None:
     """Let Qt work until the condition ends; Ctrl+C gets through."""
-    from qtpy.QtWidgets import QApplication
-
     while busy():
         QApplication.processEvents()
         time.sleep(0.01)
 
 
-def write_results(result: "SegmentResult", output: Path) -> list[Path]:
+def write_results(result: SegmentResult, output: Path) -> list[Path]:
     """Write labels, measurements and a figure; return their paths."""
-    from napari_utile.engine.cells.measure import measure
-    from napari_utile.engine.files.images import atomic_path, write_labels
-    from napari_utile.engine.files.tables import write_table
     from napari_utile.engine.reports.figure import overview
-    from napari_utile.engine.weights.weight_map import weight_map
 
     made = result.segmentation
     plane = made.plane

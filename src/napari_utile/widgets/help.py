@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from qtpy.QtCore import QEvent, QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QTextBrowser
 
 import napari_utile
@@ -50,8 +51,6 @@ class HelpTab(QTextBrowser):
         self.moveCursor(self.textCursor().MoveOperation.Start)
 
     def _follow(self, link: QUrl) -> None:
-        from qtpy.QtGui import QDesktopServices
-
         if link.path() in CHAPTERS.values():
             self.show_chapter(link.path())
         elif link.scheme() in ("http", "https"):

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from napari.settings import get_plugin_settings
+
 from napari_utile.engine.compute_params import DEVICES, PRECISIONS
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -28,8 +30,6 @@ def results_folder() -> Path | None:
 def settings() -> Any:
     """Return what is set for this plugin; None where napari keeps no such settings."""
     try:
-        from napari.settings import get_plugin_settings
-
         return get_plugin_settings("napari-utile").segment
     except (ImportError, KeyError, AttributeError):  # an older napari, or tests without the plugin
         return None

@@ -1,18 +1,17 @@
 """The feature table of a label layer that is edited by clicks: area, position, intensity and confidence."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.layer_specs import merged_features
-
-if TYPE_CHECKING:
-    from napari_utile.engine.planes.axes import ImagePlane
 
 Columns = dict[str, npt.NDArray[Any]]
 # Cells that lie together in a window of at most this many pixels are measured in one go.
@@ -42,7 +41,7 @@ class CellTable:
         Of the label layer.
     """
 
-    def __init__(self, plane: "ImagePlane", name: str = "") -> None:
+    def __init__(self, plane: ImagePlane, name: str = "") -> None:
         self._plane, self._name = plane, name
         self._windows: dict[int, Window] = {}
         self._sums: dict[int, str] = {}
@@ -111,8 +110,6 @@ class CellTable:
         return [cells] if together else [[label] for label in cells]
 
     def _measured(self, labels: LabelPlane, cells: list[int], field: KnownField | None) -> Columns:
-        from napari_utile.engine.cells.measure import measure
-
         window = Window.around(self._windows[label] for label in cells).grown(2).clipped(self._plane.shape)
         present = labels.read(window)
         own = np.where(np.isin(present, cells), present, 0)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.prompts import Steps
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.models.outputs import InputChannel
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.measured import Stack
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
+from napari_utile.session.state import Session
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.field import Field
-    from napari_utile.engine.models.outputs import InputChannel
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.session.state import Session
 
 _MOST_FIELDS = 8
 
@@ -40,7 +40,7 @@ class FieldRequest:
         The planes on which the size of the cells is measured; the plane alone by default.
     """
 
-    plane: "ImagePlane"
+    plane: ImagePlane
     params: SegmentParams
     pixels: Hashable
     data_key: Hashable = None
@@ -73,14 +73,14 @@ class ReadyField:
     field: "Field"
     suggested: InstanceParams
     radius: int
-    inputs: "tuple[InputChannel, ...]" = ()
-    size: "CellSize | None" = None
+    inputs: tuple[InputChannel, ...] = ()
+    size: CellSize | None = None
 
 
 class FieldStore:
     """The fields that were made ready last, for the GUI thread alone; their blocks are in the session's cache."""
 
-    def __init__(self, session: "Session") -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._ready: OrderedDict[Hashable, ReadyField] = OrderedDict()
 
@@ -105,12 +105,11 @@ class FieldStore:
         self._ready = OrderedDict()
 
 
-def made_ready(session: "Session", request: FieldRequest) -> Generator[None, None, ReadyField]:
+def made_ready(session: Session, request: FieldRequest) -> Generator[None, None, ReadyField]:
     """Load the model of a request, and measure what its field needs."""
     yield
     from napari_utile.engine.inference.field import Field
     from napari_utile.engine.inference.warm import warm_network
-    from napari_utile.engine.segment_params import suggested_instances
 
     stack = request.stack or Stack((request.plane,))
     params, size = yield from sized_steps(session, request.params, stack)

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import QEvent, Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -32,6 +33,7 @@ from napari_utile.session.batch import (
 )
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.files.writer import save_image
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import push_button
@@ -43,14 +45,11 @@ from napari_utile.widgets.tabs import open_review, open_tab
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.own_pictures import is_own
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 _NAME = "U-Tile batch"
 _FILTER = f"Images (*{' *'.join(IMAGE_SUFFIXES)});;All files (*)"
 
 
-def open_batch(viewer: "napari.viewer.Viewer") -> "BatchTab":
+def open_batch(viewer: napari.viewer.Viewer) -> "BatchTab":
     """Open the tab *Batch* beside the dock, or bring it to the front."""
     tab: BatchTab = open_tab(viewer, _NAME, BatchTab)
     return tab
@@ -70,7 +69,7 @@ class BatchTab(BarJob, QWidget):
         What the last batch did.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self.finished: FinishedBatch | None = None
@@ -294,8 +293,6 @@ class BatchTab(BarJob, QWidget):
 
 
 def _written(layer: Any) -> tuple[str, Any]:
-    from napari_utile.widgets.files.writer import save_image
-
     data, attributes, _ = layer.as_layer_data_tuple()
     return layer.name, partial(_write, save_image, data, attributes)
 

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_info
 
 from napari_utile.engine.cells.classes import classes_in_words
+from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.units import shown_unit
+from napari_utile.widgets.sample_images import image_layers
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari makes a layer of: the data, the arguments, the type of layer."""
@@ -51,8 +55,6 @@ def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
 
 def open_first_of_many(path: str | Sequence[str]) -> list[LayerData]:
     """Describe the first image of a plate, a well or a collection, and say how many there are."""
-    from napari.utils.notifications import show_info
-
     place = Path(str(path))
     names = collected_images(place)
     if len(names) > 1:
@@ -66,11 +68,6 @@ def open_first_of_many(path: str | Sequence[str]) -> list[LayerData]:
 
 def open_vendor(path: str | Sequence[str]) -> list[LayerData]:
     """Describe a file of a microscope's vendor as layers; of several images the first, which is said."""
-    from napari.utils.notifications import show_info
-
-    from napari_utile.engine.files.images import read_image
-    from napari_utile.widgets.sample_images import image_layers
-
     image = read_image(str(path))
     if image.notes:
         show_info(f"{image.path.name}: {'; '.join(image.notes)}")
@@ -79,10 +76,6 @@ def open_vendor(path: str | Sequence[str]) -> list[LayerData]:
 
 def open_result(path: str | Sequence[str]) -> list[LayerData]:
     """Describe labels, classes, a mask or a probability that this program wrote, with their recipe."""
-    from napari_utile.engine.files.images import read_image
-    from napari_utile.widgets.sample_images import image_layers
-    from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-
     place = Path(str(path))
     name, ending = name_and_ending(place)
     is_labels = ending in ("_labels", "_classes")

@@ -3,24 +3,21 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.widgets.files.writer import save_image, save_labels
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at, slider_name
 from napari_utile.widgets.viewer.own_pictures import is_own
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
-    from napari_utile.engine.planes.axes import ImagePlane
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +49,7 @@ class Results:
     attributes: dict[str, Any]
     places: list[Place]
     axes: list[str]
-    planes: "list[ImagePlane | None]"
+    planes: list[ImagePlane | None]
     columns: dict[str, Any]
     pixel_size: tuple[float, float] | None
     unit: str | None
@@ -61,7 +58,7 @@ class Results:
 
 
 def results_of(
-    viewer: "napari.viewer.Viewer", layer: "napari.layers.Labels", image: "napari.layers.Layer | None"
+    viewer: napari.viewer.Viewer, layer: napari.layers.Labels, image: napari.layers.Layer | None
 ) -> Results:
     """Capture a Labels layer, and the image that its cells are measured on.
 

@@ -10,6 +10,7 @@ from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
 from napari_utile.engine.planes.naming import name_axes
+from napari_utile.widgets.viewer.own_pictures import recipe_in
 
 
 def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
@@ -21,8 +22,6 @@ def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]
 
 def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write a Labels layer, and beside it the recipe of what this plugin made, first."""
-    from napari_utile.widgets.viewer.own_pictures import recipe_in
-
     array = _full(data, attributes)
     recipe = recipe_in(attributes.get("metadata"))
     written = []

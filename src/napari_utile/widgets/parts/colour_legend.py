@@ -1,16 +1,12 @@
 """A bar of colours with the numbers at its ends."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QRect, QSize, Qt
-from qtpy.QtGui import QImage, QPainter
+from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_utile.engine.words import three_digits
-
-if TYPE_CHECKING:
-    from qtpy.QtGui import QPaintEvent
 
 _BAR_HEIGHT = 12
 
@@ -26,7 +22,6 @@ class ColourLegend(QWidget):
 
     def __init__(self, colormap: str) -> None:
         super().__init__()
-        from napari.utils.colormaps import ensure_colormap
 
         colours = (ensure_colormap(colormap).map(np.linspace(0, 1, 256)) * 255).astype(np.uint8)
         self._pixels = colours.tobytes()
@@ -42,7 +37,7 @@ class ColourLegend(QWidget):
         """Wish for a low bar."""
         return QSize(120, _BAR_HEIGHT + self.fontMetrics().height() + 2)
 
-    def paintEvent(self, event: "QPaintEvent | None") -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the colours and what they mean."""
         del event
         painter = QPainter(self)

@@ -1,8 +1,9 @@
 """What cells grow from, in what, and how far."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import napari.viewer
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_utile.engine.parameters import Bounds, describe
@@ -13,9 +14,6 @@ from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.own_pictures import is_cells
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class GrowFields(QWidget):
     status : StatusLine
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.seeds = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
         self.seeds.setAccessibleName("Grow from")

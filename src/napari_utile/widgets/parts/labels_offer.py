@@ -1,9 +1,12 @@
 """What was opened as an image is offered to become labels: a reference, or an image that is named like labels."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from napari.layers import Labels
 
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
@@ -12,15 +15,11 @@ from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_own
 from napari_utile.widgets.viewer.unasked import looks_like_a_reference, looks_like_labels
 
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
 
 class _LabelsOffer(Offer):
     """Offers to open an image as labels; the image stays."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer", choose: Callable[[Any], object]) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, choose: Callable[[Any], object]) -> None:
         super().__init__(
             ("Use it as labels", "Add its values as a labels layer; the image stays.", self.convert)
         )
@@ -30,8 +29,6 @@ class _LabelsOffer(Offer):
 
     def convert(self) -> None:
         """Add the labels, in the place of the image in space."""
-        from napari.layers import Labels
-
         image = self._image
         labels = Labels(np.array(image.data), name=image.name, **space_of(image, range(image.ndim)))
         self._viewer.add_layer(labels)
@@ -55,7 +52,7 @@ class ChosenLabels(_LabelsOffer):
         Its cells become the labels, and its image another one, where there is one.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__(viewer, self._use)
         self._session = session
         self._connections.connect(session.events.image, self._follow)
@@ -83,7 +80,7 @@ class ReferenceImage(_LabelsOffer):
         Called with the labels.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", choose: Callable[[Any], object]) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, choose: Callable[[Any], object]) -> None:
         super().__init__(viewer, choose)
         for emitter in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             self._connections.connect(emitter, self._look)
@@ -107,7 +104,7 @@ class ReferenceImage(_LabelsOffer):
         self.ask_about(next((each for each in open_as_images if tuple(each.data.shape) not in done), None))
 
 
-def _may_be_labels(layer: "napari.layers.Layer") -> bool:
+def _may_be_labels(layer: napari.layers.Layer) -> bool:
     return (
         layer._type_string == "image"
         and not layer.multiscale

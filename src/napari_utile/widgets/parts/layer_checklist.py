@@ -1,16 +1,14 @@
 """A list of the viewer's layers of some type with a box to tick before each."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.viewer.layers import plain_viewer
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 _HEIGHT = 84
 
@@ -33,7 +31,7 @@ class LayerChecklist(QListWidget):
 
     layers_changed = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer", accept: Callable[[Any], bool]) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, accept: Callable[[Any], bool]) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._accept = accept

@@ -1,7 +1,9 @@
 """A combo box that lists the viewer's layers of some type and follows additions, removals and renames."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox
 
@@ -9,10 +11,6 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.own_pictures import is_own
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 
 class LayerCombo(QComboBox):
@@ -44,7 +42,7 @@ class LayerCombo(QComboBox):
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         kinds: tuple[str, ...],
         none_text: str = "",
         empty_text: str = "no image open",
@@ -76,7 +74,7 @@ class LayerCombo(QComboBox):
         """The chosen layer, or None."""
         return self._layer
 
-    def set_layer(self, layer: "napari.layers.Layer | None") -> None:
+    def set_layer(self, layer: napari.layers.Layer | None) -> None:
         """Choose a layer of the list."""
         index = self._index_of(layer)
         if index >= 0:

@@ -1,14 +1,16 @@
 """Which model fits? Every model rated on the image, in a list to choose from."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
 from napari_utile.engine.fitting.ranking import RatedModel, Ratings
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.windows import Window
 from napari_utile.session.measured import Stack
 from napari_utile.session.model_pictures import Picture, pictured, pictures_job
 from napari_utile.session.model_suggestions import suggest_job
@@ -18,10 +20,6 @@ from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
-
-if TYPE_CHECKING:
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.engine.windows import Window
 
 _NONE_FITS = (
     "No model looks right for this image. Paint a few cells, choose them as Cells above, and press Fit to these cells, "
@@ -78,7 +76,7 @@ class ModelSuggestions(BarJob, QWidget):
         self._connections.connect(session.events.model, self._model_chosen)
 
     def suggest_for(
-        self, stack: Stack, params: SegmentParams, plane: "ImagePlane", view: "Window | None" = None
+        self, stack: Stack, params: SegmentParams, plane: ImagePlane, view: Window | None = None
     ) -> None:
         """Rate every model on the planes of an image, then show what each makes of the part in view.
 
@@ -138,8 +136,8 @@ class ModelSuggestions(BarJob, QWidget):
         ratings: Ratings,
         stack: Stack,
         params: SegmentParams,
-        plane: "ImagePlane",
-        view: "Window | None",
+        plane: ImagePlane,
+        view: Window | None,
     ) -> None:
         self._show(ratings)
         if ratings.any_looks_right:
@@ -156,7 +154,7 @@ class ModelSuggestions(BarJob, QWidget):
             on_error=self.answer.failed,
         )
 
-    def _show_picture(self, made: "tuple[str, Picture] | None") -> None:
+    def _show_picture(self, made: tuple[str, Picture] | None) -> None:
         if made is None:
             return
         name, picture = made

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QWidget
@@ -13,9 +14,6 @@ from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.number_box import WholeNumberBox
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place
-
-if TYPE_CHECKING:
-    import napari.layers
 
 THIS, ALL, RANGE = "this", "all", "range"
 ONLY = "Only "
@@ -67,9 +65,7 @@ class PlanePicker(QWidget):
         """Whether the plane on screen is meant."""
         return self.isHidden() or self.kind.currentData() == THIS
 
-    def show_place(
-        self, layer: "napari.layers.Layer | None", place: Place | None, in_3d: bool = False
-    ) -> bool:
+    def show_place(self, layer: napari.layers.Layer | None, place: Place | None, in_3d: bool = False) -> bool:
         """Say which plane is on screen, and how many there are; return whether there are several."""
         self._in_3d = in_3d
         sizes = [] if place is None else _sizes(place)
@@ -131,7 +127,7 @@ class PlanePicker(QWidget):
         self.changed.emit()
 
 
-def plane_in_words(layer: "napari.layers.Layer", place: Place) -> str:
+def plane_in_words(layer: napari.layers.Layer, place: Place) -> str:
     """Say which plane it is, for example ``"frame 3 of 6"``; "" where there is only one."""
     parts = [
         f"{_word(layer, axis)} {step + 1} of {place.shape[axis]}"

@@ -1,7 +1,8 @@
 """Choose where to work: the whole plane, what is in view, what the user draws, or where there are labels."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
@@ -16,11 +17,7 @@ from napari_utile.widgets.viewer.label_mask import label_mask
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_cells
 from napari_utile.widgets.viewer.regions import camera_of, inside_shapes, region_in_view, region_of_shapes
-
-if TYPE_CHECKING:
-    import napari.viewer
-
-    from napari_utile.widgets.viewer.source import Source
+from napari_utile.widgets.viewer.source import Source
 
 WHOLE, VIEW, SHAPES, LABELS = "whole", "view", "shapes", "labels"
 # Milliseconds.
@@ -41,7 +38,7 @@ class RegionPicker(QWidget):
     changed = Signal()
     moved = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self.kind = narrow(QComboBox())
@@ -77,7 +74,7 @@ class RegionPicker(QWidget):
         """Name the layer on which shapes are drawn."""
         self._source_layer = layer
 
-    def read(self, source: "Source") -> tuple[Window | None, Any]:
+    def read(self, source: Source) -> tuple[Window | None, Any]:
         """Return the region in pixels of the plane, and which of its pixels count; None stands for all.
 
         Of labels on a large plane the second is a `LabelMask`, coarser than the plane.

@@ -1,20 +1,18 @@
 """Take cells out of a label layer, as one step that napari undoes."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
 import numpy as np
 
 from napari_utile.session.cell_filter import at_border
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.viewer.layers import Place
 
-if TYPE_CHECKING:
-    import napari.layers
-
 
 def erase(
-    layer: "napari.layers.Labels", place: Place, labels: np.ndarray[Any, Any], every_plane: bool = False
+    layer: napari.layers.Labels, place: Place, labels: np.ndarray[Any, Any], every_plane: bool = False
 ) -> None:
     """Set the pixels of some labels to 0, on one plane or on all, and drop their rows.
 
@@ -39,7 +37,7 @@ def erase(
 
 
 def border_labels(
-    layer: "napari.layers.Labels", place: Place, every_plane: bool = False
+    layer: napari.layers.Labels, place: Place, every_plane: bool = False
 ) -> np.ndarray[Any, Any]:
     """Return the labels that touch the border of the image, on one plane or on all."""
     found = [at_border(np.asarray(layer.data[plane.index])) for plane in _planes(place, every_plane)]

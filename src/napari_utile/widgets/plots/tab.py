@@ -1,7 +1,8 @@
 """The tab *Plots*: measurements of the cells, a filter by them, and colours by them."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QEvent, QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
@@ -22,9 +23,6 @@ from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import give_keys_to_canvas, place_of, plain_viewer, session_of
 from napari_utile.widgets.viewer.regions import go_to
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 _KINDS = (("smaller than", "smaller"), ("larger than", "larger"), ("touching the border", "border"))
 _NOTHING = "There is no table of these cells yet: press Segment, or Layers ▸ Measure ▸ U-Tile."
 
@@ -32,7 +30,7 @@ _NOTHING = "There is no table of these cells yet: press Segment, or Layers ▸ M
 class PlotsTab(QWidget):
     """Plots of the chosen cells on screen, linked with the selected one."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self.column, self.other, self.colours, self.kind = (narrow(QComboBox()) for _ in range(4))

@@ -3,23 +3,26 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
+from napari.layers import Labels, Layer
 
 from napari_utile.engine.errors import sentence_of
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.pyramid import has_pyramid
+from napari_utile.engine.training.sets import add_images, list_sets
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_image
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
+from napari_utile.widgets.sample_images import image_layers, labels_layer
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import place_of, plane_at, plane_data
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +50,6 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     UtileError
         If one of the files cannot be read.
     """
-    from napari.layers import Labels, Layer
-
-    from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.files.pyramid import has_pyramid
-    from napari_utile.widgets.sample_images import image_layers, labels_layer
-
     yield
     assert item.image is not None
     described = (
@@ -76,8 +73,6 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
 
 def _cells_of_store(item: ReviewItem) -> Any:
     """Make a layer of the cells in a store: in memory where they fit, else one that is edited part by part."""
-    from napari.layers import Labels
-
     _, (data, options, _), *_ = open_ome_zarr(str(item.labels))
     levels = data if isinstance(data, list) else [data]
     own = {METADATA_KEY: {"role": "instances", "store": str(item.labels)}}
@@ -88,7 +83,7 @@ def _cells_of_store(item: ReviewItem) -> Any:
 
 
 def keep_reviewed(
-    opened: Opened, viewer: "napari.viewer.Viewer", folder: Path, item: ReviewItem, into_set: str
+    opened: Opened, viewer: napari.viewer.Viewer, folder: Path, item: ReviewItem, into_set: str
 ) -> Generator[None, None, str]:
     """Write reviewed cells beside what the batch wrote, and put all planes into a training set, if one is named.
 
@@ -112,8 +107,6 @@ def keep_reviewed(
         yield
         save_labels(str(target), data, attributes)
         if images:
-            from napari_utile.engine.training.sets import add_images
-
             yield
             wrong: list[str] = []
             with failures_to(lambda error: wrong.append(sentence_of(error))):
@@ -127,7 +120,7 @@ def keep_reviewed(
     return steps()
 
 
-def _for_training(opened: Opened, viewer: "napari.viewer.Viewer") -> list[Any]:
+def _for_training(opened: Opened, viewer: napari.viewer.Viewer) -> list[Any]:
     """Describe all planes; where cells and image have other sliders, that on screen."""
     image, cells = place_of(opened.image, viewer), place_of(opened.cells, viewer)
     every = list(zip(image.every, cells.every, strict=False))
@@ -145,7 +138,5 @@ def _for_training(opened: Opened, viewer: "napari.viewer.Viewer") -> list[Any]:
 
 def sets_job() -> Generator[None, None, list[str]]:
     """List the titles of the user's training sets."""
-    from napari_utile.engine.training.sets import list_sets
-
     yield
     return [each.title for each in list_sets()]

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
@@ -31,9 +32,6 @@ from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import give_keys_to_canvas, plain_viewer, session_of, take_away
 from napari_utile.widgets.worker import run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 _START = (
     "Open the folder with the results of a batch. The least sure image comes first; correct its cells with the "
     "brush or on the page Click, then press a key."
@@ -52,7 +50,7 @@ class ReviewTab(QWidget):
         The training set that accepted images go to.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
         self._folder: Path | None = None

@@ -1,15 +1,14 @@
 """Pictures beside an image: a row of columns, each with a caption, with outlines of cells over all of them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
+from napari.layers import Image, Labels, Points
 
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import add_own
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 _GAP = 10
 # Room above the columns for the captions, as a share of the width of one.
@@ -17,7 +16,7 @@ _CAPTION_ROOM = 0.15
 
 
 def show_beside(
-    viewer: "napari.viewer.Viewer",
+    viewer: napari.viewer.Viewer,
     source: Any,
     columns: Sequence[tuple[str, np.ndarray[Any, Any], str]],
     outlines: Sequence[np.ndarray[Any, Any]],
@@ -52,8 +51,6 @@ def show_beside(
     list of napari layers
         The columns, the outlines, and the captions.
     """
-    from napari.layers import Image, Labels, Points
-
     viewer = plain_viewer(viewer)
     space = space_of(source)
     linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])

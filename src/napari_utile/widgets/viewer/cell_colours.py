@@ -1,14 +1,13 @@
 """Cells coloured by a column of their table, and back to a colour for each."""
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
 import numpy as np
+from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
 from napari_utile.session.cell_classes import CLASS
-
-if TYPE_CHECKING:
-    import napari.layers
 
 CLASS_COLOURS = (
     "#e69f00",
@@ -23,17 +22,17 @@ CLASS_COLOURS = (
 )
 """Of the first class, the second ...: by Okabe and Ito, told apart by the colour-blind as well."""
 _NO_CLASS = "#60606080"
-_before: "weakref.WeakKeyDictionary[Any, tuple[Any, str]]" = weakref.WeakKeyDictionary()
+_before: weakref.WeakKeyDictionary[Any, tuple[Any, str]] = weakref.WeakKeyDictionary()
 """For a coloured layer: its own colours, and the column."""
 
 
-def coloured_by(layer: "napari.layers.Labels") -> str:
+def coloured_by(layer: napari.layers.Labels) -> str:
     """Return the column that gives a layer its colours, "" where each cell has its own."""
     return _before[layer][1] if layer in _before else ""
 
 
 def colour_by(
-    layer: "napari.layers.Labels", column: str, classes: tuple[str, ...] = ()
+    layer: napari.layers.Labels, column: str, classes: tuple[str, ...] = ()
 ) -> tuple[float, float] | None:
     """Colour the cells of a layer by a column of its table; "" gives back the colours that it had.
 
@@ -49,8 +48,6 @@ def colour_by(
     (float, float), optional
         The values of the first and the last colour; None for classes.
     """
-    from napari.utils.colormaps import DirectLabelColormap
-
     if not column:
         if layer in _before:
             layer.colormap = _before.pop(layer)[0]
@@ -72,8 +69,6 @@ def colour_by(
 
 
 def _by_value(values: np.ndarray[Any, Any]) -> tuple[tuple[float, float], list[Any]]:
-    from napari.utils.colormaps import ensure_colormap
-
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     share = (values - low) / (high - low or 1.0)

@@ -1,13 +1,16 @@
 """Keeps the table of the chosen cells true: measured again after an edit, or said to be out of date."""
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.session.layer_specs import remeasured
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
@@ -26,19 +29,13 @@ from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import on_screen
 from napari_utile.widgets.worker import LatestJob, as_job
 
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
-    from napari_utile.engine.planes.axes import ImagePlane
-
 # Cells are measured again when no edit came for this long. Milliseconds.
 _AFTER = 400
 # Planes up to this size are measured unasked. Pixels.
 QUICK = 1 << 22
 
 
-def rows_of(layer: "napari.layers.Labels", plane: PlaneIndex) -> dict[str, Any]:
+def rows_of(layer: napari.layers.Labels, plane: PlaneIndex) -> dict[str, Any]:
     """Give the rows of a layer's feature table that belong to one of its planes, by column."""
     table = layer.features
     for name, step in slider_columns(layer, plane).items():
@@ -58,9 +55,7 @@ class CellTables(QObject):
 
     outdated = Signal(bool)
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._session = plain_viewer(viewer), session
         self._outdated: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -136,7 +131,7 @@ class CellTables(QObject):
         except ValueError:  # nothing of it is on screen
             return None
 
-    def _image_below(self, place: Place) -> "ImagePlane | None":
+    def _image_below(self, place: Place) -> ImagePlane | None:
         shown = on_screen(self._viewer, self._session)
         if shown is None or shown[1].plane_shape != place.plane_shape or shown[1].result_shape != place.shape:
             return None

@@ -2,9 +2,13 @@
 
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from napari.layers import Labels
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.errors import sentence_of
@@ -16,17 +20,13 @@ from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, is_cells
 from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job
 
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
 # Edits are kept when no more came for this long, and in a long burst of them this often. Milliseconds.
 _AFTER, _EVERY = 2_000, 60_000
 
 _edits: "weakref.WeakKeyDictionary[Any, Edits]" = weakref.WeakKeyDictionary()
 
 
-def edits_of(viewer: "napari.viewer.Viewer") -> "Edits":
+def edits_of(viewer: napari.viewer.Viewer) -> "Edits":
     """Return what watches over the edits in a viewer; it ends with the viewer's window, not with the dock."""
     viewer = plain_viewer(viewer)
     if viewer not in _edits:
@@ -45,7 +45,7 @@ class Edits(QObject):
 
     edited = Signal(object)
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(window_of(viewer))
         self._viewer = weakref.ref(viewer)
         self._folders: weakref.WeakKeyDictionary[Any, Path] = weakref.WeakKeyDictionary()
@@ -90,8 +90,6 @@ class Edits(QObject):
             self.keep()
 
         def failed(error: Exception) -> None:
-            from napari.utils.notifications import show_warning
-
             if self._folders.get(layer) == folder:  # else they were saved or removed meanwhile
                 show_warning(f"Edits would be lost in a crash. {sentence_of(error)}")
             done()  # tried again after the next edit
@@ -172,16 +170,14 @@ class Edits(QObject):
         self._counts.clear()
 
 
-def _as_it_is(layer: "napari.layers.Labels") -> EditedLabels:
+def _as_it_is(layer: napari.layers.Labels) -> EditedLabels:
     own = layer.metadata.get(METADATA_KEY, {})
     recipes = {key: own[key] for key in ("recipe", "recipes") if key in own}
     columns = {str(key): np.asarray(column) for key, column in layer.features.items()}
     return EditedLabels(layer.name, layer.data, space_of(layer, range(layer.ndim)), columns, recipes)
 
 
-def _layer_of(labels: EditedLabels) -> "napari.layers.Labels":
-    from napari.layers import Labels
-
+def _layer_of(labels: EditedLabels) -> napari.layers.Labels:
     return Labels(
         labels.data,
         name=labels.name,

@@ -1,17 +1,15 @@
 """The image that a plane of labels lies on."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 
 from napari_utile.widgets.viewer.layers import Place, plane_data
 from napari_utile.widgets.viewer.own_pictures import is_own
 
-if TYPE_CHECKING:
-    import napari.viewer
 
-
-def image_behind(viewer: "napari.viewer.Viewer", place: Place) -> Any:
+def image_behind(viewer: napari.viewer.Viewer, place: Place) -> Any:
     """Read the plane of the topmost image of the same size that the plugin did not make, visible ones first.
 
     Returns

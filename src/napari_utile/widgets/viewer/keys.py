@@ -2,16 +2,14 @@
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from napari.utils.key_bindings import coerce_keybinding
 
 from napari_utile.widgets.viewer.layers import plain_viewer
 
-if TYPE_CHECKING:
-    import napari.viewer
-
-_bindings: "weakref.WeakKeyDictionary[Any, dict[Any, list[Any]]]" = weakref.WeakKeyDictionary()
+_bindings: weakref.WeakKeyDictionary[Any, dict[Any, list[Any]]] = weakref.WeakKeyDictionary()
 """For each viewer and key: what was bound before it was borrowed, or None, and then each borrower's function."""
 
 
@@ -26,7 +24,7 @@ class BorrowedKeys:
     """
 
     def __init__(
-        self, viewer: "napari.viewer.Viewer", functions: Mapping[str, Callable[[Any], object]]
+        self, viewer: napari.viewer.Viewer, functions: Mapping[str, Callable[[Any], object]]
     ) -> None:
         self._viewer = plain_viewer(viewer)
         self._functions = {coerce_keybinding(key): function for key, function in functions.items()}

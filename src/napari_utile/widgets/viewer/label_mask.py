@@ -1,15 +1,13 @@
 """A label layer as the mask of a run: the pixels of an image that lie in its labels."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
 import numpy as np
 
 from napari_utile.engine.windows import Window
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
 from napari_utile.widgets.viewer.layers import Place
-
-if TYPE_CHECKING:
-    import napari.layers
 
 
 class LabelMask:
@@ -60,7 +58,7 @@ class LabelMask:
 
 
 def label_mask(
-    labels: "napari.layers.Labels", layer: "napari.layers.Layer", place: Place
+    labels: napari.layers.Labels, layer: napari.layers.Layer, place: Place
 ) -> tuple[Window | None, Any]:
     """Say which pixels of a layer's plane lie in labels.
 
@@ -103,7 +101,7 @@ def label_mask(
 
 
 def _places(
-    labels: "napari.layers.Labels", layer: "napari.layers.Layer", place: Place, step: int
+    labels: napari.layers.Labels, layer: napari.layers.Layer, place: Place, step: int
 ) -> tuple[tuple[Any, ...], tuple[Any, Any], bool]:
     """Return the plane of the labels, the rows and columns of it for every so many of the layer's, and if turned."""
     origin, *along = (

@@ -8,29 +8,27 @@ import contextlib
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import napari.layers
+import napari.viewer
 import numpy as np
 
+from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.spread import MOST_SEEN, spread
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
 
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
-    from napari_utile.engine.planes.axes import ImagePlane
-
-_sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
+_sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
 
-def plain_viewer(viewer: "napari.viewer.Viewer") -> "napari.viewer.Viewer":
+def plain_viewer(viewer: napari.viewer.Viewer) -> napari.viewer.Viewer:
     """Return the viewer itself: docks get a proxy, whose layers are proxies as well, new ones each time."""
-    return cast("napari.viewer.Viewer", getattr(viewer, "__wrapped__", viewer))
+    return cast(napari.viewer.Viewer, getattr(viewer, "__wrapped__", viewer))
 
 
-def session_of(viewer: "napari.viewer.Viewer") -> Session:
+def session_of(viewer: napari.viewer.Viewer) -> Session:
     """Return the session of this viewer; it closes with the viewer's window."""
     model = plain_viewer(viewer)
     session = _sessions.get(model)
@@ -43,25 +41,25 @@ def session_of(viewer: "napari.viewer.Viewer") -> Session:
     return session
 
 
-def window_of(viewer: "napari.viewer.Viewer") -> Any:
+def window_of(viewer: napari.viewer.Viewer) -> Any:
     """Return Qt's window of a viewer, None where it has none."""
     return getattr(getattr(plain_viewer(viewer), "window", None), "_qt_window", None)
 
 
-def canvas_of(viewer: "napari.viewer.Viewer") -> Any:
+def canvas_of(viewer: napari.viewer.Viewer) -> Any:
     """Return Qt's widget of the canvas, None where there is none."""
     qt_viewer = getattr(getattr(plain_viewer(viewer), "window", None), "_qt_viewer", None)
     return getattr(getattr(qt_viewer, "canvas", None), "native", None)
 
 
-def give_keys_to_canvas(viewer: "napari.viewer.Viewer") -> None:
+def give_keys_to_canvas(viewer: napari.viewer.Viewer) -> None:
     """Let the next key go to the image, where it would go to the list or number that was used last."""
     canvas = canvas_of(viewer)
     if canvas is not None:
         canvas.setFocus()
 
 
-def take_away(viewer: "napari.viewer.Viewer", *layers: Any) -> bool:
+def take_away(viewer: napari.viewer.Viewer, *layers: Any) -> bool:
     """Remove those of the layers that are still in the viewer; tell whether there were any."""
     shown = [layer for layer in layers if layer is not None and layer in viewer.layers]
     for layer in shown:
@@ -69,7 +67,7 @@ def take_away(viewer: "napari.viewer.Viewer", *layers: Any) -> bool:
     return bool(shown)
 
 
-def _delete_where_it_was_made(viewer: "napari.viewer.Viewer") -> None:
+def _delete_where_it_was_made(viewer: napari.viewer.Viewer) -> None:
     """Let what a layer had on the graphics card be deleted in the OpenGL context of the canvas.
 
     When a layer goes, napari 0.9 deletes that in whatever context is current, mostly that of Qt's window: with Mesa,
@@ -152,7 +150,7 @@ class Place:
 
 
 def place_of(
-    layer: "napari.layers.Layer", viewer: "napari.viewer.Viewer", channel_axis: int | None = None
+    layer: napari.layers.Layer, viewer: napari.viewer.Viewer, channel_axis: int | None = None
 ) -> Place:
     """Find the plane of a layer that the viewer shows.
 
@@ -205,11 +203,11 @@ def place_of(
 
 
 def plane_of(
-    layer: "napari.layers.Layer",
-    viewer: "napari.viewer.Viewer",
+    layer: napari.layers.Layer,
+    viewer: napari.viewer.Viewer,
     channels: Sequence[int] | None = None,
     channel_axis: int | None = None,
-) -> "ImagePlane":
+) -> ImagePlane:
     """Read the current plane of a layer, lazily where the layer is lazy.
 
     Parameters
@@ -240,16 +238,14 @@ def plane_of(
     return plane if channels is None else plane.with_channels(channels)
 
 
-def plane_at(layer: "napari.layers.Layer", place: Place) -> "ImagePlane":
+def plane_at(layer: napari.layers.Layer, place: Place) -> ImagePlane:
     """Read a plane of a layer, lazily where the layer is lazy."""
-    from napari_utile.engine.planes.axes import ImagePlane
-
     pixel_size, unit = pixel_size_of(layer, place.axes)
     rgb = bool(getattr(layer, "rgb", False))
     return ImagePlane(plane_data(layer, place), layer.name, rgb, pixel_size, unit)
 
 
-def planes_of(layer: "napari.layers.Layer", place: Place) -> "tuple[ImagePlane, ...]":
+def planes_of(layer: napari.layers.Layer, place: Place) -> tuple[ImagePlane, ...]:
     """Take some planes, evenly spread, of the stack that a plane belongs to; a plain image is its only one."""
     stacked = [axis for axis, entry in enumerate(place.index) if not isinstance(entry, slice)]
     sizes = [place.shape[axis] for axis in stacked]
@@ -262,10 +258,8 @@ def planes_of(layer: "napari.layers.Layer", place: Place) -> "tuple[ImagePlane, 
     return tuple(planes)
 
 
-def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:
+def plane_data(layer: napari.layers.Layer, place: Place) -> Any:
     """Read the plane at `place` as a (C, Y, X) array, lazily where the layer is lazy."""
-    from napari_utile.engine.planes.arrays import as_array
-
     data, _ = as_array(full_resolution(layer))
     plane = data[place.index]
     if getattr(layer, "rgb", False):
@@ -276,7 +270,7 @@ def plane_data(layer: "napari.layers.Layer", place: Place) -> Any:
 
 
 def space_of(
-    layer: "napari.layers.Layer", axes: Sequence[int] | None = None, start: Sequence[float] | None = None
+    layer: napari.layers.Layer, axes: Sequence[int] | None = None, start: Sequence[float] | None = None
 ) -> dict[str, Any]:
     """Copy where a layer lies in space, as arguments for a new layer.
 
@@ -319,7 +313,7 @@ def space_of(
 
 
 def pixel_size_of(
-    layer: "napari.layers.Layer", axes: Sequence[int] | None = None
+    layer: napari.layers.Layer, axes: Sequence[int] | None = None
 ) -> tuple[tuple[float, float] | None, str | None]:
     """Say how large a pixel of a layer's plane is.
 
@@ -349,17 +343,17 @@ def pixel_size_of(
     return (lengths[0], lengths[1]), f"{units[0]:~}"
 
 
-def _shape_of(layer: "napari.layers.Layer") -> tuple[int, ...]:
+def _shape_of(layer: napari.layers.Layer) -> tuple[int, ...]:
     shape = tuple(int(size) for size in full_resolution(layer).shape)
     return shape[:-1] if getattr(layer, "rgb", False) else shape
 
 
-def slider_name(layer: "napari.layers.Layer", axis: int) -> str:
+def slider_name(layer: napari.layers.Layer, axis: int) -> str:
     """Name an axis of a layer, also one of which napari only knows the number."""
     label = str(layer.axis_labels[axis])
     return f"axis {axis}" if label.lstrip("-").isdigit() else label
 
 
-def full_resolution(layer: "napari.layers.Layer") -> Any:
+def full_resolution(layer: napari.layers.Layer) -> Any:
     """Return the array of a layer, of a pyramid its finest level."""
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data

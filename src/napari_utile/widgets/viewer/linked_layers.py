@@ -1,23 +1,21 @@
 """Layers of objects and tracks: their table and paths follow every correction, and its undo."""
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from napari.layers import Labels
 from qtpy.QtCore import QObject
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.linking.edits import StackEdit
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import pixel_size_of, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
 from napari_utile.widgets.worker import LatestJob, as_job
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
-    from napari_utile.engine.linking.edits import StackEdit
 
 # A correction, or its undo, is measured when nothing has changed for this long. Milliseconds.
 _MEASURED_AFTER = 300
@@ -25,12 +23,12 @@ _MEASURED_AFTER = 300
 _stacks: "weakref.WeakKeyDictionary[Any, LinkedStack]" = weakref.WeakKeyDictionary()
 
 
-def linked_stack_of(layer: "napari.layers.Layer | None") -> "LinkedStack | None":
+def linked_stack_of(layer: napari.layers.Layer | None) -> "LinkedStack | None":
     """Return what is known of a layer of objects or tracks; None for other layers."""
     return None if layer is None else _stacks.get(layer)
 
 
-def stack_space_of(layer: "napari.layers.Labels", axis: str) -> StackSpace:
+def stack_space_of(layer: napari.layers.Labels, axis: str) -> StackSpace:
     """Say what the axes before the plane are: by their names, else time before depth.
 
     Raises
@@ -63,8 +61,8 @@ def _letters(layer: Any, axis: str) -> str:
 
 
 def show_linked(
-    viewer: "napari.viewer.Viewer",
-    source: "napari.layers.Labels",
+    viewer: napari.viewer.Viewer,
+    source: napari.layers.Labels,
     space: StackSpace,
     axis: str,
     made: LinkedLayers,
@@ -80,8 +78,6 @@ def show_linked(
     axis : {"Z", "T"}
     made : LinkedLayers
     """
-    from napari.layers import Labels
-
     known = _stacks.get(source)
     if known is not None and known.axis == axis:
         known.replace(made)
@@ -102,12 +98,12 @@ def show_linked(
 
 
 def keep_linked(
-    viewer: "napari.viewer.Viewer",
-    layer: "napari.layers.Labels",
+    viewer: napari.viewer.Viewer,
+    layer: napari.layers.Labels,
     space: StackSpace,
     axis: str,
     made: LinkedLayers,
-    paths: "napari.layers.Tracks | None" = None,
+    paths: napari.layers.Tracks | None = None,
 ) -> "LinkedStack":
     """Take care of a layer that shows objects or tracks from now on."""
     _stacks[layer] = stack = LinkedStack(viewer, layer, paths, space, axis, made)
@@ -129,9 +125,9 @@ class LinkedStack(QObject):
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
-        layer: "napari.layers.Labels",
-        paths: "napari.layers.Tracks | None",
+        viewer: napari.viewer.Viewer,
+        layer: napari.layers.Labels,
+        paths: napari.layers.Tracks | None,
         space: StackSpace,
         axis: str,
         made: LinkedLayers,
@@ -171,7 +167,7 @@ class LinkedStack(QObject):
         """Mark a division, like `apply`; `correct` also gives what divided into what: daughter -> mother."""
         parents: dict[int, int] = {}
 
-        def edited(labels: Any) -> "StackEdit":
+        def edited(labels: Any) -> StackEdit:
             edit: StackEdit
             edit, found = correct(labels)
             parents.update(found)

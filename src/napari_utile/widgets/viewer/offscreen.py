@@ -4,6 +4,8 @@ import os
 import sys
 from typing import Any
 
+from vispy.gloo.gl import GL_EXTENSIONS, _pyopengl2
+
 
 def has_display() -> bool:
     """Return whether windows can be shown: on Linux, with an X or Wayland server."""
@@ -19,8 +21,6 @@ def use_offscreen() -> None:
 
     Layers, docks and the event loop work as in a window. `viewer.screenshot()` does not.
     """
-    from vispy.gloo.gl import GL_EXTENSIONS, _pyopengl2
-
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
     def parameter_without_context(name: int) -> Any:

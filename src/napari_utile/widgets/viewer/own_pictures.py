@@ -2,13 +2,13 @@
 
 import weakref
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import napari.layers
+import napari.viewer
+from napari.layers import Image
 
 from napari_utile.widgets.viewer.layers import plain_viewer
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 _Layer = TypeVar("_Layer", bound="napari.layers.Layer")
 
@@ -16,10 +16,10 @@ METADATA_KEY = "napari-utile"
 CELLS = "instances"
 """The role of results that are cells, and may be edited, weighed, learnt from and evaluated as a user's are."""
 
-_roles: "weakref.WeakKeyDictionary[Any, str]" = weakref.WeakKeyDictionary()
+_roles: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
-def mark_own(layer: "napari.layers.Layer", role: str) -> None:
+def mark_own(layer: napari.layers.Layer, role: str) -> None:
     """Remember that the plugin made a layer; to be called before the viewer shows it.
 
     Parameters
@@ -31,7 +31,7 @@ def mark_own(layer: "napari.layers.Layer", role: str) -> None:
     _roles[layer] = role
 
 
-def add_own(viewer: "napari.viewer.Viewer", layer: _Layer, role: str) -> _Layer:
+def add_own(viewer: napari.viewer.Viewer, layer: _Layer, role: str) -> _Layer:
     """Show a picture of the plugin; the layer that is active stays so."""
     mark_own(layer, role)
     selection = plain_viewer(viewer).layers.selection
@@ -41,15 +41,13 @@ def add_own(viewer: "napari.viewer.Viewer", layer: _Layer, role: str) -> _Layer:
     return layer
 
 
-def glow(data: Any, limits: tuple[float, float] = (0.0, 1.0), **options: Any) -> "napari.layers.Image":
+def glow(data: Any, limits: tuple[float, float] = (0.0, 1.0), **options: Any) -> napari.layers.Image:
     """Make a layer of values that glow over the image below: black is `limits`' first value. Options are napari's."""
-    from napari.layers import Image
-
     # napari would take a last axis of 3 or 4 for colours.
     return Image(data, rgb=False, colormap="magma", blending="additive", contrast_limits=limits, **options)
 
 
-def role_of(layer: "napari.layers.Layer") -> str:
+def role_of(layer: napari.layers.Layer) -> str:
     """Return what a layer of the plugin shows, "" for a user's; also where it was saved and opened again."""
     return _roles.get(layer) or str(layer.metadata.get(METADATA_KEY, {}).get("role", ""))
 
@@ -63,11 +61,11 @@ def recipe_in(metadata: Mapping[str, Any] | None) -> Any:
     return max(recipes, key=lambda recipe: len(recipe["planes"]), default=kept.get("recipe"))
 
 
-def is_own(layer: "napari.layers.Layer") -> bool:
+def is_own(layer: napari.layers.Layer) -> bool:
     """Say whether the plugin made a layer, edited since or not."""
     return bool(role_of(layer))
 
 
-def is_cells(layer: "napari.layers.Layer") -> bool:
+def is_cells(layer: napari.layers.Layer) -> bool:
     """Say whether a Labels layer can hold cells: a user's, or a result."""
     return role_of(layer) in ("", CELLS)

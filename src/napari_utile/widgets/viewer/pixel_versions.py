@@ -7,19 +7,18 @@ was refreshed: then its pixels count as new ones.
 
 import weakref
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import napari.layers
+import napari.viewer
 
 from napari_utile.widgets.viewer.layers import plain_viewer
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 
 class _Watched:
     """The part of a layer that is shown, and how often its pixels may have changed."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, layer: napari.layers.Layer) -> None:
         self._viewer = weakref.ref(viewer)
         self._shown = self._what_is_shown(layer)
         self.version = 0
@@ -40,10 +39,10 @@ class _Watched:
         return place, part
 
 
-_watched: "weakref.WeakKeyDictionary[Any, _Watched]" = weakref.WeakKeyDictionary()
+_watched: weakref.WeakKeyDictionary[Any, _Watched] = weakref.WeakKeyDictionary()
 
 
-def version_of(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer") -> int:
+def version_of(viewer: napari.viewer.Viewer, layer: napari.layers.Layer) -> int:
     """Return a number that counts up when the layer is refreshed; it is watched from the first call on.
 
     Parameters

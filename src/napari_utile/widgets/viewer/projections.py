@@ -1,30 +1,28 @@
 """One plane made of a stack, as an image layer of its own, which knows what it was made of."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from napari.layers import Image
 
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS, project_stack
+from napari_utile.engine.provenance.locate import LayerAxis
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
-    from napari_utile.engine.provenance.locate import LayerAxis
 
 _KEY = "napari-utile projection"
 
 
 def add_projection(
-    viewer: "napari.viewer.Viewer",
-    layer: "napari.layers.Image",
+    viewer: napari.viewer.Viewer,
+    layer: napari.layers.Image,
     axis: int,
     how: str,
     channel_axis: int | None = None,
-) -> "napari.layers.Image":
+) -> napari.layers.Image:
     """Add the projection of an image layer along one of its sliders; nothing is computed before it is shown.
 
     Parameters
@@ -63,7 +61,6 @@ def add_projection(
         "name": label,
         "size": count,
     }
-    from napari.layers import Image
 
     options: dict[str, Any] = {"colormap": layer.colormap, "gamma": layer.gamma} if not layer.rgb else {}
     image = Image(
@@ -79,16 +76,14 @@ def add_projection(
     return image
 
 
-def origin_of(layer: "napari.layers.Layer") -> tuple[str, str | None]:
+def origin_of(layer: napari.layers.Layer) -> tuple[str, str | None]:
     """Give the file that a layer shows, empty where there is none; and how it was made of a stack, if it was."""
     origin = layer.metadata.get(_KEY)
     return (origin["path"], origin["project"]) if origin else (str(layer.source.path or ""), None)
 
 
-def with_projected_axis(layer: "napari.layers.Layer", axes: "Sequence[LayerAxis]") -> "tuple[LayerAxis, ...]":
+def with_projected_axis(layer: napari.layers.Layer, axes: Sequence[LayerAxis]) -> tuple[LayerAxis, ...]:
     """Put the axis that a layer was projected along where it was; the same axes where it was not."""
-    from napari_utile.engine.provenance.locate import LayerAxis
-
     origin = layer.metadata.get(_KEY)
     if not origin:
         return tuple(axes)

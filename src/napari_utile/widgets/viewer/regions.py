@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from skimage.draw import polygon2mask
 
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.layers import Place, place_of
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 # So many times as wide as what is looked at is the view.
 _VIEW = 3
@@ -20,7 +19,7 @@ _CANVAS = 600
 
 
 def region_in_view(
-    viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", place: Place | None = None
+    viewer: napari.viewer.Viewer, layer: napari.layers.Layer, place: Place | None = None
 ) -> Window:
     """Find the part of a layer's plane that is on the canvas.
 
@@ -56,9 +55,9 @@ def region_in_view(
 
 
 def region_of_shapes(
-    shapes: "napari.layers.Shapes",
-    layer: "napari.layers.Layer",
-    viewer: "napari.viewer.Viewer",
+    shapes: napari.layers.Shapes,
+    layer: napari.layers.Layer,
+    viewer: napari.viewer.Viewer,
     place: Place | None = None,
 ) -> Window:
     """Find the smallest window of a layer's plane that holds the drawn shapes.
@@ -102,7 +101,7 @@ def region_of_shapes(
 
 
 def boxes_of_shapes(
-    shapes: "napari.layers.Shapes", layer: "napari.layers.Layer", viewer: "napari.viewer.Viewer"
+    shapes: napari.layers.Shapes, layer: napari.layers.Layer, viewer: napari.viewer.Viewer
 ) -> list[Window]:
     """Return the window of each shape that lies on the layer's current plane, selected or not.
 
@@ -126,9 +125,9 @@ def boxes_of_shapes(
 
 
 def inside_shapes(
-    shapes: "napari.layers.Shapes",
-    layer: "napari.layers.Layer",
-    viewer: "napari.viewer.Viewer",
+    shapes: napari.layers.Shapes,
+    layer: napari.layers.Layer,
+    viewer: napari.viewer.Viewer,
     window: Window,
     place: Place | None = None,
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -139,8 +138,6 @@ def inside_shapes(
     (h, w) bool array
         True inside.
     """
-    from skimage.draw import polygon2mask
-
     place = place or place_of(layer, viewer)
     inside = np.zeros(window.shape, dtype=bool)
     for outline in _outlines(shapes, layer, place, _chosen(shapes)):
@@ -148,7 +145,7 @@ def inside_shapes(
     return inside
 
 
-def go_to(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", position: Sequence[float]) -> None:
+def go_to(viewer: napari.viewer.Viewer, layer: napari.layers.Layer, position: Sequence[float]) -> None:
     """Move the camera, and the sliders of nD viewers, to a position in a layer; the zoom stays.
 
     Parameters
@@ -178,7 +175,7 @@ def go_to(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", position
     camera.center = tuple(center)
 
 
-def look_closer(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", size: float) -> None:
+def look_closer(viewer: napari.viewer.Viewer, layer: napari.layers.Layer, size: float) -> None:
     """Zoom in until so many pixels of a layer take about a third of the view; never out.
 
     Parameters
@@ -194,19 +191,19 @@ def look_closer(viewer: "napari.viewer.Viewer", layer: "napari.layers.Layer", si
     camera.zoom = max(camera.zoom, side / (_VIEW * size * step))
 
 
-def camera_of(viewer: "napari.viewer.Viewer") -> Any:
+def camera_of(viewer: napari.viewer.Viewer) -> Any:
     """Return the viewer's camera, which napari 0.9 moved into its scene."""
     scene = getattr(viewer, "scene", None)
     return scene.camera if scene is not None else viewer.camera
 
 
-def _chosen(shapes: "napari.layers.Shapes") -> Sequence[int]:
+def _chosen(shapes: napari.layers.Shapes) -> Sequence[int]:
     """Return the numbers of the selected shapes, of all where none is selected."""
     return sorted(shapes.selected_data) or range(len(shapes.data))
 
 
 def _outlines(
-    shapes: "napari.layers.Shapes", layer: "napari.layers.Layer", place: Place, chosen: Sequence[int]
+    shapes: napari.layers.Shapes, layer: napari.layers.Layer, place: Place, chosen: Sequence[int]
 ) -> list[np.ndarray[Any, Any]]:
     """Return the outline of each chosen shape as (N, 2) points, in pixels of the plane."""
     outlines = []

@@ -8,9 +8,13 @@ import functools
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import napari.layers
+import napari.viewer
 import numpy as np
+import zarr
+from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 
 from napari_utile.engine.planes.pixels import sha256_of
@@ -18,10 +22,6 @@ from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, slider_name, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 # Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
 CHUNKED_ABOVE = 2 * 2**30
@@ -39,7 +39,7 @@ class _Shown:
 
     name: str
     role: str
-    source: "weakref.ref[Any] | None"
+    source: weakref.ref[Any] | None
     hashes: dict[PlaneKey, str] = field(default_factory=dict)
     ids: dict[PlaneKey, np.ndarray[Any, Any]] = field(default_factory=dict)
     features: Any = None
@@ -48,21 +48,21 @@ class _Shown:
     version: int = 0
 
 
-_shown: "weakref.WeakKeyDictionary[Any, _Shown]" = weakref.WeakKeyDictionary()
+_shown: weakref.WeakKeyDictionary[Any, _Shown] = weakref.WeakKeyDictionary()
 
 
-def source_of(layer: "napari.layers.Layer | None") -> "napari.layers.Layer | None":
+def source_of(layer: napari.layers.Layer | None) -> napari.layers.Layer | None:
     """Return the layer that one of the plugin's own was made from; None for a user's, and for none."""
     shown = None if layer is None else _shown.get(layer)
     return shown.source() if shown is not None and shown.source is not None else None
 
 
 def own_layer(
-    viewer: "napari.viewer.Viewer",
+    viewer: napari.viewer.Viewer,
     role: str,
-    source: "napari.layers.Layer | None" = None,
+    source: napari.layers.Layer | None = None,
     place: Place | None = None,
-) -> "napari.layers.Layer | None":
+) -> napari.layers.Layer | None:
     """Find the plugin's own layer of a role that may be written to.
 
     Parameters
@@ -90,13 +90,13 @@ def own_layer(
         if place is not None and tuple(layer.data.shape) != place.result_shape:
             continue
         if not _is_edited(layer, shown, place):
-            return cast("napari.layers.Layer", layer)
+            return cast(napari.layers.Layer, layer)
     return None
 
 
 def edited_layer(
-    viewer: "napari.viewer.Viewer", role: str, source: "napari.layers.Layer", place: Place
-) -> "napari.layers.Layer | None":
+    viewer: napari.viewer.Viewer, role: str, source: napari.layers.Layer, place: Place
+) -> napari.layers.Layer | None:
     """Find the topmost layer of a role and source that a later result would not replace, as the user edited it.
 
     Returns
@@ -109,16 +109,16 @@ def edited_layer(
     for layer in reversed(plain_viewer(viewer).layers):
         shown = _shown.get(layer)
         if shown is not None and shown.role == role and shown.source and shown.source() is source:
-            return cast("napari.layers.Layer", layer)
+            return cast(napari.layers.Layer, layer)
     return None
 
 
 def show_layers(
-    viewer: "napari.viewer.Viewer",
+    viewer: napari.viewer.Viewer,
     specs: Sequence[LayerSpec],
-    source: "napari.layers.Layer | None" = None,
+    source: napari.layers.Layer | None = None,
     place: Place | None = None,
-) -> "list[napari.layers.Layer]":
+) -> list[napari.layers.Layer]:
     """Show each description as a layer at its source's place in space.
 
     A layer that this function made before, for the same role and source, and that the user neither
@@ -155,10 +155,8 @@ def show_layers(
 
 
 def _new_layer(
-    viewer: "napari.viewer.Viewer", spec: LayerSpec, source: "napari.layers.Layer | None", place: Place
-) -> "napari.layers.Layer":
-    from napari.layers import Image, Labels
-
+    viewer: napari.viewer.Viewer, spec: LayerSpec, source: napari.layers.Layer | None, place: Place
+) -> napari.layers.Layer:
     space = space_of(source, place.result_axes) if source is not None else {}
     data = empty_data(place, spec.data.dtype)
     # napari would take a last axis of 3 or 4 for colours.
@@ -176,7 +174,7 @@ def _new_layer(
     layer.events.data.connect(touch)
     if spec.kind == "labels":
         layer.events.paint.connect(touch)
-    return cast("napari.layers.Layer", layer)
+    return cast(napari.layers.Layer, layer)
 
 
 def empty_data(place: Place, dtype: np.dtype[Any]) -> Any:
@@ -184,7 +182,6 @@ def empty_data(place: Place, dtype: np.dtype[Any]) -> Any:
     shape = place.result_shape
     if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize <= CHUNKED_ABOVE:
         return np.zeros(shape, dtype=dtype)
-    import zarr
 
     chunks = tuple(
         min(size, 512) if source_axis in place.axes else 1
@@ -195,7 +192,7 @@ def empty_data(place: Place, dtype: np.dtype[Any]) -> Any:
     )
 
 
-def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
+def _write(layer: napari.layers.Layer, spec: LayerSpec, place: Place) -> None:
     shown, key = _shown[layer], place.key
     data = spec.data
     shown.writing = True
@@ -227,7 +224,7 @@ def _write(layer: "napari.layers.Layer", spec: LayerSpec, place: Place) -> None:
     _thumbnail_later(layer, shown)
 
 
-def _thumbnail_later(layer: "napari.layers.Layer", shown: _Shown) -> None:
+def _thumbnail_later(layer: napari.layers.Layer, shown: _Shown) -> None:
     """Draw the thumbnail once results rest: for it Qt paints the window a second time at each move of a slider."""
     version, reference = shown.version, weakref.ref(layer)
 
@@ -239,7 +236,7 @@ def _thumbnail_later(layer: "napari.layers.Layer", shown: _Shown) -> None:
     QTimer.singleShot(_THUMBNAIL_AFTER, draw)
 
 
-def _is_edited(layer: "napari.layers.Layer", shown: _Shown, place: Place | None) -> bool:
+def _is_edited(layer: napari.layers.Layer, shown: _Shown, place: Place | None) -> bool:
     if shown.features is not None and not shown.features.equals(layer.features):
         return True
     if place is None or not hasattr(layer, "paint") or _plane_bytes(layer, place) > COMPARED_BELOW:
@@ -250,11 +247,11 @@ def _is_edited(layer: "napari.layers.Layer", shown: _Shown, place: Place | None)
     return _hash(layer, place) != expected
 
 
-def _hash(layer: "napari.layers.Layer", place: Place) -> str:
+def _hash(layer: napari.layers.Layer, place: Place) -> str:
     return sha256_of(layer.data[place.result.index])
 
 
-def _plane_bytes(layer: "napari.layers.Layer", place: Place) -> int:
+def _plane_bytes(layer: napari.layers.Layer, place: Place) -> int:
     height, width = place.plane_shape
     return height * width * int(layer.data.dtype.itemsize)
 
@@ -270,6 +267,6 @@ def _with_channel_axis(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[A
     return np.repeat(data, place.shape[place.channel_axis], axis=place.channel_position)
 
 
-def slider_columns(layer: "napari.layers.Layer", plane: PlaneIndex) -> dict[str, int]:
+def slider_columns(layer: napari.layers.Layer, plane: PlaneIndex) -> dict[str, int]:
     """Name the plane of a layer that rows of its feature table belong to; nothing for a plain image."""
     return {slider_name(layer, axis): step for axis, step in zip(plane.sliders, plane.steps, strict=True)}

@@ -2,21 +2,18 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import napari.layers
+import napari.viewer
+
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.naming import letter_of
+from napari_utile.engine.provenance.locate import LayerAxis
 from napari_utile.session.measured import Stack
 from napari_utile.session.state import Session
 from napari_utile.widgets.viewer.layers import Place, full_resolution, place_of, plane_at, planes_of
 from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.viewer.projections import with_projected_axis
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
-    from napari_utile.engine.planes.axes import ImagePlane
-    from napari_utile.engine.provenance.locate import LayerAxis
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +35,15 @@ class Source:
         The planes of the layer on which the size of its cells is measured.
     """
 
-    layer: "napari.layers.Layer"
+    layer: napari.layers.Layer
     place: Place
-    plane: "ImagePlane"
+    plane: ImagePlane
     channels: tuple[int, ...] | None
     data_key: Hashable
     stack: Stack
 
 
-def read_source(viewer: "napari.viewer.Viewer", session: Session, place: Place | None = None) -> Source:
+def read_source(viewer: napari.viewer.Viewer, session: Session, place: Place | None = None) -> Source:
     """Read a plane of the chosen image, the current one by default.
 
     Raises
@@ -67,7 +64,7 @@ def read_source(viewer: "napari.viewer.Viewer", session: Session, place: Place |
     return Source(layer, place, plane, session.image.channels, key, stack)
 
 
-def on_screen(viewer: "napari.viewer.Viewer", session: Session) -> "tuple[napari.layers.Layer, Place] | None":
+def on_screen(viewer: napari.viewer.Viewer, session: Session) -> tuple[napari.layers.Layer, Place] | None:
     """Return the chosen image and where its plane on screen lies, None where there is none."""
     if session.image.layer is None:
         return None
@@ -77,16 +74,14 @@ def on_screen(viewer: "napari.viewer.Viewer", session: Session) -> "tuple[napari
         return None
 
 
-def is_on_screen(source: Source, viewer: "napari.viewer.Viewer", session: Session) -> bool:
+def is_on_screen(source: Source, viewer: napari.viewer.Viewer, session: Session) -> bool:
     """Say whether the viewer shows the plane that a source is of."""
     shown = on_screen(viewer, session)
     return shown is not None and shown[0] is source.layer and shown[1].key == source.place.key
 
 
-def axes_of(source: Source) -> "tuple[LayerAxis, ...]":
+def axes_of(source: Source) -> tuple[LayerAxis, ...]:
     """Say what each axis of the layer is, and where its slider stands."""
-    from napari_utile.engine.provenance.locate import LayerAxis
-
     layer, place = source.layer, source.place
     shown = dict(zip(place.axes, "YX", strict=True))
     axes = [

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+import napari.layers
 
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
-if TYPE_CHECKING:
-    import napari.layers
-
 Value = TypeVar("Value")
 
 
-def store_of(layer: "napari.layers.Layer | None") -> Path | None:
+def store_of(layer: napari.layers.Layer | None) -> Path | None:
     """Return the finished store that a Labels layer shows, opened from it or made by the dock; None for others."""
     if layer is None or layer._type_string != "labels" or not layer.multiscale:
         return None
@@ -21,13 +20,13 @@ def store_of(layer: "napari.layers.Layer | None") -> Path | None:
     return Path(known) if known and is_complete(Path(known)) else None
 
 
-def outer_of(layer: "napari.layers.Labels") -> tuple[int | None, ...]:
+def outer_of(layer: napari.layers.Labels) -> tuple[int | None, ...]:
     """Return which axes of its store the axes of a layer before Y and X are: see `GrowingLevel`."""
     known: tuple[int | None, ...] | None = getattr(layer.data[0], "outer", None)
     return tuple(range(layer.ndim - 2)) if known is None else known
 
 
-def in_store_order(layer: "napari.layers.Labels", values: Sequence[Value]) -> list[Value]:
+def in_store_order(layer: napari.layers.Labels, values: Sequence[Value]) -> list[Value]:
     """Return those of the values, one for each slider of a layer, that are of the stacked axes of its store."""
     outer = outer_of(layer)
     return [values[outer.index(axis)] for axis in sorted(each for each in outer if each is not None)]

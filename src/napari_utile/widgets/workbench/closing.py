@@ -1,30 +1,29 @@
 """What goes on when the X of the dock, or of the window, is pressed: asked, never ended or kept in silence."""
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
+from napari.utils import progress
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_utile.widgets.viewer.layers import plain_viewer, window_of
+from napari_utile.widgets.workbench.page import Page
 
-if TYPE_CHECKING:
-    import napari.viewer
-
-    from napari_utile.widgets.workbench.page import Page
-
-_kept: "weakref.WeakKeyDictionary[Any, dict[str, Page]]" = weakref.WeakKeyDictionary()
+_kept: weakref.WeakKeyDictionary[Any, dict[str, Page]] = weakref.WeakKeyDictionary()
 """For each viewer, pages that outlive the dock; the dock takes them back when it is opened again."""
 
 
-def hold_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
+def hold_page(viewer: napari.viewer.Viewer, name: str, page: Page) -> None:
     """Take a page out of a dock that was closed, until it is opened again."""
     page.setParent(None)
     page.hide()
     _kept.setdefault(plain_viewer(viewer), {})[name] = page
 
 
-def keep_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
+def keep_page(viewer: napari.viewer.Viewer, name: str, page: Page) -> None:
     """Hold a page whose job is under way, and ask whether it is to go on."""
     hold_page(viewer, name, page)
     page.go_on_without_dock()
@@ -48,7 +47,7 @@ def keep_page(viewer: "napari.viewer.Viewer", name: str, page: "Page") -> None:
     box.open()
 
 
-def kept_page(viewer: "napari.viewer.Viewer", name: str) -> "Page | None":
+def kept_page(viewer: napari.viewer.Viewer, name: str) -> Page | None:
     """Give back a page that was held, if there is one."""
     return _kept.get(plain_viewer(viewer), {}).pop(name, None)
 
@@ -92,7 +91,7 @@ class CloseGuard(QObject):
         return answer == QMessageBox.StandardButton.Close
 
 
-def guard_window(viewer: "napari.viewer.Viewer", page: "Page") -> None:
+def guard_window(viewer: napari.viewer.Viewer, page: Page) -> None:
     """Ask before the viewer's window is closed while something of a page goes on."""
     window = window_of(viewer)
     if window is not None:
@@ -107,8 +106,6 @@ class Activity:
 
     def show(self, text: str) -> None:
         """Show it from now on."""
-        from napari.utils import progress
-
         self._bar = progress(total=100, desc=text)
 
     def update(self, percent: float) -> None:
@@ -119,8 +116,6 @@ class Activity:
     def end(self, said: str) -> None:
         """Take it away, and say that it has ended."""
         if self._bar is not None:
-            from napari.utils.notifications import show_info
-
             self._bar.close()
             self._bar = None
             show_info(said)

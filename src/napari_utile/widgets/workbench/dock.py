@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import napari.viewer
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
     QDockWidget,
@@ -23,9 +24,6 @@ from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.workbench.closing import hold_page, keep_page, kept_page
 from napari_utile.widgets.workbench.header import Header
 from napari_utile.widgets.workbench.page import Page
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 PAGES = {
     "segment": ("Segment", "SegmentPage", "Find the cells of the image."),
@@ -54,7 +52,7 @@ class Workbench(QWidget):
         Of the pages.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)

@@ -1,7 +1,8 @@
 """Offers the pixel size and the axes that an image's file names, where napari shows the image without them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import Signal
 
@@ -12,9 +13,6 @@ from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer
 from napari_utile.widgets.viewer.result_layers import source_of
 from napari_utile.widgets.viewer.unasked import lies_on
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 class FileOffer(Offer):
@@ -28,7 +26,7 @@ class FileOffer(Offer):
 
     used = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(
             ("Use it", "Give this image, and what lies on it, the axes and pixel size of its file.", self.use)
         )

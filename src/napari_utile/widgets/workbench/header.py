@@ -1,7 +1,8 @@
 """The header of the dock: image, channel, model and cells, chosen once for all pages."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.session.jobs import Choices, choices_job
@@ -22,9 +23,6 @@ from napari_utile.widgets.workbench.model_picker import ModelPicker
 from napari_utile.widgets.workbench.source_picker import SourcePicker
 from napari_utile.widgets.workbench.unsaved_edits import UnsavedEdits
 from napari_utile.widgets.worker import run_job
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 _NO_IMAGE = (
     "Open an image to start: drop a file on the window, or choose File ▸ Open Sample ▸ U-Tile for one to try."
@@ -47,7 +45,7 @@ class Header(QWidget):
         To measure cells that were edited again.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
         self.empty = Words(_NO_IMAGE)

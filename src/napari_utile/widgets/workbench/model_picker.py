@@ -1,19 +1,16 @@
 """Choose a model: bundled, the user's own, or any file; the choice is shared by the docks of a viewer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
+from napari_utile.engine.models.catalogue import ListedModel
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.forms import narrow
-
-if TYPE_CHECKING:
-    from napari_utile.engine.models.catalogue import ListedModel
 
 _PICK_FILE = "\0file"
 

@@ -1,22 +1,26 @@
 """How an image is read: names of its axes, one plane made of a stack, other images of its file."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
+from napari.layers import Layer
+from napari.layers._source import layer_source
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QActionGroup, QMenu, QToolButton
 
 from napari_utile.engine.errors import sentence_of
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.tiff_series import series_to_ask_for
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS
 from napari_utile.session.file_space import FileSpace, file_job
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, slider_name
 from napari_utile.widgets.viewer.projections import add_projection, origin_of
 from napari_utile.widgets.worker import LatestJob, as_job
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 _MEANINGS = (("t", "Time"), ("z", "Depth"), ("c", "Channels"))
 _MOST_SERIES = 50
@@ -43,7 +47,7 @@ class ReadingMenu(QToolButton):
     made = Signal(object)
     read = Signal(object, object)
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._layer: Any = None
@@ -135,18 +139,10 @@ class ReadingMenu(QToolButton):
 
     def open_series(self, number: int) -> None:
         """Open another image of the file, and choose it."""
-        from napari_utile.engine.files.images import read_image
-        from napari_utile.engine.files.tiff_series import series_to_ask_for
-
         path, asked = origin_of(self._layer)[0], series_to_ask_for(number, self.series)
         self._opening.run(as_job(read_image, path, series=asked), on_done=self._add, on_error=_say)
 
     def _add(self, image: Any) -> None:
-        from napari.layers import Layer
-        from napari.layers._source import layer_source
-
-        from napari_utile.widgets.sample_images import image_layers
-
         with layer_source(path=str(image.path)):
             layers = [Layer.create(*each) for each in image_layers(image.as_one_of_many())]
         for layer in layers:
@@ -155,8 +151,6 @@ class ReadingMenu(QToolButton):
 
 
 def _say(error: Exception) -> None:
-    from napari.utils.notifications import show_warning
-
     show_warning(sentence_of(error))
 
 

@@ -1,7 +1,8 @@
 """Choose an image layer and which of its channels count; the choice is the session's."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
@@ -16,9 +17,6 @@ from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.unasked import looks_like_labels
 from napari_utile.widgets.workbench.file_offer import FileOffer
 from napari_utile.widgets.workbench.reading_menu import ReadingMenu, slider_axes
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 _COLOURS = ("Red", "Green", "Blue")
 _CHANNEL_LABELS = {"c", "ch", "channel", "channels"}
@@ -39,7 +37,7 @@ class SourcePicker(QWidget):
     axis : QComboBox
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self._session = session
         self._model_inputs = _inputs_of(session.model)

@@ -1,7 +1,9 @@
 """Offers to bring back edits that were not saved when napari ended."""
 
 import time
-from typing import TYPE_CHECKING
+
+import napari.viewer
+from napari.utils.notifications import show_warning
 
 from napari_utile.engine.errors import sentence_of
 from napari_utile.session.kept_edits import KeptEdits, kept_job, remove
@@ -9,14 +11,11 @@ from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.worker import run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 
 class UnsavedEdits(Offer):
     """One sentence on each, *Restore* and *Discard*."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(
             ("Restore", "Open them as a layer of their own.", self.restore),
             ("Discard", "Delete them for good.", self.discard),
@@ -35,13 +34,11 @@ class UnsavedEdits(Offer):
         remove(self._left.pop(0).folder)
         self._show(self._left)
 
-    def _show(self, left: "list[KeptEdits] | tuple[KeptEdits, ...]") -> None:
+    def _show(self, left: list[KeptEdits] | tuple[KeptEdits, ...]) -> None:
         self._left = [*left]
         self.offer(_sentence(self._left[0]) if self._left else "")
 
     def _failed(self, error: Exception) -> None:
-        from napari.utils.notifications import show_warning
-
         show_warning(sentence_of(error))
 
 

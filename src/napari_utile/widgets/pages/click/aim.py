@@ -3,8 +3,10 @@
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QObject, Signal
@@ -24,10 +26,6 @@ from napari_utile.widgets.pages.click.layers import MarkerLayer, new_labels
 from napari_utile.widgets.viewer.layers import Place, plain_viewer
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 Point = tuple[int, int]
 
@@ -115,7 +113,7 @@ class Aims(QObject):
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         read_source: Callable[[Place | None], Source],
         settings: Callable[[], ClickSettings],
         target: Callable[[], Any],
@@ -223,7 +221,7 @@ class Aims(QObject):
         self.labels_changed.emit()
 
 
-def z_axis_of(layer: "napari.layers.Layer", place: Place) -> int | None:
+def z_axis_of(layer: napari.layers.Layer, place: Place) -> int | None:
     """Return the axis of a layer along which its planes lie one above the other; None where it has none."""
     sliders = [axis for axis in place.plane.sliders if place.shape[axis] > 1]
     letters = {axis: letter_of(str(layer.axis_labels[axis])) for axis in sliders}
@@ -232,7 +230,7 @@ def z_axis_of(layer: "napari.layers.Layer", place: Place) -> int | None:
     return sliders[0] if len(sliders) == 1 and letters[sliders[0]] is None else None
 
 
-def label_plane_on(labels: "napari.layers.Labels", source: "napari.layers.Layer", place: Place) -> LabelPlane:
+def label_plane_on(labels: napari.layers.Labels, source: napari.layers.Layer, place: Place) -> LabelPlane:
     """Return the plane of a label layer that lies on a plane of an image.
 
     Parameters
@@ -286,7 +284,7 @@ def label_plane_on(labels: "napari.layers.Labels", source: "napari.layers.Layer"
 
 
 def _in_image(
-    pixel: npt.NDArray[Any], labels: "napari.layers.Labels", source: "napari.layers.Layer", axes: list[int]
+    pixel: npt.NDArray[Any], labels: napari.layers.Labels, source: napari.layers.Layer, axes: list[int]
 ) -> npt.NDArray[Any]:
     """Return the pixel of an image, on the axes of a result, where a pixel of a label layer lies."""
     world = np.asarray(source.data_to_world(np.zeros(source.ndim)), dtype=float)

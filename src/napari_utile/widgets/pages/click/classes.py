@@ -1,7 +1,8 @@
 """Number keys give the selected cell a class: names, colours and counts of the classes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QWidget
 
@@ -13,9 +14,6 @@ from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS, colour_by, coloured_by
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 class CellClasses(QWidget):
@@ -34,7 +32,7 @@ class CellClasses(QWidget):
     said = Signal(str, str)
     given = Signal(int)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
         self._keys: list[BorrowedKeys] = []

@@ -1,7 +1,8 @@
 """What the Click page looks like: its rows, buttons and words. It shows state; the page acts."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import napari.viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -26,9 +27,6 @@ from napari_utile.widgets.parts.size_field import SizeField
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.preferences import preferred
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 # Name, button text, how to do it with the mouse, help.
 GESTURES = (
@@ -66,7 +64,7 @@ class ClickForm(QWidget):
 
     gesture_changed = Signal(str)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self.classes = CellClasses(viewer, session)
         self.toggle = QPushButton("Click cells")

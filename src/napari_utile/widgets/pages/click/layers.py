@@ -1,10 +1,15 @@
 """The layers that clicks work with: the label layer they edit, the markers, and the outline under the mouse."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 import numpy.typing as npt
+from napari.layers import Labels, Points
+from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.marker_store import MarkerStore
@@ -12,10 +17,6 @@ from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -31,15 +32,13 @@ _LARGEST_WIDE = 1 << 22
 
 
 def new_labels(
-    viewer: "napari.viewer.Viewer", source: "napari.layers.Layer", place: Place
-) -> "napari.layers.Labels":
+    viewer: napari.viewer.Viewer, source: napari.layers.Layer, place: Place
+) -> napari.layers.Labels:
     """Add an empty label layer on the grid of an image, with all of its axes but channels.
 
     On large planes it holds 65,535 labels: napari draws 16-bit labels as they are, and maps wider ones to colours
     first, all pixels of the plane at every undo (3 s instead of 0.01 s at 16384 x 16384).
     """
-    from napari.layers import Labels
-
     viewer = plain_viewer(viewer)
     height, width = place.plane_shape
     dtype = np.dtype(np.int32 if height * width <= _LARGEST_WIDE else np.uint16)
@@ -58,14 +57,14 @@ class OutlineLayer:
 
     NAME = "U-Tile outline"
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = plain_viewer(viewer)
         self._layer: Any = None
         self._space: dict[str, Any] = {}
 
     def show(
         self,
-        labels: "napari.layers.Labels",
+        labels: napari.layers.Labels,
         plane: PlaneIndex,
         hover: tuple[Window, BoolArray] | None,
         selected: tuple[Window, BoolArray] | None,
@@ -99,7 +98,7 @@ class OutlineLayer:
 
     def _draw(
         self,
-        labels: "napari.layers.Labels",
+        labels: napari.layers.Labels,
         plane: PlaneIndex,
         window: Window,
         picture: npt.NDArray[np.uint8],
@@ -126,9 +125,6 @@ class OutlineLayer:
         self._layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def _make(self, data: npt.NDArray[np.uint8], space: dict[str, Any]) -> None:
-        from napari.layers import Labels
-        from napari.utils.colormaps import DirectLabelColormap
-
         self._space = space
         self._layer = Labels(
             data, name=self.NAME, opacity=1.0, colormap=DirectLabelColormap(color_dict=_OUTLINES), **space
@@ -140,13 +136,13 @@ class OutlineLayer:
 class MarkerLayer:
     """A layer of points that shows the markers; what a user moves or deletes there counts."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer", store: MarkerStore) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, store: MarkerStore) -> None:
         self._viewer = plain_viewer(viewer)
         self._store = store
         self._writing = False
         self.layer: Any = None
 
-    def show(self, labels: "napari.layers.Labels") -> None:
+    def show(self, labels: napari.layers.Labels) -> None:
         """Show the markers that stand."""
         positions, columns = self._store.table()
         if self.layer is None or self.layer not in self._viewer.layers:
@@ -178,9 +174,7 @@ class MarkerLayer:
             if name != "threshold"
         )
 
-    def _make(self, labels: "napari.layers.Labels") -> None:
-        from napari.layers import Points
-
+    def _make(self, labels: napari.layers.Labels) -> None:
         active = self._viewer.layers.selection.active
         self.layer = Points(
             np.empty((0, labels.ndim)),
@@ -195,7 +189,7 @@ class MarkerLayer:
         self._viewer.add_layer(self.layer)
         self._viewer.layers.selection.active = active
 
-    def adopt_opened(self, labels: "napari.layers.Labels") -> None:
+    def adopt_opened(self, labels: napari.layers.Labels) -> None:
         """Take over the topmost layer of points that holds markers, for example one that was saved."""
         for layer in reversed(self._viewer.layers):
             columns = dict(getattr(layer, "features", {}))
@@ -218,8 +212,6 @@ class MarkerLayer:
 
 
 def _rgba(kind: str) -> npt.NDArray[Any]:
-    from napari.utils.colormaps.standardize_color import transform_color
-
     return np.asarray(transform_color(_COLOURS[kind])[0])
 
 

@@ -1,14 +1,12 @@
 """The mouse on the canvas: turns presses, drags and the wheel into intents, and leaves napari's own alone."""
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.widgets.viewer.layers import plain_viewer
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 Point = tuple[int, int]
 LEFT, RIGHT = 1, 2
@@ -50,7 +48,7 @@ class ClickMouse(QObject):
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         pixel_at: Callable[[Any], Point | None],
         is_cell: Callable[[Point], bool],
         active: Callable[[], bool],

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari_utile.engine.segment_params import MEASURED, SegmentParams
+import napari.viewer
+
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.provenance.command import click_command
+from napari_utile.engine.provenance.locate import locate
+from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
 from napari_utile.engine.words import capitalised, percent
 from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
@@ -22,9 +27,6 @@ from napari_utile.widgets.viewer.projections import origin_of
 from napari_utile.widgets.viewer.source import axes_of, on_screen, read_source
 from napari_utile.widgets.workbench.page import Page
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 _UNSURE_KEY = "U"
 
 
@@ -37,7 +39,7 @@ class ClickPage(Page):
         The viewer whose canvas is clicked.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
@@ -197,11 +199,6 @@ class ClickPage(Page):
 
     def copy_command(self) -> None:
         """Copy the command line that makes the cells of the markers."""
-        from napari_utile.engine.models.catalogue import card_of
-        from napari_utile.engine.provenance.command import click_command
-        from napari_utile.engine.provenance.locate import locate
-        from napari_utile.engine.segment_params import suggested_instances
-
         with failures_to(self.form.status.failed):
             source, settings = read_source(self._viewer, self._session), self._settings()
             params = replace(settings.params, channels=source.channels, instances=settings.instances)

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
@@ -14,6 +15,7 @@ from napari_utile.session.clicks.field import FieldStore, ReadyField
 from napari_utile.session.clicks.label_plane import LabelPlane, highest_label
 from napari_utile.session.clicks.view import accept_all
 from napari_utile.session.linking import carried
+from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.later import later
@@ -23,11 +25,6 @@ from napari_utile.widgets.pages.click.queue import ClickQueue
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.regions import region_in_view
-
-if TYPE_CHECKING:
-    import napari.viewer
-
-    from napari_utile.session.state import Session
 
 Point = tuple[int, int]
 
@@ -62,7 +59,7 @@ class ClickTool(QObject):
     model_ready = Signal(object)
 
     def __init__(
-        self, viewer: "napari.viewer.Viewer", session: "Session", aims: Aims, parent: QObject | None = None
+        self, viewer: napari.viewer.Viewer, session: Session, aims: Aims, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)

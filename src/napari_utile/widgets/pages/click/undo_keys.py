@@ -1,15 +1,14 @@
 """Ctrl+Z and Ctrl+Shift+Z for the clicked cells, whichever layer is active."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import napari.viewer
+from qtpy.QtCore import QObject
 
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.viewer.keys import BorrowedKeys
-
-if TYPE_CHECKING:
-    import napari.viewer
-    from qtpy.QtCore import QObject
 
 
 class UndoKeys:
@@ -25,7 +24,7 @@ class UndoKeys:
         All ends with it.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session, owner: "QObject") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, owner: QObject) -> None:
         self._viewer, self._session = viewer, session
         self._keys: list[BorrowedKeys] = []
         self._painted: Any = None

@@ -1,8 +1,9 @@
 """Walk through labelled cells, the one the model is least sure of first."""
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 
 from napari_utile.engine.windows import Window
@@ -15,9 +16,6 @@ from napari_utile.widgets.pages.click.tool import ClickTool
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.regions import go_to, region_in_view
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 Point = tuple[int, int]
 
 # Cells of planes up to this size are rated all at once, of larger ones those in view. Pixels.
@@ -27,7 +25,7 @@ _RATED_WHOLE = 1 << 24
 class UnsureWalk:
     """Rates the cells once, then goes from one to the next; after the last one it starts over."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer", aims: Aims, tool: ClickTool) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, aims: Aims, tool: ClickTool) -> None:
         self._viewer = plain_viewer(viewer)
         self._aims, self._tool = aims, tool
         self._on: tuple[Any, ...] = ()

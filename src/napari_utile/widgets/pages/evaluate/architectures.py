@@ -1,8 +1,10 @@
 """FCN-32s, FCN-16s, FCN-8s and U-Net side by side on the image of the header."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
+from napari.layers import Labels
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
@@ -21,9 +23,6 @@ from napari_utile.widgets.viewer.own_pictures import CELLS, add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 
 class Architectures(BarJob, QWidget):
     """One button with progress; it adds the cells of each network, and the four pictures beside the image.
@@ -39,7 +38,7 @@ class Architectures(BarJob, QWidget):
     found = Signal(list)
     problem = Signal(str)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
         self._shown: list[Any] = []
@@ -103,8 +102,6 @@ class Architectures(BarJob, QWidget):
         self.found.emit(cells)
 
     def _cells(self, image: Any, place: Place, network: str, result: SegmentResult) -> Any:
-        from napari.layers import Labels
-
         data = empty_data(place, np.dtype(np.int32))
         data[place.result.index] = result.segmentation.labels
         layer = Labels(

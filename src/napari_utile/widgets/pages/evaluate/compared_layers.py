@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 
 from napari_utile.engine.metrics.contingency import as_labels
@@ -11,9 +12,6 @@ from napari_utile.engine.windows import Window
 from napari_utile.session.evaluation import PlaneLabels
 from napari_utile.widgets.viewer.layers import Place, place_of, plane_data
 from napari_utile.widgets.viewer.regions import inside_shapes
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +54,7 @@ class _Planes(Sequence[PlaneLabels]):
 
 
 def compared_planes(
-    viewer: "napari.viewer.Viewer", layers: ComparedLayers, every_plane: bool
+    viewer: napari.viewer.Viewer, layers: ComparedLayers, every_plane: bool
 ) -> tuple[list[Place], Sequence[PlaneLabels]]:
     """Find the planes to compare: the current one, or all of a stack.
 

@@ -1,9 +1,11 @@
 """Errors in the viewer: the Error layer, and moving to one of them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
 
 from napari_utile.engine.metrics.cell_kinds import CellKind
 from napari_utile.session.evaluation import EvaluationResult, FoundError, error_spec
@@ -13,9 +15,6 @@ from napari_utile.widgets.viewer.layers import Place, place_of
 from napari_utile.widgets.viewer.regions import camera_of, go_to
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 # A cell that takes less than this share of the canvas's height is zoomed to.
 _SMALLEST_SHARE = 0.08
 _CANVAS_HEIGHT = 600
@@ -24,7 +23,7 @@ _FAINT = "50"
 
 
 def show_error_layer(
-    viewer: "napari.viewer.Viewer", layers: ComparedLayers, places: Sequence[Place], result: EvaluationResult
+    viewer: napari.viewer.Viewer, layers: ComparedLayers, places: Sequence[Place], result: EvaluationResult
 ) -> None:
     """Show the kinds of cells as colours.
 
@@ -41,7 +40,7 @@ def show_error_layer(
         viewer.layers.selection.active = active
 
 
-def go_to_error(viewer: "napari.viewer.Viewer", layers: ComparedLayers, found: FoundError) -> str:
+def go_to_error(viewer: napari.viewer.Viewer, layers: ComparedLayers, found: FoundError) -> str:
     """Move camera and sliders to an error, and choose its cells in prediction and reference.
 
     Returns
@@ -69,7 +68,7 @@ def _cells(ids: Sequence[int]) -> str:
     return f"cell {numbers}" if len(ids) == 1 else f"cells {numbers}"
 
 
-def _zoom_in(viewer: "napari.viewer.Viewer", extent: float) -> None:
+def _zoom_in(viewer: napari.viewer.Viewer, extent: float) -> None:
     """Zoom in where cells of this size (world units) are too small to be seen."""
     camera = camera_of(viewer)
     canvas = getattr(getattr(getattr(viewer, "window", None), "_qt_viewer", None), "canvas", None)
@@ -79,8 +78,6 @@ def _zoom_in(viewer: "napari.viewer.Viewer", extent: float) -> None:
 
 
 def _kind_colormap() -> Any:
-    from napari.utils.colormaps import DirectLabelColormap
-
     colours: dict[int | None, Any] = {int(kind): colour for kind, colour in KIND_COLOURS.items()}
     colours[int(CellKind.MATCHED)] += _FAINT
     return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})

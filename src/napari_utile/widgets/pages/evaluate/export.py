@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 
 import napari_utile
@@ -14,9 +15,6 @@ from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers
 from napari_utile.widgets.pages.evaluate.error_colours import KIND_COLOURS, KIND_WORDS
 from napari_utile.widgets.viewer.image_behind import image_behind
 from napari_utile.widgets.viewer.layers import Place
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 _MOST_PICTURES = 4
 _MOST_ERRORS = 40
@@ -40,7 +38,7 @@ def file_of(layer: Any) -> str | None:
 
 
 def report_of(
-    viewer: "napari.viewer.Viewer", layers: ComparedLayers, places: Sequence[Place], result: EvaluationResult
+    viewer: napari.viewer.Viewer, layers: ComparedLayers, places: Sequence[Place], result: EvaluationResult
 ) -> EvaluationReport:
     """Describe the page: the planes with most errors are shown as pictures."""
     order = sorted(range(len(places)), key=lambda which: -len(result.planes[which].errors))[:_MOST_PICTURES]
@@ -90,7 +88,7 @@ def _error_rows(result: EvaluationResult) -> list[list[str]]:
     return rows
 
 
-def _picture_behind(viewer: "napari.viewer.Viewer", place: Place) -> Any:
+def _picture_behind(viewer: napari.viewer.Viewer, place: Place) -> Any:
     """Return grey values (Y, X) or colours (Y, X, 3) to show behind the cells, or None."""
     pixels = image_behind(viewer, place)
     if pixels is None:

@@ -1,7 +1,8 @@
 """What the Evaluate page looks like: its rows, tabs and words. It shows state; the page acts."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -32,9 +33,6 @@ from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.own_pictures import is_cells
 from napari_utile.widgets.viewer.unasked import looks_like_a_reference
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 _HOW_TO = "Choose the cells above and the reference here, then press Evaluate."
 
 
@@ -57,7 +55,7 @@ class EvaluateForm(QWidget):
     status : StatusLine
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self._session = session
         self.truth = LayerCombo(

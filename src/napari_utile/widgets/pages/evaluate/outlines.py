@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from napari.utils.colormaps import DirectLabelColormap
+
 PREDICTION, REFERENCE = "#ffb000", "#648fff"
 """Amber and blue, which differ in lightness too."""
 _FURTHER = ("#dc267f", "#fe6100", "#785ef0")
@@ -30,8 +32,6 @@ class Outlines:
         self._outline(reference, REFERENCE, _WIDE)
 
     def _outline(self, layer: Any, colour: str, width: int) -> None:
-        from napari.utils.colormaps import DirectLabelColormap
-
         self._before.append((layer, {name: getattr(layer, name) for name in _LOOKS}))
         layer.colormap = DirectLabelColormap(color_dict={None: colour, 0: "transparent"})
         layer.contour, layer.opacity, layer.visible = width, 1.0, True

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.command import evaluate_command
 from napari_utile.engine.words import counted
@@ -31,9 +33,6 @@ from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import LatestJob
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 # An edit is over when nothing changed for this long. Milliseconds.
 _FOLLOW_AFTER = 300
 
@@ -47,7 +46,7 @@ class EvaluatePage(BarJob, Page):
         Whose layers are compared.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
@@ -222,8 +221,6 @@ class EvaluatePage(BarJob, Page):
 
     def export_csv(self, path: str = "") -> None:
         """Save the scores, one prediction and plane a row."""
-        from napari_utile.engine.files.tables import write_table
-
         path = path or self._ask_path("scores.csv", "Tables (*.csv)")
         if path and self.result is not None:
             self._save(path, lambda: write_table(path, score_columns(self.result)))

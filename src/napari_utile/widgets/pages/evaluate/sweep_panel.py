@@ -1,7 +1,8 @@
 """Find the threshold and the minimum size that score best, and hand them to the Segment page."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
@@ -20,9 +21,6 @@ from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place, plane_data
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 
 class SweepPanel(BarJob, QWidget):
     """Scores of a probability layer over thresholds and minimum sizes.
@@ -38,7 +36,7 @@ class SweepPanel(BarJob, QWidget):
     run_asked = Signal()
     offered = Signal(object)
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._points: list[SweepPoint] = []
         self.probability = LayerCombo(

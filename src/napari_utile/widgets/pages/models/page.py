@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QListWidgetItem, QMessageBox
 
@@ -20,9 +21,6 @@ from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import as_job, run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 _PACKAGE = "bioimage.io packages (*.zip)"
 _EXPORTED = f"U-Tile models (*.safetensors);;{_PACKAGE}"
 _FIRST = "nuclei"
@@ -33,7 +31,7 @@ _IMPORTED = "Models (*.safetensors *.zip *.onnx *.pt *.pth);;All files (*)"
 class ModelsPage(Page):
     """List models, and change the user's own."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._session = session_of(viewer)
         self._notes: tuple[str, ...] = ()

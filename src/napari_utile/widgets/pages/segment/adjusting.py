@@ -1,8 +1,8 @@
 """What follows the sliders: cells found again from the same outputs."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+import napari.viewer
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.session.jobs import relabel_job
@@ -14,9 +14,6 @@ from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.viewer.result_layers import show_layers
 from napari_utile.widgets.viewer.source import Source, read_source
 from napari_utile.widgets.worker import LatestJob
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 class Adjusting:
@@ -37,7 +34,7 @@ class Adjusting:
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         session: Session,
         edited: EditedCells,
         values: InstanceValues,

@@ -2,9 +2,12 @@
 
 from collections.abc import Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from napari.layers import Vectors
 from qtpy.QtCore import QObject
 
 from napari_utile.engine.segment_params import SegmentParams
@@ -13,10 +16,6 @@ from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.regions import camera_of
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 # Screen pixels.
 _LINE_WIDTH = 2.0
@@ -27,7 +26,7 @@ class DiameterTool(QObject):
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         field: SizeField,
         status: StatusLine,
         parent: QObject | None = None,
@@ -37,7 +36,7 @@ class DiameterTool(QObject):
         self._source: Any = None
         self._line: Any = None
 
-    def start(self, source: "napari.layers.Layer") -> None:
+    def start(self, source: napari.layers.Layer) -> None:
         """Take the next drag for a line across a cell of `source`."""
         self.stop()
         self._status.say("Drag a line across a typical cell, from edge to edge.")
@@ -79,8 +78,6 @@ class DiameterTool(QObject):
     def _show(self, start: Any, end: Any) -> None:
         vectors = np.array([[start, end - start]])
         if self._line is None or self._line not in self._viewer.layers:
-            from napari.layers import Vectors
-
             space = space_of(self._source)
             width = _LINE_WIDTH / max(
                 float(camera_of(self._viewer).zoom) * abs(float(space["scale"][-1])), 1e-9

@@ -1,7 +1,8 @@
 """What is said and asked where the cells on screen were edited: a new result never takes their place."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import Signal
 
 from napari_utile.session.state import Session
@@ -9,9 +10,6 @@ from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.layers import Place, plain_viewer
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import edited_layer
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 class EditedCells(Offer):
@@ -28,7 +26,7 @@ class EditedCells(Offer):
     new_wanted = Signal(bool)
     hidden = Signal(str)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__(
             (
                 "Show the new result",

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import describe
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import three_digits
 from napari_utile.session.results import SegmentResult
@@ -41,11 +43,6 @@ from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.preferences import preferred
 from napari_utile.widgets.viewer.layers import Place
-
-if TYPE_CHECKING:
-    import napari.viewer
-
-    from napari_utile.engine.planes.axes import ImagePlane
 
 # Most specks are smaller; the box beside the slider takes larger sizes. Pixels.
 _SLIDE_SIZE = (0, 500)
@@ -77,7 +74,7 @@ class SegmentForm(QWidget):
     status : StatusLine
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self.suggestions = ModelSuggestions(session)
         self.planes = PlanePicker()
@@ -286,7 +283,7 @@ class SegmentForm(QWidget):
 def summary_of(
     rows: Mapping[str, Any],
     covered: Mapping[str, float],
-    plane: "ImagePlane | None" = None,
+    plane: ImagePlane | None = None,
     where: str = "",
 ) -> str:
     """Say in one sentence what was found.

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 
 from napari_utile.session.growing import GrownCells, GrowRequest, grow_job
@@ -15,10 +17,6 @@ from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.viewer.layers import Place, full_resolution, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.viewer.source import Source
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 
 class Growing(BarJob):
@@ -35,7 +33,7 @@ class Growing(BarJob):
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         session: Session,
         fields: GrowFields,
         requests: Callable[[], list[tuple[Source, SegmentRequest]]],
@@ -88,7 +86,7 @@ class Growing(BarJob):
         )
         self._fields.status.copied(self._command, hint)
 
-    def _show(self, seeds: "napari.layers.Labels", sources: Sequence[Source], cells: GrownCells) -> None:
+    def _show(self, seeds: napari.layers.Labels, sources: Sequence[Source], cells: GrownCells) -> None:
         made = cells.planes
         image, place = sources[0].layer, sources[0].place
         if image not in self._viewer.layers:
@@ -116,7 +114,7 @@ class Growing(BarJob):
         self._fields.status.say(f"{count} cells, each with the number of its nucleus.", "good")
 
 
-def seeds_on(layer: "napari.layers.Labels", place: Place) -> np.ndarray[Any, Any]:
+def seeds_on(layer: napari.layers.Labels, place: Place) -> np.ndarray[Any, Any]:
     """Take the plane of seeds that lies on a plane of an image.
 
     Raises

@@ -1,9 +1,11 @@
 """What is taken away from a result: its table, saved files, and a paragraph on how it was made."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.errors import sentence_of
@@ -30,9 +32,6 @@ from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen
 from napari_utile.widgets.worker import run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 
 class Keeping:
     """Shows and saves what was measured of the cells, and describes how they were made.
@@ -47,7 +46,7 @@ class Keeping:
     """
 
     def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, form: SegmentForm, page: QWidget
+        self, viewer: napari.viewer.Viewer, session: Session, form: SegmentForm, page: QWidget
     ) -> None:
         self._viewer, self._session, self._status, self._page = viewer, session, form.status, page
         self._form = form
@@ -127,8 +126,6 @@ class Keeping:
         try:
             self._status.say(text, kind)
         except RuntimeError:  # the dock was closed meanwhile
-            from napari.utils.notifications import show_info
-
             show_info(text)
 
 

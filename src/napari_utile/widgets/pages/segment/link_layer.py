@@ -1,6 +1,7 @@
 """Link the planes of the active Labels layer: objects through z, or tracks through time with their divisions."""
 
-from typing import TYPE_CHECKING
+import napari.viewer
+from napari.utils.notifications import show_info, show_warning
 
 from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.linking.params import LinkParams
@@ -9,23 +10,18 @@ from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.linked_layers import show_linked, stack_space_of
 from napari_utile.widgets.worker import JobHandle, as_job, run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
 
-
-def link_active_labels_z(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
+def link_active_labels_z(viewer: napari.viewer.Viewer) -> JobHandle | None:
     """Make objects of the sections in the active Labels layer, in a new layer with a table of volumes."""
     return _link(viewer, "z")
 
 
-def link_active_labels_t(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
+def link_active_labels_t(viewer: napari.viewer.Viewer) -> JobHandle | None:
     """Make tracks of the cells in the active Labels layer, in a new layer with their table, and a Tracks layer."""
     return _link(viewer, "t")
 
 
-def _link(viewer: "napari.viewer.Viewer", axis: str) -> "JobHandle | None":
-    from napari.utils.notifications import show_info, show_warning
-
+def _link(viewer: napari.viewer.Viewer, axis: str) -> JobHandle | None:
     viewer = plain_viewer(viewer)
     layer = viewer.layers.selection.active
     if getattr(layer, "_type_string", "") != "labels":

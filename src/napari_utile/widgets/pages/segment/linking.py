@@ -3,19 +3,21 @@
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QWidget
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.linking import edits
 from napari_utile.engine.linking.exported import CHALLENGE, GEFF, write_tracks
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import LinkedLayers, link_layers, marked_division
-from napari_utile.session.state import ChosenImage
+from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.arrange import column, row
@@ -32,11 +34,6 @@ from napari_utile.widgets.viewer.linked_layers import (
 )
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.worker import OneJob, as_job, run_job
-
-if TYPE_CHECKING:
-    import napari.viewer
-
-    from napari_utile.session.state import Session
 
 _CHOICES = {
     "none": "Each plane by itself",
@@ -92,7 +89,7 @@ class Linking(OneJob, QWidget):
 
     changed = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", status: StatusLine) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, status: StatusLine) -> None:
         super().__init__()
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._picks: list[Pick] = []
@@ -320,8 +317,6 @@ class Linking(OneJob, QWidget):
 
 
 def _correction(stack: LinkedStack, name: str, picks: list[Pick], plane: int, along: int) -> str:
-    from napari_utile.engine.linking import edits
-
     cells = [cell for cell, _ in picks]
     places = [(pixel[along], *pixel[-2:]) for _, pixel in picks]
     if name == "divide":

@@ -1,8 +1,10 @@
 """Measure the cells of the chosen Labels layer into its feature table."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
+from napari.utils.notifications import show_warning
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import sentence_of
@@ -14,11 +16,8 @@ from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_vi
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.worker import JobHandle, as_job, run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
 
-
-def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
+def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
     """Measure the cells of the active Labels layer, on the plane on screen, and open their table.
 
     Area, shape and neighbours come from the labels, intensities from the topmost image of the same size.
@@ -34,8 +33,6 @@ def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
     JobHandle, optional
         The job under way; None where there is nothing to measure.
     """
-    from napari.utils.notifications import show_warning
-
     viewer = plain_viewer(viewer)
     layer = _labels_layer(viewer)
     if layer is None:
@@ -68,7 +65,7 @@ def measure_active_labels(viewer: "napari.viewer.Viewer") -> "JobHandle | None":
     )
 
 
-def _labels_layer(viewer: "napari.viewer.Viewer") -> Any:
+def _labels_layer(viewer: napari.viewer.Viewer) -> Any:
     active = viewer.layers.selection.active
     candidates = [active, *reversed(viewer.layers)]
     return next((layer for layer in candidates if getattr(layer, "_type_string", "") == "labels"), None)

@@ -4,7 +4,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import napari.viewer
+
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_size import sized_by_now
 from napari_utile.session.jobs import estimate_job
@@ -39,10 +42,7 @@ from napari_utile.widgets.workbench.closing import guard_window
 from napari_utile.widgets.workbench.page import Page
 
 if TYPE_CHECKING:
-    import napari.viewer
-
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.library import Model
 
 
@@ -55,7 +55,7 @@ class SegmentPage(Page):
         The viewer whose layers are segmented.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
@@ -364,7 +364,7 @@ class SegmentPage(Page):
         shown = on_screen(self._viewer, self._session)
         return None if shown is None else self._session.result_of(shown[0], shown[1].key)
 
-    def model_known(self, name: str, model: "Model", size: "CellSize | None" = None) -> None:
+    def model_known(self, name: str, model: "Model", size: CellSize | None = None) -> None:
         """Show what a model that was loaded suggests, if it is still the chosen one."""
         if size is not None:
             self.form.diameter.show_measured(size.diameter)

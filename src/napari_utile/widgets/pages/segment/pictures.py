@@ -1,8 +1,8 @@
 """The pictures beside a result: the weight map of its cells, and what the network gets of the plane on screen."""
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
 
+import napari.viewer
 from qtpy.QtCore import QObject
 
 from napari_utile.session.jobs import network_view_job, weight_map_job
@@ -14,9 +14,6 @@ from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.viewer.result_layers import own_layer, show_layers
 from napari_utile.widgets.viewer.source import Source, read_source
 from napari_utile.widgets.worker import LatestJob
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 class Pictures:
@@ -38,7 +35,7 @@ class Pictures:
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         session: Session,
         form: SegmentForm,
         request: Callable[[], tuple[Source, SegmentRequest]],
@@ -89,7 +86,7 @@ class _Picture:
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         role: str,
         on_error: Callable[[Exception], object],
         owner: QObject,

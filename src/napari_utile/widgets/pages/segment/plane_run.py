@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
@@ -17,9 +18,6 @@ from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.source import Source, is_on_screen
 from napari_utile.widgets.worker import OneJob, run_job
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 # What is over before shows its cells at once: to add a layer and take it away costs napari as much as many a run.
 # Seconds.
@@ -46,9 +44,7 @@ class PlaneRun(OneJob, QObject):
     done = Signal(int)
     ended = Signal(str, bool)
 
-    def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._session = viewer, session
         self._planes: Sequence[tuple[Source, SegmentRequest]] = ()

@@ -2,17 +2,15 @@
 
 import gc
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import add_own, glow
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 # Every refresh uploads the whole layer to the graphics card. Seconds.
 _REFRESH_EVERY = 0.15
@@ -35,8 +33,8 @@ class PreviewLayer:
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
-        source: "napari.layers.Layer",
+        viewer: napari.viewer.Viewer,
+        source: napari.layers.Layer,
         place: Place,
         region: Window | None,
         name: str,

@@ -1,7 +1,8 @@
 """Capture, on the GUI thread, all that a segmentation depends on."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import napari.viewer
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.session.results import SegmentRequest
@@ -11,12 +12,9 @@ from napari_utile.widgets.viewer.layers import Place
 from napari_utile.widgets.viewer.projections import origin_of
 from napari_utile.widgets.viewer.source import Source, axes_of, read_source
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 
 def capture(
-    viewer: "napari.viewer.Viewer",
+    viewer: napari.viewer.Viewer,
     session: Session,
     form: SegmentForm,
     instances: InstanceParams | None,

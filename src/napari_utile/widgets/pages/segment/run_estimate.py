@@ -8,7 +8,8 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
 from napari_utile.engine.errors import sentence_of
-from napari_utile.engine.inference.cost import duration
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.cost import Estimate, duration
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.words import capitalised
 from napari_utile.widgets.failures import failures_to
@@ -16,8 +17,6 @@ from napari_utile.widgets.later import later
 from napari_utile.widgets.worker import LatestJob
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.cell_size import CellSize
-    from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import StoreCost
@@ -95,7 +94,7 @@ class RunEstimate(QObject):
             self._jobs.run(asked.job, on_done=lambda answer: self._show(asked, *answer), on_error=self._fail)
 
     def _show(
-        self, asked: Question, model: "Model", cost: "Estimate | StoreCost", size: "CellSize | None"
+        self, asked: Question, model: "Model", cost: "Estimate | StoreCost", size: CellSize | None
     ) -> None:
         name = asked.model
         self._on_model(name, model, size)

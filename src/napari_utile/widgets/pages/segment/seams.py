@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import napari.viewer
 import numpy as np
 from qtpy.QtWidgets import QWidget
 
@@ -10,6 +11,7 @@ from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.words import capitalised
 from napari_utile.session.jobs import seams_job
 from napari_utile.session.results import SegmentRequest
+from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.button import push_button
@@ -21,10 +23,7 @@ from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
-    import napari.viewer
-
     from napari_utile.engine.store.verify import SeamProof
-    from napari_utile.session.state import Session
 
 _IDLE, _BUSY = "Verify seams", "Stop verifying"
 
@@ -38,7 +37,7 @@ class Seams(OneJob, QWidget):
         Starts, and stops.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", status: StatusLine) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, status: StatusLine) -> None:
         super().__init__()
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._request: Callable[[], tuple[Source, SegmentRequest]] | None = None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
@@ -24,8 +25,6 @@ from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import read_source
 
 if TYPE_CHECKING:
-    import napari.viewer
-
     from napari_utile.engine.fitting.cells import CellFit
     from napari_utile.engine.provenance.settings import Settings as SavedSettings
 
@@ -54,7 +53,7 @@ class Settings(BarJob, QObject):
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
+        viewer: napari.viewer.Viewer,
         session: Session,
         form: SegmentForm,
         values: InstanceValues,

@@ -7,10 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from napari.layers import Labels
 from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.words import counted
+from napari_utile.session.state import Session
 from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.session.store_parts import (
     MOST_EDITED,
@@ -36,12 +41,7 @@ from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, s
 from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
-    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.store.versions import Version
-    from napari_utile.session.state import Session
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +49,17 @@ class _Opened:
     """A part that is being edited, and the layer of the result that it is of."""
 
     part: StorePart
-    whole: "napari.layers.Labels"
+    whole: napari.layers.Labels
 
 
-_opened: "weakref.WeakKeyDictionary[Any, _Opened]" = weakref.WeakKeyDictionary()
+_opened: weakref.WeakKeyDictionary[Any, _Opened] = weakref.WeakKeyDictionary()
 """By the layer of the part; it outlives the dock."""
 
 
 class StoreEdit(OneJob, QWidget):
     """Offers to edit the chosen cells part by part where they lie in a store; hidden for others."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", status: StatusLine) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, status: StatusLine) -> None:
         super().__init__()
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._label = Words()
@@ -133,8 +133,6 @@ class StoreEdit(OneJob, QWidget):
         )
 
     def _show(self, part: StorePart, whole: Any, plane: Any) -> None:
-        from napari.layers import Labels
-
         space = space_of(whole, range(whole.ndim), plane.point(part.window.start))
         layer = Labels(
             plane.expanded(part.labels.copy()),
@@ -204,7 +202,7 @@ class StoreEdit(OneJob, QWidget):
         cells = "1 cell is" if version.cells == 1 else f"{version.cells} cells are"
         self._status.say(f"{cells} as before in {place.name}.", "good")
 
-    def _image(self, whole: Any) -> "tuple[ImagePlane, ...]":
+    def _image(self, whole: Any) -> tuple[ImagePlane, ...]:
         """Take the planes of the chosen image that lie where those of a result do, in the order of its store."""
         outer = outer_of(whole)
         at = [outer.index(axis) for axis in sorted(each for each in outer if each is not None)]
@@ -236,12 +234,12 @@ def _place_at(source: Source, whole: Any, axes: Sequence[int], steps: Sequence[i
     return replace(source.place, index=tuple(index))
 
 
-def _sliders(whole: Any, viewer: "napari.viewer.Viewer") -> list[str]:
+def _sliders(whole: Any, viewer: napari.viewer.Viewer) -> list[str]:
     """Name the columns of the layer's table that say in which plane a cell lies."""
     return in_store_order(whole, list(slider_columns(whole, place_of(whole, viewer).plane)))
 
 
-def _close(viewer: "napari.viewer.Viewer", session: "Session", layer: Any, opened: _Opened) -> None:
+def _close(viewer: napari.viewer.Viewer, session: Session, layer: Any, opened: _Opened) -> None:
     """Take a part away, if the user has not, and show the result that it is of."""
     _opened.pop(layer, None)
     take_away(viewer, layer)

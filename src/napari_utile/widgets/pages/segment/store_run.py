@@ -6,16 +6,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from napari.layers import Labels
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 
 from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
 from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import duration
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.run_on import remember, remembered
+from napari_utile.session.state import Session
 from napari_utile.session.store_jobs import (
     ENDING,
     FinishedStore,
@@ -28,6 +33,7 @@ from napari_utile.session.store_jobs import (
     store_job,
 )
 from napari_utile.session.store_levels import CELLS, CLASSES, levels
+from napari_utile.widgets.pages.segment.linking import Linking
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.arrange import column, row
@@ -42,15 +48,9 @@ from napari_utile.widgets.workbench.closing import Activity
 from napari_utile.widgets.worker import OneJob, run_job
 
 if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
-
-    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import StoreCost
-    from napari_utile.session.state import Session
-    from napari_utile.widgets.pages.segment.linking import Linking
 
 # Every refresh reads what is on screen from the disk. Seconds.
 _REFRESH_EVERY = 0.5
@@ -74,7 +74,7 @@ class StoreRun(OneJob, QWidget):
     progress = Signal(int, int, str)
     ended = Signal(str, bool)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: "Session", linking: "Linking") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, linking: Linking) -> None:
         super().__init__()
         self._viewer, self._session, self._linking = viewer, session, linking
         self._chosen: dict[str, Path] = {}
@@ -243,9 +243,7 @@ class StoreRun(OneJob, QWidget):
             self._look.remove()
             self._look = None
 
-    def _show(self, what: str, kind: str, name: str, role: str = "instances") -> "napari.layers.Layer":
-        from napari.layers import Labels
-
+    def _show(self, what: str, kind: str, name: str, role: str = "instances") -> napari.layers.Layer:
         assert self._source is not None
         assert self._place is not None
         place, region = self._source.place, self._requests[0].region

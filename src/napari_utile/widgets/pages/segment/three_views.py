@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import napari.viewer
 import numpy as np
+from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.instances import InstanceParams
@@ -15,6 +17,7 @@ from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import StackSpace
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.results import SegmentRequest
+from napari_utile.session.state import Session
 from napari_utile.session.volumes import VolumeRequest, VolumeResult, relabel_volume_job, segment_volume_job
 from napari_utile.widgets.pages.click.aim import z_axis_of
 from napari_utile.widgets.pages.segment.form import SegmentForm
@@ -26,10 +29,7 @@ from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import LatestJob, OneJob, run_job
 
 if TYPE_CHECKING:
-    import napari.viewer
-
     from napari_utile.engine.inference.predict import Progress
-    from napari_utile.session.state import Session
 
 
 class ThreeViews(OneJob, QObject):
@@ -48,8 +48,8 @@ class ThreeViews(OneJob, QObject):
 
     def __init__(
         self,
-        viewer: "napari.viewer.Viewer",
-        session: "Session",
+        viewer: napari.viewer.Viewer,
+        session: Session,
         form: SegmentForm,
         parent: QObject | None = None,
     ) -> None:
@@ -127,8 +127,6 @@ class ThreeViews(OneJob, QObject):
         self._results[stack.layer] = stack, result
 
     def _show(self, source: Source, result: VolumeResult, steps: dict[str, tuple[float, str | None]]) -> None:
-        from napari.layers import Labels
-
         layer, place, axis = source.layer, source.place.result, _z_axis(source)
         if layer in self._viewer.layers and axis is not None:
             space = space_of(layer, source.place.result_axes, place.point(result.segmented.region.start))

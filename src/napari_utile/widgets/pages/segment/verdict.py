@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.words import capitalised
+from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import ChosenImage
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.inference.cell_size import CellSize
-    from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
-    from napari_utile.session.results import SegmentResult
 
 
-def doubt(size: "CellSize | None", model: "Model", image: ChosenImage) -> str:
+def doubt(size: CellSize | None, model: "Model", image: ChosenImage) -> str:
     """Say that the model does not look right for the image, where the measurement of the cells shows it."""
     if size is None:
         return ""
@@ -25,7 +25,7 @@ def doubt(size: "CellSize | None", model: "Model", image: ChosenImage) -> str:
     return _in_the_window(fit, model.card, "below", image) if fit.looks_right is False else ""
 
 
-def _in_the_window(fit: "Fit", card: "ModelCard", where: str, image: ChosenImage) -> str:
+def _in_the_window(fit: "Fit", card: ModelCard, where: str, image: ChosenImage) -> str:
     """Say how well a model fits, and what to do where it does not, by buttons that are above or below."""
     said = str(replace(fit, model=f"“{card.title}”") if card.title else fit)
     text = f"{capitalised(said)}{'' if said.endswith('?') else '.'}"
@@ -37,7 +37,7 @@ def _in_the_window(fit: "Fit", card: "ModelCard", where: str, image: ChosenImage
     return text
 
 
-def _name_a_channel(card: "ModelCard", image: ChosenImage) -> str:
+def _name_a_channel(card: ModelCard, image: ChosenImage) -> str:
     """Ask for a channel that the model would read, where the image has channels and none is named as that."""
     unnamed = card.inputs[len(image.channels or ()) :]
     if image.channel_axis is None or not unnamed or not unnamed[0].optional:
@@ -46,7 +46,7 @@ def _name_a_channel(card: "ModelCard", image: ChosenImage) -> str:
 
 
 def before_it_is_believed(
-    result: "SegmentResult", fits: "Sequence[Fit]", image: ChosenImage
+    result: SegmentResult, fits: "Sequence[Fit]", image: ChosenImage
 ) -> tuple[str, str]:
     """Give what is to be known of a result, and its kind for the status line; "" where all is well.
 

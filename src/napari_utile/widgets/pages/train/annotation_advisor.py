@@ -1,10 +1,12 @@
 """Shows what training would see and goes where annotating helps most."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject
 
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.session.annotation_advice import NetworkView, Unsure, network_view_job, unsure_places_job
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.state import Session
@@ -14,11 +16,6 @@ from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.layers import Place, place_of, plane_of, take_away
 from napari_utile.widgets.viewer.regions import go_to, look_closer
 from napari_utile.widgets.worker import LatestJob
-
-if TYPE_CHECKING:
-    import napari.viewer
-
-    from napari_utile.engine.planes.axes import ImagePlane
 
 # Pixels around a place, at least, that are looked at closely: a cell of a model that does not fit may be a speck.
 _LEAST = 64
@@ -38,7 +35,7 @@ class AnnotationAdvisor:
     """
 
     def __init__(
-        self, viewer: "napari.viewer.Viewer", session: Session, status: StatusLine, owner: QObject
+        self, viewer: napari.viewer.Viewer, session: Session, status: StatusLine, owner: QObject
     ) -> None:
         self._viewer, self._session, self._status = viewer, session, status
         self._jobs = LatestJob(owner)
@@ -91,7 +88,7 @@ class AnnotationAdvisor:
             self._go_on(source, place, plane, painted)
 
     def _go_on(
-        self, source: Any, place: Place, plane: "ImagePlane", painted: np.ndarray[Any, Any] | None
+        self, source: Any, place: Place, plane: ImagePlane, painted: np.ndarray[Any, Any] | None
     ) -> None:
         key = (source.unique_id, place.key, self._session.model)
         if self._places and self._places_of == key:

@@ -1,20 +1,18 @@
 """Held-out tiles beside the image: with the painted cells, before and after training."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 
 from napari_utile.session.fine_tuning import Comparison, FineTuneResult
 from napari_utile.widgets.viewer.beside import show_beside
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 _GAP = 10
 _COLUMNS = (("image, painted", "gray"), ("before", "magma"), ("after", "magma"))
 
 
-def show_comparisons(viewer: "napari.viewer.Viewer", result: FineTuneResult, source: Any) -> list[Any]:
+def show_comparisons(viewer: napari.viewer.Viewer, result: FineTuneResult, source: Any) -> list[Any]:
     """Add layers to the right of `source`: a column of held-out tiles each for image, before and after.
 
     The painted cells are outlined in all of them.

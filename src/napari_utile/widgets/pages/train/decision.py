@@ -2,8 +2,9 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
 
@@ -19,9 +20,6 @@ from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import take_away
 from napari_utile.widgets.worker import run_job
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 
 class Decision(QWidget):
@@ -46,7 +44,7 @@ class Decision(QWidget):
 
     ended = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session, status: StatusLine) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, status: StatusLine) -> None:
         super().__init__()
         self._viewer, self._session, self._status = viewer, session, status
         self.made: FineTuneResult | None = None

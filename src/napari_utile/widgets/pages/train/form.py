@@ -1,7 +1,6 @@
 """What the Train page looks like: its rows, groups and words. It shows state; the page acts."""
 
-from typing import TYPE_CHECKING
-
+import napari.viewer
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -29,16 +28,13 @@ from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 DENSE, BOXES, SPARSE = "dense", "boxes", "sparse"
 
 
 class TrainForm(QWidget):
     """The widgets of the Train page."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self.status = StatusLine()
         self.start = StartPicker(session)
@@ -78,7 +74,7 @@ class TrainForm(QWidget):
         self.plot.hide()
         self.status.say("")
 
-    def _make_annotation(self, viewer: "napari.viewer.Viewer") -> None:
+    def _make_annotation(self, viewer: napari.viewer.Viewer) -> None:
         self.complete = narrow(QComboBox())
         self.complete.addItem("Only what I painted", SPARSE)
         self.complete.addItem("Inside drawn boxes", BOXES)

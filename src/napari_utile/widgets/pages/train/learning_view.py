@@ -1,8 +1,9 @@
 """The prediction in view while a model learns: asked for every few seconds, shown in one layer."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QAbstractButton
 
@@ -12,9 +13,6 @@ from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_of
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.worker import NO_JOB, JobHandle
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 # The prediction is refreshed at most so often (milliseconds), and of at most so many pixels a side.
 _EVERY = 5000
@@ -33,7 +31,7 @@ class LearningView:
         The dock.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer", wanted: QAbstractButton, owner: QObject) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, wanted: QAbstractButton, owner: QObject) -> None:
         self._viewer, self._wanted = plain_viewer(viewer), wanted
         self._job = NO_JOB
         self._source: Any = None

@@ -1,21 +1,20 @@
 """One training sample as layers beside the image: what the network sees, and what it is asked for."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
+from napari.layers import Image, Labels, Vectors
 
 from napari_utile.session.annotation_advice import NetworkView
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import add_own
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 _GAP = 10
 _IGNORED = 255
 
 
-def show_network_view(viewer: "napari.viewer.Viewer", view: NetworkView, source: Any) -> list[Any]:
+def show_network_view(viewer: napari.viewer.Viewer, view: NetworkView, source: Any) -> list[Any]:
     """Add image, labels, weights and the frame of the valid output; return the layers.
 
     Parameters
@@ -25,8 +24,6 @@ def show_network_view(viewer: "napari.viewer.Viewer", view: NetworkView, source:
     source : Image layer
         The sample is placed to the right of it, in its space.
     """
-    from napari.layers import Image, Labels, Vectors
-
     viewer = plain_viewer(viewer)
     space = space_of(source)
     linear = space["rotate"] @ space["shear"] @ np.diag(space["scale"])

@@ -3,11 +3,15 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
+
+from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.provenance.command import train_command
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.engine.training.sets import add_images
 from napari_utile.session.annotation_advice import annotation_warning
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.fine_tuning import (
@@ -33,9 +37,6 @@ from napari_utile.widgets.workbench.closing import Activity, guard_window
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import NO_JOB, OneJob, as_job, run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 # Curves and progress are drawn at most so often: every change makes Qt put the whole window together again. Seconds.
 _DRAW_EVERY = 0.3
 
@@ -49,7 +50,7 @@ class TrainPage(OneJob, Page):
         Whose layers hold the images and the painted cells.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
@@ -113,8 +114,6 @@ class TrainPage(OneJob, Page):
 
     def add_to_set(self) -> None:
         """Put what is painted on screen into the training set, without training."""
-        from napari_utile.engine.training.sets import add_images
-
         with failures_to(self.form.status.failed):
             request = self.request()
             if not request.images:
@@ -345,8 +344,6 @@ class TrainPage(OneJob, Page):
 
 
 def _left(step: Any) -> str:
-    from napari_utile.engine.inference.cost import duration
-
     if step.spent <= 0:
         return ""
     return f"{duration(step.seconds / step.spent - step.seconds)} left"

@@ -1,8 +1,9 @@
 """The images that are trained on, each with the Labels layer in which its cells are painted."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
@@ -14,9 +15,6 @@ from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_cells
 from napari_utile.widgets.viewer.unasked import chosen_unasked, lies_on
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 _Others = Callable[["ImageRow"], list[tuple[Any, Any]]]
 """Gives the image and the labels of every other row."""
@@ -33,7 +31,7 @@ class PairList(QWidget):
 
     changed = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer", session: Session) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session
         self._boxes_shown = False
@@ -108,7 +106,7 @@ class PairList(QWidget):
 class ImageRow(QWidget):
     """A further image, its cells, and the boxes in which all of them are painted."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer", others: "_Others") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, others: _Others) -> None:
         super().__init__()
         self._others = others
         self.image = LayerCombo(viewer, ("Image",), none_text="choose an image", prefer=self._is_free)

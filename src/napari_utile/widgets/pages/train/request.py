@@ -1,10 +1,12 @@
 """Capture, on the GUI thread, all that a training depends on."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session.fine_tune_request import FineTuneRequest
@@ -15,16 +17,11 @@ from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
 from napari_utile.widgets.viewer.result_layers import own_layer
 
-if TYPE_CHECKING:
-    import napari.viewer
-
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
-
 # Beside a painted cell so many pixels count as background.
 _RIM = 3
 
 
-def capture(form: TrainForm, viewer: "napari.viewer.Viewer", session: Session) -> FineTuneRequest:
+def capture(form: TrainForm, viewer: napari.viewer.Viewer, session: Session) -> FineTuneRequest:
     """Capture what the button would do now.
 
     Parameters
@@ -60,10 +57,8 @@ class _NotPainted(ValueError):
 
 
 def _painted(
-    form: TrainForm, viewer: "napari.viewer.Viewer", session: Session, image: Any, labels: Any, boxes: Any
-) -> "AnnotatedImage":
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
-
+    form: TrainForm, viewer: napari.viewer.Viewer, session: Session, image: Any, labels: Any, boxes: Any
+) -> AnnotatedImage:
     if image is None:
         raise _NotPainted("Open an image first.")
     if labels is None:
@@ -89,7 +84,7 @@ def _painted(
     return AnnotatedImage(replace(plane, data=pixels), painted, annotation, classes)
 
 
-def _annotation(form: TrainForm, labels: Any, drawn: Any, viewer: "napari.viewer.Viewer") -> Annotation:
+def _annotation(form: TrainForm, labels: Any, drawn: Any, viewer: napari.viewer.Viewer) -> Annotation:
     kind = form.complete.currentData()
     if kind == SPARSE:
         return Annotation("sparse", form.background.value() or None, rim=_RIM)

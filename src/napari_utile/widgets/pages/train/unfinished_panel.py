@@ -1,8 +1,9 @@
 """Offers to go on with a training that a crash or a closed window interrupted."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
@@ -16,9 +17,6 @@ from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
 from napari_utile.widgets.worker import run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 
 class UnfinishedPanel(QWidget):
     """One sentence, *Continue* and *Discard*; hidden unless the images of such a training are open.
@@ -31,7 +29,7 @@ class UnfinishedPanel(QWidget):
 
     chosen = Signal(object)
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self.found: tuple[Unfinished, ...] = ()
@@ -79,7 +77,7 @@ class UnfinishedPanel(QWidget):
             self._offer()
 
 
-def images_of(unfinished: Unfinished, viewer: "napari.viewer.Viewer") -> list[Any] | None:
+def images_of(unfinished: Unfinished, viewer: napari.viewer.Viewer) -> list[Any] | None:
     """Find the open image layers that a training learns from, by name and size; None unless all are there."""
     layers = []
     for name, shape in unfinished.images:
@@ -92,14 +90,14 @@ def images_of(unfinished: Unfinished, viewer: "napari.viewer.Viewer") -> list[An
     return layers
 
 
-def _plane_shape(layer: Any, viewer: "napari.viewer.Viewer") -> tuple[int, int] | None:
+def _plane_shape(layer: Any, viewer: napari.viewer.Viewer) -> tuple[int, int] | None:
     try:
         return place_of(layer, viewer).plane_shape
     except ValueError:  # nothing of it at the sliders' position
         return None
 
 
-def show_painted(request: FineTuneRequest, layers: list[Any], viewer: "napari.viewer.Viewer") -> None:
+def show_painted(request: FineTuneRequest, layers: list[Any], viewer: napari.viewer.Viewer) -> None:
     """Give the painted cells of an interrupted training back, if no Labels layer is open."""
     if any(layer._type_string == "labels" for layer in viewer.layers):
         return

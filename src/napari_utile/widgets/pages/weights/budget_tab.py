@@ -1,9 +1,8 @@
 """Where the loss would push: shares of borders, background and cells, and the gaps that carry most."""
 
-from typing import TYPE_CHECKING
-
+import napari.viewer
 from qtpy.QtCore import QRectF, QSize, Signal
-from qtpy.QtGui import QColor, QPainter
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_utile.engine.weights.loss_budget import LossBudget
@@ -12,10 +11,6 @@ from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.layer_combo import LayerCombo
 from napari_utile.widgets.parts.place_table import PlaceTable
 from napari_utile.widgets.parts.words import Words
-
-if TYPE_CHECKING:
-    import napari.viewer
-    from qtpy.QtGui import QPaintEvent
 
 _COLOURS = {"borders": "#f98c0a", "background": "#6b6f76", "cells": "#5aa5d6"}
 
@@ -31,7 +26,7 @@ class _ShareBar(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(120, 14)
 
-    def paintEvent(self, event: "QPaintEvent | None") -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         del event
         painter = QPainter(self)
         left = 0.0
@@ -55,7 +50,7 @@ class LossBudgetTab(QWidget):
 
     place_chosen = Signal(float, float)
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.probability = LayerCombo(
             viewer, ("Image",), none_text="none: weights only", accept=_is_probability

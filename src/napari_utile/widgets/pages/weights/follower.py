@@ -1,8 +1,10 @@
 """Keeps a weight map and its overlay up to date while labels are painted, sliders move and planes change."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
@@ -18,10 +20,6 @@ from napari_utile.widgets.pages.weights.watched_labels import WatchedLabels, wat
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.regions import camera_of, region_in_view
 from napari_utile.widgets.worker import LatestJob, as_job
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 TERMS = {
     "border": "Border term",
@@ -66,7 +64,7 @@ class WeightMapFollower(QObject):
     changed = Signal()
     problem = Signal(str)
 
-    def __init__(self, viewer: "napari.viewer.Viewer", parent: QObject | None = None) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
         self.overlay = WeightMapOverlay(viewer)
@@ -96,7 +94,7 @@ class WeightMapFollower(QObject):
 
     # What to show.
 
-    def set_layer(self, layer: "napari.layers.Labels | None") -> None:
+    def set_layer(self, layer: napari.layers.Labels | None) -> None:
         """Watch another layer, or none."""
         self._layer_connections.disconnect_all()
         self._layer = layer

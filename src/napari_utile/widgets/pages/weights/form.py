@@ -1,7 +1,6 @@
 """What the Weights page looks like. It shows state; the page acts."""
 
-from typing import TYPE_CHECKING
-
+import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -24,9 +23,6 @@ from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, align_labels, narrow
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 # Where most values lie; the boxes beside the sliders take all that is allowed.
 _SLIDE = {"w0": (0.0, 50.0), "sigma": (0.5, 20.0)}
@@ -52,7 +48,7 @@ class WeightsForm(QWidget):
         Of `budget`, `check` and `profile`.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.term = narrow(QComboBox())
         for key, text in TERMS.items():

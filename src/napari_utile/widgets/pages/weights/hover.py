@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.weights.pixel_weight import NearCell, nearest_cells_at
@@ -14,9 +15,6 @@ from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.weights.follower import WeightMapFollower
 from napari_utile.widgets.pages.weights.overlay import NearestLines
 from napari_utile.widgets.viewer.layers import plain_viewer
-
-if TYPE_CHECKING:
-    import napari.viewer
 
 _BETWEEN = "   ▸ "
 """In the status bar, between napari's own words and those about the weight."""
@@ -65,7 +63,7 @@ class WeightMapHover(QObject):
     read = Signal(object)
 
     def __init__(
-        self, viewer: "napari.viewer.Viewer", follower: WeightMapFollower, parent: QObject | None = None
+        self, viewer: napari.viewer.Viewer, follower: WeightMapFollower, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)

@@ -1,9 +1,12 @@
 """The layers that show a weight map: the map itself, and lines from the mouse to the two nearest cells."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
+from napari.layers import Image, Vectors
 
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.weights.weight_map import WeightMapParams
@@ -11,10 +14,6 @@ from napari_utile.widgets.pages.weights.watched_labels import WatchedLabels
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
 from napari_utile.widgets.viewer.regions import camera_of
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 ROLE = "live weight map"
 COLORMAP = "inferno"
@@ -30,7 +29,7 @@ def _space_of_window(watched: WatchedLabels) -> dict[str, Any]:
 class WeightMapOverlay:
     """One image layer above the labels; the user may hide or delete it at any time."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = plain_viewer(viewer)
         self.layer: napari.layers.Image | None = None
         self._watched: WatchedLabels | None = None
@@ -55,8 +54,6 @@ class WeightMapOverlay:
         if self.shown and self.layer is not None and self.layer.ndim != array.ndim:
             self.remove()
         if not self.shown or self.layer is None:
-            from napari.layers import Image
-
             self.layer = Image(
                 array,
                 name=name,
@@ -110,7 +107,7 @@ def _blending(term: str) -> str:
 class NearestLines:
     """Two lines from a pixel to its nearest and second nearest cell."""
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = plain_viewer(viewer)
         self.layer: napari.layers.Vectors | None = None
 
@@ -132,7 +129,6 @@ class NearestLines:
         if not len(vectors):
             return
         self.remove()
-        from napari.layers import Vectors
 
         self.layer = Vectors(
             vectors,

@@ -1,8 +1,9 @@
 """The Weights page: see, question and tune the weights of the loss while painting."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.viewer
 import numpy as np
 from qtpy.QtWidgets import QFileDialog
 
@@ -28,9 +29,6 @@ from napari_utile.widgets.viewer.regions import camera_of, go_to
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import LatestJob, as_job, run_job
 
-if TYPE_CHECKING:
-    import napari.viewer
-
 # Tables are made again when nothing changed for this long. Milliseconds.
 _TABLES_AFTER = 400
 # Going to a place zooms in until a pixel is at least so large on screen. Screen pixels.
@@ -46,7 +44,7 @@ class WeightsPage(Page):
         The viewer whose labels are weighed.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)

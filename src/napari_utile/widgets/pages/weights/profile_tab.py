@@ -1,7 +1,9 @@
 """A plot of the weights along a line drawn in a Shapes layer."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QSizePolicy, QWidget
@@ -11,11 +13,8 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
+from napari_utile.widgets.parts.plot import Plot
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 _LINES = {"total": "strong", "border": "orange", "class balance": "blue"}
 
@@ -33,9 +32,8 @@ class WeightProfileTab(QWidget):
 
     line_changed = Signal()
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        from napari_utile.widgets.parts.plot import Plot
 
         self._viewer = plain_viewer(viewer)
         self.shapes = LayerCombo(viewer, ("Shapes",), empty_text="no line yet")

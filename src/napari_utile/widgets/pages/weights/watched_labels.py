@@ -1,8 +1,10 @@
 """The part of a Labels layer whose weight map is shown: its current plane, or of large planes what is in view."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari.layers
+import napari.viewer
 import numpy as np
 
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
@@ -10,10 +12,6 @@ from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_data
 from napari_utile.widgets.viewer.regions import region_in_view
-
-if TYPE_CHECKING:
-    import napari.layers
-    import napari.viewer
 
 # Larger planes are weighed where they are in view. Pixels.
 WHOLE_BELOW = 2**24
@@ -38,7 +36,7 @@ class WatchedLabels:
         The whole plane; a view of the layer's array where that is a NumPy array.
     """
 
-    layer: "napari.layers.Labels"
+    layer: napari.layers.Labels
     place: Place
     window: Window
     whole: bool
@@ -62,7 +60,7 @@ class WatchedLabels:
         top, left = self.window.start
         return top, left
 
-    def is_current(self, viewer: "napari.viewer.Viewer") -> bool:
+    def is_current(self, viewer: napari.viewer.Viewer) -> bool:
         """Whether the layer still shows this plane, in the same array."""
         if self.layer not in viewer.layers:
             return False
@@ -102,9 +100,7 @@ class WatchedLabels:
         return self.place.plane.pixels(np.asarray(rows) + top, np.asarray(columns) + left)
 
 
-def watch_labels(
-    viewer: "napari.viewer.Viewer", layer: "napari.layers.Labels", reach: float
-) -> WatchedLabels:
+def watch_labels(viewer: napari.viewer.Viewer, layer: napari.layers.Labels, reach: float) -> WatchedLabels:
     """Choose what of a Labels layer is weighed: all of its plane, or what is in view and `reach` pixels around.
 
     Raises
