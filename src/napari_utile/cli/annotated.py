@@ -4,21 +4,23 @@ import argparse
 import sys
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from napari_utile.cli.batch import say_left_out
 from napari_utile.cli.options import given
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.files.label_files import pair_files
+from napari_utile.engine.files.label_planes import pairing_in_words, place_in_words, planes_with_labels
+from napari_utile.engine.files.label_reading import label_image, read_labels
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.sets import add_images, find_set
+from napari_utile.engine.weights.annotation import Annotation
 
-if TYPE_CHECKING:
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
 
-
-def annotated_images(arguments: argparse.Namespace) -> "list[AnnotatedImage]":
+def annotated_images(arguments: argparse.Namespace) -> list[AnnotatedImage]:
     """Read the given pairs, or all of the training set with them in it."""
-    from napari_utile.engine.training.sets import add_images, find_set
-
     given_pairs = [arguments.images, arguments.labels]
     if any(given_pairs) != all(given_pairs):
         raise UtileError("--images and --labels belong together.")
@@ -35,17 +37,9 @@ def annotated_images(arguments: argparse.Namespace) -> "list[AnnotatedImage]":
     return every
 
 
-def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> "list[AnnotatedImage]":
+def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[AnnotatedImage]:
     """Read all pairs; say which files found no partner."""
-    from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
-    from napari_utile.engine.files.images import open_selected
-    from napari_utile.engine.files.label_files import pair_files
-    from napari_utile.engine.files.label_planes import pairing_in_words, place_in_words, planes_with_labels
-    from napari_utile.engine.files.label_reading import label_image, read_labels
-    from napari_utile.engine.planes.selection import SelectedPlanes
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.training.classes import cells_of_classes
-    from napari_utile.engine.weights.annotation import Annotation
 
     pairing = pair_files(images, labels, first_is="image")
     for path in pairing.first_alone:

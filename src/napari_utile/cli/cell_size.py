@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
@@ -14,7 +16,6 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
 
@@ -35,7 +36,7 @@ class Sized(NamedTuple):
     params: SegmentParams
     model: "Model"
     said: str
-    size: "CellSize | None"
+    size: CellSize | None
 
 
 class Sizing:
@@ -92,7 +93,7 @@ class Sizing:
         instances = self._views.suggested(model.card, params.known_diameter, **self._instances)
         return Sized(replace(params, instances=instances), model, said, size)
 
-    def _measured(self, planes: SelectedPlanes) -> "tuple[SegmentParams, CellSize | None]":
+    def _measured(self, planes: SelectedPlanes) -> tuple[SegmentParams, CellSize | None]:
         from napari_utile.engine.inference.sized import with_choice
 
         if self._params.diameter == "auto":
@@ -106,8 +107,6 @@ class Sizing:
         return self._same
 
     def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:
-        from napari_utile.engine.files.images import open_selected
-
         images = []
         for index in spread(len(self._paths)):
             with suppress(UtileError, OSError, ValueError):  # said when its turn comes

@@ -9,7 +9,11 @@ from napari_utile.cli.evaluate import add_scoring_options, read_here, score_pair
 from napari_utile.cli.options import file_path
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.label_files import pair_files
 from napari_utile.engine.files.targets import check_target
+from napari_utile.engine.metrics.bootstrap import paired_bootstrap
+from napari_utile.engine.metrics.evaluation import mean_scores
+from napari_utile.engine.metrics.glossary import GLOSSARY
 
 SCORES = ("seg", "ap50", "ap75", "f1", "pq", "rand_error", "warping_error", "pixel_error")
 
@@ -34,8 +38,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare; return 1 where something failed."""
-    from napari_utile.engine.files.label_files import pair_files
-
     if len(arguments.predictions) < 2:
         raise UtileError("a comparison needs at least two predictions.")
     failed = 0
@@ -62,9 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _comparison(
     labels: list[str], scored: list[dict[str, dict[str, float]]], shared: list[str]
 ) -> dict[str, Any]:
-    from napari_utile.engine.metrics.bootstrap import paired_bootstrap
-    from napari_utile.engine.metrics.evaluation import mean_scores
-
     predictions = []
     for label, one in zip(labels, scored, strict=True):
         differences = {}
@@ -84,8 +83,6 @@ def _comparison(
 
 
 def _as_table(content: dict[str, Any]) -> str:
-    from napari_utile.engine.metrics.glossary import GLOSSARY
-
     first, *others = content["predictions"]
     header = ["score", first["name"]]
     for other in others:

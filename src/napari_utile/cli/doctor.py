@@ -16,6 +16,7 @@ from tempfile import TemporaryFile
 
 from napari_utile.cli.system_libraries import XVFB, find_missing, install_line
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.models.catalogue import list_models, user_model_folder
 
 WORTHWHILE = 1.25
 """How many times as fast a runtime must be to be recommended."""
@@ -194,8 +195,6 @@ def onnx_runtime() -> Iterator[Check]:
 
 def models() -> Iterator[Check]:
     """Say which models there are, and whether new ones can be kept."""
-    from napari_utile.engine.models.catalogue import list_models, user_model_folder
-
     listed = list_models()
     for model in listed:
         if model.problem:

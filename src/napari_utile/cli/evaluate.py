@@ -4,17 +4,20 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import napari_utile
 from napari_utile.cli.batch import Batch, say_left_out
 from napari_utile.cli.options import axes_letters, file_path, number, share
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.evaluate import scored_planes
+from napari_utile.engine.files.label_files import FilePair, Pairing, pair_files
+from napari_utile.engine.files.label_planes import pairing_in_words
+from napari_utile.engine.files.label_reading import label_image, read_labels
+from napari_utile.engine.files.tables import check_table, write_table
 from napari_utile.engine.files.targets import Identity, check_target, identities
-
-if TYPE_CHECKING:
-    from napari_utile.engine.files.label_files import FilePair, Pairing
+from napari_utile.engine.metrics.evaluation import mean_scores
+from napari_utile.engine.metrics.glossary import GLOSSARY
 
 SHOWN = ("seg", "ap50", "ap75", "f1", "rand_error", "warping_error", "pixel_error")
 COUNTED = ("truth_cells", "predicted_cells", "splits", "merges", "missed", "false")
@@ -80,10 +83,6 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, print and write; see the description of the command for the status."""
-    from napari_utile.engine.files.label_files import pair_files
-    from napari_utile.engine.files.tables import check_table, write_table
-    from napari_utile.engine.metrics.evaluation import mean_scores
-
     pairing = pair_files(arguments.prediction, arguments.truth)
     inputs = read_here(pairing, arguments)
     if arguments.json:
@@ -113,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def score_pairs(
-    pairing: "Pairing", arguments: argparse.Namespace
+    pairing: Pairing, arguments: argparse.Namespace
 ) -> tuple[list[str], list[dict[str, float]], int]:
     """Score each plane of each pair, reporting what fails; return names, scores and the number of failures."""
     masks = _masks(pairing, arguments.ignore)
@@ -133,7 +132,7 @@ def score_pairs(
     return names, scores, batch.failed
 
 
-def read_here(pairing: "Pairing", arguments: argparse.Namespace) -> frozenset[Identity]:
+def read_here(pairing: Pairing, arguments: argparse.Namespace) -> frozenset[Identity]:
     """Say which files are read, so that none of them is overwritten."""
     paths = [
         *pairing.first_alone,
@@ -145,12 +144,8 @@ def read_here(pairing: "Pairing", arguments: argparse.Namespace) -> frozenset[Id
 
 
 def _score(
-    pair: "FilePair", mask: Path | None, arguments: argparse.Namespace
+    pair: FilePair, mask: Path | None, arguments: argparse.Namespace
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    from napari_utile.engine.evaluate import scored_planes
-    from napari_utile.engine.files.label_planes import pairing_in_words
-    from napari_utile.engine.files.label_reading import label_image, read_labels
-
     prediction, truth = (read_labels(path, arguments.axes) for path in (pair.first, pair.second))
     if said := pairing_in_words(truth, prediction):
         print(said, file=sys.stderr)
@@ -159,10 +154,9 @@ def _score(
         yield where, found.scores
 
 
-def _masks(pairing: "Pairing", ignore: Path | None) -> dict[str, Path]:
+def _masks(pairing: Pairing, ignore: Path | None) -> dict[str, Path]:
     if ignore is None:
         return {}
-    from napari_utile.engine.files.label_files import pair_files
 
     if len(pairing.pairs) == 1 and ignore.is_file():
         return {pairing.pairs[0].name: ignore}
@@ -171,7 +165,6 @@ def _masks(pairing: "Pairing", ignore: Path | None) -> dict[str, Path]:
 
 
 def _as_table(names: list[str], scores: list[dict[str, float]], means: dict[str, float]) -> str:
-    from napari_utile.engine.metrics.glossary import GLOSSARY
 
     def line(name: str, one: dict[str, float], digits: int = 0) -> list[str]:
         counts = ["–" if one[key] != one[key] else f"{one[key]:.{digits}f}" for key in COUNTED]
@@ -183,8 +176,6 @@ def _as_table(names: list[str], scores: list[dict[str, float]], means: dict[str,
 
 
 def _minimum(text: str) -> tuple[str, float]:
-    from napari_utile.engine.metrics.glossary import GLOSSARY
-
     name, _, value = text.partition("=")
     if name not in GLOSSARY or GLOSSARY[name].higher_is_better is None:
         known = ", ".join(key for key, score in GLOSSARY.items() if score.higher_is_better is not None)
@@ -193,8 +184,6 @@ def _minimum(text: str) -> tuple[str, float]:
 
 
 def _reached(means: dict[str, float], name: str, value: float) -> bool:
-    from napari_utile.engine.metrics.glossary import GLOSSARY
-
     reached = means[name] >= value if GLOSSARY[name].higher_is_better else means[name] <= value
     if not reached:
         wanted = "at least" if GLOSSARY[name].higher_is_better else "at most"

@@ -5,8 +5,14 @@ import sys
 from pathlib import Path
 
 from napari_utile.cli.options import axes_letters, file_path
+from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.label_planes import labels_of
+from napari_utile.engine.files.label_reading import label_planes, read_labels
+from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.targets import check_target, identities
+from napari_utile.engine.linking.exported import TRACK_ENDINGS, write_tracks
+from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.words import counted
 
 
@@ -40,10 +46,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file; return 0."""
-    from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
-    from napari_utile.engine.files.label_reading import label_planes
-    from napari_utile.engine.linking.exported import TRACK_ENDINGS
-
     if arguments.output.name.endswith(TRACK_ENDINGS):
         return _export_tracks(arguments.labels, arguments.output, arguments.axes)
     check_target(arguments.output, identities([arguments.labels]), EXPORT_SUFFIXES)
@@ -59,11 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
     """Write the tracks of linked labels, with the divisions that their recipe knows."""
-    from napari_utile.engine.files.label_planes import labels_of
-    from napari_utile.engine.files.label_reading import read_labels
-    from napari_utile.engine.files.names import RECIPE_ENDING
-    from napari_utile.engine.linking.exported import write_tracks
-    from napari_utile.engine.linking.measure import Spacing
     from napari_utile.engine.provenance.recipe import load_recipe
 
     file = read_labels(labels, axes)

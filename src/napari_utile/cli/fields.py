@@ -12,6 +12,7 @@ from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import Conditions
 from napari_utile.engine.files.targets import Identity, check_target
+from napari_utile.engine.linking.links import Links
 from napari_utile.engine.planes.projection import sharpness_of
 from napari_utile.engine.reports.quality import (
     ImageQuality,
@@ -23,7 +24,6 @@ from napari_utile.engine.reports.quality import (
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.linking.links import Links
     from napari_utile.engine.segmentation import Segmentation
 
 _LARGEST = 1 << 26
@@ -70,7 +70,7 @@ class Watch:
         """Which share of the area each class covers, the mean of the planes."""
         return {name: float(np.mean([each[name] for each in self._covered])) for name in self._covered[0]}
 
-    def done(self, cells: int, fit: "Fit", links: "Links | None", made: "Segmentation") -> "Done":
+    def done(self, cells: int, fit: "Fit", links: Links | None, made: "Segmentation") -> "Done":
         """Sum up, after the last plane."""
         quality = ImageQuality(
             "",
@@ -203,7 +203,7 @@ class _Rows:
                 yield {**self._before, **row}
 
 
-def _write(path: Path, parts: Sequence["_Rows | list[dict[str, Any]]"]) -> None:
+def _write(path: Path, parts: Sequence[_Rows | list[dict[str, Any]]]) -> None:
     """Write parts of a table one below the other; a column that a part lacks stays empty in its rows."""
     names: dict[str, None] = {}
     for part in parts:

@@ -5,7 +5,11 @@ import sys
 
 from napari_utile.cli.options import add_options, file_path, given
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.files.label_planes import pairing_in_words, planes_with_labels
+from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.targets import check_target, identities
+from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -35,11 +39,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit, write and say what was chosen."""
-    from napari_utile.engine.files.images import open_selected
-    from napari_utile.engine.files.label_planes import pairing_in_words, planes_with_labels
-    from napari_utile.engine.files.label_reading import read_labels
     from napari_utile.engine.fitting.cells import fit_to_cells
-    from napari_utile.engine.models.catalogue import candidates
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import save_settings, settings_of
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_utile.cli.batch import refuse_same_names, say_left_out
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.names import image_name
+from napari_utile.engine.files.find import find_images
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.images import one_of_each_set, open_selected, series_of
+from napari_utile.engine.files.names import image_name, results_apart
 from napari_utile.engine.files.plates import PlateField, canonical_well, plate_fields, well_in_name
+from napari_utile.engine.files.tiff_series import series_to_ask_for
 from napari_utile.engine.planes.selection import Selection
-
-if TYPE_CHECKING:
-    from napari_utile.engine.files.image_file import ImageFile
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Input:
             return Path()
         return Path(self.place.plate, self.place.row, self.place.column)
 
-    def results(self, target: Path, image: "ImageFile") -> str:
+    def results(self, target: Path, image: ImageFile) -> str:
         """Give what the paths of its results begin with."""
         name = image.name if self.place is None else self.place.field.replace("/", "_")
         return str(target / self.folder / name)
@@ -64,7 +64,7 @@ class Input:
             return canonical_well(self.place.well) or self.place.well
         return well_in_name(image_name(self.path))
 
-    def open(self) -> "ImageFile":
+    def open(self) -> ImageFile:
         """Read it.
 
         Raises
@@ -72,8 +72,6 @@ class Input:
         UtileError
             If it cannot be read.
         """
-        from napari_utile.engine.files.images import open_selected
-
         image = open_selected(self.path, self.selection)
         return image.as_one_of_many() if self.many and len(image.series) > 1 else image
 
@@ -91,10 +89,6 @@ def images_among(given: Sequence[str], selection: Selection) -> tuple[list[Path]
     UtileError
         If there is none, or results would overwrite each other.
     """
-    from napari_utile.engine.files.find import find_images
-    from napari_utile.engine.files.images import one_of_each_set
-    from napari_utile.engine.files.names import results_apart
-
     found = results_apart(find_images(given))
     say_left_out("left out, as results of another image (give one alone to segment it)", found.results)
     if not found.images:
@@ -111,9 +105,6 @@ def inputs_of(paths: Sequence[Path], selection: Selection) -> list[Input]:
 
     A file that cannot be read is listed as it is: it is said when its turn comes.
     """
-    from napari_utile.engine.files.images import series_of
-    from napari_utile.engine.files.tiff_series import series_to_ask_for
-
     inputs = []
     for path in paths:
         fields: tuple[PlateField, ...] = ()

@@ -1,18 +1,17 @@
 """`utile segment --link`: one id for one cell in the files that are written."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.plane_file import Planes, file_order
+from napari_utile.engine.linking.links import Links, link_planes, links_of_objects
+from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes
-
-if TYPE_CHECKING:
-    from napari_utile.engine.files.plane_file import Planes
-    from napari_utile.engine.linking.links import Links
-    from napari_utile.engine.provenance.linked import LinkRecord
+from napari_utile.engine.provenance.linked import LinkRecord, record_links
 
 TABLES = {"Z": "_objects.csv", "T": "_tracks.csv"}
 """What follows an image's name in the table of what was linked, by the axis."""
@@ -30,9 +29,9 @@ class LinkedPlanes:
         None where it is known from the planes how they were linked.
     """
 
-    planes: "Planes"
-    links: "Links"
-    record: "LinkRecord | None"
+    planes: Planes
+    links: Links
+    record: LinkRecord | None
 
     def tables(
         self, image: Any, indices: list[dict[str, int]], tables: list[dict[str, Any]]
@@ -45,9 +44,6 @@ class LinkedPlanes:
         indices, tables : lists
             Of each plane its place in the image and its cells.
         """
-        from napari_utile.engine.files.plane_file import file_order
-        from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
-
         column = ID_COLUMN[self.links.axis]
         order = file_order(indices)
         for number, place in enumerate(order):
@@ -76,12 +72,10 @@ def check_linking(planes: SelectedPlanes, params: LinkParams, three_views: bool 
         )
 
 
-def linked(labels: "Planes", params: LinkParams, of_volumes: bool) -> LinkedPlanes | None:
+def linked(labels: Planes, params: LinkParams, of_volumes: bool) -> LinkedPlanes | None:
     """Link the labels of all planes, where those of volumes are linked already; None where nothing is to be linked."""
     if not params.axis:
         return None
-    from napari_utile.engine.linking.links import link_planes, links_of_objects
-    from napari_utile.engine.provenance.linked import record_links
 
     if of_volumes:
         return LinkedPlanes(labels, links_of_objects(labels), None)

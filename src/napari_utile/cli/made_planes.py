@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_utile.cli.progress import with_bar
+from napari_utile.engine.planes.mask import part_of_mask
+from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.windows import Window
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.normalize import IntensityLimits
     from napari_utile.engine.segmentation import Segmentation
-    from napari_utile.engine.windows import Window
 
 
 class MadePlane(NamedTuple):
@@ -58,17 +58,17 @@ class Making:
     views: VolumeParams
     model: "Model"
     compute: "Compute"
-    limits: "IntensityLimits | None"
-    region: "Window | None"
+    limits: IntensityLimits | None
+    region: Window | None
     shown: str
     quiet: bool
-    mask: "NDArray[np.bool_] | None" = None
+    mask: NDArray[np.bool_] | None = None
 
     def made(self) -> Iterator[MadePlane]:
         """Segment, and give each plane when it is known."""
         return self._from_volumes() if self.views.three_views else self._one_by_one()
 
-    def rows_of(self, each: MadePlane) -> "dict[str, np.ndarray]":
+    def rows_of(self, each: MadePlane) -> dict[str, np.ndarray]:
         """Measure the cells of a plane, in pixels of the whole image."""
         index = self.planes.indices[each.place]
         table = each.made.measure(self.planes.plane(index))
@@ -76,9 +76,7 @@ class Making:
         return {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
 
     def _one_by_one(self) -> Iterator[MadePlane]:
-        from napari_utile.engine.planes.mask import part_of_mask
         from napari_utile.engine.segment import segment_steps
-        from napari_utile.engine.windows import Window
 
         for place, (index, plane) in enumerate(self.planes):
             part = Window.part_of(plane.shape, self.region)

@@ -1,18 +1,17 @@
 """The option ``--mask``: an image, or labels, that say where cells are looked for."""
 
 import sys
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.planes.mask import is_stretched
 
 
-def read_mask(asked: str | bool | None) -> "NDArray[np.bool_] | None":
+def read_mask(asked: str | bool | None) -> NDArray[np.bool_] | None:
     """Read the mask (y, x) of the pixels that count: those above 0; None where no file is given.
 
     Raises
@@ -22,9 +21,6 @@ def read_mask(asked: str | bool | None) -> "NDArray[np.bool_] | None":
     """
     if not isinstance(asked, str):
         return None
-    import numpy as np
-
-    from napari_utile.engine.files.images import read_image
 
     image = read_image(asked, as_labels=True)
     if image.axes != "YX":
@@ -35,10 +31,8 @@ def read_mask(asked: str | bool | None) -> "NDArray[np.bool_] | None":
     return mask
 
 
-def say_if_stretched(mask: "NDArray[np.bool_] | None", image: "ImageFile") -> None:
+def say_if_stretched(mask: NDArray[np.bool_] | None, image: ImageFile) -> None:
     """Say where a mask can hardly be of this image."""
-    from napari_utile.engine.planes.mask import is_stretched
-
     sizes = dict(zip(image.axes, image.data.shape, strict=True))
     shape = sizes["Y"], sizes["X"]
     if mask is not None and is_stretched(mask.shape, shape):

@@ -5,10 +5,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_utile.cli.batch import Batch, say_left_out
 from napari_utile.cli.options import axes_letters, file_path, pixel_length
+from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.label_files import find_labels, pair_files
+from napari_utile.engine.files.label_planes import index_in_image, labels_of, pairing_in_words
+from napari_utile.engine.files.label_reading import read_labels
+from napari_utile.engine.files.tables import check_table, write_table
 from napari_utile.engine.files.targets import identities
+from napari_utile.engine.planes.selection import SelectedPlanes
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,9 +59,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; return 1 where a file failed."""
-    from napari_utile.engine.files.label_files import find_labels, pair_files
-    from napari_utile.engine.files.tables import check_table, write_table
-
     batch = Batch()
     if arguments.images is None:
         found, ignored = find_labels(arguments.labels)
@@ -96,14 +102,6 @@ def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    import numpy as np
-
-    from napari_utile.engine.cells.measure import measure
-    from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.files.label_planes import index_in_image, labels_of, pairing_in_words
-    from napari_utile.engine.files.label_reading import read_labels
-    from napari_utile.engine.planes.selection import SelectedPlanes
-
     file = read_labels(path, arguments.axes)
     image = read_image(image_path, series=arguments.series) if image_path else None
     for each in (file, image):

@@ -5,8 +5,12 @@ import json
 
 from napari_utile.cli import suggest
 from napari_utile.cli.options import file_path
+from napari_utile.engine.models import own_models
 from napari_utile.engine.models.card import read_card
+from napari_utile.engine.models.catalogue import find_model, list_models, user_model_folder
 from napari_utile.engine.models.outputs import Output
+from napari_utile.engine.models.own_models import delete_model, kept_versions, revert_model
+from napari_utile.engine.models.trash import restore_model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.normalize import Normalization
 
@@ -95,31 +99,23 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _change(arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models import own_models
-
     path = getattr(own_models, f"{arguments.action}_model")(arguments.model, arguments.name)
     print(f"{path.stem}: {path}")
     return 0
 
 
 def _delete(arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models.own_models import delete_model
-
     print(f"{arguments.model} is in {delete_model(arguments.model)}")
     return 0
 
 
 def _revert(arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models.own_models import revert_model
-
     path = revert_model(arguments.model, arguments.version)
     print(f"{path.stem}: {path}")
     return 0
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models.trash import restore_model
-
     path = restore_model(arguments.model)
     print(f"{path.stem}: {path}")
     return 0
@@ -127,7 +123,6 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     del arguments
-    from napari_utile.engine.models.catalogue import list_models, user_model_folder
 
     broken = 0
     for listed in list_models():
@@ -140,9 +135,6 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models.catalogue import find_model
-    from napari_utile.engine.models.own_models import kept_versions
-
     path = find_model(arguments.model)
     card = read_card(path)
     if arguments.json:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import usable_length
 from napari_utile.engine.files.names import as_path
 from napari_utile.engine.parameters import Parameter, describe
 from napari_utile.engine.planes.naming import checked_letters
@@ -107,8 +108,6 @@ def share(text: str) -> float:
 
 def pixel_length(text: str) -> float:
     """Read the size of a pixel in micrometres."""
-    from napari_utile.engine.files.image_file import usable_length
-
     value = usable_length(number(text), "µm")
     if value is None:
         raise argparse.ArgumentTypeError(f"{text} µm cannot be the size of a pixel")

@@ -9,6 +9,9 @@ import numpy as np
 from napari_utile.cli.options import file_path
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import open_selected, read_image
+from napari_utile.engine.files.unfinished import is_store
+from napari_utile.engine.planes.selection import Selection
 
 if TYPE_CHECKING:
     from napari_utile.engine.provenance.grown import GrownRecipe
@@ -33,10 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay; return 0 if the labels are identical, else 1."""
-    from napari_utile.engine.files.images import read_image
-    from napari_utile.engine.files.unfinished import is_store
     from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.planes.selection import Selection
     from napari_utile.engine.provenance.grown import load_grown
     from napari_utile.engine.provenance.recipe import load_recipe
     from napari_utile.engine.replay.segmented import (
@@ -95,7 +95,6 @@ def _store_again(place: Path, arguments: argparse.Namespace) -> int:
 
 def _grow_again(recipe: "GrownRecipe", arguments: argparse.Namespace) -> int:
     """Grow the cells of a recipe from their seeds again."""
-    from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.replay.grown import difference_of_grown
 
@@ -110,7 +109,6 @@ def _grow_again(recipe: "GrownRecipe", arguments: argparse.Namespace) -> int:
 
 def _first_pixel(path: Path, recipe: "Recipe", result: "Replay") -> str | None:
     """Compare with the label file that was written beside the recipe, where it is still the one."""
-    from napari_utile.engine.files.images import read_image
     from napari_utile.engine.replay.segmented import labels_beside, stored_difference
 
     stored_file = labels_beside(path)

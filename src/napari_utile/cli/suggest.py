@@ -5,6 +5,9 @@ import json
 from typing import TYPE_CHECKING
 
 from napari_utile.cli.options import add_options, file_path, given
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.fitting.ranking import suggest
+from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
 if TYPE_CHECKING:
@@ -22,10 +25,7 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the models, the best first; return 1 where none fits."""
-    from napari_utile.engine.files.images import open_selected
     from napari_utile.engine.fitting.confidence import WHAT_TO_DO
-    from napari_utile.engine.fitting.ranking import suggest
-    from napari_utile.engine.models.catalogue import candidates
     from napari_utile.engine.models.library import load_model
 
     selection = Selection(**given(arguments, Selection))

@@ -14,16 +14,19 @@ from napari_utile.cli.annotated import annotated_images, read_pairs
 from napari_utile.cli.options import add_options, file_path, given, number, whole_number
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_folder, check_target, identities
+from napari_utile.engine.models.catalogue import candidates
+from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.steps import Run
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES
 from napari_utile.engine.training.stopping import stopped_by_signals
 from napari_utile.engine.weights.annotation import ANNOTATIONS
+from napari_utile.engine.weights.annotation_check import check_annotation
 
 if TYPE_CHECKING:
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.training.annotated_image import AnnotatedImage
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
     from napari_utile.engine.training.run import TrainStep
 
@@ -190,9 +193,8 @@ def _check_output(arguments: argparse.Namespace) -> None:
         check_target(arguments.log, identities(read))
 
 
-def _best_base(images: "list[AnnotatedImage]", params: FineTuneParams) -> "Model":
+def _best_base(images: list[AnnotatedImage], params: FineTuneParams) -> "Model":
     """Choose the model that finds the annotated cells best as it is, and say which."""
-    from napari_utile.engine.models.catalogue import candidates
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.training.bases import rank_bases
 
@@ -261,8 +263,6 @@ def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
 
 def _line(step: "TrainStep") -> dict[str, Any]:
     """Return a step as JSON has it: numbers that are none become null."""
-    from napari_utile.engine.parameters import to_json
-
     values = to_json(step)
     return {"time": round(time.time(), 1)} | {
         key: None if isinstance(value, float) and value != value else value for key, value in values.items()
@@ -292,9 +292,8 @@ def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_plan(tuning: "FineTuning", images: "list[AnnotatedImage]") -> None:
+def _print_plan(tuning: "FineTuning", images: list[AnnotatedImage]) -> None:
     from napari_utile.engine.training.loss import IGNORE
-    from napari_utile.engine.weights.annotation_check import check_annotation
 
     for image in images:
         objects, annotated = image.annotation.split(image.labels)

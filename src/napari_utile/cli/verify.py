@@ -7,6 +7,9 @@ from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, at_least_one, file_path, given
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.files.unfinished import is_store
+from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -35,10 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; return 0 where it holds, else 1."""
-    from napari_utile.engine.files.images import open_selected
-    from napari_utile.engine.files.unfinished import is_store
     from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.store.verify import verify_seams, verify_store
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from napari_utile.cli.options import given
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.cost import Estimate
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.windows import Window
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.cost import Estimate
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.windows import Window
 
 
 def linking_of(arguments: argparse.Namespace) -> LinkParams:
@@ -71,8 +71,8 @@ def volume_estimate(
     params: SegmentParams,
     views: VolumeParams,
     model: "Model",
-    region: "Window | None",
-) -> "Estimate":
+    region: Window | None,
+) -> Estimate:
     """Estimate the cost of the first volume of an image, or of a region of it."""
     from napari_utile.engine.volumes.segment import estimate_volume, volumes_in
 

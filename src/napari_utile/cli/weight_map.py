@@ -3,8 +3,12 @@
 import argparse
 
 from napari_utile.cli.options import add_options, axes_letters, file_path, given
+from napari_utile.engine.files.label_planes import label_stack
+from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.targets import check_target, identities
+from napari_utile.engine.files.tiff import TIFF_SUFFIXES
 from napari_utile.engine.weights.weight_map import WeightMapParams
+from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
 
 TERM_CHOICES = ("total", "class-balance", "border", "d1", "d2")
 
@@ -36,11 +40,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the weight map and say what is in it."""
-    from napari_utile.engine.files.label_planes import label_stack
-    from napari_utile.engine.files.label_reading import read_labels
-    from napari_utile.engine.files.tiff import TIFF_SUFFIXES
-    from napari_utile.engine.weights.weight_map_file import weigh_planes, write_weight_map
-
     check_target(arguments.output, identities([arguments.labels]), TIFF_SUFFIXES)
     image = read_labels(arguments.labels, arguments.axes)
     labels, axes = label_stack(image)
