@@ -130,7 +130,7 @@ def test_a_log_that_cannot_be_written_is_somewhere_else(monkeypatch: pytest.Monk
 def test_a_defect_in_one_file_does_not_end_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from napari_utile.engine.cells import measure
+    from napari_utile.cli import measure
 
     folder = tmp_path / "in"
     folder.mkdir()
