@@ -25,8 +25,6 @@ class Sized(NamedTuple):
 
     Attributes
     ----------
-    params : SegmentParams
-    model : Model
     said : str
         What is to be said of its cells; nothing where their size was given.
     size : CellSize or None
@@ -50,7 +48,6 @@ class Sizing:
         Those that were given, in pixels of the image; the others are what the model suggests for the size.
     load : callable
         Loads a model by its name.
-    compute : Compute
     paths : sequence of Path
         All images of the command, of which some are measured where one size is wanted for all.
     selection : Selection, optional

@@ -119,7 +119,6 @@ class FieldTables:
         Folder of the results.
     shard : Shard or None
         The part of the batch that this call does.
-    conditions : Conditions or None
     """
 
     def __init__(self, target: Path, shard: Shard | None, conditions: Conditions | None) -> None:

@@ -24,7 +24,6 @@ class Input:
 
     Attributes
     ----------
-    path : Path
     selection : Selection
         Which pixels of the file.
     place : PlateField or None

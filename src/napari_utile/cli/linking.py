@@ -23,8 +23,6 @@ class LinkedPlanes:
 
     Attributes
     ----------
-    planes : Planes
-    links : Links
     record : LinkRecord or None
         None where it is known from the planes how they were linked.
     """
@@ -40,7 +38,6 @@ class LinkedPlanes:
 
         Parameters
         ----------
-        image : ImageFile
         indices, tables : lists
             Of each plane its place in the image and its cells.
         """

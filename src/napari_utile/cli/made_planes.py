@@ -36,15 +36,10 @@ class Making:
 
     Attributes
     ----------
-    planes : SelectedPlanes
-    params : SegmentParams
     views : VolumeParams
         With the distance of the planes, where three views are wanted.
-    model : Model
-    compute : Compute
     limits : IntensityLimits or None
         Of the whole stack.
-    region : Window or None
     shown : str
         The name of the image beside the progress bar.
     quiet : bool

@@ -115,8 +115,6 @@ def unsure_places_job(
 
     Parameters
     ----------
-    session : Session
-    plane : ImagePlane
     model : str
         Name or path.
     painted : (Y, X) integer array, optional

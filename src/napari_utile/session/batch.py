@@ -79,7 +79,6 @@ class FinishedBatch:
 
     Attributes
     ----------
-    target : Path
     images : tuple of BatchImage
         Failed ones first, then the least sure.
     sheet : Path or None

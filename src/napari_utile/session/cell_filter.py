@@ -19,7 +19,6 @@ class CellFilter:
     kind : "smaller", "larger" or "border"
     column : str
         Of the table, for the first two.
-    value : float
     """
 
     kind: Literal["smaller", "larger", "border"]
@@ -34,7 +33,6 @@ def taken_by(
 
     Parameters
     ----------
-    wanted : CellFilter
     table : mapping of str to (N,) arrays
         Cells without a value stay.
     border : (M,) int array

@@ -67,7 +67,6 @@ class FoundError:
 
     Attributes
     ----------
-    error : CellError
     index : tuple of int
         Of the plane.
     center : (float, float)
@@ -204,7 +203,6 @@ def difference_between(
 
     Parameters
     ----------
-    planes : sequence of PlaneResult
     first, second : int
         Positions of the predictions.
     score : str
@@ -243,8 +241,6 @@ class SweepRequest:
     ignore : (Y, X) bool array, optional
     params : InstanceParams
         What is not searched for.
-    thresholds : sequence of float
-    minimum_sizes : sequence of int
     iou : float
         Of the average precision that is searched for.
     """

@@ -18,7 +18,6 @@ class FineTuneRequest:
         Name or path of the model to start from.
     family : str
         Instead of a base, the family of a network with random weights; empty to start from the base.
-    params : FineTuneParams
     training_set : str
         Title of the set to train on; empty to train on `images` alone.
     """

@@ -21,8 +21,6 @@ def fit_job(
 
     Parameters
     ----------
-    session : Session
-    plane : ImagePlane
     cells : (Y, X) int array
         Painted or corrected cells; 0 is unknown.
     params : SegmentParams

@@ -25,8 +25,6 @@ class Kept:
 
     Attributes
     ----------
-    path : Path
-    title : str
     version : int
         1 for a new model.
     """
@@ -77,7 +75,6 @@ def previous_of(models: Sequence[ListedModel], model: str, training_set: str = "
 
     Parameters
     ----------
-    models : sequence of ListedModel
     model : str
         Name of the one that is in use, or is trained further.
     training_set : str

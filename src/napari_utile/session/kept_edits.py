@@ -41,7 +41,6 @@ class EditedLabels:
 
     Attributes
     ----------
-    name : str
     data : integer array
         All planes. It is read while it is kept, so strokes of that moment may be kept in part; they make the layer
         be kept again.
@@ -66,7 +65,6 @@ class KeptEdits:
 
     Attributes
     ----------
-    folder : Path
     name : str
         Of the layer.
     changed : float

@@ -80,8 +80,6 @@ def link_layers(
     Parameters
     ----------
     labels : (..., Y, X) integer array
-    space : StackSpace
-    params : LinkParams
     kept : collection of int
         Ids that were corrected by hand: see `link_planes`.
     parents : mapping of int to int, optional
@@ -106,7 +104,6 @@ def described(labels: Any, space: StackSpace, axis: str, parents: Mapping[int, i
     ----------
     labels : (..., Y, X) integer array
         With one id a cell.
-    space : StackSpace
     axis : {"Z", "T"}
     parents : mapping of int to int
         Daughter -> mother; divisions of which a cell is not there are left out.
@@ -126,7 +123,6 @@ def corrected(labels: Any, space: StackSpace, axis: str, steps: Sequence[int], c
     Parameters
     ----------
     labels : (..., Y, X) integer array
-    space : StackSpace
     axis : {"Z", "T"}
     steps : sequence of int
         Where the plane lies along the axes before Y and X.

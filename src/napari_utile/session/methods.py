@@ -19,7 +19,6 @@ def methods_text(result: SegmentResult, labels: np.ndarray[Any, Any] | None = No
 
     Parameters
     ----------
-    result : SegmentResult
     labels : (Y, X) int array, optional
         What became of its cells in the layer, to say how many were edited by hand.
     """

@@ -17,10 +17,8 @@ def suggest_job(session: Session, params: SegmentParams, stack: Stack) -> Genera
 
     Parameters
     ----------
-    session : Session
     params : SegmentParams
         Channels, device and precision are used.
-    stack : Stack
     """
 
     def measure(name: str, card: ModelCard) -> Generator[None, None, CellSize]:

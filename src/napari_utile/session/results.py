@@ -75,8 +75,6 @@ class SegmentResult:
 
     Attributes
     ----------
-    request : SegmentRequest
-    segmentation : Segmentation
     features : dict of str to (N,) arrays
         Column ``index`` holds the label.
     recipe : Recipe

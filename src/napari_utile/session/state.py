@@ -67,7 +67,6 @@ class ChosenImage:
 
     Attributes
     ----------
-    layer : Layer, optional
     channel_axis : int, optional
         The axis of the layer that goes through its channels, if one does.
     channels : tuple of int, optional
@@ -88,7 +87,6 @@ class Session:
 
     Attributes
     ----------
-    image : ChosenImage
     model : str
         Name of a bundled or user model, or the path of a model file.
     cells : CellsLayer, optional
@@ -107,7 +105,6 @@ class Session:
         Which page of the dock is shown.
     closed : bool
         True from when the viewer closes.
-    tile_cache : TileCache
     cell_sizes, stack_limits : Measured
         Of the stacks that were segmented or clicked on.
     events : SessionEvents
@@ -192,7 +189,6 @@ class Session:
             What it was made from: a layer, weakly referenced.
         plane : hashable
             Which plane of the source.
-        result : SegmentResult
         """
         self.forget(source, plane)
         results = self._results

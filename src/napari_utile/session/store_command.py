@@ -31,9 +31,6 @@ def store_command(
         The planes.
     source : StoreSource
         Where they lie.
-    params : SegmentParams
-    card : ModelCard
-    linking : LinkParams, optional
     place : Path, optional
         Of the store; a folder by default.
     """

@@ -54,7 +54,6 @@ class FinishedStore:
 
     Attributes
     ----------
-    result : StoreResult
     features : dict of str to (N,) arrays
         The table of the cells, or of the objects or tracks that they were linked to.
     tracks, graph
@@ -99,8 +98,6 @@ class _Ready:
     ----------
     params : SegmentParams
         Complete.
-    model : Model
-    compute : Compute
     limits : IntensityLimits
         Of the first plane.
     shared : bool
@@ -196,7 +193,6 @@ def store_job(
 
     Parameters
     ----------
-    session : Session
     requests : sequence of SegmentRequest
         The planes, which have all but the plane in common.
     place : Path

@@ -134,7 +134,6 @@ def levels(place: Path, what: str = "", outer: Sequence[int | None] = ()) -> lis
 
     Parameters
     ----------
-    place : Path
     what : str
         Empty for the probability, `CELLS` for the cells.
     outer : sequence of int or None

@@ -28,7 +28,6 @@ class StorePart:
 
     Attributes
     ----------
-    place : Path
     plane : int
         Which of the store's planes.
     window : Window
@@ -56,7 +55,6 @@ def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generato
 
     Parameters
     ----------
-    place : Path
     steps : sequence of int
         Where the plane lies along the stacked axes of the store.
     window : Window
@@ -86,7 +84,6 @@ def write_back_job(
 
     Parameters
     ----------
-    part : StorePart
     edited : (y, x) integer array
     image : sequence of ImagePlane
         The planes of the image that is open: on it cells are measured where the store's image is not a file.

@@ -43,7 +43,6 @@ class StoreSource:
         Where each lies, as `plan_store` wants it.
     name : str
         The file; the name of the layer where it is none.
-    stacked : tuple of StackedAxis
     channels : tuple of int or None
         The chosen ones of the planes.
     steps : dict of str to (float, str or None)

@@ -19,8 +19,6 @@ def features_of(place: Path, plan: "StorePlan", sliders: Sequence[str] = ()) -> 
 
     Parameters
     ----------
-    place : Path
-    plan : StorePlan
     sliders : sequence of str
         What the columns are called that say in which plane a cell lies, one for each stacked axis of the store: ids
         are of their plane where planes are not linked.
@@ -53,8 +51,6 @@ def paths_of(
 
     Parameters
     ----------
-    place : Path
-    plan : StorePlan
     outer : sequence of int or None
         The axes of the layer before Y and X: see `GrowingLevel`.
 

@@ -24,7 +24,6 @@ def verdict_of(result: FineTuneResult, stay: str = "") -> str:
 
     Parameters
     ----------
-    result : FineTuneResult
     stay : str
         Title of the model that is used until now, if it is not the one that training started from.
 
@@ -71,7 +70,6 @@ def choices_of(result: FineTuneResult, version: int = 1, stay: str = "") -> tupl
 
     Parameters
     ----------
-    result : FineTuneResult
     version : int
         Which version of a model keeping it would make; 1 for a new one.
     stay : str

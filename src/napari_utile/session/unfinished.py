@@ -42,7 +42,6 @@ class Unfinished:
 
     Attributes
     ----------
-    folder : Path
     started : float
         When; seconds since 1970.
     steps : int
@@ -74,7 +73,6 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
     ----------
     folder : Path
         From `new_folder`, or of a training that is continued.
-    request : FineTuneRequest
     identity : dict
         What must be the same to continue, as JSON: fingerprints of data and base.
 
@@ -170,7 +168,6 @@ def request_of(unfinished: Unfinished, planes: Sequence[ImagePlane]) -> FineTune
 
     Parameters
     ----------
-    unfinished : Unfinished
     planes : sequence of ImagePlane
         The images it learns from, one for each of ``unfinished.images``.
 

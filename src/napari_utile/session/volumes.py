@@ -56,12 +56,10 @@ class VolumeResult:
 
     Attributes
     ----------
-    request : VolumeRequest
     segmented : SegmentedVolume
         With ``foreground``, the probability (Z, y, x), and the ``region`` that it covers.
     shown : LinkedLayers
         Labels (Z, y, x) and table.
-    recipe : Recipe
     fit : Fit
         Whether the model looks right for the planes.
     """

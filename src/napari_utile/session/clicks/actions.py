@@ -74,10 +74,8 @@ class Clicks:
 
     Attributes
     ----------
-    labels : LabelPlane
     field : Probability
         Of a cell, on the same pixels.
-    params : InstanceParams
     next_label : int
         The next free one; counts up.
     markers : list of Marker

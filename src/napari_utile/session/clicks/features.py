@@ -84,7 +84,6 @@ class CellTable:
 
         Parameters
         ----------
-        labels : LabelPlane
         features : dict of str to (N,) arrays
             The table so far; rows of other cells stay.
         field : Field, optional

@@ -60,8 +60,6 @@ class ReadyField:
 
     Attributes
     ----------
-    field : Field
-    suggested : InstanceParams
     radius : int
         Half the width of the first window to read around a click: a typical cell fits.
     inputs : tuple of InputChannel

@@ -39,7 +39,6 @@ def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
 
     Parameters
     ----------
-    clicks : Clicks
     view : Window
         Rows and columns in view.
     confidence : float
@@ -126,10 +125,8 @@ def rate_cells(
 
     Parameters
     ----------
-    field : Probability
     labels : (y, x) integer array
         A copy of the labels in the window.
-    window : Window
 
     Yields
     ------

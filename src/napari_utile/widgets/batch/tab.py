@@ -60,11 +60,6 @@ class BatchTab(BarJob, QWidget):
 
     Attributes
     ----------
-    images : QListWidget
-    add_layers, add_files, add_folder, remove, open_sheet, review, copy_command : QPushButton
-    target : QLineEdit
-    run_bar : RunBar
-    table : PlaceTable
     finished : FinishedBatch or None
         What the last batch did.
     """

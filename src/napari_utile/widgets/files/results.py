@@ -93,7 +93,6 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
 
     Parameters
     ----------
-    results : Results
     path : Path
         Of the labels; the others are named after it.
 

@@ -130,7 +130,6 @@ class Number(ValuedContainerWidget[Any]):
     ----------
     box : NumberBox or WholeNumberBox
         magicgui's own boxes show neither a unit nor a word for None, and know one decimal mark only.
-    slider : QSlider or None
     """
 
     def __init__(self, parameter: Parameter, slide: tuple[float, float] | None = None) -> None:
@@ -222,7 +221,6 @@ class Form(Container[BaseValueWidget[Any]]):
     ----------
     changed : psygnal.Signal
         Emitted when the user changed a value; not by `set_value`.
-    rows : QFormLayout
     """
 
     def __init__(

@@ -36,13 +36,8 @@ class GrowFields(QWidget):
 
     Attributes
     ----------
-    seeds : LayerCombo
     way : QComboBox
         Its data says whether they grow in what the model sees.
-    distance : Number
-    run_bar : RunBar
-    copy_command : QPushButton
-    status : StatusLine
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:

@@ -47,7 +47,6 @@ class ChosenLabels(_LabelsOffer):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     session : Session
         Its cells become the labels, and its image another one, where there is one.
     """
@@ -75,7 +74,6 @@ class ReferenceImage(_LabelsOffer):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     choose : callable
         Called with the labels.
     """

@@ -37,8 +37,6 @@ class ModelSuggestions(BarJob, QWidget):
     ----------
     asked : Signal
         Emitted when the button is pressed; answer it with `suggest_for`.
-    run_bar : RunBar
-    list : QListWidget
     advice : StatusLine
         Above the button: a doubt about the chosen model.
     answer : StatusLine
@@ -82,7 +80,6 @@ class ModelSuggestions(BarJob, QWidget):
 
         Parameters
         ----------
-        stack : Stack
         params : SegmentParams
             Channels, device and precision are used.
         plane : ImagePlane

@@ -27,7 +27,6 @@ class PlanePicker(QWidget):
     ----------
     changed : Signal
         Emitted when the user chooses.
-    kind : QComboBox
     first, last : WholeNumberBox
         Counted from 1, on the first slider.
     hint : Words

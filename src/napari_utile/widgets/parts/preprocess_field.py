@@ -44,7 +44,6 @@ class PreprocessField(ValuedContainerWidget[Any]):
 
     Attributes
     ----------
-    invert : QCheckBox
     boxes : dict of str to NumberBox
         By the name of the step; 0 is off.
     """

@@ -33,8 +33,6 @@ class SizeField(ValuedContainerWidget[Any]):
 
     Attributes
     ----------
-    way : QComboBox
-    box : NumberBox
     line : QHBoxLayout
         That of the box, where a button can be put beside it.
     """

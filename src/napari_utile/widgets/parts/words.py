@@ -17,7 +17,6 @@ class Words(QLabel):
 
     Parameters
     ----------
-    text : str
     rich : bool
         Whether the text is HTML, which is broken between words only.
     lines : int

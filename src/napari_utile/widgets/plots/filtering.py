@@ -22,7 +22,6 @@ def erase(
     place : Place
         Its plane on screen.
     labels : (N,) int array
-    every_plane : bool
     """
     pixels = []
     for plane in _planes(place, every_plane):

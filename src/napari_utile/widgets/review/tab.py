@@ -44,8 +44,6 @@ class ReviewTab(QWidget):
 
     Attributes
     ----------
-    table : PlaceTable
-    accept, reject, skip, back, open_folder : QPushButton
     sets : QComboBox
         The training set that accepted images go to.
     """

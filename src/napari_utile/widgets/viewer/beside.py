@@ -30,7 +30,6 @@ def show_beside(
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     source : Image layer
         Its last two axes' space is used.
     columns : sequence of (caption, (h, w) float array, colormap)

@@ -39,7 +39,6 @@ def colour_by(
     Parameters
     ----------
     layer : Labels layer
-    column : str
     classes : tuple of str
         Names of the classes, in the order of `CLASS_COLOURS`, for the column of classes.
 

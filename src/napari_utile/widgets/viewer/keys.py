@@ -18,7 +18,6 @@ class BorrowedKeys:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     functions : mapping of str to callable
         What each key does; called with the viewer.
     """

@@ -71,12 +71,10 @@ def show_linked(
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     source : Labels layer
     space : StackSpace
         Of the source.
     axis : {"Z", "T"}
-    made : LinkedLayers
     """
     known = _stacks.get(source)
     if known is not None and known.axis == axis:

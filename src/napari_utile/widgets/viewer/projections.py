@@ -27,7 +27,6 @@ def add_projection(
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     layer : Image layer
     axis : int
         Of its sliders.

@@ -180,7 +180,6 @@ def look_closer(viewer: napari.viewer.Viewer, layer: napari.layers.Layer, size: 
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     layer : napari layer
     size : float
         Pixels.

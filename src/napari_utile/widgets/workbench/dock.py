@@ -47,7 +47,6 @@ class Workbench(QWidget):
 
     Attributes
     ----------
-    header : Header
     bar : QTabBar
         Of the pages.
     """

@@ -34,13 +34,8 @@ class Header(QWidget):
 
     Attributes
     ----------
-    unsaved : UnsavedEdits
-    source : SourcePicker
     labels : ChosenLabels
         Where the chosen image looks like labels.
-    model : ModelPicker
-    cells : LayerCombo
-    tables : CellTables
     outdated : Offer
         To measure cells that were edited again.
     """

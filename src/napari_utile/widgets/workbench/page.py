@@ -109,7 +109,6 @@ class Page(QWidget):
 
         Parameters
         ----------
-        form : QWidget
         below : QWidget
             Stays in sight under the form, however low the window is.
         """

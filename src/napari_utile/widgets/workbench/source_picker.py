@@ -30,11 +30,8 @@ class SourcePicker(QWidget):
 
     Attributes
     ----------
-    image : LayerCombo
-    reading : ReadingMenu
     file : FileOffer
         To be shown below.
-    axis : QComboBox
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:

@@ -90,10 +90,8 @@ class Aims(QObject):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     read_source : callable
         Reads the chosen image at a place, the one on screen by default; raises one clear sentence where there is none.
-    settings : callable
     target : callable
         The chosen label layer, None for a new one.
 

@@ -21,8 +21,6 @@ class CellClasses(QWidget):
 
     Attributes
     ----------
-    on : QCheckBox
-    names : list of QLineEdit
     said : Signal(str, str)
         A sentence and its kind.
     given : Signal(int)

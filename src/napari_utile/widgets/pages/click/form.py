@@ -57,7 +57,6 @@ class ClickForm(QWidget):
         On: clicks on the canvas are for cells.
     gesture_changed : Signal(str)
         What a plain left click does from now on.
-    classes : CellClasses
     instances : Form
         Of `InstanceParams`.
     """

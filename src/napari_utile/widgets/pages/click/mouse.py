@@ -21,7 +21,6 @@ class ClickMouse(QObject):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     pixel_at : callable
         From a world position to a pixel of the plane, or None outside it.
     is_cell : callable

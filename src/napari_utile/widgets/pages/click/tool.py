@@ -34,8 +34,6 @@ class ClickTool(QObject):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
     aims : Aims
         Says where clicks go.
 

@@ -18,8 +18,6 @@ class UndoKeys:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
     owner : QObject
         All ends with it.
     """

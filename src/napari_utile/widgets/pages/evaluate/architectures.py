@@ -32,7 +32,6 @@ class Architectures(BarJob, QWidget):
     found : Signal(list)
         Emitted with the Labels layers: FCN-32s, FCN-16s, FCN-8s, U-Net.
     problem : Signal(str)
-    run_bar : RunBar
     """
 
     found = Signal(list)

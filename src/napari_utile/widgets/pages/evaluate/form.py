@@ -41,18 +41,8 @@ class EvaluateForm(QWidget):
 
     Attributes
     ----------
-    truth, ignore : LayerCombo
-    as_labels : ReferenceImage
     others : LayerChecklist
         Further predictions to compare with the chosen cells.
-    every_plane : QCheckBox
-    run_bar : RunBar
-    scores : ScoreTable
-    plot : PrecisionPlot
-    errors : ErrorTable
-    sweep : SweepPanel
-    export_csv, export_report, copy_command : QPushButton
-    status : StatusLine
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:

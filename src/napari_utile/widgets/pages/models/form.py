@@ -28,13 +28,8 @@ class ModelsForm(QWidget):
 
     Attributes
     ----------
-    list : QListWidget
-    about, disk : QLabel
     versions, trash : QComboBox
         Earlier versions of the marked model, by number; deleted models, by file. Hidden where there are none.
-    use, duplicate, rename, delete, take_in, export, revert, restore, empty_trash : QPushButton
-    import_fields : ImportFields
-    status : StatusLine
     """
 
     def __init__(self) -> None:

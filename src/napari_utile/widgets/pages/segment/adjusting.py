@@ -21,15 +21,10 @@ class Adjusting:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
     edited : EditedCells
         Hides what was edited, where new cells are wanted.
-    values : InstanceValues
-    show_error : callable
     shown : callable
         Called with the source and the result when cells were shown.
-    page : QWidget
     """
 
     def __init__(

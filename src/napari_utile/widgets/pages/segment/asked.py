@@ -18,9 +18,6 @@ class Asked:
 
     Parameters
     ----------
-    session : Session
-    form : SegmentForm
-    values : InstanceValues
     changed : callable
         Called after another page changed something.
     owner : QWidget

@@ -53,25 +53,16 @@ class SegmentForm(QWidget):
 
     Attributes
     ----------
-    planes : PlanePicker
-    linking : Linking
-    region : RegionPicker
-    suggestions : ModelSuggestions
-    diameter : SizeField
     seen, compute : Form
         Of `SegmentParams`: what the network gets; and device, precision and tile size.
     instances, more_instances : Form
         Of `InstanceParams`: what people change often, and the rest.
     grow : GrowFields
         Nuclei to whole cells.
-    run_bar : RunBar
     store : StoreRun
         Large images: into a store on disk.
     edit_store : StoreEdit
         Their cells, part by part.
-    estimate, summary : QLabel
-    edited : EditedCells
-    status : StatusLine
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:

@@ -24,9 +24,6 @@ class Growing(BarJob):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
-    fields : GrowFields
     requests : callable
         Captures the planes that are meant.
     """

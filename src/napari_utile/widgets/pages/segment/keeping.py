@@ -38,11 +38,8 @@ class Keeping:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
     form : SegmentForm
         Its buttons are answered.
-    page : QWidget
     """
 
     def __init__(

@@ -77,10 +77,8 @@ class Linking(OneJob, QWidget):
     ----------
     kind : QComboBox
         It stands beside the other choices.
-    link : QPushButton
     pick : QPushButton
         While it is down, clicks on the image pick cells.
-    corrections : dict of str to QPushButton
     params, plane_distance : Form
         Of `LinkParams` and `VolumeParams`.
     changed : Signal

@@ -21,8 +21,6 @@ class Pictures:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
     form : SegmentForm
         With a tick for each.
     request : callable

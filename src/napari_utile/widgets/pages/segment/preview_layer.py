@@ -21,14 +21,12 @@ class PreviewLayer:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     source : napari layer
         What is being segmented.
     place : Place
         The plane.
     region : Window, optional
         Rows and columns; the whole plane by default.
-    name : str
     """
 
     def __init__(

@@ -28,7 +28,6 @@ def capture(
         Shows the plane.
     session : Session
         Names image and model.
-    form : SegmentForm
     instances : InstanceParams or None
         None takes what the model suggests for the size of the cells.
     place : Place, optional

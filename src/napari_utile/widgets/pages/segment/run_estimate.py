@@ -55,7 +55,6 @@ class RunEstimate(QObject):
         Returns what Run would do now, None where there is nothing to estimate; raises where something is missing.
     on_model : callable
         Called with the name, the model, which is loaded for the estimate, and the size of the cells if measured.
-    parent : QObject
     """
 
     def __init__(

@@ -36,10 +36,6 @@ class Settings(BarJob, QObject):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
-    form : SegmentForm
-    values : InstanceValues
     parent : QWidget
         The page.
 

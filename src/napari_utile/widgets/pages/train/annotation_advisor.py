@@ -26,8 +26,6 @@ class AnnotationAdvisor:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
     status : StatusLine
         Where it says what happened.
     owner : QObject

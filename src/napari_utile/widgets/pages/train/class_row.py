@@ -17,7 +17,6 @@ class ClassRow(QWidget):
 
     Attributes
     ----------
-    combo : QComboBox
     names : QLineEdit
         Of the classes 1, 2, ..., with commas between.
     """

@@ -27,8 +27,6 @@ class Decision(QWidget):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    session : Session
     status : StatusLine
         Where it says what happened.
 
@@ -36,10 +34,8 @@ class Decision(QWidget):
     ----------
     ended : Signal
         Emitted when the model was kept or discarded.
-    verdict : QLabel
     name : QLineEdit
         Title of the new model.
-    keep, discard, compare, take_back : QPushButton
     """
 
     ended = Signal()
@@ -96,7 +92,6 @@ class Decision(QWidget):
 
         Parameters
         ----------
-        result : FineTuneResult
         source : Image layer or None
             Beside which held-out tiles are shown.
         lineage : str

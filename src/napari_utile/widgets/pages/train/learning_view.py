@@ -24,7 +24,6 @@ class LearningView:
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
     wanted : QAbstractButton
         Whether it is checked decides.
     owner : QObject

@@ -19,8 +19,6 @@ def show_network_view(viewer: napari.viewer.Viewer, view: NetworkView, source: A
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    view : NetworkView
     source : Image layer
         The sample is placed to the right of it, in its space.
     """

@@ -26,7 +26,6 @@ def capture(form: TrainForm, viewer: napari.viewer.Viewer, session: Session) -> 
 
     Parameters
     ----------
-    form : TrainForm
     viewer : napari.viewer.Viewer
         Of each layer, the plane that it shows is meant.
     session : Session

@@ -33,7 +33,6 @@ class SetPanel(QWidget):
         Emitted with the title when another set, or none, is chosen.
     problem, done : Signal(str)
         Emitted with a sentence when something went wrong, or was done.
-    add, remove : QPushButton
     """
 
     changed = Signal(str)

@@ -40,10 +40,8 @@ class WeightsForm(QWidget):
     ----------
     term : QComboBox
         Its data are the keys of `TERMS`.
-    show_overlay, show_lines : QCheckBox
     main, more : Form
         Of `WeightMapParams`.
-    legend : ColourLegend
     tabs : QTabWidget
         Of `budget`, `check` and `profile`.
     """

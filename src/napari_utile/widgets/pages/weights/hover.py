@@ -28,7 +28,6 @@ class PixelReading:
     ----------
     pixel : (int, int)
         Row and column in the window.
-    total, class_balance, border : float
     near : tuple of NearCell
         The nearest and second nearest cell, as far as there are any.
     """
@@ -55,7 +54,6 @@ class WeightMapHover(QObject):
     ----------
     read : Signal
         Emitted with a `PixelReading`, or None where there is no map.
-    lines : NearestLines
     stop : callable
         Leaves the mouse alone for ever.
     """
