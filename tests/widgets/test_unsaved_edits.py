@@ -152,7 +152,7 @@ def test_edits_that_are_saved_while_they_are_written_down_are_no_loss(viewer, qt
         raise UtileError("The folder is gone.")
 
     monkeypatch.setattr("napari_utile.widgets.viewer.edits.keep_job", fails)
-    monkeypatch.setattr("napari.utils.notifications.show_warning", warned.append)
+    monkeypatch.setattr("napari_utile.widgets.viewer.edits.show_warning", warned.append)
     layer, edits = viewer.add_labels(np.zeros((9, 9), int)), edits_of(viewer)
     layer.data_setitem((np.array([1]), np.array([1])), 3)
     edits.keep()
