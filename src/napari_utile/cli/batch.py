@@ -19,7 +19,6 @@ class Batch:
 
     Attributes
     ----------
-    failed, doubtful : int
     said : dict of str to str
         Why, by what failed.
     """
@@ -49,7 +48,6 @@ class Batch:
         ----------
         name : str
             Of the image.
-        fit : Fit
         whole : bool
             Whether all of the image was segmented, so that a single cell says something about the cell size.
         """

@@ -3,7 +3,6 @@
 import argparse
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,15 +10,17 @@ from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, file_path, given
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.clicks.markers import Marker, label_marked_cells, read_markers
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import open_selected, write_labels
 from napari_utile.engine.files.targets import check_target, identities
+from napari_utile.engine.files.tiff import TIFF_SUFFIXES
+from napari_utile.engine.inference.limits import limits_of_stack
+from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.words import bracketed, counted
-
-if TYPE_CHECKING:
-    from napari_utile.engine.clicks.markers import Marker
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,14 +49,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0, or with ``--strict`` 3 where the model does not look right for the image."""
-    from napari_utile.engine.clicks.markers import label_marked_cells, read_markers
-    from napari_utile.engine.files.images import open_selected, write_labels
-    from napari_utile.engine.files.tiff import TIFF_SUFFIXES
     from napari_utile.engine.fitting.confidence import fit_at
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.field import Field
-    from napari_utile.engine.inference.limits import limits_of_stack
-    from napari_utile.engine.inference.tile_cache import TileCache
     from napari_utile.engine.models.library import load_model
 
     check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)
@@ -95,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     return batch.status(arguments.strict)
 
 
-def _marked_axes(planes: SelectedPlanes, markers: "Sequence[Marker]") -> str:
+def _marked_axes(planes: SelectedPlanes, markers: Sequence[Marker]) -> str:
     """Return the axes of the image that the markers have before Y and X, where they count as in the whole image.
 
     Raises

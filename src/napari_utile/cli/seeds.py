@@ -12,10 +12,20 @@ from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import given
 from napari_utile.cli.progress import with_bar
+from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import open_selected, write_labels
+from napari_utile.engine.files.label_files import pair_files
+from napari_utile.engine.files.label_planes import labels_of, pairing_in_words, planes_with_labels
+from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.plane_file import PlaneFile
+from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
+from napari_utile.engine.files.tiff import LARGEST_ID
+from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import bracketed
@@ -86,8 +96,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path]]:
     """Pair each image with its seeds."""
-    from napari_utile.engine.files.label_files import pair_files
-
     if len(arguments.images) > 1 and Path(arguments.seeds).is_file():
         raise UtileError(f"{arguments.seeds} holds the seeds of one image: give the folder of all seeds.")
     pairs = []
@@ -113,17 +121,8 @@ def _grow_file(
     inputs: frozenset[tuple[int, int]],
 ) -> "Fit | None":
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
-    from napari_utile.engine.cells.compartments import compartments
-    from napari_utile.engine.cells.measure import measure
-    from napari_utile.engine.files.images import open_selected, write_labels
-    from napari_utile.engine.files.label_planes import labels_of, pairing_in_words, planes_with_labels
-    from napari_utile.engine.files.label_reading import read_labels
-    from napari_utile.engine.files.plane_file import PlaneFile
-    from napari_utile.engine.files.tables import write_table
-    from napari_utile.engine.files.tiff import LARGEST_ID
     from napari_utile.engine.fitting.confidence import fit_of, overall
     from napari_utile.engine.grow import check_seeds, grow_steps, grown_in, usual_distance
-    from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
     from napari_utile.engine.segment import segment_steps
 

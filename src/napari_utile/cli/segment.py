@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_utile.cli import stores
+from napari_utile.cli import seeds, stores
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, images_among, inputs_of
@@ -23,21 +24,25 @@ from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_e
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.conditions import load_conditions
+from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.plane_file import PlaneFile
+from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
+from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.windows import Window
 from napari_utile.engine.words import bracketed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_utile.cli.fields import Done
     from napari_utile.engine.fitting.confidence import Fit
     from napari_utile.engine.inference.device import Compute
-    from napari_utile.engine.windows import Window
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -119,8 +124,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image; return 0, 1 where some failed, or with ``--strict`` 3 where the model does not fit some."""
     if arguments.seeds is not None:
-        from napari_utile.cli import seeds
-
         return seeds.run(arguments)
     if arguments.seed_distance is not None:
         raise UtileError("--seed-distance is how far the seeds of --seeds grow: give these, too.")
@@ -133,7 +136,6 @@ def run(arguments: argparse.Namespace) -> int:
             "--mask with a file is not for --three-views: it is of planes, and they look at a volume."
         )
     from napari_utile.cli.fields import FieldTables
-    from napari_utile.engine.files.conditions import load_conditions
     from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import Settings, load_settings
@@ -210,10 +212,8 @@ def _endings(arguments: argparse.Namespace) -> list[str]:
     return [RECIPE_ENDING, *(ending for ending, wanted in asked.items() if wanted), "_labels.tif"]
 
 
-def _region(text: str) -> "Window":
+def _region(text: str) -> Window:
     """Read ``Y0:Y1,X0:X1``."""
-    from napari_utile.engine.windows import Window
-
     try:
         (top, bottom), (left, right) = (map(int, part.split(":")) for part in text.split(","))
     except ValueError as error:
@@ -231,15 +231,11 @@ def _segment_file(
     start: str,
     shown: str,
     path: Path,
-    mask: "NDArray[np.bool_] | None",
+    mask: NDArray[np.bool_] | None,
 ) -> "tuple[Fit, Done]":
     """Segment and write one image; return how well the model fits it, and more."""
     from napari_utile.cli.fields import Watch
-    from napari_utile.engine.files.images import write_image, write_labels
-    from napari_utile.engine.files.plane_file import PlaneFile
     from napari_utile.engine.fitting.confidence import fit_of, overall
-    from napari_utile.engine.inference.limits import limits_of_stack
-    from napari_utile.engine.provenance.command import segment_command
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
     from napari_utile.engine.store.into_image import blocks_of_planes, write_into_image
 
@@ -302,8 +298,6 @@ def _segment_file(
         if arguments.mask is True:
             write_image(f"{start}_mask.tif", stored.mapped(lambda plane: plane > 0, bool), *space)
         if arguments.measurements:
-            from napari_utile.engine.files.tables import write_table
-
             rows_of = [tables[place] for place in sorted(tables)]
             if links is not None:
                 table = links.tables(image, planes.indices, rows_of)
@@ -328,7 +322,7 @@ def _segment_file(
     return fit, watch.done(cells, fit, links.links if links else None, made)
 
 
-def _check_region(region: "Window | None", shape: tuple[int, int]) -> None:
+def _check_region(region: Window | None, shape: tuple[int, int]) -> None:
     if region is not None and any(part.stop > size for part, size in zip(region, shape, strict=True)):
         raise UtileError(
             f"the region lies outside the image, which has {shape[0]} rows and {shape[1]} columns"
@@ -345,7 +339,7 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
 
 
 def _print_estimate(
-    planes: SelectedPlanes, sizing: Sizing, views: VolumeParams, region: "Window | None"
+    planes: SelectedPlanes, sizing: Sizing, views: VolumeParams, region: Window | None
 ) -> None:
     from napari_utile.engine.inference.estimate import estimate
 

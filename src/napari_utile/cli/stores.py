@@ -18,17 +18,21 @@ from napari_utile.cli.volumes import linking_of
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.limits import limits_of_stack
+from napari_utile.engine.jobs.cluster import cluster_jobs
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.layout import VERSIONS
 from napari_utile.engine.words import bracketed
 
 if TYPE_CHECKING:
-    from napari_utile.engine.files.image_file import ImageFile
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.inference.cell_size import CellSize
     from napari_utile.engine.models.library import Model
-    from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.store.cost import Where
     from napari_utile.engine.store.plan import StorePlan
 
@@ -114,9 +118,8 @@ def run(arguments: argparse.Namespace) -> int:
     return batch.status(arguments.strict)
 
 
-def _segment(each: Input, image: "ImageFile", place: Path, arguments: argparse.Namespace) -> "Fit | None":
+def _segment(each: Input, image: ImageFile, place: Path, arguments: argparse.Namespace) -> "Fit | None":
     """Segment one image into a store; return how well the model fits it, None of an estimate."""
-    from napari_utile.engine.files.unfinished import is_complete
     from napari_utile.engine.store.command import fill_command
     from napari_utile.engine.store.into_image import check_image
     from napari_utile.engine.store.make import refuse_foreign
@@ -180,13 +183,11 @@ def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None
 
 
 def _plan(
-    each: Input, image: "ImageFile", arguments: argparse.Namespace, mask: Any
+    each: Input, image: ImageFile, arguments: argparse.Namespace, mask: Any
 ) -> "tuple[StorePlan, Model, list[ImagePlane], str, CellSize | None]":
     from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.inference.limits import limits_of_stack
     from napari_utile.engine.models.library import load_model
     from napari_utile.engine.provenance.settings import Settings, load_settings
-    from napari_utile.engine.store.layout import VERSIONS
     from napari_utile.engine.store.make import plan_store
 
     selection = each.selection
@@ -250,6 +251,5 @@ def _jobs(arguments: argparse.Namespace) -> Any:
     """Return where blocks are computed, as a context."""
     if not arguments.workers and not arguments.scheduler:
         return contextlib.nullcontext(None)
-    from napari_utile.engine.jobs.cluster import cluster_jobs
 
     return cluster_jobs(arguments.scheduler, arguments.workers)
