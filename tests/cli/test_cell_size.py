@@ -74,6 +74,18 @@ def test_the_estimate_names_the_size(folder, capsys) -> None:
     assert "px across, measured" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("target", ["out", "out.ome.zarr"])
+def test_the_estimate_says_of_how_many_pixels_the_image_is_for_the_network(folder, capsys, target) -> None:
+    words = ["segment", str(folder / "large.tif"), "-o", str(folder / target), "--estimate", "--diameter"]
+    said = {}
+    for diameter in ("40", "none", "10"):
+        assert main([*words, diameter]) == 0
+        said[diameter] = capsys.readouterr().out
+    assert "; the model sees 25 % of the pixels" in said["40"]
+    assert "the model sees" not in said["none"]
+    assert "; the model sees 4 times as many pixels" in said["10"]
+
+
 def test_other_words_are_refused(folder, capsys) -> None:
     with pytest.raises(SystemExit):
         main(["segment", str(folder / "large.tif"), "-o", str(folder / "out"), "--diameter", "large"])

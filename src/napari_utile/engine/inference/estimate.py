@@ -44,7 +44,10 @@ def estimate(
     plan, compute = field.plan(region), field.compute
     map_bytes = 4 * model.card.output_channels * Window.part_of(field.shape, region).size
     seconds = plan.gflop / rate(model, compute)
-    return Estimate(len(plan), plan.gflop, plan.bytes + map_bytes, seconds, compute.device, compute.precision)
+    cost = plan.bytes + map_bytes
+    return Estimate(
+        len(plan), plan.gflop, cost, seconds, compute.device, compute.precision, field.enlargement
+    )
 
 
 def rate(model: Model, compute: Compute) -> float:

@@ -7,6 +7,7 @@ share them in a cache; they also find there the tiles of a segmentation.
 
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,11 @@ class Field:
     def is_scaled(self) -> bool:
         """Whether the network sees another scale than the user."""
         return self._scaled != self.shape
+
+    @property
+    def enlargement(self) -> float:
+        """How many pixels the network sees for one of the plane."""
+        return prod(self._scaled) / prod(self.shape)
 
     @property
     def object_diameter(self) -> float | None:

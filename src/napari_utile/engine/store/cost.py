@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.inference.cost import duration
+from napari_utile.engine.inference.cost import duration, seen_in_words
 from napari_utile.engine.inference.estimate import rate
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.models.library import Model
@@ -51,6 +51,8 @@ class StoreCost:
     seconds : (float, float)
         From and to; with one worker of a cluster.
     where : {"here", "apart", "workers", "cluster"}
+    seen : float
+        How many pixels the network sees for one of the image.
     """
 
     blocks: int
@@ -59,6 +61,7 @@ class StoreCost:
     memory_bytes: int
     seconds: tuple[float, float]
     where: Where = "here"
+    seen: float = 1.0
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -68,6 +71,7 @@ class StoreCost:
         return (
             f"{self.blocks} block{'' if self.blocks == 1 else 's'}{empty}, up to {_bytes(self.disk_bytes)} on the disk "
             f"while it runs, {_bytes(self.memory_bytes)} of memory{of}, {least} to {most}{alone}"
+            f"{seen_in_words(self.seen)}"
         )
 
 
@@ -111,6 +115,7 @@ def cost_of(
         loaded + (plan.block_bytes if where == "cluster" else plan.memory_bytes(at_once)),
         (0.7 * seconds, 1.6 * seconds),
         where,
+        field.enlargement,
     )
 
 
