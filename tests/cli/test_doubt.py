@@ -5,6 +5,8 @@ import pytest
 import tifffile
 
 from napari_utile.cli import main
+from napari_utile.engine.fitting.ranking import NOT_KNOWN
+from napari_utile.engine.models import catalogue
 from napari_utile.engine.models.catalogue import user_model_folder
 
 DOUBT = "one.tif: this does not look like what unsure was trained on (confidence 0."
@@ -82,3 +84,12 @@ def test_clicks_are_doubted_where_the_cells_were_measured(folder, capsys):
 def test_seeds_that_grow_in_grey_values_have_no_model_to_doubt(folder, capsys):
     assert main(["segment", "one.tif", *WITH_SEEDS, "--strict"]) == 2
     assert "--seeds does not take --strict without --model" in capsys.readouterr().err
+
+
+def test_where_no_model_looks_right_it_says_what_to_do_and_what_none_knows(folder, capsys, monkeypatch):
+    monkeypatch.setattr(catalogue, "BUNDLED_FOLDER", folder)
+    (user_model_folder() / "sure.safetensors").unlink()
+    assert main(["models", "suggest", "one.tif"]) == 1
+    said = capsys.readouterr().out
+    for what in ("No model looks right", "utile fit", "--seeds", "utile fine-tune", NOT_KNOWN):
+        assert what in said

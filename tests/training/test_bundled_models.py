@@ -9,6 +9,7 @@ from bundled.data_sets import DATA_SETS, MANIFEST
 from bundled.models import PLANS, data_sources, manifest_rows
 from make_model import make_model
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.fitting.ranking import NOT_KNOWN
 from napari_utile.engine.models.catalogue import candidates, list_models
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.networks.families import build_network
@@ -51,6 +52,27 @@ def test_every_card_names_its_images_licences_and_notices(name: str) -> None:
         assert source.notice in card.licence
         assert source.licence in card.licence
     assert "commercial use included" in card.licence
+
+
+def test_every_model_in_the_package_was_taught_by_free_images_and_the_docs_carry_their_notices() -> None:
+    page = (MANIFEST.parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    for listed in list_models():
+        assert listed.card is not None
+        assert listed.card.data, listed.name
+        for source in listed.card.data:
+            assert source.licence in FREE, (listed.name, source)
+            assert source.notice in listed.card.licence
+            (row,) = [
+                line for line in page.splitlines() if line.startswith(f"| {source.name} | {source.licence} |")
+            ]
+            assert f"| {source.notice} |" in row
+            assert f"`{listed.name}`" in row
+
+
+def test_what_no_model_knows_is_said_in_the_readme_and_in_the_known_issues() -> None:
+    top = MANIFEST.parents[2]
+    for name in ("README.md", "docs/known_issues.md"):
+        assert NOT_KNOWN in " ".join((top / name).read_text(encoding="utf-8").split()), name
 
 
 def test_what_is_in_the_package_is_described_here() -> None:

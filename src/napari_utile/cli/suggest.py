@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_utile.cli.options import add_options, file_path, given
 from napari_utile.engine.files.images import open_selected
-from napari_utile.engine.fitting.ranking import suggest
+from napari_utile.engine.fitting.ranking import NOT_KNOWN, suggest
 from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{each.card.name:20} {each.fit}; {each.size}")
     fits = any(each.fit.looks_right for each in found)
     if not fits and not arguments.json:
-        print(f"No model looks right for this image: {WHAT_TO_DO}.")
+        print(f"No model looks right for this image: {WHAT_TO_DO}. None knows {NOT_KNOWN} well.")
     return 0 if fits else 1
 
 

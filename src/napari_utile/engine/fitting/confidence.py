@@ -89,8 +89,8 @@ class Fit:
 
 
 WHAT_TO_DO = (
-    "try another model (utile models suggest), fit the settings to a few cells (utile fit), "
-    "or train on a few painted ones (utile fine-tune)"
+    "try another model (utile models suggest), fit the settings to a few cells (utile fit), grow cells from their "
+    "nuclei (utile segment --seeds), or train on a few painted ones (utile fine-tune)"
 )
 """What a user is told where a model does not fit."""
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
 
+NOT_KNOWN = "electron micrographs, dense tissue sections or thin, spread cells in phase contrast"
+"""What no bundled model knows well; the README and the known issues say the same."""
 # Below what looks right, above what does not.
 _NOT_RATED = (2, -1.0)
 

@@ -7,7 +7,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
-from napari_utile.engine.fitting.ranking import RatedModel, Ratings
+from napari_utile.engine.fitting.ranking import NOT_KNOWN, RatedModel, Ratings
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.windows import Window
@@ -22,8 +22,8 @@ from napari_utile.widgets.parts.run_bar import RunBar
 from napari_utile.widgets.parts.status_line import StatusLine
 
 _NONE_FITS = (
-    "No model looks right for this image. Paint a few cells, choose them as Cells above, and press Fit to these cells, "
-    "or Train."
+    f"No model looks right for this image; none knows {NOT_KNOWN} well. Paint a few cells, choose them as Cells above, "
+    "and press Fit to these cells, or Train; where you have labels of their nuclei, grow the cells from them."
 )
 _CLICK_ONE = "Best fit first, with what each finds in view. Click a model to use it."
 _MOST_ROWS = 5
