@@ -59,8 +59,10 @@ class Batch:
         elif fit.too_few and whole:
             print(f"{name}: {fit} (--diameter PIXELS sets it)", file=sys.stderr)
 
-    def status(self, strict: bool) -> int:
-        """Return the exit status: 1 where something failed, 3 where a doubt counts, else 0."""
+    def status(self, images: int, strict: bool) -> int:
+        """Say how many images failed; return the exit status: 1 where one did, 3 where a doubt counts, else 0."""
+        if self.failed:
+            print(f"{self.failed} of {images} images failed.", file=sys.stderr)
         return 1 if self.failed else 3 if self.doubtful and strict else 0
 
 

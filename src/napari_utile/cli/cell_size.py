@@ -1,11 +1,15 @@
 """The cell size of each image of a command: given, measured for each, or measured once for all."""
 
-from collections.abc import Callable, Mapping, Sequence
+import argparse
+import functools
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from napari_utile.cli.options import given
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.inference.cell_size import CellSize
@@ -16,8 +20,8 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
 
 if TYPE_CHECKING:
-    from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
+    from napari_utile.engine.provenance.settings import Settings
 
 
 class Sized(NamedTuple):
@@ -37,37 +41,57 @@ class Sized(NamedTuple):
     size: CellSize | None
 
 
+def asked_for(arguments: argparse.Namespace) -> "Settings":
+    """Give the values that the options name, over those of the file of settings, where one is given."""
+    from napari_utile.engine.provenance.settings import Settings, load_settings
+
+    path = getattr(arguments, "settings", None)
+    settings = load_settings(path) if path else Settings()
+    return Settings(
+        {**settings.segment, **given(arguments, SegmentParams)},
+        {**settings.instances, **given(arguments, InstanceParams)},
+    )
+
+
 class Sizing:
-    """Completes the parameters for one image after the other.
+    """Completes the parameters that a command was given for one image after the other.
 
     Parameters
     ----------
-    params : SegmentParams
-        Without instance parameters.
-    instances : mapping
-        Those that were given, in pixels of the image; the others are what the model suggests for the size.
-    load : callable
-        Loads a model by its name.
+    arguments : argparse.Namespace
+        Instance parameters that they name are in pixels of the image; the others are what the model suggests for the
+        size. A wrong name of a model fails at once.
     paths : sequence of Path
         All images of the command, of which some are measured where one size is wanted for all.
     selection : Selection, optional
-        Which pixels of them are read.
+        Which pixels of them are read; what the arguments say by default.
     views : VolumeParams, optional
         Whether stacks are seen as volumes, for which other instance parameters are suggested.
+
+    Attributes
+    ----------
+    params : SegmentParams
+        As they were given, without instance parameters.
+    compute : Compute
+        Device and precision that were chosen for them.
     """
 
     def __init__(
         self,
-        params: SegmentParams,
-        instances: Mapping[str, Any],
-        load: "Callable[[str], Model]",
-        compute: "Compute",
+        arguments: argparse.Namespace,
         paths: Sequence[Path] = (),
         selection: Selection | None = None,
         views: VolumeParams | None = None,
     ) -> None:
-        self._params, self._instances, self._load, self._compute = params, instances, load, compute
-        self._paths, self._selection = paths, selection or Selection()
+        from napari_utile.engine.inference.device import choose_compute
+        from napari_utile.engine.models.library import load_model
+
+        asked = asked_for(arguments)
+        self.params, self._instances = SegmentParams(**asked.segment), asked.instances
+        self._load = functools.cache(load_model)
+        self._load(self.params.model)
+        self.compute = choose_compute(self.params.device, self.params.precision)
+        self._paths, self._selection = paths, selection or Selection(**given(arguments, Selection))
         self._views = views or VolumeParams()
         self._same: tuple[SegmentParams, CellSize | None] | None = None
 
@@ -79,11 +103,11 @@ class Sizing:
         UtileError
             If the image cannot be used.
         """
-        params, said, size = self._params, "", None
+        params, said, size = self.params, "", None
         if params.diameter in MEASURED:
             params, size = self._measured(planes)
             chosen = (
-                f"{self._params.model}: chose {params.model}; " if params.model != self._params.model else ""
+                f"{self.params.model}: chose {params.model}; " if params.model != self.params.model else ""
             )
             said = f"{chosen}{size}"
         model = self._load(params.model)
@@ -93,14 +117,14 @@ class Sizing:
     def _measured(self, planes: SelectedPlanes) -> tuple[SegmentParams, CellSize | None]:
         from napari_utile.engine.inference.sized import with_choice
 
-        if self._params.diameter == "auto":
+        if self.params.diameter == "auto":
             some = planes.measured_on()
-            return Run(with_choice(self._params, some, self._load, compute=self._compute)).result
+            return Run(with_choice(self.params, some, self._load, compute=self.compute)).result
         if self._same is None:
             some = [plane for each in self._some_images(planes) for plane in each.measured_on(1)]
-            alone = replace(self._params, limits="plane")  # they are of several images
-            params, size = Run(with_choice(alone, some, self._load, compute=self._compute)).result
-            self._same = replace(params, limits=self._params.limits), size
+            alone = replace(self.params, limits="plane")  # they are of several images
+            params, size = Run(with_choice(alone, some, self._load, compute=self.compute)).result
+            self._same = replace(params, limits=self.params.limits), size
         return self._same
 
     def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:

@@ -1,7 +1,6 @@
 """`utile click`: the cells of markers that were set in the Click page, as a label image."""
 
 import argparse
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,19 +49,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0, or with ``--strict`` 3 where the model does not look right for the image."""
     from napari_utile.engine.fitting.confidence import fit_at
-    from napari_utile.engine.inference.device import choose_compute
     from napari_utile.engine.inference.field import Field
-    from napari_utile.engine.models.library import load_model
 
     check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)
     selection = Selection(**given(arguments, Selection))
     planes = SelectedPlanes(open_selected(arguments.image, selection), selection)
     markers = read_markers(arguments.points)
     axes = _marked_axes(planes, markers)
-    chosen = given(arguments, SegmentParams)
-    wanted = SegmentParams(**chosen)
-    compute = choose_compute(wanted.device, wanted.precision)
-    sizing = Sizing(wanted, given(arguments, InstanceParams), functools.cache(load_model), compute)
+    sizing = Sizing(arguments)
     params, model, said, size = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     assert params.instances is not None
@@ -72,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         here = [marker for marker in (each.on_plane(where) for each in markers) if marker is not None]
         labelled.append(np.zeros(plane.shape, np.int32))
         if here:
-            field = Field(plane, model, params, compute=compute, limits=limits, cache=TileCache())
+            field = Field(plane, model, params, compute=sizing.compute, limits=limits, cache=TileCache())
             labelled[-1] = Run(label_marked_cells(field, here, params.instances, field.click_radius)).result
     labels = np.stack(labelled).reshape(*planes.sizes, *labelled[0].shape)
     image = planes.image
@@ -88,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     batch = Batch()
     if size is not None:
         batch.judge(image.shown_name, fit_at(size, model.card))
-    return batch.status(arguments.strict)
+    return batch.status(1, arguments.strict)
 
 
 def _marked_axes(planes: SelectedPlanes, markers: Sequence[Marker]) -> str:

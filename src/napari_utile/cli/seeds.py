@@ -1,7 +1,6 @@
 """`utile segment --seeds`: each seed, such as a nucleus, grows to one whole cell."""
 
 import argparse
-import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
-from napari_utile.cli.cell_size import Sizing
+from napari_utile.cli.cell_size import Sizing, asked_for
 from napari_utile.cli.options import given
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.compartments import compartments
-from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected, write_labels
@@ -32,7 +30,6 @@ from napari_utile.engine.words import bracketed
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.inference.device import Compute
 
 NOT_WITH_SEEDS = (
     "probability",
@@ -55,10 +52,6 @@ NOT_WITH_SEEDS = (
 
 def run(arguments: argparse.Namespace) -> int:
     """Grow the seeds of each image; return 0, 1 where some failed, 2 for options that say nothing about seeds."""
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.provenance.settings import Settings, load_settings
-
     selection = Selection(**given(arguments, Selection))
     refused = [f"--{name.replace('_', '-')}" for name in NOT_WITH_SEEDS if getattr(arguments, name)]
     if selection.series == "all":
@@ -69,29 +62,20 @@ def run(arguments: argparse.Namespace) -> int:
         what = f"--seeds does not take {refused[0]}" if refused else "--seed-distance must be at least 0"
         print(f"utile segment: {what} (utile segment --help)", file=sys.stderr)
         return 2
-    settings = load_settings(arguments.settings) if arguments.settings else Settings()
-    chosen = {**settings.segment, **given(arguments, SegmentParams)}
+    chosen = asked_for(arguments).segment
     params = SegmentParams(**chosen)
     batch = Batch()
     pairs = _pairs(arguments, batch)
     refuse_same_names([image for _, image in pairs])
-    compute, sizing = None, None
-    if "model" in chosen:
-        load = functools.cache(load_model)
-        load(params.model)  # a wrong name fails at once
-        compute = choose_compute(params.device, params.precision)
-        instances = {**settings.instances, **given(arguments, InstanceParams)}
-        sizing = Sizing(params, instances, load, compute, [image for _, image in pairs], selection)
+    sizing = Sizing(arguments, [image for _, image in pairs]) if "model" in chosen else None
     inputs = identities([path for pair in pairs for path in pair])
     check_folder(arguments.output)
     for seeds, path in pairs:
         with batch.each(path):
-            fit = _grow_file(seeds, path, selection, params, sizing, compute, arguments, inputs)
+            fit = _grow_file(seeds, path, selection, params, sizing, arguments, inputs)
             if fit is not None:
                 batch.judge(path.name, fit)
-    if batch.failed:
-        print(f"{batch.failed} of {len(pairs)} images failed.", file=sys.stderr)
-    return batch.status(arguments.strict)
+    return batch.status(len(pairs), arguments.strict)
 
 
 def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path]]:
@@ -116,7 +100,6 @@ def _grow_file(
     selection: Selection,
     params: SegmentParams,
     sizing: Sizing | None,
-    compute: "Compute | None",
     arguments: argparse.Namespace,
     inputs: frozenset[tuple[int, int]],
 ) -> "Fit | None":
@@ -142,8 +125,9 @@ def _grow_file(
         )
     height, width = planes.plane(planes.indices[0]).shape
     check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
-    model, limits, said, size = None, None, "", None
+    model, limits, said, size, compute = None, None, "", None, None
     if sizing is not None:
+        compute = sizing.compute
         params, model, said, size = sizing.params_for(planes)
         limits = limits_of_stack(planes.measured_on(), params, model.card)
     distance = arguments.seed_distance

@@ -2,9 +2,7 @@
 
 import argparse
 import contextlib
-import functools
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +40,6 @@ from napari_utile.engine.words import bracketed
 if TYPE_CHECKING:
     from napari_utile.cli.fields import Done
     from napari_utile.engine.fitting.confidence import Fit
-    from napari_utile.engine.inference.device import Compute
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -136,9 +133,6 @@ def run(arguments: argparse.Namespace) -> int:
             "--mask with a file is not for --three-views: it is of planes, and they look at a volume."
         )
     from napari_utile.cli.fields import FieldTables
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.provenance.settings import Settings, load_settings
     from napari_utile.engine.store.into_image import check_image
 
     selection = Selection(**given(arguments, Selection))
@@ -146,15 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
     every = inputs_of(paths, selection)
     ours = arguments.shard.part(every) if arguments.shard else every
     conditions = load_conditions(arguments.conditions) if arguments.conditions else None
-    settings = load_settings(arguments.settings) if arguments.settings else Settings()
-    chosen = {**settings.segment, **given(arguments, SegmentParams)}
-    params = SegmentParams(**chosen)
-    load = functools.cache(load_model)
-    load(params.model)  # a wrong name fails at once
-    compute = choose_compute(params.device, params.precision)
-    instances = {**settings.instances, **given(arguments, InstanceParams)}
     views = views_of(arguments)
-    sizing = Sizing(params, instances, load, compute, [each.path for each in every], selection, views)
+    sizing = Sizing(arguments, [each.path for each in every], views=views)
     beside = (arguments.mask, arguments.conditions)
     inputs = identities([*found, *(each for each in beside if isinstance(each, (str, Path)))])
     if not arguments.estimate:
@@ -180,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
             for ending in _endings(arguments):
                 check_target(f"{start}{ending}", inputs)
             shown = each.name if each.place else image.shown_name
-            fit, done = _segment_file(planes, sizing, compute, arguments, start, shown, each.path, mask)
+            fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask)
             batch.judge(shown, fit, whole=arguments.region is None)
             if tables is not None:
                 cells = Path(f"{start}_cells.csv") if arguments.measurements else None
@@ -188,10 +175,8 @@ def run(arguments: argparse.Namespace) -> int:
         if tables is not None and each.name in batch.said:
             tables.fail(each, batch.said[each.name])
     if tables is not None and not arguments.estimate:
-        tables.write(f"{len(ours)} images segmented with {params.model}")
-    if batch.failed:
-        print(f"{batch.failed} of {len(ours)} images failed.", file=sys.stderr)
-    return batch.status(arguments.strict)
+        tables.write(f"{len(ours)} images segmented with {sizing.params.model}")
+    return batch.status(len(ours), arguments.strict)
 
 
 def _refuse_twice(start: str, name: str, begun: dict[str, str]) -> None:
@@ -226,7 +211,6 @@ def _region(text: str) -> Window:
 def _segment_file(
     planes: SelectedPlanes,
     sizing: Sizing,
-    compute: "Compute",
     arguments: argparse.Namespace,
     start: str,
     shown: str,
@@ -249,7 +233,9 @@ def _segment_file(
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     records, tables, fits, watch = {}, {}, [], Watch(len(planes))
     _check_region(region, planes.plane(planes.indices[0]).shape)
-    making = Making(planes, params, views, model, compute, limits, region, shown, arguments.quiet, mask)
+    making = Making(
+        planes, params, views, model, sizing.compute, limits, region, shown, arguments.quiet, mask
+    )
     with contextlib.ExitStack() as open_files:
         # Beside the results until the last plane is done, so that memory does not grow with their number.
         labels, foreground, classes = (

@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import functools
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,9 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
             fit = _segment(each, image, place, arguments)
             if fit is not None:
                 batch.judge(image.shown_name, fit, whole=arguments.region is None)
-    if batch.failed:
-        print(f"{batch.failed} of {len(ours)} images failed.", file=sys.stderr)
-    return batch.status(arguments.strict)
+    return batch.status(len(ours), arguments.strict)
 
 
 def _segment(each: Input, image: ImageFile, place: Path, arguments: argparse.Namespace) -> "Fit | None":
@@ -185,28 +181,20 @@ def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None
 def _plan(
     each: Input, image: ImageFile, arguments: argparse.Namespace, mask: Any
 ) -> "tuple[StorePlan, Model, list[ImagePlane], str, CellSize | None]":
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.provenance.settings import Settings, load_settings
     from napari_utile.engine.store.make import plan_store
 
     selection = each.selection
-    settings = load_settings(arguments.settings) if arguments.settings else Settings()
-    chosen = {**settings.segment, **given(arguments, SegmentParams)}
-    instances = {**settings.instances, **given(arguments, InstanceParams)}
-    params = SegmentParams(**chosen)
-    compute = choose_compute(params.device, params.precision)
     planes = SelectedPlanes(image, selection)
     linking = linking_of(arguments)
     check_linking(planes, linking)
-    sizing = Sizing(params, instances, functools.cache(load_model), compute, [each.path], selection)
+    sizing = Sizing(arguments, [each.path], selection)
     params, model, said, size = sizing.params_for(planes)
     every = [plane for _, plane in planes]
     plan = plan_store(
         every,
         model,
         params,
-        compute,
+        sizing.compute,
         image.path,
         indices=planes.indices,
         stacked=planes.stacked,

@@ -1,7 +1,6 @@
 """`utile verify`: prove that tiles and blocks leave no seams, or that a store holds what its plan gives."""
 
 import argparse
-import functools
 
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, at_least_one, file_path, given
@@ -38,8 +37,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; return 0 where it holds, else 1."""
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.models.library import load_model
     from napari_utile.engine.store.verify import verify_seams, verify_store
 
     path = arguments.image
@@ -48,16 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{path.name}: {found}")
         return 0 if found.holds else 1
     selection = Selection(**given(arguments, Selection))
-    params = SegmentParams(**given(arguments, SegmentParams))
-    compute = choose_compute(params.device, params.precision)
     image = open_selected(path, selection)
     planes = SelectedPlanes(image, selection)
-    sizing = Sizing(
-        params, given(arguments, InstanceParams), functools.cache(load_model), compute, [path], selection
-    )
+    sizing = Sizing(arguments, [path])
     params, model, *_ = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
-    steps = verify_seams(planes.plane(planes.indices[0]), model, params, compute, arguments.size, limits)
+    steps = verify_seams(
+        planes.plane(planes.indices[0]), model, params, sizing.compute, arguments.size, limits
+    )
     proof = with_bar(steps, path.name, arguments.quiet, unit="piece")
     of = f", the first of {len(planes)} planes" if len(planes) > 1 else ""
     print(f"{image.shown_name}{of}: {proof}")
