@@ -7,7 +7,7 @@ from pathlib import Path
 
 import napari_utile
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import axes_letters, file_path, number, share
+from napari_utile.cli.options import add_axes, file_path, number, share
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.evaluate import scored_planes
@@ -70,12 +70,7 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
         default=0.5,
         help="overlap from which a cell counts as found, for F1. Default: 0.5.",
     )
-    parser.add_argument(
-        "--axes",
-        type=axes_letters,
-        metavar="LETTERS",
-        help="axes of the label images, out of TCZYXS, where the files lack their names",
-    )
+    add_axes(parser, "label images", "files lack")
     parser.add_argument(
         "--volume", action="store_true", help="take the cells of a z stack as volumes, not by plane"
     )

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from napari_utile.cli.options import axes_letters, file_path
+from napari_utile.cli.options import add_axes, file_path
 from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_planes import labels_of
@@ -35,12 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="what to write: .zip, .geojson, .geff or NAME_RES",
     )
-    parser.add_argument(
-        "--axes",
-        type=axes_letters,
-        metavar="LETTERS",
-        help="axes of the labels, out of TCZYXS, where the file lacks their names",
-    )
+    add_axes(parser)
     parser.set_defaults(run=run)
 
 

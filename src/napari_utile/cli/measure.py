@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_utile.cli.batch import Batch, say_left_out
-from napari_utile.cli.options import axes_letters, file_path, pixel_length
+from napari_utile.cli.options import add_axes, file_path, pixel_length
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
@@ -18,6 +18,7 @@ from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.tables import check_table, write_table
 from napari_utile.engine.files.targets import identities
 from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.words import counted
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,12 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="UM",
         help="size of a pixel in µm; what the file says by default",
     )
-    parser.add_argument(
-        "--axes",
-        type=axes_letters,
-        metavar="LETTERS",
-        help="axes of the labels, out of TCZYXS, where the file lacks their names",
-    )
+    add_axes(parser)
     parser.add_argument(
         "--series",
         metavar="N|NAME",
@@ -83,11 +79,6 @@ def run(arguments: argparse.Namespace) -> int:
     write_table(arguments.output, columns)
     print(f"{counted(len(columns['index']), 'cell')} of {counted(measured, 'image')} in {arguments.output}")
     return 1 if batch.failed else 0
-
-
-def counted(number: int, what: str) -> str:
-    """Give a number with its noun."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:

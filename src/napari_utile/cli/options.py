@@ -135,14 +135,17 @@ def file_path(text: str) -> Path:
     return path
 
 
-def axes_letters(text: str) -> str:
-    """Read the letters of axes.
+def add_axes(parser: argparse.ArgumentParser, of: str = "labels", lacks: str = "file lacks") -> None:
+    """Add the option that names the axes of labels."""
+    parser.add_argument(
+        "--axes",
+        type=_axes_letters,
+        metavar="LETTERS",
+        help=f"axes of the {of}, out of TCZYXS, where the {lacks} their names",
+    )
 
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If they cannot be those of an image.
-    """
+
+def _axes_letters(text: str) -> str:
     try:
         return checked_letters(text)
     except UtileError as error:

@@ -26,7 +26,7 @@ from napari_utile.engine.files.tiff import LARGEST_ID
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
-from napari_utile.engine.words import bracketed
+from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
@@ -171,5 +171,5 @@ def _grow_file(
     count = sum(record.cells for record in records)
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
     about = bracketed(planes.taken(params.channels, 1), said, reach)
-    print(f"{image.shown_name}: {count} cell{'' if count == 1 else 's'} grown from seeds{about}")
+    print(f"{image.shown_name}: {counted(count, 'cell')} grown from seeds{about}")
     return overall(fits) if fits else None

@@ -35,7 +35,7 @@ from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
-from napari_utile.engine.words import bracketed
+from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
     from napari_utile.cli.fields import Done
@@ -298,7 +298,7 @@ def _segment_file(
             write_into_image(path, blocks_of_planes(stored, start_in), overwrite=arguments.overwrite)
     taken = planes.taken(params.channels, model.card.needed_inputs)
     cells = sum(record.cells for record in ordered)
-    found = f"{cells} cell{'' if cells == 1 else 's'}" if cells else "no cells found"
+    found = counted(cells, "cell") if cells else "no cells found"
     if links is not None and cells:
         found = f"{links.links.summary()}, {'in three views' if views.three_views else f'from {found}'}"
     if cells:

@@ -26,7 +26,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.layout import VERSIONS
-from napari_utile.engine.words import bracketed
+from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.confidence import Fit
@@ -163,7 +163,7 @@ def _segment(each: Input, image: ImageFile, place: Path, arguments: argparse.Nam
         made = with_bar(steps, image.shown_name, arguments.quiet, unit="block")
     empty = f"{made.empty} of {made.blocks} blocks left out as empty" if made.empty else ""
     cells = sum(made.cells)
-    found = f"{cells} cell{'' if cells == 1 else 's'}" if cells else "no cells found"
+    found = counted(cells, "cell") if cells else "no cells found"
     found = f"{made.linked}, from {found}" if made.linked and cells else found
     found = f"{found}, {covered_in_words(made.covered)}" if made.covered and cells else found
     print(f"{image.shown_name}: {found}{bracketed(said, empty)}")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from napari_utile.cli.options import add_options, axes_letters, file_path, given
+from napari_utile.cli.options import add_axes, add_options, file_path, given
 from napari_utile.engine.files.label_planes import label_stack
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.targets import check_target, identities
@@ -28,12 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--term", choices=TERM_CHOICES, default="total", help="what to write. Default: total."
     )
-    parser.add_argument(
-        "--axes",
-        type=axes_letters,
-        metavar="LETTERS",
-        help="axes of the labels, out of TCZYXS, where the file lacks their names",
-    )
+    add_axes(parser)
     add_options(parser, WeightMapParams)
     parser.set_defaults(run=run)
 
