@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.cells.classes import Classes
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import Columns, measure
@@ -19,7 +20,6 @@ from napari_utile.engine.files.plane_file import file_order
 from napari_utile.engine.inference.decode import decode_steps, foreground_of, only_inside
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
-from napari_utile.engine.inference.predict import Float32
 from napari_utile.engine.linking.links import Links
 from napari_utile.engine.linking.measure import Spacing, link_table
 from napari_utile.engine.models.library import Model
@@ -59,7 +59,7 @@ class Segmentation:
         The file, and which pixels of it; None where a plane was given.
     """
 
-    values: Float32 = dataclasses.field(repr=False)
+    values: Float32Array = dataclasses.field(repr=False)
     mask: NDArray[np.bool_]
     labels: NDArray[np.int32]
     landscape: Landscape = dataclasses.field(repr=False)
@@ -90,12 +90,12 @@ class Segmentation:
         return self.field.limits
 
     @property
-    def probabilities(self) -> Float32:
+    def probabilities(self) -> Float32Array:
         """The class probabilities (K, Y, X), which sum to 1 over the classes."""
         return self.values[: len(self.model.card.classes)]
 
     @property
-    def outputs(self) -> dict[str, Float32]:
+    def outputs(self) -> dict[str, Float32Array]:
         """All outputs of the model by name: ``outputs["B"]`` is (Y, X), ``outputs["classes"]`` (K, Y, X)."""
         return by_name(self.model.card.outputs, self.values)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import BoolArray, Labels
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.label_runs import label_runs, moments
 from napari_utile.engine.files.label_reading import doubt_of
@@ -17,9 +18,6 @@ from napari_utile.engine.metrics.evaluation import Evaluation, evaluate, mean_sc
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.planes.spread import spread
 from napari_utile.session.layer_specs import LayerSpec
-
-LabelArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +35,8 @@ class PlaneLabels:
     """
 
     index: tuple[int, ...]
-    predictions: tuple[LabelArray, ...]
-    truth: LabelArray
+    predictions: tuple[Labels, ...]
+    truth: Labels
     ignore: BoolArray | None = None
 
 
@@ -246,7 +244,7 @@ class SweepRequest:
     """
 
     probability: np.ndarray[Any, Any]
-    truth: LabelArray
+    truth: Labels
     ignore: BoolArray | None
     params: InstanceParams
     thresholds: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

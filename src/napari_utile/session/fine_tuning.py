@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.inference.decode import foreground_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.training.reference import Reference
     from napari_utile.engine.training.run import TrainStep
 
-Float32 = np.ndarray[Any, np.dtype[np.float32]]
 # New networks are as large as two CPU cores can train in hours; see ``utile train``.
 _UNET_WIDTH, _UNET_DEPTH, _FCN_WIDTH = 24, 3, 16
 # Held-out tiles shown before and after.
@@ -65,7 +65,7 @@ class Prediction:
     """Progress: the cell probability (h, w) that was asked for by `LookAt`."""
 
     region: Window
-    foreground: Float32
+    foreground: Float32Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +76,9 @@ class Comparison:
     """
 
     name: str
-    image: Float32
-    before: Float32
-    after: Float32
+    image: Float32Array
+    before: Float32Array
+    after: Float32Array
     truth: np.ndarray[Any, np.dtype[np.int32]]
 
 

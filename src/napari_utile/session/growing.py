@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.files.label_planes import whole_numbers
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe
-
-LabelArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class GrowRequest:
     """
 
     image: SegmentRequest
-    seeds: LabelArray
+    seeds: Labels
     in_model: bool = False
     distance: float | None = None
     seeds_path: str = ""
@@ -53,7 +52,7 @@ class GrowRequest:
 class Grown:
     """The cells of one plane, with the ids of their seeds, and the table of both."""
 
-    labels: LabelArray
+    labels: Labels
     features: dict[str, np.ndarray[Any, Any]]
 
 

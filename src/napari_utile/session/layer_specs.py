@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_utile.engine.arrays import IntArray
 from napari_utile.engine.windows import Window
-
-IntArray = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from napari_utile.engine.arrays import Float32Array
+
 _MOST = 65535
 
 
@@ -29,7 +30,7 @@ class Classes:
     """
 
     names: tuple[str, ...]
-    values: Float32
+    values: Float32Array
     channels: tuple[int, ...]
     labels: NDArray[np.integer]
     inside: NDArray[np.bool_] | None = None
@@ -57,7 +58,7 @@ class Classes:
         return area_fractions(self.layer, self.names, self.inside)
 
 
-def class_layer(probabilities: Float32, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def class_layer(probabilities: Float32Array, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Give each pixel of the mask its most likely class of objects.
 
     Parameters
@@ -76,7 +77,7 @@ def class_layer(probabilities: Float32, mask: NDArray[np.bool_]) -> NDArray[np.u
 
 
 def classes_of_cells(
-    probabilities: Float32, labels: NDArray[np.integer]
+    probabilities: Float32Array, labels: NDArray[np.integer]
 ) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
     """Give each cell the class that is most likely over all of its pixels.
 
@@ -104,7 +105,7 @@ def classes_of_cells(
     return ids, sums.argmax(axis=0)
 
 
-def in_steps(probabilities: Float32) -> NDArray[np.uint16]:
+def in_steps(probabilities: Float32Array) -> NDArray[np.uint16]:
     """Give probabilities in steps of 1/65535: their sums are whole numbers, the same in one piece and in blocks."""
     steps = np.rint(np.clip(np.nan_to_num(probabilities), 0, 1) * np.float32(_MOST))
     whole: NDArray[np.uint16] = steps.astype(np.uint16)

@@ -1,12 +1,11 @@
 """Close the thin gaps that training carved between touching cells."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-IntArray = npt.NDArray[np.integer[Any]]
-IndexArray = npt.NDArray[np.intp]
+from napari_utile.engine.arrays import IntArray
+
+IndexArray = NDArray[np.intp]
 
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
@@ -53,7 +52,7 @@ def gap_pixels(labels: IntArray, reach: int) -> tuple[IndexArray, IntArray]:
     return np.concatenate(taken), np.concatenate(owners)
 
 
-def _between_cells(padded: IntArray, margin: int) -> npt.NDArray[np.bool_]:
+def _between_cells(padded: IntArray, margin: int) -> NDArray[np.bool_]:
     """Mark background pixels that have two different cells within `margin` pixels along both axes."""
     width, window = padded.shape[1] - 2 * margin, 2 * margin + 1
     between = np.empty((padded.shape[0] - 2 * margin, width), dtype=bool)

@@ -20,16 +20,16 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import BoolArray
 from napari_utile.engine.cells.gaps import gap_pixels
 from napari_utile.engine.cells.runs import Runs, connected_runs, runs_of, sums
 from napari_utile.engine.cells.watershed import Landscape, landscape_of
 from napari_utile.engine.parameters import Bounds, check_bounds
 
-FloatArray = npt.NDArray[np.floating[Any]]
-BoolArray = npt.NDArray[np.bool_]
-LabelArray = npt.NDArray[np.int32]
+FloatArray = NDArray[np.floating[Any]]
+LabelArray = NDArray[np.int32]
 
 LARGEST_GROWTH, LARGEST_RELIEF = 50, 255
 """Pixels."""
@@ -230,7 +230,7 @@ def label_instances(
     foreground_probability: FloatArray,
     mask: BoolArray,
     params: InstanceParams,
-    height: npt.NDArray[np.float32] | None = None,
+    height: NDArray[np.float32] | None = None,
 ) -> LabelArray:
     """Label the cells of a mask.
 
@@ -267,7 +267,7 @@ def label_instances(
 def cell_landscape(
     foreground_probability: FloatArray,
     params: InstanceParams,
-    height: npt.NDArray[np.float32] | None = None,
+    height: NDArray[np.float32] | None = None,
     depth: float = 1.0,
 ) -> Landscape:
     """Find all that the cells depend on and that `minimum_size`, `split` and `grow` leave as it is.
@@ -317,7 +317,7 @@ def label_cells(landscape: Landscape, params: InstanceParams) -> LabelArray:
     return _labels(landscape, np.where(large[landscape.component], cell, 0), params.grow)
 
 
-def _labels(landscape: Landscape, cell: npt.NDArray[np.integer[Any]], grow: int) -> LabelArray:
+def _labels(landscape: Landscape, cell: NDArray[np.integer[Any]], grow: int) -> LabelArray:
     """Paint the cell that each basin (B,) belongs to, 0 for none, close gaps and number by raster order."""
     runs = landscape.runs
     of_run = np.append(cell, 0)[runs.values]  # -1, outside, is the last
@@ -340,14 +340,14 @@ def _labels(landscape: Landscape, cell: npt.NDArray[np.integer[Any]], grow: int)
     return labels
 
 
-def _plane(probability: FloatArray) -> npt.NDArray[np.float32]:
+def _plane(probability: FloatArray) -> NDArray[np.float32]:
     plane = np.asarray(probability, dtype=np.float32)
     if plane.ndim != 2:
         raise ValueError(f"The probability map must be (Y, X); got shape {plane.shape}.")
     return plane
 
 
-def _filled(probability: npt.NDArray[np.float32], params: InstanceParams) -> Runs:
+def _filled(probability: NDArray[np.float32], params: InstanceParams) -> Runs:
     """Return the runs of the pixels above the threshold and of the small holes between them."""
     runs = runs_of(probability > params.threshold)
     if not params.fill_holes:

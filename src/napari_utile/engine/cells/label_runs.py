@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float64Array, Int64Array
 from napari_utile.engine.cells.runs import runs_of
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +31,15 @@ class LabelRuns:
         (F,) row, first and last column of the runs of objects.
     """
 
-    ids: IntArray
-    starts: IntArray
+    ids: Int64Array
+    starts: Int64Array
     of_object: NDArray[np.bool_]
-    objects: IntArray
-    y: IntArray
-    first: IntArray
-    last: IntArray
+    objects: Int64Array
+    y: Int64Array
+    first: Int64Array
+    last: Int64Array
 
-    def total(self, per_run: NDArray[np.number]) -> FloatArray:
+    def total(self, per_run: NDArray[np.number]) -> Float64Array:
         """Sum a value of each run (F,) over the runs of each object (N,)."""
         return np.bincount(self.objects, per_run, minlength=self.ids.size).astype(float)
 
@@ -56,7 +54,7 @@ def label_runs(labels: NDArray[np.integer]) -> LabelRuns:
     return LabelRuns(ids, runs.starts, of_object, objects, y, first, last)
 
 
-def _numbered(values: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
+def _numbered(values: NDArray[np.integer]) -> tuple[Int64Array, Int64Array]:
     """Return the sorted distinct values, and the index of each value in them."""
     largest = int(values.max(initial=0))
     if largest > 4 * values.size + 65536:  # ids far apart: a table of all would be mostly empty
@@ -69,7 +67,7 @@ def _numbered(values: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
     return ids, index[values]
 
 
-def moments(runs: LabelRuns) -> tuple[FloatArray, FloatArray, FloatArray]:
+def moments(runs: LabelRuns) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Return area (N,), centroid (N, 2) and covariance (N, 2, 2) of the pixel centres, in pixels (y, x)."""
     lengths = (runs.last - runs.first + 1).astype(float)
     area = runs.total(lengths)
@@ -85,14 +83,14 @@ def moments(runs: LabelRuns) -> tuple[FloatArray, FloatArray, FloatArray]:
     return area, np.stack([y, x], axis=1), covariance
 
 
-def intensity_sums(runs: LabelRuns, channel: NDArray[np.generic]) -> FloatArray:
+def intensity_sums(runs: LabelRuns, channel: NDArray[np.generic]) -> Float64Array:
     """Return the sum of a (Y, X) channel over each object (N,)."""
     if not runs.objects.size:
         return np.zeros(0)
     return runs.total(np.add.reduceat(channel.reshape(-1), runs.starts, dtype=float)[runs.of_object])
 
 
-def intensity_limits(runs: LabelRuns, channel: NDArray[np.generic]) -> tuple[FloatArray, FloatArray]:
+def intensity_limits(runs: LabelRuns, channel: NDArray[np.generic]) -> tuple[Float64Array, Float64Array]:
     """Return the smallest and largest value of a (Y, X) channel in each object, (N,) each."""
     lowest, highest = np.full(runs.ids.size, np.inf), np.full(runs.ids.size, -np.inf)
     if runs.objects.size:
@@ -103,7 +101,7 @@ def intensity_limits(runs: LabelRuns, channel: NDArray[np.generic]) -> tuple[Flo
     return lowest, highest
 
 
-def convex_pixels(runs: LabelRuns) -> FloatArray:
+def convex_pixels(runs: LabelRuns) -> Float64Array:
     """Count the pixels whose centre lies in the convex hull of each object's pixel centres (N,).
 
     The hull's corners are pixel centres, so that by Pick's theorem the count is area + rim / 2 + 1.
@@ -134,7 +132,7 @@ def convex_pixels(runs: LabelRuns) -> FloatArray:
     return doubled / 2 + rim / 2 + 1
 
 
-def _convex_chain(objects: IntArray, y: IntArray, x: IntArray) -> IntArray:
+def _convex_chain(objects: Int64Array, y: Int64Array, x: Int64Array) -> Int64Array:
     """Return the indices of the corners of the hull towards small x; the points are sorted by y."""
     kept = np.arange(objects.size)
     while kept.size > 2:

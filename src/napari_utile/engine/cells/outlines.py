@@ -5,15 +5,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from napari_utile.engine.arrays import Float64Array, Int64Array
 
 _FORWARD = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 def perimeters(
-    labels: NDArray[np.integer], ids: IntArray, pixel_size: tuple[float, float] = (1.0, 1.0)
-) -> FloatArray:
+    labels: NDArray[np.integer], ids: Int64Array, pixel_size: tuple[float, float] = (1.0, 1.0)
+) -> Float64Array:
     """Measure the outline of each object by the Crofton formula [1]_.
 
     Lines in four directions are drawn through all pixel centres; the more of them an outline crosses, the
@@ -53,7 +52,7 @@ def perimeters(
     return length
 
 
-def touching(labels: NDArray[np.integer], ids: IntArray, reach: int = 2) -> tuple[IntArray, FloatArray]:
+def touching(labels: NDArray[np.integer], ids: Int64Array, reach: int = 2) -> tuple[Int64Array, Float64Array]:
     """Count the neighbours of each object and the share of its outline that touches another one.
 
     Parameters
@@ -88,7 +87,7 @@ def touching(labels: NDArray[np.integer], ids: IntArray, reach: int = 2) -> tupl
     return neighbours, shared / np.maximum(edges, 1)
 
 
-def _pairs_within(labels: NDArray[np.integer], ids: IntArray, reach: int) -> IntArray:
+def _pairs_within(labels: NDArray[np.integer], ids: Int64Array, reach: int) -> Int64Array:
     """Return the indices (M, 2) of the pairs of objects no more than `reach` apart, each once."""
     found = [np.zeros(0, np.int64)]
     for dy in range(reach + 1):
@@ -111,7 +110,7 @@ def _shifted(
     return here, there
 
 
-def _count(values: NDArray[np.integer], ids: IntArray) -> IntArray:
+def _count(values: NDArray[np.integer], ids: Int64Array) -> Int64Array:
     """How often each id occurs."""
     if not ids.size:
         return np.zeros(0, np.int64)

@@ -12,13 +12,11 @@ References
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_utile.engine.arrays import BoolArray, Float32Array
 from napari_utile.engine.cells.distance import distance_to_background
-
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float32]
 
 # How much a dip of the probability counts beside a narrow outline; chosen on training images.
 PROBABILITY_POWER = 2.0
@@ -33,12 +31,12 @@ HEIGHT_REACH = 4
 
 def climbing_relief(
     mask: BoolArray,
-    probability: FloatArray,
+    probability: Float32Array,
     outside: float = 0,
-    height: FloatArray | None = None,
+    height: Float32Array | None = None,
     limit: int = 64,
     depth: float = 1.0,
-) -> FloatArray:
+) -> Float32Array:
     """Return the relief of a mask, by default the distance to the background times the cell probability squared.
 
     Parameters
@@ -71,7 +69,7 @@ def climbing_relief(
     return relief
 
 
-def height_of(edge: npt.NDArray[Any], centre: npt.NDArray[Any], depth: float = 1.0) -> FloatArray:
+def height_of(edge: NDArray[Any], centre: NDArray[Any], depth: float = 1.0) -> Float32Array:
     """Return how high a pixel lies on its cell's hill: ``(B + 1 - C) / 2``, lightly smoothed.
 
     A pixel's height depends on the pixels within `HEIGHT_REACH` and not on where it lies in the array, so a window
@@ -94,13 +92,13 @@ def height_of(edge: npt.NDArray[Any], centre: npt.NDArray[Any], depth: float = 1
     return smoothed(unsmoothed_height(edge, centre), depth)
 
 
-def unsmoothed_height(edge: npt.NDArray[Any], centre: npt.NDArray[Any]) -> FloatArray:
+def unsmoothed_height(edge: NDArray[Any], centre: NDArray[Any]) -> Float32Array:
     """Return ``(B + 1 - C) / 2``, pixel by pixel: what `smoothed` makes the height of."""
-    height: FloatArray = ((1 + edge - centre) / 2).astype(np.float32)
+    height: Float32Array = ((1 + edge - centre) / 2).astype(np.float32)
     return np.nan_to_num(height, copy=False)
 
 
-def smoothed(height: FloatArray, depth: float = 1.0) -> FloatArray:
+def smoothed(height: Float32Array, depth: float = 1.0) -> Float32Array:
     """Smooth a height (Y, X) or (Z, Y, X): each pixel by itself, by those within `HEIGHT_REACH`."""
     for axis in range(height.ndim):
         step = depth if axis == height.ndim - 3 else 1.0

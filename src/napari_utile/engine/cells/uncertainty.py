@@ -4,13 +4,12 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import IntArray
 from napari_utile.engine.cells.instances import CutSides
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.windows import Window
-
-IntArray = npt.NDArray[np.integer[Any]]
 
 # Probability this near outside a cell counts as cell that the label misses. Pixels.
 RING = 2
@@ -27,8 +26,8 @@ FEW_WEIGHT = 0.3
 
 
 def confidences(
-    labels: IntArray, probability: npt.NDArray[np.floating[Any]]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    labels: IntArray, probability: NDArray[np.floating[Any]]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Rate how well each labelled cell agrees with the probability.
 
     The confidence of a cell is the expected overlap of its label and the cell that the model sees: the
@@ -74,8 +73,8 @@ def confidences(
 
 
 def score_of(
-    confidence: npt.NDArray[np.float64],
-    area: npt.NDArray[np.floating[Any]],
+    confidence: NDArray[np.float64],
+    area: NDArray[np.floating[Any]],
     expected: float | None,
     share: float = 1.0,
 ) -> tuple[float, float]:
@@ -106,7 +105,7 @@ def score_of(
 
 
 def confidence_of(
-    labels: IntArray, foreground: npt.NDArray[np.floating[Any]], expected: float | None
+    labels: IntArray, foreground: NDArray[np.floating[Any]], expected: float | None
 ) -> tuple[float | None, int]:
     """Rate the cells of a result; of large ones, those in blocks of it.
 
@@ -145,7 +144,7 @@ def confidence_of(
     return score, int(rated.size)
 
 
-def _with_ring(numbers: npt.NDArray[np.intp], width: int) -> npt.NDArray[np.intp]:
+def _with_ring(numbers: NDArray[np.intp], width: int) -> NDArray[np.intp]:
     """Give background pixels within `width` steps of a label to it; the lowest number where several are as near."""
     grown = numbers.copy()
     far = np.iinfo(grown.dtype).max

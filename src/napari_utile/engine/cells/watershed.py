@@ -19,15 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import BoolArray, Float32Array, IntArray
 from napari_utile.engine.cells.relief import climbing_relief
 from napari_utile.engine.cells.runs import Runs, connected, runs_of, sums
 
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float32]
-LabelArray = npt.NDArray[np.int32]
-IndexArray = npt.NDArray[np.integer[Any]]
+LabelArray = NDArray[np.int32]
 
 # A strip of rows stays in the processor's cache.
 _ROWS_AT_ONCE = 64
@@ -57,13 +55,13 @@ class Landscape:
     """
 
     runs: Runs
-    component: IndexArray
-    component_area: IndexArray
-    area: IndexArray
-    summit: FloatArray
-    low: IndexArray
-    high: IndexArray
-    height: FloatArray
+    component: IntArray
+    component_area: IntArray
+    area: IntArray
+    summit: Float32Array
+    low: IntArray
+    high: IntArray
+    height: Float32Array
 
     @property
     def nbytes(self) -> int:
@@ -79,13 +77,13 @@ class Landscape:
         )
         return self.runs.nbytes + sum(each.nbytes for each in arrays)
 
-    def paint(self, per_basin: npt.NDArray[np.integer[Any]]) -> LabelArray:
+    def paint(self, per_basin: NDArray[np.integer[Any]]) -> LabelArray:
         """Return the plane or volume whose pixels have their basin's value (B,); 0 outside the mask."""
         values = np.append(per_basin, 0).astype(np.int32)  # -1, outside, is the last
         painted: LabelArray = self.runs.paint(values[self.runs.values])
         return painted
 
-    def cells(self, strength: float, minimum_size: int = 0) -> npt.NDArray[np.intp]:
+    def cells(self, strength: float, minimum_size: int = 0) -> NDArray[np.intp]:
         """Join the basins that are one cell.
 
         Parameters
@@ -105,7 +103,7 @@ class Landscape:
 
     def settled(
         self, strength: float, minimum_size: int, unsure: BoolArray
-    ) -> tuple[npt.NDArray[np.intp], BoolArray]:
+    ) -> tuple[NDArray[np.intp], BoolArray]:
         """Join basins as `cells` does, as far as that is sure when some of them are known in part only.
 
         A basin that goes on elsewhere can only become larger and higher than what is known of it, and so can what it
@@ -165,8 +163,8 @@ class Landscape:
 
 def landscape_of(
     mask: Runs,
-    probability: FloatArray,
-    height: FloatArray | None = None,
+    probability: Float32Array,
+    height: Float32Array | None = None,
     limit: int = 64,
     depth: float = 1.0,
 ) -> Landscape:
@@ -195,7 +193,7 @@ def landscape_of(
 
 
 def split_components(
-    mask: BoolArray, probability: FloatArray, strength: float, height: FloatArray | None = None
+    mask: BoolArray, probability: Float32Array, strength: float, height: Float32Array | None = None
 ) -> LabelArray:
     """Cut the connected components of a mask into cells at their necks.
 
@@ -218,7 +216,7 @@ def split_components(
     return landscape.paint(landscape.cells(strength) + 1)
 
 
-def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArray]:
+def _climb(relief: Float32Array, inside: BoolArray) -> tuple[IntArray, LabelArray]:
     """Let every pixel climb to its summit.
 
     Returns
@@ -238,7 +236,7 @@ def _climb(relief: FloatArray, inside: BoolArray) -> tuple[IndexArray, LabelArra
     return pixels[summits], basins
 
 
-def climbed(ways: npt.NDArray[np.uint8], inside: BoolArray) -> tuple[IndexArray, IndexArray]:
+def climbed(ways: NDArray[np.uint8], inside: BoolArray) -> tuple[IntArray, IntArray]:
     """Follow the way of each pixel to where it ends.
 
     Parameters
@@ -268,7 +266,7 @@ def climbed(ways: npt.NDArray[np.uint8], inside: BoolArray) -> tuple[IndexArray,
             return pixels, above
 
 
-def highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
+def highest_neighbours(relief: Float32Array) -> NDArray[np.uint8]:
     """Say which of its neighbours and itself is highest; of equal ones the last in raster order.
 
     Parameters
@@ -296,7 +294,7 @@ def highest_neighbours(relief: FloatArray) -> npt.NDArray[np.uint8]:
     return highest_ways
 
 
-def _neighbours(padded: FloatArray) -> Iterator[FloatArray]:
+def _neighbours(padded: Float32Array) -> Iterator[Float32Array]:
     """Yield, in raster order, the neighbours and itself of each pixel but the outermost."""
     inner, before, behind = slice(1, -1), slice(None, -2), slice(2, None)
     axes = range(padded.ndim)
@@ -308,8 +306,8 @@ def _neighbours(padded: FloatArray) -> Iterator[FloatArray]:
 
 
 def order_of_passes(
-    low: IndexArray, high: IndexArray, height: FloatArray, summit: FloatArray
-) -> npt.NDArray[np.intp]:
+    low: IntArray, high: IntArray, height: Float32Array, summit: Float32Array
+) -> NDArray[np.intp]:
     """Return in which order passes are looked at, the highest first.
 
     Several may share their lowest pixel: the one with the highest summits goes first, then raster order.
@@ -319,8 +317,8 @@ def order_of_passes(
 
 
 def passes_between(
-    relief: FloatArray, inside: BoolArray, basins: LabelArray, runs: Runs
-) -> tuple[IndexArray, IndexArray, FloatArray]:
+    relief: Float32Array, inside: BoolArray, basins: LabelArray, runs: Runs
+) -> tuple[IntArray, IntArray, Float32Array]:
     """List neighbouring basins and the height of the highest pass between them."""
     heights, flat = relief.ravel(), basins.ravel()
     begins = runs.starts[1:][(runs.values[1:] >= 0) & (runs.values[:-1] >= 0)]
@@ -340,8 +338,8 @@ def passes_between(
 
 
 def highest_passes(
-    one: IndexArray, other: IndexArray, height: FloatArray
-) -> tuple[IndexArray, IndexArray, FloatArray]:
+    one: IntArray, other: IntArray, height: Float32Array
+) -> tuple[IntArray, IntArray, Float32Array]:
     """Reduce meetings (M,) of basins to the highest between each two; those of a basin with itself are left out.
 
     Returns

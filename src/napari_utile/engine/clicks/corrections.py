@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from napari_utile.engine.arrays import BoolArray, Float32Array
 from napari_utile.engine.cells.relief import climbing_relief
 from napari_utile.engine.cells.watershed import split_components
 
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float32]
-LabelArray = npt.NDArray[np.int32]
+LabelArray = NDArray[np.int32]
 Point = tuple[int, int]
 
 # A valley counts as one between two cells where it is at least a tenth lower than the lower summit.
@@ -31,9 +30,9 @@ _LEAST_GAP = 4.0
 
 def split_between(
     mask: BoolArray,
-    probability: FloatArray,
+    probability: Float32Array,
     groups: Sequence[Sequence[Point]],
-    height: FloatArray | None = None,
+    height: Float32Array | None = None,
 ) -> LabelArray:
     """Split a cell between markers, along the valley of the probability where there is one.
 
@@ -80,10 +79,10 @@ def split_between(
 
 def push_back(
     mask: BoolArray,
-    probability: FloatArray,
+    probability: Float32Array,
     inside: Sequence[Point],
     outside: Sequence[Point],
-    height: FloatArray | None = None,
+    height: Float32Array | None = None,
 ) -> BoolArray:
     """Take from a cell what markers call background.
 
@@ -133,7 +132,7 @@ def push_back(
     return kept
 
 
-def _without(mask: BoolArray, probability: FloatArray, inside: list[Point], point: Point) -> BoolArray:
+def _without(mask: BoolArray, probability: Float32Array, inside: list[Point], point: Point) -> BoolArray:
     """Push the outline back behind one point."""
     likely = np.nan_to_num(probability)
     level = likely[point]
@@ -225,7 +224,7 @@ def merge_masks(masks: Sequence[BoolArray], free: BoolArray) -> BoolArray:
     return merged
 
 
-def grow(mask: BoolArray, probability: FloatArray, free: BoolArray) -> BoolArray:
+def grow(mask: BoolArray, probability: Float32Array, free: BoolArray) -> BoolArray:
     """Grow a cell by one step along the contour of the probability.
 
     Of the free pixels around the outline the more probable half is added, so two steps are about a pixel,
@@ -249,7 +248,7 @@ def grow(mask: BoolArray, probability: FloatArray, free: BoolArray) -> BoolArray
     return mask | (ring & (likely >= np.median(likely[ring]))) if ring.any() else mask.copy()
 
 
-def shrink(mask: BoolArray, probability: FloatArray, inside: Sequence[Point] = ()) -> BoolArray:
+def shrink(mask: BoolArray, probability: Float32Array, inside: Sequence[Point] = ()) -> BoolArray:
     """Shrink a cell by one step along the contour of the probability.
 
     Of the pixels along the outline the less probable half is taken away. What falls apart is reduced to
@@ -309,7 +308,7 @@ def _halfway(mask: BoolArray, owner: dict[Point, int]) -> LabelArray:
 def _nearest_for_rest(parts: LabelArray, mask: BoolArray) -> LabelArray:
     rest = mask & (parts == 0)
     if rest.any():
-        nearest: npt.NDArray[Any] = ndimage.distance_transform_edt(
+        nearest: NDArray[Any] = ndimage.distance_transform_edt(
             parts == 0, return_distances=False, return_indices=True
         )
         parts[rest] = parts[tuple(nearest)][rest]

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import BoolArray
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.corrections import merge_masks, push_back, split_between
 from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, cell_at, cell_from_mask
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.windows import Window
-
-BoolArray = npt.NDArray[np.bool_]
-
 
 KINDS = ("cell", "split", "background")
 _COLUMNS = ("kind", "cell", "order")
@@ -77,7 +75,7 @@ class Marker:
 
 def label_marked_cells(
     field: Probability, markers: Sequence[Marker], params: InstanceParams, radius: int = SMALLEST_RADIUS
-) -> Generator[None, None, npt.NDArray[np.int32]]:
+) -> Generator[None, None, NDArray[np.int32]]:
     """Label the cells that markers ask for; only what is around them is computed.
 
     Parameters
@@ -222,7 +220,7 @@ def _paint(mask: BoolArray, window: Window, cell: Cell, value: bool) -> None:
     mask[both.relative_to(window)][cell.mask[both.relative_to(cell.window)]] = value
 
 
-def markers_of_table(positions: npt.NDArray[Any], columns: Mapping[str, Any]) -> list[Marker]:
+def markers_of_table(positions: NDArray[Any], columns: Mapping[str, Any]) -> list[Marker]:
     """Read the markers of a table; points without a known kind, such as those added by hand, say nothing.
 
     Parameters

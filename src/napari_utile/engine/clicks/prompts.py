@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_utile.engine.arrays import BoolArray, Float32Array
 from napari_utile.engine.cells.instances import CutSides, InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.windows import Window
 
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float32]
 Steps = Generator[None, None, Any]
 """Slow work, to be done off the GUI thread; every yield is a point to stop at."""
 
@@ -36,10 +35,10 @@ class Probability(Protocol):
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the plane."""
 
-    def read_steps(self, window: Window) -> Generator[None, None, FloatArray]:
+    def read_steps(self, window: Window) -> Generator[None, None, Float32Array]:
         """Read the foreground probability (y, x) of a window inside the plane; every yield is a point to stop at."""
 
-    def height_steps(self, window: Window) -> Generator[None, None, FloatArray | None]:
+    def height_steps(self, window: Window) -> Generator[None, None, Float32Array | None]:
         """Read the height (y, x) by which cells are told apart, None where that follows from the probability."""
 
 
@@ -75,7 +74,7 @@ class Cell:
         """Whether both cover exactly the same pixels of the plane."""
         return self.window == other.window and np.array_equal(self.mask, other.mask)
 
-    def indices(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def indices(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Rows and columns of its pixels in the plane."""
         rows, columns = np.nonzero(self.mask)
         return rows + self.window[0].start, columns + self.window[1].start
@@ -172,8 +171,8 @@ def cut_sides(window: Window, shape: tuple[int, int]) -> CutSides:
 
 
 def _cell_in(
-    probability: FloatArray,
-    height: FloatArray | None,
+    probability: Float32Array,
+    height: Float32Array | None,
     local: tuple[int, int],
     params: InstanceParams,
     cut: CutSides,
@@ -203,7 +202,7 @@ def _cell_in(
 
 
 def _is_complete(
-    probability: FloatArray, standing: BoolArray, cell: BoolArray, params: InstanceParams, cut: CutSides
+    probability: Float32Array, standing: BoolArray, cell: BoolArray, params: InstanceParams, cut: CutSides
 ) -> bool:
     """Whether nothing beyond the cut sides can change the cell."""
     rim = cut.rim(cell.shape)
@@ -244,5 +243,5 @@ def _reach(params: InstanceParams) -> int:
 
 
 def _near(mask: BoolArray, reach: int) -> BoolArray:
-    near: npt.NDArray[Any] = ndimage.maximum_filter(mask, size=2 * reach + 1)
+    near: NDArray[Any] = ndimage.maximum_filter(mask, size=2 * reach + 1)
     return near.astype(bool)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.exchange.archive import LARGEST, Archive
 from napari_utile.engine.exchange.checkpoint import IS_CODE, read_state_dict
@@ -43,7 +43,6 @@ from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.planes.normalize import measure_limits
 from napari_utile.engine.windows import Window
 
-Float32 = NDArray[np.float32]
 SEAMLESS = 1e-4
 SAMPLE_SIDE = 384
 
@@ -187,7 +186,7 @@ class _Import:
         title: str,
         reading: str | None,
         said: Description | None = None,
-        tests: Sequence[Float32] = (),
+        tests: Sequence[Float32Array] = (),
     ) -> None:
         self.path, self.title, self.reading, self.said, self.tests = path, title, reading, said, tests
         self.place = _place(title)
@@ -293,7 +292,7 @@ class _Import:
             training={"imported from": self.path.name, "notes": list(self.notes)},
         )
 
-    def _image(self, channels: int) -> Float32:
+    def _image(self, channels: int) -> Float32Array:
         """Return a test image (C, Y, X): the package's own, or a sample, mirrored to some size."""
         image = (
             self.tests[0][0] if self.tests and self.tests[0].ndim == 4 else sample_image(True, channels).data
@@ -359,7 +358,7 @@ def _for_channels(grey: GreyValues, channels: int) -> GreyValues:
     return replace(grey, gain=grey.gain[:1] * channels, offset=grey.offset[:1] * channels)
 
 
-def _prepared(image: Float32, grey: GreyValues) -> Float32:
+def _prepared(image: Float32Array, grey: GreyValues) -> Float32Array:
     """Return what the foreign network reads of an image (C, Y, X)."""
     gain, offset = (np.asarray(each, np.float32)[:, None, None] for each in (grey.gain, grey.offset))
     values = measure_limits(image, grey.rule).apply(image) * gain + offset
@@ -379,7 +378,7 @@ def _source(said: Description, kind: str) -> str:
     return str(said.weights[kind]["source"])
 
 
-def _tensor(archive: Archive, part: str) -> Float32:
+def _tensor(archive: Archive, part: str) -> Float32Array:
     """Read a test tensor, which is never pickled."""
     try:
         return np.asarray(np.load(io.BytesIO(archive.read(part)), allow_pickle=False), np.float32)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.models.library import Model
@@ -13,8 +13,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 
-Float32 = NDArray[np.float32]
-Compute = Callable[[Float32], Float32]
+Compute = Callable[[Float32Array], Float32Array]
 """From (1, C, Y, X) to (1, K, Y, X)."""
 
 LARGEST_SIDE = 1024
@@ -72,7 +71,7 @@ def measure_reach(compute: Compute, channels: int, grid: int, smallest: int) -> 
         side *= 2
 
 
-def reading_of(outputs: Float32, after: Sequence[str], names: Sequence[str], text: str) -> str:
+def reading_of(outputs: Float32Array, after: Sequence[str], names: Sequence[str], text: str) -> str:
     """Guess what the channels (1, K, Y, X) of a network are; see `READINGS`.
 
     Parameters
@@ -121,7 +120,7 @@ def reading_of(outputs: Float32, after: Sequence[str], names: Sequence[str], tex
     return "logits"
 
 
-def largest_seam(model: Model, image: Float32) -> float:
+def largest_seam(model: Model, image: Float32Array) -> float:
     """Compute an image (C, Y, X) in large tiles and in small ones, and return the largest difference of an output."""
     params = SegmentParams(model=model.card.name, diameter=None, device="cpu", precision="float32")
     plane = ImagePlane(image, name="test image")

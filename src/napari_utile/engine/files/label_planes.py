@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.planes.spread import spread
-
-Labels = NDArray[np.integer]
 
 
 def labels_of(

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from skimage.measure import label as label_components
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.label_planes import Labels, labels_of, place_in_words
+from napari_utile.engine.files.label_planes import labels_of, place_in_words
 from napari_utile.engine.files.names import as_path
 from napari_utile.engine.files.unfinished import is_store, refuse_unfinished
 from napari_utile.engine.planes.arrays import as_array

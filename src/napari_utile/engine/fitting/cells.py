@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.instances import CutSides, InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.decode import decode_steps
@@ -22,8 +23,6 @@ from napari_utile.engine.segment_params import SegmentParams, suggested_instance
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import three_digits
-
-Labels = NDArray[np.integer[Any]]
 
 FITTED = {"threshold": "threshold", "split": "split", "minimum_size": "smallest size"}
 """Instance parameters that are chosen, and how they are called."""

@@ -5,17 +5,16 @@ from collections.abc import Generator
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.relief import height_of
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
 
-Float32 = NDArray[np.float32]
-
 
 def decode_steps(
-    values: Float32,
+    values: Float32Array,
     card: ModelCard,
     instances: InstanceParams,
     landscape: Landscape | None = None,
@@ -53,16 +52,16 @@ def decode_steps(
     return landscape, label_cells(landscape, instances)
 
 
-def foreground_of(values: Float32, card: ModelCard) -> Float32:
+def foreground_of(values: Float32Array, card: ModelCard) -> Float32Array:
     """Return the probability that a pixel belongs to an object: the sum over the foreground classes."""
     if len(card.foreground) == 1:
-        only: Float32 = values[card.foreground[0]]
+        only: Float32Array = values[card.foreground[0]]
         return only
-    total: Float32 = values[list(card.foreground)].sum(axis=0, dtype=np.float32)
+    total: Float32Array = values[list(card.foreground)].sum(axis=0, dtype=np.float32)
     return total
 
 
-def height_from(values: Float32, card: ModelCard, depth: float = 1.0) -> Float32 | None:
+def height_from(values: Float32Array, card: ModelCard, depth: float = 1.0) -> Float32Array | None:
     """Return the height of pixels by which cells are told apart, None where the card leaves it to the probability."""
     if card.relief != "distances":
         return None
@@ -70,7 +69,7 @@ def height_from(values: Float32, card: ModelCard, depth: float = 1.0) -> Float32
     return height_of(named[EDGE_DISTANCE], named[CENTRE_DISTANCE], depth)
 
 
-def only_inside(values: Float32, inside: NDArray[np.bool_], card: ModelCard) -> Float32:
+def only_inside(values: Float32Array, inside: NDArray[np.bool_], card: ModelCard) -> Float32Array:
     """Return outputs (C, Y, X) that say background outside a mask (Y, X)."""
     values = values * inside
     for channel, value in enumerate(card.on_background):

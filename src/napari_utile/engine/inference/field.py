@@ -11,8 +11,8 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.cells.relief import HEIGHT_REACH
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.decode import foreground_of, height_from
@@ -35,8 +35,6 @@ from napari_utile.engine.planes.units import micrometres
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
-
-Float32 = NDArray[np.float32]
 
 # The plane is cached in blocks of about this side; what is missing of a window is computed in one run. A
 # small block means that little more than the window is computed. Pixels.
@@ -148,7 +146,7 @@ class Field:
             self._scaled, self.model.network, self.compute.tile_budget, region=region, tile=self._tile
         )
 
-    def tiles(self, region: Sequence[slice] | None = None) -> Generator[Progress, None, Float32]:
+    def tiles(self, region: Sequence[slice] | None = None) -> Generator[Progress, None, Float32Array]:
         """Compute a region tile by tile, all of the plane by default; every yield is a point to cancel at.
 
         Yields
@@ -167,15 +165,15 @@ class Field:
             yield self._at_source(step, region) if self.is_scaled else step
         return self._to_source(run.result, region)
 
-    def read(self, window: Window) -> Float32:
+    def read(self, window: Window) -> Float32Array:
         """Return the foreground probability (y, x) of a window inside the plane."""
         return Run(self.read_steps(window)).result
 
-    def read_steps(self, window: Window) -> Generator[None, None, Float32]:
+    def read_steps(self, window: Window) -> Generator[None, None, Float32Array]:
         """Read the foreground probability (y, x) of a window; see `outputs_steps`."""
         return foreground_of((yield from self.outputs_steps(window)), self.model.card)
 
-    def height_steps(self, window: Window) -> Generator[None, None, Float32 | None]:
+    def height_steps(self, window: Window) -> Generator[None, None, Float32Array | None]:
         """Read the height (y, x) by which cells are told apart, None where that follows from the probability."""
         if self.model.card.relief != "distances":
             return None
@@ -183,7 +181,7 @@ class Field:
         height = height_from((yield from self.outputs_steps(around)), self.model.card)
         return None if height is None else height[window.relative_to(around)]
 
-    def outputs_steps(self, window: Window) -> Generator[None, None, Float32]:
+    def outputs_steps(self, window: Window) -> Generator[None, None, Float32Array]:
         """Read all outputs (C, y, x) of a window; every yield, before something is computed, is a point to stop at."""
         region = self._seen(window)
         found, missing = self._known(region)
@@ -200,30 +198,30 @@ class Field:
             _paste(found, computed, around, region)
         return self._to_source(found, window)
 
-    def seen(self, window: Window) -> Float32:
+    def seen(self, window: Window) -> Float32Array:
         """Compute all outputs (C, y, x) that a window depends on, at the network's own scale."""
         budget = self.compute.tile_budget
         plan = plan_tiles(self._scaled, self.model.network, budget, region=self._seen(window), tile=None)
         return Run(self._run(plan, None)).result
 
-    def network_input(self, window: Window) -> Float32:
+    def network_input(self, window: Window) -> Float32Array:
         """Give what the network gets of a window (C, y, x): each pixel as the network's pixel that covers it."""
         places = [
             ((np.arange(part.start, part.stop) + 0.5) * source / size).astype(int)
             for part, source, size in zip(window, self._scaled, self.shape, strict=True)
         ]
         rows, columns = (slice(int(at[0]), int(at[-1]) + 1) for at in places)
-        block: Float32 = np.asarray(self._image[:, rows, columns])
+        block: Float32Array = np.asarray(self._image[:, rows, columns])
         return block[:, places[0] - rows.start][:, :, places[1] - columns.start]
 
     def is_known(self, window: Window) -> bool:
         """Whether reading this window computes nothing."""
         return not self._known(self._seen(window))[1]
 
-    def _run(self, plan: TilePlan, cache: TileCache | None) -> Generator[Progress, None, Float32]:
+    def _run(self, plan: TilePlan, cache: TileCache | None) -> Generator[Progress, None, Float32Array]:
         return predict_tiles(self.model, self._image, plan, self.compute, cache=cache, key=self._key)
 
-    def _known(self, region: Window) -> tuple[Float32, list[Window]]:
+    def _known(self, region: Window) -> tuple[Float32Array, list[Window]]:
         """Return what the cache has of a region of the rescaled plane, and the blocks that are missing."""
         found = np.empty((self.model.card.output_channels, *region.shape), np.float32)
         if self._cache is None:
@@ -261,7 +259,7 @@ class Field:
             for source, size, part in zip(self._scaled, self.shape, region, strict=True)
         ]
 
-    def _to_source(self, values: Float32, region: Window) -> Float32:
+    def _to_source(self, values: Float32Array, region: Window) -> Float32Array:
         if not self.is_scaled:
             return values
         (rows, _), (columns, _) = self._back(region)
@@ -280,7 +278,7 @@ class Field:
         return replace(step, window=window, foreground=shown)
 
 
-def _paste(found: Float32, part: Float32, lies: Window, region: Window) -> None:
+def _paste(found: Float32Array, part: Float32Array, lies: Window, region: Window) -> None:
     """Copy what `part`, which lies in a window, has of a region into the region's array."""
     both = lies & region
     found[:, *both.relative_to(region)] = part[:, *both.relative_to(lies)]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.errors import is_out_of_memory
 from napari_utile.engine.inference.decode import foreground_of
 from napari_utile.engine.inference.device import Compute, release_memory
@@ -21,8 +21,6 @@ from napari_utile.engine.inference.tiling import Tile, TilePlan, halve
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.windows import Window
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +44,7 @@ class Progress:
     done: int
     total: int
     window: Window | None = None
-    foreground: Float32 | None = None
+    foreground: Float32Array | None = None
     seconds_left: float | None = None
     stage: str = "tiles"
 
@@ -59,7 +57,7 @@ def predict_tiles(
     *,
     cache: TileCache | None = None,
     key: Hashable = None,
-) -> Generator[Progress, None, Float32]:
+) -> Generator[Progress, None, Float32Array]:
     """Run a network over a plane, tile by tile.
 
     Where memory runs out, the tile is run again as tiles of half its size, and all the following with it. Every
@@ -124,7 +122,7 @@ def _memory_released(compute: Compute) -> Iterator[None]:
         release_memory(compute.device)
 
 
-def _run_if_it_fits(model: Model, plane: Any, tile: Tile, compute: Compute) -> Float32 | None:
+def _run_if_it_fits(model: Model, plane: Any, tile: Tile, compute: Compute) -> Float32Array | None:
     """Run one tile; return None, with the memory given back, where it ran out."""
     try:
         return run_tile(model, plane, tile, compute)
@@ -141,6 +139,6 @@ def _halved(model: Model, tiles: list[tuple[Tile, TilePlan]]) -> deque[tuple[Til
     return deque((smaller, plan) for plan in plans for smaller in plan)
 
 
-def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Float32:
+def run_tile(model: Model, plane: Any, tile: Tile, compute: Compute) -> Float32Array:
     """Run the network on one tile and return its outputs (C, y, x) on the inner part, the probabilities first."""
     return runner_of(model, compute).run(mirror_window(plane, tile.outer), tile.local)

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from napari_utile.engine.arrays import IntArray
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.words import counted
-
-IntArray = NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)

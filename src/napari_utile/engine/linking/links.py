@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_utile.engine.arrays import Int64Array
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import Planes
-from napari_utile.engine.linking.matching import IntArray, chains_of
+from napari_utile.engine.linking.matching import chains_of
 from napari_utile.engine.linking.objects import follow_through_z
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import Counts, SectionCounter, Sections, gathered
@@ -44,7 +45,7 @@ class Links:
 
     axis: str
     sections: Sections
-    ids: IntArray
+    ids: Int64Array
     parents: dict[int, int]
 
     @property
@@ -174,7 +175,7 @@ def links_of_objects(planes: Planes) -> Links:
     return link_planes(planes, LinkParams("z"), range(1, largest + 1))
 
 
-def stacks_of(stacked: str, sizes: Sequence[int], params: LinkParams) -> IntArray:
+def stacks_of(stacked: str, sizes: Sequence[int], params: LinkParams) -> Int64Array:
     """Say which planes are linked with each other: one stack along the axis for each entry of the others.
 
     Parameters
@@ -202,7 +203,7 @@ def stacks_of(stacked: str, sizes: Sequence[int], params: LinkParams) -> IntArra
     return along.reshape(-1, along.shape[-1])
 
 
-def joined_links(groups: Sequence[Links], numbers: IntArray) -> Links:
+def joined_links(groups: Sequence[Links], numbers: Int64Array) -> Links:
     """Make one of the links of several stacks, with ids one after the other.
 
     Parameters

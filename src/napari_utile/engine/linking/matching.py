@@ -6,10 +6,10 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-IntArray = NDArray[np.int64]
+from napari_utile.engine.arrays import Int64Array
 
 
-def best_pairs(before: IntArray, after: IntArray, gain: NDArray[np.float64]) -> IntArray:
+def best_pairs(before: Int64Array, after: Int64Array, gain: NDArray[np.float64]) -> Int64Array:
     """Choose the pairs of greatest total gain, such that nobody is chosen twice on one side.
 
     Parameters
@@ -61,7 +61,7 @@ def best_pairs(before: IntArray, after: IntArray, gain: NDArray[np.float64]) -> 
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
-def chains_of(following: IntArray) -> list[IntArray]:
+def chains_of(following: Int64Array) -> list[Int64Array]:
     """Follow each chain to its end.
 
     Parameters

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.linking.matching import IntArray, best_pairs, chains_of
+from napari_utile.engine.arrays import Int64Array
+from napari_utile.engine.linking.matching import best_pairs, chains_of
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import Sections
 
@@ -11,7 +12,7 @@ _WAIST = 0.25
 """How much thinner than on both sides an object may become: where it is more, two objects lie one above the other."""
 
 
-def follow_through_z(sections: Sections, params: LinkParams) -> IntArray:
+def follow_through_z(sections: Sections, params: LinkParams) -> Int64Array:
     """Say which section continues each one in a deeper plane.
 
     Two sections may belong together where at least `link_overlap` of the smaller one lies inside the other: the ends

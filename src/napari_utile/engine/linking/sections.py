@@ -11,11 +11,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_utile.engine.arrays import Float64Array, Int64Array
 from napari_utile.engine.cells.label_runs import label_runs
 from napari_utile.engine.metrics.contingency import as_labels, contingency
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +28,8 @@ class Counts:
         Plane and label, a later plane and its label, and the pixels that both hold.
     """
 
-    objects: IntArray
-    overlaps: IntArray
+    objects: Int64Array
+    overlaps: Int64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,26 +46,26 @@ class Sections:
         Sections (indices) that overlap in an earlier and a later plane, and their common pixels.
     """
 
-    plane: IntArray
-    label: IntArray
-    area: IntArray
-    y: FloatArray
-    x: FloatArray
-    before: IntArray
-    after: IntArray
-    shared: IntArray
+    plane: Int64Array
+    label: Int64Array
+    area: Int64Array
+    y: Float64Array
+    x: Float64Array
+    before: Int64Array
+    after: Int64Array
+    shared: Int64Array
 
     def __len__(self) -> int:
         return int(self.plane.size)
 
     @cached_property
-    def covered(self) -> FloatArray:
+    def covered(self) -> Float64Array:
         """Share of the smaller section that lies inside the other (E,)."""
         smaller = np.minimum(self.area[self.before], self.area[self.after])
         return np.asarray(self.shared / np.maximum(smaller, 1), float)
 
     @cached_property
-    def iou(self) -> FloatArray:
+    def iou(self) -> Float64Array:
         """Intersection over union of the overlapping sections (E,)."""
         union = self.area[self.before] + self.area[self.after] - self.shared
         return np.asarray(self.shared / np.maximum(union, 1), float)
@@ -167,7 +165,7 @@ def _together(parts: Sequence[Counts]) -> Counts:
     return Counts(np.concatenate(objects), np.concatenate(overlaps))
 
 
-def _objects(plane: NDArray[np.integer], number: int, corner: tuple[int, int]) -> IntArray:
+def _objects(plane: NDArray[np.integer], number: int, corner: tuple[int, int]) -> Int64Array:
     runs = label_runs(plane)
     lengths = runs.last - runs.first + 1
     rows, first, last = runs.y + corner[0], runs.first + corner[1], runs.last + corner[1]
@@ -182,7 +180,9 @@ def _objects(plane: NDArray[np.integer], number: int, corner: tuple[int, int]) -
     return table
 
 
-def _overlaps(earlier: NDArray[np.integer], later: NDArray[np.integer], before: int, after: int) -> IntArray:
+def _overlaps(
+    earlier: NDArray[np.integer], later: NDArray[np.integer], before: int, after: int
+) -> Int64Array:
     table = contingency(earlier, later)
     pairs = table.overlaps
     columns = (table.prediction_ids[pairs.rows], table.truth_ids[pairs.columns], pairs.shared)
@@ -236,7 +236,7 @@ def gathered(parts: Sequence[Counts]) -> Sections:
     )
 
 
-def _place_in(keys: IntArray, wanted: IntArray) -> IntArray:
+def _place_in(keys: Int64Array, wanted: Int64Array) -> Int64Array:
     """Return where rows of numbers stand among sorted ones that hold them all."""
     _, place = np.unique(np.concatenate([keys, wanted]), axis=0, return_inverse=True)
     return place.reshape(-1)[len(keys) :].astype(np.int64)

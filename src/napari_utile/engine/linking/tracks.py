@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from napari_utile.engine.linking.matching import IntArray, best_pairs
+from napari_utile.engine.arrays import Int64Array
+from napari_utile.engine.linking.matching import best_pairs
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import Sections
 
@@ -14,7 +15,7 @@ _SMALLER = 0.85
 """A daughter is smaller than its mother was: the ratio of the areas, at most."""
 
 
-def follow_through_t(sections: Sections, params: LinkParams) -> tuple[IntArray, IntArray]:
+def follow_through_t(sections: Sections, params: LinkParams) -> tuple[Int64Array, Int64Array]:
     """Say which section continues each one in a later frame, and which mother each divided from.
 
     Frame to frame those pairs of the greatest total gain are taken, none twice: a pair gains by overlap and by
@@ -54,7 +55,7 @@ def follow_through_t(sections: Sections, params: LinkParams) -> tuple[IntArray, 
 
 def _candidates(
     sections: Sections, distance: int, reach: float, overlap: float
-) -> tuple[IntArray, IntArray, NDArray[np.float64]]:
+) -> tuple[Int64Array, Int64Array, NDArray[np.float64]]:
     """Pair the sections of frames so far apart that are near or overlap; what they gain is above 0, at most 2."""
     step = sections.plane[sections.after] - sections.plane[sections.before]
     touching = np.flatnonzero((step == distance) & (sections.covered >= max(overlap, 1e-9)))
@@ -75,7 +76,7 @@ def _candidates(
     return before_, after_, np.maximum(nearness + _iou_of(sections, before_, after_), 1e-6)
 
 
-def _iou_of(sections: Sections, before: IntArray, after: IntArray) -> NDArray[np.float64]:
+def _iou_of(sections: Sections, before: Int64Array, after: Int64Array) -> NDArray[np.float64]:
     """Look up the intersection over union of pairs; 0 where they do not overlap."""
     size = max(len(sections), 1)
     known = sections.before * size + sections.after
@@ -86,14 +87,14 @@ def _iou_of(sections: Sections, before: IntArray, after: IntArray) -> NDArray[np
     return np.where(known[place] == wanted, sections.iou[place], 0.0)
 
 
-def _ratio(sections: Sections, one: IntArray, other: IntArray) -> NDArray[np.float64]:
+def _ratio(sections: Sections, one: Int64Array, other: Int64Array) -> NDArray[np.float64]:
     """Give the smaller area over the larger."""
     areas = sections.area[one], sections.area[other]
     return np.asarray(np.minimum(*areas) / np.maximum(*areas), float)
 
 
 def _divisions(
-    sections: Sections, following: IntArray, taken: NDArray[np.bool_], reach: float, overlap: float
+    sections: Sections, following: Int64Array, taken: NDArray[np.bool_], reach: float, overlap: float
 ) -> list[tuple[int, int, int]]:
     """Find (mother, daughter, daughter): a section, the one that follows it, and one beside it that follows nobody."""
     before, after, _ = _candidates(sections, 1, reach, overlap)

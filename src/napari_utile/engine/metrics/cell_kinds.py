@@ -13,7 +13,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.metrics.contingency import Contingency, IntArray
+from napari_utile.engine.arrays import Int64Array
+from napari_utile.engine.metrics.contingency import Contingency
 from napari_utile.engine.metrics.matching import Matching
 
 
@@ -70,8 +71,8 @@ class CellKinds:
 
     prediction: NDArray[np.uint8]
     truth: NDArray[np.uint8]
-    splits: dict[int, IntArray]
-    merges: dict[int, IntArray]
+    splits: dict[int, Int64Array]
+    merges: dict[int, Int64Array]
 
 
 def cell_kinds(table: Contingency, matching: Matching) -> CellKinds:
@@ -126,7 +127,7 @@ def error_map(
     return np.where(from_truth > CellKind.MATCHED, from_truth, np.maximum(from_prediction, from_truth))
 
 
-def _groups(wholes: IntArray, parts: IntArray, counted: NDArray[np.bool_]) -> dict[int, IntArray]:
+def _groups(wholes: Int64Array, parts: Int64Array, counted: NDArray[np.bool_]) -> dict[int, Int64Array]:
     judged = counted[parts]
     wholes, parts = wholes[judged], parts[judged]
     order = np.lexsort((parts, wholes))
@@ -181,7 +182,7 @@ def _best_iou(table: Contingency) -> tuple[NDArray[np.float64], NDArray[np.float
     return best_prediction, best_truth
 
 
-def _painted(labels: NDArray[np.integer], ids: IntArray, kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _painted(labels: NDArray[np.integer], ids: Int64Array, kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
     largest = int(ids[-1])
     if largest > 4 * labels.size + 65536:
         return np.asarray(kinds[np.searchsorted(ids, labels)])

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from napari_utile.engine.arrays import Float64Array
 from napari_utile.engine.metrics.cell_kinds import CellKind, cell_kinds
-from napari_utile.engine.metrics.contingency import Contingency, FloatArray, contingency
+from napari_utile.engine.metrics.contingency import Contingency, contingency
 from napari_utile.engine.metrics.matching import match, ratio
 
 IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -185,7 +186,7 @@ def average_precision(
     return match(contingency(prediction, truth, ignore), iou).average_precision
 
 
-def cell_jaccards(table: Contingency) -> FloatArray:
+def cell_jaccards(table: Contingency) -> Float64Array:
     """Return what each reference object adds to SEG: the IoU with the prediction that covers it, or 0.
 
     Returns

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from napari_utile.engine.arrays import Float64Array, Int64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +32,13 @@ class Contingency:
         (P,) and (T,) pixels of each object that lie in the ignored region; they are in no other count.
     """
 
-    prediction_ids: IntArray
-    truth_ids: IntArray
-    rows: IntArray
-    columns: IntArray
-    counts: IntArray
-    prediction_hidden: IntArray
-    truth_hidden: IntArray
+    prediction_ids: Int64Array
+    truth_ids: Int64Array
+    rows: Int64Array
+    columns: Int64Array
+    counts: Int64Array
+    prediction_hidden: Int64Array
+    truth_hidden: Int64Array
 
     @cached_property
     def pixels(self) -> int:
@@ -47,12 +46,12 @@ class Contingency:
         return int(self.counts.sum())
 
     @cached_property
-    def prediction_areas(self) -> IntArray:
+    def prediction_areas(self) -> Int64Array:
         """(P,) counted pixels of each predicted object."""
         return _sum_by(self.rows, self.counts, self.prediction_ids.size)
 
     @cached_property
-    def truth_areas(self) -> IntArray:
+    def truth_areas(self) -> Int64Array:
         """(T,) counted pixels of each reference object."""
         return _sum_by(self.columns, self.counts, self.truth_ids.size)
 
@@ -92,10 +91,10 @@ class Contingency:
 class Overlaps:
     """Pairs of objects that share pixels: indices into the table's ids, shared pixels, IoU; each (E,)."""
 
-    rows: IntArray
-    columns: IntArray
-    shared: IntArray
-    iou: FloatArray
+    rows: Int64Array
+    columns: Int64Array
+    shared: Int64Array
+    iou: Float64Array
 
 
 def contingency(prediction: ArrayLike, truth: ArrayLike, ignore: ArrayLike | None = None) -> Contingency:
@@ -188,7 +187,7 @@ def as_ignored(ignore: ArrayLike) -> NDArray[np.bool_]:
 
 def _run_starts(
     predicted: NDArray[np.integer], reference: NDArray[np.integer], hidden: NDArray[np.bool_] | None
-) -> IntArray:
+) -> Int64Array:
     if reference.size == 0:
         return np.zeros(0, np.int64)
     changed = np.empty(reference.size, bool)
@@ -202,7 +201,7 @@ def _run_starts(
     return np.flatnonzero(changed)
 
 
-def _compact(values: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
+def _compact(values: NDArray[np.integer]) -> tuple[Int64Array, Int64Array]:
     """Sorted distinct ids, 0 always among them, and the index of each value in them."""
     largest = int(values.max()) if values.size else 0
     if largest <= 4 * values.size + 65536:
@@ -216,13 +215,13 @@ def _compact(values: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
     return ids, inverse[:-1].astype(np.int64)
 
 
-def _counted(areas: IntArray, hidden: IntArray) -> NDArray[np.bool_]:
+def _counted(areas: Int64Array, hidden: Int64Array) -> NDArray[np.bool_]:
     counted = (areas > 0) & (areas >= hidden)
     counted[0] = False
     return counted
 
 
-def _sum_by(index: IntArray, counts: IntArray, size: int) -> IntArray:
+def _sum_by(index: Int64Array, counts: Int64Array, size: int) -> Int64Array:
     total = np.zeros(size, np.int64)
     np.add.at(total, index, counts)
     return total

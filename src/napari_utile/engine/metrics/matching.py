@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from napari_utile.engine.metrics.contingency import Contingency, FloatArray, IntArray
+from napari_utile.engine.arrays import Float64Array, Int64Array
+from napari_utile.engine.metrics.contingency import Contingency
 from napari_utile.engine.parameters import Bounds, Parameter, check_value
 
 
@@ -28,11 +29,11 @@ class Matching:
         Indices of predicted and of reference objects without a match.
     """
 
-    rows: IntArray
-    columns: IntArray
-    iou: FloatArray
-    false: IntArray
-    missed: IntArray
+    rows: Int64Array
+    columns: Int64Array
+    iou: Float64Array
+    false: Int64Array
+    missed: Int64Array
 
     @property
     def true_positives(self) -> int:
@@ -105,14 +106,14 @@ def ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 1.0
 
 
-def _largest_matching(rows: IntArray, columns: IntArray, table: Contingency) -> NDArray[np.bool_]:
+def _largest_matching(rows: Int64Array, columns: Int64Array, table: Contingency) -> NDArray[np.bool_]:
     shape = (table.prediction_ids.size, table.truth_ids.size)
     graph = sparse.csr_array((np.ones(rows.size, np.int8), (rows, columns)), shape=shape)
     partner = maximum_bipartite_matching(graph, perm_type="column")
     return np.asarray(partner[rows] == columns)
 
 
-def _unmatched(counted: NDArray[np.bool_], matched: IntArray) -> IntArray:
+def _unmatched(counted: NDArray[np.bool_], matched: Int64Array) -> Int64Array:
     left = counted.copy()
     left[matched] = False
     return np.flatnonzero(left)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_utile.engine.metrics.contingency import Contingency, FloatArray
+from napari_utile.engine.arrays import Float64Array
+from napari_utile.engine.metrics.contingency import Contingency
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,9 @@ def variation_of_information(table: Contingency) -> tuple[float, float]:
 _UNDEFINED = Agreement(float("nan"), float("nan"), float("nan"))
 
 
-def _sizes(table: Contingency, background_is_alone: bool) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+def _sizes(
+    table: Contingency, background_is_alone: bool
+) -> tuple[Float64Array, Float64Array, Float64Array, float]:
     """Pixels in both, in predicted and in reference objects; and how many are an object of their own."""
     inside = table.columns > 0
     rows, columns, counts = table.rows[inside], table.columns[inside], table.counts[inside].astype(float)
@@ -147,7 +150,7 @@ def _sizes(table: Contingency, background_is_alone: bool) -> tuple[FloatArray, F
     )
 
 
-def _entropy(sizes: FloatArray, pixels: float) -> float:
+def _entropy(sizes: Float64Array, pixels: float) -> float:
     return float(-(sizes / pixels) @ np.log(sizes / pixels))
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_utile.engine.arrays import BoolArray
 from napari_utile.engine.metrics.contingency import as_ignored
-
-BoolArray = NDArray[np.bool_]
 
 # Neighbours of a pixel in the order of the bits of a neighbourhood code; the even ones share an edge with it.
 _RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))

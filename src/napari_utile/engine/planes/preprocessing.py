@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_utile.engine.arrays import Float64Array
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.windows import Window
@@ -22,40 +23,40 @@ _TRUNCATE = 3.0
 LARGEST = 200.0
 """Of the numbers of steps; pixels."""
 
-Float64 = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class _Kind:
     """A step: what it does to (C, Y, X) values with its number, how far it looks, and whether it needs a number."""
 
-    apply: Callable[[Float64, float], Float64]
+    apply: Callable[[Float64Array, float], Float64Array]
     reach: Callable[[float], int]
     takes: str = ""
 
 
-def _smooth(values: Float64, sigma: float) -> Float64:
-    smoothed: Float64 = ndimage.gaussian_filter(values, (0, sigma, sigma), truncate=_TRUNCATE, mode="mirror")
+def _smooth(values: Float64Array, sigma: float) -> Float64Array:
+    smoothed: Float64Array = ndimage.gaussian_filter(
+        values, (0, sigma, sigma), truncate=_TRUNCATE, mode="mirror"
+    )
     return smoothed
 
 
-def _median(values: Float64, radius: float) -> Float64:
+def _median(values: Float64Array, radius: float) -> Float64Array:
     side = 2 * int(radius) + 1
-    middle: Float64 = ndimage.median_filter(values, size=(1, side, side), mode="mirror")
+    middle: Float64Array = ndimage.median_filter(values, size=(1, side, side), mode="mirror")
     return middle
 
 
-def _without_background(values: Float64, radius: float) -> Float64:
+def _without_background(values: Float64Array, radius: float) -> Float64Array:
     side = 2 * int(radius) + 1
-    ground: Float64 = ndimage.grey_opening(values, size=(1, side, side), mode="mirror")
+    ground: Float64Array = ndimage.grey_opening(values, size=(1, side, side), mode="mirror")
     return values - ground
 
 
-def _local_contrast(values: Float64, radius: float) -> Float64:
+def _local_contrast(values: Float64Array, radius: float) -> Float64Array:
     sigma = radius / _TRUNCATE
     mean = _smooth(values, sigma)
     spread = np.sqrt(np.maximum(_smooth((values - mean) ** 2, sigma), 0))
-    scaled: Float64 = (values - mean) / (spread + 1e-3 * np.abs(mean) + 1e-12)
+    scaled: Float64Array = (values - mean) / (spread + 1e-3 * np.abs(mean) + 1e-12)
     return scaled
 
 
@@ -148,7 +149,7 @@ class Preprocessed:
         window = Window(
             *(slice(*part.indices(size)[:2]) for part, size in zip(parts, self.shape[1:], strict=True))
         )
-        values: Float64 = mirror_window(self._data, window.grown(self._reach)).astype(np.float64)
+        values: Float64Array = mirror_window(self._data, window.grown(self._reach)).astype(np.float64)
         values = np.nan_to_num(values, copy=False)
         for name, value in self._steps:
             values = STEPS[name].apply(values, value)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
@@ -24,7 +24,6 @@ from napari_utile.engine.provenance.recipe import findable_model, versions
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 
 FORMAT = "napari-utile seeds recipe 1"
-Labels = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)

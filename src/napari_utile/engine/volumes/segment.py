@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.errors import UtileError
@@ -14,7 +15,7 @@ from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.estimate import rate
 from napari_utile.engine.inference.limits import limits_of, seen_plane
-from napari_utile.engine.inference.predict import Float32, Progress
+from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
@@ -50,7 +51,7 @@ class SegmentedVolume:
         Numbers up to this one are those of cells in other volumes.
     """
 
-    values: Float32 = field(repr=False)
+    values: Float32Array = field(repr=False)
     labels: NDArray[np.int32] = field(repr=False)
     landscape: Landscape = field(repr=False)
     region: Window

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as label_components
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.parameters import Bounds, check_bounds
-from napari_utile.engine.weights.touching import Labels, as_cells, contacts, separate_touching
+from napari_utile.engine.weights.touching import as_cells, contacts, separate_touching
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_utile.engine.arrays import Float32Array, Labels
 from napari_utile.engine.weights.nearest_cells import nearest_two_within
-from napari_utile.engine.weights.touching import CellSizes, Labels, as_cells, centre_distances, separate_cells
+from napari_utile.engine.weights.touching import CellSizes, as_cells, centre_distances, separate_cells
 from napari_utile.engine.weights.weight_map import (
-    Float32,
     WeightMap,
     WeightMapParams,
     class_weights,
@@ -74,7 +74,7 @@ class LiveWeightMap:
     def _measure(self) -> None:
         self._reach = self.params.reach
         self.d1, self.d2 = nearest_two_within(self.cells, self._reach, self.aspect, each=self.distances)
-        self.border: Float32 = weigh_distances(self.d1, self.d2, self.params, self.cells)
+        self.border: Float32Array = weigh_distances(self.d1, self.d2, self.params, self.cells)
 
     def adjust(self, params: WeightMapParams, distances: bool = False) -> None:
         """Take other parameters; distances are measured again only where they now reach farther."""
@@ -154,11 +154,11 @@ class LiveWeightMap:
         return self._reach
 
     @property
-    def class_weights(self) -> Float32:
+    def class_weights(self) -> Float32Array:
         """Weights of background and cells, (2,)."""
         return class_weights(self._inside, self.cells.size, self.params)
 
-    def class_balance(self, window: Window | None = None) -> Float32:
+    def class_balance(self, window: Window | None = None) -> Float32Array:
         """Give the class term of a window, a new array."""
         outside, inside = self.class_weights
         cells = self.cells[Window.part_of(self.cells.shape, window)]
@@ -166,7 +166,7 @@ class LiveWeightMap:
         np.copyto(weights, inside, where=cells != 0)
         return weights
 
-    def total(self, window: Window | None = None) -> Float32:
+    def total(self, window: Window | None = None) -> Float32Array:
         """Give the weights of a window, a new array."""
         weights = self.class_balance(window)
         weights += self.border[Window.part_of(self.border.shape, window)]

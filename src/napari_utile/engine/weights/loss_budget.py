@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.weights.nearest_cells import nearest_ids_within
-from napari_utile.engine.weights.weight_map import Float32, WeightMap
+from napari_utile.engine.weights.weight_map import WeightMap
 
 _SMALLEST_PROBABILITY = 1e-7
 """Keeps the logarithm of a probability that was rounded to 0 finite."""
@@ -59,7 +60,7 @@ class LossBudget:
     background: float
     cells: float
     gaps: tuple[GapShare, ...]
-    loss: Float32 | None = field(default=None, repr=False, compare=False)
+    loss: Float32Array | None = field(default=None, repr=False, compare=False)
 
 
 def loss_budget(weights: WeightMap, probabilities: Any = None, largest: int = 50) -> LossBudget:
@@ -102,7 +103,7 @@ def loss_budget(weights: WeightMap, probabilities: Any = None, largest: int = 50
     )
 
 
-def cross_entropy(inside: NDArray[np.bool_], probabilities: Any) -> Float32:
+def cross_entropy(inside: NDArray[np.bool_], probabilities: Any) -> Float32Array:
     """Give ``-log p`` of every pixel's true class.
 
     Parameters
@@ -125,7 +126,9 @@ def cross_entropy(inside: NDArray[np.bool_], probabilities: Any) -> Float32:
     return np.asarray(-np.log(np.maximum(right, np.float32(_SMALLEST_PROBABILITY))), np.float32)
 
 
-def _heaviest_gaps(weights: WeightMap, border: Float32, scale: float, largest: int) -> tuple[GapShare, ...]:
+def _heaviest_gaps(
+    weights: WeightMap, border: Float32Array, scale: float, largest: int
+) -> tuple[GapShare, ...]:
     flat = np.flatnonzero(border)
     if not len(flat) or largest <= 0:
         return ()

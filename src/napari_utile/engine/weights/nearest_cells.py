@@ -5,22 +5,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_utile.engine.arrays import Float32Array, IntArray
 from napari_utile.engine.windows import Window
-
-Cells = NDArray[np.integer[Any]]
-Float32 = NDArray[np.float32]
 
 
 def nearest_two_within(
-    cells: Cells,
+    cells: IntArray,
     reach: float,
     aspect: tuple[float, float] = (1.0, 1.0),
     window: Sequence[slice] | None = None,
     each: bool = False,
-) -> tuple[Float32, Float32]:
+) -> tuple[Float32Array, Float32Array]:
     """Measure the distances to the two nearest cells, where their sum is within `reach`.
 
     Parameters
@@ -55,8 +52,8 @@ def nearest_two_within(
 
 
 def nearest_ids_within(
-    cells: Cells, reach: float, aspect: tuple[float, float] = (1.0, 1.0)
-) -> tuple[Cells, Cells]:
+    cells: IntArray, reach: float, aspect: tuple[float, float] = (1.0, 1.0)
+) -> tuple[IntArray, IntArray]:
     """Name the two nearest cells of every pixel where the sum of their distances is within `reach`.
 
     Parameters
@@ -85,8 +82,8 @@ def nearest_ids_within(
 
 
 def _distances(
-    cells: Cells, reach: float, aspect: tuple[float, float], window: Window
-) -> Iterator[tuple[Any, Window, Float32]]:
+    cells: IntArray, reach: float, aspect: tuple[float, float], window: Window
+) -> Iterator[tuple[Any, Window, Float32Array]]:
     """Give the id of each cell that may be in reach, a part of the window, and the cell's distance from there.
 
     One distance transform a cell, of its own box and reach. Pixels beyond the reach may be told or not.
@@ -114,7 +111,9 @@ def _distances(
             )
 
 
-def nearest_two(cells: Cells, aspect: tuple[float, float] = (1.0, 1.0)) -> tuple[Float32, Float32]:
+def nearest_two(
+    cells: IntArray, aspect: tuple[float, float] = (1.0, 1.0)
+) -> tuple[Float32Array, Float32Array]:
     """Measure the distances from every pixel to its two nearest cells, however far.
 
     The second nearest cell is the nearest among those whose number differs from the

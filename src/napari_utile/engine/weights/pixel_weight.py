@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.weights.touching import Labels
-from napari_utile.engine.weights.weight_map import Float32
+from napari_utile.engine.arrays import Float32Array, Labels
 
 _FIRST_REACH = 32
 
@@ -96,12 +95,12 @@ class WeightProfile:
     """
 
     distance: NDArray[np.float64]
-    total: Float32
-    class_balance: Float32
-    border: Float32
+    total: Float32Array
+    class_balance: Float32Array
+    border: Float32Array
 
 
-def profile_along(points: Any, class_balance: Float32, border: Float32) -> WeightProfile:
+def profile_along(points: Any, class_balance: Float32Array, border: Float32Array) -> WeightProfile:
     """Read the weights along a line of straight pieces, every half a pixel, from the nearest pixels.
 
     Parameters

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.windows import Window
-
-Labels = NDArray[np.integer[Any]]
 
 
 def as_cells(labels: Any) -> Labels:

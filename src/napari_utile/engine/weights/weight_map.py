@@ -7,17 +7,15 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Float32Array, Labels
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.planes.units import checked_pixel_size
 from napari_utile.engine.weights.nearest_cells import nearest_two, nearest_two_within
-from napari_utile.engine.weights.touching import Labels, as_cells, separate_touching
+from napari_utile.engine.weights.touching import as_cells, separate_touching
 
 _NEGLIGIBLE = 5e-6
 """Border weights below this are left out, which bounds how far cells matter."""
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -88,24 +86,24 @@ class WeightMap:
         Height and width of a pixel, the shorter being 1.
     """
 
-    total: Float32 = field(repr=False)
-    class_balance: Float32 = field(repr=False)
-    border: Float32 = field(repr=False)
+    total: Float32Array = field(repr=False)
+    class_balance: Float32Array = field(repr=False)
+    border: Float32Array = field(repr=False)
     cells: Labels = field(repr=False)
     params: WeightMapParams
     aspect: tuple[float, float]
 
     @cached_property
-    def _nearest(self) -> tuple[Float32, Float32]:
+    def _nearest(self) -> tuple[Float32Array, Float32Array]:
         return nearest_two(self.cells, self.aspect)
 
     @property
-    def d1(self) -> Float32:
+    def d1(self) -> Float32Array:
         """Distance to the nearest cell, 0 inside; measured when first asked for."""
         return self._nearest[0]
 
     @property
-    def d2(self) -> Float32:
+    def d2(self) -> Float32Array:
         """Distance to the second nearest cell; infinite where there is none."""
         return self._nearest[1]
 
@@ -190,7 +188,7 @@ def pixel_aspect(pixel_size: Sequence[float] | None) -> tuple[float, float]:
     return (height / shorter, width / shorter)
 
 
-def class_weights(inside: int, pixels: int, params: WeightMapParams) -> Float32:
+def class_weights(inside: int, pixels: int, params: WeightMapParams) -> Float32Array:
     """Weights of background and cells, where `inside` of all `pixels` belong to cells."""
     if not params.balance or inside in (0, pixels):
         return np.ones(2, np.float32)
@@ -198,7 +196,9 @@ def class_weights(inside: int, pixels: int, params: WeightMapParams) -> Float32:
     return np.minimum(pixels / (2 * counts), params.balance_limit).astype(np.float32)
 
 
-def weigh_distances(d1: Float32, d2: Float32, params: WeightMapParams, cells: Labels) -> Float32:
+def weigh_distances(
+    d1: Float32Array, d2: Float32Array, params: WeightMapParams, cells: Labels
+) -> Float32Array:
     """Evaluate ``w0 exp(-(d1 + d2)^2 / (2 sigma^2))``; 0 where negligible, and inside `cells` if so asked."""
     weight = np.add(d1, d2, dtype=np.float32)
     weight[weight > np.float32(params.reach)] = np.inf

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.files.tiff import write_image
 from napari_utile.engine.parameters import to_json
-from napari_utile.engine.weights.weight_map import Float32, WeightMap, WeightMapParams, weight_map
+from napari_utile.engine.weights.weight_map import WeightMap, WeightMapParams, weight_map
 
 TERMS = ("total", "class_balance", "border", "d1", "d2")
 """What can be written or shown of a weight map."""
@@ -17,7 +18,7 @@ TERMS = ("total", "class_balance", "border", "d1", "d2")
 
 def weigh_planes(
     labels: Any, params: WeightMapParams, pixel_size: Sequence[float] | None = None, term: str = "total"
-) -> Float32:
+) -> Float32Array:
     """Compute one term of the weight map of every plane of a label stack.
 
     Parameters
@@ -61,7 +62,7 @@ def weigh(labels: Any, params: WeightMapParams, pixel_size: Sequence[float] | No
 
 def write_weight_map(
     path: str | os.PathLike[str],
-    weights: Float32,
+    weights: Float32Array,
     params: WeightMapParams,
     axes: str = "YX",
     pixel_size: tuple[float, float] | None = None,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from napari_utile.engine.arrays import BoolArray, Float32Array
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks import corrections
 from napari_utile.engine.clicks.following import Section, first_section, next_section
@@ -23,8 +23,6 @@ from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, edit_of, joined_edits
 
 Point = tuple[int, int]
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 # A cell of which less than this share is free is one that was labelled before.
 _FREE_SHARE = 0.5
@@ -363,10 +361,10 @@ def _local(point: Sequence[int], window: Window) -> Point:
 
 
 @overload
-def _crop(values: FloatArray, window: Window, box: Window) -> FloatArray: ...
+def _crop(values: Float32Array, window: Window, box: Window) -> Float32Array: ...
 @overload
 def _crop(values: None, window: Window, box: Window) -> None: ...
-def _crop(values: FloatArray | None, window: Window, box: Window) -> FloatArray | None:
+def _crop(values: Float32Array | None, window: Window, box: Window) -> Float32Array | None:
     """Cut a box out of a window that was read, if anything was; what was not read counts as 0."""
     if values is None:
         return None
@@ -376,7 +374,7 @@ def _crop(values: FloatArray | None, window: Window, box: Window) -> FloatArray 
     return cut
 
 
-def _contour_of(mask: BoolArray, probability: FloatArray) -> float:
+def _contour_of(mask: BoolArray, probability: Float32Array) -> float:
     """Return the probability threshold that an outline stands for: between what lies just inside and outside."""
     inner = mask & ~ndimage.binary_erosion(mask)
     outer = ndimage.binary_dilation(mask) & ~mask

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import BoolArray, IntArray
 from napari_utile.engine.clicks.prompts import windows_around
 from napari_utile.engine.windows import Window
 from napari_utile.session.plane_index import PlaneIndex
 
-IntArray = npt.NDArray[np.integer[Any]]
-BoolArray = npt.NDArray[np.bool_]
 Point = tuple[int, ...]
 
 # Planes up to this size are searched whole for the pieces of a label. Pixels.
@@ -32,9 +31,9 @@ class Edit:
     values : (N,) int64 array
     """
 
-    rows: npt.NDArray[np.intp]
-    columns: npt.NDArray[np.intp]
-    values: npt.NDArray[np.int64]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    values: NDArray[np.int64]
 
     @property
     def window(self) -> Window:
@@ -164,7 +163,7 @@ class LabelPlane:
         """Return a window with a margin, inside the plane."""
         return window.grown(margin).clipped(self.shape)
 
-    def full_index(self, edit: Edit) -> tuple[npt.NDArray[np.intp], ...]:
+    def full_index(self, edit: Edit) -> tuple[NDArray[np.intp], ...]:
         """Return the pixels of an edit, all of which can be labelled, as one index array per axis of the array."""
         return self.place.pixels(edit.rows - self.offset[0], edit.columns - self.offset[1])
 
@@ -197,7 +196,7 @@ def highest_label(data: Any) -> Generator[None, None, int]:
     return highest
 
 
-def labels_at(data: Any, positions: Sequence[tuple[int, ...]]) -> npt.NDArray[np.int64]:
+def labels_at(data: Any, positions: Sequence[tuple[int, ...]]) -> NDArray[np.int64]:
     """Read the labels of pixels, all in one go: reading a chunk of an array for each would take long.
 
     Parameters

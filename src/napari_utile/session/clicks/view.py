@@ -2,12 +2,11 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.instances import InstanceParams, foreground_mask, label_instances
 from napari_utile.engine.cells.uncertainty import confidences
 from napari_utile.engine.clicks.markers import Marker
@@ -15,8 +14,6 @@ from napari_utile.engine.clicks.prompts import Probability, cut_sides
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.label_plane import Edit, joined_edits
-
-LabelArray = npt.NDArray[np.integer[Any]]
 
 # More than this in view is too much to do at once. Pixels.
 MOST_IN_VIEW = 1 << 24
@@ -98,7 +95,7 @@ def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
 
 def instances_in(
     field: Probability, window: Window, params: InstanceParams
-) -> Generator[None, None, tuple[LabelArray, list[tuple[RatedCell, Window]]]]:
+) -> Generator[None, None, tuple[Labels, list[tuple[RatedCell, Window]]]]:
     """Segment a window; returns its labels and [(RatedCell, box)] of the cells that it does not cut."""
     height = yield from field.height_steps(window)
     probability = yield from field.read_steps(window)
@@ -118,9 +115,7 @@ def instances_in(
     return labels, rated
 
 
-def rate_cells(
-    field: Probability, labels: LabelArray, window: Window
-) -> Generator[None, None, list[RatedCell]]:
+def rate_cells(field: Probability, labels: Labels, window: Window) -> Generator[None, None, list[RatedCell]]:
     """Rate the labelled cells of a window by how sure the model is, the least sure first.
 
     Parameters
@@ -148,7 +143,7 @@ def rate_cells(
     return sorted(rated, key=lambda cell: (cell.confidence, cell.label))
 
 
-def _blocks_with_cells(labels: LabelArray) -> list[Window]:
+def _blocks_with_cells(labels: Labels) -> list[Window]:
     """Cut an array into blocks, and crop each to the cells in it; blocks without cells are left out."""
     blocks = []
     for block in Window.whole(labels.shape).blocks(_BLOCK):

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import IntArray
 from napari_utile.engine.cells.blocks.basins import Borders, OpenBasins
 from napari_utile.engine.cells.blocks.grid import BOTTOM, RIGHT, TOP, Grid, Key
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.runs import Runs, connected, sums
-from napari_utile.engine.cells.watershed import IndexArray, Landscape, highest_passes, order_of_passes
+from napari_utile.engine.cells.watershed import Landscape, highest_passes, order_of_passes
 
 Ids = NDArray[np.int64]
 BEHIND = (BOTTOM, TOP, RIGHT, RIGHT - 1)
@@ -54,8 +55,8 @@ def join_basins(
     number = np.full(total, -1, np.int64)
     number[real] = np.arange(real.size)
     basin = number[goes]
-    low: list[IndexArray] = []
-    high: list[IndexArray] = []
+    low: list[IntArray] = []
+    high: list[IntArray] = []
     height = []
     for key in grid:
         block, start = blocks[key], offset[key]

@@ -6,19 +6,18 @@ from typing import Any
 import napari.layers
 import napari.viewer
 import numpy as np
-import numpy.typing as npt
 from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
+from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import BoolArray
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.marker_store import MarkerStore
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.result_layers import empty_data
-
-BoolArray = npt.NDArray[np.bool_]
 
 _COLOURS = {"cell": "#4cc9f0", "split": "#f9c74f", "background": "#f94144"}
 _HOVER, _SELECTED = 1, 2
@@ -101,7 +100,7 @@ class OutlineLayer:
         labels: napari.layers.Labels,
         plane: PlaneIndex,
         window: Window,
-        picture: npt.NDArray[np.uint8],
+        picture: NDArray[np.uint8],
     ) -> None:
         data = plane.expanded(picture)
         space = space_of(labels, range(labels.ndim), plane.point(window.start))
@@ -119,12 +118,12 @@ class OutlineLayer:
         elif not np.array_equal(data, self._layer.data):
             self._fill(data)
 
-    def _fill(self, data: npt.NDArray[np.uint8]) -> None:
+    def _fill(self, data: NDArray[np.uint8]) -> None:
         """Show another picture of the same shape."""
         self._layer.data[...] = data
         self._layer.refresh(thumbnail=False, highlight=False, extent=False)
 
-    def _make(self, data: npt.NDArray[np.uint8], space: dict[str, Any]) -> None:
+    def _make(self, data: NDArray[np.uint8], space: dict[str, Any]) -> None:
         self._space = space
         self._layer = Labels(
             data, name=self.NAME, opacity=1.0, colormap=DirectLabelColormap(color_dict=_OUTLINES), **space
@@ -165,7 +164,7 @@ class MarkerLayer:
         finally:
             self._writing = False
 
-    def _shows(self, positions: npt.NDArray[Any], columns: dict[str, npt.NDArray[Any]]) -> bool:
+    def _shows(self, positions: NDArray[Any], columns: dict[str, NDArray[Any]]) -> bool:
         """Whether the layer shows these markers already; drawing points again is slow."""
         shown = self.layer.features
         return np.array_equal(np.asarray(self.layer.data).reshape(-1), positions.reshape(-1)) and all(
@@ -211,7 +210,7 @@ class MarkerLayer:
         self._store.read_table(np.asarray(self.layer.data), dict(self.layer.features))
 
 
-def _rgba(kind: str) -> npt.NDArray[Any]:
+def _rgba(kind: str) -> NDArray[Any]:
     return np.asarray(transform_color(_COLOURS[kind])[0])
 
 
