@@ -1,6 +1,7 @@
 """What the tests find around them: threads, a display, the annotated images, a model that takes no time."""
 
 import functools
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,18 @@ def _manifests_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found(tuple(paths))))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _what_is_there_already_is_not_looked_through(request: pytest.FixtureRequest) -> None:
+    """Spare Python's search for garbage, before a window opens, what was there before: mostly imported libraries.
+
+    napari lets Python look through all objects whenever a layer or a window goes, a third of a second each time. What
+    a test makes is looked at as ever.
+    """
+    if "make_napari_viewer" in request.fixturenames:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
