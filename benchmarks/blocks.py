@@ -60,8 +60,9 @@ def measure(megapixels: int) -> dict[str, float]:
     from napari_utile.engine.planes.axes import ImagePlane
     from napari_utile.engine.segment_params import SegmentParams
     from napari_utile.engine.steps import Run
+    from napari_utile.engine.store.begin import begin_store
     from napari_utile.engine.store.make import plan_store, size_of
-    from napari_utile.engine.store.run import begin_store, store_steps
+    from napari_utile.engine.store.run import store_steps
 
     torch.set_num_threads(1)
     side = round((megapixels * 2**20) ** 0.5)

@@ -100,16 +100,12 @@ def test_planes_of_a_stack_pair_with_those_of_the_seeds(folder):
 
 
 def test_wrong_calls_are_one_sentence(folder, capsys):
-    for option in (
-        "--probability",
-        "--into-image",
-        "--overwrite",
-        "--resume",
-        "--format=ome-zarr",
-        "--workers=2",
-    ):
+    for option in ("--probability", "--into-image", "--estimate", "--shard=1/2"):
         assert call(folder, option) == 2
         assert "--seeds does not take" in capsys.readouterr().err
+    for option in ("--overwrite", "--resume", "--workers=2"):
+        assert call(folder, option) == 1
+        assert f"{option.split('=')[0]} is for stores" in capsys.readouterr().err
     assert call(folder, "--seed-distance", "-1") == 2
     tifffile.imwrite(folder / "seeds" / "one_labels.tif", np.eye(5, dtype=np.uint8))
     capsys.readouterr()

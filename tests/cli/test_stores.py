@@ -14,7 +14,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.files.pyramid import read_pyramid
 from napari_utile.engine.models.library import load_model
-from napari_utile.engine.store.run import begin_store
+from napari_utile.engine.store.begin import begin_store
 from stores import labels_in, planned
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
@@ -125,7 +125,7 @@ def test_a_store_stays_where_the_memory_does_not_hold_the_new_one(tmp_path: Path
     def refuse(plan):
         raise UtileError("not enough memory")
 
-    monkeypatch.setattr("napari_utile.engine.store.run.check_memory", refuse)
+    monkeypatch.setattr("napari_utile.engine.store.begin.check_memory", refuse)
     assert segment(image, place, "--overwrite") == 1
     np.testing.assert_array_equal(labels_in(place), labels)
     assert {each.name for each in tmp_path.iterdir()} == {"cells.tif", "a.zarr"}

@@ -19,9 +19,10 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.make import plan_store
 from napari_utile.engine.store.plan import load_plan
-from napari_utile.engine.store.run import begin_store, store_steps
+from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.store.verify import replay_store, verify_store
 from napari_utile.engine.store.versions import read_part, undo_version, write_part
 from napari_utile.engine.windows import Window

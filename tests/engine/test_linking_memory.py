@@ -15,9 +15,9 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import Counts
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.linked import write_link_tables
 from napari_utile.engine.store.make import plan_store
-from napari_utile.engine.store.run import begin_store
 from napari_utile.engine.store.table import path_of_table
 
 PLANES, ACROSS, DIAMETER = 6, 36, 20

@@ -17,9 +17,9 @@ from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.make import plan_store
 from napari_utile.engine.store.plan import margin_of
-from napari_utile.engine.store.run import begin_store
 from napari_utile.engine.store.work import Job, Work
 from stores import image_of
 

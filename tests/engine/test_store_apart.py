@@ -16,11 +16,11 @@ from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.apart import steps_apart
+from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.cost import cost_of
 from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.memory import threads_for
 from napari_utile.engine.store.plan import load_plan
-from napari_utile.engine.store.run import begin_store
 from stores import fill, image_of, labels_in, planned
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")

@@ -14,8 +14,9 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store import verify
+from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.make import plan_store
-from napari_utile.engine.store.run import begin_store, store_steps
+from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.store.verify import verify_seams, verify_store
 
 COMPUTE = choose_compute("cpu", "float32")

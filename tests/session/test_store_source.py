@@ -14,8 +14,9 @@ import napari_utile.session.store_jobs as store_jobs
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
 from napari_utile.engine.files.unfinished import is_complete
-from napari_utile.engine.store.plan import load_plan, seen_of
-from napari_utile.engine.store.work import planes_of
+from napari_utile.engine.planes.pixels import seen_of
+from napari_utile.engine.store.plan import load_plan
+from napari_utile.engine.store.sources import planes_of
 from napari_utile.session.store_source import source_of
 from pages import page_of
 

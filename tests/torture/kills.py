@@ -24,7 +24,8 @@ from napari_utile.engine.networks.unet import UNet, UNetConfig
 from napari_utile.engine.provenance.recipe import load_recipe, save_recipe
 from napari_utile.engine.provenance.settings import Settings, load_settings, save_settings
 from napari_utile.engine.steps import Run
-from napari_utile.engine.store.run import begin_store, store_steps
+from napari_utile.engine.store.begin import begin_store
+from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.training.recipes import Budget, TrainingRecipe
 from napari_utile.engine.training.run import TrainResult
 from napari_utile.engine.training.samples import training_plane

@@ -17,7 +17,8 @@ import zarr
 from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.jobs.here import Here
 from napari_utile.engine.steps import Run
-from napari_utile.engine.store.run import begin_store, store_steps
+from napari_utile.engine.store.begin import begin_store
+from napari_utile.engine.store.run import store_steps
 from torture.kills import Trainings
 from torture.runs import Case, is_whole, segment, segment_said, some
 from torture.stores import small_labels, small_plan, small_plane

@@ -15,9 +15,10 @@ from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.make import plan_store
 from napari_utile.engine.store.plan import StorePlan
-from napari_utile.engine.store.run import begin_store, store_steps
+from napari_utile.engine.store.run import store_steps
 from torture.mutations import mutate_bytes, mutate_json_text
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_utile.cli import stores
 from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing, asked_for
 from napari_utile.cli.options import given
@@ -16,7 +17,12 @@ from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected, write_labels
 from napari_utile.engine.files.label_files import pair_files
-from napari_utile.engine.files.label_planes import labels_of, pairing_in_words, planes_with_labels
+from napari_utile.engine.files.label_planes import (
+    labels_of,
+    pairing_in_words,
+    planes_with_labels,
+    refuse_other_shape,
+)
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.plane_file import PlaneFile
@@ -34,26 +40,22 @@ if TYPE_CHECKING:
 NOT_WITH_SEEDS = (
     "probability",
     "mask",
-    "estimate",
     "region",
     "link",
     "three_views",
     "conditions",
-    "shard",
-    "format",
     "into_image",
-    "resume",
-    "overwrite",
     "outputs",
-    "workers",
-    "scheduler",
 )
+ONLY_WITH_STORES = ("estimate", "shard")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Grow the seeds of each image; return 0, 1 where some failed, 2 for options that say nothing about seeds."""
     selection = Selection(**given(arguments, Selection))
-    refused = [f"--{name.replace('_', '-')}" for name in NOT_WITH_SEEDS if getattr(arguments, name)]
+    into_stores = stores.are_wanted(arguments)
+    names = NOT_WITH_SEEDS if into_stores else (*NOT_WITH_SEEDS, *ONLY_WITH_STORES)
+    refused = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name)]
     if selection.series == "all":
         refused.append("--series all")
     if arguments.strict and arguments.model is None and arguments.settings is None:
@@ -62,10 +64,14 @@ def run(arguments: argparse.Namespace) -> int:
         what = f"--seeds does not take {refused[0]}" if refused else "--seed-distance must be at least 0"
         print(f"utile segment: {what} (utile segment --help)", file=sys.stderr)
         return 2
+    if into_stores:
+        batch = Batch()
+        return stores.run(arguments, {image: seeds for seeds, image in _pairs(arguments, batch)}, batch)
     chosen = asked_for(arguments).segment
     params = SegmentParams(**chosen)
     batch = Batch()
     pairs = _pairs(arguments, batch)
+    count = len(pairs) + batch.failed
     refuse_same_names([image for _, image in pairs])
     sizing = Sizing(arguments, [image for _, image in pairs]) if "model" in chosen else None
     inputs = identities([path for pair in pairs for path in pair])
@@ -75,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
             fit = _grow_file(seeds, path, selection, params, sizing, arguments, inputs)
             if fit is not None:
                 batch.judge(path.name, fit)
-    return batch.status(len(pairs), arguments.strict)
+    return batch.status(count, arguments.strict)
 
 
 def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path]]:
@@ -105,7 +111,7 @@ def _grow_file(
 ) -> "Fit | None":
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
     from napari_utile.engine.fitting.confidence import fit_of, overall
-    from napari_utile.engine.grow import check_seeds, grow_steps, grown_in, usual_distance
+    from napari_utile.engine.grow import grow_steps, grown_in, usual_distance
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
     from napari_utile.engine.segment import segment_steps
 
@@ -142,7 +148,7 @@ def _grow_file(
                 steps = grow_steps(plane, seeds, params, distance=distance)
                 cells = with_bar(steps, where, arguments.quiet)
             else:
-                check_seeds(seeds, plane)
+                refuse_other_shape(seeds.shape, plane)
                 seen = segment_steps(plane, params, model=model, limits=limits, compute=compute)
                 made = with_bar(seen, where, arguments.quiet)
                 cells = grown_in(made, seeds, distance)

@@ -2,11 +2,12 @@
 
 import argparse
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_utile.cli.batch import Batch
-from napari_utile.cli.cell_size import Sizing
+from napari_utile.cli.batch import Batch, refuse_same_names
+from napari_utile.cli.cell_size import Sizing, asked_for
 from napari_utile.cli.inputs import Input, images_among, inputs_of
 from napari_utile.cli.linking import check_linking
 from napari_utile.cli.masks import read_mask, say_if_stretched
@@ -83,8 +84,19 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
     return wanted
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Segment each image into a store; return the exit status, see `Batch.status`."""
+def run(
+    arguments: argparse.Namespace, seeds: Mapping[Path, Path] | None = None, batch: Batch | None = None
+) -> int:
+    """Segment each image into a store; return the exit status, see `Batch.status`.
+
+    Parameters
+    ----------
+    arguments : Namespace
+    seeds : mapping of Path to Path, optional
+        The seeds of each image: cells grow from these.
+    batch : Batch, optional
+        What failed already.
+    """
     if arguments.conditions is not None:
         raise UtileError("--conditions joins the tables of a batch into a folder, and stores have none.")
     if arguments.probability:
@@ -95,7 +107,9 @@ def run(arguments: argparse.Namespace) -> int:
             "planes of the store with --link z."
         )
     selection = Selection(**given(arguments, Selection))
-    paths, _ = images_among(arguments.images, selection)
+    paths = [*seeds] if seeds is not None else images_among(arguments.images, selection)[0]
+    if seeds is not None:
+        refuse_same_names(paths)
     every = inputs_of(paths, selection)
     to_one = arguments.output.suffix.lower() == ".zarr"
     if to_one and len(every) != 1:
@@ -103,32 +117,37 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.output} is one store and there are {len(every)} images: give a folder and --format ome-zarr."
         )
     ours = arguments.shard.part(every) if arguments.shard else every
-    batch = Batch()
+    batch = batch or Batch()
+    count = len(ours) + batch.failed
     for each in ours:
         with batch.each(each.name):
             image = each.open()
             place = arguments.output if to_one else Path(f"{each.results(arguments.output, image)}{ENDING}")
-            fit = _segment(each, image, place, arguments)
+            fit = _segment(each, image, place, arguments, None if seeds is None else seeds[each.path])
             if fit is not None:
                 batch.judge(image.shown_name, fit, whole=arguments.region is None)
-    return batch.status(len(ours), arguments.strict)
+    return batch.status(count, arguments.strict)
 
 
-def _segment(each: Input, image: ImageFile, place: Path, arguments: argparse.Namespace) -> "Fit | None":
-    """Segment one image into a store; return how well the model fits it, None of an estimate."""
+def _segment(
+    each: Input, image: ImageFile, place: Path, arguments: argparse.Namespace, seeds: Path | None
+) -> "Fit | None":
+    """Segment one image into a store; return how well the model fits it, None of an estimate and without a model."""
+    from napari_utile.engine.store.begin import begin_store
     from napari_utile.engine.store.command import fill_command
     from napari_utile.engine.store.into_image import check_image
     from napari_utile.engine.store.make import refuse_foreign
     from napari_utile.engine.store.plan import load_plan
     from napari_utile.engine.store.rating import fit_of_store
-    from napari_utile.engine.store.run import begin_store, store_steps
+    from napari_utile.engine.store.run import store_steps
 
     place = place.resolve() if place.is_symlink() else place
-    read, written = each.path.resolve(), place.resolve()
-    if written in (read, *read.parents) or read in written.parents:
-        raise UtileError(
-            f"Cannot write {place}: it is what is read here, and would be lost; choose another name."
-        )
+    written = place.resolve()
+    for read in (path.resolve() for path in (each.path, seeds) if path is not None):
+        if written in (read, *read.parents) or read in written.parents:
+            raise UtileError(
+                f"Cannot write {place}: it is what is read here, and would be lost; choose another name."
+            )
     if arguments.into_image:
         check_image(each.path, overwrite=arguments.overwrite)
     mask = read_mask(arguments.mask)
@@ -136,7 +155,7 @@ def _segment(each: Input, image: ImageFile, place: Path, arguments: argparse.Nam
     if arguments.estimate:
         from napari_utile.engine.store.cost import cost_of
 
-        plan, loaded, planes, *_ = _plan(each, image, arguments, mask)
+        plan, loaded, planes, *_ = _plan(each, image, arguments, mask, seeds)
         where: Where = "cluster" if arguments.scheduler else "workers" if arguments.workers else "here"
         cost = cost_of(plan, planes, loaded, mask, where, arguments.workers or 1)
         print(f"{image.shown_name}: {cost}")
@@ -148,13 +167,13 @@ def _segment(each: Input, image: ImageFile, place: Path, arguments: argparse.Nam
     said, model, size = "", None, None
     if place.exists() and not arguments.overwrite:
         plan = load_plan(place)
-        _refuse_other_options(plan, each, place, arguments, mask)
+        _refuse_other_options(plan, each, place, arguments, mask, seeds)
         if is_complete(place):
             print(f"{place.name}: finished already")
             _into_image(each, place, arguments)
-            return fit_of_store(place)
+            return fit_of_store(place) if plan.fingerprint else None
     else:
-        plan, model, _, said, size = _plan(each, image, arguments, mask)
+        plan, model, _, said, size = _plan(each, image, arguments, mask, seeds)
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask, replacing=place.exists())
     with _jobs(arguments) as jobs:
@@ -165,10 +184,15 @@ def _segment(each: Input, image: ImageFile, place: Path, arguments: argparse.Nam
     cells = sum(made.cells)
     found = counted(cells, "cell") if cells else "no cells found"
     found = f"{made.linked}, from {found}" if made.linked and cells else found
+    reach = ""
+    if plan.seeds is not None:
+        found = f"{found} grown from seeds" if cells else "no seeds"
+        if plan.seeds.distance is not None:
+            reach = f"at most {plan.seeds.distance:g} px beyond their seeds"
     found = f"{found}, {covered_in_words(made.covered)}" if made.covered and cells else found
-    print(f"{image.shown_name}: {found}{bracketed(said, empty)}")
+    print(f"{image.shown_name}: {found}{bracketed(said, reach, empty)}")
     _into_image(each, place, arguments)
-    return fit_of_store(place, size)
+    return fit_of_store(place, size) if plan.fingerprint else None
 
 
 def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None:
@@ -179,22 +203,35 @@ def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None
 
 
 def _plan(
-    each: Input, image: ImageFile, arguments: argparse.Namespace, mask: Any
-) -> "tuple[StorePlan, Model, list[ImagePlane], str, CellSize | None]":
-    from napari_utile.engine.store.make import plan_store
+    each: Input, image: ImageFile, arguments: argparse.Namespace, mask: Any, seeds: Path | None
+) -> "tuple[StorePlan, Model | None, list[ImagePlane], str, CellSize | None]":
+    from napari_utile.engine.inference.device import choose_compute
+    from napari_utile.engine.store.growing import seed_planes
+    from napari_utile.engine.store.make import Seeds, plan_store
 
     selection = each.selection
     planes = SelectedPlanes(image, selection)
     linking = linking_of(arguments)
     check_linking(planes, linking)
-    sizing = Sizing(arguments, [each.path], selection)
-    params, model, said, size = sizing.params_for(planes)
+    asked = asked_for(arguments).segment
+    model: Model | None = None
+    said, size, limits = "", None, None
+    grown = None if seeds is None else Seeds(seeds, seed_planes(seeds, planes), arguments.seed_distance)
+    if grown is not None and "model" not in asked:
+        channels = SegmentParams(**asked).channels
+        params = SegmentParams(channels=channels, diameter=None, instances=InstanceParams())
+        compute = choose_compute("cpu", "float32")
+    else:
+        sizing = Sizing(arguments, [each.path], selection)
+        params, model, said, size = sizing.params_for(planes)
+        compute = sizing.compute
+        limits = limits_of_stack(planes.measured_on(), params, model.card)
     every = [plane for _, plane in planes]
     plan = plan_store(
         every,
         model,
         params,
-        sizing.compute,
+        compute,
         image.path,
         indices=planes.indices,
         stacked=planes.stacked,
@@ -203,19 +240,25 @@ def _plan(
         selection=selection,
         region=arguments.region,
         mask=mask,
-        limits=limits_of_stack(planes.measured_on(), params, model.card),
+        limits=limits,
         measured=arguments.measurements,
         with_mask=arguments.mask is True,
         linking=linking,
         outputs="" if arguments.outputs in (None, "none") else arguments.outputs,
         ome_zarr=arguments.ome_zarr or VERSIONS[0],
+        seeds=grown,
     )
-    taken = planes.taken(params.channels, model.card.needed_inputs)
+    taken = planes.taken(params.channels, 1 if model is None else model.card.needed_inputs)
     return plan, model, every, "; ".join(filter(None, (taken, said))), size
 
 
 def _refuse_other_options(
-    plan: "StorePlan", each: Input, place: Path, arguments: argparse.Namespace, mask: Any
+    plan: "StorePlan",
+    each: Input,
+    place: Path,
+    arguments: argparse.Namespace,
+    mask: Any,
+    seeds: Path | None,
 ) -> None:
     from napari_utile.engine.store.make import refuse_other_options
 
@@ -232,6 +275,8 @@ def _refuse_other_options(
         linking=given(arguments, LinkParams),
         outputs=arguments.outputs,
         ome_zarr=arguments.ome_zarr,
+        seeds=seeds,
+        distance=arguments.seed_distance,
     )
 
 

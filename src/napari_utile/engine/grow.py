@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.relief import climbing_relief
-from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
+from napari_utile.engine.cells.seeds import distance_from_areas, grow_in_intensity, grow_in_relief
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.label_planes import refuse_other_shape
 from napari_utile.engine.files.label_reading import labels_of_one_plane
 from napari_utile.engine.files.one_plane import plane_of
 from napari_utile.engine.inference.decode import height_from
@@ -40,8 +41,7 @@ def usual_distance(seeds: Iterable[Labels]) -> float:
         Pixels, at least 1.
     """
     areas = [np.unique(plane[plane > 0], return_counts=True)[1] for plane in seeds]
-    every = np.concatenate([*areas, np.zeros(0, np.int64)])
-    return 1.0 if every.size == 0 else round(max(1.0, float(np.sqrt(np.median(every) / np.pi))), 1)
+    return distance_from_areas(np.concatenate([*areas, np.zeros(0, np.int64)]))
 
 
 def grow_steps(
@@ -80,7 +80,7 @@ def grow_steps(
     UtileError
         If seeds and plane do not have the same shape.
     """
-    check_seeds(seeds, plane)
+    refuse_other_shape(seeds.shape, plane)
     if model is None:
         grey = np.asarray(plane.for_network(1, params.channels).data[0])
         return grow_in_intensity(seeds, grey, usual_distance([seeds]) if distance is None else distance)
@@ -147,20 +147,10 @@ def grow_seeds(
     """
     check_value(Parameter("distance", float, True, None, Bounds(0)), distance)
     ids, plane = labels_of_one_plane(seeds, "the seeds"), plane_of(image, axes)
-    check_seeds(ids, plane)
+    refuse_other_shape(ids.shape, plane)
     if model is None:
         if options:
             raise UtileError(f"The option {next(iter(options))!r} needs a model.")
         params = SegmentParams(channels=several(channels))
         return Run(grow_steps(plane, ids, params, distance=distance)).result
     return grown_in(segment(plane, model, channels=channels, **options), ids, distance)
-
-
-def check_seeds(seeds: Labels, plane: ImagePlane) -> None:
-    """Refuse seeds that do not lie on the pixels of a plane."""
-    if seeds.shape == plane.shape:
-        return
-    ours, theirs = (" x ".join(map(str, shape)) for shape in (seeds.shape, plane.shape))
-    raise UtileError(
-        f"The seeds have {ours} pixels and {plane.name} has {theirs}: seeds lie on the pixels of the image."
-    )

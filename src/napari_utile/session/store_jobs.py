@@ -215,8 +215,9 @@ def store_job(
     """
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.store.apart import steps_apart
+    from napari_utile.engine.store.begin import begin_store
     from napari_utile.engine.store.memory import check_memory
-    from napari_utile.engine.store.run import begin_store, store_steps
+    from napari_utile.engine.store.run import store_steps
 
     if place.exists() and not is_store(place):
         raise UtileError(f"{place} is not a store of this program: choose another place.")

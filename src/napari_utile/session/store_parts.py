@@ -134,7 +134,7 @@ def _planes(plan: "StorePlan", place: Path, image: Sequence[ImagePlane]) -> tupl
     UtileError
         If it is not open.
     """
-    from napari_utile.engine.store.plan import seen_of
+    from napari_utile.engine.planes.pixels import seen_of
 
     if Path(plan.source).exists():
         return ()

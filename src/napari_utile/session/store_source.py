@@ -124,7 +124,7 @@ def _steps(
 
 def _in_file(requests: Sequence[SegmentRequest]) -> StoreSource | None:
     """Find the planes in their file; None where there is none, or it holds other pixels."""
-    from napari_utile.engine.store.plan import seen_of
+    from napari_utile.engine.planes.pixels import seen_of
 
     request = requests[0]
     located = locate_request(request)

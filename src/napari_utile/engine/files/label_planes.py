@@ -1,6 +1,6 @@
 """The planes of label images in files, alone and paired with those of an image or of other labels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,51 @@ def labels_of(
         yield index, _plane_at(image, index, volume)
 
 
+def label_planes_on(planes: SelectedPlanes, labels: ImageFile) -> list[ImagePlane]:
+    """Give the labels that lie on the selected planes of an image, each (1, Y, X), none of them read yet.
+
+    Raises
+    ------
+    UtileError
+        If the two files do not pair.
+    """
+    image, found = _without_colours(labels), {}
+    sliders = _sliders(image)
+    for position in np.ndindex(*sliders.values()):
+        index = dict(zip(sliders, position, strict=True))
+        there, _ = index_in_image(index, labels, planes)
+        found[tuple(sorted(there.items()))] = index
+    return [
+        ImagePlane(_lazy_plane(image, found[tuple(sorted(index.items()))]), labels.path.name)
+        for index in planes.indices
+    ]
+
+
+def labels_in(plane: ImagePlane, window: Sequence[slice]) -> Labels:
+    """Read a window (y, x) of labels that `label_planes_on` gave.
+
+    Raises
+    ------
+    UtileError
+        If they are not labels.
+    """
+    return whole_numbers(np.asarray(plane.data[(0, *window)]), plane.name)
+
+
+def refuse_other_shape(shape: tuple[int, ...], plane: ImagePlane) -> None:
+    """Refuse seeds that do not lie on the pixels of an image.
+
+    Raises
+    ------
+    UtileError
+    """
+    if tuple(shape) != plane.shape:
+        ours, theirs = (" x ".join(map(str, each)) for each in (shape, plane.shape))
+        raise UtileError(
+            f"The seeds have {ours} pixels and {plane.name} has {theirs}: seeds lie on the pixels of the image."
+        )
+
+
 def place_in_words(index: Mapping[str, int]) -> str:
     """Name a plane as tables do: ``"t0 z3"``."""
     return " ".join(f"{axis.lower()}{number}" for axis, number in index.items())
@@ -60,7 +105,8 @@ def _without_colours(image: ImageFile) -> ImageFile:
     data, axes = image.data, image.axes
     for axis in set("CS") & set(axes):
         place = axes.index(axis)
-        entries = [np.asarray(data[_at(axes, {axis: entry})]) for entry in range(min(data.shape[place], 3))]
+        many = min(data.shape[place], 3) if data.shape[place] > 1 else 0  # one alone is not read
+        entries = [np.asarray(data[_at(axes, {axis: entry})]) for entry in range(many)]
         if not all(np.array_equal(entries[0], other) for other in entries[1:]):
             raise UtileError(
                 f"{image.path.name} has colours or channels, and a label image has one whole number for each "
@@ -77,6 +123,14 @@ def _plane_at(image: ImageFile, index: Mapping[str, int], volume: bool) -> Label
     order = [axis for axis in image.axes if axis in kept]
     plane = np.asarray(image.data[_at(image.axes, entries)]).transpose([order.index(axis) for axis in kept])
     return whole_numbers(plane, image.path.name)
+
+
+def _lazy_plane(image: ImageFile, index: Mapping[str, int]) -> Any:
+    """Give one plane of labels without colours as (1, Y, X), unread."""
+    order = "YX" if image.axes.index("Y") < image.axes.index("X") else "XY"
+    entries = {axis: index.get(axis, 0) for axis in image.axes if axis not in order}
+    plane = image.data[_at(image.axes, entries)]
+    return (plane if order == "YX" else plane.transpose())[np.newaxis]
 
 
 def index_in_image(

@@ -1,11 +1,17 @@
 """The identity of pixels: what tells one array from another, in recipes and in caches."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.spread import spread
 
 _STRIP_BYTES = 2**26
+_LOOKED_AT, _LOOK = 25, 32
 
 
 def sha256_of(data: Any) -> str:
@@ -29,4 +35,18 @@ def sha256_of(data: Any) -> str:
         for start in range(0, shape[-2] if len(shape) > 1 else 1, rows):
             strip = data[(*plane, slice(start, start + rows))] if len(shape) > 1 else data
             digest.update(np.ascontiguousarray(np.asarray(strip), dtype=dtype).data)
+    return digest.hexdigest()
+
+
+def seen_of(planes: Sequence[ImagePlane]) -> str:
+    """Return the SHA-256 of windows on a lattice of a few planes: what changes when an image does, nearly always."""
+    digest = hashlib.sha256()
+    for number in spread(len(planes)):
+        data = planes[number].data
+        digest.update(f"{tuple(data.shape)} {np.dtype(data.dtype).str}".encode())
+        (_, rows, columns), side = data.shape, round(_LOOKED_AT**0.5)
+        for y in np.linspace(0, max(rows - _LOOK, 0), side, dtype=int).tolist():
+            for x in np.linspace(0, max(columns - _LOOK, 0), side, dtype=int).tolist():
+                part: NDArray[Any] = np.asarray(data[:, y : y + _LOOK, x : x + _LOOK])
+                digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()

@@ -65,6 +65,40 @@ def segment_command(
     return shlex.join(words)
 
 
+def grow_command(
+    image: str | Path,
+    seeds: str | Path,
+    output: str | Path,
+    params: SegmentParams,
+    suggested: InstanceParams | None,
+    *,
+    distance: float | None = None,
+    selection: Selection | None = None,
+) -> str:
+    """Return the command that grows seeds to cells as these parameters do.
+
+    Parameters
+    ----------
+    image, seeds, output : str or Path
+    params : SegmentParams
+    suggested : InstanceParams or None
+        What the model's card suggests; None where the cells grow in intensities.
+    distance : float, optional
+        Pixels that a cell reaches beyond its seed at most.
+    selection : Selection, optional
+    """
+    words = ["utile", "segment", path_word(image), "--seeds", path_word(seeds), "-o", path_word(output)]
+    words += [] if distance is None else ["--seed-distance", f"{distance:.15g}"]
+    words += command_options(Selection, selection or Selection())
+    if suggested is None:
+        words += command_options(SegmentParams, SegmentParams(channels=params.channels))
+    else:
+        words += option_words("--model", params.model)
+        words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
+        words += command_options(InstanceParams, params.instances or suggested, reference=suggested)
+    return shlex.join(words)
+
+
 def path_word(path: str | Path) -> str:
     """Keep a path that starts with a dash from being read as an option."""
     return f"./{path}" if str(path).startswith("-") else str(path)

@@ -1,7 +1,6 @@
 """How cells were grown from seeds, as JSON."""
 
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from napari_utile.engine.arrays import Labels
-from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.inference.device import Compute
@@ -19,7 +17,7 @@ from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
-from napari_utile.engine.provenance.command import command_options, option_words, path_word
+from napari_utile.engine.provenance.command import grow_command
 from napari_utile.engine.provenance.recipe import findable_model, versions
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 
@@ -91,21 +89,15 @@ class GrownRecipe:
         planes: Sequence[GrownPlane],
     ) -> "GrownRecipe":
         """Say how the cells of an image were grown; of layers without a file their names are given."""
-        words = ["utile", "segment", path_word(image), "--seeds", path_word(seeds), "-o", path_word(output)]
-        words += [] if distance is None else ["--seed-distance", f"{distance:.15g}"]
-        words += command_options(Selection, selection)
-        if model is None:
-            params = SegmentParams(channels=params.channels)
-            words += command_options(SegmentParams, params)
-        else:
-            words += option_words("--model", params.model)
-            words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
-            suggested = suggested_instances(model.card, params.known_diameter)
-            words += command_options(InstanceParams, params.instances or suggested, reference=suggested)
+        params = SegmentParams(channels=params.channels) if model is None else params
+        suggested = None if model is None else suggested_instances(model.card, params.known_diameter)
+        command = grow_command(
+            image, seeds, output, params, suggested, distance=distance, selection=selection
+        )
         return cls(
             source=_whole(image),
             seeds=_whole(seeds),
-            command=shlex.join(words),
+            command=command,
             distance=distance,
             model=None if model is None else findable_model(params.model),
             fingerprint=None if model is None else model.fingerprint,

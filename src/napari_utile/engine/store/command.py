@@ -4,7 +4,7 @@ from pathlib import Path
 
 from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.provenance.command import segment_command
+from napari_utile.engine.provenance.command import grow_command, segment_command
 from napari_utile.engine.segment_params import suggested_instances
 from napari_utile.engine.store.durable import reading
 from napari_utile.engine.store.layout import VERSIONS
@@ -23,9 +23,24 @@ def fill_command(plan: StorePlan, place: Path, mask: str | None = None) -> str:
     mask : str, optional
         The file that says which pixels count.
     """
-    with reading(f"The model of {place.name}"):
-        [model] = (place / HOME).glob(f"{MODEL}.*")
-    suggested = suggested_instances(card_of(model), plan.params.known_diameter)
+    version = "" if plan.ome_zarr == VERSIONS[0] else f" --ome-zarr {plan.ome_zarr}"
+    suggested = None
+    if plan.fingerprint:
+        with reading(f"The model of {place.name}"):
+            [model] = (place / HOME).glob(f"{MODEL}.*")
+        suggested = suggested_instances(card_of(model), plan.params.known_diameter)
+    if plan.seeds is not None:
+        command = grow_command(
+            plan.source,
+            plan.seeds.path,
+            place,
+            plan.params,
+            suggested,
+            distance=plan.seeds.distance,
+            selection=plan.selection,
+        )
+        return f"{command}{version}"
+    assert suggested is not None
     whole = plan.window.start == (0, 0) and plan.region == tuple((0, size) for size in plan.window.shape)
     command = segment_command(
         plan.source,
@@ -38,7 +53,6 @@ def fill_command(plan: StorePlan, place: Path, mask: str | None = None) -> str:
         mask=mask,
     )
     outputs = f" --outputs {plan.outputs}" if plan.outputs else ""
-    version = "" if plan.ome_zarr == VERSIONS[0] else f" --ome-zarr {plan.ome_zarr}"
     return f"{command}{outputs}{version}"
 
 

@@ -78,7 +78,7 @@ class StoreCost:
 def cost_of(
     plan: StorePlan,
     planes: Sequence[ImagePlane],
-    model: Model,
+    model: Model | None,
     mask: NDArray[np.bool_] | None = None,
     where: Where = "here",
     workers: int = 1,
@@ -90,7 +90,8 @@ def cost_of(
     plan : StorePlan
     planes : sequence of ImagePlane
         In the order of the plan.
-    model : Model
+    model : Model or None
+        None for seeds that grow in intensities.
     mask : (y, x) bool array, optional
         The plan's mask: blocks without a pixel of it cost nothing.
     where : {"here", "apart", "workers", "cluster"}
@@ -101,13 +102,10 @@ def cost_of(
     at_once = {"workers": workers, "cluster": 1}.get(where) or threads_for(plan)
     loaded = LOADED_BYTES * {"here": 0, "workers": workers}.get(where, 1)
     blocks = len(grid) * len(plan.planes)
-    field = Field(planes[0], model, plan.params, compute=plan.compute, limits=plan.limits[0])
-    middle = grid.window((grid.counts[0] // 2, grid.counts[1] // 2)).moved(plan.window.start)
-    per_pixel = field.plan(middle).gflop / middle.size
     empty = _empty_share(plan, planes, mask)
     pixels = plan.window.size * len(plan.planes) * (1 - empty)
-    network = pixels * per_pixel / rate(model, plan.compute)
-    seconds = network + pixels / 1e6 * _DECODING / at_once
+    each, seen = _network(plan, planes[0], model) if model is not None else (0.0, 1.0)
+    seconds = pixels * each + pixels / 1e6 * _DECODING / at_once
     return StoreCost(
         blocks,
         empty,
@@ -115,8 +113,16 @@ def cost_of(
         loaded + (plan.block_bytes if where == "cluster" else plan.memory_bytes(at_once)),
         (0.7 * seconds, 1.6 * seconds),
         where,
-        field.enlargement,
+        seen,
     )
+
+
+def _network(plan: StorePlan, plane: ImagePlane, model: Model) -> tuple[float, float]:
+    """Time the network: seconds for a pixel of the image, and how many pixels it sees for one."""
+    counts = plan.grid.counts
+    middle = plan.grid.window((counts[0] // 2, counts[1] // 2)).moved(plan.window.start)
+    field = Field(plane, model, plan.params, compute=plan.compute, limits=plan.limits[0])
+    return field.plan(middle).gflop / middle.size / rate(model, plan.compute), field.enlargement
 
 
 def _empty_share(plan: StorePlan, planes: Sequence[ImagePlane], mask: NDArray[np.bool_] | None) -> float:

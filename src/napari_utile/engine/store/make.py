@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,40 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.recipe import findable_model
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.growing import plan_seeds
 from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.layout import VERSIONS, Space
-from napari_utile.engine.store.plan import SIDE, StorePlan, seen_of, store_compute
+from napari_utile.engine.store.plan import SIDE, StorePlan, store_compute
 from napari_utile.engine.windows import Window
 
 Step = tuple[float, str | None]
 
 
+@dataclass(frozen=True, eq=False)
+class Seeds:
+    """Seeds that are to grow in a store.
+
+    Attributes
+    ----------
+    path : Path
+    planes : sequence of ImagePlane
+        From `seed_planes`, in the order of the image's.
+    distance : float or None
+        As in `SeedPlan`.
+    """
+
+    path: Path
+    planes: Sequence[ImagePlane]
+    distance: float | None = None
+
+
 def plan_store(
     planes: Sequence[ImagePlane],
-    model: Model,
+    model: Model | None,
     params: SegmentParams,
     compute: Compute,
     source: str | Path,
@@ -52,6 +73,7 @@ def plan_store(
     outputs: str = "",
     ome_zarr: str = VERSIONS[0],
     side: int = SIDE,
+    seeds: Seeds | None = None,
 ) -> StorePlan:
     """Plan a store; the grey limits of each plane are measured, nothing else is read.
 
@@ -59,7 +81,8 @@ def plan_store(
     ----------
     planes : sequence of ImagePlane
         Of the same shape.
-    model : Model
+    model : Model or None
+        None where seeds grow in intensities.
     params : SegmentParams
         Complete: with instance parameters and a diameter in pixels, or none.
     compute : Compute
@@ -91,12 +114,15 @@ def plan_store(
         The version that is written.
     side : int
         Rows and columns of a block, a power of two.
+    seeds : Seeds, optional
+        What cells grow from; all of them are looked at.
     """
     in_order = sorted(range(len(stacked)), key=lambda place: AXIS_ORDER.index(stacked[place]))
     stacked, sizes = "".join(stacked[place] for place in in_order), [sizes[place] for place in in_order]
     if stacked:
         order = file_order(indices)
         planes, indices = [planes[place] for place in order], [indices[place] for place in order]
+        seeds = None if seeds is None else replace(seeds, planes=[seeds.planes[place] for place in order])
     if linking is not None and linking.axis:
         stacks_of(stacked, sizes, linking)
     first = planes[0]
@@ -105,8 +131,10 @@ def plan_store(
         raise UtileError(
             f"the region lies outside the image, which has {first.shape[0]} rows and {first.shape[1]} columns"
         )
-    card = model.card
-    own = [limits or limits_of([seen_plane(plane, params, card)], params, card) for plane in planes]
+    own: list[IntensityLimits] = []
+    if model is not None:
+        card = model.card
+        own = [limits or limits_of([seen_plane(plane, params, card)], params, card) for plane in planes]
     between = [(steps or {}).get(axis, (1.0, None)) for axis in stacked]
     size, unit = first.pixel_size or (1.0, 1.0), first.unit if first.pixel_size else None
     starts = [start * step for start, step in zip(window.start, size, strict=True)]
@@ -118,32 +146,53 @@ def plan_store(
         (*(unit for _, unit in between), unit, unit),
     )
     path, ready = Path(source), store_compute(compute)
-    block = Window.span(window.start, (start + side for start in window.start)) & window
-    tiles = Field(first, model, params, compute=ready, limits=own[0]).plan(block)
+    stains = [] if model is not None else [plane.for_network(1, params.channels) for plane in planes]
+    grown = None if seeds is None else plan_seeds(seeds.path, seeds.planes, stains, seeds.distance)
     return StorePlan(
         source=str(path.resolve()) if path.exists() else str(source),
         selection=selection or Selection(),
         planes=tuple(dict(index) for index in indices),
         limits=tuple(own),
         seen=seen_of(list(planes)),
-        model=findable_model(params.model),
-        fingerprint=model.fingerprint,
+        model="" if model is None else findable_model(params.model),
+        fingerprint="" if model is None else model.fingerprint,
         params=params,
         compute=ready,
         region=tuple((start, stop) for start, stop in window.bounds),
         space=space,
         side=side,
         mask=None if mask is None else mask_digest(mask),
-        by_height=card.relief == "distances",
+        skip_empty=seeds is None,
+        by_height=model is None or model.card.relief == "distances",
         measured=measured,
         with_mask=with_mask,
-        tile_bytes=tiles.bytes,
+        tile_bytes=0 if model is None else _tile_bytes(first, model, params, ready, own[0], window, side),
         linking=linking or LinkParams(),
         outputs=outputs,
         ome_zarr=ome_zarr,
-        classes=names if len(names := tuple(card.classes[each].name for each in card.foreground)) > 1 else (),
-        output_channels=sum(each.channels for each in card.outputs) if outputs else 0,
+        classes=_class_names(model) if seeds is None else (),
+        output_channels=sum(each.channels for each in model.card.outputs) if outputs and model else 0,
+        seeds=grown,
     )
+
+
+def _tile_bytes(
+    plane: ImagePlane,
+    model: Model,
+    params: SegmentParams,
+    compute: Compute,
+    limits: IntensityLimits,
+    window: Window,
+    side: int,
+) -> int:
+    block = Window.span(window.start, (start + side for start in window.start)) & window
+    return Field(plane, model, params, compute=compute, limits=limits).plan(block).bytes
+
+
+def _class_names(model: Model | None) -> tuple[str, ...]:
+    """Name the classes of a model that tells several apart."""
+    names = () if model is None else tuple(model.card.classes[each].name for each in model.card.foreground)
+    return names if len(names) > 1 else ()
 
 
 def mask_digest(mask: NDArray[np.bool_]) -> str:
@@ -165,6 +214,8 @@ def refuse_other_options(
     linking: Mapping[str, Any],
     outputs: str | None = None,
     ome_zarr: str | None = None,
+    seeds: Path | None = None,
+    distance: float | None = None,
 ) -> None:
     """Refuse to resume a store with options that are not those of its plan.
 
@@ -179,6 +230,8 @@ def refuse_other_options(
         The options that were given; others count as in the plan.
     region, mask, measured, outputs, ome_zarr
         As for `plan_store`; None and False count as in the plan.
+    seeds, distance
+        The file of seeds, and how far they grow; without seeds the plan has none.
 
     Raises
     ------
@@ -187,6 +240,12 @@ def refuse_other_options(
     """
     if str(source.resolve()) != plan.source:
         raise UtileError(f"{name} was started with another image, {plan.source}.")
+    grown = plan.seeds.path if plan.seeds else "no seeds"
+    if grown != (str(seeds.resolve()) if seeds else "no seeds"):
+        raise UtileError(
+            f"{name} was started with {grown}: give --seeds as it was given then to resume, or start again with "
+            "--overwrite."
+        )
     pairs = [
         *((key, value, getattr(plan.params, key)) for key, value in segment.items()),
         *((key, value, getattr(plan.instances, key)) for key, value in instances.items()),
@@ -195,6 +254,8 @@ def refuse_other_options(
     ]
     if outputs is not None:
         pairs.append(("outputs", outputs, plan.outputs or "none"))
+    if distance is not None and plan.seeds is not None:
+        pairs.append(("seed-distance", distance, plan.seeds.distance))
     if ome_zarr is not None:
         pairs.append(("ome-zarr", ome_zarr, plan.ome_zarr))
     for key, now, before in pairs:

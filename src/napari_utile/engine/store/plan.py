@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.grid import Grid
 from napari_utile.engine.cells.instances import InstanceParams
@@ -23,9 +22,9 @@ from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import Selection
-from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.durable import reading
+from napari_utile.engine.store.growing import SeedPlan, reach_of_seeds
 from napari_utile.engine.store.layout import VERSIONS, Space
 from napari_utile.engine.windows import Window
 
@@ -35,7 +34,6 @@ SIDE = 1024
 """Rows and columns of a block, by default."""
 TILE_BYTES = 160 << 20
 """What the features of one tile may take; the same on every machine, so that tiles are."""
-_LOOKED_AT, _LOOK = 25, 32
 _SECTION, _OVERLAP = 410, 85
 """Bytes of memory for a section while planes are linked, and for what it shares with another plane: measured."""
 _UNLINKED = 0.7
@@ -92,6 +90,8 @@ class StorePlan:
         The version that is written.
     classes : tuple of str
         Names of the classes of objects, where the model tells several apart.
+    seeds : SeedPlan or None
+        What the cells grow from, where they grow from seeds; in intensities without a model, whose name is empty then.
     """
 
     source: str
@@ -118,10 +118,13 @@ class StorePlan:
     output_channels: int = 0
     ome_zarr: str = VERSIONS[0]
     classes: tuple[str, ...] = ()
+    seeds: SeedPlan | None = None
 
     @property
     def stages(self) -> tuple[str, ...]:
         """What is done with each block, in this order; `outputs` also finds its holes."""
+        if self.seeds is not None:
+            return "outputs", "basins", "labels"
         first = ("outputs", "fill", "basins", "growth")
         return (*first, "sections", "labels") if self.linking.axis else (*first, "labels")
 
@@ -160,6 +163,7 @@ class StorePlan:
         absent = [] if self.linking.axis else ["linking"]
         absent += [] if self.outputs else ["outputs", "output_channels"]
         absent += [] if self.classes else ["classes"]
+        absent += [] if self.seeds is not None else ["seeds"]
         absent += ["ome_zarr"] if self.ome_zarr == VERSIONS[0] else []
         for name in absent:
             del values[name]
@@ -187,6 +191,8 @@ class StorePlan:
     @property
     def block_bytes(self) -> int:
         """Memory for one block at a time: where the network runs, or where the basins are found."""
+        if self.seeds is not None:
+            return 40 * self.side**2 + 50 * (self.side + 2 * reach_of_seeds(self)) ** 2 + 2 * self.tile_bytes
         halo = 0 if self.by_height else 2 * self.instances.relief_limit
         # Measured: beside its features a tile needs as much again, as results of a layer and for the arithmetic.
         network = 2 * self.tile_bytes + 40 * self.side**2
@@ -219,20 +225,6 @@ def store_compute(compute: Compute) -> Compute:
     """Return a device with the cost of a tile that stores are planned with, whatever memory is free now."""
     fetch = CPU_FETCH_GFLOP_PER_MB if compute.torch_device == "cpu" else 0.0
     return replace(compute, memory_bytes=TILE_BYTES, most_gflop=500.0, fetch_gflop_per_mb=fetch)
-
-
-def seen_of(planes: list[ImagePlane]) -> str:
-    """Return the SHA-256 of windows on a lattice of a few planes: what changes when an image does, nearly always."""
-    digest = hashlib.sha256()
-    for number in spread(len(planes)):
-        data = planes[number].data
-        digest.update(f"{tuple(data.shape)} {np.dtype(data.dtype).str}".encode())
-        (_, rows, columns), side = data.shape, round(_LOOKED_AT**0.5)
-        for y in np.linspace(0, max(rows - _LOOK, 0), side, dtype=int).tolist():
-            for x in np.linspace(0, max(columns - _LOOK, 0), side, dtype=int).tolist():
-                part: NDArray[Any] = np.asarray(data[:, y : y + _LOOK, x : x + _LOOK])
-                digest.update(np.ascontiguousarray(part).data)
-    return digest.hexdigest()
 
 
 def field_of(plan: StorePlan, number: int, plane: ImagePlane, model: Model) -> Field:
@@ -286,6 +278,7 @@ def _from_json(values: Mapping[str, Any]) -> StorePlan:
             "linking": from_json(LinkParams, values.get("linking", {})),
             "planes": tuple(values["planes"]),
             "classes": tuple(values.get("classes", ())),
+            "seeds": SeedPlan.from_json(values["seeds"]) if values.get("seeds") else None,
             "limits": tuple(
                 IntensityLimits(tuple(low), tuple(high)) for low, high in map(_pair, values["limits"])
             ),

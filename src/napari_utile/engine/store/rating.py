@@ -17,7 +17,8 @@ from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.store.durable import reading
 from napari_utile.engine.store.layout import CELLS
 from napari_utile.engine.store.plan import load_plan
-from napari_utile.engine.store.work import MODEL, planes_of
+from napari_utile.engine.store.sources import planes_of
+from napari_utile.engine.store.work import MODEL
 from napari_utile.engine.windows import Window
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -13,29 +12,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_utile.engine.cells.blocks.decoder import BlockDecoder
 from napari_utile.engine.cells.blocks.grid import Grid, Key
 from napari_utile.engine.errors import UtileError, is_out_of_memory, sentence_of
 from napari_utile.engine.files.tables import write_table
-from napari_utile.engine.files.targets import check_space
 from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.jobs.here import Here, Jobs
-from napari_utile.engine.models.catalogue import SUFFIX
-from napari_utile.engine.models.library import Model, save_model
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.provenance.recipe import versions
 from napari_utile.engine.store.durable import make_durable, reading
+from napari_utile.engine.store.growing import PARTS, decoder_of, part_columns
 from napari_utile.engine.store.journal import Journal, only_run
-from napari_utile.engine.store.layout import UNLINKED, create_arrays, create_outputs, mark_complete
+from napari_utile.engine.store.layout import UNLINKED, mark_complete
 from napari_utile.engine.store.linked import folder_of_links, link_store, write_link_tables
-from napari_utile.engine.store.make import remove_store, size_of
-from napari_utile.engine.store.memory import check_memory, threads_for
-from napari_utile.engine.store.plan import StorePlan, load_plan, save_plan, seen_of
+from napari_utile.engine.store.memory import threads_for
+from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.shelf import DiskShelf
+from napari_utile.engine.store.sources import planes_of, seeds_of
 from napari_utile.engine.store.table import joined_table, path_of_table
-from napari_utile.engine.store.work import MASK, MODEL, Job, Work, forget, planes_of, scratch, tables_of
+from napari_utile.engine.store.work import Job, Work, forget, scratch, tables_of
 from napari_utile.engine.windows import Window
 
 
@@ -62,65 +60,6 @@ class StoreResult:
     blocks: int
     linked: str = ""
     covered: dict[str, float] = field(default_factory=dict)
-
-
-def begin_store(
-    place: Path,
-    plan: StorePlan,
-    model: Model,
-    mask: "np.ndarray[Any, Any] | None" = None,
-    *,
-    replacing: bool = False,
-) -> None:
-    """Make an empty store with a plan, under another name until it is there as a whole.
-
-    Parameters
-    ----------
-    place : Path
-        Does not exist yet, unless a store is replaced.
-    plan : StorePlan
-    model : Model
-        The plan's; it is copied into the store, so that whoever resumes it has the same weights.
-    mask : (y, x) bool array, optional
-        The pixels of the image that count, at any resolution.
-    replacing : bool
-        Delete the store that is there, when nothing can keep the new one from beginning any more.
-
-    Raises
-    ------
-    UtileError
-        If disk or memory do not hold it.
-    """
-    before = size_of(place) if replacing else 0
-    check_space(place.parent, plan.stored_bytes + plan.scratch_bytes - before)
-    check_memory(plan)
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        create_arrays(
-            part,
-            plan.space,
-            plan.side,
-            with_mask=plan.with_mask,
-            with_classes=bool(plan.classes),
-            linked=bool(plan.linking.axis),
-            version=plan.ome_zarr,
-        )
-        if plan.outputs:
-            create_outputs(part, plan.space, plan.side, model.card.outputs, plan.outputs, plan.ome_zarr)
-        (part / HOME).mkdir(exist_ok=True)
-        if model.path is not None:
-            shutil.copyfile(model.path, part / HOME / f"{MODEL}{model.path.suffix}")
-        else:
-            save_model(model.card, model.network, part / HOME / f"{MODEL}{SUFFIX}")
-        if mask is not None:
-            np.save(part / HOME / MASK, mask.astype(bool), allow_pickle=False)
-        save_plan(plan, part)
-        make_durable(part.rglob("*.*"))
-        if replacing:
-            remove_store(place)
-        part.rename(place)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def store_steps(
@@ -167,6 +106,10 @@ def store_steps(
     if seen_of(list(opened)) != plan.seen:
         raise UtileError(
             f"{plan.source} has changed since {place.name} was started: start again with --overwrite."
+        )
+    if plan.seeds is not None and seen_of(seeds_of(plan)) != plan.seeds.seen:
+        raise UtileError(
+            f"{plan.seeds.path} has changed since {place.name} was started: start again with --overwrite."
         )
     before = torch.get_num_threads()
     with only_run(place / HOME, place.name):
@@ -277,21 +220,22 @@ class _StoreRun:
 
     def _plane(self, number: int) -> Generator[Progress, None, None]:
         shelf = DiskShelf(scratch(self._place, number))
-        decoder = BlockDecoder(self._grid, self._plan.instances, shelf, by_height=self._plan.by_height)
-        merges = {
-            "outputs": decoder.merge_holes,
-            "basins": decoder.merge_basins,
-            "growth": decoder.merge_growth,
-        }
+        decoder = decoder_of(self._plan, shelf)
+        merges = {"basins": decoder.merge_basins}
+        if self._plan.seeds is None:
+            merges |= {"outputs": decoder.merge_holes, "growth": decoder.merge_growth}
         for stage in self._of_a_plane:
             yield from self._stage(stage, number)
             if stage in merges:
                 merges[stage]()
                 shelf.sync()
-        numbers = shelf.facts("growth", None)["number"]
+        if self._plan.seeds is None:
+            cells = int(shelf.facts("growth", None)["number"].max(initial=0))
+        else:
+            cells = self._plan.seeds.cells[number]
         if not self._plan.linking.axis:
             self._write_table(number)
-        self._journal.add((number, "plane", None), {"cells": int(numbers.max(initial=0))})
+        self._journal.add((number, "plane", None), {"cells": cells})
 
     def _order(self, stage: str, todo: list[Key]) -> Iterator[Key]:
         """Give the blocks one after the other, always the one nearest to the point of view as it is then."""
@@ -326,6 +270,10 @@ class _StoreRun:
         columns = joined_table(
             tables, self._plan.window.start, plane.pixel_size, plane.unit, self._plan.classes
         )
+        if self._plan.seeds is not None:
+            parts = {name: [shelf.facts(name, key) for key in self._grid] for name in PARTS}
+            channels = int(plane.data.shape[0])
+            columns |= part_columns(columns["index"], parts, channels, plane.pixel_size, plane.unit)
         path.parent.mkdir(exist_ok=True)
         write_table(path, columns)
 
@@ -352,7 +300,7 @@ class _StoreRun:
             "format": "napari-utile recipe 2",
             "source": plan.source,
             "command": command,
-            "model": {"name": plan.model, "sha256": plan.fingerprint},
+            "model": {"name": plan.model, "sha256": plan.fingerprint} if plan.fingerprint else None,
             "plan": plan.to_json(),
             "planes": planes,
             "versions": {**versions(), "threads": str(plan.threads)},

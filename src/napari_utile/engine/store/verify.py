@@ -27,11 +27,13 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.journal import Journal
 from napari_utile.engine.store.layout import CELLS
 from napari_utile.engine.store.plan import load_plan
-from napari_utile.engine.store.run import begin_store, store_steps
-from napari_utile.engine.store.work import MASK, OpenStore, as_bytes, digest_of, planes_of
+from napari_utile.engine.store.run import store_steps
+from napari_utile.engine.store.sources import planes_of
+from napari_utile.engine.store.work import MASK, OpenStore, as_bytes, digest_of
 from napari_utile.engine.windows import Window
 
 TOLERANCE = 1e-4
@@ -234,7 +236,7 @@ def verify_store(
         block = plan.grid.window(key)
         likely, height, now, _ = store.outputs(number, block)
         before, index = facts[number, "outputs", key], (*plan.index(number), *block)
-        images += now["pixels"] != before["pixels"]
+        images += any(now[name] != before.get(name, now[name]) for name in ("pixels", "seeds") if name in now)
         if digest_of(likely, height) == before["outputs"]:
             identical += 1
         again = np.broadcast_to(as_bytes(likely), block.shape).astype(int)
@@ -263,8 +265,9 @@ def replay_store(place: Path) -> Generator[Progress, None, StoreProof]:
         again = Path(folder) / place.name
         mask = place / HOME / MASK
         counted = np.load(mask, allow_pickle=False) if plan.mask else None
-        begin_store(again, plan, store.model, counted)
-        yield from store_steps(again, planes=store.planes, model=store.model)
+        model = store.model if plan.fingerprint else None
+        begin_store(again, plan, model, counted)
+        yield from store_steps(again, planes=store.planes, model=model)
         then, now = (Journal(each / HOME).facts for each in (place, again))
         shown: list[Any] = [zarr.open_array(each / "0", mode="r") for each in (place, again)]
         every = [(number, key) for number in range(len(plan.planes)) for key in plan.grid]

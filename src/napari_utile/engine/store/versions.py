@@ -20,6 +20,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
+from napari_utile.engine.linking.measure import ID_COLUMN
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, write_beside
@@ -27,8 +28,8 @@ from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.linked import write_link_tables
 from napari_utile.engine.store.plan import StorePlan, load_plan
+from napari_utile.engine.store.sources import planes_of
 from napari_utile.engine.store.table import block_table, joined_table, path_of_table, read_columns
-from napari_utile.engine.store.work import planes_of
 from napari_utile.engine.windows import Window
 
 Labels = NDArray[np.int32]
@@ -305,9 +306,11 @@ def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Seq
         numbers = [known.get(label, kind) for label, kind in zip(new["index"].tolist(), kinds, strict=False)]
         new["class"] = np.array(["", *plan.classes], object)[numbers]
     stays = ~np.isin(table["index"], ids)
-    # The column that names objects or tracks holds what the index does.
+    # The column that names objects or tracks holds what the index does; parts of cells are not measured again.
+    lacking = {name: np.full(len(new["index"]), np.nan) for name in table if name not in new}
+    lacking |= dict.fromkeys(ID_COLUMN.values(), new["index"])
     columns = {
-        name: np.concatenate([column[stays], new.get(name, new["index"])]) for name, column in table.items()
+        name: np.concatenate([column[stays], {**lacking, **new}[name]]) for name, column in table.items()
     }
     order = np.argsort(columns["index"], kind="stable")
     write_table(path, {name: column[order] for name, column in columns.items()})

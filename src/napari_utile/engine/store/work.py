@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.blocks.decoder import BlockDecoder, Facts
+from napari_utile.engine.cells.blocks.decoder import Facts
 from napari_utile.engine.cells.blocks.grid import Key
 from napari_utile.engine.cells.classes import class_layer, class_sums, in_steps
 from napari_utile.engine.cells.relief import unsmoothed_height
 from napari_utile.engine.errors import UtileError, sentence_of
-from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.files.label_planes import labels_in
 from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.inference.decode import foreground_of, only_inside
 from napari_utile.engine.inference.device import available_devices
@@ -25,17 +26,25 @@ from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mask import part_of_mask
-from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.planes.pixels import seen_of, sha256_of
 from napari_utile.engine.planes.preprocessing import reach_of
-from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.empty import is_empty
+from napari_utile.engine.store.growing import (
+    decoder_of,
+    is_beyond_seeds,
+    outputs_in_stain,
+    part_tables,
+    reach_of_seeds,
+)
+from napari_utile.engine.store.held import Held
 from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.linked import count_block, folder_of_links, linked_block
-from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of, seen_of
+from napari_utile.engine.store.plan import StorePlan, field_of, load_plan, margin_of
 from napari_utile.engine.store.shelf import DiskShelf
+from napari_utile.engine.store.sources import planes_of, seeds_of
 from napari_utile.engine.store.table import block_table
 from napari_utile.engine.windows import Window
 
@@ -85,9 +94,12 @@ class Work:
             device = store.plan.compute.device
             if device not in available_devices():
                 return f"it has no {device} device."
-            store.model.card  # noqa: B018 - loads it
+            if store.plan.fingerprint:
+                store.model.card  # noqa: B018 - loads it
             if seen_of(list(store.planes)) != store.plan.seen:
                 return f"it finds another image as {store.plan.source}."
+            if store.plan.seeds is not None and seen_of(store.seeds) != store.plan.seeds.seen:
+                return f"it finds other seeds as {store.plan.seeds.path}."
         except Exception as error:  # noqa: BLE001 - whatever it is, this process is not used
             return f"it cannot use the same paths ({sentence_of(error)})"
         return None
@@ -118,6 +130,7 @@ class OpenStore:
         self._of_all: tuple[int, dict[str, tuple[int, Facts]]] = -1, {}
         mask = place / HOME / MASK
         self._mask = np.load(mask, mmap_mode="r", allow_pickle=False) if plan.mask else None
+        self.seeds = seeds_of(plan)
 
     @property
     def model(self) -> Model:
@@ -142,12 +155,13 @@ class OpenStore:
                 self._of_all = job.plane, {}
             of_all = self._of_all[1]
         shelf = DiskShelf(scratch(self.place, job.plane), of_all)
-        decoder = BlockDecoder(self.plan.grid, self.plan.instances, shelf, by_height=self.plan.by_height)
+        decoder = decoder_of(self.plan, shelf, partial(self.seeds_in, job.plane))
         written: list[Path] = []
         facts: dict[str, Any] = {}
         if job.stage == "outputs":
             facts, written = self._outputs(job, shelf, stopped)
-            decoder.holes(job.key)
+            if self.plan.seeds is None:
+                decoder.holes(job.key)
         elif job.stage == "sections":
             written = count_block(self.place, self.plan, job.plane, job.key, decoder.labels(job.key))
         elif job.stage == "labels":
@@ -180,6 +194,10 @@ class OpenStore:
                     ]
                     table["class"] = class_sums(np.stack(steps), labels)[1]
                 tables.keep_facts("table", job.key, table)
+                if self.plan.seeds is not None:
+                    seeds, plane = partial(self.seeds_in, job.plane), Window.whole(self.plan.grid.shape)
+                    for name, part in part_tables(labels, seeds, pixels, block, plane).items():
+                        tables.keep_facts(name, job.key, part)
                 tables.sync()
         else:
             getattr(decoder, job.stage)(job.key)
@@ -191,6 +209,10 @@ class OpenStore:
         """Return where a block lies in the image."""
         return block.moved(self.plan.window.start)
 
+    def seeds_in(self, number: int, window: Window) -> NDArray[np.integer[Any]]:
+        """Read the seeds in a window of a plane of the store."""
+        return labels_in(self.seeds[number], self.in_image(window))
+
     def counted(self, block: Window) -> NDArray[np.bool_] | None:
         """Return the pixels (y, x) of a block that the mask lets count; None where there is no mask."""
         if self._mask is None:
@@ -199,19 +221,27 @@ class OpenStore:
 
     def outputs(self, number: int, block: Window, stopped: Any = None) -> "BlockOutputs":
         """Compute a block as its cells are decoded."""
+        if self.plan.seeds is not None and self.plan.seeds.stains:
+            return self._outputs_in_stain(number, block)
         plan, model = self.plan, self.model
         torch.set_num_threads(plan.threads)  # of this thread's arithmetic: more give other last digits
         window, card = self.in_image(block), model.card
         plane = self.planes[number].for_network(len(card.inputs), plan.params.channels, card.optional_inputs)
         around = window.grown(margin_of(plane, model, plan.params) + reach_of(plan.params.preprocess))
-        held = replace(plane, data=_Held(plane.data, around.clipped(plane.shape), plan.source))
+        held = replace(plane, data=Held(plane.data, around.clipped(plane.shape), plan.source))
         facts: dict[str, Any] = {"pixels": sha256_of(np.asarray(held.data[(slice(None), *window)]))}
+        if plan.seeds is not None:
+            facts["seeds"] = sha256_of(self.seeds_in(number, block))
         counted = self.counted(block)
-        if (counted is not None and not counted.any()) or (
-            plan.skip_empty
-            and not plan.params.preprocess
-            and is_empty(
-                np.asarray(held.data[(slice(None), *around.clipped(plane.shape))]), plan.limits[number]
+        if (
+            (counted is not None and not counted.any())
+            or is_beyond_seeds(plan, partial(self.seeds_in, number), block)
+            or (
+                plan.skip_empty
+                and not plan.params.preprocess
+                and is_empty(
+                    np.asarray(held.data[(slice(None), *around.clipped(plane.shape))]), plan.limits[number]
+                )
             )
         ):
             nothing = np.zeros((1, 1), np.float32)
@@ -234,6 +264,26 @@ class OpenStore:
             foreground = foreground * counted
             height = None if height is None else height * counted
         return BlockOutputs(foreground, height, facts, values)
+
+    def _outputs_in_stain(self, number: int, block: Window) -> "BlockOutputs":
+        """Compute how a block of a stain looks to the seeds that grow in it."""
+        plan, seeds = self.plan, self.plan.seeds
+        assert seeds is not None
+        assert seeds.distance is not None
+        plane = self.planes[number].for_network(1, plan.params.channels)
+        around = block.grown(reach_of_seeds(plan)).clipped(plan.grid.shape)
+        window, here = self.in_image(around), block.relative_to(around)
+        grey = np.asarray(Held(plane.data, window, plan.source)[(0, *window)])
+        near = self.seeds_in(number, around)
+        inside, height = (
+            np.ascontiguousarray(each[here])
+            for each in outputs_in_stain(grey, near, seeds.stains[number], seeds.distance)
+        )
+        facts = {
+            "pixels": sha256_of(np.ascontiguousarray(grey[here])),
+            "seeds": sha256_of(np.ascontiguousarray(near[here])),
+        }
+        return BlockOutputs(inside, height, facts)
 
     def _outputs(self, job: Job, shelf: DiskShelf, stopped: Any) -> tuple[dict[str, Any], list[Path]]:
         index, block = self.plan.index(job.plane), self.plan.grid.window(job.key)
@@ -287,40 +337,6 @@ class BlockOutputs(NamedTuple):
     values: Float32 | None = None
 
 
-class _Held:
-    """A plane (C, Y, X) of which a window was read once.
-
-    Raises
-    ------
-    UtileError
-        If it cannot be read.
-    """
-
-    def __init__(self, data: Any, window: Window, name: str) -> None:
-        self._data, self._window = data, window
-        try:
-            self._pixels = np.asarray(data[(slice(None), *window)])
-        except (OSError, ValueError, RuntimeError) as error:  # what decoders raise at damaged chunks
-            (top, bottom), (left, right) = window.bounds
-            raise UtileError(
-                f"Rows {top} to {bottom - 1}, columns {left} to {right - 1} of {name} cannot be read ({error})."
-            ) from error
-        self.shape, self.dtype = tuple(data.shape), self._pixels.dtype
-        self.ndim = 3
-
-    def __getitem__(self, index: Any) -> NDArray[Any]:
-        index = index if isinstance(index, tuple) else (index,)
-        parts = (*index[1:], *(slice(None),) * (3 - len(index)))
-        if all(isinstance(part, slice) for part in parts):
-            asked = Window(
-                *(slice(*part.indices(size)[:2]) for part, size in zip(parts, self.shape[1:], strict=True))
-            )
-            if self._window.holds(asked):
-                held: NDArray[Any] = self._pixels[(index[0], *asked.relative_to(self._window))]
-                return held
-        return np.asarray(self._data[index])
-
-
 def as_bytes(foreground: Float32) -> NDArray[np.uint8]:
     """Return a probability as the store shows it: 255 is certain."""
     return np.rint(np.clip(np.nan_to_num(foreground), 0, 1) * 255).astype(np.uint8)
@@ -343,23 +359,6 @@ def tables_of(place: Path, plan: StorePlan, plane: int) -> DiskShelf:
     """Return the shelf with the tables of a plane's cells, block by block, until they are joined."""
     linked = bool(plan.linking.axis)
     return DiskShelf(folder_of_links(place) / f"cells{plane}" if linked else scratch(place, plane))
-
-
-def planes_of(plan: StorePlan) -> tuple[ImagePlane, ...]:
-    """Open the image of a plan, whose pixels have the size that they had when it was made.
-
-    Raises
-    ------
-    UtileError
-        If it is gone, or is another one now.
-    """
-    if not Path(plan.source).exists():
-        raise UtileError(f"The image of this store, {plan.source}, is not there.")
-    image = SelectedPlanes(open_selected(plan.source, plan.selection), plan.selection)
-    space = plan.space
-    size, unit = (space.scale[-2], space.scale[-1]), space.units[-1]
-    known = size if unit is not None or size != (1.0, 1.0) else None
-    return tuple(replace(image.plane(index), pixel_size=known, unit=unit) for index in plan.planes)
 
 
 _open: "OrderedDict[tuple[Any, ...], OpenStore]" = OrderedDict()

@@ -29,6 +29,7 @@ from napari_utile.engine.windows import Window
 
 Facts = dict[str, NDArray[Any]]
 FloatArray = NDArray[np.float32]
+Change = Callable[[NDArray[Any], Key], NDArray[Any]]
 _AT_SIDES = range(4)
 
 STAGES = ("holes", "fill", "basins", "growth", "labels")
@@ -171,20 +172,24 @@ class BlockDecoder:
         limit = self._params.relief_limit
         return np.ascontiguousarray(climbing_relief(mask, likely, -1, limit=limit)[here])
 
-    def _read(
-        self, name: str, window: Window, change: Callable[[NDArray[Any], Key], NDArray[Any]] | None = None
-    ) -> NDArray[Any]:
-        """Read a window of a plane, each block's part of it changed."""
-        read: NDArray[Any] | None = None
-        for key in self.grid.touched(window):
-            block = self.grid.window(key)
-            both = block & window
-            part = np.broadcast_to(self._shelf.plane(name, key), block.shape)[both.relative_to(block)]
-            part = part if change is None else change(part, key)
-            read = np.empty(window.shape, part.dtype) if read is None else read
-            read[both.relative_to(window)] = part
-        assert read is not None
-        return read
+    def _read(self, name: str, window: Window, change: Change | None = None) -> NDArray[Any]:
+        return read_window(self.grid, self._shelf, name, window, change)
+
+
+def read_window(
+    grid: Grid, shelf: Shelf, name: str, window: Window, change: Change | None = None
+) -> NDArray[Any]:
+    """Read a window of a plane that a shelf keeps, each block's part of it changed."""
+    read: NDArray[Any] | None = None
+    for key in grid.touched(window):
+        block = grid.window(key)
+        both = block & window
+        part = np.broadcast_to(shelf.plane(name, key), block.shape)[both.relative_to(block)]
+        part = part if change is None else change(part, key)
+        read = np.empty(window.shape, part.dtype) if read is None else read
+        read[both.relative_to(window)] = part
+    assert read is not None
+    return read
 
 
 class MemoryShelf:
