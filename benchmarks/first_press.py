@@ -16,8 +16,8 @@ from one_image import KINDS, Kind, precision, read_images
 from timing import options
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.fitting.confidence import fit_of
 from napari_utile.engine.fitting.ranking import suggest
+from napari_utile.engine.inference.confidence import fit_of
 from napari_utile.engine.inference.sized import with_choice
 from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.models.library import load_model

@@ -17,7 +17,7 @@ from first_press import HALF
 from one_image import KINDS, Kind, precision, read_images
 from timing import options
 
-from napari_utile.engine.fitting.confidence import fit_of
+from napari_utile.engine.inference.confidence import fit_of
 from napari_utile.engine.inference.size import measure_size
 from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.models.library import Model, load_model

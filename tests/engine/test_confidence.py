@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_utile.engine.fitting.confidence import Fit, fit_of, overall
+from napari_utile.engine.errors import UtileWarning
 from napari_utile.engine.fitting.ranking import suggest
+from napari_utile.engine.inference.confidence import Fit, fit_of, overall
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
@@ -95,6 +96,19 @@ def test_the_surest_of_the_models_that_look_right_comes_first():
 def test_of_models_that_do_not_look_right_the_one_that_lacks_least_comes_first():
     eager, near = Fit("bacteria", 0.56, 0.7, 30), Fit("phase", 0.54, 0.62, 30)
     assert max(eager, near, key=lambda each: each.rank) is near
+
+
+@pytest.mark.parametrize("diameter", ["auto", 16])
+@pytest.mark.parametrize("stacked", [False, True])
+def test_python_is_warned_where_the_model_does_not_look_right(nuclei, diameter, stacked):
+    strict = replace(nuclei, card=replace(nuclei.card, confidence=0.99))
+    image, options = nuclei_image(), {}
+    if stacked:
+        image, options = np.stack([image, image]), {"axes": "ZYX", "link": "z"}
+    with pytest.warns(UtileWarning, match=r"this does not look like what nuclei was trained on .*utile fit"):
+        segment(image, strict, diameter=diameter, **options)
+    segment(image, nuclei, diameter=diameter, **options)  # and not otherwise: warnings are errors
+    segment(np.zeros((64, 64), np.float32), strict, diameter=diameter)  # nor of an empty field
 
 
 def test_models_that_look_right_are_ranked_before_those_that_do_not(nuclei):

@@ -42,6 +42,7 @@ def off():
     return image, truth, ids[:3], ids[3:]
 
 
+@pytest.mark.filterwarnings("ignore:.*does not look like:napari_utile.engine.errors.UtileWarning")
 def test_three_cells_raise_the_others(off, tmp_path, capsys):
     image, truth, few, others = off
     few_labels = np.where(np.isin(truth, few), truth, 0)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_utile.engine.fitting.confidence import fit_at, fit_of
 from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
+from napari_utile.engine.inference.confidence import fit_at, fit_of
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.segment import segment
 

@@ -91,6 +91,7 @@ def test_tile_size_does_not_change_the_labels_of_the_dock(viewer, qtbot, image_f
 
 
 @pytest.mark.shared_data
+@pytest.mark.filterwarnings("ignore:.*does not look like:napari_utile.engine.errors.UtileWarning")
 @pytest.mark.parametrize("folder", ["bbbc039_fluo_nuclei", "dsb2018_stage1"])
 def test_real_images_agree_as_well(viewer, qtbot, shared_data: Path, tmp_path, folder):
     prefix = "he_" if folder == "dsb2018_stage1" else ""

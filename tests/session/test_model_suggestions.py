@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_utile.engine.fitting.confidence import Fit, Suggestion
 from napari_utile.engine.fitting.ranking import RatedModel
 from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
+from napari_utile.engine.inference.confidence import Fit, Suggestion
 from napari_utile.engine.models import catalogue, library
 from napari_utile.engine.models.catalogue import card_of, user_model_folder
 from napari_utile.engine.planes.axes import plane_from_array

@@ -15,8 +15,8 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
-from napari_utile.engine.fitting.confidence import Fit
 from napari_utile.engine.inference import device_check
+from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.segment import plane_run

@@ -11,7 +11,7 @@ from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.names import image_name
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
 
 
 class Batch:
@@ -51,7 +51,7 @@ class Batch:
         whole : bool
             Whether all of the image was segmented, so that a single cell says something about the cell size.
         """
-        from napari_utile.engine.fitting.confidence import WHAT_TO_DO
+        from napari_utile.engine.inference.confidence import WHAT_TO_DO
 
         if fit.looks_right is False:
             self.doubtful += 1

@@ -48,7 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0, or with ``--strict`` 3 where the model does not look right for the image."""
-    from napari_utile.engine.fitting.confidence import fit_at
+    from napari_utile.engine.inference.confidence import fit_at
     from napari_utile.engine.inference.field import Field
 
     check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)

@@ -23,7 +23,7 @@ from napari_utile.engine.reports.quality import (
 )
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
     from napari_utile.engine.segmentation import Segmentation
 
 _LARGEST = 1 << 26

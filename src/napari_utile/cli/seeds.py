@@ -35,7 +35,7 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
 
 NOT_WITH_SEEDS = (
     "probability",
@@ -110,8 +110,8 @@ def _grow_file(
     inputs: frozenset[tuple[int, int]],
 ) -> "Fit | None":
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
-    from napari_utile.engine.fitting.confidence import fit_of, overall
     from napari_utile.engine.grow import grow_steps, grown_in, usual_distance
+    from napari_utile.engine.inference.confidence import fit_of, overall
     from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
     from napari_utile.engine.segment import segment_steps
 

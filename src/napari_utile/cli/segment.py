@@ -39,7 +39,7 @@ from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
     from napari_utile.cli.fields import Done
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -219,7 +219,7 @@ def _segment_file(
 ) -> "tuple[Fit, Done]":
     """Segment and write one image; return how well the model fits it, and more."""
     from napari_utile.cli.fields import Watch
-    from napari_utile.engine.fitting.confidence import fit_of, overall
+    from napari_utile.engine.inference.confidence import fit_of, overall
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
     from napari_utile.engine.store.into_image import blocks_of_planes, write_into_image
 

@@ -30,7 +30,7 @@ from napari_utile.engine.store.layout import VERSIONS
 from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.store.cost import Where
     from napari_utile.engine.store.plan import StorePlan

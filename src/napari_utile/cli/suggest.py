@@ -11,7 +11,7 @@ from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Suggestion
+    from napari_utile.engine.inference.confidence import Suggestion
 
 
 def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,7 +25,7 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the models, the best first; return 1 where none fits."""
-    from napari_utile.engine.fitting.confidence import WHAT_TO_DO
+    from napari_utile.engine.inference.confidence import WHAT_TO_DO
     from napari_utile.engine.models.library import load_model
 
     selection = Selection(**given(arguments, Selection))

@@ -11,13 +11,15 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.plane_file import stacked_labels
+from napari_utile.engine.inference.confidence import WHAT_TO_DO, fit_of, overall
 from napari_utile.engine.inference.decode import decode_steps, only_inside
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.inference.predict import Progress
+from napari_utile.engine.inference.size import measure_size
 from napari_utile.engine.inference.sized import with_choice, with_size
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.linking.links import link_planes, links_of_objects
@@ -29,7 +31,13 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.linked import record_links
 from napari_utile.engine.provenance.recipe import TakenFrom, recipe_in_memory, record_plane
-from napari_utile.engine.segment_params import SegmentParams, refuse_unknown, several, suggested_instances
+from napari_utile.engine.segment_params import (
+    MEASURED,
+    SegmentParams,
+    refuse_unknown,
+    several,
+    suggested_instances,
+)
 from napari_utile.engine.segmentation import Segmentation, SegmentedStack, planes_of_volume
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
@@ -204,6 +212,11 @@ def segment(
     ValueError
         If a parameter is out of bounds.
 
+    Warns
+    -----
+    UtileWarning
+        If the image does not look like those that the model was trained on.
+
     Notes
     -----
     Convolutions are valid, and tiles overlap by what the network sees around a pixel, so the outputs do not depend on
@@ -252,21 +265,32 @@ def segment(
         tile=tile,
     )
     if isinstance(model, Model):  # that one, whatever is better
-        loaded, shared = model, limits_of_stack(stack, params, model.card)
-        params = Run(with_size(params, stack, model, limits=shared)).result
+        loaded, shared, size = model, limits_of_stack(stack, params, model.card), None
+        if params.diameter in MEASURED:
+            size = measure_size(stack, model, params, limits=shared).result
+            params = replace(params, diameter=size.diameter)
     else:
-        params, _ = Run(with_choice(params, stack, load)).result
+        params, size = Run(with_choice(params, stack, load)).result
         loaded = load(params.model)
         shared = limits_of_stack(stack, params, loaded.card)
     suggested = volumes.suggested(loaded.card, params.known_diameter, **instances)
     params = replace(params, instances=suggested)
     if planes is None or not linking.axis:
         made = Run(segment_steps(plane, params, model=loaded, region=region, limits=shared)).result
+        fit = fit_of(made, size)
+        if fit.looks_right is False:
+            warn(f"{plane.name}: {fit}: {WHAT_TO_DO}.")
         return made if planes is None else replace(made, taken_from=_taken_from(image, planes))
-    found, records = {}, {}
+    found, records, fits = {}, {}, []
     for place, made, cells in _each_plane(planes, params, volumes, loaded, region, shared):
         found[place] = made.labels
         records[place] = record_plane(made, planes.indices[place], cells)
+        fits.append(fit_of(made, size))
+    fit = overall(fits)
+    if (
+        fit.looks_right is False and not volumes.three_views
+    ):  # cards know how sure one view is, not the mean of three
+        warn(f"{planes.image.name}: {fit}: {WHAT_TO_DO}.")
     stacked = stacked_labels([found[place] for place in sorted(found)], planes.indices)
     every = [records[place] for place in sorted(records)]
     taken = _taken_from(image, planes)

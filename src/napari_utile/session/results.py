@@ -21,7 +21,7 @@ from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.session.measured import Stack
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
     from napari_utile.engine.provenance.recipe import Recipe
     from napari_utile.engine.segmentation import Segmentation
 
@@ -135,7 +135,7 @@ def finished(
     size: CellSize | None = None,
 ) -> SegmentResult:
     """Record how a segmentation was made, with the cell size that was measured; reads every pixel."""
-    from napari_utile.engine.fitting.confidence import fit_of
+    from napari_utile.engine.inference.confidence import fit_of
     from napari_utile.engine.provenance.recipe import recipe_of
 
     located = locate_request(request)

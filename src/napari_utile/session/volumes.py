@@ -18,7 +18,7 @@ from napari_utile.session.results import SegmentRequest, command_of, locate_requ
 from napari_utile.session.state import Session
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
     from napari_utile.engine.inference.predict import Progress
     from napari_utile.engine.models.library import Model
     from napari_utile.engine.provenance.recipe import Recipe
@@ -130,7 +130,7 @@ def _volume_steps(
 
 
 def _result(request: VolumeRequest, made: "SegmentedVolume") -> VolumeResult:
-    from napari_utile.engine.fitting.confidence import fit_of, overall
+    from napari_utile.engine.inference.confidence import fit_of, overall
     from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
     from napari_utile.engine.segmentation import planes_of_volume
 

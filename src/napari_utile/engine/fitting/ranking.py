@@ -12,8 +12,8 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit, Suggestion
     from napari_utile.engine.inference.cell_size import CellSize
+    from napari_utile.engine.inference.confidence import Fit, Suggestion
     from napari_utile.engine.models.card import ModelCard
     from napari_utile.engine.models.library import Model
 
@@ -133,7 +133,7 @@ def _rated(
     measure: "Callable[[str, ModelCard], Generator[Any, None, CellSize]]",
     so_far: Ratings,
 ) -> Generator[Ratings, None, RatedModel]:
-    from napari_utile.engine.fitting.confidence import Suggestion, fit_at
+    from napari_utile.engine.inference.confidence import Suggestion, fit_at
 
     card = model.card or card_of(model.name)
     size = yield from Run(measure(model.name, card)).yielding(so_far)

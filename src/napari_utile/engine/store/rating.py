@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.uncertainty import confidence_of
 from napari_utile.engine.files.unfinished import HOME
-from napari_utile.engine.fitting.confidence import Fit, overall
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.confidence import Fit, overall
 from napari_utile.engine.inference.field import scale_factors
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.planes.spread import spread

@@ -42,7 +42,7 @@ from napari_utile.widgets.workbench.closing import guard_window
 from napari_utile.widgets.workbench.page import Page
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
     from napari_utile.engine.models.library import Model
 
 

@@ -11,7 +11,7 @@ from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import ChosenImage
 
 if TYPE_CHECKING:
-    from napari_utile.engine.fitting.confidence import Fit
+    from napari_utile.engine.inference.confidence import Fit
     from napari_utile.engine.models.library import Model
 
 
@@ -19,7 +19,7 @@ def doubt(size: CellSize | None, model: "Model", image: ChosenImage) -> str:
     """Say that the model does not look right for the image, where the measurement of the cells shows it."""
     if size is None:
         return ""
-    from napari_utile.engine.fitting.confidence import fit_at
+    from napari_utile.engine.inference.confidence import fit_at
 
     fit = fit_at(size, model.card)
     return _in_the_window(fit, model.card, "below", image) if fit.looks_right is False else ""
@@ -59,7 +59,7 @@ def before_it_is_believed(
     image : ChosenImage
         With the channels that are named.
     """
-    from napari_utile.engine.fitting.confidence import overall
+    from napari_utile.engine.inference.confidence import overall
 
     card, fit = result.segmentation.model.card, overall(fits)
     if fit.looks_right is False:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.uncertainty import confidence_of
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.segmentation import Segmentation
+
+if TYPE_CHECKING:
+    from napari_utile.engine.segmentation import Segmentation
 
 LEAST_CELLS = 3
 """Fewer cells do not show whether a model fits: a colony seen from afar looks like one large cell."""
@@ -104,7 +107,7 @@ class Suggestion:
     fit: Fit
 
 
-def fit_of(made: Segmentation, size: CellSize | None = None) -> Fit:
+def fit_of(made: "Segmentation", size: CellSize | None = None) -> Fit:
     """Rate a finished segmentation; large ones by blocks of it.
 
     Parameters
