@@ -4,13 +4,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_utile.engine.cells.between import split_between
 from napari_utile.engine.clicks.corrections import (
     deepest_points,
     grow,
     merge_masks,
     push_back,
     shrink,
-    split_between,
 )
 
 

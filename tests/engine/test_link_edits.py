@@ -46,6 +46,15 @@ def test_an_object_is_split_at_its_neck_in_all_planes():
         edits.split(stack, 4, (0, 3, 3), (0, 0, 0))
 
 
+def test_an_object_without_a_neck_is_split_halfway_between_the_clicks():
+    z, y, x = np.indices((9, 17, 25))
+    ball = (((z - 4) / 4) ** 2 + ((y - 8) / 8) ** 2 + ((x - 12) / 12) ** 2 <= 1) * 4
+    parts = edits.split(ball, 4, (4, 8, 12), (4, 8, 20)).applied(ball)
+    np.testing.assert_array_equal(parts > 0, ball > 0)
+    assert (parts[..., :16][ball[..., :16] > 0] == 4).all()
+    assert (parts[..., 17:][ball[..., 17:] > 0] == 5).all()
+
+
 def test_planes_between_painted_ones_are_filled_and_nothing_is_painted_over():
     y, x = np.mgrid[:21, :21] - 10
     stack = np.zeros((5, 21, 21), int)

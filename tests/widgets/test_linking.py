@@ -87,12 +87,17 @@ def test_picked_cells_are_joined_cut_exchanged_and_each_is_one_undo(viewer, page
     pick(viewer, layer, 24, 29)
     assert linking.corrections["cut"].isEnabled()
     assert not linking.corrections["swap"].isEnabled()
-    assert correct(page, qtbot, "cut") == "From plane 2 on cell 1 is cell 3. Ctrl+Z takes it back."
+    assert correct(page, qtbot, "cut") == "From plane 3 of 4 on cell 1 is cell 3. Ctrl+Z takes it back."
     assert ids(layer) == [[1, 2], [1, 2], [2, 3], [2, 3]]
     settled(qtbot, layer, 3)
+    assert page.form.summary.text() == "3 tracks, 0 divisions, 2 frames long (median)."
+    assert not page.dock.header.outdated.isVisible(), "the table follows by itself"
     layer.undo()
     np.testing.assert_array_equal(layer.data, before)
+    assert page.form.status.text() == "", "what was undone is not said any more"
     settled(qtbot, layer, 2)
+    assert page.form.summary.text() == "2 tracks, 0 divisions, 4 frames long (median)."
+    assert not page.dock.header.outdated.isVisible()
     for place in ((24, 29), (50, 74)):
         pick(viewer, layer, *place)
     correct(page, qtbot, "swap")
@@ -110,6 +115,31 @@ def test_picked_cells_are_joined_cut_exchanged_and_each_is_one_undo(viewer, page
     assert ids(layer) == [[2]] * 4
     page.rest(True)
     assert layer.mouse_drag_callbacks == callbacks
+
+
+@pytest.mark.real_window
+def test_the_table_is_that_of_the_tracks_and_a_doubt_is_said_with_them(viewer, page, qtbot, monkeypatch):
+    said = "This does not look like what the model was trained on.", "problem"
+    monkeypatch.setattr("napari_utile.widgets.pages.segment.page.before_it_is_believed", lambda *_: said)
+    layer = linked(page, qtbot)
+    assert page.form.status.text() == f"Linked: 2 tracks, 0 divisions. {said[0]}"
+    assert page.form.status.kind == "problem"
+    viewer.layers.selection.active = viewer.layers["film"]
+    qtbot.mouseClick(page.form.show_table, Qt.MouseButton.LeftButton)
+    assert viewer.layers.selection.active is layer
+
+
+@pytest.mark.real_window
+def test_planes_and_linking_stay_chosen_when_a_file_is_opened_again(viewer, page):
+    form = page.form
+    form.planes.kind.setCurrentIndex(1)
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("t"))
+    data = viewer.layers["film"].data
+    viewer.layers.clear()
+    assert form.planes.isHidden()
+    viewer.add_image(data, name="film", axis_labels="tyx")
+    assert form.planes.kind.currentText() == "All 4 frames"
+    assert form.linking.wanted == "t"
 
 
 @pytest.mark.real_window
@@ -147,14 +177,36 @@ def test_a_division_is_marked_and_undone(viewer, page, qtbot) -> None:
     assert not paths.graph
 
 
+def two_balls():
+    z, y, x = np.indices((9, 60, 80))
+    balls = [(z * 2 - 8) ** 2 + (y - 30) ** 2 + (x - place) ** 2 <= 81 for place in (20, 60)]
+    return np.where(balls[0] | balls[1], 200, 20).astype(np.uint8)
+
+
+@pytest.mark.real_window
+def test_three_views_take_a_file_without_names_of_axes_and_ask_in_words_of_the_dock(viewer, qtbot):
+    page = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(page.dock, name="U-Tile")
+    viewer.add_image(two_balls()[2:6], name="stack")  # so short that it might be channels
+    form = page.form
+    form.diameter.value = None
+    form.planes.kind.setCurrentIndex(1)
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("views"))
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    assert form.status.text().endswith("type it at Plane distance, under How planes are linked.")
+    form.linking.plane_distance["plane_distance"].value = 2.0
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    assert form.status.text() == "Three views: 2 objects."
+    assert form.summary.text().startswith("2 objects, median volume ")
+
+
 @pytest.mark.real_window
 def test_three_views_make_objects_by_one_press_and_follow_the_sliders(viewer, qtbot) -> None:
     page = page_of(viewer, "segment")
     viewer.window.add_dock_widget(page.dock, name="U-Tile")
-    z, y, x = np.indices((9, 60, 80))
-    balls = [(z * 2 - 8) ** 2 + (y - 30) ** 2 + (x - place) ** 2 <= 81 for place in (20, 60)]
-    data = np.where(balls[0] | balls[1], 200, 20).astype(np.uint8)
-    viewer.add_image(data, name="stack", axis_labels="zyx", scale=(1.0, 0.5, 0.5), units=("um",) * 3)
+    viewer.add_image(two_balls(), name="stack", axis_labels="zyx", scale=(1.0, 0.5, 0.5), units=("um",) * 3)
     form = page.form
     form.diameter.value = None
     form.linking.kind.setCurrentIndex(form.linking.kind.findData("views"))

@@ -1,12 +1,51 @@
 """What goes wrong in a dock becomes one clear sentence in its status line, and its traceback goes to the log."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from napari_utile.engine import errors
 from napari_utile.engine.errors import UtileError
 
 _logger = logging.getLogger("napari_utile")
+
+_READING = "⋯ beside Image"
+# What the engine advises, with the options of the command line: what does the same in the dock.
+_IN_THE_DOCK = {
+    r"give --plane-distance, in pixels": "type it at Plane distance, under How planes are linked",
+    r"leave out --limits plane": "choose stack at Grey limits, under Advanced",
+    r"leave out --(three-views|link \S+?)(?=[,.])": "choose another Link",
+    r"leave the option out to resume, or start again with --overwrite": (
+        "choose it as before to resume, or press Delete"
+    ),
+    r"start again with --overwrite": "press Delete, then Segment",
+    r"started with --diameter": "started with the cell diameter",
+    r"started with --(\S+)": r"started with the \1",
+    r"started with another (choice of )?--(\S+)": r"started with another choice of \2",
+    r"finish it with (utile segment and )?--resume": "press Segment on its image to finish it",
+    r"(named? (it|its axes)|say which (they are|is which)) with --axes( \(axes= in Python\)(, out of TCZYXS)?)?": (
+        f"say which is which at {_READING}"
+    ),
+    r"--axes says otherwise": f"{_READING} changes that",
+    r"--series N takes another, --series all every one": f"{_READING} opens another",
+    r"; --accept-missing takes [^.]*": "",
+    r" \(--series \S+\), or take all with --series all": "",
+}
+
+
+def sentence_of(error: BaseException) -> str:
+    """Turn an exception into one sentence that names what is in the dock, not options of the command line.
+
+    Examples
+    --------
+    >>> sentence_of(UtileError("cells.ome.zarr is damaged or gone: start again with --overwrite."))
+    'cells.ome.zarr is damaged or gone: press Delete, then Segment.'
+    """
+    said = errors.sentence_of(error)
+    for option, place in _IN_THE_DOCK.items():
+        said = re.sub(option, place, said)
+    return said
 
 
 @contextmanager
@@ -25,7 +64,7 @@ def failures_to(tell: Callable[[Exception], object] | None = None) -> Iterator[N
     Parameters
     ----------
     tell : callable, optional
-        Called with the exception; `napari_utile.engine.errors.sentence_of` makes a sentence of it. Without it
+        Called with the exception; `sentence_of` makes a sentence of it. Without it
         the exception only goes to the log: for what the next click says anyway.
     """
     try:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.arrays import BoolArray
+from napari_utile.engine.cells.between import split_between
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.clicks.corrections import merge_masks, push_back, split_between
+from napari_utile.engine.clicks.corrections import merge_masks, push_back
 from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, cell_at, cell_from_mask
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.windows import Window

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from napari_utile.engine.arrays import IntArray
+from napari_utile.engine.cells.between import split_between
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.words import counted
 
@@ -59,9 +59,13 @@ def cut(labels: IntArray, cell: int, plane: int) -> StackEdit:
     _check(labels, cell)
     there = _from(labels == cell, plane)
     if not there.any() or not (labels[:plane] == cell).any():
-        raise UtileError(f"Cell {cell} is not on both sides of plane {plane}: there is nothing to cut.")
+        raise UtileError(
+            f"Cell {cell} is not on both sides of plane {plane + 1} of {len(labels)}: there is nothing to cut."
+        )
     new = _new_id(labels)
-    return _edit(there, new, (cell, new), f"From plane {plane} on cell {cell} is cell {new}.")
+    return _edit(
+        there, new, (cell, new), f"From plane {plane + 1} of {len(labels)} on cell {cell} is cell {new}."
+    )
 
 
 def swap(labels: IntArray, one: int, other: int, plane: int) -> StackEdit:
@@ -69,10 +73,12 @@ def swap(labels: IntArray, one: int, other: int, plane: int) -> StackEdit:
     _check(labels, one, other)
     mine, theirs = _from(labels == one, plane), _from(labels == other, plane)
     if not mine.any() and not theirs.any():
-        raise UtileError(f"Neither cell {one} nor cell {other} is in plane {plane} or after it.")
+        raise UtileError(
+            f"Neither cell {one} nor cell {other} is in plane {plane + 1} of {len(labels)} or after it."
+        )
     index = np.nonzero(mine | theirs)
     values = np.where(mine[index], other, one).astype(np.int64)
-    said = f"Cells {one} and {other} are exchanged from plane {plane} on."
+    said = f"Cells {one} and {other} are exchanged from plane {plane + 1} of {len(labels)} on."
     return StackEdit(index, values, (one, other), said)
 
 
@@ -104,12 +110,8 @@ def split(labels: IntArray, cell: int, first: Sequence[int], second: Sequence[in
     whole = labels == cell
     (box,) = ndimage.find_objects(whole.astype(np.uint8))
     inside = whole[box]
-    markers = np.zeros(inside.shape, np.int32)
-    for number, point in enumerate(points, start=1):
-        markers[tuple(place - part.start for place, part in zip(point, box, strict=True))] = number
-    # Necks are low in the distance from the edge; with a pixel around, the edge of the box is one.
-    depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
-    parts = watershed(-depth, markers, mask=inside)
+    marked = [[tuple(place - part.start for place, part in zip(point, box, strict=True))] for point in points]
+    parts = split_between(inside, np.ones(inside.shape, np.float32), marked)
     theirs = np.zeros_like(whole)
     theirs[box] = parts == 2
     new = _new_id(labels)
@@ -140,12 +142,16 @@ def divide(
     if daughters[0] == daughters[1]:
         raise UtileError("A cell divides into two different cells.")
     if not (labels[:plane] == mother).any():
-        raise UtileError(f"Cell {mother} is not there before plane {plane}: it cannot divide.")
+        raise UtileError(
+            f"Cell {mother} is not there before plane {plane + 1} of {len(labels)}: it cannot divide."
+        )
     for each in daughters:
         if not (labels[plane:] == each).any():
-            raise UtileError(f"Cell {each} is not in plane {plane} or after it.")
+            raise UtileError(f"Cell {each} is not in plane {plane + 1} of {len(labels)} or after it.")
         if each != mother and (labels[:plane] == each).any():
-            raise UtileError(f"Cell {each} already exists before plane {plane}: cut it first.")
+            raise UtileError(
+                f"Cell {each} already exists before plane {plane + 1} of {len(labels)}: cut it first."
+            )
     new = _new_id(labels)
     names = tuple(new if each == mother else each for each in daughters)
     still = _from(labels == mother, plane)

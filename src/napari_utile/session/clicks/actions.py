@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_utile.engine.arrays import BoolArray, Float32Array
+from napari_utile.engine.cells.between import split_between
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks import corrections
 from napari_utile.engine.clicks.following import Section, first_section, next_section
@@ -176,7 +177,7 @@ class Clicks:
             return Outcome(f"Cell {label} is too small to split.", selected=label)
         groups = [others, [here]]
         likely, hills = _crop(probability, window, box), _crop(height, window, box)
-        parts = corrections.split_between(mask, likely, groups, hills)
+        parts = split_between(mask, likely, groups, hills)
         new = self._new_label()
         edit = edit_of(parts == 2, box.start, new)
         markers = [Marker(point, new, "split")]

@@ -23,6 +23,8 @@ _WORDS = {"t": "frame", "time": "frame", "frame": "frame", "z": "slice", "depth"
 class PlanePicker(QWidget):
     """The plane on screen, all planes, or a range of them; hidden where there is one plane.
 
+    What was chosen stays chosen for the next stack, such as the same file opened again.
+
     Attributes
     ----------
     changed : Signal
@@ -71,7 +73,6 @@ class PlanePicker(QWidget):
         many = int(np.prod(sizes, dtype=int)) > 1
         self.setVisible(many)
         if layer is None or place is None or not many:
-            self.kind.setCurrentIndex(0)
             return False
         words = [_word(layer, axis) for axis in place.plane.sliders if place.shape[axis] > 1]
         with QSignalBlocker(self.kind):

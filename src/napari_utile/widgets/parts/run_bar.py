@@ -1,6 +1,6 @@
 """The row that starts a job, shows how far it is, and cancels it."""
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_utile.widgets.parts.arrange import column, row
@@ -55,15 +55,21 @@ class RunBar(QWidget):
         self.cancel_button.setEnabled(True)
         self.bar.setRange(0, 1)
         self.bar.setValue(0)
-        self.bar.setFormat(text)
+        self._say(text)
 
     def set_progress(self, done: int, total: int, text: str) -> None:
         """Show how far the job is."""
         self.bar.setUpdatesEnabled(False)  # setValue paints at once; with the rest of the window costs half
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        self.bar.setFormat(text)
+        self._say(text)
         self.bar.setUpdatesEnabled(True)
+
+    def _say(self, text: str) -> None:
+        """Show a text that begins at its beginning: Qt cuts off both ends of what is too long."""
+        elided = self.bar.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, self.bar.width() - 8)
+        self.bar.setFormat(elided if self.bar.isVisible() else text)
+        self.bar.setToolTip(text)
 
     def set_cancelling(self) -> None:
         """Say that cancel was heard."""

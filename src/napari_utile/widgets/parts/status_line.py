@@ -3,7 +3,7 @@
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
-from napari_utile.engine.errors import sentence_of
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.parts.theme import lightness
 from napari_utile.widgets.parts.words import Words
 

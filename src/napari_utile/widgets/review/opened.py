@@ -9,14 +9,13 @@ import napari.viewer
 import numpy as np
 from napari.layers import Labels, Layer
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.pyramid import has_pyramid
 from napari_utile.engine.training.sets import add_images, list_sets
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_image
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.sample_images import image_layers, labels_layer

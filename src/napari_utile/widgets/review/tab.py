@@ -15,11 +15,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.words import percent
 from napari_utile.session.review import Decisions, ReviewItem, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow

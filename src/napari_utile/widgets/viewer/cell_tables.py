@@ -25,6 +25,7 @@ from napari_utile.widgets.viewer.layers import (
     plane_at,
     plane_data,
 )
+from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import on_screen
 from napari_utile.widgets.worker import LatestJob, as_job
@@ -109,7 +110,7 @@ class CellTables(QObject):
         self._job.drop()
 
     def _edited(self, layer: Any) -> None:
-        if "index" in layer.features and layer is self._session.cells:
+        if "index" in layer.features and layer is self._session.cells and linked_stack_of(layer) is None:
             self._outdated.add(layer)
             self._later.start()
 

@@ -11,9 +11,9 @@ from napari.layers import Labels
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.session.kept_edits import EditedLabels, KeptEdits, keep_job, new_folder, read_job, remove
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of, space_of, window_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, is_cells

@@ -13,8 +13,9 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.edits import StackEdit
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
 from napari_utile.widgets.later import later
-from napari_utile.widgets.viewer.layers import pixel_size_of, space_of
+from napari_utile.widgets.viewer.layers import pixel_size_of, session_of, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
+from napari_utile.widgets.viewer.result_layers import source_of
 from napari_utile.widgets.worker import LatestJob, as_job
 
 # A correction, or its undo, is measured when nothing has changed for this long. Milliseconds.
@@ -26,6 +27,14 @@ _stacks: "weakref.WeakKeyDictionary[Any, LinkedStack]" = weakref.WeakKeyDictiona
 def linked_stack_of(layer: napari.layers.Layer | None) -> "LinkedStack | None":
     """Return what is known of a layer of objects or tracks; None for other layers."""
     return None if layer is None else _stacks.get(layer)
+
+
+def image_of(layer: napari.layers.Layer | None) -> napari.layers.Layer | None:
+    """Return the image that cells were found on, whether they were linked or not; None for those that a user made."""
+    stack = linked_stack_of(layer)
+    if stack is None:
+        return source_of(layer)
+    return None if stack.image is None else stack.image()
 
 
 def stack_space_of(layer: napari.layers.Labels, axis: str) -> StackSpace:
@@ -92,7 +101,7 @@ def show_linked(
         paths = viewer.add_tracks(made.tracks, graph=made.graph, name=f"{source.name} paths", **placed)
         mark_own(paths, "paths")
     viewer.layers.selection.active = layer
-    return keep_linked(viewer, layer, space, axis, made, paths)
+    return keep_linked(viewer, layer, space, axis, made, source_of(source), paths)
 
 
 def keep_linked(
@@ -101,10 +110,11 @@ def keep_linked(
     space: StackSpace,
     axis: str,
     made: LinkedLayers,
+    image: napari.layers.Layer | None,
     paths: napari.layers.Tracks | None = None,
 ) -> "LinkedStack":
     """Take care of a layer that shows objects or tracks from now on."""
-    _stacks[layer] = stack = LinkedStack(viewer, layer, paths, space, axis, made)
+    _stacks[layer] = stack = LinkedStack(viewer, layer, paths, space, axis, made, image)
     return stack
 
 
@@ -115,6 +125,8 @@ class LinkedStack(QObject):
     ----------
     layer : Labels layer
     axis : {"Z", "T"}
+    image : weak reference to a layer, or None
+        That the cells were found on; None where a user painted them.
     kept : set of int
         Ids that were corrected by hand: linking again leaves them as they are.
     parents : dict of int to int
@@ -129,8 +141,10 @@ class LinkedStack(QObject):
         space: StackSpace,
         axis: str,
         made: LinkedLayers,
+        image: "napari.layers.Layer | None" = None,
     ) -> None:
         super().__init__()
+        self.image = None if image is None else weakref.ref(image)
         self._viewer, self.layer, self._paths, self.space, self.axis = viewer, layer, paths, space, axis
         self.kept: set[int] = set()
         self.parents: dict[int, int] = {}
@@ -204,6 +218,7 @@ class LinkedStack(QObject):
         self._seen = np.array(made.labels)
         self.parents |= {daughter: mother for daughter, (mother,) in made.graph.items()}
         self.layer.features = made.features
+        session_of(self._viewer).events.measured.emit(self.layer)
         if self._paths is not None and self._paths in self._viewer.layers:
             self._paths.graph = {}
             self._paths.data = made.tracks

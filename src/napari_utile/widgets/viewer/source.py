@@ -7,7 +7,7 @@ import napari.layers
 import napari.viewer
 
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.naming import letter_of
+from napari_utile.engine.planes.naming import MOST_CHANNELS, letter_of
 from napari_utile.engine.provenance.locate import LayerAxis
 from napari_utile.session.measured import Stack
 from napari_utile.session.state import Session
@@ -59,9 +59,18 @@ def read_source(viewer: napari.viewer.Viewer, session: Session, place: Place | N
     version = version_of(viewer, layer)
     key = layer.unique_id, id(layer.data), place.key, place.channel_axis, version
     stack_key = layer.unique_id, id(layer.data), (place.axes, place.channel_axis), version
-    of_one_image = all(letter_of(layer.axis_labels[slider]) in ("T", "Z") for slider in place.plane.sliders)
-    stack = Stack(planes_of(layer, place), stack_key, of_one_image)
+    stack = Stack(planes_of(layer, place), stack_key, _is_of_one_image(layer, place))
     return Source(layer, place, plane, session.image.channels, key, stack)
+
+
+def _is_of_one_image(layer: napari.layers.Layer, place: Place) -> bool:
+    """Say whether the sliders go through depth and time: by their names, else as more entries than channels have."""
+    sliders = place.plane.sliders
+    letters = {slider: letter_of(layer.axis_labels[slider]) for slider in sliders}
+    return all(
+        letters[slider] in ("T", "Z") or (letters[slider] is None and place.shape[slider] > MOST_CHANNELS)
+        for slider in sliders
+    )
 
 
 def on_screen(viewer: napari.viewer.Viewer, session: Session) -> tuple[napari.layers.Layer, Place] | None:

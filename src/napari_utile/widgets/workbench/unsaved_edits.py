@@ -5,8 +5,8 @@ import time
 import napari.viewer
 from napari.utils.notifications import show_warning
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.session.kept_edits import KeptEdits, kept_job, remove
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.worker import run_job

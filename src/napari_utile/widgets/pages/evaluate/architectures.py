@@ -8,12 +8,11 @@ from napari.layers import Labels
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.architectures import ArchitectureStep, architectures_job
 from napari_utile.session.results import SegmentRequest, SegmentResult
 from napari_utile.session.state import Session
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.run_bar import RunBar

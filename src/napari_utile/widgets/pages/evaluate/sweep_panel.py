@@ -8,9 +8,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.parameters import from_json
 from napari_utile.session.evaluation import PlaneLabels, SweepPoint, SweepRequest, best_point, sweep_job
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.pages.evaluate.plots import SweepPlot
 from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.bar_job import BarJob

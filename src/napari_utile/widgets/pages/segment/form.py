@@ -1,12 +1,10 @@
 """What the Segment page looks like: its rows, groups and words. It shows state; the page acts."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import napari.viewer
-import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
     QGraphicsOpacityEffect,
@@ -16,10 +14,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.parameters import describe
-from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import three_digits
 from napari_utile.session.results import SegmentResult
@@ -29,6 +25,7 @@ from napari_utile.widgets.pages.segment.linking import Linking
 from napari_utile.widgets.pages.segment.seams import Seams
 from napari_utile.widgets.pages.segment.store_edit import StoreEdit
 from napari_utile.widgets.pages.segment.store_run import StoreRun
+from napari_utile.widgets.pages.segment.summary import summary_of, summary_of_linked
 from napari_utile.widgets.parts.arrange import column, fields, line, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
@@ -252,6 +249,12 @@ class SegmentForm(QWidget):
         """Offer to save cells where there are some."""
         self.save.setEnabled(layer is not None)
 
+    def show_linked(self, rows: Mapping[str, Any], axis: str) -> None:
+        """Say how many objects or tracks there are, by their table."""
+        self.summary.setText(summary_of_linked(rows, axis))
+        for button in (self.show_table, self.show_plots):
+            button.setEnabled(len(rows["index"]) > 0)
+
     def show_result(
         self, rows: Mapping[str, Any] | None, result: SegmentResult | None = None, where: str = ""
     ) -> None:
@@ -269,54 +272,6 @@ class SegmentForm(QWidget):
         self.methods.setEnabled(rows is not None)
         for button in (self.show_table, self.show_plots):
             button.setEnabled(rows is not None and len(rows["index"]) > 0)
-
-
-def summary_of(
-    rows: Mapping[str, Any],
-    covered: Mapping[str, float],
-    plane: ImagePlane | None = None,
-    where: str = "",
-) -> str:
-    """Say in one sentence what was found.
-
-    Parameters
-    ----------
-    rows : mapping of str to (N,) arrays
-        The table of the cells.
-    covered : mapping of str to float
-        Which share of the area each class covers; empty where nobody knows.
-    plane : ImagePlane, optional
-        That they lie on, for its unit.
-    where : str
-        Which plane of several that is, such as "slice 2 of 3".
-
-    Returns
-    -------
-    str
-        For example ``"132 cells, median area 41.2 µm², median diameter 7.2 µm; they cover 23 % of the area."``
-    """
-    count = len(rows["index"])
-    if count == 0:
-        return "No cells were found; lower the threshold or the minimum size, or try another model."
-    area = float(np.median(rows["area_px"]))
-    unit = "px"
-    if plane is not None and plane.pixel_size is not None and plane.unit is not None:
-        area, unit = area * plane.pixel_size[0] * plane.pixel_size[1], plane.unit
-    diameter = 2 * np.sqrt(area / np.pi)
-    cells = ("1 cell" if count == 1 else f"{count:,} cells") + (f" in {where}" if where else "")
-    return (
-        f"{cells}, median area {three_digits(area)} {unit}², median diameter {three_digits(diameter)} {unit}"
-        f"{_covered(rows, covered)}."
-    )
-
-
-def _covered(rows: Mapping[str, Any], covered: Mapping[str, float]) -> str:
-    """Say which share of the area is covered, by which classes, and how many cells each class has."""
-    it = "it covers" if len(rows["index"]) == 1 else "they cover"
-    said = f"; {it} {covered_in_words(covered)}" if covered else ""
-    counts = Counter(str(name) for name in rows.get("class", ()) if isinstance(name, str) and name)
-    names = dict.fromkeys([*(covered if len(covered) > 1 else ()), *counts])
-    return f"{said} ({', '.join(f'{counts[name]} {name}' for name in names)})" if names else said
 
 
 def _heading(text: str) -> QLabel:

@@ -8,7 +8,6 @@ import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.session.methods import methods_text
 from napari_utile.session.results import (
@@ -20,13 +19,14 @@ from napari_utile.session.results import (
 )
 from napari_utile.session.state import Session
 from napari_utile.session.store_command import store_command_job
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.preferences import results_folder
 from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place
+from napari_utile.widgets.viewer.linked_layers import image_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen
@@ -83,7 +83,7 @@ class Keeping:
     def show_table(self) -> None:
         """Open napari's table of the cells of the image: those that are chosen, edited or not."""
         cells, image = self._session.cells, self._session.image.layer
-        layer = cells if source_of(cells) is image else own_layer(self._viewer, CELLS, image)
+        layer = cells if image_of(cells) is image else own_layer(self._viewer, CELLS, image)
         if layer is not None:
             self._viewer.layers.selection.active = layer
         show_table(self._viewer)

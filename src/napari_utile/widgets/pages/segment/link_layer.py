@@ -3,9 +3,10 @@
 import napari.viewer
 from napari.utils.notifications import show_info, show_warning
 
-from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.session.linking import LinkedLayers, link_layers
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.linked_layers import show_linked, stack_space_of
 from napari_utile.widgets.worker import JobHandle, as_job, run_job

@@ -25,6 +25,7 @@ from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, narrow
 from napari_utile.widgets.parts.status_line import StatusLine
+from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.linked_layers import (
     LinkedStack,
@@ -37,9 +38,9 @@ from napari_utile.widgets.worker import OneJob, as_job, run_job
 
 _CHOICES = {
     "none": "Each plane by itself",
-    "z": "Through z, to objects",
-    "views": "Three views, to objects",
-    "t": "Through time, to tracks",
+    "z": "Through z: objects",
+    "views": "Three views: objects",
+    "t": "Through time: tracks",
 }
 # Name of each correction: its button, how many cells are picked for it, what it does.
 _CORRECTIONS = {
@@ -92,6 +93,8 @@ class Linking(OneJob, QWidget):
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._picks: list[Pick] = []
         self._picking_on: Any = None
+        self._chosen: Any = "none"  # it stays for the next stack that has the axis
+        self._said = ""  # of the last correction
         self.kind = narrow(QComboBox())
         self.kind.setAccessibleName("Link planes")
         self.kind.setToolTip(
@@ -112,7 +115,7 @@ class Linking(OneJob, QWidget):
         self._arrange()
         for name, button in self.corrections.items():
             button.clicked.connect(lambda _, name=name: self._try(lambda: self.correct(name)))
-        self.kind.currentIndexChanged.connect(lambda _: self._show_kind())
+        self.kind.currentIndexChanged.connect(lambda _: self._kind_chosen())
         self.link.clicked.connect(lambda _: self._try(self.start))
         self.export.clicked.connect(lambda _: self._try(self.export_tracks))
         self.kind.currentIndexChanged.connect(lambda _: self.changed.emit())
@@ -120,16 +123,19 @@ class Linking(OneJob, QWidget):
         self.pick.toggled.connect(self._pick_toggled)
         self._connections = Connections(self)
         self._connections.connect(session.events.cells, self._cells_changed)
+        edits_of(self._viewer).edited.connect(self._edited)
         self._offer(None)
 
     def _arrange(self) -> None:
-        grid = QGridLayout()
-        for place, button in enumerate((*self.corrections.values(), self.export)):
-            grid.addWidget(button, *divmod(place, 3), 1, 2 if button is self.export else 1)
+        self._grid = QGridLayout()
         self._tools = QWidget()
-        column(row(self.pick, (self._picked, 1)), grid, on=self._tools)
+        column(row(self.pick, (self._picked, 1)), self._grid, on=self._tools)
         self._how = folded("How planes are linked", self.params.native, self.plane_distance.native)
         column(self.link, self._tools, self._how, on=self, spacing=4)
+
+    def _kind_chosen(self) -> None:
+        self._chosen = self.kind.currentData()
+        self._show_kind()
 
     def _show_kind(self) -> None:
         """Offer what belongs to the choice."""
@@ -168,6 +174,7 @@ class Linking(OneJob, QWidget):
                 self.kind.clear()
                 for each in offered:
                     self.kind.addItem(_CHOICES[each], each)
+                self.kind.setCurrentIndex(max(self.kind.findData(self._chosen), 0))
         self._show_kind()
         self.kind.setVisible(bool(axes))
         self.setVisible(bool(axes))
@@ -176,8 +183,8 @@ class Linking(OneJob, QWidget):
 
     # Linking.
 
-    def start(self) -> None:
-        """Link the planes of the chosen cells.
+    def start(self, doubt: str = "") -> None:
+        """Link the planes of the chosen cells; a doubt about them is said again with what comes of it.
 
         Raises
         ------
@@ -198,19 +205,19 @@ class Linking(OneJob, QWidget):
         space = stack_space_of(layer, self.wanted)
         kept = set() if stack is None else set(stack.kept)
         parents = {} if stack is None else dict(stack.parents)
-        self._status.say("Linking…")
+        self._status.say(f"Linking… {doubt}".rstrip(), "problem" if doubt else "info")
         self.job = run_job(
             as_job(link_layers, layer.data, space, params, kept, parents),
-            on_done=lambda made: self._linked(layer, space, params.axis, made),
+            on_done=lambda made: self._linked(layer, space, params.axis, made, doubt),
             on_error=self._status.failed,
             owner=self,
         )
 
-    def _linked(self, layer: Any, space: Any, axis: str, made: LinkedLayers) -> None:
+    def _linked(self, layer: Any, space: Any, axis: str, made: LinkedLayers, doubt: str) -> None:
         if layer not in self._viewer.layers:
             return
         self._session.cells = show_linked(self._viewer, layer, space, axis, made).layer
-        self._status.say(f"Linked: {made.summary}.", "good")
+        self._status.say(f"Linked: {made.summary}. {doubt}".rstrip(), "problem" if doubt else "good")
 
     def export_tracks(self, path: str = "") -> None:
         """Write the tracks for other programs.
@@ -248,8 +255,13 @@ class Linking(OneJob, QWidget):
     def _cells_changed(self, _: object = None) -> None:
         stack = linked_stack_of(self._session.cells)
         self._tools.setVisible(stack is not None)
-        for button in (self.corrections["divide"], self.export):
-            button.setVisible(stack is not None and stack.axis == "T")
+        offered = [*self.corrections.values(), self.export]
+        if stack is None or stack.axis != "T":
+            offered = [each for each in offered if each not in (self.corrections["divide"], self.export)]
+        for button in (*self.corrections.values(), self.export):
+            button.setVisible(button in offered)
+        for place, button in enumerate(offered):
+            self._grid.addWidget(button, *divmod(place, 3), 1, 2 if button is self.export else 1)
         if self._picking_on is not None and (stack is None or stack.layer is not self._picking_on):
             self.pick.setChecked(False)
         self._show_picks([])
@@ -305,9 +317,14 @@ class Linking(OneJob, QWidget):
         along = stack.space.letters.index(stack.axis)
         missing = self._viewer.dims.ndim - stack.layer.ndim
         plane = int(self._viewer.dims.current_step[along + missing])
-        said = _correction(stack, name, picks, plane, along)
+        self._said = f"{_correction(stack, name, picks, plane, along)} Ctrl+Z takes it back."
         self._show_picks([])
-        self._status.say(f"{said} Ctrl+Z takes it back.", "good")
+        self._status.say(self._said, "good")
+
+    def _edited(self, layer: Any) -> None:
+        """Take back what was said of a correction that is undone or painted over."""
+        if layer is self._session.cells and self._status.text() == self._said:
+            self._status.say("")
 
     def _try(self, action: Callable[[], object]) -> None:
         with failures_to(self._status.failed):

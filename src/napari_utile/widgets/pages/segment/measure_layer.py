@@ -7,9 +7,9 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_utile.engine.cells.measure import measure
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.session.layer_specs import merged_features
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.image_behind import image_behind
 from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data

@@ -34,6 +34,7 @@ from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.linked_layers import image_of, linked_stack_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, show_layers, source_of
@@ -218,7 +219,7 @@ class SegmentPage(Page):
     def _link_planes(self, count: int) -> None:
         if count > 1 and self.form.linking.wanted:
             with failures_to(self.form.status.failed):
-                self.form.linking.start()
+                self.form.linking.start(self.form.status.text() if self.form.status.kind == "problem" else "")
 
     def _show_result(self, source: Source, result: SegmentResult) -> None:
         if source.layer not in self._viewer.layers:
@@ -352,10 +353,15 @@ class SegmentPage(Page):
         """Say how many cells there are on screen: those of their layer, with what was edited."""
         shown, result = on_screen(self._viewer, self._session), self._current_result()
         self.form.edited.follow(*(shown or (None, None)))
+        cells = self._session.cells
+        stack = linked_stack_of(cells)
+        if stack is not None and shown is not None and image_of(cells) is shown[0]:
+            self.form.show_linked(stack.layer.features, stack.axis)
+            self.form.methods.setEnabled(result is not None)
+            return
         if result is None or shown is None:
             self.form.show_result(None)
             return
-        cells = self._session.cells
         rows = rows_of(cells, shown[1].result) if source_of(cells) is shown[0] else result.features
         self.form.show_result(rows, result, plane_in_words(*shown))
 

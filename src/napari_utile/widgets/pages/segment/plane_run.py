@@ -8,11 +8,12 @@ import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_utile.engine.errors import sentence_of
+from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.windows import Window
 from napari_utile.session.jobs import PlaneStep, segment_planes_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.parts.plane_picker import plane_in_words
@@ -51,7 +52,7 @@ class PlaneRun(OneJob, QObject):
         self._done = 0
         self._preview: PreviewLayer | None = None
         self._tiles: list[tuple[Window, np.ndarray[Any, Any]]] = []
-        self._began = 0.0
+        self._began = self._started = 0.0
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether planes can be segmented in memory: all can that nothing else takes."""
@@ -59,7 +60,8 @@ class PlaneRun(OneJob, QObject):
 
     def start(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> None:
         """Segment planes."""
-        self._planes, self._done, self._began = planes, 0, time.monotonic()
+        self._planes, self._done = planes, 0
+        self._began = self._started = time.monotonic()
         self.job = run_job(
             segment_planes_job(self._session, [request for _, request in planes]),
             on_progress=self._show_progress,
@@ -98,8 +100,15 @@ class PlaneRun(OneJob, QObject):
             self._tiles.clear()
         text = progress_text(step)
         if at.total > 1:
-            text = f"{plane_in_words(source.layer, source.place)}: {text}"
+            text = f"{plane_in_words(source.layer, source.place)}{self._of_all(at, text)}"
         self.progress.emit(at.number * step.total + step.done, at.total * step.total, text)
+
+    def _of_all(self, at: PlaneStep, text: str) -> str:
+        """Say how long the planes that are left will take together; before the first is done, what is done in it."""
+        if not self._done:
+            return f": {text.partition(',')[0]}"
+        left = (time.monotonic() - self._started) / self._done * (at.total - self._done)
+        return f", {duration(left)} left"
 
     def _finish(self, count: int) -> None:
         self._end("")

@@ -39,17 +39,21 @@ def capture(
         In one sentence, if something is missing.
     """
     source = read_source(viewer, session, place)
+    linked = bool(
+        form.linking.wanted or form.linking.views
+    )  # so they are not channels, whatever their axis is called
+    stack = replace(source.stack, of_one_image=source.stack.of_one_image or linked)
     region, inside = form.region.read(source)
     chosen = form.params()
     params = replace(
         chosen,
-        limits=chosen.limits if source.stack.of_one_image else "plane",
+        limits=chosen.limits if stack.of_one_image else "plane",
         model=session.model,
         channels=source.channels,
         instances=instances,
     )
     path, project = origin_of(source.layer)
     request = SegmentRequest(
-        source.plane, params, region, inside, source.data_key, path, axes_of(source), source.stack, project
+        source.plane, params, region, inside, source.data_key, path, axes_of(source), stack, project
     )
     return source, request

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import Estimate, duration
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.words import capitalised
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.later import later
 from napari_utile.widgets.worker import LatestJob
 
@@ -109,7 +108,7 @@ class RunEstimate(QObject):
 def progress_text(step: "Progress") -> str:
     """Say how far a segmentation is, and how long the rest will take."""
     if step.stage == "size":
-        return "measuring how large cells are…"
+        return "measuring cell size…"
     if step.stage == "measurements":
         return "measuring the cells…"
     if step.done == step.total:

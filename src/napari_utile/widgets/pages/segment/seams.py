@@ -7,12 +7,11 @@ import napari.viewer
 import numpy as np
 from qtpy.QtWidgets import QWidget
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.words import capitalised
 from napari_utile.session.jobs import seams_job
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine

@@ -14,7 +14,6 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 
 from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import duration
@@ -33,6 +32,7 @@ from napari_utile.session.store_jobs import (
     store_job,
 )
 from napari_utile.session.store_levels import CELLS, CLASSES, levels
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.pages.segment.linking import Linking
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text

@@ -11,7 +11,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.errors import UtileError, sentence_of
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import StackSpace
@@ -19,6 +19,7 @@ from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.session.volumes import VolumeRequest, VolumeResult, relabel_volume_job, segment_volume_job
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.pages.click.aim import z_axis_of
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
@@ -141,7 +142,7 @@ class ThreeViews(OneJob, QObject):
             self._viewer.add_layer(cells)
             letters = "".join(letter_of(layer.axis_labels[each]) or "Z" for each in place.sliders)
             of_stack = StackSpace(letters, source.plane.pixel_size, source.plane.unit, steps)
-            self._results[cells] = keep_linked(self._viewer, cells, of_stack, "Z", shown), result
+            self._results[cells] = keep_linked(self._viewer, cells, of_stack, "Z", shown, layer), result
             self._session.cells = cells
         self.ended.emit(f"Three views: {result.shown.summary}.", False)
 

@@ -12,9 +12,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.training.sets import PaintedImage, TrainingSet, list_sets, remove_image
 from napari_utile.engine.words import counted, percent
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow

@@ -8,12 +8,11 @@ import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_utile.engine.errors import sentence_of
 from napari_utile.engine.weights.live_weight_map import LiveWeightMap
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.engine.windows import Window
 from napari_utile.widgets.connections import Connections
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.weights.overlay import WeightMapOverlay
 from napari_utile.widgets.pages.weights.watched_labels import WatchedLabels, watch_labels
