@@ -16,6 +16,7 @@ from napari_utile.engine.files.images import write_image
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.store.plan import load_plan
+from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.store.sources import planes_of
 from napari_utile.session.store_source import source_of
 from pages import page_of
@@ -34,6 +35,12 @@ def two_channels(tmp_path: Path) -> tuple[Path, np.ndarray]:
     path = tmp_path / "two.tif"
     write_image(path, data, "CYX", (0.5, 0.5), "µm")
     return path, data
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill stores here: what is read, and by whom, is the same in the process beside napari."""
+    monkeypatch.setattr("napari_utile.engine.store.apart.steps_apart", store_steps)
 
 
 def shown(path, data, qtbot, tmp_path, monkeypatch):
@@ -72,6 +79,7 @@ def test_a_channel_of_a_file_is_read_by_any_process(two_channels, qtbot, tmp_pat
     assert main([*command, "-o", str(place), "--resume"]) == 0
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_the_time_between_frames_is_that_of_the_file(two_channels, qtbot, tmp_path, monkeypatch) -> None:
     _, data = two_channels
     write_image(tmp_path / "film.tif", data, "TYX", (0.5, 0.5), "µm", steps={"T": (30.0, "s")})
@@ -111,6 +119,7 @@ def copied(page, qtbot):
     return [*arguments, "--quiet"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_the_copied_command_makes_the_store_of_a_range_of_planes(
     two_channels, qtbot, tmp_path, monkeypatch
 ) -> None:
@@ -133,6 +142,7 @@ def test_the_copied_command_makes_the_store_of_a_range_of_planes(
     assert "24 tracks" in form.status.text()
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_the_copied_command_finishes_what_was_cancelled(two_channels, qtbot, tmp_path, monkeypatch) -> None:
     path, data = two_channels
     page = shown(path, data[1], qtbot, tmp_path, monkeypatch)

@@ -262,17 +262,22 @@ KINDS: dict[str, tuple[Make, Callable[[Path], Any]]] = {
 
 
 def prepare(folder: Path, save_bright_model: Callable[[Path], Any]) -> None:
-    """Write what is changed many times: a model, and the recipe of a result."""
+    """Write what is changed many times: a model, the recipe of a result, a package, stores."""
+    prepare_recipe(folder, save_bright_model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_model(folder / "valid.safetensors", folder / "valid.zip")
+    begin_stores(folder)
+
+
+def prepare_recipe(folder: Path, save_bright_model: Callable[[Path], Any]) -> None:
+    """Write a model, and the recipe of what it makes."""
     from napari_utile.cli import main
 
     save_bright_model(folder / "valid.safetensors")
     tifffile.imwrite(folder / "valid.tif", (np.indices((SIDE, SIDE)).sum(0) % 13 * 15).astype(np.uint8))
     words = ["segment", str(folder / "valid.tif"), "-o", str(folder), "--diameter", "none", "--quiet"]
     assert main([*words, "--model", str(folder / "valid.safetensors")]) == 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        export_model(folder / "valid.safetensors", folder / "valid.zip")
-    begin_stores(folder)
 
 
 def attempt(kind: str, seed: int, folder: Path) -> str:

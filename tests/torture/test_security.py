@@ -177,7 +177,7 @@ def test_a_dask_address_is_only_one_that_the_user_named(tmp_path: Path, monkeypa
     tifffile.imwrite(tmp_path / "cells.tif", runs.picture())
     connected: list[tuple[str | None, int | None]] = []
     monkeypatch.setattr(
-        "napari_utile.engine.jobs.cluster.cluster_jobs",
+        "napari_utile.cli.stores.cluster_jobs",
         lambda address, workers: connected.append((address, workers)) or contextlib.nullcontext(),
     )
     assert runs.segment(tmp_path, tmp_path / "a.ome.zarr", *words) == 0
@@ -187,10 +187,16 @@ def test_a_dask_address_is_only_one_that_the_user_named(tmp_path: Path, monkeypa
     assert not any("tcp://" in each for each in kept)
 
 
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("recipe")
+    inputs.prepare_recipe(folder, save_bright_model)
+    return (folder / "valid_recipe.json").read_text()
+
+
 @pytest.mark.parametrize("place", ["low", "cells", "region", "index"])
-def test_a_recipe_of_infinite_numbers_is_refused(tmp_path: Path, place) -> None:
-    inputs.prepare(tmp_path, save_bright_model)
-    values = json.loads((tmp_path / "valid_recipe.json").read_text())
+def test_a_recipe_of_infinite_numbers_is_refused(recipe, tmp_path: Path, place) -> None:
+    values = json.loads(recipe)
     infinite = float("inf")
     plane = values["planes"][0]
     plane[place] = {

@@ -24,6 +24,7 @@ TINY = {name: replace(plan, network=SMALL) for name, plan in PLANS.items() if pl
 @pytest.fixture(autouse=True)
 def tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_model, "PLANS", TINY)
+    monkeypatch.setattr("bundled.images.SIMULATED_IMAGES", {"train": (0, 1), "val": (80,)})
 
 
 def run(monkeypatch, *arguments: str) -> None:
