@@ -61,7 +61,8 @@ def measure(megapixels: int) -> dict[str, float]:
     from napari_utile.engine.segment_params import SegmentParams
     from napari_utile.engine.steps import Run
     from napari_utile.engine.store.begin import begin_store
-    from napari_utile.engine.store.make import plan_store, size_of
+    from napari_utile.engine.store.make import plan_store
+    from napari_utile.engine.store.remove import size_of
     from napari_utile.engine.store.run import store_steps
 
     torch.set_num_threads(1)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_utile.engine.cells.classes import area_fractions, class_layer, classes_of_cells
+from napari_utile.engine.cells.classes import area_fractions, cells_of_classes, class_layer, classes_of_cells
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.decode import foreground_of
 from napari_utile.engine.models.card import card_from_json
@@ -22,7 +22,6 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.classes import (
-    cells_of_classes,
     class_names,
     class_targets,
     with_classes,

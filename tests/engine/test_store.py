@@ -26,8 +26,9 @@ from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.journal import only_run
-from napari_utile.engine.store.make import plan_store, remove_store
+from napari_utile.engine.store.make import plan_store
 from napari_utile.engine.store.plan import load_plan
+from napari_utile.engine.store.remove import remove_store
 from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.store.work import OpenStore
 from napari_utile.engine.windows import Window

@@ -48,6 +48,34 @@ for name in PAGES:
     application.clipboard().setText("")
     dock.copy_command()
     assert application.clipboard().text().startswith("utile "), (name, dock.form.status.text())
+
+# What is done at once, and not in a job: settings, painted classes, the end of a store that was not finished.
+from pathlib import Path
+
+from napari_utile.widgets.viewer.layers import session_of
+
+folder = Path(sys.argv[1])
+page = whole.open_page("segment")
+page.settings.save(page.form.params(), str(folder / "settings.json"))
+page.settings.load(str(folder / "settings.json"))
+assert page.form.status.text() == "The settings of settings.json are used."
+(folder / "recipe.json").write_text('{"format": "napari-utile recipe 1", "parameters": {"model": "cells"}}')
+page.settings.load(str(folder / "recipe.json"))
+assert session_of(viewer).model == "cells"
+page.settings.load(str(folder / "nothing.json"))
+assert "nothing.json" in page.form.status.text()
+rows = whole.open_page("train").form.classes
+rows.combo.setCurrentIndex(2)
+rows.names.setText("live, dead")
+assert rows.read(np.array([[1, 0, 2]]), {}, None)[1] == {1: "live", 2: "dead"}
+from napari_utile.session.store_jobs import delete_store, said_of
+
+store = folder / "one.ome.zarr"
+(store / ".utile").mkdir(parents=True)
+(store / ".utile" / "plan.json").write_text("{}")
+assert "Delete removes them" in said_of(store)
+delete_store(store)
+assert not store.exists()
 whole.close()
 assert not any(attempts), "the GUI thread asked for torch"
 assert attempts, "no job asked for it either: this test has lost its object"
@@ -57,7 +85,7 @@ print("fine")
 
 def test_every_dock_opens_and_copies_its_command_without_torch(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", OPEN_EVERY_DOCK],
+        [sys.executable, "-c", OPEN_EVERY_DOCK, str(tmp_path)],
         capture_output=True,
         text=True,
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "UTILE_MODELS": str(tmp_path)},

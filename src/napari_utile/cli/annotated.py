@@ -7,6 +7,7 @@ from functools import partial
 
 from napari_utile.cli.batch import say_left_out
 from napari_utile.cli.options import given
+from napari_utile.engine.cells.classes import cells_of_classes
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.boxes_file import find_boxes, read_boxes
 from napari_utile.engine.files.images import open_selected
@@ -39,8 +40,6 @@ def annotated_images(arguments: argparse.Namespace) -> list[AnnotatedImage]:
 
 def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[AnnotatedImage]:
     """Read all pairs; say which files found no partner."""
-    from napari_utile.engine.training.classes import cells_of_classes
-
     pairing = pair_files(images, labels, first_is="image")
     for path in pairing.first_alone:
         print(f"{path}: there are no labels with this name; left out", file=sys.stderr)

@@ -27,6 +27,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.layout import VERSIONS
+from napari_utile.engine.store.remove import refuse_foreign
 from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
@@ -136,7 +137,6 @@ def _segment(
     from napari_utile.engine.store.begin import begin_store
     from napari_utile.engine.store.command import fill_command
     from napari_utile.engine.store.into_image import check_image
-    from napari_utile.engine.store.make import refuse_foreign
     from napari_utile.engine.store.plan import load_plan
     from napari_utile.engine.store.rating import fit_of_store
     from napari_utile.engine.store.run import store_steps

@@ -22,6 +22,7 @@ from napari_utile.engine.provenance.locate import sliders_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.journal import Journal
+from napari_utile.engine.store.remove import remove_store, size_of
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, limits_of_plane, sized_steps
 from napari_utile.session.results import SegmentRequest
@@ -312,8 +313,6 @@ def _refuse_other_settings(place: Path, now: "StorePlan") -> None:
 
 def said_of(place: Path) -> str:
     """Say in a sentence what a store holds that was cancelled, and what can be done."""
-    from napari_utile.engine.store.make import size_of
-
     return (
         f"Cancelled. Finished blocks are kept in {place} ({size_of(place) / 1e6:,.0f} MB): Segment again resumes, "
         "Delete removes them."
@@ -328,8 +327,6 @@ def delete_store(place: Path) -> None:
     UtileError
         If it is finished, is something else, or a run is writing it.
     """
-    from napari_utile.engine.store.make import remove_store
-
     if is_complete(place):
         raise UtileError(f"{place.name} is finished: delete it in your file manager if you do not want it.")
     remove_store(place)

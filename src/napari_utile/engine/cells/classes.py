@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_utile.engine.arrays import Float32Array
 
@@ -184,3 +186,39 @@ def covered_in_words(shares: Mapping[str, float]) -> str:
     if len(shares) < 2:
         return total
     return f"{total}: {', '.join(f'{name} {100 * share:.0f} %' for name, share in shares.items())}"
+
+
+def cells_of_classes(
+    labels: NDArray[Any], names: Mapping[int, str]
+) -> tuple[NDArray[np.int32], dict[int, str]]:
+    """Make cells of painted class numbers: each connected piece of a number is a cell.
+
+    Parameters
+    ----------
+    labels : (Y, X) integer array
+        0 or the number of a class.
+    names : mapping of int to str
+        Of the numbers; one that has no name becomes ``"class N"``.
+
+    Returns
+    -------
+    cells : (Y, X) int32 array
+    classes : dict of int to str
+        The class of each cell.
+
+    Examples
+    --------
+    >>> cells, classes = cells_of_classes(np.array([[1, 0, 1, 2]]), {1: "live", 2: "dead"})
+    >>> cells.tolist(), classes
+    ([[1, 0, 2, 3]], {1: 'live', 2: 'live', 3: 'dead'})
+    """
+    cells = np.zeros(np.shape(labels), np.int32)
+    classes: dict[int, str] = {}
+    for number in np.unique(labels):
+        if number == 0:
+            continue
+        pieces, count = ndimage.label(labels == number, np.ones((3, 3), bool))
+        cells[pieces > 0] = pieces[pieces > 0] + len(classes)
+        name = names.get(int(number)) or f"class {number}"
+        classes |= dict.fromkeys(range(len(classes) + 1, len(classes) + count + 1), name)
+    return cells, classes

@@ -22,14 +22,13 @@ from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.provenance.linked import LinkRecord
 from napari_utile.engine.provenance.pixel_runs import run_lengths_of
+from napari_utile.engine.provenance.recorded_params import FORMAT, reason_of, recorded_params
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
 
 if TYPE_CHECKING:
     from napari_utile.engine.segmentation import Segmentation
-
-FORMAT = "napari-utile recipe 1"
 
 
 @dataclass(frozen=True)
@@ -341,16 +340,14 @@ def recipe_from_json(values: Any, name: str) -> Recipe:
     UtileError
         If it is not a recipe.
     """
-    if not isinstance(values, Mapping) or values.get("format") != FORMAT:
-        raise UtileError(f"{name} is not a recipe that this version reads (its format is not {FORMAT!r}).")
+    params = recorded_params(values, name)
     try:
         return Recipe(
             source=str(values["source"]),
             command=str(values["command"]),
             model=str(values["model"]["name"]),
             fingerprint=str(values["model"]["sha256"]),
-            # Recipes that do not say it are from when every plane had its own limits.
-            params=from_json(SegmentParams, {"limits": "plane", **values["parameters"]}),
+            params=params,
             compute=Compute(**values["compute"]),
             planes=tuple(_plane_from_json(plane) for plane in values["planes"]),
             versions={str(name): str(value) for name, value in values["versions"].items()},
@@ -361,7 +358,7 @@ def recipe_from_json(values: Any, name: str) -> Recipe:
             classes=tuple(str(name) for name in values.get("classes", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UtileError(f"{name} is not a usable recipe: {_reason(error)}.") from error
+        raise UtileError(f"{name} is not a usable recipe: {reason_of(error)}.") from error
 
 
 def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:
@@ -379,7 +376,3 @@ def _plane_from_json(values: Mapping[str, Any]) -> PlaneRecord:
         inside=None if inside is None else tuple(int(length) for length in inside),
         hashed=None if hashed is None else tuple((int(start), int(stop)) for start, stop in hashed),
     )
-
-
-def _reason(error: Exception) -> str:
-    return f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")

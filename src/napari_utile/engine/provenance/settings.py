@@ -10,7 +10,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.parameters import check_value, describe, to_json
-from napari_utile.engine.provenance.recipe import load_recipe
+from napari_utile.engine.provenance.recorded_params import recorded_params
 from napari_utile.engine.segment_params import SegmentParams
 
 FORMAT = "napari-utile settings 1"
@@ -44,7 +44,7 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
     path = Path(path)
     values = read_json(path, "holds no settings")
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        return settings_of(load_recipe(path).params)
+        return settings_of(recorded_params(values, path.name))
     try:
         return Settings(
             _checked(SegmentParams, values.get("segment", {})),

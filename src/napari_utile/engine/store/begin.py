@@ -13,9 +13,9 @@ from napari_utile.engine.models.catalogue import SUFFIX
 from napari_utile.engine.models.library import Model, save_model
 from napari_utile.engine.store.durable import make_durable
 from napari_utile.engine.store.layout import create_arrays, create_outputs
-from napari_utile.engine.store.make import remove_store, size_of
 from napari_utile.engine.store.memory import check_memory
 from napari_utile.engine.store.plan import StorePlan, save_plan
+from napari_utile.engine.store.remove import remove_store, size_of
 from napari_utile.engine.store.work import MASK, MODEL
 
 

@@ -1,7 +1,6 @@
 """From an image and parameters to the plan of a store; and whether options fit the plan of one that was started."""
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import AXIS_ORDER, file_order
-from napari_utile.engine.files.unfinished import HOME, is_store
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of, seen_plane
@@ -26,7 +24,6 @@ from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.recipe import findable_model
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.growing import plan_seeds
-from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.layout import VERSIONS, Space
 from napari_utile.engine.store.plan import SIDE, StorePlan, store_compute
 from napari_utile.engine.windows import Window
@@ -277,36 +274,3 @@ def refuse_other_options(
                 f"{name} was started with another {option}: leave the option out to resume, or start again with "
                 "--overwrite."
             )
-
-
-def refuse_foreign(place: Path) -> None:
-    """Refuse to overwrite what is not a store of this program.
-
-    Raises
-    ------
-    UtileError
-        If it is something else.
-    """
-    if not is_store(place):
-        raise UtileError(f"{place} is not a store of this program, so it is not overwritten.")
-
-
-def remove_store(place: Path) -> None:
-    """Delete a store, or what is left of one.
-
-    Raises
-    ------
-    UtileError
-        If it is something else, or a run is writing it.
-    """
-    refuse_foreign(place)
-    with only_run(place / HOME, place.name):
-        gone = place.with_name(f".{place.name}.deleted")
-        shutil.rmtree(gone, ignore_errors=True)
-        place.rename(gone)
-    shutil.rmtree(gone)
-
-
-def size_of(place: Path) -> int:
-    """Return how many bytes a store takes on the disk."""
-    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""Named classes of cells in training: cells from painted class numbers, and a network with as many classes."""
+"""Named classes of cells in training: a network with as many classes, and what it is to learn."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import nn
 
 from napari_utile.engine.errors import UtileError
@@ -19,42 +18,6 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 
 MOST_CLASSES = 32
-
-
-def cells_of_classes(
-    labels: NDArray[Any], names: Mapping[int, str]
-) -> tuple[NDArray[np.int32], dict[int, str]]:
-    """Make cells of painted class numbers: each connected piece of a number is a cell.
-
-    Parameters
-    ----------
-    labels : (Y, X) integer array
-        0 or the number of a class.
-    names : mapping of int to str
-        Of the numbers; one that has no name becomes ``"class N"``.
-
-    Returns
-    -------
-    cells : (Y, X) int32 array
-    classes : dict of int to str
-        The class of each cell.
-
-    Examples
-    --------
-    >>> cells, classes = cells_of_classes(np.array([[1, 0, 1, 2]]), {1: "live", 2: "dead"})
-    >>> cells.tolist(), classes
-    ([[1, 0, 2, 3]], {1: 'live', 2: 'live', 3: 'dead'})
-    """
-    cells = np.zeros(np.shape(labels), np.int32)
-    classes: dict[int, str] = {}
-    for number in np.unique(labels):
-        if number == 0:
-            continue
-        pieces, count = ndimage.label(labels == number, np.ones((3, 3), bool))
-        cells[pieces > 0] = pieces[pieces > 0] + len(classes)
-        name = names.get(int(number)) or f"class {number}"
-        classes |= dict.fromkeys(range(len(classes) + 1, len(classes) + count + 1), name)
-    return cells, classes
 
 
 def class_names(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:

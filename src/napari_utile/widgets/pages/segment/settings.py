@@ -10,6 +10,9 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.provenance.recorded_params import recorded_params
+from napari_utile.engine.provenance.settings import Settings as SavedSettings
+from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.words import capitalised
 from napari_utile.session.fitting import fit_job
@@ -26,7 +29,6 @@ from napari_utile.widgets.viewer.source import read_source
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.cells import CellFit
-    from napari_utile.engine.provenance.settings import Settings as SavedSettings
 
 _FILES = "Settings and recipes (*.json)"
 
@@ -113,24 +115,18 @@ class Settings(BarJob, QObject):
 
     def load_of(self, layer: Any) -> None:
         """Take the settings that a result was made with, from the recipe that its layer carries."""
-        from napari_utile.engine.provenance.recipe import recipe_from_json
-        from napari_utile.engine.provenance.settings import settings_of
-
         with failures_to(self._form.status.failed):
-            recipe = recipe_from_json(recipe_in(layer.metadata), layer.name)
-            self._take(settings_of(recipe.params), layer.name)
+            self._take(settings_of(recorded_params(recipe_in(layer.metadata), layer.name)), layer.name)
 
     def load(self, path: str = "") -> None:
         """Take the settings of a file, or of the recipe of any result."""
-        from napari_utile.engine.provenance.settings import load_settings
-
         path = path or QFileDialog.getOpenFileName(self._page, "Load settings", "", _FILES)[0]
         if not path:
             return
         with failures_to(self._form.status.failed):
             self._take(load_settings(path), Path(path).name)
 
-    def _take(self, settings: "SavedSettings", name: str) -> None:
+    def _take(self, settings: SavedSettings, name: str) -> None:
         params = SegmentParams(**settings.segment)
         suggested = suggested_instances(card_of(params.model), params.known_diameter)
         params = replace(params, instances=replace(suggested, **settings.instances))
@@ -138,8 +134,6 @@ class Settings(BarJob, QObject):
 
     def save(self, params: SegmentParams, path: str = "") -> None:
         """Write settings to a file, for other images, here or on the command line."""
-        from napari_utile.engine.provenance.settings import save_settings, settings_of
-
         start = str(Path.home() / "settings.json")
         path = path or QFileDialog.getSaveFileName(self._page, "Save settings", start, _FILES)[0]
         if path:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 
+from napari_utile.engine.cells.classes import cells_of_classes
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.forms import narrow
 
@@ -72,8 +73,6 @@ class ClassRow(QWidget):
     def _from_numbers(
         self, painted: np.ndarray[Any, Any], background: int | None
     ) -> tuple[np.ndarray[Any, Any], dict[int, str]]:
-        from napari_utile.engine.training.classes import cells_of_classes
-
         names = dict(enumerate((name.strip() for name in self.names.text().split(",")), 1))
         marked = painted == background if background else np.zeros(painted.shape, bool)
         cells, classes = cells_of_classes(np.where(marked, 0, painted), names)
