@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
+from napari_utile.engine.files.images import read_image
 from napari_utile.engine.grow import grow_seeds
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
@@ -129,3 +130,23 @@ def test_layers_without_a_file_get_a_command_that_says_what_is_missing(page, qtb
     page.form.grow.copy_command.click()
     assert "IMAGE.tif --seeds SEEDS.tif" in QGuiApplication.clipboard().text()
     assert "replace IMAGE.tif and SEEDS.tif" in page.form.grow.status.text()
+
+
+def test_a_large_image_is_left_to_the_command_line_which_is_given(page, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_utile.session.store_jobs.MOST_IN_MEMORY", 1000)
+    viewer, fields = page.viewer, page.form.grow
+    tifffile.imwrite(tmp_path / "membrane.tif", CELLS)
+    tifffile.imwrite(tmp_path / "nuclei.tif", NUCLEI)
+    viewer.open(tmp_path / "membrane.tif", layer_type="image", plugin="napari")
+    viewer.open(tmp_path / "nuclei.tif", layer_type="labels", plugin="napari")
+    fields.distance.value = 15
+    page.growing.run()
+    assert not page.growing.running
+    assert "only the command line" in fields.status.text()
+    fields.copy_command.click()
+    words = shlex.split(QGuiApplication.clipboard().text())
+    assert words[0] == "utile"
+    assert main([*words[1:], "--quiet"]) == 0
+    made = read_image(tmp_path / "membrane.grown.ome.zarr" / "labels" / "cells").data
+    np.testing.assert_array_equal(made, grow_seeds(CELLS, NUCLEI, distance=15))
+    assert (tmp_path / "membrane.grown.ome.zarr" / "tables" / "cells.csv").is_file()

@@ -11,12 +11,14 @@ from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.files.label_planes import whole_numbers
 from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.provenance.command import grow_command
 from napari_utile.engine.provenance.locate import index_of
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.results import SegmentRequest, locate_request
 from napari_utile.session.state import Session
+from napari_utile.session.store_jobs import ENDING, default_place
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.device import Compute
@@ -102,6 +104,41 @@ def grow_job(
         index = located.index if located else index_of(image.axes)
         records.append(grown_plane(index, image.plane, seeds, cells))
     return GrownCells(made, _recipe_of(requests, params, model, compute, distance, records))
+
+
+def large_grow_command(
+    requests: Sequence[SegmentRequest], seeds_path: str, in_model: bool, distance: float | None
+) -> str:
+    """Return the command line that grows the seeds of large planes block by block into a store.
+
+    Parameters
+    ----------
+    requests : sequence of SegmentRequest
+        The planes that they grow in.
+    seeds_path : str
+        The file of the seeds, or their store; empty where they have none.
+    in_model, distance
+        As in `GrowRequest`.
+    """
+    from napari_utile.engine.models.catalogue import card_of
+
+    first, params = requests[0], requests[0].params
+    located = locate_request(first)
+    if located is not None:
+        located = located.all_planes() if len(requests) > 1 else located
+        params = replace(params, channels=located.channels(params.channels))
+    suggested = suggested_instances(card_of(params.model), params.known_diameter) if in_model else None
+    place = default_place(requests)
+    command = grow_command(
+        first.path if located else "IMAGE.tif",
+        seeds_path or "SEEDS.tif",
+        place.with_name(place.name.replace(ENDING, ".grown.ome.zarr")),
+        params,
+        suggested,
+        distance=distance,
+        selection=located.selection if located else None,
+    )
+    return f"{command} --measurements"
 
 
 def _recipe_of(

@@ -8,15 +8,17 @@ import napari.layers
 import napari.viewer
 import numpy as np
 
-from napari_utile.session.growing import GrownCells, GrowRequest, grow_job
+from napari_utile.session.growing import GrownCells, GrowRequest, grow_job, large_grow_command
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
+from napari_utile.session.store_jobs import needs_store
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.viewer.layers import Place, full_resolution, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.viewer.source import Source
+from napari_utile.widgets.viewer.store_layers import store_of
 
 
 class Growing(BarJob):
@@ -51,6 +53,16 @@ class Growing(BarJob):
                 raise ValueError("Segment the nuclei first, or paint them: cells grow from them.")
             planes = self._requests()
             in_model, distance = bool(fields.way.currentData()), fields.distance.value
+            if any(needs_store(request, len(planes)) for _, request in planes):
+                store = store_of(layer)
+                path = str(layer.source.path or "") if store is None else str(store)
+                every = [request for _, request in planes]
+                self._command = large_grow_command(every, path, in_model, distance)
+                fields.copy_command.setEnabled(True)
+                raise ValueError(
+                    "Cells of a large image grow block by block into a store, which only the command line does: "
+                    "Copy command gives it."
+                )
             requests = [
                 GrowRequest(
                     request, seeds_on(layer, source.place), in_model, distance, str(layer.source.path or "")
