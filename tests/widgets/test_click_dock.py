@@ -2,11 +2,13 @@ import threading
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
+from napari_utile.widgets.pages.click.page import cell_in_words
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
 from pictures import CELLS, bright_discs
@@ -138,6 +140,14 @@ def test_features_come_and_go_with_the_cells(clicker):
     clicker.qtbot.waitUntil(lambda: clicker.labels.features["index"].tolist() == [1])
     clicker.form.redo.click()
     clicker.qtbot.waitUntil(lambda: clicker.labels.features["index"].tolist() == [1, 2])
+
+
+def test_an_area_is_described_in_the_unit_of_the_image():
+    table = pd.DataFrame(
+        {"index": [1, 2], "area_px": [400, 8], "area_um2": [100, np.nan], "confidence": [0.9, 0.8]}
+    )
+    assert cell_in_words(1, table) == "Cell 1 is selected: 100 µm², 90 % sure."
+    assert cell_in_words(2, table) == "Cell 2 is selected: 8 px², 80 % sure."
 
 
 def test_undo_takes_the_sentence_and_the_selection_back_too(clicker):

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QScrollArea
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QStyle,
+    QStyleOptionComboBox,
+)
 from superqt import QCollapsible
 
 from napari_utile.widgets.parts.words import Words
@@ -13,6 +22,8 @@ from napari_utile.widgets.workbench.dock import PAGES, Workbench
 pytestmark = pytest.mark.real_window
 
 SHOWN = (QAbstractButton, QAbstractSpinBox, QComboBox, QLabel, QLineEdit)
+CHOICES = ("Planes", "Link planes")
+"""Boxes whose choices are words of the dock, not names of layers."""
 LONG = "plate_7_well_B03_field_0012_" + 60 * "x" + "_/_" + 20 * "an_export_of_"
 
 
@@ -59,6 +70,20 @@ def cut_off(page) -> list[str]:
     return found
 
 
+def choices_cut_off(page) -> list[str]:
+    """Name the boxes that have no room for the longest of their choices."""
+    found = []
+    for box in page.findChildren(QComboBox):
+        if box.isVisible() and box.accessibleName() in CHOICES:
+            option = QStyleOptionComboBox()
+            box.initStyleOption(option)
+            parts = QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, box
+            room = box.style().subControlRect(*parts).width()
+            texts = [box.itemText(place) for place in range(box.count())]
+            found += [text for text in texts if box.fontMetrics().horizontalAdvance(text) > room]
+    return found
+
+
 def shows_all(qtbot, page, name="segment"):
     """Wait until the letters are there and everything has its place."""
 
@@ -80,6 +105,7 @@ def test_nothing_is_cut_off(opened, qtbot):
         page.form.status.say(f"Saved {LONG} and more words.")
         QTest.qWait(300)
         shows_all(qtbot, page, name)
+        assert choices_cut_off(page) == []
         for part in page.findChildren(QCollapsible):
             part.expand(animate=False)
         shows_all(qtbot, page, name)

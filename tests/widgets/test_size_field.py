@@ -1,5 +1,7 @@
 """The cell size in the docks: measured when image and model are chosen, shown, and changeable."""
 
+import re
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -62,11 +64,15 @@ def test_large_nuclei_are_measured_shown_used_and_recorded(qtbot) -> None:
     viewer = ViewerModel()
     dock = page_of(viewer, "segment")
     qtbot.addWidget(dock.dock)
-    viewer.add_image(image.astype(np.float32), name="large")
-    qtbot.waitUntil(lambda: "px across, measured" in dock.form.estimate.text(), timeout=WAIT)
+    viewer.add_image(image.astype(np.float32), name="large", scale=(0.5, 0.5), units=("um", "um"))
+    qtbot.waitUntil(lambda: "µm) across, measured" in dock.form.estimate.text(), timeout=WAIT)
     assert dock.form.diameter.value == "auto"
     shown = dock.form.diameter.box.value()
     assert shown == pytest.approx(60, rel=0.2)
+    px, um = (
+        float(each) for each in re.findall(r"about ([\d.]+) px \(([\d.]+) µm\)", dock.form.estimate.text())[0]
+    )
+    assert um == pytest.approx(px / 2, rel=0.01)
     assert dock.form.instances["minimum_size"].value > 200  # 30 pixels of the model
     dock.copy_command()
     assert f"--diameter {shown:g}" in QGuiApplication.clipboard().text()

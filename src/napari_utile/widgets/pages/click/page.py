@@ -10,7 +10,7 @@ from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.command import click_command
 from napari_utile.engine.provenance.locate import locate
 from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
-from napari_utile.engine.words import capitalised, percent
+from napari_utile.engine.words import capitalised, percent, three_digits
 from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
 from napari_utile.widgets.connections import Connections
@@ -306,7 +306,7 @@ class ClickPage(Page):
 
     def _describe(self, label: int) -> None:
         layer = self._session.cells
-        self.form.show_cell("" if not label or layer is None else _described(label, layer.features))
+        self.form.show_cell("" if not label or layer is None else cell_in_words(label, layer.features))
 
     def _busy(self, count: int) -> None:
         self._waiting = count
@@ -337,7 +337,7 @@ def _keys_of(walk: UnsureWalk) -> dict[str, Callable[[Any], None]]:
     return {_UNSURE_KEY: next_unsure_cell}
 
 
-def _described(label: int, features: Any) -> str:
+def cell_in_words(label: int, features: Any) -> str:
     """Describe a cell by its row of features."""
     word = class_of(dict(features.items()), label)
     text = f"Cell {label} is selected" + (f" ({word})" if word else "")
@@ -347,7 +347,12 @@ def _described(label: int, features: Any) -> str:
     if len(row) == 0 or row["area_px"].isna().all():
         return f"{text}."
     first = row.iloc[0]
-    parts = [f"{first['area_px']:.0f} px²"]
+    physical = [
+        name for name in row if name.startswith("area_") and name.endswith("2") and first[name] == first[name]
+    ]
+    area = first[physical[0] if physical else "area_px"]
+    unit = physical[0][len("area_") : -1].replace("um", "µm") if physical else "px"
+    parts = [f"{three_digits(float(area))} {unit}²"]
     if "confidence" in row and first["confidence"] == first["confidence"]:
         parts.append(f"{percent(first['confidence'])} sure")
     return f"{text}: {', '.join(parts)}."

@@ -39,8 +39,8 @@ from napari_utile.widgets.worker import OneJob, as_job, run_job
 _CHOICES = {
     "none": "Each plane by itself",
     "z": "Through z: objects",
-    "views": "Three views: objects",
-    "t": "Through time: tracks",
+    "views": "Three views",
+    "t": "Over time: tracks",
 }
 # Name of each correction: its button, how many cells are picked for it, what it does.
 _CORRECTIONS = {

@@ -125,6 +125,7 @@ class SegmentPage(Page):
         self._connections.connect(session.events.instances_offered, self._take_instances)
         self._connections.connect(session.events.measured, self._show_summary)
         self._connections.connect(session.events.cells, form.show_cells)
+        self._connections.connect(session.events.cells, self._show_summary)
         form.show_cells(session.cells)
         form.edited.new_wanted.connect(self._answered)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
@@ -171,7 +172,8 @@ class SegmentPage(Page):
             what, job = "Together,", self.form.store.estimate(requests)
         else:
             what, job = "Each of", estimate_job(self._session, request)
-        return Question(name, job, "This" if count == 1 else f"{what} the {count} planes")
+        said = "This" if count == 1 else f"{what} the {count} planes"
+        return Question(name, job, said, request.plane)
 
     # Running.
 

@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QLabel
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import Estimate, duration
 from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.words import capitalised
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.words import capitalised, three_digits
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.later import later
 from napari_utile.widgets.worker import LatestJob
@@ -36,11 +37,14 @@ class Question:
         Returns the model, the cost, and the size of the cells if it was measured.
     what : str
         What will take that, as a sentence begins: "This".
+    plane : ImagePlane
+        One that is segmented, for its unit.
     """
 
     model: str
     job: "Generator[None, None, tuple[Model, Estimate | StoreCost, CellSize | None]]"
     what: str
+    plane: ImagePlane
 
 
 class RunEstimate(QObject):
@@ -96,13 +100,21 @@ class RunEstimate(QObject):
     ) -> None:
         name = asked.model
         self._on_model(name, model, size)
-        said = "" if size is None else f"{capitalised(str(size))}. "
+        said = "" if size is None else f"{capitalised(_in_units(size, asked.plane))}. "
         if size is not None and size.model != name:
             said = f"{card_of(name).title or name}: chose {model.card.title or size.model}. {said}"
         self._label.setText(f"{said}{asked.what} will take {cost}.")
 
     def _fail(self, error: Exception) -> None:
         self._label.setText(sentence_of(error))
+
+
+def _in_units(size: CellSize, plane: ImagePlane) -> str:
+    """Say how large cells are, also in the unit of the plane where it has one."""
+    across = None if plane.pixel_size is None or plane.unit is None else plane.pixel_size[0]
+    if size.diameter is None or across is None:
+        return str(size)
+    return str(size).replace(" px ", f" px ({three_digits(size.diameter * across)} {plane.unit}) ", 1)
 
 
 def progress_text(step: "Progress") -> str:

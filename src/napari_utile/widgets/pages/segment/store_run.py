@@ -214,7 +214,8 @@ class StoreRun(OneJob, QWidget):
             self._show_look(step)
             return
         left = "" if step.seconds_left is None else f", {duration(step.seconds_left)} left"
-        text = progress_text(step) if step.stage == "size" else f"{100 * step.done // step.total} %{left}"
+        share = f"{100 * step.done // step.total} %{left}" if step.done else "computing the first block…"
+        text = progress_text(step) if step.stage == "size" else share
         self.progress.emit(step.done, step.total, text)
         self.activity.update(100 * step.done / step.total)
         if step.stage == "size":
