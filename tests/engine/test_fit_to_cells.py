@@ -1,5 +1,6 @@
 """A few given cells choose the settings; the other cells of the image gain by it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.fitting.cells import Target, Trial, fit_to_cells, left_out, pick
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.provenance.recipe import load_recipe
+from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_of
 from napari_utile.engine.segment import segment
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.windows import Window
@@ -59,6 +62,25 @@ def test_three_cells_raise_the_others(off, tmp_path, capsys):
     assert status == 0
     after = mean_best_iou(tifffile.imread(tmp_path / "image_labels.tif"), truth, others)
     assert before < 0.4 < 0.75 < after
+    said = load_recipe(tmp_path / "image_recipe.json").fitted
+    assert re.fullmatch(r"3 cells \(mean IoU 0\.\d\d\)", said)
+    assert load_settings(settings).fitted == load_settings(tmp_path / "image_recipe.json").fitted == said
+
+
+@pytest.mark.parametrize(
+    ("option", "kept"), [((), True), (("--device", "cpu"), True), (("--threshold", "0.8"), False)]
+)
+def test_the_recipe_says_that_settings_were_fitted_unless_one_is_overridden(
+    tmp_path, bright_nuclei, option, kept
+):
+    tifffile.imwrite(tmp_path / "image.tif", (np.indices((40, 40)).sum(0) % 20 < 10).astype(np.uint8) * 200)
+    params = SegmentParams("nuclei", diameter=20.0, instances=InstanceParams(threshold=0.4))
+    save_settings(settings_of(params, "5 cells (mean IoU 0.90)"), tmp_path / "fitted.json")
+    words = ["segment", str(tmp_path / "image.tif"), "-o", str(tmp_path), "--quiet", *option]
+    assert main([*words, "--settings", str(tmp_path / "fitted.json")]) == 0
+    recipe = load_recipe(tmp_path / "image_recipe.json")
+    assert recipe.fitted == ("5 cells (mean IoU 0.90)" if kept else "")
+    assert recipe.params.diameter == 20
 
 
 def test_cells_that_are_found_already_change_nothing_much(off):

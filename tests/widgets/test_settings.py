@@ -60,6 +60,12 @@ def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot,
     request = page.request()[1]
     assert (request.params.diameter, request.params.preprocess) == (21.0, "invert")
     assert request.params.instances.threshold == 0.3
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    (recipe,) = viewer.layers["discs instances"].metadata["napari-utile"]["recipes"]
+    assert recipe["fitted"] == "3 cells (mean IoU 0.90)"
+    page.form.diameter.value = 30.0
+    assert page.request()[1].fitted == "", "one was changed since"
 
 
 def test_settings_go_to_a_file_and_come_back(viewer, page, qtbot, tmp_path):

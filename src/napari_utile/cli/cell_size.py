@@ -42,15 +42,19 @@ class Sized(NamedTuple):
 
 
 def asked_for(arguments: argparse.Namespace) -> "Settings":
-    """Give the values that the options name, over those of the file of settings, where one is given."""
+    """Give the values that the options name, over those of the file of settings, where one is given.
+
+    Settings of which an option overrides one were not fitted as a whole.
+    """
     from napari_utile.engine.provenance.settings import Settings, load_settings
 
     path = getattr(arguments, "settings", None)
     settings = load_settings(path) if path else Settings()
-    return Settings(
-        {**settings.segment, **given(arguments, SegmentParams)},
-        {**settings.instances, **given(arguments, InstanceParams)},
-    )
+    segment = {**settings.segment, **given(arguments, SegmentParams)}
+    instances = {**settings.instances, **given(arguments, InstanceParams)}
+    of_the_fit = {name: segment[name] for name in settings.segment} == settings.segment
+    kept = of_the_fit and instances == settings.instances
+    return Settings(segment, instances, settings.fitted if kept else "")
 
 
 class Sizing:
@@ -74,6 +78,8 @@ class Sizing:
         As they were given, without instance parameters.
     compute : Compute
         Device and precision that were chosen for them.
+    fitted : str
+        What the settings were fitted to; empty where they were not.
     """
 
     def __init__(
@@ -87,7 +93,11 @@ class Sizing:
         from napari_utile.engine.models.library import load_model
 
         asked = asked_for(arguments)
-        self.params, self._instances = SegmentParams(**asked.segment), asked.instances
+        self.params, self._instances, self.fitted = (
+            SegmentParams(**asked.segment),
+            asked.instances,
+            asked.fitted,
+        )
         self._load = functools.cache(load_model)
         self._load(self.params.model)
         self.compute = choose_compute(self.params.device, self.params.precision)

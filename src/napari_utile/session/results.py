@@ -51,6 +51,8 @@ class SegmentRequest:
         The planes on which the size of the cells is measured; the plane alone by default.
     project : str, optional
         How the plane was made of a stack of the file, such as ``"z:max"``.
+    fitted : str
+        What the parameters were fitted to, in words; empty where they were not.
     """
 
     plane: ImagePlane
@@ -62,6 +64,7 @@ class SegmentRequest:
     axes: tuple[LayerAxis, ...] = ()
     stack: Stack | None = None
     project: str | None = None
+    fitted: str = ""
 
     @property
     def measured_on(self) -> Stack:
@@ -148,7 +151,7 @@ def finished(
         command_of(request, segmentation.params, segmentation.model.card, every),
         every.selection if every else None,
     )
-    recipe = replace(recipe, of_layer=True)
+    recipe = replace(recipe, of_layer=True, fitted=request.fitted)
     fit = fit_of(segmentation, size)
     return SegmentResult(request, segmentation, features, recipe, located, fit, segmentation.classes.covered)
 
@@ -156,14 +159,18 @@ def finished(
 def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResult:
     """Measure and record the same outputs decoded by other parameters."""
     instances = segmentation.params.instances
-    request = replace(result.request, params=replace(result.request.params, instances=instances))
+    params = replace(result.request.params, instances=instances)
+    fitted = result.request.fitted if params == result.request.params else ""
+    request = replace(result.request, params=params, fitted=fitted)
     features = measured(request, segmentation)
     record = replace(
         result.recipe.planes[0], labels=sha256_of(segmentation.labels), cells=len(features["index"])
     )
     every = result.located.all_planes() if result.located else None
     command = command_of(request, segmentation.params, segmentation.model.card, every)
-    recipe = replace(result.recipe, params=segmentation.params, planes=(record,), command=command)
+    recipe = replace(
+        result.recipe, params=segmentation.params, planes=(record,), command=command, fitted=fitted
+    )
     return SegmentResult(
         request, segmentation, features, recipe, result.located, result.fit, segmentation.classes.covered
     )

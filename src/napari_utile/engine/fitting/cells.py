@@ -65,6 +65,11 @@ class CellFit:
     cells: int
     changed: tuple[str, ...]
 
+    @property
+    def fitted(self) -> str:
+        """What the settings were fitted to, as recipes say it."""
+        return f"{self.cells} cells (mean IoU {self.iou:.2f})"
+
     def __str__(self) -> str:
         """Say it as a user is told."""
         if not self.changed:

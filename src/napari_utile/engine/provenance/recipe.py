@@ -119,6 +119,8 @@ class Recipe:
         How stacks were seen as volumes, where they were, with the distance of their planes.
     classes : tuple of str
         Names of the classes 1, 2, ... of the class layer; empty where the model tells none apart.
+    fitted : str
+        What the parameters were fitted to, such as ``"3 cells (mean IoU 0.84)"``; empty where they were not.
     """
 
     source: str
@@ -134,6 +136,7 @@ class Recipe:
     linking: LinkRecord | None = None
     views: VolumeParams | None = None
     classes: tuple[str, ...] = ()
+    fitted: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -149,6 +152,7 @@ class Recipe:
             **({"linking": self.linking.to_json()} if self.linking else {}),
             **({"volume": to_json(self.views)} if self.views else {}),
             **({"classes": list(self.classes)} if self.classes else {}),
+            **({"fitted": self.fitted} if self.fitted else {}),
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
@@ -356,6 +360,7 @@ def recipe_from_json(values: Any, name: str) -> Recipe:
             linking=LinkRecord.from_json(linking) if (linking := values.get("linking")) else None,
             views=from_json(VolumeParams, views) if (views := values.get("volume")) else None,
             classes=tuple(str(name) for name in values.get("classes", ())),
+            fitted=str(values.get("fitted", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{name} is not a usable recipe: {reason_of(error)}.") from error

@@ -27,10 +27,13 @@ class Settings:
         Fields of `SegmentParams`.
     instances : mapping
         Fields of `InstanceParams`.
+    fitted : str
+        What they were fitted to, in words; empty where they were not.
     """
 
     segment: Mapping[str, Any] = field(default_factory=dict)
     instances: Mapping[str, Any] = field(default_factory=dict)
+    fitted: str = ""
 
 
 def load_settings(path: str | os.PathLike[str]) -> Settings:
@@ -44,18 +47,19 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
     path = Path(path)
     values = read_json(path, "holds no settings")
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        return settings_of(recorded_params(values, path.name))
+        return settings_of(recorded_params(values, path.name), str(values.get("fitted", "")))
     try:
         return Settings(
             _checked(SegmentParams, values.get("segment", {})),
             _checked(InstanceParams, values.get("instances", {})),
+            str(values.get("fitted", "")),
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UtileError(f"{path.name} holds no usable settings: {str(error).rstrip('.')}.") from error
 
 
-def settings_of(params: SegmentParams) -> Settings:
-    """Give complete parameters as settings, without what depends on the machine."""
+def settings_of(params: SegmentParams, fitted: str = "") -> Settings:
+    """Give complete parameters as settings, without what depends on the machine, and what they were fitted to."""
     values = {
         name: value for name, value in to_json(params).items() if name not in (*_OF_THE_MACHINE, "instances")
     }
@@ -63,7 +67,7 @@ def settings_of(params: SegmentParams) -> Settings:
         values["diameter"] = "none"  # the image as it is, where the default would measure
     kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     instances = to_json(params.instances) if params.instances is not None else {}
-    return Settings({name: value for name, value in kept.items() if value is not None}, instances)
+    return Settings({name: value for name, value in kept.items() if value is not None}, instances, fitted)
 
 
 def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
@@ -75,6 +79,8 @@ def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
         If the file cannot be written.
     """
     values = {"format": FORMAT, "segment": dict(settings.segment), "instances": dict(settings.instances)}
+    if settings.fitted:
+        values["fitted"] = settings.fitted
     write_json(path, values)
 
 

@@ -25,7 +25,6 @@ from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.pages.segment.keeping import Keeping
 from napari_utile.widgets.pages.segment.pictures import Pictures
 from napari_utile.widgets.pages.segment.plane_run import PlaneRun
-from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.pages.segment.run_estimate import Question, RunEstimate
 from napari_utile.widgets.pages.segment.settings import Settings
 from napari_utile.widgets.pages.segment.three_views import ThreeViews
@@ -144,12 +143,12 @@ class SegmentPage(Page):
         ValueError, UtileError
             In one sentence, if something is missing.
         """
-        return capture(self._viewer, self._session, self.form, self._values.read())
+        return self.settings.captured(self._values.read())
 
     def _chosen_planes(self) -> list[tuple[Source, SegmentRequest]]:
         place, instances = read_source(self._viewer, self._session).place, self._values.read()
         places = self.form.planes.places(place)
-        return [capture(self._viewer, self._session, self.form, instances, each) for each in places]
+        return [self.settings.captured(instances, each) for each in places]
 
     def _question(self) -> Question | None:
         """Say what is to be estimated: one of the planes, or a volume of all."""

@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.recorded_params import recorded_params
 from napari_utile.engine.provenance.settings import Settings as SavedSettings
@@ -16,16 +17,18 @@ from napari_utile.engine.provenance.settings import load_settings, save_settings
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.words import capitalised
 from napari_utile.session.fitting import fit_job
+from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.aim import label_plane_on
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
+from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.parts.bar_job import BarJob
-from napari_utile.widgets.viewer.layers import place_of, plane_data
+from napari_utile.widgets.viewer.layers import Place, place_of, plane_data
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
 from napari_utile.widgets.viewer.result_layers import own_layer
-from napari_utile.widgets.viewer.source import read_source
+from napari_utile.widgets.viewer.source import Source, read_source
 
 if TYPE_CHECKING:
     from napari_utile.engine.fitting.cells import CellFit
@@ -58,6 +61,7 @@ class Settings(BarJob, QObject):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
+        self._fit: CellFit | None = None
         self._viewer, self._session, self._form, self._values = viewer, session, form, values
         self._page, self.run_bar = parent, form.run_bar
 
@@ -99,6 +103,23 @@ class Settings(BarJob, QObject):
 
     def _fitted(self, fit: "CellFit") -> None:
         self.use(fit.params, f"{capitalised(str(fit))}.")
+        self._fit = fit
+
+    def captured(
+        self, instances: InstanceParams | None, place: Place | None = None
+    ) -> tuple[Source, SegmentRequest]:
+        """Capture what Run would do now, see `capture`; with what the settings were fitted to."""
+        source, request = capture(self._viewer, self._session, self._form, instances, place)
+        return source, replace(request, fitted=self._fitted_to(request.params))
+
+    def _fitted_to(self, params: SegmentParams) -> str:
+        """Say what parameters were fitted to; empty where they were not, or one was changed since."""
+        if self._fit is None:
+            return ""
+        wanted = self._fit.params
+        of_the_fit = (wanted.model, wanted.diameter, wanted.preprocess, wanted.instances)
+        now = (params.model, params.diameter, params.preprocess, params.instances)
+        return self._fit.fitted if now == of_the_fit else ""
 
     # Files.
 
@@ -138,7 +159,7 @@ class Settings(BarJob, QObject):
         path = path or QFileDialog.getSaveFileName(self._page, "Save settings", start, _FILES)[0]
         if path:
             with failures_to(self._form.status.failed):
-                save_settings(settings_of(params), path)
+                save_settings(settings_of(params, self._fitted_to(params)), path)
                 self._form.status.say(
                     f"Saved {Path(path).name}; utile segment --settings takes it, too.", "good"
                 )
