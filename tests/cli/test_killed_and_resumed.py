@@ -11,9 +11,8 @@ import pytest
 import zarr
 from scipy import ndimage
 
-from napari_utile.cli import main
+from napari_utile.cli import main, stores
 from napari_utile.engine.files.unfinished import HOME, is_complete
-from napari_utile.engine.store import make
 
 pytest.importorskip("distributed")
 pytestmark = [pytest.mark.usefixtures("bright_nuclei"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -37,11 +36,11 @@ SIDE = 128
 KILLED = """
 import functools, os, signal, sys
 from napari_utile.cli import main
-from napari_utile.engine.store import make
+from napari_utile.cli import stores
 from napari_utile.engine.store.journal import Journal
 
 side, entries, *command = sys.argv[1:]
-make.plan_store = functools.partial(make.plan_store, side=int(side))
+stores.plan_store = functools.partial(stores.plan_store, side=int(side))
 add, added = Journal.add, []
 
 def counted(*what):
@@ -69,7 +68,7 @@ def killed_after(entries: int, command: list[str]) -> None:
 def test_killed_half_way_and_finished_by_two_workers_it_has_the_same_bits(
     tmp_path, image, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(make, "plan_store", functools.partial(make.plan_store, side=SIDE))
+    monkeypatch.setattr(stores, "plan_store", functools.partial(stores.plan_store, side=SIDE))
     whole, place = tmp_path / "whole.zarr", tmp_path / "place.zarr"
     assert main(words(image, whole)) == 0
     killed_after(14, words(image, place))

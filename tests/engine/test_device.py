@@ -37,7 +37,8 @@ def card(tmp_path, monkeypatch):
     monkeypatch.setattr(device_check, "measure_device", measure)
     monkeypatch.setattr(device_check, "checks_file", lambda: tmp_path / "cache" / "devices.json")
     monkeypatch.setattr(device_check, "found_here", {})
-    monkeypatch.setattr(device, "available_devices", lambda: ("mps", "cpu"))
+    for module in (device, doctor):
+        monkeypatch.setattr(module, "available_devices", lambda: ("mps", "cpu"))
     outcome["measured"] = measured
     return outcome
 

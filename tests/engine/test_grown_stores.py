@@ -66,10 +66,10 @@ def words(request, folder):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of 64 pixels."""
-    import napari_utile.engine.store.make as make
+    from napari_utile.cli import stores
 
-    plan = make.plan_store
-    monkeypatch.setattr(make, "plan_store", lambda *args, **options: plan(*args, **{**options, "side": 64}))
+    plan = stores.plan_store
+    monkeypatch.setattr(stores, "plan_store", lambda *args, **options: plan(*args, **{**options, "side": 64}))
 
 
 def in_one_piece(folder, tmp_path, words):
@@ -258,7 +258,7 @@ def test_where_no_seed_is_near_no_network_runs(folder, tmp_path, small_blocks) -
 def test_any_seeds_on_any_blocks(
     folder, tmp_path_factory, monkeypatch, seed, side, distance, with_model
 ) -> None:
-    import napari_utile.engine.store.make as make
+    from napari_utile.cli import stores
 
     rng = np.random.default_rng(seed)
     shape = tuple(int(size) for size in rng.integers(1, 90, 2))
@@ -271,8 +271,8 @@ def test_any_seeds_on_any_blocks(
     tifffile.imwrite(here / "image.tif", image)
     tifffile.imwrite(here / "seeds.tif", seeds.astype(np.int32))
     words = [*(by_model(folder) if with_model else []), "--seed-distance", str(distance)]
-    plan = make.plan_store
+    plan = stores.plan_store
     with monkeypatch.context() as patch:
-        patch.setattr(make, "plan_store", lambda *args, **options: plan(*args, **{**options, "side": side}))
+        patch.setattr(stores, "plan_store", lambda *args, **options: plan(*args, **{**options, "side": side}))
         assert grow(here, here / "a.ome.zarr", *words) == 0
     np.testing.assert_array_equal(labels_in(here / "a.ome.zarr"), in_one_piece(here, here, words))

@@ -13,6 +13,7 @@ from napari_utile.engine.models.catalogue import card_of, user_model_folder
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.session import state
 from napari_utile.session.cell_size import measured_steps
 from napari_utile.session.measured import Stack
 from napari_utile.session.model_suggestions import suggest_job
@@ -79,7 +80,7 @@ def test_a_model_for_more_channels_says_so(stack, make_bright_model):
 
 def test_nothing_is_loaded_or_measured_twice(stack, monkeypatch):
     loaded, load = [], library.load_model
-    monkeypatch.setattr(library, "load_model", lambda path: loaded.append(path.stem) or load(path))
+    monkeypatch.setattr(state, "load_model", lambda path: loaded.append(path.stem) or load(path))
     session = Session()
     session.load_model("nuclei")
     first = ratings_of(session, stack)

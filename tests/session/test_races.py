@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from napari_utile.engine.inference import warm
-from napari_utile.engine.models import library
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
@@ -56,7 +55,7 @@ def test_each_job_gets_the_model_that_it_asked_for_and_one_model_is_loaded_once(
         return path
 
     monkeypatch.setattr(state, "find_model", lambda name: files[int(name)])
-    monkeypatch.setattr(library, "load_model", load)
+    monkeypatch.setattr(state, "load_model", load)
     session = Session()
     for _ in range(20):
         assert at_once(lambda number: session.load_model(str(number % 2))) == files * (THREADS // 2)
@@ -80,7 +79,7 @@ def test_a_model_that_was_being_loaded_when_the_session_closed_is_not_kept(tmp_p
         return model
 
     monkeypatch.setattr(state, "find_model", lambda _: file)
-    monkeypatch.setattr(library, "load_model", load)
+    monkeypatch.setattr(state, "load_model", load)
     session.load_model("any")
     gc.collect()
     assert kept[0]() is None

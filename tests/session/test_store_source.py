@@ -40,7 +40,7 @@ def two_channels(tmp_path: Path) -> tuple[Path, np.ndarray]:
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill stores here: what is read, and by whom, is the same in the process beside napari."""
-    monkeypatch.setattr("napari_utile.engine.store.apart.steps_apart", store_steps)
+    monkeypatch.setattr("napari_utile.session.store_jobs.steps_apart", store_steps)
 
 
 def shown(path, data, qtbot, tmp_path, monkeypatch):

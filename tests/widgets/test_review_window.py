@@ -139,7 +139,7 @@ def test_decisions_that_cannot_be_written_are_said_and_written_with_the_next(
     shown(qtbot, viewer, "three")
     (batch / "review.json").rmdir()
     tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
-    monkeypatch.setattr("napari_utile.engine.training.sets.add_images", refuse)
+    monkeypatch.setattr("napari_utile.widgets.review.opened.add_images", refuse)
     press(viewer, Qt.Key.Key_A)
     shown(qtbot, viewer, "one")
     qtbot.waitUntil(lambda: "three is not in the training set: full." in tab.status.text(), timeout=WAIT)

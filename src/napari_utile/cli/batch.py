@@ -5,13 +5,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.names import image_name
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Fit
+from napari_utile.engine.inference.confidence import WHAT_TO_DO, Fit
 
 
 class Batch:
@@ -41,7 +38,7 @@ class Batch:
         self.said[str(path)] = sentence
         print(f"{path}: {sentence}", file=sys.stderr)
 
-    def judge(self, name: str, fit: "Fit", *, whole: bool = True) -> None:
+    def judge(self, name: str, fit: Fit, *, whole: bool = True) -> None:
         """Say in one line on standard error where a model does not look right for an image, and count it.
 
         Parameters
@@ -51,8 +48,6 @@ class Batch:
         whole : bool
             Whether all of the image was segmented, so that a single cell says something about the cell size.
         """
-        from napari_utile.engine.inference.confidence import WHAT_TO_DO
-
         if fit.looks_right is False:
             self.doubtful += 1
             print(f"{name}: {fit}: {WHAT_TO_DO}", file=sys.stderr)

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from napari_utile.cli.options import given
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.inference.sized import with_choice
+from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.provenance.settings import Settings, load_settings
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
-
-if TYPE_CHECKING:
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.provenance.settings import Settings
 
 
 class Sized(NamedTuple):
@@ -36,18 +36,16 @@ class Sized(NamedTuple):
     """
 
     params: SegmentParams
-    model: "Model"
+    model: Model
     said: str
     size: CellSize | None
 
 
-def asked_for(arguments: argparse.Namespace) -> "Settings":
+def asked_for(arguments: argparse.Namespace) -> Settings:
     """Give the values that the options name, over those of the file of settings, where one is given.
 
     Settings of which an option overrides one were not fitted as a whole.
     """
-    from napari_utile.engine.provenance.settings import Settings, load_settings
-
     path = getattr(arguments, "settings", None)
     settings = load_settings(path) if path else Settings()
     segment = {**settings.segment, **given(arguments, SegmentParams)}
@@ -89,9 +87,6 @@ class Sizing:
         selection: Selection | None = None,
         views: VolumeParams | None = None,
     ) -> None:
-        from napari_utile.engine.inference.device import choose_compute
-        from napari_utile.engine.models.library import load_model
-
         asked = asked_for(arguments)
         self.params, self._instances, self.fitted = (
             SegmentParams(**asked.segment),
@@ -125,8 +120,6 @@ class Sizing:
         return Sized(replace(params, instances=instances), model, said, size)
 
     def _measured(self, planes: SelectedPlanes) -> tuple[SegmentParams, CellSize | None]:
-        from napari_utile.engine.inference.sized import with_choice
-
         if self.params.diameter == "auto":
             some = planes.measured_on()
             return Run(with_choice(self.params, some, self._load, compute=self.compute)).result

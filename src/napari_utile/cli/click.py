@@ -14,6 +14,8 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected, write_labels
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.files.tiff import TIFF_SUFFIXES
+from napari_utile.engine.inference.confidence import fit_at
+from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
@@ -48,9 +50,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0, or with ``--strict`` 3 where the model does not look right for the image."""
-    from napari_utile.engine.inference.confidence import fit_at
-    from napari_utile.engine.inference.field import Field
-
     check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)
     selection = Selection(**given(arguments, Selection))
     planes = SelectedPlanes(open_selected(arguments.image, selection), selection)

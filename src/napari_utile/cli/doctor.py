@@ -16,6 +16,8 @@ from tempfile import TemporaryFile
 
 from napari_utile.cli.system_libraries import XVFB, find_missing, install_line
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.device import available_devices, choose_compute
+from napari_utile.engine.inference.device_check import TOLERANCE, check_device
 from napari_utile.engine.models.catalogue import list_models, user_model_folder
 
 WORTHWHILE = 1.25
@@ -145,10 +147,7 @@ def qt() -> Iterator[Check]:
 
 def compute() -> Iterator[Check]:
     """Say which device and precision `auto` chooses, how fast each is, and whether it computes what the CPU does."""
-    from napari_utile.engine.inference.device import available_devices, choose_compute
-    from napari_utile.engine.inference.device_check import DTYPES, check_device
-
-    for device, precision in itertools.product(available_devices(), DTYPES):
+    for device, precision in itertools.product(available_devices(), TOLERANCE):
         if device == "onnx" and precision != "float32":
             continue
         name = f"{device} {precision}"
@@ -180,7 +179,6 @@ def onnx_runtime() -> Iterator[Check]:
             "ONNX Runtime", 'not installed; models in ONNX need it: pip install "napari-utile[exchange]"'
         )
         return
-    from napari_utile.engine.inference.device_check import check_device
 
     rates = {name: check_device(name, "float32", anew=True).gflops for name in ("cpu", "onnx")}
     ratio = rates["onnx"] / rates["cpu"]

@@ -13,6 +13,7 @@ from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.linking.exported import TRACK_ENDINGS, write_tracks
 from napari_utile.engine.linking.measure import Spacing
+from napari_utile.engine.provenance.recipe import load_recipe
 from napari_utile.engine.words import counted
 
 
@@ -56,8 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
     """Write the tracks of linked labels, with the divisions that their recipe knows."""
-    from napari_utile.engine.provenance.recipe import load_recipe
-
     file = read_labels(labels, axes)
     sliders = [
         axis for axis, size in zip(file.axes, file.data.shape, strict=True) if axis not in "YX" and size > 1

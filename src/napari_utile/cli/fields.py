@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import Conditions
 from napari_utile.engine.files.targets import Identity, check_target
+from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.linking.links import Links
 from napari_utile.engine.planes.projection import sharpness_of
 from napari_utile.engine.reports.quality import (
@@ -21,10 +22,7 @@ from napari_utile.engine.reports.quality import (
     thumbnail,
     write_quality_sheet,
 )
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Fit
-    from napari_utile.engine.segmentation import Segmentation
+from napari_utile.engine.segmentation import Segmentation
 
 _LARGEST = 1 << 26
 """Pixels above which only the middle of a plane is looked at and shown."""
@@ -47,7 +45,7 @@ class Watch:
     _covered: list[dict[str, float]] = field(default_factory=list)
     _thumbnail: bytes = b""
 
-    def see(self, made: "Segmentation") -> None:
+    def see(self, made: Segmentation) -> None:
         """Look at the next plane."""
         window, labels = made.region, made.labels
         if labels.size > _LARGEST:
@@ -70,7 +68,7 @@ class Watch:
         """Which share of the area each class covers, the mean of the planes."""
         return {name: float(np.mean([each[name] for each in self._covered])) for name in self._covered[0]}
 
-    def done(self, cells: int, fit: "Fit", links: Links | None, made: "Segmentation") -> "Done":
+    def done(self, cells: int, fit: Fit, links: Links | None, made: Segmentation) -> "Done":
         """Sum up, after the last plane."""
         quality = ImageQuality(
             "",

@@ -9,8 +9,11 @@ from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.label_planes import pairing_in_words, planes_with_labels
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.targets import check_target, identities
+from napari_utile.engine.fitting.cells import fit_to_cells
 from napari_utile.engine.models.catalogue import candidates
+from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.provenance.settings import save_settings, settings_of
 from napari_utile.engine.segment_params import SegmentParams
 
 
@@ -39,10 +42,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit, write and say what was chosen."""
-    from napari_utile.engine.fitting.cells import fit_to_cells
-    from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.provenance.settings import save_settings, settings_of
-
     check_target(arguments.output, identities([arguments.image, arguments.labels]), (".json",))
     selection = Selection(**given(arguments, Selection))
     planes = SelectedPlanes(open_selected(arguments.image, selection), selection)

@@ -2,23 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.cli.progress import with_bar
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.mask import part_of_mask
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segmentation import Segmentation, planes_of_volume
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.volumes.segment import segment_volume_steps, volumes_in
 from napari_utile.engine.windows import Window
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.device import Compute
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.segmentation import Segmentation
 
 
 class MadePlane(NamedTuple):
@@ -26,7 +26,7 @@ class MadePlane(NamedTuple):
 
     place: int
     """Which of the planes that are taken."""
-    made: "Segmentation"
+    made: Segmentation
     cells: int
 
 
@@ -51,8 +51,8 @@ class Making:
     planes: SelectedPlanes
     params: SegmentParams
     views: VolumeParams
-    model: "Model"
-    compute: "Compute"
+    model: Model
+    compute: Compute
     limits: IntensityLimits | None
     region: Window | None
     shown: str
@@ -71,8 +71,6 @@ class Making:
         return {**{axis: np.full(rows, number) for axis, number in index.items()}, **table}
 
     def _one_by_one(self) -> Iterator[MadePlane]:
-        from napari_utile.engine.segment import segment_steps
-
         for place, (index, plane) in enumerate(self.planes):
             part = Window.part_of(plane.shape, self.region)
             steps = segment_steps(
@@ -88,9 +86,6 @@ class Making:
             yield MadePlane(place, made, int(made.labels.max(initial=0)))
 
     def _from_volumes(self) -> Iterator[MadePlane]:
-        from napari_utile.engine.segmentation import planes_of_volume
-        from napari_utile.engine.volumes.segment import segment_volume_steps, volumes_in
-
         above = 0
         for places, volume in volumes_in(
             self.planes, self.params, self.views, self.model, limits=self.limits, compute=self.compute

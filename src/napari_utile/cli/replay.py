@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +10,20 @@ from napari_utile.cli.progress import with_bar
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected, read_image
 from napari_utile.engine.files.unfinished import is_store
+from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.selection import Selection
-
-if TYPE_CHECKING:
-    from napari_utile.engine.provenance.grown import GrownRecipe
-    from napari_utile.engine.provenance.recipe import Recipe
-    from napari_utile.engine.replay.segmented import Replay
+from napari_utile.engine.provenance.grown import GrownRecipe, load_grown
+from napari_utile.engine.provenance.recipe import Recipe, load_recipe
+from napari_utile.engine.replay.grown import difference_of_grown
+from napari_utile.engine.replay.segmented import (
+    Replay,
+    find_model,
+    find_source,
+    labels_beside,
+    replay_steps,
+    stored_difference,
+)
+from napari_utile.engine.store.verify import replay_store
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -36,16 +43,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay; return 0 if the labels are identical, else 1."""
-    from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.provenance.grown import load_grown
-    from napari_utile.engine.provenance.recipe import load_recipe
-    from napari_utile.engine.replay.segmented import (
-        find_model,
-        find_source,
-        replay_steps,
-        stored_difference,
-    )
-
     if is_store(arguments.recipe.parent):
         return _store_again(arguments.recipe.parent, arguments)
     grown = load_grown(arguments.recipe)
@@ -83,8 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _store_again(place: Path, arguments: argparse.Namespace) -> int:
     """Carry out the plan of a store again."""
-    from napari_utile.engine.store.verify import replay_store
-
     if arguments.image or arguments.model:
         raise UtileError("A store holds its model and names its image: leave out --image and --model.")
     proof = with_bar(replay_store(place), place.name, arguments.quiet, unit="block")
@@ -93,11 +88,8 @@ def _store_again(place: Path, arguments: argparse.Namespace) -> int:
     return 1 if proof.changed_labels else 0
 
 
-def _grow_again(recipe: "GrownRecipe", arguments: argparse.Namespace) -> int:
+def _grow_again(recipe: GrownRecipe, arguments: argparse.Namespace) -> int:
     """Grow the cells of a recipe from their seeds again."""
-    from napari_utile.engine.models.library import load_model
-    from napari_utile.engine.replay.grown import difference_of_grown
-
     image = open_selected(arguments.image or recipe.source, recipe.selection)
     model = None if recipe.model is None else load_model(arguments.model or recipe.model)
     difference = difference_of_grown(recipe, image, model)
@@ -107,10 +99,8 @@ def _grow_again(recipe: "GrownRecipe", arguments: argparse.Namespace) -> int:
     return 0 if difference is None else 1
 
 
-def _first_pixel(path: Path, recipe: "Recipe", result: "Replay") -> str | None:
+def _first_pixel(path: Path, recipe: Recipe, result: Replay) -> str | None:
     """Compare with the label file that was written beside the recipe, where it is still the one."""
-    from napari_utile.engine.replay.segmented import labels_beside, stored_difference
-
     stored_file = labels_beside(path)
     if not result.segmentations or recipe.linking or not stored_file.is_file():
         return None

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,13 +28,14 @@ from napari_utile.engine.files.plane_file import PlaneFile
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.files.tiff import LARGEST_ID
+from napari_utile.engine.grow import grow_steps, grown_in, usual_distance
+from napari_utile.engine.inference.confidence import Fit, fit_of, overall
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
+from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import bracketed, counted
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Fit
 
 NOT_WITH_SEEDS = (
     "probability",
@@ -108,13 +108,8 @@ def _grow_file(
     sizing: Sizing | None,
     arguments: argparse.Namespace,
     inputs: frozenset[tuple[int, int]],
-) -> "Fit | None":
+) -> Fit | None:
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
-    from napari_utile.engine.grow import grow_steps, grown_in, usual_distance
-    from napari_utile.engine.inference.confidence import fit_of, overall
-    from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
-    from napari_utile.engine.segment import segment_steps
-
     image = open_selected(path, selection)
     start = arguments.output / image.name
     endings = [RECIPE_ENDING, "_labels.tif", *(["_cells.csv"] if arguments.measurements else [])]

@@ -28,18 +28,21 @@ from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.plane_file import PlaneFile
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
+from napari_utile.engine.inference.confidence import Fit, fit_of, overall
+from napari_utile.engine.inference.estimate import estimate
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.command import segment_command
+from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.into_image import blocks_of_planes, check_image, write_into_image
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
     from napari_utile.cli.fields import Done
-    from napari_utile.engine.inference.confidence import Fit
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -133,7 +136,6 @@ def run(arguments: argparse.Namespace) -> int:
             "--mask with a file is not for --three-views: it is of planes, and they look at a volume."
         )
     from napari_utile.cli.fields import FieldTables
-    from napari_utile.engine.store.into_image import check_image
 
     selection = Selection(**given(arguments, Selection))
     paths, found = images_among(arguments.images, selection)
@@ -219,9 +221,6 @@ def _segment_file(
 ) -> "tuple[Fit, Done]":
     """Segment and write one image; return how well the model fits it, and more."""
     from napari_utile.cli.fields import Watch
-    from napari_utile.engine.inference.confidence import fit_of, overall
-    from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
-    from napari_utile.engine.store.into_image import blocks_of_planes, write_into_image
 
     image, region, folder = planes.image, arguments.region, Path(start).parent
     stacked, sizes = planes.stacked, planes.sizes
@@ -328,8 +327,6 @@ def _bytes_to_write(planes: SelectedPlanes, arguments: argparse.Namespace) -> fl
 def _print_estimate(
     planes: SelectedPlanes, sizing: Sizing, views: VolumeParams, region: Window | None
 ) -> None:
-    from napari_utile.engine.inference.estimate import estimate
-
     params, model, said, _ = sizing.params_for(planes)
     first = planes.plane(planes.indices[0])
     _check_region(region, first.shape)

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_utile.cli.batch import Batch, refuse_same_names
 from napari_utile.cli.cell_size import Sizing, asked_for
@@ -20,21 +20,27 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.confidence import Fit
+from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.jobs.cluster import cluster_jobs
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.begin import begin_store
+from napari_utile.engine.store.command import fill_command
+from napari_utile.engine.store.cost import Where, cost_of
+from napari_utile.engine.store.growing import seed_planes
+from napari_utile.engine.store.into_image import blocks_of_store, check_image, write_into_image
 from napari_utile.engine.store.layout import VERSIONS
+from napari_utile.engine.store.make import Seeds, plan_store, refuse_other_options
+from napari_utile.engine.store.plan import StorePlan, load_plan
+from napari_utile.engine.store.rating import fit_of_store
 from napari_utile.engine.store.remove import refuse_foreign
+from napari_utile.engine.store.run import store_steps
 from napari_utile.engine.words import bracketed, counted
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Fit
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.store.cost import Where
-    from napari_utile.engine.store.plan import StorePlan
 
 ENDING = ".ome.zarr"
 
@@ -132,15 +138,8 @@ def run(
 
 def _segment(
     each: Input, image: ImageFile, place: Path, arguments: argparse.Namespace, seeds: Path | None
-) -> "Fit | None":
+) -> Fit | None:
     """Segment one image into a store; return how well the model fits it, None of an estimate and without a model."""
-    from napari_utile.engine.store.begin import begin_store
-    from napari_utile.engine.store.command import fill_command
-    from napari_utile.engine.store.into_image import check_image
-    from napari_utile.engine.store.plan import load_plan
-    from napari_utile.engine.store.rating import fit_of_store
-    from napari_utile.engine.store.run import store_steps
-
     place = place.resolve() if place.is_symlink() else place
     written = place.resolve()
     for read in (path.resolve() for path in (each.path, seeds) if path is not None):
@@ -153,8 +152,6 @@ def _segment(
     mask = read_mask(arguments.mask)
     say_if_stretched(mask, image)
     if arguments.estimate:
-        from napari_utile.engine.store.cost import cost_of
-
         plan, loaded, planes, *_ = _plan(each, image, arguments, mask, seeds)
         where: Where = "cluster" if arguments.scheduler else "workers" if arguments.workers else "here"
         cost = cost_of(plan, planes, loaded, mask, where, arguments.workers or 1)
@@ -196,19 +193,13 @@ def _segment(
 
 
 def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None:
-    from napari_utile.engine.store.into_image import blocks_of_store, write_into_image
-
     if arguments.into_image:
         write_into_image(each.path, blocks_of_store(place), overwrite=arguments.overwrite)
 
 
 def _plan(
     each: Input, image: ImageFile, arguments: argparse.Namespace, mask: Any, seeds: Path | None
-) -> "tuple[StorePlan, Model | None, list[ImagePlane], str, CellSize | None]":
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.store.growing import seed_planes
-    from napari_utile.engine.store.make import Seeds, plan_store
-
+) -> tuple[StorePlan, Model | None, list[ImagePlane], str, CellSize | None]:
     selection = each.selection
     planes = SelectedPlanes(image, selection)
     linking = linking_of(arguments)
@@ -253,15 +244,13 @@ def _plan(
 
 
 def _refuse_other_options(
-    plan: "StorePlan",
+    plan: StorePlan,
     each: Input,
     place: Path,
     arguments: argparse.Namespace,
     mask: Any,
     seeds: Path | None,
 ) -> None:
-    from napari_utile.engine.store.make import refuse_other_options
-
     refuse_other_options(
         plan,
         place.name,

@@ -2,16 +2,14 @@
 
 import argparse
 import json
-from typing import TYPE_CHECKING
 
 from napari_utile.cli.options import add_options, file_path, given
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.fitting.ranking import NOT_KNOWN, suggest
+from napari_utile.engine.inference.confidence import WHAT_TO_DO, Suggestion
 from napari_utile.engine.models.catalogue import candidates
+from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Suggestion
 
 
 def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,9 +23,6 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the models, the best first; return 1 where none fits."""
-    from napari_utile.engine.inference.confidence import WHAT_TO_DO
-    from napari_utile.engine.models.library import load_model
-
     selection = Selection(**given(arguments, Selection))
     image = open_selected(arguments.image, selection)
     planes = SelectedPlanes(image, selection).measured_on()
@@ -44,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if fits else 1
 
 
-def _as_json(suggestion: "Suggestion") -> dict[str, object]:
+def _as_json(suggestion: Suggestion) -> dict[str, object]:
     fit, size = suggestion.fit, suggestion.size
     return {
         "model": fit.model,

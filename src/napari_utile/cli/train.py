@@ -15,6 +15,7 @@ from napari_utile.cli.options import add_options, file_path, given, number, whol
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_folder, check_target, identities
 from napari_utile.engine.models.catalogue import candidates
+from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.steps import Run
@@ -26,7 +27,6 @@ from napari_utile.engine.weights.annotation import ANNOTATIONS
 from napari_utile.engine.weights.annotation_check import check_annotation
 
 if TYPE_CHECKING:
-    from napari_utile.engine.models.library import Model
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
     from napari_utile.engine.training.run import TrainStep
 
@@ -193,9 +193,8 @@ def _check_output(arguments: argparse.Namespace) -> None:
         check_target(arguments.log, identities(read))
 
 
-def _best_base(images: list[AnnotatedImage], params: FineTuneParams) -> "Model":
+def _best_base(images: list[AnnotatedImage], params: FineTuneParams) -> Model:
     """Choose the model that finds the annotated cells best as it is, and say which."""
-    from napari_utile.engine.models.library import load_model
     from napari_utile.engine.training.bases import rank_bases
 
     best = rank_bases(images, [load_model(name) for name in candidates()], params).result[0]
@@ -205,10 +204,9 @@ def _best_base(images: list[AnnotatedImage], params: FineTuneParams) -> "Model":
     return best.model
 
 
-def _base(arguments: argparse.Namespace, seed: int) -> "Model":
+def _base(arguments: argparse.Namespace, seed: int) -> Model:
     import torch
 
-    from napari_utile.engine.models.library import load_model
     from napari_utile.engine.networks.fcn import FCN
     from napari_utile.engine.training.fine_tune import new_model
 
@@ -270,8 +268,6 @@ def _line(step: "TrainStep") -> dict[str, Any]:
 
 
 def _keep(result: "FineTuned", arguments: argparse.Namespace) -> int:
-    from napari_utile.engine.models.library import save_model
-
     if result.before is not None and result.after is not None:
         print(
             f"Held-out tiles ({result.after.objects} cells): AP at IoU 0.5 {result.before.ap50:.3f} before, "

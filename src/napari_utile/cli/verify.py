@@ -11,6 +11,7 @@ from napari_utile.engine.files.unfinished import is_store
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.verify import verify_seams, verify_store
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,8 +38,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify; return 0 where it holds, else 1."""
-    from napari_utile.engine.store.verify import verify_seams, verify_store
-
     path = arguments.image
     if is_store(path):
         found = with_bar(verify_store(path, arguments.blocks), path.name, arguments.quiet, unit="block")

@@ -2,19 +2,17 @@
 
 import argparse
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from napari_utile.cli.options import given
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.cost import Estimate
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.volumes.segment import estimate_volume, volumes_in, with_distance
 from napari_utile.engine.windows import Window
-
-if TYPE_CHECKING:
-    from napari_utile.engine.models.library import Model
 
 
 def linking_of(arguments: argparse.Namespace) -> LinkParams:
@@ -61,7 +59,6 @@ def known_views(planes: SelectedPlanes, views: VolumeParams) -> VolumeParams:
     """
     if not views.three_views:
         return views
-    from napari_utile.engine.volumes.segment import with_distance
 
     return with_distance(planes, views)
 
@@ -70,11 +67,9 @@ def volume_estimate(
     planes: SelectedPlanes,
     params: SegmentParams,
     views: VolumeParams,
-    model: "Model",
+    model: Model,
     region: Window | None,
 ) -> Estimate:
     """Estimate the cost of the first volume of an image, or of a region of it."""
-    from napari_utile.engine.volumes.segment import estimate_volume, volumes_in
-
     _, volume = next(volumes_in(planes, params, views, model))
     return estimate_volume(volume, region)

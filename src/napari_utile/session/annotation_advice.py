@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_utile.engine.cells.uncertainty import confidences
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.sets import find_set
@@ -120,8 +121,6 @@ def unsure_places_job(
     painted : (Y, X) integer array, optional
         Tiles with painted cells are left out.
     """
-    from napari_utile.engine.segment import segment_steps
-
     run = Run(segment_steps(plane, SegmentParams(), model=session.load_model(model)))
     made = yield from run.yielding(None)
     return unsure_places(made.foreground, made.labels, painted)

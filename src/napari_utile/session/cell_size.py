@@ -10,6 +10,7 @@ from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.inference.limits import limits_of as measured_limits
 from napari_utile.engine.inference.limits import limits_of_stack, seen_plane
+from napari_utile.engine.inference.size import measure_size
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
@@ -68,7 +69,6 @@ def measured_steps(
     size = session.cell_sizes.known(params, stack)
     if size is None or (own_size and not size.trials):
         yield
-        from napari_utile.engine.inference.size import measure_size
 
         limits = limits_of(session, params, stack)
         model = session.load_model(params.model)

@@ -9,6 +9,8 @@ import numpy as np
 
 from napari_utile.engine.arrays import Float32Array
 from napari_utile.engine.inference.decode import foreground_of
+from napari_utile.engine.inference.field import Field
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
@@ -21,7 +23,6 @@ from napari_utile.session.state import Session
 from napari_utile.session.unfinished import checkpoint_of, hold
 
 if TYPE_CHECKING:
-    from napari_utile.engine.models.library import Model
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
     from napari_utile.engine.training.reference import Reference
     from napari_utile.engine.training.run import TrainStep
@@ -174,7 +175,7 @@ def _unpainted(tuning: "FineTuning") -> str:
     )
 
 
-def base_model(session: Session, request: FineTuneRequest) -> "Model":
+def base_model(session: Session, request: FineTuneRequest) -> Model:
     """Load the model to start from, or make a new one as ``utile train`` does by default."""
     from napari_utile.engine.training.fine_tune import new_model
 
@@ -190,9 +191,7 @@ def base_model(session: Session, request: FineTuneRequest) -> "Model":
         return new_model("new", request.family, **config)
 
 
-def _predict(model: "Model", params: FineTuneParams, wanted: LookAt) -> Prediction:
-    from napari_utile.engine.inference.field import Field
-
+def _predict(model: Model, params: FineTuneParams, wanted: LookAt) -> Prediction:
     chosen = SegmentParams(channels=params.channels, device=params.device, precision=params.precision)
     values = Run(Field(wanted.plane, model, chosen).tiles(wanted.region)).result
     return Prediction(wanted.region, foreground_of(values, model.card))

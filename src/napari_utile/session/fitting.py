@@ -1,22 +1,20 @@
 """Fit model, size and settings to a few given cells, as the page asks for it."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.fitting.cells import CellFit, fit_to_cells
 from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.state import Session
 
-if TYPE_CHECKING:
-    from napari_utile.engine.fitting.cells import CellFit
-
 
 def fit_job(
     session: Session, plane: ImagePlane, cells: np.ndarray[Any, Any], params: SegmentParams
-) -> "Generator[str, None, CellFit]":
+) -> Generator[str, None, CellFit]:
     """Try every model that may be suggested; yield what is tried, in words.
 
     Parameters
@@ -26,8 +24,6 @@ def fit_job(
     params : SegmentParams
         Channels, preprocessing, device and precision are used.
     """
-    from napari_utile.engine.fitting.cells import fit_to_cells
-
     models = []
     for name in candidates():
         yield "loading models"

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,8 +10,13 @@ from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.files.label_planes import whole_numbers
+from napari_utile.engine.grow import grow_steps, usual_distance
+from napari_utile.engine.inference.device import Compute, choose_compute
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import grow_command
+from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
 from napari_utile.engine.provenance.locate import index_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
@@ -19,11 +24,6 @@ from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.results import SegmentRequest, locate_request
 from napari_utile.session.state import Session
 from napari_utile.session.store_jobs import ENDING, default_place
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.device import Compute
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,17 +63,13 @@ class GrownCells:
     """The cells of all planes, and how they were grown."""
 
     planes: list[Grown]
-    recipe: "GrownRecipe"
+    recipe: GrownRecipe
 
 
 def grow_job(
     session: Session, requests: Sequence[GrowRequest]
 ) -> Generator[tuple[int, int], None, GrownCells]:
     """Grow the seeds of each plane; yields how many planes are done, and of how many."""
-    from napari_utile.engine.grow import grow_steps, usual_distance
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.provenance.grown import grown_plane
-
     made: list[Grown] = []
     records: list[GrownPlane] = []
     compute: Compute | None = None
@@ -120,8 +116,6 @@ def large_grow_command(
     in_model, distance
         As in `GrowRequest`.
     """
-    from napari_utile.engine.models.catalogue import card_of
-
     first, params = requests[0], requests[0].params
     located = locate_request(first)
     if located is not None:
@@ -144,14 +138,12 @@ def large_grow_command(
 def _recipe_of(
     requests: Sequence[GrowRequest],
     params: SegmentParams,
-    model: "Model | None",
-    compute: "Compute | None",
+    model: Model | None,
+    compute: Compute | None,
     distance: float | None,
-    records: "Sequence[GrownPlane]",
-) -> "GrownRecipe":
+    records: Sequence[GrownPlane],
+) -> GrownRecipe:
     """Record how the cells of some planes were grown, with the command that grows them again."""
-    from napari_utile.engine.provenance.grown import GrownRecipe
-
     first = requests[0]
     located = locate_request(first.image)
     if located is not None and len(requests) > 1:

@@ -5,13 +5,19 @@ Nothing heavy is imported before a job runs, so that a dock opens without waitin
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import Estimate
+from napari_utile.engine.inference.device import available_devices, choose_compute
+from napari_utile.engine.inference.estimate import estimate
+from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.catalogue import ListedModel, list_models
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store.verify import SeamProof, verify_seams
 from napari_utile.engine.weights.weight_map import weight_map
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, sized_steps
@@ -26,11 +32,6 @@ from napari_utile.session.results import (
     window_of,
 )
 from napari_utile.session.state import Session
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.store.verify import SeamProof
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,6 @@ def choices_job() -> Generator[Choices, None, Choices]:
     Models are looked for again at the end: they may have changed, and been listed by another job, meanwhile.
     """
     yield Choices(tuple(list_models()))
-    from napari_utile.engine.inference.device import available_devices
 
     devices = available_devices()
     return Choices(tuple(list_models()), devices)
@@ -55,13 +55,12 @@ def choices_job() -> Generator[Choices, None, Choices]:
 
 def estimate_job(
     session: Session, request: SegmentRequest
-) -> "Generator[None, None, tuple[Model, Estimate, CellSize | None]]":
+) -> Generator[None, None, tuple[Model, Estimate, CellSize | None]]:
     """Load the model, measure the cells if that is wanted, and estimate the cost.
 
     The first time it times one small tile. Of what goes into a store `store_estimate_job` knows.
     """
     yield
-    from napari_utile.engine.inference.estimate import estimate
 
     params, size = yield from sized_steps(session, request.params, request.measured_on)
     model = session.load_model(params.model)
@@ -85,7 +84,7 @@ class PlaneStep:
 
     number: int
     total: int
-    step: "Progress"
+    step: Progress
     result: SegmentResult | None = None
 
 
@@ -101,11 +100,8 @@ def segment_planes_job(
     return len(requests)
 
 
-def segment_job(session: Session, request: SegmentRequest) -> "Generator[Progress, None, SegmentResult]":
+def segment_job(session: Session, request: SegmentRequest) -> Generator[Progress, None, SegmentResult]:
     """Segment a plane or a region of it and measure the instances."""
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.segment import segment_steps
-
     sizing = Run(sized_steps(session, request.params, request.measured_on))
     params, size = yield from sizing.yielding(Progress(0, 1, stage="size"))
     model = session.load_model(params.model)
@@ -131,12 +127,8 @@ def segment_job(session: Session, request: SegmentRequest) -> "Generator[Progres
 
 def seams_job(
     session: Session, request: SegmentRequest, middle: tuple[float, float]
-) -> "Generator[Progress, None, SeamProof]":
+) -> Generator[Progress, None, SeamProof]:
     """Compute a part of a plane around a pixel (y, x) twice, on shifted tiles and blocks, and compare."""
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.store.verify import verify_seams
-
     sizing = Run(sized_steps(session, request.params, request.measured_on))
     params, _ = yield from sizing.yielding(Progress(0, 1, stage="size"))
     return (
@@ -177,7 +169,6 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
 def network_view_job(session: Session, request: SegmentRequest) -> Generator[None, None, LayerSpec]:
     """Compute what the network gets of a plane, or of its region; of several channels the first."""
     params, _ = yield from sized_steps(session, request.params, request.measured_on)
-    from napari_utile.engine.inference.field import Field
 
     model = session.load_model(params.model)
     yield

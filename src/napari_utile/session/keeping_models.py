@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.catalogue import SUFFIX, ListedModel, user_model_folder
+from napari_utile.engine.models.library import save_model
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.own_models import (
     check_not_bundled,
@@ -115,7 +116,6 @@ def keep_job(result: FineTuneResult, title: str, lineage: str = "") -> Generator
         If the name is taken or cannot be used.
     """
     yield
-    from napari_utile.engine.models.library import save_model
 
     version = next_version(title, lineage)
     path, model = place_of(title), result.tuned.model

@@ -9,6 +9,7 @@ import numpy as np
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.fitting.ranking import RatedModel
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
@@ -49,8 +50,6 @@ def pictures_job(
     (str, (y, x, 3) uint8 array) or None
         A model's name and its picture; None is a point to stop at.
     """
-    from napari_utile.engine.segment import segment_steps
-
     for rated in models:
         yield None
         if rated.suggestion is None or rated.problem:

@@ -2,28 +2,26 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_utile.engine.cells.classes import classes_in_words
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.confidence import Fit, fit_of
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.provenance.locate import LayerAxis, Located, index_of, locate
+from napari_utile.engine.provenance.recipe import Recipe, recipe_of
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segmentation import Segmentation
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.engine.windows import Window
 from napari_utile.session.layer_specs import LayerSpec
 from napari_utile.session.measured import Stack
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Fit
-    from napari_utile.engine.provenance.recipe import Recipe
-    from napari_utile.engine.segmentation import Segmentation
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +89,11 @@ class SegmentResult:
     """
 
     request: SegmentRequest
-    segmentation: "Segmentation"
+    segmentation: Segmentation
     features: dict[str, np.ndarray[Any, Any]]
-    recipe: "Recipe"
+    recipe: Recipe
     located: Located | None
-    fit: "Fit"
+    fit: Fit
     covered: dict[str, float]
 
     def covered_by(self, rows: Mapping[str, Any]) -> dict[str, float]:
@@ -133,14 +131,11 @@ class SegmentResult:
 
 def finished(
     request: SegmentRequest,
-    segmentation: "Segmentation",
+    segmentation: Segmentation,
     features: dict[str, np.ndarray[Any, Any]],
     size: CellSize | None = None,
 ) -> SegmentResult:
     """Record how a segmentation was made, with the cell size that was measured; reads every pixel."""
-    from napari_utile.engine.inference.confidence import fit_of
-    from napari_utile.engine.provenance.recipe import recipe_of
-
     located = locate_request(request)
     # Recipes of the planes of one layer are joined: their records say which plane, and the command means all.
     every = located.all_planes() if located else None
@@ -156,7 +151,7 @@ def finished(
     return SegmentResult(request, segmentation, features, recipe, located, fit, segmentation.classes.covered)
 
 
-def adjusted(result: SegmentResult, segmentation: "Segmentation") -> SegmentResult:
+def adjusted(result: SegmentResult, segmentation: Segmentation) -> SegmentResult:
     """Measure and record the same outputs decoded by other parameters."""
     instances = segmentation.params.instances
     params = replace(result.request.params, instances=instances)
@@ -227,7 +222,7 @@ def what_the_command_lacks(request: SegmentRequest, located: Located | None) -> 
     return " ".join(said)
 
 
-def measured(request: SegmentRequest, segmentation: "Segmentation") -> dict[str, np.ndarray[Any, Any]]:
+def measured(request: SegmentRequest, segmentation: Segmentation) -> dict[str, np.ndarray[Any, Any]]:
     """Measure area, position in the plane, and intensities in all channels, of the instances."""
     names = ("red", "green", "blue") if request.plane.rgb else None
     return segmentation.measure(request.plane, basic=True, channel_names=names)
@@ -282,7 +277,7 @@ def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSp
     return specs
 
 
-def window_of(segmentation: "Segmentation") -> Window | None:
+def window_of(segmentation: Segmentation) -> Window | None:
     """Return the rows and columns that a segmentation covers; None for the whole plane."""
     whole = Window.whole(segmentation.plane.shape)
     return None if segmentation.region == whole else segmentation.region

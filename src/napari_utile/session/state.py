@@ -6,21 +6,19 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.models.catalogue import ListedModel, find_model
+from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.cell_classes import FIRST_CLASSES
 from napari_utile.session.measured import Measured
 from napari_utile.session.results import SegmentResult
-
-if TYPE_CHECKING:
-    from napari_utile.engine.models.library import Model
 
 # Results kept for the sliders, all planes together. Bytes.
 RESULT_BYTES = 2**30
@@ -157,7 +155,7 @@ class Session:
         if self.cells is layer:
             self.cells = None
 
-    def load_model(self, name: str) -> "Model":
+    def load_model(self, name: str) -> Model:
         """Load a model by name or path, or return it if it was loaded before and its file has not changed.
 
         Raises
@@ -165,8 +163,6 @@ class Session:
         UtileError
             If there is no such model, or it cannot be used.
         """
-        from napari_utile.engine.models.library import load_model
-
         path = find_model(name)
         key = (str(path), path.stat().st_mtime_ns)
         with self._loading:  # two jobs that ask for one model load it once

@@ -11,6 +11,8 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.store.command import finish_command
+from napari_utile.engine.store.plan import load_plan
 from napari_utile.session.results import SegmentRequest, command_of, what_the_command_lacks
 from napari_utile.session.store_source import StoreSource, source_of
 
@@ -57,9 +59,6 @@ def store_command_job(
     UtileError
         Where a store was started from pixels that are in no file.
     """
-    from napari_utile.engine.store.command import finish_command
-    from napari_utile.engine.store.plan import load_plan
-
     yield
     place = place.absolute()  # it is carried out in another folder
     if is_store(place) and not is_complete(place):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,26 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import AXIS_ORDER
 from napari_utile.engine.files.unfinished import HOME, is_complete, is_store
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.device import Compute, choose_compute
+from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.provenance.locate import sliders_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
+from napari_utile.engine.store.apart import steps_apart
+from napari_utile.engine.store.begin import begin_store
+from napari_utile.engine.store.cost import StoreCost, Where, cost_of
 from napari_utile.engine.store.journal import Journal
+from napari_utile.engine.store.make import plan_store
+from napari_utile.engine.store.memory import check_memory
+from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.remove import remove_store, size_of
+from napari_utile.engine.store.run import StoreResult, store_steps
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of, limits_of_plane, sized_steps
 from napari_utile.session.results import SegmentRequest
@@ -31,14 +42,6 @@ from napari_utile.session.state import Session
 from napari_utile.session.store_command import store_command
 from napari_utile.session.store_source import StoreSource, layer_source, source_of, stacked_axes
 from napari_utile.session.store_tables import features_of, paths_of
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.device import Compute
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.store.cost import StoreCost, Where
-    from napari_utile.engine.store.plan import StorePlan
-    from napari_utile.engine.store.run import StoreResult
 
 ENDING = ".cells.ome.zarr"
 MOST_IN_MEMORY = 36_000_000
@@ -61,7 +64,7 @@ class FinishedStore:
         See `paths_of`.
     """
 
-    result: "StoreResult"
+    result: StoreResult
     features: dict[str, NDArray[Any]]
     tracks: NDArray[np.float64]
     graph: dict[int, list[int]]
@@ -108,18 +111,15 @@ class _Ready:
     """
 
     params: SegmentParams
-    model: "Model"
-    compute: "Compute"
+    model: Model
+    compute: Compute
     limits: IntensityLimits
     shared: bool
     size: CellSize | None
 
 
-def _ready_steps(session: Session, request: SegmentRequest) -> "Generator[Progress, None, _Ready]":
+def _ready_steps(session: Session, request: SegmentRequest) -> Generator[Progress, None, _Ready]:
     """Measure and load what a segmentation needs, if that was not done before."""
-    from napari_utile.engine.inference.device import choose_compute
-    from napari_utile.engine.inference.predict import Progress
-
     sizing = Run(sized_steps(session, request.params, request.measured_on))
     params, size = yield from sizing.yielding(Progress(0, 1, stage="size"))
     model = session.load_model(params.model)
@@ -135,10 +135,8 @@ def _ready_steps(session: Session, request: SegmentRequest) -> "Generator[Progre
 
 def _planned(
     ready: _Ready, requests: Sequence[SegmentRequest], source: StoreSource, linking: LinkParams | None = None
-) -> "StorePlan":
+) -> StorePlan:
     """Plan the store of some planes; nothing is written."""
-    from napari_utile.engine.store.make import plan_store
-
     request = requests[0]
     return plan_store(
         source.planes,
@@ -164,10 +162,8 @@ def store_estimate_job(
     requests: Sequence[SegmentRequest],
     run_on: str = "",
     linking: LinkParams | None = None,
-) -> "Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]":
+) -> Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]:
     """Say what `store_job` will cost, with the same arguments; the grey limits of the first plane count for all."""
-    from napari_utile.engine.store.cost import cost_of
-
     ready = yield from _ready_steps(session, requests[0])
     source = layer_source(requests)
     plan = _planned(replace(ready, shared=True), requests, source, linking)
@@ -186,7 +182,7 @@ def store_job(
     first: Callable[[], tuple[float, float]] | None = None,
     run_on: str = "",
     linking: LinkParams | None = None,
-) -> "Generator[Progress, None, FinishedStore]":
+) -> Generator[Progress, None, FinishedStore]:
     """Segment into a store, or finish the one that is there; closed at any time, it keeps what is done.
 
     The first steps are a first look: they hold the probability of a small part around `first`, as blocks take longer.
@@ -214,12 +210,6 @@ def store_job(
     UtileError
         If something else is there, if it was started with other settings, or disk and memory do not suffice.
     """
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.store.apart import steps_apart
-    from napari_utile.engine.store.begin import begin_store
-    from napari_utile.engine.store.memory import check_memory
-    from napari_utile.engine.store.run import store_steps
-
     if place.exists() and not is_store(place):
         raise UtileError(f"{place} is not a store of this program: choose another place.")
     request = requests[0]
@@ -253,7 +243,7 @@ def store_job(
     return FinishedStore(result, features, *paths_of(place, plan, outer_axes(requests, sliders)))
 
 
-def _in_order(plan: "StorePlan", source: StoreSource) -> list[ImagePlane]:
+def _in_order(plan: StorePlan, source: StoreSource) -> list[ImagePlane]:
     """Return the planes as the plan has them."""
     of_index = {
         tuple(index.items()): plane for index, plane in zip(source.indices, source.planes, strict=True)
@@ -263,10 +253,8 @@ def _in_order(plan: "StorePlan", source: StoreSource) -> list[ImagePlane]:
 
 def _first_look(
     ready: _Ready, request: SegmentRequest, middle: tuple[float, float]
-) -> "Generator[Progress, None, None]":
+) -> Generator[Progress, None, None]:
     """Compute the probability around a pixel of the region, only to be seen."""
-    from napari_utile.engine.inference.field import Field
-
     region = Window.part_of(request.plane.shape, request.region)
     start = [
         int(min(max(at + part.start - _LOOK / 2, part.start), max(part.start, part.stop - _LOOK)))
@@ -278,7 +266,7 @@ def _first_look(
         yield replace(step, stage="look")
 
 
-def _refuse_other_settings(place: Path, now: "StorePlan") -> None:
+def _refuse_other_settings(place: Path, now: StorePlan) -> None:
     """Refuse to resume a store that was started with other settings than those of the form.
 
     Raises
@@ -286,8 +274,6 @@ def _refuse_other_settings(place: Path, now: "StorePlan") -> None:
     UtileError
         Naming the first that differs.
     """
-    from napari_utile.engine.store.plan import load_plan
-
     before = load_plan(place)
     ours = {**vars(before.params), **vars(before.instances)}
     theirs = {**vars(now.params), **vars(now.instances)}

@@ -3,20 +3,19 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.pixels import seen_of
+from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.table import path_of_table, read_columns
+from napari_utile.engine.store.versions import Version, read_part, undo_version, versions_of, write_part
 from napari_utile.engine.windows import Window
 from napari_utile.session.store_tables import features_of
-
-if TYPE_CHECKING:
-    from napari_utile.engine.store.plan import StorePlan
-    from napari_utile.engine.store.versions import Version
 
 MOST_EDITED = 4096
 """Rows and columns of a part, at most."""
@@ -61,8 +60,6 @@ def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generato
         In pixels of the store.
     """
     yield
-    from napari_utile.engine.store.plan import load_plan
-    from napari_utile.engine.store.versions import read_part
 
     plan = load_plan(place)
     sizes = plan.space.shape[:-2]
@@ -79,7 +76,7 @@ def write_back_job(
     edited: NDArray[np.integer[Any]],
     image: Sequence[ImagePlane] = (),
     sliders: Sequence[str] = (),
-) -> "Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]":
+) -> Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]:
     """Write an edited part into its store; return the version and the table of all cells.
 
     Parameters
@@ -96,8 +93,6 @@ def write_back_job(
         See `write_part`.
     """
     yield
-    from napari_utile.engine.store.plan import load_plan
-    from napari_utile.engine.store.versions import write_part
 
     plan = load_plan(part.place)
     version = write_part(
@@ -108,11 +103,9 @@ def write_back_job(
 
 def undo_job(
     place: Path, image: Sequence[ImagePlane] = (), sliders: Sequence[str] = ()
-) -> "Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]":
+) -> Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]:
     """Undo the newest version of a store; return it and the table of all cells."""
     yield
-    from napari_utile.engine.store.plan import load_plan
-    from napari_utile.engine.store.versions import undo_version
 
     plan = load_plan(place)
     version = undo_version(place, _planes(plan, place, image))
@@ -121,12 +114,10 @@ def undo_job(
 
 def written(place: Path) -> int:
     """Return how many versions of a store can be undone."""
-    from napari_utile.engine.store.versions import versions_of
-
     return len(versions_of(place))
 
 
-def _planes(plan: "StorePlan", place: Path, image: Sequence[ImagePlane]) -> tuple[ImagePlane, ...]:
+def _planes(plan: StorePlan, place: Path, image: Sequence[ImagePlane]) -> tuple[ImagePlane, ...]:
     """Return the image where it is not a file, else nothing: it is opened from there.
 
     Raises
@@ -134,8 +125,6 @@ def _planes(plan: "StorePlan", place: Path, image: Sequence[ImagePlane]) -> tupl
     UtileError
         If it is not open.
     """
-    from napari_utile.engine.planes.pixels import seen_of
-
     if Path(plan.source).exists():
         return ()
     if not image or seen_of(list(image)) != plan.seen:

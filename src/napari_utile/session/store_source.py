@@ -7,6 +7,7 @@ from pathlib import Path
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.locate import Located, index_in, index_of, letters_in, sliders_of
 from napari_utile.session.results import SegmentRequest, locate_request
@@ -124,8 +125,6 @@ def _steps(
 
 def _in_file(requests: Sequence[SegmentRequest]) -> StoreSource | None:
     """Find the planes in their file; None where there is none, or it holds other pixels."""
-    from napari_utile.engine.planes.pixels import seen_of
-
     request = requests[0]
     located = locate_request(request)
     if located is None:

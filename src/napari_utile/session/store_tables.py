@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.linking.measure import ID_COLUMN
+from napari_utile.engine.store.linked import path_of_links
+from napari_utile.engine.store.plan import StorePlan
 from napari_utile.engine.store.table import path_of_table, read_columns
-
-if TYPE_CHECKING:
-    from napari_utile.engine.store.plan import StorePlan
+from napari_utile.engine.store.versions import parents_in
 
 
-def features_of(place: Path, plan: "StorePlan", sliders: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+def features_of(place: Path, plan: StorePlan, sliders: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
     """Return the feature table of a store's cells.
 
     Parameters
@@ -28,8 +28,6 @@ def features_of(place: Path, plan: "StorePlan", sliders: Sequence[str] = ()) -> 
     dict of str to (N,) arrays
         ``index`` holds the ids; empty where the store has no table.
     """
-    from napari_utile.engine.store.linked import path_of_links
-
     if plan.linking.axis:
         table = read_columns(path_of_links(place, plan))
         return {"index": table[ID_COLUMN[plan.linking.axis]], **table} if table else {}
@@ -45,7 +43,7 @@ def features_of(place: Path, plan: "StorePlan", sliders: Sequence[str] = ()) -> 
 
 
 def paths_of(
-    place: Path, plan: "StorePlan", outer: Sequence[int | None]
+    place: Path, plan: StorePlan, outer: Sequence[int | None]
 ) -> tuple[NDArray[np.float64], dict[int, list[int]]]:
     """Return the paths of tracks as napari's Tracks want them, and the mothers of those that divided.
 
@@ -61,8 +59,6 @@ def paths_of(
     graph : dict of int to list of int
         Daughter -> [mother].
     """
-    from napari_utile.engine.store.versions import parents_in
-
     rows = [np.zeros((0, 3 + len(outer)))]
     if plan.linking.axis != "T" or not plan.measured:
         return rows[0], {}

@@ -2,28 +2,32 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.confidence import Fit, fit_of, overall
 from napari_utile.engine.inference.cost import Estimate
+from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.provenance.locate import index_of
+from napari_utile.engine.provenance.recipe import Recipe, recipe_of_planes, record_plane
+from napari_utile.engine.segmentation import planes_of_volume
 from napari_utile.engine.steps import Run
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.volumes.segment import (
+    SegmentedVolume,
+    estimate_volume,
+    plane_distance,
+    segment_volume_steps,
+    volume_of,
+)
+from napari_utile.engine.volumes.views import Volume
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.linking import LinkedLayers, StackSpace, link_layers
 from napari_utile.session.results import SegmentRequest, command_of, locate_request
 from napari_utile.session.state import Session
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Fit
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.provenance.recipe import Recipe
-    from napari_utile.engine.volumes.segment import SegmentedVolume
-    from napari_utile.engine.volumes.views import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +69,15 @@ class VolumeResult:
     """
 
     request: VolumeRequest
-    segmented: "SegmentedVolume"
+    segmented: SegmentedVolume
     shown: LinkedLayers
-    recipe: "Recipe"
-    fit: "Fit"
+    recipe: Recipe
+    fit: Fit
 
 
 def estimate_volume_job(
     session: Session, request: VolumeRequest
-) -> "Generator[None, None, tuple[Model, Estimate, CellSize | None]]":
+) -> Generator[None, None, tuple[Model, Estimate, CellSize | None]]:
     """Estimate the cost of three views, like `estimate_job`; the cells are measured first if that is wanted.
 
     Raises
@@ -81,14 +85,12 @@ def estimate_volume_job(
     UtileError
         If nobody knows how far apart the planes are.
     """
-    from napari_utile.engine.volumes.segment import estimate_volume
-
     volume, size = yield from _volume_steps(session, request)
     yield
     return volume.model, estimate_volume(volume, request.first.region), size
 
 
-def segment_volume_job(session: Session, request: VolumeRequest) -> "Generator[Progress, None, VolumeResult]":
+def segment_volume_job(session: Session, request: VolumeRequest) -> Generator[Progress, None, VolumeResult]:
     """Segment a stack as a volume and measure its cells.
 
     Raises
@@ -96,9 +98,6 @@ def segment_volume_job(session: Session, request: VolumeRequest) -> "Generator[P
     UtileError
         If nobody knows how far apart the planes are, or there is not enough memory for them: with how much it takes.
     """
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.volumes.segment import segment_volume_steps
-
     sizing = Run(_volume_steps(session, request))
     volume, _ = yield from sizing.yielding(Progress(0, 1, stage="size"))
     made = yield from segment_volume_steps(volume, request.first.region)
@@ -117,9 +116,7 @@ def relabel_volume_job(
 
 def _volume_steps(
     session: Session, request: VolumeRequest
-) -> "Generator[None, None, tuple[Volume, CellSize | None]]":
-    from napari_utile.engine.volumes.segment import plane_distance, volume_of
-
+) -> Generator[None, None, tuple[Volume, CellSize | None]]:
     first = request.first
     spacing = Spacing(first.plane.pixel_size, first.plane.unit, request.steps)
     depth = plane_distance(request.views, spacing)  # fails before anything is measured
@@ -129,11 +126,7 @@ def _volume_steps(
     return volume_of([each.plane for each in request.planes], depth, params, model, limits), size
 
 
-def _result(request: VolumeRequest, made: "SegmentedVolume") -> VolumeResult:
-    from napari_utile.engine.inference.confidence import fit_of, overall
-    from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
-    from napari_utile.engine.segmentation import planes_of_volume
-
+def _result(request: VolumeRequest, made: SegmentedVolume) -> VolumeResult:
     first, plane = request.first, request.first.plane
     space = StackSpace("Z", plane.pixel_size, plane.unit, request.steps)
     shown = link_layers(made.labels, space, LinkParams("z"), range(1, made.count + 1))

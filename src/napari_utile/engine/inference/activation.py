@@ -1,19 +1,21 @@
 """From the numbers that a network computes to the values of its outputs."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from napari_utile.engine.late import torch
 from napari_utile.engine.models.outputs import Output
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_ACTIVATIONS: "dict[str, Callable[[Tensor], Tensor]]" = {
     "softmax": lambda raw: raw.softmax(dim=0),
     "clip": lambda raw: raw.clamp(0, 1),
 }
 
 
-def activate(raw: Tensor, outputs: Sequence[Output]) -> Tensor:
+def activate(raw: "Tensor", outputs: Sequence[Output]) -> "Tensor":
     """Apply each output's activation to its channels.
 
     Parameters

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
-import torch
-
 from napari_utile.engine.compute_params import DEVICES, PRECISIONS
 from napari_utile.engine.errors import UtileError, warn
-from napari_utile.engine.inference.device_check import DTYPES, difference_from_cpu
+from napari_utile.engine.inference.device_check import difference_from_cpu, dtype_of
 from napari_utile.engine.inference.tiling import TileBudget
+from napari_utile.engine.late import torch
 from napari_utile.engine.networks.extra import exchange_module
 
 CPU_FETCH_GFLOP_PER_MB = 0.1
@@ -45,9 +44,9 @@ class Compute:
         return "cpu" if self.device == "onnx" else self.device
 
     @property
-    def dtype(self) -> torch.dtype:
+    def dtype(self) -> "torch.dtype":
         """The torch type of this precision."""
-        return DTYPES[self.precision]
+        return dtype_of(self.precision)
 
     @property
     def tile_budget(self) -> TileBudget:

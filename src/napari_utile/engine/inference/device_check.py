@@ -12,24 +12,26 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.inference.exact import exact_float32
 from napari_utile.engine.inference.fused import fused, joins
-from napari_utile.engine.networks.network import Network
-from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.late import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_utile.engine.networks.network import Network
+    from napari_utile.engine.networks.unet import UNet
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}
 """The largest difference of a probability that rounding explains. bfloat16 was measured at 0.03."""
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _OUTPUT = 132  # pixels a side
 RUNS = 3
 """Of which the shortest counts."""
@@ -59,6 +61,11 @@ class DeviceCheck:
     def agrees(self) -> bool:
         """Whether the device computes what the CPU does, but for rounding; never where it gives no numbers."""
         return self.difference <= self.tolerance
+
+
+def dtype_of(precision: str) -> "torch.dtype":
+    """Return the torch type of a precision."""
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def difference_from_cpu(device: str, precision: str) -> str | None:
@@ -123,9 +130,9 @@ def measure_device(device: str, precision: str) -> DeviceCheck:
     """Run the fixed picture on a device and on the CPU, and compare."""
     with exact_float32():
         expected = _probabilities(_network(), _picture())
-        network = fused(_network(), device, DTYPES[precision])
+        network = fused(_network(), device, dtype_of(precision))
         where = "cpu" if device == "onnx" else device
-        image = _picture().to(device=where, dtype=DTYPES[precision])
+        image = _picture().to(device=where, dtype=dtype_of(precision))
         image = image.contiguous(memory_format=torch.channels_last)
         _probabilities(network, image)  # the first run also sets the device up
         seconds = math.inf
@@ -137,14 +144,16 @@ def measure_device(device: str, precision: str) -> DeviceCheck:
     return DeviceCheck(difference, TOLERANCE[precision], network.flops((_OUTPUT, _OUTPUT)) / 1e9 / seconds)
 
 
-def _probabilities(network: Network, image: Tensor) -> NDArray[np.float32]:
+def _probabilities(network: "Network", image: "Tensor") -> NDArray[np.float32]:
     with torch.inference_mode():
         found: NDArray[np.float32] = network(image)[0].float().softmax(dim=0).cpu().numpy()
     return found
 
 
-def _network() -> UNet:
+def _network() -> "UNet":
     """Make the fixed network, of the bundled models' kind; NumPy's random numbers are the same everywhere."""
+    from napari_utile.engine.networks.unet import UNet, UNetConfig
+
     with torch.device("meta"):
         network = UNet(UNetConfig(width=24, depth=3, dropout=0))
     rng = np.random.default_rng(0)
@@ -158,7 +167,7 @@ def _network() -> UNet:
     return network
 
 
-def _picture() -> Tensor:
+def _picture() -> "Tensor":
     """Make the fixed picture (1, 1, Y, X): bright discs of several sizes, with noise."""
     side = _network().geometry.input_size(_OUTPUT)
     y, x = np.mgrid[:side, :side]

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import torch
+from napari_utile.engine.late import torch
 
 _lock = threading.Lock()
 _users = 0

@@ -2,17 +2,18 @@
 
 import copy
 import functools
-
-import torch
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from typing import TYPE_CHECKING
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.networks.network import Network
-from napari_utile.engine.networks.onnx_writer import in_onnx_runtime
+from napari_utile.engine.late import torch
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_utile.engine.networks.network import Network
 
 
-def fused(network: Network, device: str, dtype: torch.dtype) -> Network:
+def fused(network: "Network", device: str, dtype: "torch.dtype") -> "Network":
     """Return a copy of a network that is ready to run: folded, on its device, in its precision, channels last.
 
     Raises
@@ -23,6 +24,8 @@ def fused(network: Network, device: str, dtype: torch.dtype) -> Network:
     if device == "onnx":
         if dtype != torch.float32:
             raise UtileError("ONNX Runtime computes in float32 only; choose that precision, or auto.")
+        from napari_utile.engine.networks.onnx_writer import in_onnx_runtime
+
         return in_onnx_runtime(folded(network))
     ready = folded(network).to(device=device, dtype=dtype).requires_grad_(False)
     ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
@@ -31,12 +34,15 @@ def fused(network: Network, device: str, dtype: torch.dtype) -> Network:
     return ready
 
 
-def folded(network: Network) -> Network:
+def folded(network: "Network") -> "Network":
     """Return a copy of a network whose batch normalisations are folded into the convolutions before them.
 
     At inference a batch normalisation is a scale and a shift a channel, so the outputs stay the same but for
     rounding, and one pass over the features is saved.
     """
+    from torch import nn
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
     network = copy.deepcopy(network).eval()
     for module in network.modules():
         if not isinstance(module, nn.Sequential):
@@ -49,23 +55,12 @@ def folded(network: Network) -> Network:
     return network
 
 
-class RectifiedConvolution(nn.Module):
-    """A convolution and its ReLU in one pass over the features, as torch's compiler joins them on a CPU."""
-
-    def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
-        self.convolution = convolution
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return what the convolution and then the ReLU would."""
-        c = self.convolution
-        sizes = (c.padding, c.stride, c.dilation, c.groups)
-        result: Tensor = torch.ops.mkldnn._convolution_pointwise(x, c.weight, c.bias, *sizes, "relu", [], "")
-        return result
-
-
-def rectify_at_once(network: nn.Module) -> None:
+def rectify_at_once(network: "nn.Module") -> None:
     """Join each convolution of a folded network with its ReLU; only where `joins` says so."""
+    from torch import nn
+
+    from napari_utile.engine.networks.rectified import RectifiedConvolution
+
     for module in network.modules():
         if not isinstance(module, nn.Sequential):
             continue
@@ -80,13 +75,15 @@ def rectify_at_once(network: nn.Module) -> None:
 
 
 @functools.cache
-def joins(dtype: torch.dtype) -> bool:
+def joins(dtype: "torch.dtype") -> bool:
     """Say whether this torch joins a convolution and its ReLU on this CPU, in this precision.
 
     Found by trying: the operation (oneDNN) is not part of torch's public interface, so another version may lack it,
     and in bfloat16 it needs instructions that not every CPU has.
     """
-    convolution = nn.Conv2d(1, 2, 3).requires_grad_(False).to(dtype)
+    from napari_utile.engine.networks.rectified import RectifiedConvolution
+
+    convolution = torch.nn.Conv2d(1, 2, 3).requires_grad_(False).to(dtype)
     image = torch.linspace(-1, 1, 25).reshape(1, 1, 5, 5).to(dtype)
     try:
         joined = RectifiedConvolution(convolution)(image)

@@ -3,13 +3,13 @@
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_utile.engine.inference.activation import activate
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.exact import exact_float32
 from napari_utile.engine.inference.warm import warm_network
+from napari_utile.engine.late import torch
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.windows import Window
 

@@ -7,11 +7,13 @@ plane's corner whatever the region. So a pixel's value depends on the image alon
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
-from napari_utile.engine.networks.network import Network
 from napari_utile.engine.windows import Window
+
+if TYPE_CHECKING:
+    from napari_utile.engine.networks.network import Network
 
 LARGE_TILE = 64 << 20
 """Bytes of features of which a process fetches fresh memory; smaller blocks are used again and again."""
@@ -103,7 +105,7 @@ class TileBudget:
 
 def plan_tiles(
     shape: tuple[int, int],
-    network: Network,
+    network: "Network",
     budget: TileBudget,
     *,
     region: Sequence[slice] | None = None,
@@ -143,7 +145,7 @@ def plan_tiles(
     return _laid_out(shape, network, region, output, budget.number_bytes, on_lattice=False)
 
 
-def halve(plan: TilePlan, network: Network, tile: Tile) -> TilePlan:
+def halve(plan: TilePlan, network: "Network", tile: Tile) -> TilePlan:
     """Plan one tile again with tiles of half its size: what to do when memory runs out.
 
     Raises
@@ -207,7 +209,7 @@ def _quickest(
 
 
 def _least_arithmetic(
-    network: Network,
+    network: "Network",
     rows: Sequence[tuple[int, int]],
     columns: Sequence[tuple[int, int]],
     numbers: int,
@@ -235,7 +237,7 @@ def _least_arithmetic(
     return best or choice(rows[-1], columns[-1])
 
 
-def _sizes(network: Network, length: int) -> list[tuple[int, int]]:
+def _sizes(network: "Network", length: int) -> list[tuple[int, int]]:
     """Return (number of tiles, output size) for every size worth trying along an axis, the largest first."""
     geometry = network.geometry
     found: dict[int, int] = {}
@@ -253,11 +255,11 @@ def _sizes(network: Network, length: int) -> list[tuple[int, int]]:
         count += 1
 
 
-def _fits(network: Network, output: tuple[int, int], numbers: int, most_gflop: float) -> bool:
+def _fits(network: "Network", output: tuple[int, int], numbers: int, most_gflop: float) -> bool:
     return network.largest_features(output) <= numbers and network.flops(output) <= most_gflop * 1e9
 
 
-def _lattice_output(network: Network, tile: int) -> int:
+def _lattice_output(network: "Network", tile: int) -> int:
     geometry = network.geometry
     output = geometry.output_at_least(tile)
     return output if output >= geometry.grid else output + geometry.grid
@@ -265,7 +267,7 @@ def _lattice_output(network: Network, tile: int) -> int:
 
 def _laid_out(
     shape: tuple[int, int],
-    network: Network,
+    network: "Network",
     region: Window,
     output: tuple[int, int],
     number_bytes: int,

@@ -5,19 +5,22 @@ A job asks for the network of a (model, device, precision) and gets the one that
 
 import threading
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from napari_utile.engine.inference.device import Compute, release_memory
 from napari_utile.engine.inference.fused import fused
 from napari_utile.engine.inference.heap import give_back
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.networks.network import Network
+
+if TYPE_CHECKING:
+    from napari_utile.engine.networks.network import Network
 
 MOST_WARM = 2
-_warm: OrderedDict[tuple[str, str, str], Network] = OrderedDict()
+_warm: "OrderedDict[tuple[str, str, str], Network]" = OrderedDict()
 _lock = threading.Lock()
 
 
-def warm_network(model: Model, compute: Compute) -> Network:
+def warm_network(model: Model, compute: Compute) -> "Network":
     """Return the model's network on its device, folded and in channels-last order; made once, then kept.
 
     The `MOST_WARM` networks used last stay in memory; `forget_networks` gives it back.

@@ -4,19 +4,20 @@ import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.names import as_path
+from napari_utile.engine.late import torch
 from napari_utile.engine.models.card import ModelCard, read_card
 from napari_utile.engine.models.catalogue import SUFFIX, find_model, user_model_folder
 from napari_utile.engine.models.own_models import keep_version, library_lock
-from napari_utile.engine.networks.families import FAMILIES, build_network
-from napari_utile.engine.networks.network import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_utile.engine.networks.network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Model:
     """
 
     card: ModelCard
-    network: Network
+    network: "Network"
     fingerprint: str
     path: Path | None = None
 
@@ -68,6 +69,8 @@ def load_model(name: str | Path = "nuclei") -> Model:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    from napari_utile.engine.networks.families import build_network
+
     path = find_model(name)
     card = read_card(path)
     try:
@@ -87,7 +90,7 @@ def load_model(name: str | Path = "nuclei") -> Model:
     return Model(card, network, fingerprint_of(card, network), path)
 
 
-def _check_weights(network: Network, weights: dict[str, Tensor], card: ModelCard, path: Path) -> None:
+def _check_weights(network: "Network", weights: "dict[str, Tensor]", card: ModelCard, path: Path) -> None:
     wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in weights.items()}
     wrong = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
@@ -105,7 +108,7 @@ def _check_weights(network: Network, weights: dict[str, Tensor], card: ModelCard
 
 
 def save_model(
-    card: ModelCard, network: Network, path: str | Path, dtype: torch.dtype = torch.float32
+    card: ModelCard, network: "Network", path: str | Path, dtype: "torch.dtype | None" = None
 ) -> Model:
     """Write a model's file, beside and renamed into place, and return the model as `load_model` would.
 
@@ -118,8 +121,8 @@ def save_model(
         Of the card's family and configuration.
     path : str or Path
         With the ending ``.safetensors``.
-    dtype : torch.dtype
-        What the weights are stored as; float16 halves the file.
+    dtype : torch.dtype, optional
+        What the weights are stored as, float32 by default; float16 halves the file.
 
     Returns
     -------
@@ -144,6 +147,8 @@ def save_model(
     """
     from safetensors.torch import save
 
+    from napari_utile.engine.networks.families import FAMILIES
+
     path = as_path(path, "a model")
     if path.suffix != SUFFIX:
         raise ValueError(f"A model's file ends with {SUFFIX}; got {path.name}.")
@@ -154,7 +159,10 @@ def save_model(
     if card.family not in FAMILIES:
         raise ValueError(f"There is no network family {card.family!r}.")
     weights = {
-        key: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
+        key: value.detach()
+        .cpu()
+        .to(dtype or torch.float32 if value.is_floating_point() else value.dtype)
+        .contiguous()
         for key, value in network.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +176,7 @@ def save_model(
     return load_model(path)
 
 
-def fingerprint_of(card: ModelCard, network: Network) -> str:
+def fingerprint_of(card: ModelCard, network: "Network") -> str:
     """Return the SHA-256 of weights, outputs, scale, diameter and what else of a card the results depend on."""
     roles = [each.role for each in card.classes]
     sizes = (card.object_diameter, card.pixel_size, card.scale)
@@ -176,7 +184,7 @@ def fingerprint_of(card: ModelCard, network: Network) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def weights_fingerprint_of(card: ModelCard, network: Network) -> str:
+def weights_fingerprint_of(card: ModelCard, network: "Network") -> str:
     """Return the SHA-256 of family, configuration, normalisation, outputs other than classes, and weights.
 
     It is what the first recipes hold.

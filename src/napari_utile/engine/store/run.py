@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from napari_utile.engine.cells.blocks.grid import Grid, Key
 from napari_utile.engine.errors import UtileError, is_out_of_memory, sentence_of
@@ -18,6 +17,7 @@ from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.jobs.here import Here, Jobs
+from napari_utile.engine.late import torch
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane

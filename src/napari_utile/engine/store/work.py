@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.decoder import Facts
@@ -22,6 +21,7 @@ from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.inference.decode import foreground_of, only_inside
 from napari_utile.engine.inference.device import available_devices
 from napari_utile.engine.jobs.here import Cancelled, is_stopped
+from napari_utile.engine.late import torch
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.models.outputs import CENTRE_DISTANCE, EDGE_DISTANCE, by_name
 from napari_utile.engine.planes.axes import ImagePlane

@@ -3,11 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Generator, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.prompts import Steps
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
@@ -15,9 +17,6 @@ from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.measured import Stack
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
 from napari_utile.session.state import Session
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.field import Field
 
 _MOST_FIELDS = 8
 
@@ -68,7 +67,7 @@ class ReadyField:
         What was measured of the cells, None where nothing was to be.
     """
 
-    field: "Field"
+    field: Field
     suggested: InstanceParams
     radius: int
     inputs: tuple[InputChannel, ...] = ()
@@ -106,8 +105,6 @@ class FieldStore:
 def made_ready(session: Session, request: FieldRequest) -> Generator[None, None, ReadyField]:
     """Load the model of a request, and measure what its field needs."""
     yield
-    from napari_utile.engine.inference.field import Field
-    from napari_utile.engine.inference.warm import warm_network
 
     stack = request.stack or Stack((request.plane,))
     params, size = yield from sized_steps(session, request.params, stack)

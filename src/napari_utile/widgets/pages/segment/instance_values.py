@@ -1,16 +1,13 @@
 """Which instance parameters count: what the model suggests, until the user chooses values."""
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.form import SegmentForm
-
-if TYPE_CHECKING:
-    from napari_utile.engine.models.library import Model
 
 
 class InstanceValues:
@@ -56,7 +53,7 @@ class InstanceValues:
         self._shown_for, self._are_chosen = params.model, params.instances != self._suggested
         self._form.show_instances(params.instances)
 
-    def show_suggestion(self, name: str, model: "Model", diameter: float | None) -> None:
+    def show_suggestion(self, name: str, model: Model, diameter: float | None) -> None:
         """Show what a model suggests for cells of a diameter, if it is still chosen; what the user changed stays."""
         if name != self._session.model:
             return

@@ -2,12 +2,14 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import napari.viewer
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.confidence import Fit
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_size import sized_by_now
 from napari_utile.session.jobs import estimate_job
@@ -40,10 +42,6 @@ from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, s
 from napari_utile.widgets.viewer.source import Source, is_on_screen, on_screen, read_source
 from napari_utile.widgets.workbench.closing import guard_window
 from napari_utile.widgets.workbench.page import Page
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Fit
-    from napari_utile.engine.models.library import Model
 
 
 class SegmentPage(Page):
@@ -371,7 +369,7 @@ class SegmentPage(Page):
         shown = on_screen(self._viewer, self._session)
         return None if shown is None else self._session.result_of(shown[0], shown[1].key)
 
-    def model_known(self, name: str, model: "Model", size: CellSize | None = None) -> None:
+    def model_known(self, name: str, model: Model, size: CellSize | None = None) -> None:
         """Show what a model that was loaded suggests, if it is still the chosen one."""
         if size is not None:
             self.form.diameter.show_measured(size.diameter)
@@ -380,7 +378,7 @@ class SegmentPage(Page):
             self.form.suggestions.doubt(doubt(size, model, self._session.image) if result is None else "")
         self._show_suggestion(name, model)
 
-    def _show_suggestion(self, name: str, model: "Model") -> None:
+    def _show_suggestion(self, name: str, model: Model) -> None:
         with failures_to():  # where the image has gone, its size does not matter
             self._values.show_suggestion(name, model, self._sized(self.request()[1]).params.known_diameter)
 

@@ -2,24 +2,21 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import Estimate, duration
+from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.store.cost import StoreCost
 from napari_utile.engine.words import capitalised, three_digits
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.later import later
 from napari_utile.widgets.worker import LatestJob
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.store.cost import StoreCost
 
 # The user is done choosing when nothing changed for this long. Milliseconds.
 _AFTER = 250
@@ -42,7 +39,7 @@ class Question:
     """
 
     model: str
-    job: "Generator[None, None, tuple[Model, Estimate | StoreCost, CellSize | None]]"
+    job: Generator[None, None, tuple[Model, Estimate | StoreCost, CellSize | None]]
     what: str
     plane: ImagePlane
 
@@ -64,7 +61,7 @@ class RunEstimate(QObject):
         self,
         label: QLabel,
         ask: Callable[[], Question | None],
-        on_model: "Callable[[str, Model, CellSize | None], object]",
+        on_model: Callable[[str, Model, CellSize | None], object],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -95,9 +92,7 @@ class RunEstimate(QObject):
                 return
             self._jobs.run(asked.job, on_done=lambda answer: self._show(asked, *answer), on_error=self._fail)
 
-    def _show(
-        self, asked: Question, model: "Model", cost: "Estimate | StoreCost", size: CellSize | None
-    ) -> None:
+    def _show(self, asked: Question, model: Model, cost: Estimate | StoreCost, size: CellSize | None) -> None:
         name = asked.model
         self._on_model(name, model, size)
         said = "" if size is None else f"{capitalised(_in_units(size, asked.plane))}. "
@@ -117,7 +112,7 @@ def _in_units(size: CellSize, plane: ImagePlane) -> str:
     return str(size).replace(" px ", f" px ({three_digits(size.diameter * across)} {plane.unit}) ", 1)
 
 
-def progress_text(step: "Progress") -> str:
+def progress_text(step: Progress) -> str:
     """Say how far a segmentation is, and how long the rest will take."""
     if step.stage == "size":
         return "measuring cell size…"

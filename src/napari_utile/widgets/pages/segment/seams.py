@@ -1,12 +1,12 @@
 """Verify seams: a part of the view computed twice, on shifted tiles and blocks, and their difference as a layer."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import napari.viewer
 import numpy as np
 from qtpy.QtWidgets import QWidget
 
+from napari_utile.engine.store.verify import SeamProof
 from napari_utile.engine.words import capitalised
 from napari_utile.session.jobs import seams_job
 from napari_utile.session.results import SegmentRequest
@@ -20,9 +20,6 @@ from napari_utile.widgets.viewer.own_pictures import add_own, glow
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import OneJob, run_job
-
-if TYPE_CHECKING:
-    from napari_utile.engine.store.verify import SeamProof
 
 _IDLE, _BUSY = "Verify seams", "Stop verifying"
 
@@ -71,7 +68,7 @@ class Seams(OneJob, QWidget):
                 owner=self,
             )
 
-    def _show(self, source: Source, proof: "SeamProof") -> None:
+    def _show(self, source: Source, proof: SeamProof) -> None:
         self._end(f"{capitalised(str(proof))}.", "good" if proof.holds else "problem")
         if source.layer not in self._viewer.layers:
             return

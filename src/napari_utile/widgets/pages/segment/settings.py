@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import napari.viewer
 import numpy as np
@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.fitting.cells import CellFit
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.recorded_params import recorded_params
 from napari_utile.engine.provenance.settings import Settings as SavedSettings
@@ -29,9 +30,6 @@ from napari_utile.widgets.viewer.layers import Place, place_of, plane_data
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import Source, read_source
-
-if TYPE_CHECKING:
-    from napari_utile.engine.fitting.cells import CellFit
 
 _FILES = "Settings and recipes (*.json)"
 
@@ -101,7 +99,7 @@ class Settings(BarJob, QObject):
                 on_cancelled=lambda: self._form.status.say("Cancelled."),
             )
 
-    def _fitted(self, fit: "CellFit") -> None:
+    def _fitted(self, fit: CellFit) -> None:
         self.use(fit.params, f"{capitalised(str(fit))}.")
         self._fit = fit
 

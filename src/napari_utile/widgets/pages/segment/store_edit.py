@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import napari.layers
 import napari.viewer
@@ -14,6 +14,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.store.versions import Version
 from napari_utile.engine.words import counted
 from napari_utile.session.state import Session
 from napari_utile.session.store_levels import CELLS, levels
@@ -39,9 +40,6 @@ from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source, read_source
 from napari_utile.widgets.viewer.store_layers import in_store_order, outer_of, store_of
 from napari_utile.widgets.worker import OneJob, run_job
-
-if TYPE_CHECKING:
-    from napari_utile.engine.store.versions import Version
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +161,7 @@ class StoreEdit(OneJob, QWidget):
             lambda made: self._written(layer, opened, *made),
         )
 
-    def _written(self, layer: Any, opened: _Opened, version: "Version", table: dict[str, Any]) -> None:
+    def _written(self, layer: Any, opened: _Opened, version: Version, table: dict[str, Any]) -> None:
         _close(self._viewer, self._session, layer, opened)
         _show_anew(opened.whole, opened.part.place, table)
         cells = counted(version.cells, "cell")
@@ -197,7 +195,7 @@ class StoreEdit(OneJob, QWidget):
                 lambda made: self._undone(whole, place, *made),
             )
 
-    def _undone(self, whole: Any, place: Path, version: "Version", table: dict[str, Any]) -> None:
+    def _undone(self, whole: Any, place: Path, version: Version, table: dict[str, Any]) -> None:
         _show_anew(whole, place, table)
         cells = "1 cell is" if version.cells == 1 else f"{version.cells} cells are"
         self._status.say(f"{cells} as before in {place.name}.", "good")

@@ -4,7 +4,6 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import napari.layers
 import napari.viewer
@@ -17,6 +16,9 @@ from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import duration
+from napari_utile.engine.inference.predict import Progress
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.store.cost import StoreCost
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.run_on import remember, remembered
 from napari_utile.session.state import Session
@@ -46,11 +48,6 @@ from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.workbench.closing import Activity
 from napari_utile.widgets.worker import OneJob, run_job
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.predict import Progress
-    from napari_utile.engine.models.library import Model
-    from napari_utile.engine.store.cost import StoreCost
 
 # Every refresh reads what is on screen from the disk. Seconds.
 _REFRESH_EVERY = 0.5
@@ -148,7 +145,7 @@ class StoreRun(OneJob, QWidget):
 
     def estimate(
         self, requests: Sequence[SegmentRequest]
-    ) -> "Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]":
+    ) -> Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]:
         """Say what a store of some planes will take."""
         return store_estimate_job(self._session, requests, self._address, self._linking.chosen())
 
@@ -209,7 +206,7 @@ class StoreRun(OneJob, QWidget):
         assert self._middle is not None
         return self._middle
 
-    def _show_progress(self, step: "Progress") -> None:
+    def _show_progress(self, step: Progress) -> None:
         if step.stage == "look":
             self._show_look(step)
             return
@@ -229,7 +226,7 @@ class StoreRun(OneJob, QWidget):
             self._layer.refresh(thumbnail=False)
             self._remove_look()
 
-    def _show_look(self, step: "Progress") -> None:
+    def _show_look(self, step: Progress) -> None:
         """Show the first tiles, long before the first block is done."""
         assert self._source is not None
         if step.window is None or step.foreground is None:

@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import napari.viewer
 import numpy as np
@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import StackSpace
@@ -28,9 +29,6 @@ from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, mark_own
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import LatestJob, OneJob, run_job
-
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.predict import Progress
 
 
 class ThreeViews(OneJob, QObject):
@@ -119,7 +117,7 @@ class ThreeViews(OneJob, QObject):
         )
         return True
 
-    def _show_progress(self, step: "Progress") -> None:
+    def _show_progress(self, step: Progress) -> None:
         self.progress.emit(step.done, step.total, progress_text(step))
 
     def _take(self, stack: LinkedStack, result: VolumeResult) -> None:

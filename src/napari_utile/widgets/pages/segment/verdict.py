@@ -2,30 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.confidence import Fit, fit_at, overall
 from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.library import Model
 from napari_utile.engine.words import capitalised
 from napari_utile.session.results import SegmentResult
 from napari_utile.session.state import ChosenImage
 
-if TYPE_CHECKING:
-    from napari_utile.engine.inference.confidence import Fit
-    from napari_utile.engine.models.library import Model
 
-
-def doubt(size: CellSize | None, model: "Model", image: ChosenImage) -> str:
+def doubt(size: CellSize | None, model: Model, image: ChosenImage) -> str:
     """Say that the model does not look right for the image, where the measurement of the cells shows it."""
     if size is None:
         return ""
-    from napari_utile.engine.inference.confidence import fit_at
 
     fit = fit_at(size, model.card)
     return _in_the_window(fit, model.card, "below", image) if fit.looks_right is False else ""
 
 
-def _in_the_window(fit: "Fit", card: ModelCard, where: str, image: ChosenImage) -> str:
+def _in_the_window(fit: Fit, card: ModelCard, where: str, image: ChosenImage) -> str:
     """Say how well a model fits, and what to do where it does not, by buttons that are above or below."""
     said = str(replace(fit, model=f"“{card.title}”") if card.title else fit)
     text = f"{capitalised(said)}{'' if said.endswith('?') else '.'}"
@@ -45,9 +41,7 @@ def _name_a_channel(card: ModelCard, image: ChosenImage) -> str:
     return f" If a channel shows {unnamed[0].name}, choose it above: it helps this model."
 
 
-def before_it_is_believed(
-    result: SegmentResult, fits: "Sequence[Fit]", image: ChosenImage
-) -> tuple[str, str]:
+def before_it_is_believed(result: SegmentResult, fits: Sequence[Fit], image: ChosenImage) -> tuple[str, str]:
     """Give what is to be known of a result, and its kind for the status line; "" where all is well.
 
     Parameters
@@ -59,8 +53,6 @@ def before_it_is_believed(
     image : ChosenImage
         With the channels that are named.
     """
-    from napari_utile.engine.inference.confidence import overall
-
     card, fit = result.segmentation.model.card, overall(fits)
     if fit.looks_right is False:
         return _in_the_window(fit, card, "above", image), "problem"
