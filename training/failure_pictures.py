@@ -23,6 +23,7 @@ from bundled.models import PLANS
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.library import load_model
+from napari_utile.engine.windows import Window
 from score_model import Case, cases_of, segmented
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -54,7 +55,7 @@ def worst(name: str, data: Path, most: int | None) -> list[Failure]:
     return sorted(failures.values(), key=lambda each: each.precision)
 
 
-def where_it_is_worst(failure: Failure, side: int) -> tuple[slice, slice]:
+def where_it_is_worst(failure: Failure, side: int) -> Window:
     """Return the square of the image that has most pixels of cells that match none."""
     truth, found = failure.case.image.labels, failure.found
     table = contingency(found, truth)
@@ -63,8 +64,8 @@ def where_it_is_worst(failure: Failure, side: int) -> tuple[slice, slice]:
     side = min(side, *wrong.shape)
     density = ndimage.uniform_filter(wrong.astype(np.float32), side, mode="constant")
     y, x = np.unravel_index(int(density.argmax()), density.shape)
-    top, left = (int(np.clip(c - side // 2, 0, n - side)) for c, n in zip((y, x), wrong.shape, strict=True))
-    return slice(top, top + side), slice(left, left + side)
+    start = [int(np.clip(c - side // 2, 0, n - side)) for c, n in zip((y, x), wrong.shape, strict=True)]
+    return Window.span(start, [first + side for first in start])
 
 
 def outlines(labels: NDArray[np.int32], zoom: int) -> NDArray[np.bool_]:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_utile.engine.windows import Window
+
 _MODES = np.arange(2, 6)
 """Fourier modes of an outline: 2 bends it, 5 is the finest bump."""
 _TRIALS = 60
@@ -199,15 +201,11 @@ def draw_labels(
     return labels, level
 
 
-def _window(cell: CellShape, shape: tuple[int, int]) -> tuple[slice, slice] | None:
-    reach = cell.reach + 1
-    parts = []
-    for centre, size in zip((cell.y, cell.x), shape, strict=True):
-        start, stop = max(0, int(centre - reach)), min(size, int(centre + reach) + 2)
-        if start >= stop:
-            return None
-        parts.append(slice(start, stop))
-    return parts[0], parts[1]
+def _window(cell: CellShape, shape: tuple[int, int]) -> Window | None:
+    reach, centre = cell.reach + 1, (cell.y, cell.x)
+    around = Window.span((int(c - reach) for c in centre), (int(c + reach) + 2 for c in centre))
+    inside = around.clipped(shape)
+    return inside if inside.size else None
 
 
 def _keep_largest_pieces(labels: NDArray[np.int32], level: NDArray[np.float32]) -> None:

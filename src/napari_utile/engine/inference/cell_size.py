@@ -52,7 +52,7 @@ class CellSize:
     origin : str
         Where the diameter comes from, in words; why there is none.
     model : str
-        The model that was chosen to segment the image, where there was a choice (see `measure_and_choose`).
+        The model that was chosen to segment the image, where there was a choice (see `measured_and_chosen`).
     """
 
     diameter: float | None
