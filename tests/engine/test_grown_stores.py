@@ -14,11 +14,15 @@ from scipy import ndimage
 from bright_model import save_bright_model
 from napari_utile import grow_seeds
 from napari_utile.cli import main
+from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.plan import load_plan
 from napari_utile.engine.store.run import store_steps
+from napari_utile.engine.store.table import path_of_table, read_columns
 from napari_utile.engine.store.verify import replay_store, verify_store
+from napari_utile.engine.store.versions import write_part
+from napari_utile.engine.windows import Window
 from stores import image_of, labels_in
 
 SHAPE = (150, 230)
@@ -106,6 +110,29 @@ def test_measurements_are_those_of_one_piece(folder, tmp_path, words, small_bloc
     for label, row in blocks.items():
         for name in columns:
             np.testing.assert_allclose(float(row[name] or "nan"), float(one[label][name] or "nan"), rtol=1e-9)
+
+
+def test_cells_that_are_edited_are_measured_with_their_nuclei_again(folder, tmp_path, small_blocks) -> None:
+    for name in ("image.tif", "seeds.tif"):
+        shutil.copy(folder / name, tmp_path / name)
+    place = tmp_path / "a.ome.zarr"
+    assert grow(tmp_path, place, "--seed-distance", "9", "--measurements") == 0
+    labels = labels_in(place)
+    seeds, image = (tifffile.imread(tmp_path / name) for name in ("seeds.tif", "image.tif"))
+    label = int(labels[seeds > 0][len(labels[seeds > 0]) // 2])
+    edited = labels.copy()
+    y, x = np.nonzero((labels == label) & (seeds == 0))
+    edited[y[::2], x[::2]] = 0
+    window = Window.of_mask(labels == label)
+    write_part(place, 0, window, labels[window], edited[window])
+    table = read_columns(path_of_table(place, {}))
+    expected = compartments(edited, seeds, image)
+    for name, column in expected.items():
+        np.testing.assert_allclose(np.asarray(table[name], float), column, rtol=1e-9)
+    (tmp_path / "seeds.tif").unlink()
+    write_part(place, 0, window, edited[window], labels[window])
+    row = read_columns(path_of_table(place, {}))["index"].tolist().index(label)
+    assert np.isnan(read_columns(path_of_table(place, {}))["intensity_mean_ring"][row])
 
 
 def test_a_run_that_ends_at_any_step_is_resumed(folder, tmp_path, words, small_blocks) -> None:

@@ -231,19 +231,35 @@ def part_tables(
     seeds: Callable[[Window], Labels],
     pixels: NDArray[Any],
     block: Window,
-    plane: Window,
+    shape: tuple[int, int],
+    only: Labels | None = None,
 ) -> dict[str, Facts]:
-    """Sum up nucleus, cytoplasm and ring of the cells (y, x) of a block, as `block_table` does with cells."""
-    around = block.grown(RING + 1).clipped(plane.shape)
-    here = block.relative_to(around)
-    cells = np.zeros(around.shape, np.int32)
-    nuclei = seeds(around)
-    cells[...] = nuclei  # a seed is a part of its cell, also where other blocks have it
+    """Sum up nucleus, cytoplasm and ring of the cells (y, x) of a block, as `block_table` does with cells.
+
+    Parameters
+    ----------
+    labels : (y, x) int32 array
+        Of the block.
+    seeds : callable
+        Gives the seeds (y, x) in a window of the plane.
+    pixels : (C, y, x) array
+        Of the block.
+    block : Window
+    shape : (int, int)
+        Of the plane.
+    only : (N,) int array, optional
+        The cells that are measured.
+    """
+    around = block.grown(RING + 1).clipped(shape)
+    here, nuclei = block.relative_to(around), seeds(around)
+    cells = nuclei.astype(np.int32)  # a seed is a part of its cell, also in other blocks
     cells[here] = labels
-    parts = parts_of(cells, nuclei)
-    return {
-        name: block_table(np.ascontiguousarray(part[here]), pixels, block) for name, part in parts.items()
-    }
+    tables = {}
+    for name, part in parts_of(cells, nuclei).items():
+        inner = np.ascontiguousarray(part[here])
+        wanted = inner if only is None else np.where(np.isin(inner, only), inner, 0)
+        tables[name] = block_table(wanted, pixels, block)
+    return tables
 
 
 def part_columns(

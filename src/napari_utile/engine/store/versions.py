@@ -7,8 +7,10 @@ record is written last: pixels without a record are those of a change that was i
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,19 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
+from napari_utile.engine.files.label_planes import labels_in
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
 from napari_utile.engine.linking.measure import ID_COLUMN
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.store import layout
 from napari_utile.engine.store.durable import make_durable, write_beside
+from napari_utile.engine.store.growing import part_columns, part_tables
 from napari_utile.engine.store.journal import Journal, only_run
 from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.linked import write_link_tables
 from napari_utile.engine.store.plan import StorePlan, load_plan
-from napari_utile.engine.store.sources import planes_of
+from napari_utile.engine.store.sources import planes_of, seeds_of
 from napari_utile.engine.store.table import block_table, joined_table, path_of_table, read_columns
 from napari_utile.engine.windows import Window
 
@@ -285,8 +289,8 @@ def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Seq
     window = Window(*(slice(int(start), int(stop)) for start, stop in np.asarray(part["bounds"])))
     while True:
         around = window.grown(_AROUND).clipped(shape)
-        labels = read_part(place, plane, around)
-        labels = np.where(np.isin(labels, ids), labels, 0)
+        every = read_part(place, plane, around)
+        labels = np.where(np.isin(every, ids), every, 0)
         reached = Window.of_mask(labels > 0)
         inner = (
             Window.whole(shape) if reached is None else reached.moved(around.start).grown(1).clipped(shape)
@@ -298,6 +302,12 @@ def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Seq
     pixels = np.asarray(image.data[(slice(None), *around.moved(plan.window.start))])
     facts = block_table(labels, pixels, around)
     new = joined_table([facts], plan.window.start, image.pixel_size, image.unit)
+    if plan.seeds is not None:
+        with suppress(UtileError):  # the seeds may be gone
+            seeds = partial(labels_in, seeds_of(plan)[plane])
+            parts = part_tables(every, seeds, pixels, around, (shape[0], shape[1]), new["index"])
+            tables = {name: [part] for name, part in parts.items()}
+            new |= part_columns(new["index"], tables, len(pixels), image.pixel_size, image.unit)
     if plan.classes:
         which = np.searchsorted(new["index"], labels)
         which[labels == 0] = len(new["index"])
@@ -306,7 +316,7 @@ def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Seq
         numbers = [known.get(label, kind) for label, kind in zip(new["index"].tolist(), kinds, strict=False)]
         new["class"] = np.array(["", *plan.classes], object)[numbers]
     stays = ~np.isin(table["index"], ids)
-    # The column that names objects or tracks holds what the index does; parts of cells are not measured again.
+    # The column that names objects or tracks holds what the index does; of seeds that are gone nothing is measured.
     lacking = {name: np.full(len(new["index"]), np.nan) for name in table if name not in new}
     lacking |= dict.fromkeys(ID_COLUMN.values(), new["index"])
     columns = {

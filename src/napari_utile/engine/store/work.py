@@ -195,8 +195,9 @@ class OpenStore:
                     table["class"] = class_sums(np.stack(steps), labels)[1]
                 tables.keep_facts("table", job.key, table)
                 if self.plan.seeds is not None:
-                    seeds, plane = partial(self.seeds_in, job.plane), Window.whole(self.plan.grid.shape)
-                    for name, part in part_tables(labels, seeds, pixels, block, plane).items():
+                    seeds = partial(self.seeds_in, job.plane)
+                    parts = part_tables(labels, seeds, pixels, block, self.plan.grid.shape)
+                    for name, part in parts.items():
                         tables.keep_facts(name, job.key, part)
                 tables.sync()
         else:
