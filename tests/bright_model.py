@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def save_bright_model(path: Path, **card):
+def save_bright_model(path: Path, channels: int = 1, **card):
     """Save a U-Net that is known exactly: its foreground probability rises with the pixel's own brightness."""
     import torch
 
@@ -11,7 +11,7 @@ def save_bright_model(path: Path, **card):
     from napari_utile.engine.models.library import save_model
     from napari_utile.engine.networks.families import build_network
 
-    config = {"in_channels": 1, "classes": 2, "width": 2, "depth": 1, "dropout": 0.0}
+    config = {"in_channels": channels, "classes": 2, "width": 2, "depth": 1, "dropout": 0.0}
     network = build_network("unet", config)
     with torch.no_grad():
         for parameter in network.parameters():

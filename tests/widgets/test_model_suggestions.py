@@ -96,6 +96,19 @@ def test_without_a_model_that_looks_right_it_says_what_to_do(dock, qtbot, cells)
     assert asking.answer.kind == "problem"
 
 
+def test_a_model_that_reads_two_channels_is_rated_where_one_is_chosen(dock, qtbot, cells, make_bright_model):
+    folder = user_model_folder()
+    make_bright_model(
+        folder / "pair.safetensors", channels=2, object_diameter=20.0, confidence=0.2, title="Pair"
+    )
+    dock.viewer.add_image(np.stack([cells, 0 * cells]), name="cells", axis_labels=("c", "y", "x"))
+    asking = dock.form.suggestions
+    qtbot.mouseClick(asking.run_bar.run_button, LEFT)
+    qtbot.waitUntil(lambda: not asking.running, timeout=WAIT)
+    rows = [asking.list.item(row).text() for row in range(asking.list.count())]
+    assert "Pair, 20 px across" in [row.partition("\n")[0] for row in rows if "Cannot" not in row]
+
+
 def test_each_model_shows_what_it_finds_in_view(dock, qtbot, cells):
     dock.viewer.add_image(cells)
     asking = dock.form.suggestions

@@ -15,6 +15,7 @@ from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
 from napari_utile.session.cell_size import limits_of
 from napari_utile.session.measured import Stack
+from napari_utile.session.model_suggestions import channels_for
 from napari_utile.session.state import Session
 
 _SIDE = 256
@@ -54,7 +55,7 @@ def pictures_job(
         yield None
         if rated.suggestion is None or rated.problem:
             continue
-        channels = params.channels and params.channels[: len(rated.suggestion.card.inputs)]
+        channels = channels_for(rated.suggestion.card, params.channels)
         wished = replace(
             params,
             model=rated.name,

@@ -122,11 +122,12 @@ class StoreRun(OneJob, QWidget):
             self._say_where(place)
 
     def _say_where(self, place: Path) -> None:
-        begun = place.exists()
-        where = "is in" if is_complete(place) else "is started in" if begun else "goes to"
-        self._label.setText(f"Large image: its result {where} {place}")
+        begun, done = place.exists(), is_complete(place)
+        where = "is in" if done else "is started in" if begun else "goes to"
+        then = "; Segment shows it." if done else "; Segment resumes." if begun else ""
+        self._label.setText(f"Large image: its result {where} {place}{then}")
         self._label.setToolTip(str(place))
-        self.delete_button.setVisible(begun and not is_complete(place))
+        self.delete_button.setVisible(begun and not done)
 
     @property
     def place(self) -> Path:
@@ -279,7 +280,7 @@ class StoreRun(OneJob, QWidget):
                 take_away(self._viewer, *(each for each in self._viewer.layers if each.name == name))
                 mark_own(self._viewer.add_tracks(made.tracks, graph=made.graph, name=name, **shown), "paths")
                 self._viewer.layers.selection.active = cells
-        found = f"{result.linked}, from {sum(result.cells)}" if result.linked else f"{sum(result.cells)}"
+        found = f"{result.linked}, from {sum(result.cells):,}" if result.linked else f"{sum(result.cells):,}"
         share = f", {covered_in_words(result.covered)}" if result.covered and any(result.cells) else ""
         self._end(f"{found} cells{share}, in {result.place}")
 
