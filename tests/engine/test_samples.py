@@ -179,3 +179,19 @@ def test_held_out_tiles_count_each_annotated_pixel_once() -> None:
 def test_planes_are_needed() -> None:
     with pytest.raises(ValueError, match="no annotated planes"):
         Sampler([], 0)
+
+
+@pytest.mark.parametrize("first", [2**31, 2**32, 2**53, 2**63 + 2**40])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "boxes"])
+def test_ids_beyond_int32_stay_apart(first, kind) -> None:
+    labels = np.zeros((4, 6), np.uint64)
+    labels[0, :2], labels[0, 3:], labels[2], labels[3, 0] = first, 1, first + 2**32, first + 7
+    background = first + 7 if kind == "sparse" else None
+    annotation = Annotation(kind, background=background, boxes=((0, 0, 4, 6),) if kind == "boxes" else ())
+    objects, _ = annotation.split(labels)
+    assert objects.dtype == np.int32
+    kept = np.where(labels == background, 0, labels) if background else labels
+    pairs = {(int(id_), int(number)) for id_, number in zip(kept.flat, objects.flat, strict=True)}
+    assert len(pairs) == len({id_ for id_, _ in pairs}) == len({number for _, number in pairs})
+    assert (0, 0) in pairs
+    assert objects.min() == 0

@@ -53,7 +53,7 @@ class Annotation:
         Returns
         -------
         objects : (Y, X) int32
-            Instances; 0 for background and unlabelled pixels.
+            Instances; 0 for background and unlabelled pixels. Ids that int32 cannot hold are numbered anew.
         annotated : (Y, X) bool
             Which pixels say something.
 
@@ -67,7 +67,7 @@ class Annotation:
             raise ValueError(f"Labels are a 2-D integer image; got {labels.dtype} of shape {labels.shape}.")
         if labels.size and labels.min() < 0:
             raise ValueError(f"Labels are 0 or more; got {labels.min()}.")
-        objects = labels.astype(np.int32)
+        objects = _as_int32(labels)
         if self.kind == "dense":
             return objects, np.ones(labels.shape, bool)
         if self.kind == "boxes":
@@ -77,7 +77,7 @@ class Annotation:
             return np.where(annotated, objects, 0).astype(np.int32), annotated
         annotated = objects > 0
         if self.background is not None:
-            objects[objects == self.background] = 0
+            objects[labels == self.background] = 0
         if self.background_mask is not None:
             if self.background_mask.shape != labels.shape:
                 raise ValueError(
@@ -87,6 +87,15 @@ class Annotation:
         if self.rim:
             annotated |= ndimage.binary_dilation(objects > 0, iterations=self.rim)
         return objects, annotated
+
+
+def _as_int32(labels: NDArray[Any]) -> NDArray[np.int32]:
+    """Copy labels; where int32 cannot hold an id, all are numbered in their order, so that none becomes another."""
+    if not labels.size or labels.max() <= np.iinfo(np.int32).max:
+        return labels.astype(np.int32)
+    ids, numbers = np.unique(labels, return_inverse=True)
+    first = 0 if ids[0] == 0 else 1
+    return (numbers.reshape(labels.shape) + first).astype(np.int32)
 
 
 DENSE = Annotation()
