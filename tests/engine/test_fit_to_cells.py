@@ -100,6 +100,28 @@ def test_under_three_cells_it_declines():
     labels[2:5, 2:5], labels[9:12, 9:12] = 1, 2
     with pytest.raises(UtileError, match=r"at least 3 cells, and 2 cells are labelled"):
         fit_to_cells(plane_from_array(np.zeros((30, 30))), labels, [])
+    with pytest.raises(UtileError, match=r"at least 3 cells, and 1 cell is labelled"):
+        fit_to_cells(plane_from_array(np.zeros((30, 30))), labels // 2, [])
+
+
+@pytest.mark.usefixtures("bright_nuclei")
+def test_cells_of_one_pixel_are_fitted_too():
+    labels = np.zeros((60, 70), int)
+    labels[4::9, 4::9] = np.arange(1, 57).reshape(7, 8)
+    image = np.where(labels > 0, 200, 20).astype(np.uint8)
+    found = fit_to_cells(plane_from_array(image), labels, [load_model("nuclei")]).result
+    assert found.iou == 1
+    assert found.params.diameter >= 1
+
+
+@pytest.mark.usefixtures("bright_nuclei")
+@pytest.mark.parametrize("value", [7, np.nan])
+def test_where_no_cell_is_found_nothing_is_chosen(value):
+    labels = np.zeros((40, 40), int)
+    labels[2:9, 2:9], labels[20:29, 2:9], labels[20:29, 20:29] = 1, 2, 3
+    plane = plane_from_array(np.full((40, 40), value, np.float32))
+    with pytest.raises(UtileError, match=r"^None of the 3 cells is found with any settings"):
+        list(fit_to_cells(plane, labels, [load_model("nuclei")]))
 
 
 def trial(changes, *scores):

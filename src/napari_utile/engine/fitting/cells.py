@@ -162,15 +162,15 @@ def fit_to_cells(
     Raises
     ------
     UtileError
-        If there are under three cells, or no model reads the image.
+        If there are under three cells, no model reads the image, or none of the cells is found with any settings.
     """
     if labels.shape != plane.shape:
         raise UtileError(f"The labels have shape {labels.shape}, {plane.name} has {plane.shape}.")
     ids = np.unique(labels[labels > 0])
     if ids.size < LEAST_CELLS:
-        cells = "1 cell" if ids.size == 1 else f"{ids.size} cells"
+        cells = "1 cell is" if ids.size == 1 else f"{ids.size} cells are"
         raise UtileError(
-            f"Fitting needs at least {LEAST_CELLS} cells, and {cells} are labelled: paint some more."
+            f"Fitting needs at least {LEAST_CELLS} cells, and {cells} labelled: paint some more."
         )
     params = params or SegmentParams()
     compute = compute or choose_compute(params.device, params.precision)
@@ -238,7 +238,7 @@ def _fit(
     best, _ = max(seen, key=lambda each: float(each[1].scores.mean()))
     if best.model.card.object_diameter is not None:
         for share in SIZES:
-            resized = replace(best.params, diameter=round(across * share, 1))
+            resized = replace(best.params, diameter=max(1.0, round(across * share, 1)))
             yield from look(best.model, resized, max(best.changes, 1))
     for here, _ in sorted(seen, key=lambda each: -float(each[1].scores.mean()))[:2]:
         yield f"{here.model.card.name}, {_size(here.params)}: threshold, split, smallest size"
@@ -256,6 +256,10 @@ def _fit(
     picked = pick(trials)
     if left_out(trials) <= base.scores.mean():
         picked = base
+    if picked.scores.mean() < TIE:
+        raise UtileError(
+            f"None of the {len(targets)} cells is found with any settings: use another model, or train one."
+        )
     return CellFit(
         picked.params,
         float(picked.scores.mean()),
