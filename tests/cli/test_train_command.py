@@ -1,6 +1,8 @@
 """`utile train` and `utile fine-tune`."""
 
 import json
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_utile.cli import main
+from napari_utile.cli import main, train
 from napari_utile.engine.models import catalogue
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.library import load_model
@@ -53,6 +55,32 @@ def utile(command: str, folder: Path, *more: str) -> int:
 
 def small(folder: Path, *more: str) -> list[str]:
     return ["-o", str(folder / "discs.safetensors"), "--width", "4", "--depth", "1", "--steps", "6", *more]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of a process")
+@pytest.mark.parametrize("log", [[], ["--log", "log.jsonl"]])
+def test_a_disk_that_is_full_while_it_trains_is_one_sentence(pairs: Path, capsys, monkeypatch, log) -> None:
+    import resource
+
+    line = train._line
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full(step):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        return line(step)
+
+    monkeypatch.setattr(train, "_line", full)
+    monkeypatch.chdir(pairs)
+    if not log:  # the last checkpoint of the run finds it full
+        monkeypatch.setattr(train, "_write_line", lambda _, step: full(step))
+    try:
+        assert utile("train", pairs, *small(pairs, *log)) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"utile train: Cannot write .*discs\.checkpoint: File too large\.", said[-1])
+    assert not any("Traceback" in each for each in said)
+    assert not list(pairs.glob("*.safetensors"))
 
 
 def test_a_network_is_trained_from_scratch_and_then_tuned_further(pairs: Path, capsys) -> None:

@@ -107,5 +107,5 @@ def test_folders_for_results(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_noticed_before_the_work(tmp_path: Path) -> None:
     check_space(tmp_path, 1)
-    with pytest.raises(UtileError, match="need about 1e\\+09 GB"):
+    with pytest.raises(UtileError, match="need about 1,000,000,000 GB, and "):
         check_space(tmp_path, 1e18)

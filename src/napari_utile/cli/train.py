@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -240,23 +240,36 @@ def _train(tuning: "FineTuning", arguments: argparse.Namespace) -> "FineTuned":
     run = Run(tuning.steps(checkpoint, resume=arguments.resume))
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(tqdm(total=1000, disable=True if arguments.quiet else None, bar_format=BAR))
-        log: IO[str] | None = None
-        if arguments.log == "-":
-            log = sys.stdout
-        elif arguments.log:
-            log = stack.enter_context(Path(arguments.log).open("a", encoding="utf-8"))
         stopped = stack.enter_context(stopped_by_signals())
         for step in run:
             bar.update(round(1000 * step.spent) - bar.n)
             bar.set_postfix_str(f"step {step.step}, loss {step.loss:.3f}")
-            if log is not None:
-                print(json.dumps(_line(step)), file=log, flush=True)
+            try:
+                _write_line(arguments.log, step)
+            except UtileError:
+                run.close()  # with its checkpoint
+                raise
             if stopped():
                 run.close()
                 print(f"The run is kept in {checkpoint}; --resume continues it.", file=sys.stderr)
                 raise KeyboardInterrupt
     checkpoint.unlink(missing_ok=True)
     return run.result
+
+
+def _write_line(log: str | None, step: "TrainStep") -> None:
+    """Add a step as a line of JSON to a file, or to standard output; nothing happens without a name."""
+    if log is None:
+        return
+    line = json.dumps(_line(step))
+    if log == "-":
+        print(line, flush=True)
+        return
+    try:
+        with Path(log).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise UtileError(f"Cannot write {log}: {error.strerror}.") from error
 
 
 def _line(step: "TrainStep") -> dict[str, Any]:

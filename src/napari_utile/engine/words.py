@@ -51,6 +51,17 @@ def three_digits(number: float) -> str:
     )
 
 
+def bytes_in_words(size: float) -> str:
+    """Write a size in bytes as megabytes, or gigabytes.
+
+    Examples
+    --------
+    >>> bytes_in_words(2.4e10), bytes_in_words(330_000), bytes_in_words(0)
+    ('24 GB', '0.33 MB', '0 MB')
+    """
+    return f"{three_digits(size / 1e9)} GB" if size >= 1e9 else f"{three_digits(size / 1e6)} MB"
+
+
 def percent(share: float) -> str:
     """Write a share as whole per cent.
 

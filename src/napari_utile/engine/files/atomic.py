@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -59,6 +60,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         ours = error.filename is None or Path(error.filename) in (temporary, target)
         if error.errno in _USER_ERRNOS and ours:
             raise UtileError(f"Cannot write {target}: {error.strerror or error}.") from error
+        raise
+    except Exception as error:
+        said = re.search(r"\(os error (\d+)\)", str(error))  # by libraries in Rust, such as safetensors
+        if said and int(said[1]) in _USER_ERRNOS:
+            raise UtileError(f"Cannot write {target}: {os.strerror(int(said[1]))}.") from error
         raise
     finally:
         with contextlib.suppress(OSError):

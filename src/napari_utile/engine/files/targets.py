@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.words import bytes_in_words
 
 Identity = tuple[int, int]
 """What tells a file from all others, whatever it is called: device and number."""
@@ -128,7 +129,8 @@ def check_space(folder: Path, size: float) -> None:
         return  # some network disks do not say
     if free < size:
         raise UtileError(
-            f"The results need about {size / 1e9:.2g} GB, and {free / 1e9:.2g} GB are free on the disk of {folder}."
+            f"The results need about {bytes_in_words(size)}, and {bytes_in_words(free)} are free on the disk of "
+            f"{folder}."
         )
 
 
