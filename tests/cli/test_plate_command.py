@@ -178,6 +178,26 @@ def test_flags_compare_an_image_with_the_others_of_its_batch():
     assert not any(flags_of(usual[:4]))
 
 
+def test_fields_of_all_sizes_are_segmented_and_wells_without_fields_are_named(model, tmp_path, capsys):
+    plate = make_plate(
+        tmp_path / "odd.zarr", {"A/1": [spots(2), spots(3, (90, 45))], "B/2": [spots(1, (12, 12))]}
+    )
+    root = zarr.open_group(plate, mode="r+")
+    root.create_group("C/3")  # the microscope made its folder and was stopped
+    root.create_group("C/4").attrs["well"] = {"images": []}
+    listed = ["A/1", "B/2", "C/3", "C/4", "H/12"]
+    root.attrs["plate"] = {"wells": [{"path": well} for well in listed], "version": "0.4"}
+    assert main(["segment", str(plate), "-o", str(tmp_path / "out"), *WORDS]) == 1
+    said = capsys.readouterr()
+    assert "odd A/1/1: 3 cells" in said.out
+    assert "odd B/2/0: 1 cell," in said.out
+    assert "odd C/3: 3 is a zarr folder without OME-Zarr image metadata" in said.err
+    assert "odd C/4: 4 is a well that lists no images." in said.err
+    assert "odd H/12: There is no file" in said.err
+    assert "3 of 6 images failed." in said.err
+    assert len(list((tmp_path / "out").rglob("*_labels.tif"))) == 3
+
+
 @pytest.mark.parametrize("options", [[], ["--format", "ome-zarr"]])
 def test_cells_are_written_into_the_plate_on_wish_where_its_readers_find_them(
     model, tmp_path, capsys, options

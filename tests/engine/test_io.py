@@ -483,8 +483,13 @@ def test_a_bare_zarr_array_is_read(tmp_path: Path) -> None:
 
 def test_a_plate_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "plate.zarr"
-    zarr.open_group(path, mode="w", zarr_format=2).attrs["plate"] = {"wells": []}
-    with pytest.raises(UtileError, match="choose one of the image folders"):
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.attrs["plate"] = {"wells": []}
+    with pytest.raises(UtileError, match=r"^plate\.zarr is a plate that lists no images\.$"):
+        read_image(path)
+    group.attrs["plate"] = {"wells": [{"path": "C/7"}]}
+    said = r"is a plate of 1 image: choose .* such as plate\.zarr/C/7\. utile segment --series all takes all"
+    with pytest.raises(UtileError, match=said):
         read_image(path)
 
 

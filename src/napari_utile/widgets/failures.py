@@ -30,7 +30,7 @@ _IN_THE_DOCK = {
     r"--axes says otherwise": f"{_READING} changes that",
     r"--series N takes another, --series all every one": f"{_READING} opens another",
     r"; --accept-missing takes [^.]*": "",
-    r" \(--series \S+\), or take all with --series all": "",
+    r" utile segment --series all takes all of them\.": "",
 }
 
 

@@ -24,6 +24,7 @@ from napari_utile.engine.files.tiff_series import notes_on_series, number_of_ser
 from napari_utile.engine.files.unfinished import refuse_unfinished
 from napari_utile.engine.planes.naming import asked_axes, letter_of, name_axes
 from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.words import counted
 
 _METADATA_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _AXES_BEFORE_0_3 = "TCZYX"
@@ -133,9 +134,11 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
     names = tuple(image.name for image in images)
     if "multiscales" not in attributes and ("plate" in attributes or "well" in attributes) and not wanted:
         what = "a plate" if "plate" in attributes else "a well"
-        options = f" (--series {names[0]}), or take all with --series all" if names else ""
+        if not names:
+            raise UtileError(f"{path.name} is {what} that lists no images.")
         raise UtileError(
-            f"{path.name} is {what} of {len(images)} images: choose one of the image folders inside it{options}."
+            f"{path.name} is {what} of {counted(len(images), 'image')}: choose one of the image folders inside it, "
+            f"such as {path.name}/{names[0]}. utile segment --series all takes all of them."
         )
     if not images:
         raise UtileError(_nothing(node, attributes, path))

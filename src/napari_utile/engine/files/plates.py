@@ -66,10 +66,10 @@ def _fields(path: Path, node: Any, wells: Any) -> list[PlateField]:
     for well in wells:
         row, column = str(well["path"]).split("/")
         group = node.get(str(well["path"]))
-        if group is None:  # said when its turn comes
+        images = () if group is None else ome_attributes(group).get("well", {}).get("images", ())
+        if not images:  # said when its turn comes
             found.append(PlateField(path / row / column, image_name(path), row, column, ""))
             continue
-        images = ome_attributes(group).get("well", {}).get("images", ())
         for image in images:
             name = str(image["path"])
             if any(part in ("", ".", "..") or "\\" in part for part in (row, column, *name.split("/"))):
