@@ -178,6 +178,8 @@ def test_fcns_and_u_net_are_shown_side_by_side_and_scored(window, qtbot):
     )
     qtbot.waitUntil(lambda: evaluate.result is not None and not evaluate.running, timeout=WAIT)
     assert form.truth.layer is viewer.layers["truth"]
+    assert session_of(viewer).cells is viewer.layers["nuclei U-Net"]
+    assert viewer.layers["nuclei U-Net"].visible, "cells that are chosen are seen"
     assert evaluate.result.names == ("nuclei U-Net", "nuclei FCN-8s", "nuclei FCN-16s", "nuclei FCN-32s")
     captions = viewer.layers["networks: captions"].text.values
     assert list(captions) == networks

@@ -342,6 +342,16 @@ def test_several_images_are_trained_on_together(viewer, dock, annotated, cells):
     assert len(dock.request().images) == 1
 
 
+def test_of_a_stack_the_plane_that_is_learnt_from_is_named(viewer, dock, qtbot, cells):
+    viewer.add_image(np.stack([cells.image] * 3), name="stack", axis_labels=("z", "y", "x"))
+    viewer.add_labels(np.stack([cells.labels] * 3), name="painted")
+    viewer.dims.set_current_step(0, 1)
+    dock.run()
+    assert "Of stack only slice 2 of 3 is learnt from." in dock.form.status.text()
+    dock.cancel()
+    qtbot.waitUntil(lambda: not jobs(), timeout=WAIT)
+
+
 def test_labels_of_another_size_are_named(viewer, dock, annotated):
     viewer.add_labels(np.ones((9, 9), int), name="small")
     dock.dock.header.cells.set_layer(viewer.layers["small"])

@@ -123,7 +123,7 @@ class SourcePicker(QWidget):
                 box.addItem("none", None)
                 box.setToolTip(f"The channel that shows {wanted.name}, if there is one: it helps the model.")
             elif needed == 1 and getattr(self.layer, "rgb", False):
-                box.addItem("Brightness (mean of the colours)", None)
+                box.addItem("Brightness", None)
             elif needed == len(names):
                 box.addItem(f"as it comes: {names[index]}", None)
             for number, name in enumerate(names):

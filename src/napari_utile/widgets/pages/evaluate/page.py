@@ -142,6 +142,7 @@ class EvaluatePage(BarJob, Page):
         """Score the cells of the four networks, where there is a reference."""
         *coarser, finest = layers
         before = self._session.cells
+        finest.visible = True  # what is chosen as Cells is seen
         self._session.cells = finest
         self.form.list_layers_again()
         if any(self.form.truth.layer is layer for layer in layers) and before not in layers:

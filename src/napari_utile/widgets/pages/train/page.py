@@ -30,7 +30,7 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.train.annotation_advisor import AnnotationAdvisor
 from napari_utile.widgets.pages.train.form import TrainForm
 from napari_utile.widgets.pages.train.learning_view import LearningView
-from napari_utile.widgets.pages.train.request import capture
+from napari_utile.widgets.pages.train.request import capture, planes_left_out
 from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_painted
 from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of, space_of
 from napari_utile.widgets.workbench.closing import Activity, guard_window
@@ -111,6 +111,8 @@ class TrainPage(OneJob, Page):
             request = self.request()
             self._follow(request, self._session.model, self.form.start.continues)
             self._start(request, self.form.pairs.pairs()[0][0], new_folder())
+            left_out = planes_left_out(self.form, self._viewer, self._session)
+            self.form.status.say(" ".join(filter(None, (self.form.status.text(), left_out))))
 
     def add_to_set(self) -> None:
         """Put what is painted on screen into the training set, without training."""

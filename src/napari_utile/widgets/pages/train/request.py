@@ -12,6 +12,7 @@ from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
+from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.layers import place_of, plane_at, plane_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
@@ -49,6 +50,19 @@ def capture(form: TrainForm, viewer: napari.viewer.Viewer, session: Session) -> 
     more: FineTuneParams = form.more_params.value()
     params = replace(more, minutes=few.minutes, held_out=few.held_out)
     return FineTuneRequest(tuple(images), form.start.model, form.start.family, params, form.set.title)
+
+
+def planes_left_out(form: TrainForm, viewer: napari.viewer.Viewer, session: Session) -> str:
+    """Say which plane of a stack is learnt from, as it is the one on screen alone; "" where all are plain images."""
+    said = []
+    for image, labels in form.pairs.pairs():
+        if image is None or labels is None:
+            continue
+        place = place_of(image, viewer, session.image.channel_axis if image is session.image.layer else None)
+        if plane := plane_in_words(image, place):
+            said.append(f"Of {image.name} only {plane} is learnt from.")
+    hint = "To learn from more planes, show each and press Add to the set." if said else ""
+    return " ".join([*said, hint]).strip()
 
 
 class _NotPainted(ValueError):
