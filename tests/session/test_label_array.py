@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_utile.session.clicks.label_plane import highest_label, labels_at
+from napari_utile.session.clicks.label_plane import label_range, labels_at
 
 
 def chunked(pixels):
@@ -23,13 +23,13 @@ def test_labels_of_pixels_are_those_of_the_array_and_0_outside(kind):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, chunked])
-def test_the_highest_label_is_found_block_by_block(kind, monkeypatch):
+def test_the_lowest_and_the_highest_label_are_found_block_by_block(kind, monkeypatch):
     monkeypatch.setattr("napari_utile.session.clicks.label_plane._BLOCK", 63)
-    pixels = np.zeros((3, 9, 7), np.uint16)
-    pixels[1, 2, 3] = 77
-    steps = highest_label(kind(pixels))
+    pixels = np.zeros((3, 9, 7), np.int16)
+    pixels[1, 2, 3], pixels[2, 0, 0] = 77, -3
+    steps = label_range(kind(pixels))
     for _ in range(3):
         next(steps)
     with pytest.raises(StopIteration) as end:
         next(steps)
-    assert end.value.value == 77
+    assert end.value.value == (-3, 77)

@@ -389,6 +389,16 @@ def test_new_layers_of_large_planes_hold_labels_that_napari_draws_as_they_are(qt
     assert not clicker.labels.data.any()
 
 
+def test_labels_with_negative_ids_are_named_and_left_alone(qtbot):
+    clicker = Clicker(qtbot)
+    mine = np.where(bright_discs() > 80, 1, -1)
+    clicker.dock.dock.header.cells.set_layer(clicker.viewer.add_labels(mine.copy(), name="mine"))
+    clicker.on().click((0, 0))
+    assert clicker.status == "mine holds the negative id -1; use a new layer."
+    assert clicker.dock.tool.selected == 0
+    np.testing.assert_array_equal(clicker.labels.data, mine)
+
+
 def test_a_full_label_layer_says_so(qtbot):
     clicker = Clicker(qtbot)
     mine = np.zeros((80, 110), np.uint8)

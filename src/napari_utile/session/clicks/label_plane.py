@@ -186,14 +186,15 @@ class LabelPlane:
         return Edit(edit.rows[differs], edit.columns[differs], edit.values[differs])
 
 
-def highest_label(data: Any) -> Generator[None, None, int]:
-    """Find the largest label of an array, block by block along its first axis; every yield is a point to stop at."""
-    highest = 0
+def label_range(data: Any) -> Generator[None, None, tuple[int, int]]:
+    """Find the lowest and the highest number of an array and 0, block by block; every yield is a point to stop at."""
+    lowest = highest = 0
     step = max(1, _BLOCK // max(1, int(np.prod(data.shape[1:], dtype=np.int64))))
     for start in range(0, data.shape[0], step):
         yield
-        highest = max(highest, int(np.asarray(data[start : start + step]).max(initial=0)))
-    return highest
+        block = np.asarray(data[start : start + step])
+        lowest, highest = min(lowest, int(block.min(initial=0))), max(highest, int(block.max(initial=0)))
+    return lowest, highest
 
 
 def labels_at(data: Any, positions: Sequence[tuple[int, ...]]) -> NDArray[np.int64]:

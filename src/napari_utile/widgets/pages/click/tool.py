@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_utile.engine.clicks.prompts import Cell, cell_at
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.field import FieldStore, ReadyField
-from napari_utile.session.clicks.label_plane import LabelPlane, highest_label
+from napari_utile.session.clicks.label_plane import LabelPlane, label_range
 from napari_utile.session.clicks.view import accept_all
 from napari_utile.session.linking import carried
 from napari_utile.session.state import Session
@@ -179,7 +179,9 @@ class ClickTool(QObject):
         ready: ReadyField = yield from self.ready(aim)
         target = aim.target
         if target.next_label is None:
-            highest = yield highest_label(aim.labels.data)
+            lowest, highest = yield label_range(aim.labels.data)
+            if lowest < 0:
+                raise ValueError(f"{aim.labels.name} holds the negative id {lowest}; use a new layer.")
             if highest >= np.iinfo(np.int64).max:
                 raise ValueError(
                     f"{aim.labels.name} holds the id {highest}, which is too large; use a new layer."
