@@ -4,6 +4,7 @@ Run with ``xvfb-run -a python tests/torture/cancels.py``, or without ``xvfb-run`
 """
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -209,6 +210,8 @@ def main() -> int:
         people.environment(folder)
         people.prepare(folder)
         people.quick_model()
+        gc.collect()
+        gc.freeze()  # libraries: napari looks through all objects whenever a layer goes
         right = right_results(folder)
         before = people.belongings()
         user = people.User(folder, np.random.default_rng(0))
