@@ -1,5 +1,7 @@
 """Segment on an image that memory does not hold: into a store on disk that grows, is kept and is resumed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import zarr
@@ -8,7 +10,9 @@ from npe2 import PluginManager
 
 import napari_utile.session.store_jobs as store_jobs
 from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.store.growing import SeedPlan
 from napari_utile.engine.store.journal import only_run
+from napari_utile.engine.store.plan import load_plan, save_plan
 from pages import page_of, slide
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
@@ -70,6 +74,17 @@ def test_other_settings_do_not_resume_what_was_begun(page, qtbot) -> None:
     assert "slide.cells.ome.zarr was made with Threshold 0.5 where it is 0.8 now" in text
     assert page.form.status.kind == "problem"
     assert place.exists()
+
+
+def test_a_store_of_cells_that_grow_from_seeds_is_not_finished_by_segmenting(page, qtbot) -> None:
+    page, _, place = page
+    cancel_after_a_block(page, qtbot)
+    seeds = SeedPlan("nuclei.tif", "", None, (3,))
+    save_plan(replace(load_plan(place), seeds=seeds), place)
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert "was made with cells that grow from seeds" in page.form.status.text()
+    assert load_plan(place).seeds == seeds
 
 
 def test_a_scheduler_that_does_not_answer_is_said_before_anything_is_begun(page, qtbot) -> None:

@@ -289,6 +289,8 @@ def _refuse_other_settings(place: Path, now: StorePlan) -> None:
         differs.append("another part of the image")
     if before.planes != now.planes:
         differs.append("other planes")
+    if before.seeds != now.seeds:
+        differs.append("cells that grow from seeds")
     if before.linking != now.linking:
         differs.append("planes linked another way")
     if differs:
