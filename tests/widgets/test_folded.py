@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
     QHeaderView,
+    QLabel,
     QLineEdit,
     QScrollBar,
     QVBoxLayout,
@@ -37,6 +38,23 @@ def test_folded_fields_are_not_reached_by_the_tab_key_until_they_are_unfolded(qt
     assert inside.height() >= inside.sizeHint().height() - 2
     part.collapse(animate=False)
     assert not inside.isVisible()
+
+
+@pytest.mark.parametrize("animate", [False, True])
+def test_what_is_unfolded_grows_with_what_is_said_in_it(qtbot, animate):
+    window, said = QWidget(), QLabel("Short.")
+    qtbot.addWidget(window)
+    part = folded("More", QLineEdit(), said)
+    QVBoxLayout(window).addWidget(part)
+    window.resize(200, 600)
+    window.show()
+    part.expand(animate=animate)
+    qtbot.wait(50)
+    for _ in range(2):
+        said.setText(said.text() + "\nAnother line." * 4)
+        qtbot.waitUntil(lambda: said.height() >= said.sizeHint().height())
+    part.collapse(animate=animate)
+    assert not said.isVisible()
 
 
 def test_every_field_of_a_form_has_a_name(qtbot):
