@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
@@ -199,7 +201,39 @@ def test_three_views_take_a_file_without_names_of_axes_and_ask_in_words_of_the_d
     qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
     assert form.status.text() == "Three views: 2 objects."
+    qtbot.waitUntil(lambda: "will take" in form.estimate.text(), timeout=WAIT)
     assert form.summary.text().startswith("2 objects, median volume ")
+    assert form.show_table.isEnabled()
+
+
+@pytest.mark.real_window
+def test_the_command_of_linked_planes_is_that_of_the_stack(viewer, qtbot, tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, two_balls(), metadata=None)  # no axis has a name
+    page = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(page.dock, name="U-Tile")
+    viewer.open(path, plugin="napari")
+    form = page.form
+    form.diameter.value = None
+
+    def copied(link, planes):
+        form.planes.kind.setCurrentIndex(planes)
+        form.linking.kind.setCurrentIndex(form.linking.kind.findData(link))
+        page.copy_command()
+        return QGuiApplication.clipboard().text()
+
+    assert "--axes ZYX" in (said := copied("z", 1))
+    assert "--link z" in said
+    assert "--z" not in said
+    form.linking.plane_distance["plane_distance"].value = 2.0
+    assert "--three-views" in (said := copied("views", 1))
+    assert "--plane-distance 2" in said
+    assert "--axes ZYX" in said
+    form.planes.first.setValue(3)
+    form.planes.last.setValue(8)
+    assert "--axes TYX --t 2:8" in (said := copied("t", 2))
+    assert "--link t" in said
+    assert "--link" not in copied("z", 0)
 
 
 @pytest.mark.real_window

@@ -55,6 +55,25 @@ class Located:
         """Give the same for all planes of the stack."""
         return replace(self, selection=replace(self.selection, z=None, t=None))
 
+    def along(self, axis: str, entries: tuple[int, int] | None = None) -> "Located":
+        """Give the same for a stack along "Z" or "T", which a file may leave unnamed.
+
+        Parameters
+        ----------
+        axis : {"Z", "T"}
+        entries : (int, int), optional
+            First one, and the one after the last, of the first axis of the stack; all by default.
+        """
+        letters = [letter for letter in self.index if letter in "ZT"]
+        selection = replace(self.selection, z=None, t=None)
+        if axis not in letters and len(letters) == 1 and selection.axes:
+            selection = replace(selection, axes=selection.axes.replace(letters[0], axis))
+            letters = [axis]
+        if entries is not None and letters:
+            taken = f"{entries[0]}:{entries[1]}"
+            selection = replace(selection, z=taken) if letters[0] == "Z" else replace(selection, t=taken)
+        return replace(self, selection=selection)
+
     def channels(self, chosen: tuple[int, ...] | None) -> tuple[int, ...] | None:
         """Give the channels of the file that are the chosen ones of the plane."""
         return (self.index["C"],) if "C" in self.index else chosen

@@ -66,6 +66,13 @@ class PlanePicker(QWidget):
         """Whether the plane on screen is meant."""
         return self.isHidden() or self.kind.currentData() == THIS
 
+    @property
+    def entries(self) -> tuple[int, int] | None:
+        """The first plane of the range and the one after its last, counted from 0; None where no range is meant."""
+        if self.one or self.kind.currentData() != RANGE:
+            return None
+        return int(self.first.value()) - 1, int(self.last.value())
+
     def show_place(self, layer: napari.layers.Layer | None, place: Place | None, in_3d: bool = False) -> bool:
         """Say which plane is on screen, and how many there are; return whether there are several."""
         self._in_3d = in_3d

@@ -89,10 +89,17 @@ class Keeping:
         show_table(self._viewer)
 
     def copy_command(self, source: Source, request: SegmentRequest) -> None:
-        """Copy the command line that segments the same pixels in the same way."""
+        """Copy the command line that segments the same pixels in the same way: of linked planes, all."""
         result = self._session.result_of(source.layer, source.place.key)
         located = result.located if result is not None else locate_request(request)
-        command = command_of(request, request.params, card_of(request.params.model), located)
+        form, views, linking = self._form, self._form.linking.views, None
+        if not form.planes.one and (views or form.linking.wanted):
+            linking = form.linking.chosen() if views is None else None
+            axis = form.linking.wanted.upper() or "Z"
+            located = None if located is None else located.along(axis, form.planes.entries)
+        else:
+            views = None
+        command = command_of(request, request.params, card_of(request.params.model), located, views, linking)
         self._status.copied(command, what_the_command_lacks(request, located))
 
     def copy_store_command(self, requests: list[SegmentRequest]) -> None:

@@ -160,7 +160,7 @@ class SegmentPage(Page):
         requests = [each for _, each in planes] if large and not views else []
         self.form.store.follow(requests)
         if self._current_result() is None:
-            self.form.show_result(None)
+            self._show_summary()
         self.form.suggestions.follow(request.measured_on, request.params)
         if views and self.views.takes(planes):
             what = "Three views of"
