@@ -132,9 +132,14 @@ def close_half_way(cluster):
 
 
 def test_a_scheduler_that_goes_away_is_said_and_what_is_done_is_kept() -> None:
+    import dask
     import distributed
 
     one = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     said = r"scheduler or its workers are gone.*finish it with --resume"
-    with distributed.LocalCluster(**one) as cluster, pytest.raises(UtileError, match=said):
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "2s"}),  # Dask looks for it for 30 s
+        distributed.LocalCluster(**one) as cluster,
+        pytest.raises(UtileError, match=said),
+    ):
         close_half_way(cluster)

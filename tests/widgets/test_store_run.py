@@ -8,8 +8,10 @@ import zarr
 from napari.components import ViewerModel
 from npe2 import PluginManager
 
+import napari_utile.session.run_on as run_on
 import napari_utile.session.store_jobs as store_jobs
 from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.jobs.cluster import cluster_jobs
 from napari_utile.engine.store.growing import SeedPlan
 from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.plan import load_plan, save_plan
@@ -87,8 +89,9 @@ def test_a_store_of_cells_that_grow_from_seeds_is_not_finished_by_segmenting(pag
     assert load_plan(place).seeds == seeds
 
 
-def test_a_scheduler_that_does_not_answer_is_said_before_anything_is_begun(page, qtbot) -> None:
+def test_a_scheduler_that_does_not_answer_is_said_before_anything_is_begun(page, qtbot, monkeypatch) -> None:
     pytest.importorskip("distributed")
+    monkeypatch.setattr(run_on, "cluster_jobs", lambda address, timeout: cluster_jobs(address, timeout=1))
     page, viewer, place = page
     page.form.store.run_on.setText("tcp://127.0.0.1:9")
     page.run()
@@ -102,8 +105,6 @@ def test_a_scheduler_that_does_not_answer_is_said_before_anything_is_begun(page,
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # what Dask leaves open when its processes end
 def test_run_on_a_scheduler_gives_the_same_cells(page, qtbot) -> None:
     pytest.importorskip("distributed")
-    from napari_utile.engine.jobs.cluster import cluster_jobs
-
     page, _, place = page
     with cluster_jobs(workers=1) as jobs:
         page.form.store.run_on.setText(jobs.client.scheduler.address)
