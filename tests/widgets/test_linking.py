@@ -204,6 +204,11 @@ def test_three_views_take_a_file_without_names_of_axes_and_ask_in_words_of_the_d
     qtbot.waitUntil(lambda: "will take" in form.estimate.text(), timeout=WAIT)
     assert form.summary.text().startswith("2 objects, median volume ")
     assert form.show_table.isEnabled()
+    assert session_of(viewer).cells.axis_labels[0] == "z", "it is saved as depth, not as time"
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("z"))
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: form.status.text().startswith("Linked"), timeout=WAIT)
+    assert session_of(viewer).cells.axis_labels[0] == "z"
 
 
 @pytest.mark.real_window

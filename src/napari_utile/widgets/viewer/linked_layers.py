@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.edits import StackEdit
+from napari_utile.engine.planes.naming import letter_of
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import pixel_size_of, session_of, space_of
@@ -69,6 +70,13 @@ def _letters(layer: Any, axis: str) -> str:
     return "ZT" if names == ["z", "t"] else "TZ"
 
 
+def named_along(axis: str, space: dict[str, Any]) -> dict[str, Any]:
+    """Call the one axis before the planes, where it has no name, by what they are linked along: it is saved with it."""
+    names = tuple(space["axis_labels"])
+    unnamed = len(names) == 3 and letter_of(names[0]) is None
+    return {**space, "axis_labels": (axis.lower(), *names[1:])} if unnamed else space
+
+
 def show_linked(
     viewer: napari.viewer.Viewer,
     source: napari.layers.Labels,
@@ -90,7 +98,7 @@ def show_linked(
         known.replace(made)
         return known
     what = "objects" if axis == "Z" else "tracks"
-    placed = space_of(source, range(source.ndim))
+    placed = named_along(axis, space_of(source, range(source.ndim)))
     layer = Labels(made.labels, name=f"{source.name} {what}", opacity=source.opacity, **placed)
     mark_own(layer, "instances")
     layer.metadata = {METADATA_KEY: dict(source.metadata.get(METADATA_KEY, {"role": "instances"}))}

@@ -25,7 +25,7 @@ from napari_utile.widgets.pages.click.aim import z_axis_of
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
-from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
+from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked, named_along
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, mark_own
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import LatestJob, OneJob, run_job
@@ -134,7 +134,9 @@ class ThreeViews(OneJob, QObject):
             picture = glow(probability, name=f"{source.plane.name} probability", visible=False, **space)
             add_own(self._viewer, picture, "probability")
             shown = replace(result.shown, labels=np.expand_dims(result.shown.labels, apart))
-            cells = Labels(shown.labels, name=f"{source.plane.name} objects", opacity=0.5, **space)
+            cells = Labels(
+                shown.labels, name=f"{source.plane.name} objects", opacity=0.5, **named_along("Z", space)
+            )
             cells.metadata = {METADATA_KEY: {"role": "instances", "recipe": result.recipe.to_json()}}
             mark_own(cells, "instances")
             self._viewer.add_layer(cells)
