@@ -1,5 +1,6 @@
 """Scores of a model on images, image by image."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from accuracy_runs.images import Annotated
 from accuracy_runs.touching import touching_scores
 from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.errors import UtileWarning
 from napari_utile.engine.metrics.evaluation import evaluate
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.segment import segment
@@ -36,7 +38,11 @@ def scores_of(
     """
     rows: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for image in images:
-        segmented = segment(image.plane, model)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", UtileWarning
+            )  # whether an image suits the model is what is measured
+            segmented = segment(image.plane, model)
         for way, params in ways.items():
             labels = (segmented if params is None else segmented.relabelled(params)).labels
             touching = asdict(touching_scores(labels, image.labels))

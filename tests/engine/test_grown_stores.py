@@ -236,7 +236,7 @@ def test_what_cannot_be_is_one_sentence(folder, tmp_path, small_blocks, capsys) 
     assert grow(folder, place) == 0
     image = folder / "image.tif"
     assert main(["segment", str(image), "-o", str(place), "--resume", "--quiet"]) == 1
-    assert "give --seeds as it was given then" in capsys.readouterr().err
+    assert "resume with the same" in capsys.readouterr().err
     assert grow(folder, place, "--resume", "--seed-distance", "3") == 1
     assert "--seed-distance" in capsys.readouterr().err
     assert grow(folder, place, "--resume") == 0

@@ -240,8 +240,7 @@ def refuse_other_options(
     grown = plan.seeds.path if plan.seeds else "no seeds"
     if grown != (str(seeds.resolve()) if seeds else "no seeds"):
         raise UtileError(
-            f"{name} was started with {grown}: give --seeds as it was given then to resume, or start again with "
-            "--overwrite."
+            f"{name} was started with {grown}: resume with the same, or start again with --overwrite."
         )
     pairs = [
         *((key, value, getattr(plan.params, key)) for key, value in segment.items()),
