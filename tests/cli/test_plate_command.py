@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+import yaozarrs
 import zarr
 
 from napari_utile.cli import main
@@ -242,7 +243,6 @@ def test_labels_of_a_part_of_a_stack_lie_where_they_are_in_its_image(model, tmp_
     assert cells.axes == "TZYX"
     assert cells.translation == (0.0, 2.0, 0.0, 5.0)
     np.testing.assert_array_equal(np.asarray(cells.levels[0])[0], labels)
-    yaozarrs = pytest.importorskip("yaozarrs")
     yaozarrs.validate_zarr_store(str(path / "labels" / "cells"))
     tifffile.imwrite(tmp_path / "plain.tif", spots(1))
     assert main(["segment", str(tmp_path / "plain.tif"), "-o", str(tmp_path / "out"), "--into-image"]) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaozarrs
 import zarr
 
 from napari_utile.cli import main
@@ -196,7 +197,6 @@ def test_a_mask_on_wish_with_the_levels_of_the_labels(tmp_path: Path, image) -> 
     np.testing.assert_array_equal(mask[...], labels_in(place) > 0)
     ome = zarr.open_group(place / "labels", mode="r").attrs["ome"]
     assert ome["labels"] == ["cells", "mask"]
-    yaozarrs = pytest.importorskip("yaozarrs")
     yaozarrs.validate_zarr_store(str(place / "labels" / "mask"))
 
 
@@ -271,7 +271,6 @@ def test_stores_of_version_0_4_hold_the_same_and_are_read_everywhere(tmp_path: P
     assert main(["verify", str(old), "--quiet"]) == 0
     assert main(["replay", str(old / "recipe.json"), "--quiet"]) == 0
     assert not [each.name for each in old.rglob("zarr.json") if ".utile" not in each.parts]
-    yaozarrs = pytest.importorskip("yaozarrs")
     yaozarrs.validate_zarr_store(str(old))
 
 
@@ -338,6 +337,5 @@ def test_outputs_on_wish(tmp_path: Path, image, capsys, dtype) -> None:
     assert f"started with --outputs {dtype}, not none" in capsys.readouterr().err
     assert segment(image, tmp_path / "out", "--outputs", dtype) == 1
     assert "--outputs is for stores" in capsys.readouterr().err
-    yaozarrs = pytest.importorskip("yaozarrs")
     yaozarrs.validate_zarr_store(str(place))
     yaozarrs.validate_zarr_store(str(place / "outputs" / "classes"))

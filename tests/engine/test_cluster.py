@@ -24,7 +24,6 @@ from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.make import plan_store
 from napari_utile.engine.store.run import store_steps
 
-pytest.importorskip("distributed")
 # What Dask leaves open when its processes end.
 pytestmark = [pytest.mark.usefixtures("bright_nuclei"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 

@@ -65,7 +65,6 @@ def test_in_this_process(only_needed_chunks) -> None:
 
 
 def test_in_a_worker(only_needed_chunks) -> None:
-    pytest.importorskip("distributed")
     from napari_utile.engine.jobs.cluster import cluster_jobs
 
     with cluster_jobs(workers=1) as jobs:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaozarrs
 
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.relief import smoothed, unsmoothed_height
@@ -92,7 +93,6 @@ def test_levels_are_halves_and_metadata_place_them(tmp_path: Path, small_model) 
 
 @pytest.mark.parametrize("axes", ["", "ZT"])
 def test_stores_are_valid_ome_zarr(tmp_path: Path, small_model, axes) -> None:
-    yaozarrs = pytest.importorskip("yaozarrs")
     data = image_of((70, 90))
     planes = [ImagePlane(data[None], pixel_size=(0.5, 0.5), unit="µm")] * 2 ** len(axes)
     params = SegmentParams(diameter=None, instances=InstanceParams(minimum_size=5))

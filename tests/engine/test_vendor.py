@@ -14,9 +14,6 @@ from napari_utile.engine.files.images import read_image
 sys.path.insert(0, str(Path(__file__).parent))
 from vendor_files import write_czi, write_lif, write_nd2
 
-for package in ("nd2", "czifile", "liffile"):
-    pytest.importorskip(package)
-
 SIZES = {"T": 3, "Z": 4, "C": 2, "Y": 12, "X": 20}
 
 

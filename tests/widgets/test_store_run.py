@@ -90,7 +90,6 @@ def test_a_store_of_cells_that_grow_from_seeds_is_not_finished_by_segmenting(pag
 
 
 def test_a_scheduler_that_does_not_answer_is_said_before_anything_is_begun(page, qtbot, monkeypatch) -> None:
-    pytest.importorskip("distributed")
     monkeypatch.setattr(run_on, "cluster_jobs", lambda address, timeout: cluster_jobs(address, timeout=1))
     page, viewer, place = page
     page.form.store.run_on.setText("tcp://127.0.0.1:9")
@@ -104,7 +103,6 @@ def test_a_scheduler_that_does_not_answer_is_said_before_anything_is_begun(page,
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # what Dask leaves open when its processes end
 def test_run_on_a_scheduler_gives_the_same_cells(page, qtbot) -> None:
-    pytest.importorskip("distributed")
     page, _, place = page
     with cluster_jobs(workers=1) as jobs:
         page.form.store.run_on.setText(jobs.client.scheduler.address)
