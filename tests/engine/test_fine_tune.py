@@ -152,6 +152,10 @@ def test_the_model_that_finds_the_annotated_cells_best_is_trained_further(learnt
     assert ranked[0].scores.ap50 > ranked[1].scores.ap50
     with pytest.raises(UtileError, match=r"No model reads images of 1 channel"):
         list(rank_bases(given, [colours]))
+    painted = AnnotatedImage(plane_from_array(np.stack([image] * 3, axis=-1), "YXS"), labels)
+    stains = new_model("stains", "unet", width=4, depth=1, in_channels=2)  # nobody said which colour is which
+    ranked = rank_bases([painted], [stains, colours, good], FineTuneParams(device="cpu")).result
+    assert {each.model.card.name for each in ranked} == {"colours", good.card.name}
 
 
 def test_held_out_tiles_are_never_trained_on() -> None:

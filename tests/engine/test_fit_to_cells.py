@@ -19,6 +19,7 @@ from napari_utile.engine.provenance.recipe import load_recipe
 from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_of
 from napari_utile.engine.segment import segment
 from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.training.fine_tune import new_model
 from napari_utile.engine.windows import Window
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -112,6 +113,18 @@ def test_cells_of_one_pixel_are_fitted_too():
     found = fit_to_cells(plane_from_array(image), labels, [load_model("nuclei")]).result
     assert found.iou == 1
     assert found.params.diameter >= 1
+
+
+def test_models_that_cannot_read_a_colour_image_are_left_out_and_one_alone_says_why(off):
+    image, truth, few, _ = off
+    bright = np.uint8(255 * (image.max() - image) / np.ptp(image))
+    given = np.where(np.isin(truth, few), truth, 0)
+    plane = plane_from_array(np.stack([bright] * 3, axis=-1), "YXS")
+    two_stains = new_model("stains", "unet", width=4, depth=1, in_channels=2)
+    found = fit_to_cells(plane, given, [two_stains, load_model("nuclei")]).result
+    assert found.params.model == "nuclei"
+    with pytest.raises(UtileError, match="choose them, red is 0"):
+        list(fit_to_cells(plane, given, [two_stains]))
 
 
 @pytest.mark.usefixtures("bright_nuclei")

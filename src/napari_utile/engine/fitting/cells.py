@@ -22,7 +22,7 @@ from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
-from napari_utile.engine.words import three_digits
+from napari_utile.engine.words import counted, three_digits
 
 FITTED = {"threshold": "threshold", "split": "split", "minimum_size": "smallest size"}
 """Instance parameters that are chosen, and how they are called."""
@@ -217,7 +217,7 @@ def _fit(
 
     for model in models:
         card = model.card
-        if card.needed_inputs > plane.data.shape[0]:
+        if not card.reads(plane, params.channels):
             continue
         name = params.model if params.model.endswith(".safetensors") else card.name
         asked = replace(params, model=name, instances=None)
@@ -231,8 +231,10 @@ def _fit(
             steps = ",".join(filter(None, ["invert", params.preprocess]))
             yield from look(model, replace(own, preprocess=steps), 2)
     if not trials:
-        count = plane.data.shape[0]
-        raise UtileError(f"No model reads an image of {count} channel{'' if count == 1 else 's'}.")
+        if len(models) == 1:
+            card = models[0].card
+            plane.for_network(len(card.inputs), params.channels, card.optional_inputs)  # says why it cannot
+        raise UtileError(f"No model reads an image of {counted(plane.data.shape[0], 'channel')}.")
     usual_trials = [trial for trial in trials if trial.changes == 0]
     base = max(usual_trials, key=lambda trial: float(trial.scores.mean()))
     best, _ = max(seen, key=lambda each: float(each[1].scores.mean()))

@@ -4,7 +4,7 @@ A model is one safetensors file; the card is JSON in the file's header, under th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from napari_utile.engine.models.outputs import (
     class_output,
 )
 from napari_utile.engine.parameters import from_json, to_json
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import Normalization
 
 CARD_KEY = "utile"
@@ -183,6 +184,14 @@ class ModelCard:
     def needed_inputs(self) -> int:
         """How many of the input channels, the first ones, an image must have."""
         return len(self.inputs) - self.optional_inputs
+
+    def reads(self, plane: ImagePlane, channels: Sequence[int] | None = None) -> bool:
+        """Return whether the network's channels can be taken from a plane, see `ImagePlane.for_network`."""
+        try:
+            plane.for_network(len(self.inputs), channels, self.optional_inputs)
+        except UtileError:
+            return False
+        return True
 
     @property
     def output_channels(self) -> int:

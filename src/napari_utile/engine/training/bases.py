@@ -13,6 +13,7 @@ from napari_utile.engine.training.data import matching_scale, training_planes
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.learned import Scores, best_instances, predictions, score
 from napari_utile.engine.training.recipes import RECIPES
+from napari_utile.engine.words import counted
 
 MOST_IMAGES = 3
 """More annotated images than this tell no more about where to start."""
@@ -35,7 +36,7 @@ def rank_bases(
     ----------
     images : sequence of AnnotatedImage
     models : sequence of Model
-        Those that do not read as many channels as the images have, or as are chosen, are left out.
+        Those that cannot read the images, or the channels that are chosen, are left out.
     params : FineTuneParams, optional
         Channels, scale, device and precision are used.
 
@@ -56,12 +57,10 @@ def _rank(
     images: Sequence[AnnotatedImage], models: Sequence[Model], params: FineTuneParams
 ) -> Generator[Base, None, list[Base]]:
     compute = choose_compute(params.device, params.precision)
-    channels = min(each.plane.data.shape[0] for each in images)
     found = []
     for model in models:
         card = model.card
-        least, most = card.needed_inputs, len(card.inputs)
-        if least > channels or (params.channels and not least <= len(params.channels) <= most):
+        if not all(card.reads(each.plane, params.channels) for each in images):
             continue
         scale = params.scale or matching_scale(images, card)
         planes = training_planes(images, card, RECIPES[params.recipe], scale, params.channels)
@@ -70,5 +69,6 @@ def _rank(
         found.append(Base(model, score(maps, planes, best_instances(maps, planes, suggested))))
         yield found[-1]
     if not found:
-        raise UtileError(f"No model reads images of {channels} channel{'' if channels == 1 else 's'}.")
+        channels = min(each.plane.data.shape[0] for each in images)
+        raise UtileError(f"No model reads images of {counted(channels, 'channel')}.")
     return sorted(found, key=lambda each: (each.scores.ap50, each.scores.overlap), reverse=True)
