@@ -20,7 +20,7 @@ def discs(centres, radius):
 
 CENTRES = [(20, 20), (20, 60), (20, 100), (60, 20), (60, 60), (60, 100), (100, 20)]
 CELLS = discs(CENTRES, 10)  # of 317 pixels each
-PLANE = training_plane("plane", np.zeros((1, 120, 120), np.float32), CELLS, w0=10, sigma=5)
+PLANE = training_plane("plane", np.zeros((1, 120, 120), np.float32), CELLS)
 
 
 def test_specks_larger_than_the_given_smallest_size_are_dropped():
@@ -46,7 +46,7 @@ def test_the_split_that_leaves_long_cells_whole_is_found():
     for number, top in enumerate(range(5, 100, 20), 8):
         labels[top : top + 10, 10:110] = number
         labels[top : top + 2, 50:70] = labels[top + 8 : top + 10, 50:70] = 0  # a waist of six rows of ten
-    plane = training_plane("bars", np.zeros((1, 120, 120), np.float32), labels, w0=10, sigma=5)
+    plane = training_plane("bars", np.zeros((1, 120, 120), np.float32), labels)
     foreground = (labels > 0).astype(np.float32)
     assert score([Learned(foreground)], [plane], START).ap50 < 1
     chosen = best_instances([Learned(foreground)], [plane], START)

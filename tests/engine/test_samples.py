@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from napari_utile.engine.models.card import ModelCard
+from napari_utile.engine.models.outputs import DISTANCES, class_output
 from napari_utile.engine.training.augment import draw_deformation
 from napari_utile.engine.training.augment_params import NO_AUGMENTATION, AugmentParams
 from napari_utile.engine.training.loss import IGNORE
+from napari_utile.engine.training.recipes import FINE_TUNE, RONNEBERGER2015, TrainingRecipe
 from napari_utile.engine.training.samples import HeldPlane, Sampler, cut_sample, hold, training_plane
 from napari_utile.engine.training.validation import held_out_samples
 from napari_utile.engine.weights.annotation import Annotation
+from napari_utile.engine.weights.weight_map import WeightMapParams
 
 LABELS = np.zeros((40, 60), np.uint16)
 LABELS[5:15, 5:20] = 1
@@ -56,10 +60,36 @@ def test_outside_of_the_boxes_nothing_counts_and_inside_zero_is_background() -> 
 
 
 def test_classes_are_balanced_over_the_annotated_pixels_alone() -> None:
-    plane = training_plane("a", IMAGE, LABELS, Annotation("boxes", boxes=[(28, 46, 36, 60)]), w0=0)
+    plane = training_plane(
+        "a", IMAGE, LABELS, Annotation("boxes", boxes=[(28, 46, 36, 60)]), weights=WeightMapParams(0)
+    )
     counted = plane.target != IGNORE
     totals = [plane.weight[counted & (plane.target == each)].sum() for each in (0, 1)]
     assert totals[0] == pytest.approx(totals[1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "outputs", "most"),
+    [
+        (
+            FINE_TUNE,
+            (class_output(2), *DISTANCES),
+            2,
+        ),  # distances keep cells apart: a wide ridge is not wanted
+        (FINE_TUNE, (class_output(2),), 20),
+        (RONNEBERGER2015, (class_output(2), *DISTANCES), 20),
+        (TrainingRecipe(weighting="even"), (class_output(2),), 2),
+        (TrainingRecipe(weighting="paper", w0=3), (class_output(2), *DISTANCES), 13),
+    ],
+)
+def test_ridges_in_tissue_without_gaps_weigh_little_where_distances_keep_cells_apart(recipe, outputs, most):
+    tissue = np.ones((60, 60), np.uint16)
+    tissue[:, 30:] = 2
+    weights = recipe.weights_for(ModelCard("m", "unet", {}, outputs=outputs))
+    plane = training_plane("a", np.zeros((1, 60, 60), np.float32), tissue, weights=weights)
+    ridge, cell = plane.weight[plane.target == 0], plane.weight[plane.target == 1]
+    assert ridge.max() <= most
+    assert ridge.min() > 0.9 * most * min(1, cell.max())
 
 
 @pytest.mark.parametrize(

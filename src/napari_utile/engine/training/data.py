@@ -59,7 +59,7 @@ def training_planes(
     card : ModelCard
         Its configuration says how many channels are read, its normalisation how grey values are scaled.
     recipe : TrainingRecipe
-        Its border weight.
+        Says how much each pixel counts.
     scale : float
         How much larger the images are made.
     channels : sequence of int, optional
@@ -88,8 +88,7 @@ def training_planes(
                 data[:, :, :],
                 labels,
                 annotation,
-                w0=recipe.w0,
-                sigma=recipe.sigma,
+                weights=recipe.weights_for(card),
                 distances=card.has_distances,
                 targets=class_targets(annotation.split(labels)[0], image.classes, known),
             )

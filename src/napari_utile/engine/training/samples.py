@@ -17,8 +17,11 @@ from napari_utile.engine.training.distances import distance_targets
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.weights.annotation import DENSE, Annotation
 from napari_utile.engine.weights.touching import separate_touching
-from napari_utile.engine.weights.weight_map import class_weights, weight_map
+from napari_utile.engine.weights.weight_map import WeightMapParams, class_weights, weight_map
 from napari_utile.engine.windows import Window
+
+PAPER = WeightMapParams()
+"""The weights of the U-Net paper."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +103,7 @@ def training_plane(
     labels: NDArray[Any],
     annotation: Annotation = DENSE,
     *,
-    w0: float = 10.0,
-    sigma: float = 5.0,
+    weights: WeightMapParams = PAPER,
     share: float = 1.0,
     distances: bool = False,
     targets: NDArray[np.uint8] | None = None,
@@ -116,8 +118,8 @@ def training_plane(
     labels : (Y, X) integer array
         Instances.
     annotation : Annotation
-    w0, sigma : float
-        Border weight and its width (pixels), see `weight_map`.
+    weights : WeightMapParams
+        How much each pixel counts.
     share : float
         How often samples come from this plane, relative to the others.
     distances : bool
@@ -138,7 +140,7 @@ def training_plane(
     separated = separate_touching(objects)
     kinds = separated > 0 if targets is None else np.where(separated > 0, targets, 0)
     target = np.where(annotated, kinds, IGNORE).astype(np.uint8)
-    weight = _weights(separated, annotated, w0, sigma)
+    weight = _weights(separated, annotated, weights)
     measured = None
     if distances:
         measured = distance_targets(
@@ -156,12 +158,12 @@ def _ends(annotated: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _weights(
-    separated: NDArray[np.integer[Any]], annotated: NDArray[np.bool_], w0: float, sigma: float
+    separated: NDArray[np.integer[Any]], annotated: NDArray[np.bool_], params: WeightMapParams
 ) -> NDArray[np.float32]:
     """Class balance over the annotated pixels, plus the border weight; 0 where nobody annotated."""
-    maps = weight_map(separated, w0=w0, sigma=sigma)
+    maps = weight_map(separated, w0=params.w0, sigma=params.sigma)
     inside = separated > 0
-    balance = class_weights(int(inside[annotated].sum()), int(annotated.sum()), maps.params)
+    balance = class_weights(int(inside[annotated].sum()), int(annotated.sum()), params)
     weight: NDArray[np.float32] = balance[inside.astype(np.intp)] + maps.border
     weight[~annotated] = 0
     return weight
