@@ -1,6 +1,7 @@
 """The planes of label images in files, alone and paired with those of an image or of other labels."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari_utile.engine.arrays import Labels
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.computed import computed
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.planes.spread import spread
 
@@ -102,7 +104,7 @@ def label_stack(image: ImageFile) -> tuple[Labels, str]:
 
 def _without_colours(image: ImageFile) -> ImageFile:
     """Take away an axis of channels or colours along which all is the same, as grey saved as colours is."""
-    data, axes = image.data, image.axes
+    data, axes = computed(image.data), image.axes
     for axis in set("CS") & set(axes):
         place = axes.index(axis)
         many = min(data.shape[place], 3) if data.shape[place] > 1 else 0  # one alone is not read
@@ -113,7 +115,9 @@ def _without_colours(image: ImageFile) -> ImageFile:
                 "pixel: save its ids as grey values, or name its axes with --axes."
             )
         data, axes = data[_at(axes, {axis: 0})], axes.replace(axis, "")
-    return image if data is image.data else ImageFile(data, axes, None, None, image.path)
+    if axes == image.axes:
+        return replace(image, data=data)
+    return ImageFile(data, axes, None, None, image.path)
 
 
 def _plane_at(image: ImageFile, index: Mapping[str, int], volume: bool) -> Labels:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.planes.computed import Computed, computed
 
 
 def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
@@ -18,7 +19,7 @@ def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
     Returns
     -------
     array, names
-        numpy or dask; None where the axes have no names.
+        numpy, or of dask what is `Computed`; None where the axes have no names.
     """
     dims = getattr(image, "dims", None)
     if isinstance(dims, tuple) and hasattr(image, "data") and hasattr(image, "coords"):  # xarray
@@ -35,15 +36,14 @@ def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
             return np.asarray(image), None
         except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset of xarray
             raise UtileError(f"This is not an array of numbers: {str(error).rstrip('.')}.") from error
-    if hasattr(image, "dask") and hasattr(image, "transpose"):
-        return image, None
+    image = computed(image)
     if hasattr(image, "chunks") and hasattr(image, "__getitem__"):  # zarr, h5py
         from dask.array import from_array
 
         metadata = getattr(image, "metadata", None)
         names = getattr(metadata, "dimension_names", None)
         chunks = image.chunks or "auto"
-        return from_array(image, chunks=chunks, name=False), tuple(names) if names else None
+        return Computed(from_array(image, chunks=chunks, name=False)), tuple(names) if names else None
     return (image if hasattr(image, "transpose") and hasattr(image, "ndim") else np.asarray(image)), None
 
 

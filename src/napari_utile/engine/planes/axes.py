@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.computed import computed
 from napari_utile.engine.planes.naming import asked_axes, name_axes
 from napari_utile.engine.words import counted
 
@@ -23,7 +24,7 @@ class ImagePlane:
     Attributes
     ----------
     data : (C, Y, X) array-like
-        NumPy, dask or zarr; read by windows only.
+        NumPy, zarr, or of dask what is `Computed`; read by windows only.
     name : str
         What results are named after.
     rgb : bool
@@ -41,6 +42,7 @@ class ImagePlane:
     unit: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data", computed(self.data))
         if len(self.data.shape) != 3:
             raise ValueError(f"A plane has the axes (C, Y, X); got the shape {tuple(self.data.shape)}.")
         if 0 in self.data.shape:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.parameters import Bounds, check_bounds
+from napari_utile.engine.planes.computed import Computed, computed
 from napari_utile.engine.planes.debris import pixels_without_debris
 from napari_utile.engine.planes.percentiles import percentiles
 from napari_utile.engine.windows import Window
@@ -131,12 +132,9 @@ def _sample(data: Any, channel: int) -> NDArray[Any]:
     if height * width <= EXACT_PIXELS:
         return np.asarray(data[channel])
     columns = _lattice(width)
-    blocks = [data[channel, y : y + BLOCK, x : x + BLOCK] for y in _lattice(height) for x in columns]
-    if hasattr(data, "dask"):
-        import dask.base
-
-        compute: Any = dask.base.compute
-        blocks = compute(*blocks)  # planning one at a time takes longer than reading
+    windows = [(channel, slice(y, y + BLOCK), slice(x, x + BLOCK)) for y in _lattice(height) for x in columns]
+    data = computed(data)
+    blocks = data.read(windows) if isinstance(data, Computed) else [data[window] for window in windows]
     rows = [blocks[start : start + len(columns)] for start in range(0, len(blocks), len(columns))]
     return np.concatenate([np.concatenate([np.asarray(block) for block in row], axis=1) for row in rows])
 

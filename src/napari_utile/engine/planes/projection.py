@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.computed import computed
 
 if TYPE_CHECKING:
     import dask.array
@@ -117,7 +118,7 @@ class _Stack:
     """What `project_stack` reads block by block."""
 
     def __init__(self, data: Any, axis: int, how: str, channel: int | None) -> None:
-        self._data, self._axis, self._how = data, axis, how
+        self._data, self._axis, self._how = computed(data), axis, how
         self.channel = None if channel is None else channel - (channel > axis)
         self._sharpest: dict[tuple[int, ...], int] = {}
         self.shape = (*data.shape[:axis], *data.shape[axis + 1 :])
