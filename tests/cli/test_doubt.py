@@ -73,12 +73,35 @@ def test_a_store_that_is_finished_already_is_doubted_again(folder, capsys):
     assert said.err.startswith(DOUBT)
 
 
-def test_clicks_are_doubted_where_the_cells_were_measured(folder, capsys):
-    words = ["click", "one.tif", "--points", "markers.csv", "-o", "cells_labels.tif", "--model", "unsure"]
+@pytest.mark.parametrize("size", [(), ("--diameter", "16"), ("--diameter", "none")])
+def test_clicks_are_doubted(folder, capsys, size):
+    words = [
+        "click",
+        "one.tif",
+        "--points",
+        "markers.csv",
+        "-o",
+        "cells_labels.tif",
+        *size,
+        "--model",
+        "unsure",
+    ]
     assert main(words) == 0
     assert capsys.readouterr().err.startswith(DOUBT)
     assert main([*words, "--strict"]) == 3
+    capsys.readouterr()
     assert main([*words[:-1], "sure", "--strict"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_clicks_are_doubted_of_a_model_for_images_of_its_own_size(folder, capsys, make_bright_model):
+    """Nothing is measured for it."""
+    tuned = {"base": "unsure"}
+    path = user_model_folder() / "unsure.safetensors"
+    make_bright_model(path, object_diameter=16.0, confidence=0.999, training=tuned)
+    words = ["click", "one.tif", "--points", "markers.csv", "-o", "cells_labels.tif", "--model", "unsure"]
+    assert main([*words, "--strict"]) == 3
+    assert capsys.readouterr().err.startswith(DOUBT)
 
 
 def test_seeds_that_grow_in_grey_values_have_no_model_to_doubt(folder, capsys):

@@ -17,7 +17,7 @@ from napari_utile.engine.cells.uncertainty import confidences, score_of
 from napari_utile.engine.inference.cell_size import CellSize, SizeTrial, best_of
 from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
-from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.field import Field, scale_factors
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.models.library import Model
@@ -95,6 +95,43 @@ def measure_size(
     return Run(_measure(every, model, params, compute, limits, own_size))
 
 
+def rate_at_size(
+    planes: Sequence[ImagePlane],
+    model: Model,
+    params: SegmentParams,
+    *,
+    compute: Compute | None = None,
+    limits: IntensityLimits | None = None,
+) -> SizeTrial:
+    """Rate how sure a model is of windows of an image at the size that it is told, where nothing is measured.
+
+    Parameters
+    ----------
+    planes, model, compute, limits
+        As for `measure_size`.
+    params : SegmentParams
+        Their diameter is used.
+    """
+    compute = compute or choose_compute(params.device, params.precision)
+    ready = [seen_plane(planes[index], params, model.card) for index in spread(len(planes))]
+    largest = max((each.shape for each in ready), key=math.prod)
+    side, count = _affordable(largest, model, compute, len(ready))
+    known = SegmentParams(diameter=params.known_diameter)
+    scale = max(scale_factors(ready[0], model.card, params.known_diameter))
+    found, windows = [], []
+    for plane in ready:
+        view = _View(plane, limits or limits_of([plane], params, model.card), model, compute)
+        view.look_at(count)
+        windows.append(view.windows(scale, side))
+        found.append(view.cells(windows[-1], known))
+    share = _share(windows, sum(math.prod(each.shape) for each in ready))
+    return _trial(scale, found, model.card.object_diameter, share)
+
+
+def _share(windows: Sequence[Sequence[Window]], pixels: int) -> float:
+    return min(1.0, sum(window.size for each in windows for window in each) / pixels)
+
+
 def _measure(
     planes: list[ImagePlane],
     model: Model,
@@ -117,15 +154,15 @@ def _measure(
     for view in views:
         view.look_at(count)
     trials: dict[float, SizeTrial] = {}
+    pixels = sum(math.prod(each.shape) for each in ready)
 
     def attempt(magnification: float) -> SizeTrial | None:
         if min(max(each.shape) for each in ready) * magnification < 2 * expected:
             return None  # no room for cells as the model knows them
         windows = [view.windows(magnification, side) for view in views]
-        seen = sum(window.size for each in windows for window in each)
-        share = min(1.0, seen / sum(math.prod(each.shape) for each in ready))
-        found = [view.cells(each, magnification) for view, each in zip(views, windows, strict=True)]
-        return _trial(magnification, found, expected, share)
+        known = SegmentParams(diameter=expected / magnification)
+        found = [view.cells(each, known) for view, each in zip(views, windows, strict=True)]
+        return _trial(magnification, found, expected, _share(windows, pixels))
 
     if tuned:
         own = attempt(card.scale)
@@ -211,17 +248,15 @@ class _View:
         return windows
 
     def cells(
-        self, windows: Sequence[Window], magnification: float
+        self, windows: Sequence[Window], params: SegmentParams
     ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return, of each window, the confidences and the areas (pixels of the network) of its whole cells."""
-        return [self._cells_in(window, magnification) for window in windows]
+        return [self._cells_in(window, params) for window in windows]
 
     def _cells_in(
-        self, window: Window, magnification: float
+        self, window: Window, params: SegmentParams
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         card = self._model.card
-        assert card.object_diameter is not None
-        params = SegmentParams(diameter=card.object_diameter / magnification)
         field = Field(self._plane, self._model, params, compute=self._compute, limits=self._limits)
         values = field.seen(window)
         _, labels = Run(decode_steps(values, card, self._instances)).result
@@ -252,7 +287,7 @@ def _affordable(shape: tuple[int, int], model: Model, compute: Compute, planes: 
 def _trial(
     magnification: float,
     found: Sequence[Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]],
-    expected: float,
+    expected: float | None,
     share: float,
 ) -> SizeTrial:
     confidence = np.concatenate([each for view in found for each, _ in view])
