@@ -36,8 +36,6 @@ def test_arrays_cover_the_image_and_probabilities_sum_to_one(small_model, image)
     [
         np.zeros((1, 1)),
         np.zeros((1, 7), np.uint16),
-        np.full((9, 5), np.nan),
-        np.full((9, 5), np.inf),
         np.full((20, 20), 7, np.int16),
         np.eye(12, dtype=bool),
         np.ones((8, 30, 3), np.uint8),
@@ -59,6 +57,8 @@ def test_odd_images_give_a_result_of_their_size(small_model, image):
         (np.zeros((4, 4), complex), "real numbers"),
         (np.zeros(4), "axes named"),
         (np.zeros((2, 2, 4, 4)), "axes named"),
+        (np.full((9, 5), np.nan), "has no finite values"),
+        (np.full((9, 5), np.inf), "has no finite values"),
     ],
 )
 def test_what_is_no_image_is_refused_in_one_sentence(small_model, image, words):

@@ -74,6 +74,11 @@ def test_a_model_without_a_diameter_and_a_fine_tuned_one_measure_nothing(small_m
     assert "its own size" in str(measure_size(plane, tuned).result)
 
 
+def test_one_of_several_planes_may_hold_no_number(bundled) -> None:
+    planes = [ImagePlane(nuclei(20, side=220)[None]), ImagePlane(np.full((1, 220, 220), np.nan, np.float32))]
+    assert measure_size(planes, bundled).result.diameter is not None
+
+
 def test_one_size_is_measured_over_the_planes_of_a_stack(bundled) -> None:
     empty = np.random.default_rng(0).normal(100, 5, (220, 220)).astype(np.float32)
     stack = [ImagePlane(each[None]) for each in (empty, nuclei(30, 220), nuclei(30, 220, 1), empty)]

@@ -8,6 +8,7 @@ click, a preview and the whole image are seen at the same size.
 
 import math
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +149,9 @@ def _measure(
         return CellSize(None, origin=_OWN_SIZE)
     some = [planes[index] for index in spread(len(planes))]
     ready = [seen_plane(each, params, card) for each in some]
-    views = [_View(plane, limits or limits_of([plane], params, card), model, compute) for plane in ready]
+    # one of several planes may be missing
+    alone = params if len(planes) == 1 else replace(params, limits="plane")
+    views = [_View(plane, limits or limits_of([plane], alone, card), model, compute) for plane in ready]
     largest = max((each.shape for each in ready), key=lambda shape: shape[0] * shape[1])
     side, count = _affordable(largest, model, compute, len(ready))
     for view in views:

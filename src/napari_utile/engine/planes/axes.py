@@ -106,7 +106,7 @@ class ImagePlane:
             given = f"{counted(count, 'channel')} of {self.name} {'is' if count == 1 else 'are'} chosen"
             raise UtileError(f"This model reads {reads}, and {given}.")
         if count < in_channels:
-            chosen = replace(chosen, data=_WithZeros(chosen.data, in_channels - count))
+            chosen = replace(chosen, data=WithZeros(chosen.data, in_channels - count))
         return chosen
 
 
@@ -142,11 +142,11 @@ class _Channels:
         return np.stack([np.asarray(self._data[(channel, *index[1:])]) for channel in chosen])
 
 
-class _WithZeros:
+class WithZeros:
     """The channels of an array, and after them some that are 0 everywhere."""
 
     def __init__(self, data: Any, count: int) -> None:
-        self._data = data
+        self.source = data
         self.shape = (data.shape[0] + count, *data.shape[1:])
         self.dtype = data.dtype
 
@@ -158,8 +158,8 @@ class _WithZeros:
         return np.stack([self._channel(channel, window) for channel in chosen])
 
     def _channel(self, channel: int, window: tuple[slice, ...]) -> np.ndarray[Any, Any]:
-        if channel < self._data.shape[0]:
-            return np.asarray(self._data[(channel, *window)])
+        if channel < self.source.shape[0]:
+            return np.asarray(self.source[(channel, *window)])
         parts = zip(self.shape[1:], (*window, slice(None), slice(None)), strict=False)
         return np.zeros([len(range(size)[part]) for size, part in parts], self.dtype)
 

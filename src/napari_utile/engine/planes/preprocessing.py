@@ -135,7 +135,7 @@ class Preprocessed:
     """
 
     def __init__(self, data: Any, steps: Sequence[tuple[str, float]]) -> None:
-        self._data, self._steps = data, tuple(steps)
+        self.source, self._steps = data, tuple(steps)
         self._reach = sum(STEPS[name].reach(value) for name, value in self._steps)
         self.shape = tuple(data.shape)
         self.ndim = 3
@@ -149,7 +149,7 @@ class Preprocessed:
         window = Window(
             *(slice(*part.indices(size)[:2]) for part, size in zip(parts, self.shape[1:], strict=True))
         )
-        values: Float64Array = mirror_window(self._data, window.grown(self._reach)).astype(np.float64)
+        values: Float64Array = mirror_window(self.source, window.grown(self._reach)).astype(np.float64)
         values = np.nan_to_num(values, copy=False)
         for name, value in self._steps:
             values = STEPS[name].apply(values, value)
