@@ -68,24 +68,34 @@ def test_classes_are_balanced_over_the_annotated_pixels_alone() -> None:
     assert totals[0] == pytest.approx(totals[1], rel=1e-4)
 
 
+TWO_CLASSES, WITH_DISTANCES = (class_output(2),), (class_output(2), *DISTANCES)
+
+
 @pytest.mark.parametrize(
-    ("recipe", "outputs", "most"),
+    ("recipe", "outputs", "training", "most"),
     [
+        (FINE_TUNE, WITH_DISTANCES, {}, 2),  # distances keep cells apart: a wide ridge is not wanted
+        (FINE_TUNE, TWO_CLASSES, {}, 20),
+        (FINE_TUNE, WITH_DISTANCES, {"recipe": {"weighting": "even"}}, 2),
+        (FINE_TUNE, TWO_CLASSES, {"recipe": {"weighting": "even"}}, 2),
         (
             FINE_TUNE,
-            (class_output(2), *DISTANCES),
-            2,
-        ),  # distances keep cells apart: a wide ridge is not wanted
-        (FINE_TUNE, (class_output(2),), 20),
-        (RONNEBERGER2015, (class_output(2), *DISTANCES), 20),
-        (TrainingRecipe(weighting="even"), (class_output(2),), 2),
-        (TrainingRecipe(weighting="paper", w0=3), (class_output(2), *DISTANCES), 13),
+            WITH_DISTANCES,
+            {"recipe": {"w0": 10.0}},
+            20,
+        ),  # its threshold suits the weights that it knows
+        (FINE_TUNE, WITH_DISTANCES, {"made by": "hand"}, 20),
+        (RONNEBERGER2015, WITH_DISTANCES, {}, 20),
+        (TrainingRecipe(weighting="even"), TWO_CLASSES, {}, 2),
+        (TrainingRecipe(weighting="paper", w0=3), WITH_DISTANCES, {}, 13),
     ],
 )
-def test_ridges_in_tissue_without_gaps_weigh_little_where_distances_keep_cells_apart(recipe, outputs, most):
+def test_ridges_in_tissue_without_gaps_weigh_little_where_distances_keep_cells_apart(
+    recipe, outputs, training, most
+):
     tissue = np.ones((60, 60), np.uint16)
     tissue[:, 30:] = 2
-    weights = recipe.weights_for(ModelCard("m", "unet", {}, outputs=outputs))
+    weights = recipe.suited(ModelCard("m", "unet", {}, outputs=outputs, training=training)).weights
     plane = training_plane("a", np.zeros((1, 60, 60), np.float32), tissue, weights=weights)
     ridge, cell = plane.weight[plane.target == 0], plane.weight[plane.target == 1]
     assert ridge.max() <= most

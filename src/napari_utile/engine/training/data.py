@@ -88,7 +88,7 @@ def training_planes(
                 data[:, :, :],
                 labels,
                 annotation,
-                weights=recipe.weights_for(card),
+                weights=recipe.suited(card).weights,
                 distances=card.has_distances,
                 targets=class_targets(annotation.split(labels)[0], image.classes, known),
             )

@@ -177,7 +177,7 @@ class FineTuning:
             raise UtileError("The labels contain no cells: there is nothing to learn from.")
         params = params or FineTuneParams()
         self.base, self.params, self.name, self.training_set = base, params, name, training_set
-        self.recipe = recipe or RECIPES[params.recipe]
+        self.recipe = (recipe or RECIPES[params.recipe]).suited(base.card)
         self.compute = choose_compute(params.device, params.precision)
         asked = self.recipe.precision if params.precision == "auto" else params.precision
         self.scale = params.scale or matching_scale(images, base.card)

@@ -6,7 +6,8 @@ References
        MICCAI 2015, section 3.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from napari_utile.engine.models.card import ModelCard
@@ -84,7 +85,7 @@ class TrainingRecipe:
             choices=("auto", "paper", "even"),
             label="Weights",
             help="Paper: classes balanced, narrow gaps up to w0 more. Even: the narrowest gaps count twice, all "
-            "else once. Auto: even for models that predict distances.",
+            "else once. Auto: as the model was trained so far; a new one that predicts distances evenly.",
         ),
     ] = "auto"
     dice: Annotated[
@@ -143,23 +144,29 @@ class TrainingRecipe:
     def __post_init__(self) -> None:
         check_bounds(self)
 
-    def weights_for(self, card: ModelCard) -> WeightMapParams:
-        """Return how much the loss of a model counts each pixel.
+    def suited(self, card: ModelCard) -> "TrainingRecipe":
+        """Return the recipe with ``"auto"`` decided for a model.
+
+        Weights shift probabilities, and with them the threshold that suits: a model is trained further as before.
+        """
+        if self.weighting != "auto":
+            return self
+        if not card.training:
+            return replace(self, weighting="even" if card.has_distances else "paper")
+        before = card.training.get("recipe")
+        known = before.get("weighting") if isinstance(before, Mapping) else None
+        return replace(self, weighting="even" if known == "even" else "paper")
+
+    @property
+    def weights(self) -> WeightMapParams:
+        """How much the loss counts each pixel.
 
         Weights that keep cells apart widen the ridges between them: where a ridge weighs r times as much as a cell, a
         network that cannot tell to the pixel where it lies calls all background that is one with a probability above
         1 / (1 + r). In tissue without gaps, whose background is ridges alone, class balance makes r about 30. Distances
         keep cells apart without.
-
-        Parameters
-        ----------
-        card : ModelCard
-
-        Returns
-        -------
-        WeightMapParams
         """
-        if self.weighting == "even" or (self.weighting == "auto" and card.has_distances):
+        if self.weighting == "even":
             return WeightMapParams(EVEN_W0, self.sigma, balance=False)
         return WeightMapParams(self.w0, self.sigma)
 
