@@ -9,21 +9,21 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.measure import measure
-from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.session.layer_specs import remeasured
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import (
     Place,
+    labels_on,
     pixel_size_of,
     place_of,
     plain_viewer,
     plane_at,
-    plane_data,
 )
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.result_layers import slider_columns
@@ -34,6 +34,7 @@ from napari_utile.widgets.worker import LatestJob, as_job
 _AFTER = 400
 # Planes up to this size are measured unasked. Pixels.
 QUICK = 1 << 22
+_OLDER = "The table is older than your edits."
 
 
 def rows_of(layer: napari.layers.Labels, plane: PlaneIndex) -> dict[str, Any]:
@@ -50,11 +51,11 @@ class CellTables(QObject):
 
     Attributes
     ----------
-    outdated : Signal(bool)
-        Whether the table of the chosen cells is out of date.
+    outdated : Signal(str)
+        That the table of the chosen cells is out of date, in words; "" where it is true.
     """
 
-    outdated = Signal(bool)
+    outdated = Signal(str)
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -77,7 +78,11 @@ class CellTables(QObject):
         if not {"index", *where} <= set(layer.features):
             return  # it has no table of single planes
         table = {str(name): np.asarray(column) for name, column in layer.features.items()}
-        labels = as_labels(np.array(plane_data(layer, place)[0]), layer.name)
+        try:
+            labels = labels_on(layer, place)
+        except ValueError as error:  # -1 was painted
+            self.outdated.emit(f"{_OLDER} {sentence_of(error)}")
+            return
         size, unit = pixel_size_of(layer, place.axes)
         image = self._image_below(place)
         edits, count = edits_of(self._viewer), edits_of(self._viewer).count(layer)
@@ -115,14 +120,14 @@ class CellTables(QObject):
             self._later.start()
 
     def _measure_if_quick(self) -> None:
+        self._tell()
         layer = self._session.cells
         place = self._place(layer)
         if place is not None and np.prod(place.plane_shape) <= QUICK:
             self.measure()
-        self._tell()
 
     def _tell(self, _: object = None) -> None:
-        self.outdated.emit(self._session.cells in self._outdated)
+        self.outdated.emit(_OLDER if self._session.cells in self._outdated else "")
 
     def _place(self, layer: Any) -> Place | None:
         if layer is None or layer not in self._viewer.layers or layer.multiscale:

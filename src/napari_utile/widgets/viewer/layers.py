@@ -13,7 +13,9 @@ from typing import Any, cast
 import napari.layers
 import napari.viewer
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.spread import MOST_SEEN, spread
@@ -267,6 +269,17 @@ def plane_data(layer: napari.layers.Layer, place: Place) -> Any:
     if place.channel_axis is None:
         return plane[np.newaxis]
     return np.moveaxis(plane, place.channel_position, 0)
+
+
+def labels_on(layer: napari.layers.Layer, place: Place) -> NDArray[np.integer[Any]]:
+    """Copy the plane (Y, X) of a layer of labels at `place`: a user may paint on it meanwhile.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, where it holds something else than ids, such as -1 for the background.
+    """
+    return as_labels(np.array(plane_data(layer, place)[0]), layer.name)
 
 
 def space_of(

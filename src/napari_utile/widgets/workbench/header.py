@@ -52,9 +52,7 @@ class Header(QWidget):
         self.outdated = Offer(
             ("Measure again", "Measure the cells on screen again, into their table.", self.tables.measure)
         )
-        self.tables.outdated.connect(
-            lambda outdated: self.outdated.offer("The table is older than your edits." if outdated else "")
-        )
+        self.tables.outdated.connect(self.outdated.offer)
         self._image = session.image.layer
         before = session.cells
         self.cells = LayerCombo(

@@ -62,7 +62,7 @@ class CellClasses(QWidget):
         if layer is None or number > len(self.names):
             return
         label = int(layer.selected_label)
-        if not label or not (layer.data == label).any():
+        if label < 1 or not (layer.data == label).any():
             self.said.emit("Click on a cell first, then press a number key.", "info")
             return
         name = self._session.classes[number - 1] if number else ""

@@ -7,10 +7,9 @@ from typing import Any
 import napari.viewer
 import numpy as np
 
-from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.windows import Window
 from napari_utile.session.evaluation import PlaneLabels
-from napari_utile.widgets.viewer.layers import Place, place_of, plane_data
+from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
 from napari_utile.widgets.viewer.regions import inside_shapes
 
 
@@ -44,11 +43,11 @@ class _Planes(Sequence[PlaneLabels]):
         place, layers = self._places[number], self._layers
         ignore = self._shapes_mask
         if ignore is None and layers.ignore is not None:
-            ignore = _labels(layers.ignore, _fitting(place, layers.ignore)) > 0
+            ignore = labels_on(layers.ignore, _fitting(place, layers.ignore)) > 0
         return PlaneLabels(
             place.plane.steps,
-            tuple(_labels(layer, _fitting(place, layer)) for layer in layers.predictions),
-            _labels(layers.truth, place),
+            tuple(labels_on(layer, _fitting(place, layer)) for layer in layers.predictions),
+            labels_on(layers.truth, place),
             ignore,
         )
 
@@ -100,8 +99,3 @@ def _fitting(place: Place, layer: Any) -> Place:
     if tuple(layer.data.shape) == place.shape:
         return place
     return Place((slice(None), slice(None)), place.plane_shape, (0, 1))
-
-
-def _labels(layer: Any, place: Place) -> np.ndarray[Any, np.dtype[np.integer[Any]]]:
-    # A copy: the job runs in a thread while the user may paint.
-    return as_labels(np.array(plane_data(layer, place)[0]), layer.name)

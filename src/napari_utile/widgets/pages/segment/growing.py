@@ -8,6 +8,7 @@ import napari.layers
 import napari.viewer
 import numpy as np
 
+from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.session.growing import GrownCells, GrowRequest, grow_job, large_grow_command
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
@@ -129,15 +130,15 @@ def seeds_on(layer: napari.layers.Labels, place: Place) -> np.ndarray[Any, Any]:
     Raises
     ------
     ValueError
-        In one sentence, where the two have other pixels.
+        In one sentence, where the two have other pixels, or the layer holds something else than ids.
     """
     data = full_resolution(layer)
     shape = tuple(int(size) for size in data.shape)
     if shape == place.plane_shape:
-        return np.array(data)
+        return as_labels(np.array(data), layer.name)
     if shape != place.result_shape:
         ours, theirs = (" x ".join(map(str, each)) for each in (shape, place.result_shape))
         raise ValueError(
             f"{layer.name} has {ours} pixels, and the image {theirs}: nuclei lie on the image's pixels."
         )
-    return np.array(data[place.result.index])
+    return as_labels(np.array(data[place.result.index]), layer.name)

@@ -7,12 +7,11 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_utile.engine.cells.measure import measure
-from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.session.layer_specs import merged_features
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.image_behind import image_behind
-from napari_utile.widgets.viewer.layers import pixel_size_of, place_of, plain_viewer, plane_data
+from napari_utile.widgets.viewer.layers import labels_on, pixel_size_of, place_of, plain_viewer
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.worker import JobHandle, as_job, run_job
 
@@ -40,7 +39,7 @@ def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
         return None
     try:
         place = place_of(layer, viewer)
-        labels = as_labels(np.array(plane_data(layer, place)[0]), layer.name)
+        labels = labels_on(layer, place)
         size, unit = pixel_size_of(layer, place.axes)
         intensity = image_behind(viewer, place)
     except ValueError as error:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
-import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -26,7 +25,7 @@ from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.parts.bar_job import BarJob
-from napari_utile.widgets.viewer.layers import Place, place_of, plane_data
+from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
 from napari_utile.widgets.viewer.result_layers import own_layer
 from napari_utile.widgets.viewer.source import Source, read_source
@@ -87,7 +86,7 @@ class Settings(BarJob, QObject):
             if untouched is not None and untouched is layer:
                 raise ValueError(f"{layer.name} is what the model found: correct or paint a few cells first.")
             label_plane_on(layer, source.layer, source.place)  # says where the two do not lie on each other
-            cells = np.array(plane_data(layer, place_of(layer, self._viewer))[0])
+            cells = labels_on(layer, place_of(layer, self._viewer))
             params = replace(self._form.params(), channels=source.channels)
             self._form.status.say("")
             self.begin(

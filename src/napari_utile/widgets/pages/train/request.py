@@ -13,7 +13,7 @@ from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
 from napari_utile.widgets.parts.plane_picker import plane_in_words
-from napari_utile.widgets.viewer.layers import place_of, plane_at, plane_of
+from napari_utile.widgets.viewer.layers import labels_on, place_of, plane_at
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
 from napari_utile.widgets.viewer.result_layers import own_layer
@@ -88,7 +88,7 @@ def _painted(
     plane = plane_at(image, place)
     if chosen.channels is not None and max(chosen.channels) < plane.data.shape[0]:
         plane = plane.with_channels(chosen.channels)
-    painted = np.array(plane_of(labels, viewer).data[0])
+    painted = labels_on(labels, place_of(labels, viewer))
     if not painted.any():
         raise _NotPainted(f"{labels.name} is empty on this plane; paint some cells first.")
     pixels = np.array(plane.data[:, :, :])  # the user may close the image while it trains
