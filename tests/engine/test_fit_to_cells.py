@@ -1,5 +1,6 @@
 """A few given cells choose the settings; the other cells of the image gain by it."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +83,29 @@ def test_the_recipe_says_that_settings_were_fitted_unless_one_is_overridden(
     recipe = load_recipe(tmp_path / "image_recipe.json")
     assert recipe.fitted == ("5 cells (mean IoU 0.90)" if kept else "")
     assert recipe.params.diameter == 20
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "recipe"),
+    [
+        ("a.ome.zarr", (), "a.ome.zarr/recipe.json"),
+        ("out", ("--seeds", "seeds.tif"), "out/image_recipe.json"),
+        ("a.ome.zarr", ("--seeds", "seeds.tif"), "a.ome.zarr/recipe.json"),
+    ],
+    ids=["store", "seeds", "seeds into a store"],
+)
+def test_so_do_those_of_stores_and_of_cells_grown_by_a_model(
+    tmp_path, bright_nuclei, monkeypatch, target, options, recipe
+):
+    monkeypatch.chdir(tmp_path)
+    bright = np.indices((40, 40)).sum(0) % 20 < 10
+    tifffile.imwrite("image.tif", bright.astype(np.uint8) * 200)
+    tifffile.imwrite("seeds.tif", np.pad(np.eye(2, dtype=np.uint8), 19))
+    params = SegmentParams("nuclei", diameter=20.0, instances=InstanceParams(threshold=0.4))
+    save_settings(settings_of(params, "5 cells (mean IoU 0.90)"), "fitted.json")
+    words = ["segment", "image.tif", "-o", target, "--quiet", "--settings", "fitted.json"]
+    assert main([*words, *options]) == 0
+    assert json.loads(Path(recipe).read_text())["fitted"] == "5 cells (mean IoU 0.90)"
 
 
 def test_cells_that_are_found_already_change_nothing_much(off):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.provenance.locate import LayerAxis
@@ -88,3 +89,19 @@ def test_the_cost_is_that_of_all_views():
 def test_planes_of_unknown_distance_are_asked_for():
     with pytest.raises(UtileError, match="how far apart the planes are"):
         next(segment_volume_job(Session(), request_of(steps=None)))
+
+
+@pytest.mark.usefixtures("bright_nuclei")
+def test_the_recipe_says_what_settings_were_fitted_to_until_a_slider_moves():
+    request = request_of()
+    instances = InstanceParams(threshold=0.4)
+    first = replace(
+        request.first,
+        params=replace(request.first.params, instances=instances),
+        fitted="5 cells (mean IoU 0.90)",
+    )
+    request = replace(request, planes=[first, *request.planes[1:]])
+    result = Run(segment_volume_job(Session(), request)).result
+    assert result.recipe.fitted == "5 cells (mean IoU 0.90)"
+    moved = Run(relabel_volume_job(result, replace(instances, threshold=0.6))).result
+    assert moved.recipe.fitted == ""

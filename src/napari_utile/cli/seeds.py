@@ -158,7 +158,16 @@ def _grow_file(
                 stack = {axis: np.full(rows, number) for axis, number in index.items()}
                 tables[position] = {**stack, **table}
         recipe = GrownRecipe.of(
-            path, seeds_path, arguments.output, selection, params, model, compute, distance, records
+            path,
+            seeds_path,
+            arguments.output,
+            selection,
+            params,
+            model,
+            compute,
+            distance,
+            records,
+            "" if sizing is None else sizing.fitted,
         )
         recipe.save(f"{start}{RECIPE_ENDING}")
         if tables:

@@ -206,7 +206,7 @@ def _plan(
     check_linking(planes, linking)
     asked = asked_for(arguments).segment
     model: Model | None = None
-    said, size, limits = "", None, None
+    said, fitted, size, limits = "", "", None, None
     grown = None if seeds is None else Seeds(seeds, seed_planes(seeds, planes), arguments.seed_distance)
     if grown is not None and "model" not in asked:
         channels = SegmentParams(**asked).channels
@@ -215,7 +215,7 @@ def _plan(
     else:
         sizing = Sizing(arguments, [each.path], selection)
         params, model, said, size = sizing.params_for(planes)
-        compute = sizing.compute
+        compute, fitted = sizing.compute, sizing.fitted
         limits = limits_of_stack(planes.measured_on(), params, model.card)
     every = [plane for _, plane in planes]
     plan = plan_store(
@@ -238,6 +238,7 @@ def _plan(
         outputs="" if arguments.outputs in (None, "none") else arguments.outputs,
         ome_zarr=arguments.ome_zarr or VERSIONS[0],
         seeds=grown,
+        fitted=fitted,
     )
     taken = planes.taken(params.channels, 1 if model is None else model.card.needed_inputs)
     return plan, model, every, "; ".join(filter(None, (taken, said))), size

@@ -158,4 +158,5 @@ def _recipe_of(
         compute,
         distance,
         records,
+        "" if model is None else first.image.fitted,
     )

@@ -154,6 +154,7 @@ def _planned(
         selection=source.selection,
         measured=True,
         linking=linking,
+        fitted=request.fitted,
     )
 
 

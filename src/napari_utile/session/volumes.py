@@ -146,4 +146,6 @@ def _result(request: VolumeRequest, made: SegmentedVolume) -> VolumeResult:
         command_of(first, made.params, made.volume.model.card, every, views),
         every.selection if every else None,
     )
-    return VolumeResult(request, made, shown, replace(recipe, of_layer=True, views=views), overall(fits))
+    fitted = first.fitted if made.params.instances == first.params.instances else ""
+    recipe = replace(recipe, of_layer=True, views=views, fitted=fitted)
+    return VolumeResult(request, made, shown, recipe, overall(fits))

@@ -61,6 +61,8 @@ class GrownRecipe:
     selection : Selection
     planes : tuple of GrownPlane
     versions : dict
+    fitted : str
+        What the parameters were fitted to, in words; empty where they were not.
     """
 
     source: str
@@ -74,6 +76,7 @@ class GrownRecipe:
     selection: Selection
     planes: tuple[GrownPlane, ...]
     versions: dict[str, str]
+    fitted: str = ""
 
     @classmethod
     def of(
@@ -87,6 +90,7 @@ class GrownRecipe:
         compute: Compute | None,
         distance: float | None,
         planes: Sequence[GrownPlane],
+        fitted: str = "",
     ) -> "GrownRecipe":
         """Say how the cells of an image were grown; of layers without a file their names are given."""
         params = SegmentParams(channels=params.channels) if model is None else params
@@ -106,6 +110,7 @@ class GrownRecipe:
             selection=selection,
             planes=tuple(planes),
             versions=versions(),
+            fitted=fitted,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -117,6 +122,7 @@ class GrownRecipe:
             "parameters": to_json(self.params),
             "compute": None if self.compute is None else asdict(self.compute),
             "selection": to_json(self.selection),
+            **({"fitted": self.fitted} if self.fitted else {}),
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
@@ -159,6 +165,7 @@ def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:
             selection=from_json(Selection, values["selection"]),
             planes=tuple(GrownPlane(**plane) for plane in values["planes"]),
             versions=dict(values["versions"]),
+            fitted=str(values.get("fitted", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{Path(path).name} is not a usable recipe: {error}.") from error

@@ -71,6 +71,7 @@ def plan_store(
     ome_zarr: str = VERSIONS[0],
     side: int = SIDE,
     seeds: Seeds | None = None,
+    fitted: str = "",
 ) -> StorePlan:
     """Plan a store; the grey limits of each plane are measured, nothing else is read.
 
@@ -113,6 +114,8 @@ def plan_store(
         Rows and columns of a block, a power of two.
     seeds : Seeds, optional
         What cells grow from; all of them are looked at.
+    fitted : str
+        What the parameters were fitted to, in words.
     """
     in_order = sorted(range(len(stacked)), key=lambda place: AXIS_ORDER.index(stacked[place]))
     stacked, sizes = "".join(stacked[place] for place in in_order), [sizes[place] for place in in_order]
@@ -170,6 +173,7 @@ def plan_store(
         classes=_class_names(model) if seeds is None else (),
         output_channels=sum(each.channels for each in model.card.outputs) if outputs and model else 0,
         seeds=grown,
+        fitted=fitted,
     )
 
 

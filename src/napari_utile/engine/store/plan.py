@@ -92,6 +92,8 @@ class StorePlan:
         Names of the classes of objects, where the model tells several apart.
     seeds : SeedPlan or None
         What the cells grow from, where they grow from seeds; in intensities without a model, whose name is empty then.
+    fitted : str
+        What the parameters were fitted to, in words; empty where they were not.
     """
 
     source: str
@@ -119,6 +121,7 @@ class StorePlan:
     ome_zarr: str = VERSIONS[0]
     classes: tuple[str, ...] = ()
     seeds: SeedPlan | None = None
+    fitted: str = ""
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -164,6 +167,7 @@ class StorePlan:
         absent += [] if self.outputs else ["outputs", "output_channels"]
         absent += [] if self.classes else ["classes"]
         absent += [] if self.seeds is not None else ["seeds"]
+        absent += [] if self.fitted else ["fitted"]
         absent += ["ome_zarr"] if self.ome_zarr == VERSIONS[0] else []
         for name in absent:
             del values[name]

@@ -305,6 +305,8 @@ class _StoreRun:
             "planes": planes,
             "versions": {**versions(), "threads": str(plan.threads)},
         }
+        if plan.fitted:
+            recipe["fitted"] = plan.fitted
         if plan.linking.axis:
             recipe["linking"] = {"parameters": to_json(plan.linking), **facts[0, "links", None]}
         path = self._place / "recipe.json"
