@@ -238,6 +238,10 @@ def test_the_command_of_linked_planes_is_that_of_the_stack(viewer, qtbot, tmp_pa
     form.planes.last.setValue(8)
     assert "--axes TYX --t 2:8" in (said := copied("t", 2))
     assert "--link t" in said
+    assert "--t 2:8" in (said := copied("none", 2))
+    assert "--link" not in said
+    assert "--t" not in (said := copied("none", 1))
+    assert "--z" not in said
     assert "--link" not in copied("z", 0)
 
 

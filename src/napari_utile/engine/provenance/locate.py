@@ -55,18 +55,19 @@ class Located:
         """Give the same for all planes of the stack."""
         return replace(self, selection=replace(self.selection, z=None, t=None))
 
-    def along(self, axis: str, entries: tuple[int, int] | None = None) -> "Located":
-        """Give the same for a stack along "Z" or "T", which a file may leave unnamed.
+    def along(self, axis: str = "", entries: tuple[int, int] | None = None) -> "Located":
+        """Give the same for a stack, whose axis a file may leave unnamed.
 
         Parameters
         ----------
-        axis : {"Z", "T"}
+        axis : {"", "Z", "T"}
+            What the axis is where planes are linked along it.
         entries : (int, int), optional
             First one, and the one after the last, of the first axis of the stack; all by default.
         """
         letters = [letter for letter in self.index if letter in "ZT"]
         selection = replace(self.selection, z=None, t=None)
-        if axis not in letters and len(letters) == 1 and selection.axes:
+        if axis and axis not in letters and len(letters) == 1 and selection.axes:
             selection = replace(selection, axes=selection.axes.replace(letters[0], axis))
             letters = [axis]
         if entries is not None and letters:

@@ -89,16 +89,15 @@ class Keeping:
         show_table(self._viewer)
 
     def copy_command(self, source: Source, request: SegmentRequest) -> None:
-        """Copy the command line that segments the same pixels in the same way: of linked planes, all."""
+        """Copy the command line that segments the chosen planes in the same way."""
         result = self._session.result_of(source.layer, source.place.key)
         located = result.located if result is not None else locate_request(request)
-        form, views, linking = self._form, self._form.linking.views, None
-        if not form.planes.one and (views or form.linking.wanted):
-            linking = form.linking.chosen() if views is None else None
-            axis = form.linking.wanted.upper() or "Z"
+        form, views, linking = self._form, None, None
+        if not form.planes.one:
+            views = form.linking.views
+            linking = form.linking.chosen() if form.linking.wanted else None
+            axis = "Z" if views else form.linking.wanted.upper()
             located = None if located is None else located.along(axis, form.planes.entries)
-        else:
-            views = None
         command = command_of(request, request.params, card_of(request.params.model), located, views, linking)
         self._status.copied(command, what_the_command_lacks(request, located))
 
