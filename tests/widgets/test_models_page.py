@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
@@ -111,6 +113,26 @@ def test_any_earlier_version_is_taken_back(page, viewer, qtbot, make_bright_mode
     said(qtbot, page, "My cells is version 2 again")
     assert card_of("mine").object_diameter == 30
     qtbot.waitUntil(lambda: page.form.versions.count() == 1, timeout=WAIT)
+
+
+def test_files_that_were_put_into_the_library_by_hand_are_seen_when_the_page_comes_back(
+    page, viewer, qtbot, make_bright_model
+):
+    path = user_model_folder() / "by-hand.safetensors"
+    make_bright_model(path, title="By hand", object_diameter=30.0)
+    page.cover(True)
+    page.cover(False)
+    qtbot.waitUntil(lambda: "By hand (yours)" in titles(page), timeout=WAIT)
+    mark(page, "By hand")
+    assert not page.form.versions.isVisibleTo(page)
+    by_hand = path.parent / "versions" / "by-hand"
+    by_hand.mkdir(parents=True)
+    for name in ("1", "12", "before the weekend"):
+        shutil.copyfile(path, by_hand / f"{name}.safetensors")
+    page.cover(True)
+    page.cover(False)
+    qtbot.waitUntil(lambda: page.form.versions.count() == 2, timeout=WAIT)
+    assert [page.form.versions.itemData(row) for row in range(2)] == [12, 1]
 
 
 def test_a_model_goes_to_a_file_and_comes_from_one(page, viewer, qtbot, tmp_path, monkeypatch):

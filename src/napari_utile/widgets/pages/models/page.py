@@ -15,6 +15,7 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.models import own_models
 from napari_utile.engine.models.catalogue import SUFFIX, ListedModel, card_of
 from napari_utile.engine.models.trash import restore_model, thrown_models
+from napari_utile.session.jobs import Choices, choices_job
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.pages.models.form import ModelsForm, described
 from napari_utile.widgets.viewer.layers import session_of
@@ -195,6 +196,16 @@ class ModelsPage(Page):
         run_job(as_job(_done_and_named, act), on_done=done, on_error=self.form.status.failed, owner=self)
 
     # What the user sees.
+
+    def rest(self, covered: bool) -> None:
+        """Look again at what is in the library when the page comes back: files may have been put there by hand."""
+        if not covered:
+            run_job(choices_job(), on_done=self._looked, owner=self)
+
+    def _looked(self, found: Choices) -> None:
+        self._session.models = found.models
+        self._describe()
+        self._show_trash()
 
     def _list(self, _: object = None) -> None:
         in_use = self._path_of(self._session.model)
