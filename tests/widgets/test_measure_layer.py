@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
-from pages import finish
+from pages import finish, page_of
 
 
 def cells() -> np.ndarray:
@@ -55,3 +56,16 @@ def test_without_labels_it_says_so(qtbot: Any) -> None:
     notification_manager.notification_ready.connect(lambda event: said.append(event.message))
     assert measure_active_labels(viewer) is None
     assert said == ["Open a labels layer first: there are no cells to measure."]
+
+
+def test_the_button_table_measures_cells_that_have_none(qtbot: Any) -> None:
+    """As those that were saved and opened again, by this program or by napari."""
+    viewer = ViewerModel()
+    page = page_of(viewer, "segment", qtbot)
+    assert not page.form.show_table.isEnabled()
+    viewer.add_image(np.full((2, 20, 30), 7, np.uint8), name="image")
+    layer = viewer.add_labels(np.stack([cells(), np.where(cells() > 0, cells() + 20, 0)]), name="cells")
+    for plane, ids in ((0, [3, 8]), (1, [3, 8, 23, 28])):
+        viewer.dims.set_current_step(0, plane)
+        qtbot.mouseClick(page.form.show_table, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda ids=ids: list(layer.features.get("index", ())) == ids, timeout=60_000)

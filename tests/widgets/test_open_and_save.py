@@ -6,13 +6,17 @@ from pathlib import Path
 import dask.array
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from npe2 import PluginManifest
 
+from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image, write_labels
+from napari_utile.engine.steps import Run
 from napari_utile.widgets.files.reader import get_reader
+from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.files.writer import save_image, save_labels
 
 TOP = Path(__file__).parents[2]
@@ -177,6 +181,42 @@ def test_saved_labels_come_back_with_scale_unit_and_recipe(tmp_path: Path) -> No
     assert again.metadata["napari-utile"]["recipe"] == RECIPE
     assert tuple(again.scale) == (2, 0.5, 0.25)
     assert {str(unit) for unit in again.units} == {"micrometer"}
+
+
+def test_saved_labels_come_back_with_their_table_where_it_is_theirs(tmp_path: Path) -> None:
+    first = np.kron(np.arange(6).reshape(2, 3), np.ones((5, 5), int))
+    data = np.stack([first, np.where(first > 0, first + 10, 0)])
+    layer = Labels(data, axis_labels=("z", "y", "x"), metadata={"napari-utile": {"recipe": RECIPE}})
+    layer.features = {"index": [1, 12], "class": ["round", "flat"], "note": [2.5, np.nan]}
+    viewer = ViewerModel()
+    viewer.add_layer(layer)
+    path = tmp_path / "cells_labels.tif"
+    assert path in Run(save_results(results_of(viewer, layer, None), path)).result
+    [again] = opened(path)
+    table = again.features
+    assert table["index"].tolist() == table["label"].tolist() == [1, 2, 3, 4, 5, 11, 12, 13, 14, 15]
+    assert table["z"].tolist() == [0] * 5 + [1] * 5
+    assert table["area_px"].tolist() == [25] * 10
+    assert table["class"].tolist()[0] == "round"
+    assert table["note"].tolist()[0] == 2.5
+    assert np.isnan(table["note"][1])
+
+    data[0, 7, 7] = 0  # another program wrote the labels since
+    write_labels(path, data, "ZYX")
+    [again] = opened(path)
+    assert not len(again.features.columns)
+    (tmp_path / "cells_cells.csv").write_text("index,area_px\n1\n")
+    [again] = opened(path)
+    assert not len(again.features.columns)
+
+
+def test_the_table_of_a_command_comes_back(tmp_path: Path, bright_nuclei) -> None:
+    bright = (np.indices((40, 40)).sum(0) % 20 < 10).astype(np.uint8) * 200
+    tifffile.imwrite(tmp_path / "image.tif", bright)
+    words = ["segment", str(tmp_path / "image.tif"), "-o", str(tmp_path), "--quiet", "--diameter", "none"]
+    assert main([*words, "--measurements"]) == 0
+    [again] = opened(tmp_path / "image_labels.tif")
+    assert again.features["index"].tolist() == np.unique(again.data)[1:].tolist()
 
 
 def test_labels_of_a_user_have_no_recipe(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.store.plan import StorePlan, load_plan
-from napari_utile.engine.store.table import path_of_table, read_columns
+from napari_utile.engine.store.table import path_of_table
 from napari_utile.engine.store.versions import Version, read_part, undo_version, versions_of, write_part
 from napari_utile.engine.windows import Window
 from napari_utile.session.store_tables import features_of

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.linking.measure import ID_COLUMN
 from napari_utile.engine.store.linked import path_of_links
 from napari_utile.engine.store.plan import StorePlan
-from napari_utile.engine.store.table import path_of_table, read_columns
+from napari_utile.engine.store.table import path_of_table
 from napari_utile.engine.store.versions import parents_in
 
 

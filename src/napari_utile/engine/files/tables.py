@@ -1,13 +1,15 @@
 """Tables in files: CSV, or Parquet where pyarrow is installed."""
 
+import contextlib
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
@@ -75,3 +77,22 @@ def _write_parquet(path: Path, lists: Mapping[str, list[Any]]) -> None:
 
     table = pyarrow.table({name: storable(values) for name, values in lists.items()})
     pyarrow.parquet.write_table(table, path)
+
+
+def read_columns(path: Path) -> dict[str, NDArray[Any]]:
+    """Read a CSV table, numbers as numbers; without columns where there is no such file."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return {name: _numbers(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _numbers(column: Sequence[str]) -> NDArray[Any]:
+    """Read numbers as such, whole ones as whole, and all else as text."""
+    kinds: tuple[Any, ...] = np.int64, float
+    for kind in kinds:
+        with contextlib.suppress(ValueError):
+            return np.array(column, kind)
+    return np.array(column, object)

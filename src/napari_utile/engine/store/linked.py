@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.blocks.grid import Key
-from napari_utile.engine.files.tables import write_table
+from napari_utile.engine.files.tables import read_columns, write_table
 from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.linking.links import Links, joined_links, link_counts, stacks_of
 from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
@@ -22,7 +22,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.store.layout import UNLINKED, write_levels
 from napari_utile.engine.store.plan import StorePlan
 from napari_utile.engine.store.shelf import DiskShelf
-from napari_utile.engine.store.table import path_of_table, read_columns
+from napari_utile.engine.store.table import path_of_table
 
 _TABLES = {"Z": "objects", "T": "tracks"}
 

@@ -1,7 +1,5 @@
 """The table of the cells of a store, summed up block by block."""
 
-import contextlib
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,22 +111,3 @@ def path_of_table(place: Path, index: Mapping[str, int]) -> Path:
     """Return where the table of a store's plane lies, which has this index in the image."""
     name = "_".join(["cells", *(f"{axis}{entry}" for axis, entry in index.items())])
     return place / "tables" / f"{name}.csv"
-
-
-def read_columns(path: Path) -> Columns:
-    """Read a table, as `joined_table` gave it; without columns where there is no such file."""
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        names, *rows = csv.reader(file)
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return {name: _numbers(column) for name, column in zip(names, columns, strict=True)}
-
-
-def _numbers(column: Sequence[str]) -> NDArray[Any]:
-    """Read numbers as such, whole ones as whole, and all else as text."""
-    kinds: tuple[Any, ...] = np.int64, float
-    for kind in kinds:
-        with contextlib.suppress(ValueError):
-            return np.array(column, kind)
-    return np.array(column, object)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.files.label_planes import labels_in
-from napari_utile.engine.files.tables import write_table
+from napari_utile.engine.files.tables import read_columns, write_table
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
 from napari_utile.engine.linking.measure import ID_COLUMN
 from napari_utile.engine.planes.axes import ImagePlane
@@ -33,7 +33,7 @@ from napari_utile.engine.store.layout import CELLS, write_levels
 from napari_utile.engine.store.linked import write_link_tables
 from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.sources import planes_of, seeds_of
-from napari_utile.engine.store.table import block_table, joined_table, path_of_table, read_columns
+from napari_utile.engine.store.table import block_table, joined_table, path_of_table
 from napari_utile.engine.windows import Window
 
 Labels = NDArray[np.int32]

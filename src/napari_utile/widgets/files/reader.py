@@ -1,5 +1,6 @@
 """Open OME-Zarr, vendors' files and this program's results in napari, with channels, scale, units and labels."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
+from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.units import shown_unit
 from napari_utile.widgets.sample_images import image_layers
@@ -75,7 +77,7 @@ def open_vendor(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def open_result(path: str | Sequence[str]) -> list[LayerData]:
-    """Describe labels, classes, a mask or a probability that this program wrote, with their recipe."""
+    """Describe labels, classes, a mask or a probability that this program wrote, with their recipe and table."""
     place = Path(str(path))
     name, ending = name_and_ending(place)
     is_labels = ending in ("_labels", "_classes")
@@ -90,8 +92,41 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
     if ending == "_classes":
         own["role"] = "classes"
         options["name"] = f"{name} {classes_in_words(own['recipe'].get('classes', ()))}"
+    else:
+        options["features"] = _table_of(
+            place.with_name(f"{name}_cells.csv"), np.asarray(data), options["axis_labels"]
+        )
     options["metadata"] = {METADATA_KEY: own}
     return [(np.asarray(data), options, "labels")]
+
+
+def _table_of(path: Path, labels: np.ndarray[Any, Any], axes: Sequence[str]) -> dict[str, Any]:
+    """Read the table of labels, where it is still theirs: of the same ids, each once and as large."""
+    try:
+        table = read_columns(path)
+        ids, areas = table["index"], table["area_px"]
+    except (OSError, ValueError, KeyError):  # there is none, or somebody wrote another
+        return {}
+    found, sizes = np.unique(labels[labels > 0], return_counts=True)
+    order = np.argsort(ids, kind="stable")
+    if not (np.array_equal(ids[order], found) and np.array_equal(areas[order], sizes)):
+        return {}
+    sliders = {f"axis {number}": axis for number, axis in enumerate(axes)} | {
+        axis.upper(): axis for axis in axes
+    }
+    return {"index": ids, "label": ids} | {
+        sliders.get(column, column): _with_gaps(values)
+        for column, values in table.items()
+        if column != "index"
+    }
+
+
+def _with_gaps(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Read as numbers a column of which some cells are empty."""
+    if values.dtype == object and (values != "").any():
+        with contextlib.suppress(ValueError):
+            return np.array([each or "nan" for each in values], float)
+    return values
 
 
 def _recipe_of(path: Path) -> Path | None:

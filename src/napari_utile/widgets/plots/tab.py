@@ -24,7 +24,7 @@ from napari_utile.widgets.viewer.layers import give_keys_to_canvas, place_of, pl
 from napari_utile.widgets.viewer.regions import go_to
 
 _KINDS = (("smaller than", "smaller"), ("larger than", "larger"), ("touching the border", "border"))
-_NOTHING = "There is no table of these cells yet: press Segment, or Layers ▸ Measure ▸ U-Tile."
+_NOTHING = "There is no table of these cells yet: press Segment, or Table where you have cells."
 
 
 class PlotsTab(QWidget):

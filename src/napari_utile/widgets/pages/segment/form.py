@@ -246,8 +246,9 @@ class SegmentForm(QWidget):
         )
 
     def show_cells(self, layer: Any) -> None:
-        """Offer to save cells where there are some."""
+        """Offer to save and to measure cells where some are chosen."""
         self.save.setEnabled(layer is not None)
+        self.show_table.setEnabled(layer is not None)
 
     def show_linked(self, rows: Mapping[str, Any], axis: str) -> None:
         """Say how many objects or tracks there are, by their table."""
@@ -270,8 +271,9 @@ class SegmentForm(QWidget):
             covered = {} if result is None else result.covered_by(rows)
             self.summary.setText(summary_of(rows, covered, plane, where))
         self.methods.setEnabled(rows is not None)
-        for button in (self.show_table, self.show_plots):
-            button.setEnabled(rows is not None and len(rows["index"]) > 0)
+        some = rows is not None and len(rows["index"]) > 0
+        self.show_table.setEnabled(some or (rows is None and self.save.isEnabled()))
+        self.show_plots.setEnabled(some)
 
 
 def _heading(text: str) -> QLabel:

@@ -22,11 +22,13 @@ from napari_utile.session.store_command import store_command_job
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.pages.segment.form import SegmentForm
+from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
 from napari_utile.widgets.preferences import results_folder
 from napari_utile.widgets.tabs import show_table
+from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.edits import edits_of
-from napari_utile.widgets.viewer.layers import Place
-from napari_utile.widgets.viewer.linked_layers import image_of
+from napari_utile.widgets.viewer.layers import Place, place_of
+from napari_utile.widgets.viewer.linked_layers import image_of, linked_stack_of
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen
@@ -81,11 +83,16 @@ class Keeping:
         self._say(f"Saved {names} in {written[0].parent}.", "good")
 
     def show_table(self) -> None:
-        """Open napari's table of the cells of the image: those that are chosen, edited or not."""
+        """Open napari's table of the cells of the image: those that are chosen, edited or not, measured if need be."""
         cells, image = self._session.cells, self._session.image.layer
-        layer = cells if image_of(cells) is image else own_layer(self._viewer, CELLS, image)
+        layer = cells if image_of(cells) is image else own_layer(self._viewer, CELLS, image) or cells
         if layer is not None:
             self._viewer.layers.selection.active = layer
+            if linked_stack_of(layer) is None and not layer.multiscale:
+                with failures_to(self._show_error):
+                    if not len(rows_of(layer, place_of(layer, self._viewer).plane).get("index", ())):
+                        measure_active_labels(self._viewer)
+                        return
         show_table(self._viewer)
 
     def copy_command(self, source: Source, request: SegmentRequest) -> None:
