@@ -129,7 +129,7 @@ def test_layers_without_a_file_get_a_command_that_says_what_is_missing(page, qtb
     grow(page, qtbot)
     page.form.grow.copy_command.click()
     assert "IMAGE.tif --seeds SEEDS.tif" in QGuiApplication.clipboard().text()
-    assert "replace IMAGE.tif and SEEDS.tif" in page.form.grow.status.text()
+    assert "replace IMAGE.tif and SEEDS.tif with the names of their files" in page.form.grow.status.text()
 
 
 def test_a_large_image_is_left_to_the_command_line_which_is_given(page, qtbot, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from npe2 import PluginManager
+from qtpy.QtWidgets import QFileDialog
 
 import napari_utile.session.run_on as run_on
 import napari_utile.session.store_jobs as store_jobs
@@ -15,6 +16,7 @@ from napari_utile.engine.jobs.cluster import cluster_jobs
 from napari_utile.engine.store.growing import SeedPlan
 from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.plan import load_plan, save_plan
+from napari_utile.session.store_jobs import said_of
 from pages import page_of, slide
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
@@ -155,6 +157,31 @@ def test_cancel_keeps_what_is_done_and_delete_removes_it(page, qtbot) -> None:
     assert not is_complete(place)
     page.form.store.delete_button.click()
     assert not place.exists()
+
+
+def test_a_cancel_that_comes_too_late_says_so(page, qtbot) -> None:
+    page, _, place = page
+    cancel_after_a_block(page, qtbot)
+    assert said_of(place).startswith("Cancelled.")
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert said_of(place).startswith("The result was finished before it was cancelled")
+
+
+def test_what_is_chosen_inside_a_store_is_the_store(page, qtbot, monkeypatch) -> None:
+    """A file dialog walks into it, as it is a folder."""
+    page, _, place = page
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    store = page.form.store
+    for chosen, then in (
+        (place.parent / "other", place.parent / "other.cells.ome.zarr"),
+        (place / "labels" / "x", place),
+        (place, place),
+    ):
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, chosen=chosen: (str(chosen), ""))
+        store.choose_button.click()
+        assert store.place == then
 
 
 def test_an_image_that_is_removed_stops_its_run_and_what_is_done_is_kept(page, qtbot) -> None:

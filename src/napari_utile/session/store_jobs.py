@@ -302,6 +302,8 @@ def _refuse_other_settings(place: Path, now: StorePlan) -> None:
 
 def said_of(place: Path) -> str:
     """Say in a sentence what a store holds that was cancelled, and what can be done."""
+    if is_complete(place):
+        return f"The result was finished before it was cancelled: it is in {place}, and Segment shows it."
     return (
         f"Cancelled. Finished blocks are kept in {place} ({size_of(place) / 1e6:,.0f} MB): Segment again resumes, "
         "Delete removes them."

@@ -89,11 +89,10 @@ class Growing(BarJob):
     def copy_command(self) -> None:
         """Copy the command line that grows the newest cells again."""
         names = [name for name in ("IMAGE.tif", "SEEDS.tif") if name in self._command]
-        hint = (
-            f"Save the layers, and replace {' and '.join(names)} by the names of their files."
-            if names
-            else ""
+        layers, files = (
+            ("layers", "names of their files") if len(names) > 1 else ("layer", "name of its file")
         )
+        hint = f"Save the {layers}, and replace {' and '.join(names)} with the {files}." if names else ""
         self._fields.status.copied(self._command, hint)
 
     def _show(self, seeds: napari.layers.Labels, sources: Sequence[Source], cells: GrownCells) -> None:

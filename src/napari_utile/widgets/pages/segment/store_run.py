@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 
 from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
-from napari_utile.engine.files.unfinished import is_complete
+from napari_utile.engine.files.unfinished import is_complete, is_store
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.inference.predict import Progress
@@ -97,8 +97,8 @@ class StoreRun(OneJob, QWidget):
             "Address of a Dask scheduler, such as tcp://workstation:8786, whose workers compute the blocks; they must "
             "find image and result under the same paths. Leave it empty for this computer."
         )
-        place = row((self._label, 1), self.choose_button, self.delete_button)
-        column(place, row(QLabel("Run on"), (self.run_on, 1)), on=self, spacing=4)
+        buttons = row(self.choose_button, self.delete_button, spacing=4)
+        column(self._label, buttons, row(QLabel("Run on"), (self.run_on, 1)), on=self, spacing=4)
         self.choose_button.clicked.connect(lambda _: self._choose())
         self.delete_button.clicked.connect(lambda _: self._delete())
         self.delete_button.hide()
@@ -122,7 +122,7 @@ class StoreRun(OneJob, QWidget):
             self._say_where(place)
 
     def _say_where(self, place: Path) -> None:
-        begun, done = place.exists(), is_complete(place)
+        begun, done = is_store(place), is_complete(place)
         where = "is in" if done else "is started in" if begun else "goes to"
         then = "; Segment shows it." if done else "; Segment resumes." if begun else ""
         self._label.setText(f"Large image: its result {where} {place}{then}")
@@ -299,9 +299,11 @@ class StoreRun(OneJob, QWidget):
     def _cancelled(self) -> None:
         assert self._place is not None
         self._remove_look()
-        if self._layer is not None:
+        if is_complete(self._place):
+            self._remove_picture()
+        elif self._layer is not None:
             self._layer.name = self._layer.name.replace(RUNNING, UNFINISHED)
-        self.delete_button.setVisible(self._place.exists())
+        self.delete_button.setVisible(self._place.exists() and not is_complete(self._place))
         self._end(said_of(self._place) if self._place.exists() else "Cancelled.")
 
     def _end(self, text: str, *, problem: bool = False) -> None:
@@ -323,6 +325,8 @@ class StoreRun(OneJob, QWidget):
         chosen, _ = QFileDialog.getSaveFileName(self, "Result", str(self.place), f"OME-Zarr (*{ENDING})")
         if chosen:
             path = Path(chosen)
+            # File dialogs walk into a store, as it is a folder: what is chosen inside stands for it.
+            path = next((each for each in path.parents if is_store(each)), path)
             path = path if path.suffix == ".zarr" else path.with_name(path.name + ENDING)
             self._chosen[str(self._default)] = path
             self._say_where(path)
