@@ -16,10 +16,11 @@ from napari_utile import grow_seeds
 from napari_utile.cli import main
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store.plan import load_plan
 from napari_utile.engine.store.run import store_steps
-from napari_utile.engine.store.table import path_of_table, read_columns
+from napari_utile.engine.store.table import path_of_table
 from napari_utile.engine.store.verify import replay_store, verify_store
 from napari_utile.engine.store.versions import write_part
 from napari_utile.engine.windows import Window

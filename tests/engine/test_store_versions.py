@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.steps import Run
 from napari_utile.engine.store import versions
 from napari_utile.engine.store.begin import begin_store
 from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.run import store_steps
-from napari_utile.engine.store.table import path_of_table, read_columns
+from napari_utile.engine.store.table import path_of_table
 from napari_utile.engine.store.versions import read_part, undo_version, versions_of, write_part
 from napari_utile.engine.windows import Window
 from stores import SIDE, fill, image_of, labels_in, planned
