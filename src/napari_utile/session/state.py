@@ -95,6 +95,8 @@ class Session:
         What this computer can compute on; empty until that is known.
     asked : SegmentParams, optional
         What the page Segment asks for, as its fields are now; None until it is opened.
+    planes : {"this", "all", "range"}
+        Which planes of a stack Segment means, so that a dock opened again means them, too.
     clicking : bool
         Whether clicks go to the cells: then they stay chosen whatever else is made.
     classes : tuple of str
@@ -116,6 +118,7 @@ class Session:
     models: tuple[ListedModel, ...] = ()
     devices: tuple[str, ...] = ()
     asked: SegmentParams | None = None
+    planes: str = "this"
     clicking: bool = False
     classes: tuple[str, ...] = FIRST_CLASSES
     page: str = "segment"

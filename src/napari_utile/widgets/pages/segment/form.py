@@ -66,6 +66,8 @@ class SegmentForm(QWidget):
         super().__init__()
         self.suggestions = ModelSuggestions(session)
         self.planes = PlanePicker()
+        self.planes.kind.setCurrentIndex(self.planes.kind.findData(session.planes))
+        self.planes.changed.connect(lambda: setattr(session, "planes", self.planes.kind.currentData()))
         self._planes_label = QLabel("Planes")
         self.region = RegionPicker(viewer)
         self._make_diameter()
