@@ -175,7 +175,7 @@ _CELLS_PLAN = Plan(
     failures="Thin cells in phase contrast are found in part, dense tissue and crowded bacteria hardly: fit the model "
     "to a few cells or train it further. It may take stained sections and smears for its own. Not for nuclei alone, "
     "H&E or electron micrographs.",
-    before=_FIRST_NUCLEI,
+    before=(*_FIRST_NUCLEI, Part("flyem_em_bodies")),
 )
 
 
