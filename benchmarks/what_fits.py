@@ -43,7 +43,7 @@ class Press:
 
 def press(image: AnnotatedImage, model: Model, channels: tuple[int, ...] | None) -> Press:
     """Segment an image as one press does, by this model and no specialist."""
-    params = SegmentParams(channels=channels and channels[: len(model.card.inputs)])
+    params = SegmentParams(channels=channels)
     size = measure_size(image.plane, model, params).result
     params = SegmentParams(channels=params.channels, diameter=size.diameter)
     made = Run(segment_steps(image.plane, params, model=model)).result
@@ -106,9 +106,8 @@ def main(arguments: list[str] | None = None) -> None:
         images = judged(args.data, kind, args.images)
         cells = []
         for model, every in zip(models, presses, strict=True):
-            least = sum(not each.optional for each in model.card.inputs)
-            given = kind.channels or tuple(range(3 if images[0].plane.rgb else 1))
-            made = [press(each, model, kind.channels) for each in images if least <= max(len(given), 1)]
+            chosen = kind.channels and kind.channels[: len(model.card.inputs)]
+            made = [press(each, model, chosen) for each in images if model.card.reads(each.plane, chosen)]
             every += made
             cells.append(shown(made))
         print(f"| {kind.title} | {' | '.join(cells)} |", flush=True)

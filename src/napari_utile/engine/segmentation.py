@@ -23,7 +23,7 @@ from napari_utile.engine.inference.field import Field
 from napari_utile.engine.linking.links import Links
 from napari_utile.engine.linking.measure import Spacing, link_table
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.models.outputs import by_name
+from napari_utile.engine.models.outputs import EDGE_DISTANCE, by_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import SelectedPlanes
@@ -119,7 +119,12 @@ class Segmentation:
     @property
     def confidence(self) -> float | None:
         """How sure the model is of the cells that it found, 0 to 1; None where it found none."""
-        return confidence_of(self.labels, self.foreground, self.field.object_diameter)[0]
+        return self.rated()[0]
+
+    def rated(self) -> tuple[float | None, int]:
+        """Return how sure the model is of the cells that it found, and how many were rated; see `confidence_of`."""
+        edge = self.outputs[EDGE_DISTANCE] if self.model.card.has_distances else None
+        return confidence_of(self.labels, self.foreground, self.field.object_diameter, edge)
 
     @cached_property
     def recipe(self) -> Recipe:

@@ -30,6 +30,8 @@ class SizeTrial:
         Median diameter of the cells, in pixels of the image; None without cells.
     score : float
         By which magnifications are compared.
+    depth : float or None
+        How deep the model sees the cells, see `depth_score`; None where it predicts no distances.
     """
 
     magnification: float
@@ -37,6 +39,7 @@ class SizeTrial:
     sureness: float
     diameter: float | None
     score: float
+    depth: float | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,10 @@ class CellSize:
     @property
     def confidence(self) -> float | None:
         """How sure the model is of the cells of the image; None where it found none."""
-        return self.best.score - self.unsteadiness if self.best else None
+        best = self.best
+        if best is None:
+            return None
+        return (best.score if best.depth is None else best.depth) - self.unsteadiness
 
     def __str__(self) -> str:
         """Say it in words."""

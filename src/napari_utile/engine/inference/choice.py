@@ -44,8 +44,8 @@ def measured_and_chosen(
     """
     asked, named = card_of(params.model), len(params.channels or ())
     size = yield from measure(params)
-    chosen, highest = replace(size, model=params.model), _score(size)
-    looks_wrong = asked.confidence is not None and (size.confidence or 0.0) < asked.confidence
+    chosen, highest = replace(size, model=params.model), size.confidence or 0.0
+    looks_wrong = asked.confidence is not None and highest < asked.confidence
     guess: CellSize | None = None
     for name in asked.specialists:
         try:
@@ -53,12 +53,9 @@ def measured_and_chosen(
             size = yield from measure(replace(params, model=name))
         except UtileError:  # deleted, or it needs channels that the image lacks
             continue
-        if card.confidence is not None and _score(size) >= card.confidence and _score(size) > highest:
-            chosen, highest = replace(size, model=name), _score(size)
+        sure = size.confidence or 0.0
+        if card.confidence is not None and sure >= card.confidence and sure > highest:
+            chosen, highest = replace(size, model=name), sure
         elif looks_wrong and size.best and asked.needed_inputs < card.needed_inputs == named:
             guess = replace(size, model=name)
     return guess if guess is not None and chosen.model == params.model else chosen
-
-
-def _score(size: "CellSize") -> float:
-    return size.best.score if size.best else 0.0

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_utile.engine.cells.uncertainty import confidence_of
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.models.card import ModelCard
 
@@ -26,8 +25,9 @@ class Fit:
     model : str
         Its name.
     confidence : float or None
-        Mean confidence of the cells, less what few cells, cells of another size (see `score_of`) and a size that
-        follows the magnification (see `CellSize.drift`) take from it; None where no cell was found.
+        How deep the model sees the cells (see `depth_score`), or, where it predicts no distances, how sure it is of
+        them (see `score_of`); less what a size takes that follows the magnification (see `CellSize.drift`). None where
+        no cell was found.
     threshold : float or None
         What images that the model knows reach, from its card; None where nobody measured it.
     cells : int
@@ -121,7 +121,7 @@ def fit_of(made: "Segmentation", size: CellSize | None = None) -> Fit:
     Fit
     """
     card = made.model.card
-    score, cells = confidence_of(made.labels, made.foreground, made.field.object_diameter)
+    score, cells = made.rated()
     if score is not None and size is not None:
         score -= size.unsteadiness
     return Fit(card.name, score, card.confidence, cells, whole=True)

@@ -8,13 +8,13 @@ click, a preview and the whole image are seen at the same size.
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.cells.instances import CutSides, InstanceParams
-from napari_utile.engine.cells.uncertainty import confidences, score_of
+from napari_utile.engine.cells.uncertainty import confidences, depth_score, depths, score_of
 from napari_utile.engine.inference.cell_size import CellSize, SizeTrial, best_of
 from napari_utile.engine.inference.decode import decode_steps, foreground_of
 from napari_utile.engine.inference.device import Compute, choose_compute
@@ -22,6 +22,7 @@ from napari_utile.engine.inference.field import Field, scale_factors
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.models.outputs import EDGE_DISTANCE, channels_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.spread import spread
@@ -43,7 +44,7 @@ MOST_WINDOWS = 4
 
 LEAST_SCORE = 0.58
 """Below it the size says nothing: nuclei of all stains have 0.60 or more, other kinds of images 0.56 or less."""
-MEASURED_BELOW = 0.12
+MEASURED_BELOW = 0.23
 """So far below the confidence that a card asks for, the size of the cells is still better measured than not."""
 GOOD, LEAST_CELLS, WORSE = 0.6, 5, 0.03
 """The search ends where a score this good, of this many cells, is followed by two that are this much worse."""
@@ -250,15 +251,11 @@ class _View:
                 windows.append(window)
         return windows
 
-    def cells(
-        self, windows: Sequence[Window], params: SegmentParams
-    ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Return, of each window, the confidences and the areas (pixels of the network) of its whole cells."""
+    def cells(self, windows: Sequence[Window], params: SegmentParams) -> "list[_Found]":
+        """Return, of each window, its whole cells."""
         return [self._cells_in(window, params) for window in windows]
 
-    def _cells_in(
-        self, window: Window, params: SegmentParams
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _cells_in(self, window: Window, params: SegmentParams) -> "_Found":
         card = self._model.card
         field = Field(self._plane, self._model, params, compute=self._compute, limits=self._limits)
         values = field.seen(window)
@@ -270,7 +267,22 @@ class _View:
         rim = CutSides(top > 0, bottom < height, left > 0, right < width).rim(labels.shape)
         whole = np.ones(confidence.size + 1, bool)
         whole[labels[rim]] = False
-        return confidence[whole[1:]], area[whole[1:]].astype(np.float64)
+        kept = whole[1:]
+        deep = (
+            depths(labels, values[channels_of(card.outputs, EDGE_DISTANCE)][0])
+            if card.has_distances
+            else None
+        )
+        return _Found(confidence[kept], area[kept].astype(np.float64), None if deep is None else deep[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Cells of a window: their confidences, areas (pixels of the network), and how deep the model sees them."""
+
+    confidence: NDArray[np.float64]
+    area: NDArray[np.float64]
+    depth: NDArray[np.float64] | None
 
 
 def _affordable(shape: tuple[int, int], model: Model, compute: Compute, planes: int) -> tuple[int, int]:
@@ -289,16 +301,21 @@ def _affordable(shape: tuple[int, int], model: Model, compute: Compute, planes: 
 
 def _trial(
     magnification: float,
-    found: Sequence[Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]],
+    found: Sequence[Sequence[_Found]],
     expected: float | None,
     share: float,
 ) -> SizeTrial:
-    confidence = np.concatenate([each for view in found for each, _ in view])
-    area = np.concatenate([each for view in found for _, each in view])
+    windows = [each for view in found for each in view]
+    confidence = np.concatenate([each.confidence for each in windows])
+    area = np.concatenate([each.area for each in windows])
+    deep = [each.depth for each in windows if each.depth is not None]
     if confidence.size == 0:
         return SizeTrial(magnification, 0, 0.0, None, 0.0)
     score, diameter = score_of(confidence, area, expected, share)
-    return SizeTrial(magnification, area.size, float(confidence.mean()), diameter / magnification, score)
+    depth = depth_score(np.concatenate(deep), share) if deep else None
+    return SizeTrial(
+        magnification, area.size, float(confidence.mean()), diameter / magnification, score, depth
+    )
 
 
 def _is_past_best(trials: Sequence[SizeTrial]) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.cells.classes import classes_of_cells
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
-from napari_utile.engine.cells.uncertainty import confidences, score_of
+from napari_utile.engine.cells.uncertainty import confidences, depth_score, depths, score_of
 from napari_utile.engine.cells.watershed import Landscape
 from napari_utile.engine.inference.decode import foreground_of, height_from
 from napari_utile.engine.inference.device import Compute
@@ -18,6 +18,7 @@ from napari_utile.engine.inference.tiling import plan_tiles
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.models.outputs import EDGE_DISTANCE, channels_of
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.loss import IGNORE
 from napari_utile.engine.training.samples import TrainingPlane
@@ -72,11 +73,14 @@ class Learned:
         Where its relief is distances.
     classes : (K, Y, X) float32 or None
         Probabilities of the classes of objects, where there are several.
+    edge : (Y, X) float32 or None
+        The output B of models that predict distances.
     """
 
     foreground: NDArray[np.float32]
     height: NDArray[np.float32] | None = None
     classes: NDArray[np.float32] | None = None
+    edge: NDArray[np.float32] | None = None
 
     def landscape(self, params: InstanceParams) -> Landscape:
         """Find the basins for some parameters."""
@@ -91,7 +95,9 @@ def predictions(model: Model, planes: Sequence[TrainingPlane], compute: Compute)
         values = Run(predict_tiles(model, plane.image, plan, compute)).result
         foreground = model.card.foreground
         classes = values[list(foreground)] if len(foreground) > 1 else None
-        maps.append(Learned(foreground_of(values, model.card), height_from(values, model.card), classes))
+        card = model.card
+        edge = values[channels_of(card.outputs, EDGE_DISTANCE)][0] if card.has_distances else None
+        maps.append(Learned(foreground_of(values, card), height_from(values, card), classes, edge))
     return maps
 
 
@@ -125,7 +131,7 @@ def _classes_right(maps: Sequence[Learned], planes: Sequence[TrainingPlane]) -> 
 def least_confidence(
     maps: Sequence[Learned], planes: Sequence[TrainingPlane], params: InstanceParams, diameter: float | None
 ) -> float | None:
-    """Say which confidence images like these reach, see `score_of`; below it, an image is of some other kind.
+    """Say which confidence images like these reach, see `Fit`; below it, an image is of some other kind.
 
     Parameters
     ----------
@@ -148,7 +154,8 @@ def least_confidence(
         judged = np.isin(ids, here)
         if judged.any():
             areas = np.bincount(labels.ravel())[ids[judged]].astype(np.float64)
-            scores.append(score_of(sure[judged], areas, diameter)[0])
+            deep = None if learned.edge is None else depth_score(depths(labels, learned.edge)[judged])
+            scores.append(score_of(sure[judged], areas, diameter)[0] if deep is None else deep)
             cells += int(judged.sum())
     return round(max(0.0, min(scores) - BELOW_KNOWN), 2) if cells >= LEAST_CELLS else None
 
