@@ -7,7 +7,8 @@ import pytest
 
 from napari_utile.engine.errors import UtileWarning
 from napari_utile.engine.fitting.ranking import suggest
-from napari_utile.engine.inference.confidence import Fit, fit_of, overall
+from napari_utile.engine.inference.confidence import Fit, fit_at, fit_of, overall
+from napari_utile.engine.inference.size import measure_size
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
@@ -45,6 +46,14 @@ def test_a_model_without_a_threshold_says_nothing(nuclei):
     fit = fit_of(segment(nuclei_image(), model, diameter=None))
     assert fit.looks_right is None
     assert "does not look" not in str(fit)
+
+
+def test_a_result_and_a_measurement_of_windows_rate_an_image_alike(nuclei):
+    image = plane_from_array(nuclei_image())
+    size = measure_size(image, nuclei).result
+    made = fit_of(segment(image, nuclei, diameter=size.diameter), size)
+    assert made.confidence == pytest.approx(fit_at(size, nuclei.card).confidence, abs=0.05)
+    assert size.confidence == size.best.depth - size.unsteadiness
 
 
 def test_a_large_result_is_rated_by_blocks_about_as_a_whole(nuclei, monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_utile.engine.cells.uncertainty import confidences
+from napari_utile.engine.cells.uncertainty import confidence_of, confidences, depth_score, depths
 
 
 def test_a_certain_cell_on_certain_background_has_confidence_one():
@@ -49,3 +49,30 @@ def test_confidences_lie_between_zero_and_one_and_do_not_depend_on_ids(seed, hei
     assert ids.tolist() == [i for i in np.unique(labels).tolist() if i]
     assert ((confidence >= 0) & (confidence <= 1)).all()
     assert np.array_equal(confidences(np.where(labels, labels + 1000, 0), probability)[1], confidence)
+
+
+@given(
+    labels=st.lists(st.sampled_from([0, 2, 3, 90]), min_size=20, max_size=20),
+    edge=st.lists(st.floats(-0.5, 1.5) | st.just(float("nan")), min_size=20, max_size=20),
+)
+def test_the_depth_of_a_cell_is_the_largest_distance_that_is_predicted_in_it(labels, edge):
+    labels, edge = np.reshape(labels, (4, 5)), np.reshape(edge, (4, 5))
+    wanted = [
+        np.clip(np.nan_to_num(edge[labels == each]).max(), 0, 1) for each in np.unique(labels[labels > 0])
+    ]
+    assert depths(labels, edge).tolist() == wanted
+
+
+def test_few_cells_lower_the_score_of_a_depth_and_a_part_of_the_image_stands_for_all_of_it():
+    assert depth_score(np.full(4, 0.8)) == pytest.approx(0.75)
+    assert depth_score(np.full(1, 0.8), share=1 / 16) == pytest.approx(0.75)
+
+
+def test_a_model_that_predicts_distances_is_rated_by_them_and_not_by_its_probability():
+    labels = np.zeros((20, 40), int)
+    labels[4:12, 4:12], labels[4:12, 20:28] = 1, 2
+    certain = (labels > 0).astype(float)
+    flat, deep = 0.3 * certain, 0.9 * certain
+    assert confidence_of(labels, certain, 9.0, flat)[0] == pytest.approx(0.3 - 0.1 / np.sqrt(2))
+    assert confidence_of(labels, 0.5 * certain, 9.0, deep)[0] == pytest.approx(0.9 - 0.1 / np.sqrt(2))
+    assert confidence_of(np.zeros((9, 9), int), np.zeros((9, 9)), 9.0, np.zeros((9, 9))) == (None, 0)
