@@ -4,9 +4,10 @@ from pathlib import Path
 
 from napari_utile.engine.files.unfinished import HOME
 from napari_utile.engine.inference.cell_size import CellSize
-from napari_utile.engine.inference.confidence import Fit, fit_at
+from napari_utile.engine.inference.confidence import Fit, fit_at, overall
 from napari_utile.engine.inference.size import rate_at_size
 from napari_utile.engine.models.library import load_model
+from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.store.durable import reading
 from napari_utile.engine.store.plan import load_plan
 from napari_utile.engine.store.sources import planes_of
@@ -26,7 +27,11 @@ def fit_of_store(place: Path, size: CellSize | None = None) -> Fit:
     with reading(f"The model of {place.name}"):
         [path] = (place / HOME).glob(f"{MODEL}.*")
     model = load_model(path)
-    if size is None or not size.trials:
-        seen = rate_at_size(planes_of(plan), model, plan.params, compute=plan.compute)
-        size = CellSize(plan.params.known_diameter, (seen,))
-    return fit_at(size, model.card)
+    if size is not None and size.trials:
+        return fit_at(size, model.card)
+    planes, fits = planes_of(plan), []
+    for number in spread(len(planes)):
+        limits = plan.limits[number]
+        seen = rate_at_size([planes[number]], model, plan.params, compute=plan.compute, limits=limits)
+        fits.append(fit_at(CellSize(plan.params.known_diameter, (seen,)), model.card))
+    return overall(fits)
