@@ -98,10 +98,15 @@ class CellSize:
     @property
     def confidence(self) -> float | None:
         """How sure the model is of the cells of the image; None where it found none."""
+        return self.sureness - self.unsteadiness if self.best else None
+
+    @property
+    def sureness(self) -> float:
+        """How sure the model is at the best magnification, whatever it finds at others; 0 without cells."""
         best = self.best
         if best is None:
-            return None
-        return (best.score if best.depth is None else best.depth) - self.unsteadiness
+            return 0.0
+        return best.score if best.depth is None else best.depth
 
     def __str__(self) -> str:
         """Say it in words."""

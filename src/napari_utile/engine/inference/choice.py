@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LEAST_SHARE = 0.5
+"""A specialist must find so many of the cells that the model asked for finds: it may be sure of a few by chance."""
+
 
 def measured_and_chosen(
     params: SegmentParams, measure: "Callable[[SegmentParams], Generator[T, None, CellSize]]"
 ) -> "Generator[T, None, CellSize]":
     """Measure the cells by the model asked for and by its specialists, and choose the one that is surest.
 
-    A specialist is taken only where the image looks right to it. Where it looks right to none, one that needs the
-    channels that were named beyond those that the model asked for needs, such as nuclei in tissue, is the better guess.
+    A specialist is taken only where the image looks right to it and it finds about as many cells. Where it looks right
+    to none, one that needs the channels that were named beyond those that the model asked for needs, such as nuclei in
+    tissue, is the better guess.
 
     Parameters
     ----------
@@ -44,8 +48,9 @@ def measured_and_chosen(
     """
     asked, named = card_of(params.model), len(params.channels or ())
     size = yield from measure(params)
-    chosen, highest = replace(size, model=params.model), size.confidence or 0.0
-    looks_wrong = asked.confidence is not None and highest < asked.confidence
+    chosen, highest = replace(size, model=params.model), size.sureness
+    asked_for = _cells(size)
+    looks_wrong = asked.confidence is not None and (size.confidence or 0.0) < asked.confidence
     guess: CellSize | None = None
     for name in asked.specialists:
         try:
@@ -53,9 +58,13 @@ def measured_and_chosen(
             size = yield from measure(replace(params, model=name))
         except UtileError:  # deleted, or it needs channels that the image lacks
             continue
-        sure = size.confidence or 0.0
-        if card.confidence is not None and sure >= card.confidence and sure > highest:
-            chosen, highest = replace(size, model=name), sure
+        sure = card.confidence is not None and size.sureness >= card.confidence and size.sureness > highest
+        if sure and _cells(size) >= LEAST_SHARE * asked_for:
+            chosen, highest = replace(size, model=name), size.sureness
         elif looks_wrong and size.best and asked.needed_inputs < card.needed_inputs == named:
             guess = replace(size, model=name)
     return guess if guess is not None and chosen.model == params.model else chosen
+
+
+def _cells(size: "CellSize") -> int:
+    return size.best.cells if size.best else 0
