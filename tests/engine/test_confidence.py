@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from napari_utile.engine.errors import UtileWarning
-from napari_utile.engine.fitting.ranking import suggest
+from napari_utile.engine.fitting.ranking import RatedModel, ranked, suggest
+from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
 from napari_utile.engine.inference.confidence import Fit, fit_at, fit_of, overall
 from napari_utile.engine.inference.size import measure_size
+from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
+from napari_utile.engine.steps import Run
 
 
 def nuclei_image(shape=(160, 200), seed=0, radius=8):
@@ -132,3 +135,16 @@ def test_models_that_need_more_channels_are_left_out(nuclei):
         nuclei, card=replace(nuclei.card, inputs=nuclei.card.inputs * 3, config={"in_channels": 3})
     )
     assert suggest(plane_from_array(np.zeros((64, 64))), [three]).result == []
+
+
+def test_a_model_that_is_sure_of_few_cells_comes_after_one_that_finds_many():
+    found = {"few": (4, 0.9), "many": (58, 0.55), "some": (15, 0.5)}
+    models = [RatedModel(name, name, card=ModelCard(name, "unet", {}, confidence=0.6)) for name in found]
+
+    def measure(name, card):
+        yield from ()
+        cells, score = found[name]
+        return CellSize(20.0, (SizeTrial(1.0, cells, score, 20.0, score),))
+
+    ratings = Run(ranked(models, measure)).result
+    assert [each.name for each in ratings.models] == ["many", "some", "few"]

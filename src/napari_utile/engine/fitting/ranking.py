@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NOT_KNOWN = "electron micrographs, dense tissue sections or thin, spread cells in phase contrast"
 """What no bundled model knows well; the README and the known issues say the same."""
+LEAST_SHARE = 0.25
+"""Of the cells that another model finds; of fewer a model may be sure by chance."""
 # Below what looks right, above what does not.
 _NOT_RATED = (2, -1.0)
 
@@ -203,7 +205,11 @@ def models_to_rate(chosen: str = "") -> list[RatedModel]:
 
 
 def _best_first(rated: list[RatedModel]) -> tuple[RatedModel, ...]:
-    def rank(each: RatedModel) -> tuple[bool, tuple[int, float]]:
-        return not each.problem, each.fit.rank if each.fit else _NOT_RATED
+    """Sort models; one that is sure of a few cells, where another finds many, may be so by chance and comes later."""
+    most = max((each.fit.cells for each in rated if each.fit), default=0)
+
+    def rank(each: RatedModel) -> tuple[bool, bool, tuple[int, float]]:
+        enough = each.fit is None or each.fit.cells >= LEAST_SHARE * most
+        return not each.problem, enough, each.fit.rank if each.fit else _NOT_RATED
 
     return tuple(sorted(rated, key=rank, reverse=True))
