@@ -36,7 +36,7 @@ from napari_utile.engine.segmentation import Segmentation
 
 OVERLAPS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
 RESAMPLED = 2000
-THRESHOLDS = (0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7)
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 SPLITS = (0.5, 0.6, 0.7, 0.8, 0.9)
 SIZES = (0.05, 0.1, 0.2)
 """Smallest sizes tried, as shares of the disc of the card's diameter."""

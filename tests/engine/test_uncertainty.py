@@ -60,7 +60,9 @@ def test_the_depth_of_a_cell_is_the_largest_distance_that_is_predicted_in_it(lab
     wanted = [
         np.clip(np.nan_to_num(edge[labels == each]).max(), 0, 1) for each in np.unique(labels[labels > 0])
     ]
-    assert depths(labels, edge).tolist() == wanted
+    ids, found = depths(labels, edge)
+    assert ids.tolist() == np.unique(labels[labels > 0]).tolist()
+    assert found.tolist() == wanted
 
 
 def test_few_cells_lower_the_score_of_a_depth_and_a_part_of_the_image_stands_for_all_of_it():

@@ -14,7 +14,6 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected, write_labels
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.files.tiff import TIFF_SUFFIXES
-from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.confidence import fit_at
 from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of_stack
@@ -82,8 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{len(asked) - len(found)} had nothing under their markers")
     batch = Batch()
     if size is None or not size.trials:  # given, or the model's own
-        seen = rate_at_size(planes.measured_on(), model, params, compute=sizing.compute, limits=limits)
-        size = CellSize(params.known_diameter, (seen,))
+        size = rate_at_size(planes.measured_on(), model, params, compute=sizing.compute, limits=limits)
     batch.judge(image.shown_name, fit_at(size, model.card))
     return batch.status(1, arguments.strict)
 

@@ -74,7 +74,9 @@ def confidences(
     return ids[1:].astype(np.int64), np.clip(confidence[1:], 0, 1)
 
 
-def depths(labels: IntArray, edge: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def depths(
+    labels: IntArray, edge: NDArray[np.floating[Any]]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Say how deep a network sees each labelled cell: its largest predicted distance to an edge.
 
     A network that knows a cell predicts 1 in its middle, as it was taught; of what it does not know it predicts
@@ -89,14 +91,16 @@ def depths(labels: IntArray, edge: NDArray[np.floating[Any]]) -> NDArray[np.floa
 
     Returns
     -------
-    (N,) float64 array
-        0..1, of the labels in ascending order.
+    ids : (N,) int64 array
+        The labels found, ascending.
+    depth : (N,) float64 array
+        0..1.
     """
     inside = np.flatnonzero(labels)
-    _, cell = np.unique(np.asarray(labels).ravel()[inside], return_inverse=True)
-    deepest = np.zeros(int(cell.max(initial=-1)) + 1)
+    ids, cell = np.unique(np.asarray(labels).ravel()[inside], return_inverse=True)
+    deepest = np.zeros(ids.size)
     np.maximum.at(deepest, cell.ravel(), np.nan_to_num(np.asarray(edge).ravel()[inside]))
-    return np.clip(deepest, 0, 1)
+    return ids.astype(np.int64), np.clip(deepest, 0, 1)
 
 
 def depth_score(depth: NDArray[np.float64], share: float = 1.0) -> float:
@@ -174,24 +178,21 @@ def confidence_of(
     if labels.size > MOST_PIXELS:
         every = [each.clipped(shape) for each in Window.whole(shape).blocks(BLOCK)]
         blocks = [every[place] for place in spread(len(every), MOST_PIXELS // BLOCK**2)]
-    sure, area, deep = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+    rated, area = [np.zeros(0)], [np.zeros(0)]
     for block in blocks:
         inside = np.asarray(labels[block])
         (top, left), (bottom, right) = block.start, block.stop
         rim = CutSides(top > 0, bottom < shape[0], left > 0, right < shape[1]).rim(inside.shape)
-        ids, confidence = confidences(inside, foreground[block])
+        ids, rating = confidences(inside, foreground[block]) if edge is None else depths(inside, edge[block])
         pixels = np.bincount(np.searchsorted(ids, inside[inside > 0]), minlength=ids.size)
         whole = ~np.isin(ids, inside[rim])
-        sure.append(confidence[whole])
+        rated.append(rating[whole])
         area.append(pixels[whole].astype(np.float64))
-        if edge is not None:
-            deep.append(depths(inside, edge[block])[whole])
-    rated = np.concatenate(sure)
-    if not rated.size:
+    values = np.concatenate(rated)
+    if not values.size:
         return None, 0
-    if edge is not None:
-        return depth_score(np.concatenate(deep)), int(rated.size)
-    return score_of(rated, np.concatenate(area), expected)[0], int(rated.size)
+    score = depth_score(values) if edge is not None else score_of(values, np.concatenate(area), expected)[0]
+    return score, int(values.size)
 
 
 def _with_ring(numbers: NDArray[np.intp], width: int) -> NDArray[np.intp]:

@@ -104,7 +104,7 @@ def rate_at_size(
     *,
     compute: Compute | None = None,
     limits: IntensityLimits | None = None,
-) -> SizeTrial:
+) -> CellSize:
     """Rate how sure a model is of windows of an image at the size that it is told, where nothing is measured.
 
     Parameters
@@ -127,7 +127,8 @@ def rate_at_size(
         windows.append(view.windows(scale, side))
         found.append(view.cells(windows[-1], known))
     share = _share(windows, sum(math.prod(each.shape) for each in ready))
-    return _trial(scale, found, model.card.object_diameter, share)
+    seen = _trial(scale, found, model.card.object_diameter, share)
+    return CellSize(params.known_diameter, (seen,), "given")
 
 
 def _share(windows: Sequence[Sequence[Window]], pixels: int) -> float:
@@ -268,12 +269,10 @@ class _View:
         whole = np.ones(confidence.size + 1, bool)
         whole[labels[rim]] = False
         kept = whole[1:]
-        deep = (
-            depths(labels, values[channels_of(card.outputs, EDGE_DISTANCE)][0])
-            if card.has_distances
-            else None
-        )
-        return _Found(confidence[kept], area[kept].astype(np.float64), None if deep is None else deep[kept])
+        deep = None
+        if card.has_distances:
+            deep = depths(labels, values[channels_of(card.outputs, EDGE_DISTANCE)][0])[1][kept]
+        return _Found(confidence[kept], area[kept].astype(np.float64), deep)
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,5 +33,5 @@ def fit_of_store(place: Path, size: CellSize | None = None) -> Fit:
     for number in spread(len(planes)):
         limits = plan.limits[number]
         seen = rate_at_size([planes[number]], model, plan.params, compute=plan.compute, limits=limits)
-        fits.append(fit_at(CellSize(plan.params.known_diameter, (seen,)), model.card))
+        fits.append(fit_at(seen, model.card))
     return overall(fits)

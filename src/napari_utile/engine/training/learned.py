@@ -150,12 +150,13 @@ def least_confidence(
     for learned, plane in zip(maps, planes, strict=True):
         labels = label_cells(learned.landscape(params), params)
         here = np.unique(labels[plane.target != IGNORE])
-        ids, sure = confidences(labels, learned.foreground)
+        edge = learned.edge
+        ids, rated = confidences(labels, learned.foreground) if edge is None else depths(labels, edge)
         judged = np.isin(ids, here)
         if judged.any():
             areas = np.bincount(labels.ravel())[ids[judged]].astype(np.float64)
-            deep = None if learned.edge is None else depth_score(depths(labels, learned.edge)[judged])
-            scores.append(score_of(sure[judged], areas, diameter)[0] if deep is None else deep)
+            rated = rated[judged]
+            scores.append(score_of(rated, areas, diameter)[0] if edge is None else depth_score(rated))
             cells += int(judged.sum())
     return round(max(0.0, min(scores) - BELOW_KNOWN), 2) if cells >= LEAST_CELLS else None
 
