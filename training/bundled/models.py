@@ -172,9 +172,9 @@ _CELLS_PLAN = Plan(
     (InputChannel("any"), InputChannel("nuclei", optional=True)),
     invert=True,
     specialists=("phase", "tissue-cells"),
-    failures="Thin cells in phase contrast are found in part, dense tissue and crowded bacteria hardly: fit the model "
-    "to a few cells or train it further. It may take stained sections and smears for its own. Not for nuclei alone, "
-    "H&E or electron micrographs.",
+    failures="Thin cells in phase contrast are found in part, dense tissue hardly; corneas and bacteria are found but "
+    "doubted: fit the model to a few cells or train it further. It may take stained sections and smears for its own. "
+    "Not for nuclei alone, H&E or electron micrographs.",
     before=(*_FIRST_NUCLEI, Part("flyem_em_bodies")),
 )
 
@@ -301,8 +301,8 @@ _PLANS = (
         invert=False,  # the halo around a colony is bright: it must not look like a cell
         specialists=(),
         failures="Simulated colonies taught it, and one image of stained bacteria: not for filaments that bend, "
-        "spheres or dense films. It is unsure of half of the colonies that it segments well, so look before you "
-        "believe the doubt.",
+        "spheres or dense films. It is unsure of one in four of the colonies that it segments well, so look before "
+        "you believe the doubt.",
         before=(),
         network={"width": 24, "depth": 3, "batch_norm": True, "dropout": 0.0},
     ),
