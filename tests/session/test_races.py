@@ -92,7 +92,7 @@ def test_all_jobs_share_one_cache_of_tiles():
 
 
 def test_a_network_is_made_once_for_all_jobs(monkeypatch):
-    made = []
+    made, own = [], object()
 
     def fuse(network, *_):
         made.append(network)
@@ -102,11 +102,11 @@ def test_a_network_is_made_once_for_all_jobs(monkeypatch):
     monkeypatch.setattr(warm, "fused", fuse)
     warm.forget_networks()
     model, compute = (
-        SimpleNamespace(fingerprint="f", network=None),
+        SimpleNamespace(fingerprint="f", network=own),
         SimpleNamespace(key=("cpu", "float32"), device="cpu", dtype=None),
     )
     assert len(set(at_once(lambda _: warm.warm_network(model, compute)))) == 1
-    assert len(made) == 1
+    assert made.count(own) == 1  # a window that was closed may still be warming another
     warm.forget_networks()
 
 
