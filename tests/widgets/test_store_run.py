@@ -184,6 +184,24 @@ def test_what_is_chosen_inside_a_store_is_the_store(page, qtbot, monkeypatch) ->
         assert store.place == then
 
 
+def test_a_dock_that_is_opened_again_finds_what_was_started_in_another_place(
+    page, qtbot, monkeypatch
+) -> None:
+    page, viewer, place = page
+    other = place.parent / "other.cells.ome.zarr"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(other), ""))
+    qtbot.waitUntil(page.form.store.isVisible)
+    page.form.store.choose_button.click()
+    cancel_after_a_block(page, qtbot)
+    page.dock.close()
+    again = page_of(viewer, "segment", qtbot)
+    again.dock.show()
+    again.form.diameter.value = None
+    qtbot.waitUntil(again.form.store.isVisible)
+    assert again.form.store.place == other
+    assert again.form.store.delete_button.isVisible()
+
+
 def test_an_image_that_is_removed_stops_its_run_and_what_is_done_is_kept(page, qtbot) -> None:
     page, viewer, place = page
 

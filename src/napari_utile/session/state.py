@@ -5,7 +5,8 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
@@ -17,6 +18,7 @@ from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.cell_classes import FIRST_CLASSES
+from napari_utile.session.chosen import ChosenLinking, ChosenPlanes, ChosenRegion
 from napari_utile.session.measured import Measured
 from napari_utile.session.results import SegmentResult
 
@@ -95,8 +97,14 @@ class Session:
         What this computer can compute on; empty until that is known.
     asked : SegmentParams, optional
         What the page Segment asks for, as its fields are now; None until it is opened.
-    planes : {"this", "all", "range"}
+    planes : ChosenPlanes
         Which planes of a stack Segment means, so that a dock opened again means them, too.
+    linking : ChosenLinking
+        How it links them, likewise.
+    region : ChosenRegion
+        Where on a plane it works, likewise.
+    store_places : dict of str to Path
+        Where a large result goes in place of where it would go unasked.
     clicking : bool
         Whether clicks go to the cells: then they stay chosen whatever else is made.
     classes : tuple of str
@@ -118,7 +126,9 @@ class Session:
     models: tuple[ListedModel, ...] = ()
     devices: tuple[str, ...] = ()
     asked: SegmentParams | None = None
-    planes: str = "this"
+    planes: ChosenPlanes = field(default_factory=ChosenPlanes)
+    linking: ChosenLinking = field(default_factory=ChosenLinking)
+    region: ChosenRegion = field(default_factory=ChosenRegion)
     clicking: bool = False
     classes: tuple[str, ...] = FIRST_CLASSES
     page: str = "segment"
@@ -128,6 +138,7 @@ class Session:
         self.tile_cache = TileCache()
         self.cell_sizes: Measured[CellSize] = Measured()
         self.stack_limits: Measured[IntensityLimits] = Measured()
+        self.store_places: dict[str, Path] = {}
         self._loading = threading.Lock()
         self._loaded: OrderedDict[tuple[str, int], Model] = OrderedDict()
         self._results: dict[tuple[weakref.ref[object], Hashable], SegmentResult] = {}
@@ -157,6 +168,8 @@ class Session:
             self.image = ChosenImage()
         if self.cells is layer:
             self.cells = None
+        if self.region.layer is layer:
+            self.region = replace(self.region, layer=None)
 
     def load_model(self, name: str) -> Model:
         """Load a model by name or path, or return it if it was loaded before and its file has not changed.
@@ -218,7 +231,7 @@ class Session:
         if self.closed:
             return
         self.closed = True
-        self.image, self.cells = ChosenImage(), None
+        self.image, self.cells, self.region = ChosenImage(), None, ChosenRegion()
         self._results.clear()
         self._loaded = OrderedDict()
         self.tile_cache.clear()

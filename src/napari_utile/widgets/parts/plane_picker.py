@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
+from napari_utile.session.chosen import ChosenPlanes
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.number_box import WholeNumberBox
@@ -25,6 +26,11 @@ class PlanePicker(QWidget):
 
     What was chosen stays chosen for the next stack, such as the same file opened again.
 
+    Parameters
+    ----------
+    chosen : ChosenPlanes
+        What is chosen at first.
+
     Attributes
     ----------
     changed : Signal
@@ -37,7 +43,7 @@ class PlanePicker(QWidget):
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, chosen: ChosenPlanes) -> None:
         super().__init__()
         self.kind = narrow(QComboBox())
         self.kind.setAccessibleName("Planes")
@@ -53,13 +59,22 @@ class PlanePicker(QWidget):
         row((self.first, 1), QLabel("to"), (self.last, 1), on=self._row)
         self.hint = Words()
         column(self.kind, self._row, self.hint, on=self, spacing=4)
-        self._row.hide()
         self.hint.hide()
         self._in_3d = False
         self._size = 0
+        self.kind.setCurrentIndex(self.kind.findData(chosen.kind))
+        self._row.setVisible(chosen.kind == RANGE)
+        self._show_range(chosen.count, chosen.first, chosen.last)
         self.kind.currentIndexChanged.connect(self._kind_changed)
         for box in (self.first, self.last):
             box.valueChanged.connect(lambda _: self.changed.emit())
+
+    @property
+    def chosen(self) -> ChosenPlanes:
+        """What is chosen, also while it is hidden."""
+        return ChosenPlanes(
+            self.kind.currentData(), int(self.first.value()), int(self.last.value()), self._size
+        )
 
     @property
     def one(self) -> bool:
@@ -88,11 +103,7 @@ class PlanePicker(QWidget):
             self.kind.setItemText(1, f"All {count} {words[0] if len(words) == 1 else 'plane'}s")
             self.kind.setItemText(2, f"A range of {words[0]}s")
         if sizes[0] != self._size:
-            self._size = sizes[0]
-            for box, value in ((self.first, 1), (self.last, sizes[0])):
-                with QSignalBlocker(box):
-                    box.setRange(1, sizes[0])
-                    box.setValue(value)
+            self._show_range(sizes[0], 1, sizes[0])
         self._show_hint()
         return True
 
@@ -119,6 +130,13 @@ class PlanePicker(QWidget):
                 raise ValueError("The range of planes ends before it begins.")
             steps = [each for each in steps if first <= each[0] + 1 <= last]
         return [replace(place, index=place.plane.at(_full(place, each)).index) for each in steps]
+
+    def _show_range(self, count: int, first: int, last: int) -> None:
+        self._size = count
+        for box, value in ((self.first, first), (self.last, last)):
+            with QSignalBlocker(box):
+                box.setRange(1, max(count, 1))
+                box.setValue(value)
 
     def _show_hint(self) -> None:
         said = {

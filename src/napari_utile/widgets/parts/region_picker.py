@@ -7,6 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_utile.engine.windows import Window
+from napari_utile.session.chosen import ChosenRegion
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.later import later
 from napari_utile.widgets.parts.arrange import column, row
@@ -27,6 +28,11 @@ _DRAWN_AFTER = 1000
 class RegionPicker(QWidget):
     """Whole image, what is in view, drawn shapes, or the labels of a layer.
 
+    Parameters
+    ----------
+    chosen : ChosenRegion
+        What is chosen at first.
+
     Attributes
     ----------
     changed : Signal
@@ -38,7 +44,7 @@ class RegionPicker(QWidget):
     changed = Signal()
     moved = Signal()
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, chosen: ChosenRegion) -> None:
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self.kind = narrow(QComboBox())
@@ -55,12 +61,14 @@ class RegionPicker(QWidget):
         row((self.shapes, 1), self.draw, on=self._row)
         column(self.kind, self._row, self.labels, on=self, spacing=4)
         self._source_layer: Any = None
+        self.kind.setCurrentIndex(self.kind.findData(chosen.kind))
+        if chosen.layer is not None:
+            (self.shapes if chosen.kind == SHAPES else self.labels).set_layer(chosen.layer)
         self.kind.activated.connect(self._kind_changed)
         self.shapes.layer_changed.connect(lambda _: self.changed.emit())
         self.draw.clicked.connect(self.start_drawing)
         self.labels.layer_changed.connect(self._labels_changed)
-        self._row.setVisible(False)
-        self.labels.setVisible(False)
+        self._show_kind()
         self._camera, self._drawn = Connections(self), Connections(self)
         # Before it is drawn again, napari gives what was in view before.
         self._once_drawn = later(self, _DRAWN_AFTER, self.moved.emit)
@@ -69,6 +77,13 @@ class RegionPicker(QWidget):
             self._camera.connect(emitter, lambda _: self._move(VIEW))
         self.shapes.layer_changed.connect(self._watch)
         self._watch(self.shapes.layer)
+
+    @property
+    def chosen(self) -> ChosenRegion:
+        """What is chosen."""
+        kind = self.kind.currentData()
+        layers = {SHAPES: self.shapes.layer, LABELS: self.labels.layer}
+        return ChosenRegion(kind, layers.get(kind))
 
     def set_source_layer(self, layer: Any) -> None:
         """Name the layer on which shapes are drawn."""
@@ -128,6 +143,9 @@ class RegionPicker(QWidget):
             self._once_drawn.start()
 
     def _kind_changed(self) -> None:
+        self._show_kind()
+        self.changed.emit()
+
+    def _show_kind(self) -> None:
         self._row.setVisible(self.kind.currentData() == SHAPES)
         self.labels.setVisible(self.kind.currentData() == LABELS)
-        self.changed.emit()

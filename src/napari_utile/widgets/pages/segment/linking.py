@@ -93,7 +93,6 @@ class Linking(OneJob, QWidget):
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
         self._picks: list[Pick] = []
         self._picking_on: Any = None
-        self._chosen: Any = "none"  # it stays for the next stack that has the axis
         self._said = ""  # of the last correction
         self.kind = narrow(QComboBox())
         self.kind.setAccessibleName("Link planes")
@@ -103,8 +102,10 @@ class Linking(OneJob, QWidget):
         self.link = push_button(
             "Link these cells", "Link the planes of the chosen cells; corrections are kept."
         )
-        self.params = Form(LinkParams(), ("link_overlap", "link_distance", "link_gap"), sliders=False)
-        self.plane_distance = Form(VolumeParams(), ("plane_distance",), sliders=False)
+        self.params = Form(
+            session.linking.params, ("link_overlap", "link_distance", "link_gap"), sliders=False
+        )
+        self.plane_distance = Form(session.linking.views, ("plane_distance",), sliders=False)
         self.pick = push_button("Pick cells", "Click on cells of the image to name them for a correction.")
         self.pick.setCheckable(True)
         self.export = push_button(
@@ -119,6 +120,8 @@ class Linking(OneJob, QWidget):
         self.link.clicked.connect(lambda _: self._try(self.start))
         self.export.clicked.connect(lambda _: self._try(self.export_tracks))
         self.kind.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.params.changed.connect(lambda *_: self._keep())
+        self.plane_distance.changed.connect(lambda *_: self._keep())
         self.plane_distance.changed.connect(lambda *_: self.changed.emit())
         self.pick.toggled.connect(self._pick_toggled)
         self._connections = Connections(self)
@@ -134,8 +137,14 @@ class Linking(OneJob, QWidget):
         column(self.link, self._tools, self._how, on=self, spacing=4)
 
     def _kind_chosen(self) -> None:
-        self._chosen = self.kind.currentData()
+        self._session.linking = replace(self._session.linking, kind=self.kind.currentData())
         self._show_kind()
+
+    def _keep(self) -> None:
+        """Let the next dock show the same values."""
+        self._session.linking = replace(
+            self._session.linking, params=self.params.value(), views=self.plane_distance.value()
+        )
 
     def _show_kind(self) -> None:
         """Offer what belongs to the choice."""
@@ -174,7 +183,7 @@ class Linking(OneJob, QWidget):
                 self.kind.clear()
                 for each in offered:
                     self.kind.addItem(_CHOICES[each], each)
-                self.kind.setCurrentIndex(max(self.kind.findData(self._chosen), 0))
+                self.kind.setCurrentIndex(max(self.kind.findData(self._session.linking.kind), 0))
         self._show_kind()
         self.kind.setVisible(bool(axes))
         self.setVisible(bool(axes))

@@ -74,7 +74,6 @@ class StoreRun(OneJob, QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, session: Session, linking: Linking) -> None:
         super().__init__()
         self._viewer, self._session, self._linking = viewer, session, linking
-        self._chosen: dict[str, Path] = {}
         self._place: Path | None = None
         self._default: Path | None = None
         self._layer: napari.layers.Layer | None = None
@@ -133,12 +132,12 @@ class StoreRun(OneJob, QWidget):
     def place(self) -> Path:
         """Where the store lies."""
         assert self._default is not None
-        return self._chosen.get(str(self._default), self._default)
+        return self._session.store_places.get(str(self._default), self._default)
 
     def place_of(self, requests: Sequence[SegmentRequest]) -> Path:
         """Return where the store of some planes lies, or would."""
         default = default_place(requests)
-        return self._chosen.get(str(default), default)
+        return self._session.store_places.get(str(default), default)
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether what is to be segmented needs a store."""
@@ -328,7 +327,7 @@ class StoreRun(OneJob, QWidget):
             # File dialogs walk into a store, as it is a folder: what is chosen inside stands for it.
             path = next((each for each in path.parents if is_store(each)), path)
             path = path if path.suffix == ".zarr" else path.with_name(path.name + ENDING)
-            self._chosen[str(self._default)] = path
+            self._session.store_places[str(self._default)] = path
             self._say_where(path)
 
     def _delete(self) -> None:
