@@ -33,6 +33,15 @@ def test_a_window_is_a_piece_of_the_whole(steps, seed, data) -> None:
     np.testing.assert_array_equal(plane.data[1], whole[1])
 
 
+@pytest.mark.parametrize("text", [*STEPS, "invert,smooth:2"])
+def test_what_is_missing_stays_missing(text) -> None:
+    pixels = np.random.default_rng(1).random((1, 40, 33), np.float32)
+    pixels[:, 10:20, 5:9] = np.nan
+    np.testing.assert_array_equal(
+        np.isnan(preprocessed(ImagePlane(pixels), text).data[...]), np.isnan(pixels)
+    )
+
+
 def test_a_step_reaches_no_further_than_it_says() -> None:
     for text in STEPS:
         pixels = np.zeros((1, 61, 61), np.float32)

@@ -57,6 +57,14 @@ def test_each_nucleus_becomes_its_whole_cell_and_both_are_measured(page, qtbot):
     np.testing.assert_array_equal(made.scale, (0.5, 0.5))
 
 
+def test_nothing_grows_in_an_image_without_numbers(page, qtbot):
+    page.viewer.add_image(np.full(CELLS.shape, np.nan, np.float32), name="lost")
+    page.viewer.add_labels(NUCLEI, name="nuclei")
+    grow(page, qtbot)
+    assert page.form.grow.status.text() == "lost has no finite values: all its pixels are NaN or infinite."
+    assert [each.name for each in page.viewer.layers] == ["lost", "nuclei"]
+
+
 def test_all_planes_of_a_stack_grow_and_a_model_can_say_where_cells_end(page, qtbot, bright_nuclei):
     viewer = page.viewer
     viewer.add_image(np.stack([CELLS, CELLS[:, ::-1]]), name="film", axis_labels=("t", "y", "x"))

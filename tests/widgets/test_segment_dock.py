@@ -509,7 +509,9 @@ def test_images_without_anything_to_see_give_an_empty_result(viewer, dock, qtbot
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of napari, on contrast limits of NaN
-def test_an_image_without_finite_values_is_named(viewer, dock, qtbot):
+@pytest.mark.parametrize("limits", ["stack", "plane"])
+def test_an_image_without_finite_values_is_named(viewer, dock, qtbot, limits):
+    dock.form.seen["limits"].value = limits
     viewer.add_image(np.full((40, 50), np.nan, np.float32), name="lost", contrast_limits=(0, 1))
     run(qtbot, dock)
     assert dock.form.status.text() == "lost has no finite values: all its pixels are NaN or infinite."

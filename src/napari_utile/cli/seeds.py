@@ -28,7 +28,7 @@ from napari_utile.engine.files.plane_file import PlaneFile
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.files.tiff import LARGEST_ID
-from napari_utile.engine.grow import grow_steps, grown_in, usual_distance
+from napari_utile.engine.grow import grow_steps, grown_in, refuse_lost_stain, usual_distance
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall
 from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
@@ -131,6 +131,8 @@ def _grow_file(
         compute = sizing.compute
         params, model, said, size = sizing.params_for(planes)
         limits = limits_of_stack(planes.measured_on(), params, model.card)
+    else:
+        refuse_lost_stain(planes.measured_on(), params)
     distance = arguments.seed_distance
     if distance is None and model is None:
         distance = usual_distance(seeds for _, seeds in labels_of(seeds_file))

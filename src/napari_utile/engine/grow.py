@@ -20,6 +20,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import Bounds, Parameter, check_value
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
+from napari_utile.engine.planes.numbers import refuse_without_numbers
 from napari_utile.engine.segment import segment, segment_steps
 from napari_utile.engine.segment_params import SegmentParams, several
 from napari_utile.engine.segmentation import Segmentation
@@ -42,6 +43,11 @@ def usual_distance(seeds: Iterable[Labels]) -> float:
     """
     areas = [np.unique(plane[plane > 0], return_counts=True)[1] for plane in seeds]
     return distance_from_areas(np.concatenate([*areas, np.zeros(0, np.int64)]))
+
+
+def refuse_lost_stain(planes: Sequence[ImagePlane], params: SegmentParams) -> None:
+    """Refuse planes to grow in without a model where the channel holds no number in any of them."""
+    refuse_without_numbers([plane.for_network(1, params.channels) for plane in planes])
 
 
 def grow_steps(
@@ -152,5 +158,6 @@ def grow_seeds(
         if options:
             raise UtileError(f"The option {next(iter(options))!r} needs a model.")
         params = SegmentParams(channels=several(channels))
+        refuse_lost_stain([plane], params)
         return Run(grow_steps(plane, ids, params, distance=distance)).result
     return grown_in(segment(plane, model, channels=channels, **options), ids, distance)

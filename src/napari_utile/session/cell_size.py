@@ -81,6 +81,9 @@ def measured_steps(
 def limits_of(session: Session, params: SegmentParams, stack: Stack) -> IntensityLimits | None:
     """Return the grey limits that the planes of a stack share, measured once; None where each plane has its own."""
     if params.limits == "plane" or not stack.of_one_image:
+        if params.limits == "plane" and not session.with_numbers.known(params, stack):
+            limits_of_stack(stack.planes, params, session.load_model(params.model).card)
+            session.with_numbers.keep(params, stack, True)
         return None
     limits = session.stack_limits.known(params, stack)
     if limits is None:

@@ -10,7 +10,7 @@ from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.files.label_planes import whole_numbers
-from napari_utile.engine.grow import grow_steps, usual_distance
+from napari_utile.engine.grow import grow_steps, refuse_lost_stain, usual_distance
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.models.library import Model
@@ -85,8 +85,10 @@ def grow_job(
             model = session.load_model(params.model)
             limits = limits_of(session, params, image.measured_on)
             compute = choose_compute(params.device, params.precision)
-        elif distance is None:
-            distance = usual
+        else:
+            if not made:
+                refuse_lost_stain(image.measured_on.planes, params)
+            distance = usual if distance is None else distance
         growing = grow_steps(
             image.plane, seeds, params, model=model, distance=distance, limits=limits, compute=compute
         )

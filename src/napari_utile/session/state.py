@@ -83,7 +83,7 @@ class Session:
     """State of the dock of one viewer, which outlives the dock; fields emit when they change.
 
     Pages read and set it on the GUI thread. A job gets what it needs in its request; of the session it uses
-    `load_model`, `tile_cache`, `cell_sizes` and `stack_limits`, which any thread may.
+    `load_model`, `tile_cache` and what is `Measured`, which any thread may.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class Session:
         Which page of the dock is shown.
     closed : bool
         True from when the viewer closes.
-    cell_sizes, stack_limits : Measured
+    cell_sizes, stack_limits, with_numbers : Measured
         Of the stacks that were segmented or clicked on.
     events : SessionEvents
         With a signal for each field, too: ``events.image``, ``events.model``, ``events.closed``.
@@ -138,6 +138,7 @@ class Session:
         self.tile_cache = TileCache()
         self.cell_sizes: Measured[CellSize] = Measured()
         self.stack_limits: Measured[IntensityLimits] = Measured()
+        self.with_numbers: Measured[bool] = Measured()
         self.store_places: dict[str, Path] = {}
         self._loading = threading.Lock()
         self._loaded: OrderedDict[tuple[str, int], Model] = OrderedDict()

@@ -40,6 +40,8 @@ CLEARLY_APART = 0.75
 """Share of the variance that two kinds of grey values must explain, for one of them to be the background."""
 NEAR, TILT = 32, 2.0**-10
 """Of equal heights those are higher that lie nearer to a seed: by this share in so many pixels."""
+NOWHERE = float(np.finfo(np.float32).max)
+"""No grey value is above it."""
 _QUICK = 127
 
 
@@ -52,7 +54,8 @@ class Stain:
     strong : float
         What counts as a strong edge.
     level : float or None
-        The grey value below which there is no cell; None where that is not clear.
+        The grey value below which there is no cell; None where that is not clear. Where no pixel holds a number it is
+        `NOWHERE`, so that seeds stay what they are.
     """
 
     strong: float
@@ -219,16 +222,20 @@ def stain_of(
     shape : (int, int)
     distance : float
     """
-    edges_near, grey_near, grey_in = [], [], []
+    edges_near, grey_near, grey_in, any_number = [], [], [], False
     for window in sampled_windows(shape):
         around = window.grown(reach_in_stain(distance)).clipped(shape)
         here, there = window.relative_to(around), seeds(around)
-        grey, _, edges = _edges(image(around))
+        pixels = image(around)
+        any_number = any_number or bool(np.isfinite(pixels).any())
+        grey, _, edges = _edges(pixels)
         near = _within(distance_to(there, _cap(distance)), distance)[here]
         edges_near.append(edges[here][near])
         grey_near.append(grey[here][near])
         grey_in.append(grey[here][there[here] > 0])
     every, inside = np.concatenate(grey_near), np.concatenate(grey_in)
+    if not any_number:
+        return Stain(0.0, NOWHERE)
     if not inside.size:
         return Stain(0.0, None)
     level = _clear_level(every)

@@ -1,21 +1,15 @@
 """The grey values that a network sees as 0 and 1: measured on a plane, or once for all planes of a stack."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
-from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.planes.axes import ImagePlane, WithZeros
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits, Normalization
-from napari_utile.engine.planes.preprocessing import Preprocessed, preprocessed
+from napari_utile.engine.planes.numbers import refuse_without_numbers
+from napari_utile.engine.planes.preprocessing import preprocessed
 from napari_utile.engine.planes.stack import stack_limits
 from napari_utile.engine.segment_params import SegmentParams
-
-_READ_AT_ONCE = 1 << 22
-"""Pixels."""
 
 
 def seen_plane(plane: ImagePlane, params: SegmentParams, card: ModelCard) -> ImagePlane:
@@ -52,7 +46,7 @@ def limits_of(seen: Sequence[ImagePlane], params: SegmentParams, card: ModelCard
         normalization = Normalization(*params.percentiles, rule="percentiles")
     limits = stack_limits(seen, normalization)
     if params.limits == "stack" and max(limits.high) <= min(limits.low):
-        _refuse_without_numbers(seen)
+        refuse_without_numbers(seen)
     return limits if params.channel_limits == "each" else _shared(limits)
 
 
@@ -67,30 +61,19 @@ def limits_of_stack(
         Of the stack, some of its planes; with all channels.
     params, card
         As for `limits_of`.
+
+    Raises
+    ------
+    UtileError
+        If no pixel of any of the planes holds a number.
     """
-    if params.limits == "plane" or len(planes) < 2:
+    if params.limits == "stack" and len(planes) < 2:
         return None
-    return limits_of([seen_plane(plane, params, card) for plane in planes], params, card)
-
-
-def _refuse_without_numbers(seen: Sequence[ImagePlane]) -> None:
-    """Refuse planes that hold only NaN and infinities, in all channels that the image has."""
-    for plane in seen:
-        data = plane.data
-        while isinstance(data, (Preprocessed, WithZeros)):  # which make 0 of NaN, or add a channel of 0
-            data = data.source
-        if any(np.isfinite(np.asarray(part)).any() for part in _parts(data)):
-            return
-    raise UtileError(f"{seen[0].name} has no finite values: all its pixels are NaN or infinite.")
-
-
-def _parts(data: Any) -> Iterator[Any]:
-    rows = max(1, _READ_AT_ONCE // data.shape[2])
-    return (
-        data[channel, start : start + rows]
-        for start in range(0, data.shape[1], rows)
-        for channel in range(data.shape[0])
-    )
+    seen = [seen_plane(plane, params, card) for plane in planes]
+    if params.limits == "stack":
+        return limits_of(seen, params, card)
+    refuse_without_numbers(seen)  # where a plane has its own, it may be missing, but not all of them
+    return None
 
 
 def _shared(limits: IntensityLimits) -> IntensityLimits:

@@ -150,9 +150,11 @@ class Preprocessed:
             *(slice(*part.indices(size)[:2]) for part, size in zip(parts, self.shape[1:], strict=True))
         )
         values: Float64Array = mirror_window(self.source, window.grown(self._reach)).astype(np.float64)
+        lost = np.isnan(values)
         values = np.nan_to_num(values, copy=False)
         for name, value in self._steps:
             values = STEPS[name].apply(values, value)
+        values[lost] = np.nan  # what is missing is not measured, and dark also where an image is inverted
         rows, columns = (slice(self._reach, size - self._reach) for size in values.shape[1:])
         made: NDArray[np.float32] = values[:, rows, columns].astype(np.float32)
         return made[index[0]] if index else made

@@ -29,6 +29,7 @@ from napari_utile.engine.files.label_planes import label_planes_on, labels_in, r
 from napari_utile.engine.files.label_reading import doubt_of, label_image
 from napari_utile.engine.files.tiff import LARGEST_ID
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.numbers import refuse_without_numbers
 from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.store.table import block_table, joined_table
@@ -110,8 +111,10 @@ def plan_seeds(
     Raises
     ------
     UtileError
-        If they are not seeds, or have ids that no result holds.
+        If they are not seeds, or have ids that no result holds; if they grow in pixels without a number.
     """
+    if stains:
+        refuse_without_numbers(stains)
     rows, columns = seeds[0].shape
     start = [max(0, (size - _LOOKED_AT) // 2) for size in (rows, columns)]
     looked = Window.span(start, (first + _LOOKED_AT for first in start)).clipped((rows, columns))
