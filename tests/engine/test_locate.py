@@ -105,6 +105,24 @@ def test_a_later_image_of_the_file_is_found(tmp_path: Path) -> None:
     assert located.selection.series == "1"
 
 
+def test_the_channel_of_an_empty_plane_is_told_by_another_plane(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 3, 2, 12, 14)).astype(np.uint8)
+    pixels[:, 0] = 0
+    tifffile.imwrite(path, pixels, ome=True, photometric="minisblack", metadata={"axes": "TZCYX"})
+    shown = LayerAxis("y", 12, "Y"), LayerAxis("x", 14, "X")
+    layer = [(LayerAxis("t", 2, "", 1), LayerAxis("z", 3, "", z), *shown) for z in range(3)]
+    for channel in (0, 1):
+        every = [ImagePlane(pixels[1, z, channel][None]) for z in range(3)]
+        others = list(zip(every, layer, strict=True))
+        located = locate(path, every[0], layer[0], others=others)
+        assert located is not None
+        assert located.index == {"T": 1, "Z": 0, "C": channel}
+        assert located.channels(None) == (channel,)
+        elsewhere = [(ImagePlane(255 - plane.data), at) for plane, at in others]
+        assert locate(path, every[0], layer[0], others=elsewhere) is None, "the layer is not in the file"
+
+
 def test_other_pixels_are_not_found(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     pixels = np.random.default_rng(0).integers(0, 255, (12, 14)).astype(np.uint8)

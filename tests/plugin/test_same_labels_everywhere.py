@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from napari.components import ViewerModel
 from npe2 import PluginManager
 from qtpy.QtGui import QGuiApplication
@@ -13,8 +14,10 @@ from qtpy.QtGui import QGuiApplication
 import napari_utile
 from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image
+from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from pages import page_of
+from pictures import bright_discs
 from simulation.simulate import simulate
 
 
@@ -102,3 +105,33 @@ def test_real_images_agree_as_well(viewer, qtbot, shared_data: Path, tmp_path, f
     np.testing.assert_array_equal(layer.data, by_cli)
     image = read_image(path)
     np.testing.assert_array_equal(layer.data, napari_utile.segment(image.data, axes=image.axes).labels)
+
+
+@pytest.mark.parametrize("run_first", [True, False])
+def test_the_command_of_a_channel_is_its_own_also_from_an_empty_plane(
+    viewer, qtbot, bright_nuclei, tmp_path, run_first
+):
+    film = np.stack([np.stack([bright_discs(centres=((20, 25 + t), (50, 70)))] * 3) for t in range(2)])
+    film[:, 0] = 0  # of each time point
+    group = zarr.open_group(tmp_path / "film.ome.zarr", mode="w", zarr_format=2)
+    group.create_array("0", data=np.stack([film[..., ::-1], film], axis=1))
+    axes = [{"name": name, "type": kind} for name, kind in (("t", "time"), ("c", "channel"))]
+    axes += [{"name": name, "type": "space"} for name in "zyx"]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [{"path": "0"}]}]
+    viewer.open(str(tmp_path / "film.ome.zarr"), plugin="napari-utile")
+    viewer.dims.set_current_step(1, 0)
+    dock = page_of(viewer, "segment", qtbot)
+    dock.form.planes.kind.setCurrentIndex(dock.form.planes.kind.findData("all"))
+    if not run_first:
+        dock.copy_command()
+    dock.run()
+    qtbot.waitUntil(lambda: not dock.running, timeout=60_000)
+    cells = np.asarray(session_of(viewer).cells.data)
+    if run_first:
+        dock.copy_command()
+    words = shlex.split(QGuiApplication.clipboard().text())[1:]
+    by_cli = by_command(words, Path("film"), tmp_path / "made")
+    assert cells[:, 1:].any()
+    np.testing.assert_array_equal(by_cli > 0, cells > 0)
+    recipe = viewer.layers[-1].metadata[METADATA_KEY]["recipe"]["command"]
+    assert "--channels 1" in recipe

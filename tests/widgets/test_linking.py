@@ -1,5 +1,7 @@
 """Planes linked from the Segment page, and objects and tracks corrected, each with one Ctrl+Z."""
 
+import shlex
+
 import numpy as np
 import pytest
 import tifffile
@@ -8,6 +10,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_utile.cli import main
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from pages import page_of
@@ -243,6 +246,39 @@ def test_the_command_of_linked_planes_is_that_of_the_stack(viewer, qtbot, tmp_pa
     assert "--t" not in (said := copied("none", 1))
     assert "--z" not in said
     assert "--link" not in copied("z", 0)
+
+
+@pytest.mark.real_window
+def test_the_command_of_three_views_is_of_what_the_dock_makes(viewer, qtbot, tmp_path):
+    path = tmp_path / "film.tif"
+    tifffile.imwrite(path, np.stack([two_balls()] * 2), imagej=True, metadata={"axes": "TZYX"})
+    page = page_of(viewer, "segment")
+    viewer.window.add_dock_widget(page.dock, name="U-Tile")
+    [layer] = viewer.open(path, plugin="napari")
+    layer.axis_labels, layer.scale = "tzyx", (1, 2, 1, 1)  # the file does not say how far apart planes are
+    form = page.form
+    form.diameter.value = None
+    form.planes.kind.setCurrentIndex(1)
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("views"))
+    QGuiApplication.clipboard().setText("nothing")
+    page.copy_command()
+    assert form.status.text() == "Three views look at one stack along z: choose one time point."
+    assert QGuiApplication.clipboard().text() == "nothing"
+    form.planes.kind.setCurrentIndex(2)
+    form.planes.first.setValue(2)
+    page.copy_command()
+    command = QGuiApplication.clipboard().text()
+    assert "--t 1:2 " in command
+    assert "--three-views --plane-distance 2" in command
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    cells = session_of(viewer).cells
+    assert cells.metadata["napari-utile"]["recipe"]["command"] == command
+    words = shlex.split(command)[1:]
+    words[words.index("-o") + 1] = str(tmp_path / "made")
+    assert main([*words, "--quiet"]) == 0
+    made = tifffile.imread(tmp_path / "made" / "film_labels.tif")
+    np.testing.assert_array_equal(np.squeeze(made), np.squeeze(cells.data))
 
 
 @pytest.mark.real_window

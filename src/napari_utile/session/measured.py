@@ -26,11 +26,14 @@ class Stack:
         Stands for the pixels of all of them; None where nothing does.
     of_one_image : bool
         Whether they are known to lie along Z and T, so that they share their grey limits; other axes may be channels.
+    entries : tuple of (int, ...)
+        Where the sliders of the layer stand at each plane; empty where nobody says it.
     """
 
     planes: tuple[ImagePlane, ...]
     key: Hashable = None
     of_one_image: bool = False
+    entries: tuple[tuple[int, ...], ...] = ()
 
 
 class Measured(Generic[Value]):

@@ -1,6 +1,6 @@
 """Results of the docks: measured, with their recipe, and described as layers."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.command import segment_command
-from napari_utile.engine.provenance.locate import LayerAxis, Located, index_of, locate
+from napari_utile.engine.provenance.locate import LayerAxis, Located, index_of, locate, standing_at
 from napari_utile.engine.provenance.recipe import Recipe, recipe_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.segmentation import Segmentation
@@ -173,7 +173,17 @@ def adjusted(result: SegmentResult, segmentation: Segmentation) -> SegmentResult
 
 def locate_request(request: SegmentRequest) -> Located | None:
     """Find the plane of a request in its file, by the pixels; reads both."""
-    return locate(request.path, request.plane, request.axes, request.project) if request.path else None
+    stack, project = request.measured_on, request.project
+    return locate_in(request.path, request.plane, request.axes, stack, project) if request.path else None
+
+
+def locate_in(
+    path: str, plane: ImagePlane, axes: Sequence[LayerAxis], stack: Stack, project: str | None = None
+) -> Located | None:
+    """Find a plane of a stack in its file, see `locate`."""
+    known = () if project else stack.entries  # its axes are those of the stack that it was made of, too
+    others = [(other, standing_at(axes, at)) for other, at in zip(stack.planes, known, strict=bool(known))]
+    return locate(path, plane, axes, project, others)
 
 
 def command_of(

@@ -53,6 +53,18 @@ class VolumeRequest:
         """The request of the first plane."""
         return self.planes[0]
 
+    @property
+    def with_distance(self) -> VolumeParams:
+        """The same views with the distance of the planes (pixels of a plane).
+
+        Raises
+        ------
+        UtileError
+            If nobody knows it.
+        """
+        spacing = Spacing(self.first.plane.pixel_size, self.first.plane.unit, self.steps)
+        return replace(self.views, plane_distance=plane_distance(self.views, spacing))
+
 
 @dataclass(frozen=True, eq=False)
 class VolumeResult:
@@ -118,8 +130,8 @@ def _volume_steps(
     session: Session, request: VolumeRequest
 ) -> Generator[None, None, tuple[Volume, CellSize | None]]:
     first = request.first
-    spacing = Spacing(first.plane.pixel_size, first.plane.unit, request.steps)
-    depth = plane_distance(request.views, spacing)  # fails before anything is measured
+    depth = request.with_distance.plane_distance  # fails before anything is measured
+    assert depth is not None
     params, size = yield from sized_steps(session, first.params, first.measured_on)
     model = session.load_model(params.model)
     limits = limits_of(session, params, first.measured_on)
@@ -132,7 +144,7 @@ def _result(request: VolumeRequest, made: SegmentedVolume) -> VolumeResult:
     shown = link_layers(made.labels, space, LinkParams("z"), range(1, made.count + 1))
     views = replace(request.views, plane_distance=made.volume.depth)
     located = locate_request(first)
-    every = located.all_planes() if located else None
+    every = located.along("Z", _entries(request.planes)) if located else None
     records, fits, seen = [], [], None
     for number, (each, seen) in enumerate(zip(request.planes, planes_of_volume(made), strict=True)):
         index = index_of(each.axes) or {"Z": number}
@@ -149,3 +161,12 @@ def _result(request: VolumeRequest, made: SegmentedVolume) -> VolumeResult:
     fitted = first.fitted if made.params.instances == first.params.instances else ""
     recipe = replace(recipe, of_layer=True, views=views, fitted=fitted)
     return VolumeResult(request, made, shown, recipe, overall(fits))
+
+
+def _entries(planes: Sequence[SegmentRequest]) -> tuple[int, int] | None:
+    """Give the first entry and the one after the last on the first slider, where planes take a part of it."""
+    for number, axis in enumerate(planes[0].axes):
+        if axis.entry is not None and axis.size > 1:
+            taken = [each.axes[number].entry or 0 for each in planes]
+            return (min(taken), max(taken) + 1) if len({*taken}) < axis.size else None
+    return None

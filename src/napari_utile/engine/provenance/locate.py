@@ -99,8 +99,18 @@ def index_of(axes: Sequence[LayerAxis]) -> dict[str, int]:
     return {letter: entry for letter, entry in entries if entry is not None}
 
 
+def standing_at(axes: Sequence[LayerAxis], entries: Sequence[int]) -> tuple[LayerAxis, ...]:
+    """Return the axes of a layer with its sliders at other entries."""
+    given = iter(entries)
+    return tuple(each if each.entry is None else replace(each, entry=next(given)) for each in axes)
+
+
 def locate(
-    path: str | Path, plane: ImagePlane, axes: Sequence[LayerAxis], project: str | None = None
+    path: str | Path,
+    plane: ImagePlane,
+    axes: Sequence[LayerAxis],
+    project: str | None = None,
+    others: Sequence[tuple[ImagePlane, Sequence[LayerAxis]]] = (),
 ) -> Located | None:
     """Find the plane of a layer in its file, by the pixels.
 
@@ -112,26 +122,35 @@ def locate(
     axes : sequence of LayerAxis
     project : str, optional
         How the plane was made of a stack, such as ``"z:max"``; `axes` has that axis, too.
+    others : sequence of (ImagePlane, sequence of LayerAxis)
+        Other planes of the layer, with the axes as they stand there. A plane that is even, such as an empty one at the
+        end of a stack, looks the same in every channel: then one of them says which it is.
 
     Returns
     -------
     Located or None
         None where the file cannot be read, or what is read of it is never the same pixels.
     """
+    how = Selection(project=project)
     try:
         for file, series in _files(Path(path)):
             for one, asked in _readings(file, axes):
-                index = index_in(one, axes)
-                found = None if index is None else _matching(one, index, plane, Selection(project=project))
+                found = _matching(one, axes, plane, how)
+                several = found is not None and (found.channel is not None or len(one.series) > 1)
+                if several and others and _is_even(plane):
+                    other, at = next(((each, at) for each, at in others if not _is_even(each)), (plane, axes))
+                    found = _matching(one, at, other, how)
                 if found is not None:
+                    index = index_in(one, axes) or {}
                     selection = Selection(
                         axes=asked,
                         series=series,
-                        z=None if "Z" not in found else str(found["Z"]),
-                        t=None if "T" not in found else str(found["T"]),
+                        z=None if "Z" not in index else str(index["Z"]),
+                        t=None if "T" not in index else str(index["T"]),
                         project=project,
                     )
-                    return Located(selection, found)
+                    channel = {} if found.channel is None else {"C": found.channel}
+                    return Located(selection, {**index, **channel})
     except (UtileError, ValueError, OSError):
         return None
     return None
@@ -214,47 +233,59 @@ def _as_the_layer(file: ImageFile, longer: Sequence[LayerAxis]) -> str:
     return "".join(letters)
 
 
-def _matching(
-    file: ImageFile, index: dict[str, int], plane: ImagePlane, how: Selection
-) -> dict[str, int] | None:
-    """Give the index, with the channel where the plane is one of several; None where the pixels differ."""
+@dataclass(frozen=True)
+class _Match:
+    """That a file holds a plane; and which of the channels there it is, where it is one of several."""
+
+    channel: int | None = None
+
+
+def _matching(file: ImageFile, axes: Sequence[LayerAxis], plane: ImagePlane, how: Selection) -> _Match | None:
+    """Find the plane at which the sliders stand; None where that cannot be told, or the pixels differ."""
+    index = index_in(file, axes)
+    if index is None:
+        return None
     read = SelectedPlanes(file, how).plane(index)
     if read.shape != plane.shape or np.dtype(read.data.dtype) != np.dtype(plane.data.dtype).newbyteorder("="):
         return None
     count, wanted = read.data.shape[0], plane.data.shape[0]
     if count == wanted or (read.rgb and plane.rgb):
-        return index if _same(read.data, plane.data) else None
+        return _Match() if _same(read.data, plane.data) else None
     if wanted != 1 or count > _MOST_SERIES:
         return None
-    return next(
-        (
-            {**index, "C": channel}
-            for channel in range(count)
-            if _same(read.with_channels([channel]).data, plane.data)
-        ),
-        None,
-    )
+    channels = (each for each in range(count) if _same(read.with_channels([each]).data, plane.data))
+    channel = next(channels, None)
+    return None if channel is None else _Match(channel)
 
 
 def _same(one: Any, other: Any) -> bool:
     """Compare the channels that both have: every pixel, of large planes blocks on a diagonal lattice."""
     channels = min(one.shape[0], other.shape[0])
-    height, width = one.shape[1:]
-    every = height * width <= _WHOLE_PIXELS
-    windows = (
-        [(slice(None), slice(None))]
-        if every
-        else [
-            (slice(y, y + _BLOCK), slice(x, x + _BLOCK))
-            for y in range(0, height, max(_BLOCK, height // _BLOCKS))
-            for x in range(0, width, max(_BLOCK, width // _BLOCKS))
-        ]
-    )
     return all(
         np.array_equal(
             np.asarray(one[(slice(0, channels), *window)]),
             np.asarray(other[(slice(0, channels), *window)]),
             equal_nan=np.dtype(one.dtype).kind == "f",
         )
-        for window in windows
+        for window in _windows(*one.shape[1:])
     )
+
+
+def _is_even(plane: ImagePlane) -> bool:
+    """Say whether what is compared of a plane has one value, NaN or another, in each channel."""
+    for window in _windows(*plane.shape):
+        part = np.asarray(plane.data[(slice(None), *window)])
+        first = part[:, :1, :1]
+        if not np.all((part == first) | ((part != part) & (first != first))):
+            return False
+    return True
+
+
+def _windows(height: int, width: int) -> list[tuple[slice, slice]]:
+    if height * width <= _WHOLE_PIXELS:
+        return [(slice(None), slice(None))]
+    return [
+        (slice(y, y + _BLOCK), slice(x, x + _BLOCK))
+        for y in range(0, height, max(_BLOCK, height // _BLOCKS))
+        for x in range(0, width, max(_BLOCK, width // _BLOCKS))
+    ]

@@ -247,17 +247,12 @@ def plane_at(layer: napari.layers.Layer, place: Place) -> ImagePlane:
     return ImagePlane(plane_data(layer, place), layer.name, rgb, pixel_size, unit)
 
 
-def planes_of(layer: napari.layers.Layer, place: Place) -> tuple[ImagePlane, ...]:
+def some_of(place: Place) -> tuple[Place, ...]:
     """Take some planes, evenly spread, of the stack that a plane belongs to; a plain image is its only one."""
-    stacked = [axis for axis, entry in enumerate(place.index) if not isinstance(entry, slice)]
-    sizes = [place.shape[axis] for axis in stacked]
-    planes = []
-    for number in spread(int(np.prod(sizes, dtype=int)), MOST_SEEN):
-        index = list(place.index)
-        for axis, entry in zip(stacked, np.unravel_index(number, sizes) if sizes else (), strict=True):
-            index[axis] = int(entry)
-        planes.append(plane_at(layer, replace(place, index=tuple(index))))
-    return tuple(planes)
+    sizes = [place.shape[axis] for axis in place.plane.sliders]
+    numbers = spread(int(np.prod(sizes, dtype=int)), MOST_SEEN)
+    steps = [np.unravel_index(number, sizes) if sizes else () for number in numbers]
+    return tuple(replace(place, index=place.plane.at([int(each) for each in at]).index) for at in steps)
 
 
 def plane_data(layer: napari.layers.Layer, place: Place) -> Any:

@@ -11,7 +11,7 @@ from napari_utile.engine.planes.naming import MOST_CHANNELS, letter_of
 from napari_utile.engine.provenance.locate import LayerAxis
 from napari_utile.session.measured import Stack
 from napari_utile.session.state import Session
-from napari_utile.widgets.viewer.layers import Place, full_resolution, place_of, plane_at, planes_of
+from napari_utile.widgets.viewer.layers import Place, full_resolution, place_of, plane_at, some_of
 from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.viewer.projections import with_projected_axis
 
@@ -59,7 +59,9 @@ def read_source(viewer: napari.viewer.Viewer, session: Session, place: Place | N
     version = version_of(viewer, layer)
     key = layer.unique_id, id(layer.data), place.key, place.channel_axis, version
     stack_key = layer.unique_id, id(layer.data), (place.axes, place.channel_axis), version
-    stack = Stack(planes_of(layer, place), stack_key, _is_of_one_image(layer, place))
+    some = some_of(place)
+    planes, entries = (plane_at(layer, each) for each in some), (each.plane.steps for each in some)
+    stack = Stack(tuple(planes), stack_key, _is_of_one_image(layer, place), tuple(entries))
     return Source(layer, place, plane, session.image.channels, key, stack)
 
 

@@ -8,11 +8,11 @@ import napari.viewer
 
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.command import click_command
-from napari_utile.engine.provenance.locate import locate
 from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
 from napari_utile.engine.words import capitalised, percent, three_digits
 from napari_utile.session.cell_classes import class_of
 from napari_utile.session.clicks.field import ReadyField
+from napari_utile.session.results import locate_in
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.aim import Aims, ClickSettings, z_axis_of
@@ -209,7 +209,7 @@ class ClickPage(Page):
                 params = replace(params, diameter=size.diameter)
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
             path, project = origin_of(source.layer)
-            located = locate(path, source.plane, axes_of(source), project) if path else None
+            located = locate_in(path, source.plane, axes_of(source), source.stack, project) if path else None
             selection, said = None, " Replace IMAGE.tif with your file's name."
             if located is not None:
                 selection, said = located.all_planes().selection, ""

@@ -9,6 +9,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.methods import methods_text
 from napari_utile.session.results import (
     SegmentRequest,
@@ -95,13 +96,12 @@ class Keeping:
                         return
         show_table(self._viewer)
 
-    def copy_command(self, source: Source, request: SegmentRequest) -> None:
-        """Copy the command line that segments the chosen planes in the same way."""
+    def copy_command(self, source: Source, request: SegmentRequest, views: VolumeParams | None) -> None:
+        """Copy the command line that segments the chosen planes in the same way, from three sides with `views`."""
         result = self._session.result_of(source.layer, source.place.key)
         located = result.located if result is not None else locate_request(request)
-        form, views, linking = self._form, None, None
+        form, linking = self._form, None
         if not form.planes.one:
-            views = form.linking.views
             linking = form.linking.chosen() if form.linking.wanted else None
             axis = "Z" if views else form.linking.wanted.upper()
             located = None if located is None else located.along(axis, form.planes.entries)

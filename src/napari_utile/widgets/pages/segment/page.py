@@ -390,8 +390,9 @@ class SegmentPage(Page):
         """Copy the command line that does the same to the clipboard."""
         with failures_to(self.form.status.failed):
             planes = [(source, self._sized(each)) for source, each in self._chosen_planes()]
-            if self.form.linking.views is None and self.form.store.takes(planes):
+            views = self.views.request_of(planes).with_distance if self.views.takes(planes) else None
+            if views is None and self.form.store.takes(planes):
                 self.keeping.copy_store_command([each for _, each in planes])
                 return
             source, request = self.request()
-            self.keeping.copy_command(source, self._sized(request))
+            self.keeping.copy_command(source, self._sized(request), views)
