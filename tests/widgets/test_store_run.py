@@ -7,7 +7,7 @@ import pytest
 import zarr
 from napari.components import ViewerModel
 from npe2 import PluginManager
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 import napari_utile.session.run_on as run_on
 import napari_utile.session.store_jobs as store_jobs
@@ -146,7 +146,7 @@ def cancel_after_a_block(page, qtbot):
     page.form.store.progress.disconnect(cancel)
 
 
-def test_cancel_keeps_what_is_done_and_delete_removes_it(page, qtbot) -> None:
+def test_cancel_keeps_what_is_done_and_delete_removes_it_after_asking(page, qtbot, monkeypatch) -> None:
     page, viewer, place = page
     cancel_after_a_block(page, qtbot)
     assert [layer.name for layer in viewer.layers] == ["slide", "slide probability (unfinished)"]
@@ -155,8 +155,22 @@ def test_cancel_keeps_what_is_done_and_delete_removes_it(page, qtbot) -> None:
     assert "MB" in page.form.status.text()
     assert place.exists()
     assert not is_complete(place)
+    asked = []
+
+    def answer(_parent, _title, text, _buttons, usual):
+        asked.append(text)
+        return usual
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    page.form.store.delete_button.click()
+    assert asked[0].startswith("Delete slide.cells.ome.zarr (")
+    assert place.exists(), "Enter deletes nothing"
+    assert [layer.name for layer in viewer.layers] == ["slide", "slide probability (unfinished)"]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     page.form.store.delete_button.click()
     assert not place.exists()
+    assert [layer.name for layer in viewer.layers] == ["slide"]
+    assert page.form.status.text() == "Deleted."
 
 
 def test_a_cancel_that_comes_too_late_says_so(page, qtbot) -> None:

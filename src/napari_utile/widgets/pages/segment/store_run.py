@@ -10,7 +10,7 @@ import napari.viewer
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QMessageBox, QWidget
 
 from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
 from napari_utile.engine.files.unfinished import is_complete, is_store
@@ -19,6 +19,8 @@ from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.store.cost import StoreCost
+from napari_utile.engine.store.remove import size_of
+from napari_utile.engine.words import bytes_in_words
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.run_on import remember, remembered
 from napari_utile.session.state import Session
@@ -88,7 +90,9 @@ class StoreRun(OneJob, QWidget):
         self._looking.timeout.connect(self._follow_view)
         self._label = Words()
         self.choose_button = push_button("Place…", "Choose where on the disk the result is written.")
-        self.delete_button = push_button("Delete", "Delete the unfinished result from the disk.")
+        self.delete_button = push_button(
+            "Delete", "Delete the unfinished result from the disk, after asking."
+        )
         self.run_on = QLineEdit(remembered())
         self.run_on.setPlaceholderText("this computer")
         self.run_on.setAccessibleName("Run on")
@@ -331,11 +335,22 @@ class StoreRun(OneJob, QWidget):
             self._say_where(path)
 
     def _delete(self) -> None:
+        place = self.place
+        answer = QMessageBox.question(
+            self,
+            "U-Tile",
+            f"Delete {place.name} ({bytes_in_words(size_of(place))} of finished blocks)? It cannot be taken back "
+            "after that.",
+            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
+            QMessageBox.StandardButton.No,
+        )
+        if answer != QMessageBox.StandardButton.Yes:
+            return
         self._remove_picture()
         try:
-            delete_store(self.place)
+            delete_store(place)
         except Exception as error:  # noqa: BLE001 - whatever the disk says
             self.ended.emit(sentence_of(error), True)
             return
-        self._say_where(self.place)
+        self._say_where(place)
         self.ended.emit("Deleted.", False)
