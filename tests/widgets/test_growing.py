@@ -78,6 +78,13 @@ def test_all_planes_of_a_stack_grow_and_a_model_can_say_where_cells_end(page, qt
     for plane, image in zip(made.data, (discs(13), discs(13)[:, ::-1]), strict=True):
         assert (plane > 0)[image].mean() > 0.95
         assert set(np.unique(plane)) == set(np.unique(NUCLEI))
+    table = made.features
+    assert table["t"].tolist() == [0] * 12 + [1] * 12, (
+        "a nucleus keeps its number, which starts again on each plane"
+    )
+    assert table["index"].tolist() == sorted(np.unique(NUCLEI)[1:]) * 2
+    areas = [np.count_nonzero(made.data[t] == n) for t, n in zip(table["t"], table["index"], strict=True)]
+    assert table["area_px"].tolist() == areas
 
 
 def test_what_is_missing_or_does_not_fit_is_one_sentence(page, qtbot):

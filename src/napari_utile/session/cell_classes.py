@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.session.plane_rows import of_other_planes
+
 Columns = dict[str, np.ndarray[Any, Any]]
 
 CLASS = "class"
@@ -14,8 +16,18 @@ MOST_CLASSES = 9
 """As many as there are number keys."""
 
 
-def with_class(table: Mapping[str, Any], label: int, name: str) -> Columns:
+def with_class(
+    table: Mapping[str, Any], label: int, name: str, where: Mapping[str, int] | None = None
+) -> Columns:
     """Give a cell a class, or none by an empty name; a cell without a row gets one.
+
+    Parameters
+    ----------
+    table : mapping of str to (N,) arrays
+    label : int
+    name : str
+    where : mapping of str to int, optional
+        See `of_other_planes`: cells of other planes stay as they are.
 
     Examples
     --------
@@ -25,13 +37,17 @@ def with_class(table: Mapping[str, Any], label: int, name: str) -> Columns:
     """
     columns = {str(key): np.asarray(column) for key, column in table.items()}
     ids = columns.get("index", np.zeros(0, dtype=int)).astype(int)
-    if label not in ids:
-        ids = np.append(ids, label)
+    chosen = (ids == label) & ~of_other_planes(columns, where or {})
+    if not chosen.any():
+        ids, chosen = np.append(ids, label), np.append(chosen, True)
         columns = {key: _with_one_more(column) for key, column in columns.items()}
+        for key, step in (where or {}).items():
+            if key in columns:
+                columns[key][-1] = step
         columns |= {"index": ids, "label": ids}
     words = columns[CLASS] if CLASS in columns else np.full(ids.size, "", dtype=object)
     words = np.array([str(word) if isinstance(word, str) else "" for word in words], dtype=object)
-    words[ids == label] = name
+    words[chosen] = name
     return {**columns, CLASS: words}
 
 

@@ -28,29 +28,32 @@ class CellFilter:
 
 def taken_by(
     wanted: CellFilter, table: Mapping[str, Any], border: np.ndarray[Any, Any]
-) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Return the labels of the cells that a filter takes away.
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which cells a filter takes away.
 
     Parameters
     ----------
     table : mapping of str to (N,) arrays
         Cells without a value stay.
-    border : (M,) int array
-        Labels at the border of the image, as `at_border` gives them.
+    border : (N,) bool array
+        Which of them touch the border of the image, see `at_border`.
+
+    Returns
+    -------
+    (N,) bool array
 
     Examples
     --------
     >>> table = {"index": np.array([1, 2, 3]), "area_px": np.array([5.0, np.nan, 9.0])}
-    >>> taken_by(CellFilter("smaller", "area_px", 6), table, np.array([3])).tolist()
-    [1]
-    >>> taken_by(CellFilter("border"), table, np.array([3])).tolist()
-    [3]
+    >>> taken_by(CellFilter("smaller", "area_px", 6), table, table["index"] == 3).tolist()
+    [True, False, False]
+    >>> taken_by(CellFilter("border"), table, table["index"] == 3).tolist()
+    [False, False, True]
     """
-    ids = np.asarray(table["index"], dtype=np.intp)
     if wanted.kind == "border":
-        return ids[np.isin(ids, border)]
+        return border
     values = np.asarray(table[wanted.column], dtype=float)
-    return ids[values < wanted.value if wanted.kind == "smaller" else values > wanted.value]
+    return values < wanted.value if wanted.kind == "smaller" else values > wanted.value
 
 
 def at_border(labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_utile.engine.arrays import IntArray
 from napari_utile.engine.windows import Window
+from napari_utile.session.plane_rows import ids_start_again, of_other_planes
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,11 @@ def merged_labels(
 
 
 def merged_features(
-    old: Mapping[str, Any], new: Mapping[str, Any], first: int, gone: IntArray
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    first: int,
+    gone: IntArray,
+    where: Mapping[str, int] | None = None,
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Join the feature tables of instances that stay and of new ones.
 
@@ -100,6 +105,8 @@ def merged_features(
         Added to ``index``, as by `merged_labels`.
     gone : (K,) integer array
         Ids whose old rows are dropped.
+    where : mapping of str to int, optional
+        As for `remeasured`: rows of other planes stay.
 
     Returns
     -------
@@ -117,7 +124,7 @@ def merged_features(
     old = {"label": old["index"], **old}
     if "roi_id" in old and "roi_id" in columns:  # one for all rows, as other programs want it
         columns["roi_id"] = np.broadcast_to(np.asarray(old["roi_id"])[:1], index.shape)
-    stays = ~np.isin(np.asarray(old["index"]), gone)
+    stays = ~np.isin(np.asarray(old["index"]), gone) | of_other_planes(old, where or {})
     if not stays.any():
         return {name: np.array(column) for name, column in columns.items()}
     joined = {}
@@ -149,8 +156,8 @@ def remeasured(
     Returns
     -------
     dict of str to arrays, or None
-        Sorted by ``index``; None where nothing has changed. What was added to the row of a cell stays, but for a
-        confidence, which was that of other pixels.
+        Sorted by ``index``, and by planes before that where ids start again on each; None where nothing has changed.
+        What was added to the row of a cell stays, but for a confidence, which was that of other pixels.
     """
     table = {name: np.asarray(column) for name, column in old.items()}
     labels, ids = np.asarray(new["index"], dtype=int), table["index"].astype(int)
@@ -161,7 +168,7 @@ def remeasured(
     columns = {
         name: np.asarray(new[name]) for name in new if name in table and name not in ("index", "label")
     }
-    rows = {int(label): row for row, label in enumerate(ids)}
+    rows = {int(ids[row]): int(row) for row in np.flatnonzero(~of_other_planes(table, where))}
     before = np.array([rows.get(int(label), -1) for label in labels], dtype=int)
     differs = before < 0
     for name, column in columns.items():
@@ -179,8 +186,9 @@ def remeasured(
     for name, column in table.items():
         if name not in (*fresh, "label", "confidence"):
             fresh[name] = _rows(column, known)
-    joined = merged_features(table, fresh, 0, np.concatenate([gone, labels[differs]]))
-    order = np.argsort(joined["index"], kind="stable")
+    joined = merged_features(table, fresh, 0, np.concatenate([gone, labels[differs]]), where)
+    planes = [joined[name] for name in [*where][::-1]] if ids_start_again(joined) else []
+    order = np.lexsort((joined["index"], *planes))
     return {name: column[order] for name, column in joined.items()}
 
 

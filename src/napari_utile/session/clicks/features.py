@@ -1,5 +1,6 @@
 """The feature table of a label layer that is edited by clicks: area, position, intensity and confidence."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.windows import Window
 from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.layer_specs import merged_features
+from napari_utile.session.plane_rows import of_other_planes
 
 Columns = dict[str, npt.NDArray[Any]]
 # Cells that lie together in a window of at most this many pixels are measured in one go.
@@ -39,10 +41,12 @@ class CellTable:
         All channels, on the pixels of the labels.
     name : str
         Of the label layer.
+    where : mapping of str to int, optional
+        The columns that say which plane of a stack a row belongs to, and their values for this one.
     """
 
-    def __init__(self, plane: ImagePlane, name: str = "") -> None:
-        self._plane, self._name = plane, name
+    def __init__(self, plane: ImagePlane, name: str = "", where: Mapping[str, int] | None = None) -> None:
+        self._plane, self._name, self._where = plane, name, dict(where or {})
         self._windows: dict[int, Window] = {}
         self._sums: dict[int, str] = {}
 
@@ -94,10 +98,11 @@ class CellTable:
             return None
         out = np.array(changed + gone)
         table: Columns = {name: np.asarray(column) for name, column in features.items()}
+        where = {name: step for name, step in self._where.items() if name in table}
         for group in self._groups(changed):
-            table = merged_features(table, self._measured(labels, group, field), 0, out)
+            table = merged_features(table, {**self._measured(labels, group, field), **where}, 0, out, where)
         if not changed and "index" in table:
-            stays = ~np.isin(table["index"], out)
+            stays = ~np.isin(table["index"], out) | of_other_planes(table, where)
             table = {name: column[stays] for name, column in table.items()}
         return table
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,32 +93,70 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
         own["role"] = "classes"
         options["name"] = f"{name} {classes_in_words(own['recipe'].get('classes', ()))}"
     else:
+        entries = [each.get("index", {}) for each in own["recipe"].get("planes", ())]
         options["features"] = _table_of(
-            place.with_name(f"{name}_cells.csv"), np.asarray(data), options["axis_labels"]
+            place.with_name(f"{name}_cells.csv"), np.asarray(data), options["axis_labels"], entries
         )
     options["metadata"] = {METADATA_KEY: own}
     return [(np.asarray(data), options, "labels")]
 
 
-def _table_of(path: Path, labels: np.ndarray[Any, Any], axes: Sequence[str]) -> dict[str, Any]:
-    """Read the table of labels, where it is still theirs: of the same ids, each once and as large."""
+def _table_of(
+    path: Path, labels: np.ndarray[Any, Any], axes: Sequence[str], entries: Sequence[Mapping[str, int]]
+) -> dict[str, Any]:
+    """Read the table of labels, where it is still theirs: of the same ids, each once, or once a plane, and as large.
+
+    Parameters
+    ----------
+    entries : sequence of mapping of str to int
+        Where in the image the planes lie: a command's table counts planes as the image does, a layer's as the layer.
+    """
     try:
         table = read_columns(path)
-        ids, areas = table["index"], table["area_px"]
+        areas = table["area_px"]
     except (OSError, ValueError, KeyError):  # there is none, or somebody wrote another
         return {}
-    found, sizes = np.unique(labels[labels > 0], return_counts=True)
-    order = np.argsort(ids, kind="stable")
-    if not (np.array_equal(ids[order], found) and np.array_equal(areas[order], sizes)):
-        return {}
-    sliders = {f"axis {number}": axis for number, axis in enumerate(axes)} | {
+    named = {f"axis {number}": axis for number, axis in enumerate(axes)} | {
         axis.upper(): axis for axis in axes
     }
-    return {"index": ids, "label": ids} | {
-        sliders.get(column, column): _with_gaps(values)
+    columns = {
+        named.get(column, column): _with_gaps(values)
         for column, values in table.items()
-        if column != "index"
+        if column not in ("index", "label")
     }
+    stacked = [axis for axis in axes[:-2] if axis in columns and columns[axis].dtype.kind in "iu"]
+    firsts = {axis: min((each.get(axis.upper(), 0) for each in entries), default=0) for axis in stacked}
+    found, sizes = np.unique(labels[labels > 0], return_counts=True)
+    for name in ("index", "track_id", "object"):  # where planes are linked, labels have the ids of the links
+        ids = table.get(name, np.zeros(0, int))
+        for first in ({}, firsts):
+            moved = {axis: columns[axis] - first.get(axis, 0) for axis in stacked}
+            if _are_of_planes(ids, areas, [moved.get(axis, 0) for axis in axes[:-2]], labels):
+                return {"index": ids, "label": ids} | columns | moved
+        order = np.argsort(ids, kind="stable")
+        if np.array_equal(ids[order], found) and np.array_equal(areas[order], sizes):
+            return {"index": ids, "label": ids} | columns
+    return {}
+
+
+def _are_of_planes(
+    ids: np.ndarray[Any, Any], areas: np.ndarray[Any, Any], steps: Sequence[Any], labels: np.ndarray[Any, Any]
+) -> bool:
+    """Say whether ids, areas and steps along each axis of planes, each (N,), are those of labels (..., Y, X)."""
+    if ids.size != areas.size:
+        return False
+    height, width = labels.shape[-2:]
+    where = [np.broadcast_to(np.asarray(each, dtype=int), ids.shape) for each in steps]
+    if not all(
+        np.all((each >= 0) & (each < size)) for each, size in zip(where, labels.shape[:-2], strict=True)
+    ):
+        return False
+    planes = np.ravel_multi_index(tuple(where), labels.shape[:-2]) if where else np.zeros(ids.size, int)
+    order = np.lexsort((ids, planes))
+    found = [np.unique(plane[plane > 0], return_counts=True) for plane in labels.reshape(-1, height, width)]
+    numbers = np.repeat(np.arange(len(found)), [each.size for each, _ in found])
+    told = zip((planes, ids, areas), (numbers, *map(np.concatenate, zip(*found, strict=True))), strict=True)
+    return all(np.array_equal(ours[order], theirs) for ours, theirs in told)
 
 
 def _with_gaps(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -14,6 +14,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.session.plane_rows import ids_start_again
 from napari_utile.widgets.files.writer import save_image, save_labels
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at, slider_name
 from napari_utile.widgets.viewer.own_pictures import is_own
@@ -137,7 +138,14 @@ def _own_columns(results: Results, columns: dict[str, Any]) -> dict[str, Any]:
     kept = results.columns
     if "index" not in kept:
         return {}
-    rows = {int(label): row for row, label in enumerate(kept["index"])}
-    order = [rows.get(int(label)) for label in columns["index"]]
+    planes = (
+        [axis for axis in results.axes if axis in kept and axis in columns] if ids_start_again(kept) else []
+    )
+    keys = zip(*(np.asarray(kept[name], dtype=float).tolist() for name in ("index", *planes)), strict=True)
+    rows = {key: row for row, key in enumerate(keys)}
+    wanted = zip(
+        *(np.asarray(columns[name], dtype=float).tolist() for name in ("index", *planes)), strict=True
+    )
+    order = [rows.get(key) for key in wanted]
     added = [key for key in kept if key not in columns and not key.startswith("axis ")]
     return {key: [None if row is None else kept[key][row] for row in order] for key in added}

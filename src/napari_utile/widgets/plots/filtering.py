@@ -5,47 +5,70 @@ from typing import Any
 
 import napari.layers
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_utile.session.cell_filter import at_border
+from napari_utile.session.cell_filter import CellFilter, at_border, taken_by
 from napari_utile.session.plane_index import PlaneIndex
+from napari_utile.session.plane_rows import ids_start_again, of_other_planes
 from napari_utile.widgets.viewer.layers import Place
+from napari_utile.widgets.viewer.result_layers import slider_columns
 
 
-def erase(
-    layer: napari.layers.Labels, place: Place, labels: np.ndarray[Any, Any], every_plane: bool = False
-) -> None:
-    """Set the pixels of some labels to 0, on one plane or on all, and drop their rows.
+def taken_rows(
+    layer: napari.layers.Labels, place: Place, wanted: CellFilter, every_plane: bool = False
+) -> NDArray[np.bool_]:
+    """Return which rows of a layer's feature table a filter takes away.
 
     Parameters
     ----------
     layer : Labels layer
     place : Place
         Its plane on screen.
-    labels : (N,) int array
+    every_plane : bool
+        Whether cells of all planes are taken, not just those of the plane on screen.
+
+    Returns
+    -------
+    (N,) bool array
     """
-    pixels = []
-    for plane in _planes(place, every_plane):
-        rows, columns = np.nonzero(np.isin(np.asarray(layer.data[plane.index]), labels))
-        if rows.size:
-            pixels.append(plane.pixels(rows, columns))
-    if pixels:
+    table, here = layer.features, np.ones(len(layer.features), bool)
+    for name, step in ({} if every_plane else slider_columns(layer, place.plane)).items():
+        if name in table:
+            here &= np.asarray(table[name] == step)
+    border = np.zeros(here.size, bool)
+    if wanted.kind == "border":
+        for plane, rows in _planes(layer, place, every_plane):
+            border |= rows & np.isin(table["index"], at_border(np.asarray(layer.data[plane.index])))
+    taken: NDArray[np.bool_] = here & taken_by(wanted, dict(table.items()), border)
+    return taken
+
+
+def erase(
+    layer: napari.layers.Labels, place: Place, taken: NDArray[np.bool_], every_plane: bool = False
+) -> None:
+    """Set the pixels of some cells to 0, on one plane or on all, and drop their rows.
+
+    Parameters
+    ----------
+    layer, place, every_plane
+        As for `taken_rows`, which gives `taken`.
+    """
+    pixels, ids = [], np.asarray(layer.features["index"])
+    for plane, rows in _planes(layer, place, every_plane):
+        labels = ids[taken & rows]
+        if labels.size:
+            pixels.append(plane.pixels(*np.nonzero(np.isin(np.asarray(layer.data[plane.index]), labels))))
+    if any(axes[0].size for axes in pixels):
         with layer.block_history():
             layer.data_setitem(tuple(np.concatenate(axis) for axis in zip(*pixels, strict=True)), 0)
-    table = layer.features
-    layer.features = table[~table["index"].isin(labels)].reset_index(drop=True)
+    layer.features = layer.features[~taken].reset_index(drop=True)
 
 
-def border_labels(
-    layer: napari.layers.Labels, place: Place, every_plane: bool = False
-) -> np.ndarray[Any, Any]:
-    """Return the labels that touch the border of the image, on one plane or on all."""
-    found = [at_border(np.asarray(layer.data[plane.index])) for plane in _planes(place, every_plane)]
-    return np.unique(np.concatenate(found))
-
-
-def _planes(place: Place, every: bool) -> Iterator[PlaneIndex]:
-    if not every:
-        yield place.plane
-        return
-    for steps in np.ndindex(*(place.shape[axis] for axis in place.plane.sliders)):
-        yield place.plane.at(steps)
+def _planes(
+    layer: napari.layers.Labels, place: Place, every: bool
+) -> Iterator[tuple[PlaneIndex, NDArray[np.bool_]]]:
+    """Give planes, and which rows mean cells there: where an id has several rows, those of the plane."""
+    table: Any = layer.features
+    apart = ids_start_again(table)
+    for each in place.every if every else [place]:
+        yield each.plane, ~of_other_planes(table, slider_columns(layer, each.plane) if apart else {})

@@ -4,19 +4,20 @@ from typing import Any, cast
 
 import napari.viewer
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 
 from napari_utile.engine.words import counted, three_digits
 from napari_utile.session.cell_classes import CLASS
-from napari_utile.session.cell_filter import CellFilter, numeric_columns, taken_by
+from napari_utile.session.cell_filter import CellFilter, numeric_columns
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import narrow
 from napari_utile.widgets.parts.number_box import NumberBox
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.plots.filtering import border_labels, erase
+from napari_utile.widgets.plots.filtering import erase, taken_rows
 from napari_utile.widgets.plots.plots import Histogram, Scatter
 from napari_utile.widgets.viewer.cell_colours import colour_by, coloured_by
 from napari_utile.widgets.viewer.cell_tables import rows_of
@@ -135,10 +136,15 @@ class PlotsTab(QWidget):
         self.histogram.show_cut(None if wanted.kind == "border" else wanted.value, wanted.kind == "smaller")
         names = wanted.column, self.other.currentText()
         self.scatter.show_points(
-            names, self._rows().get("index", ()), values, self._values(self.other), taken
+            names,
+            self._rows().get("index", ()),
+            values,
+            self._values(self.other),
+            self._rows(taken).get("index", ()),
         )
-        self.remove.setText(f"Remove {counted(taken.size, 'cell')}")
-        self.remove.setEnabled(taken.size > 0)
+        count = int(taken.sum())
+        self.remove.setText(f"Remove {counted(count, 'cell')}")
+        self.remove.setEnabled(count > 0)
         self._show_chosen()
 
     def _show_chosen(self, _: object = None) -> None:
@@ -162,45 +168,41 @@ class PlotsTab(QWidget):
     def remove_cells(self) -> None:
         """Remove the cells that the filter takes away, as one step to undo."""
         layer, taken = self._session.cells, self._taken()
-        if layer is None or not taken.size:
+        if layer is None or not taken.any():
             return
         erase(layer, place_of(layer, self._viewer), taken, self.every_plane.isChecked())
         self._viewer.layers.selection.active = layer
         give_keys_to_canvas(self._viewer)
-        self.status.say(f"{taken.size} removed; Ctrl+Z on “{layer.name}” brings them back.", "good")
+        self.status.say(f"{taken.sum()} removed; Ctrl+Z on “{layer.name}” brings them back.", "good")
 
     def _colour(self) -> None:
         layer, chosen = self._session.cells, self.colours.currentText()
         if layer is None:
             return
-        limits = colour_by(layer, "" if chosen == "each cell" else chosen, self._session.classes)
+        column = "" if chosen == "each cell" else chosen
+        limits = colour_by(self._viewer, layer, column, self._session.classes)
         self.status.say(
             ""
             if limits is None
             else f"Dark blue {three_digits(limits[0])} to yellow {three_digits(limits[1])}."
         )
 
-    def _rows(self, *, every_plane: bool = False) -> dict[str, Any]:
+    def _rows(self, some: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+        """Give the rows of the plane on screen, perhaps only some."""
         layer = self._session.cells
         if layer is None or "index" not in layer.features:
             return {}
-        if every_plane:
-            return {str(name): np.asarray(column) for name, column in layer.features.items()}
         try:
-            return rows_of(layer, place_of(layer, self._viewer).plane)
+            return rows_of(layer, place_of(layer, self._viewer).plane, some)
         except ValueError:  # nothing of it is on screen
             return {}
 
-    def _taken(self) -> np.ndarray[Any, Any]:
+    def _taken(self) -> NDArray[np.bool_]:
         every = self.every_plane.isVisibleTo(self) and self.every_plane.isChecked()
-        rows = self._rows(every_plane=every)
-        if not rows or not self.column.currentText():
-            return np.zeros(0, dtype=np.intp)
-        layer = cast(Any, self._session.cells)
-        border = np.zeros(0, dtype=int)
-        if self.filter.kind == "border":
-            border = border_labels(layer, place_of(layer, self._viewer), every)
-        return taken_by(self.filter, rows, border)
+        layer = self._session.cells
+        if layer is None or not self._rows() or not self.column.currentText():
+            return np.zeros(0 if layer is None else len(layer.features), bool)
+        return taken_rows(cast(Any, layer), place_of(layer, self._viewer), self.filter, every)
 
     def _values(self, combo: QComboBox) -> np.ndarray[Any, Any]:
         return np.asarray(self._rows().get(combo.currentText(), ()), dtype=float)

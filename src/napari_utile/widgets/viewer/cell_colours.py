@@ -1,13 +1,18 @@
 """Cells coloured by a column of their table, and back to a colour for each."""
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import napari.layers
+import napari.viewer
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
 from napari_utile.session.cell_classes import CLASS
+from napari_utile.session.plane_rows import ids_start_again, of_other_planes
+from napari_utile.widgets.viewer.cell_tables import plane_columns
+from napari_utile.widgets.viewer.layers import plain_viewer
 
 CLASS_COLOURS = (
     "#e69f00",
@@ -24,6 +29,8 @@ CLASS_COLOURS = (
 _NO_CLASS = "#60606080"
 _before: weakref.WeakKeyDictionary[Any, tuple[Any, str]] = weakref.WeakKeyDictionary()
 """For a coloured layer: its own colours, and the column."""
+_following: weakref.WeakKeyDictionary[Any, Callable[..., None]] = weakref.WeakKeyDictionary()
+"""For a coloured layer whose ids start again on each plane: what colours it anew when another plane is shown."""
 
 
 def coloured_by(layer: napari.layers.Labels) -> str:
@@ -32,12 +39,15 @@ def coloured_by(layer: napari.layers.Labels) -> str:
 
 
 def colour_by(
-    layer: napari.layers.Labels, column: str, classes: tuple[str, ...] = ()
+    viewer: napari.viewer.Viewer, layer: napari.layers.Labels, column: str, classes: tuple[str, ...] = ()
 ) -> tuple[float, float] | None:
     """Colour the cells of a layer by a column of its table; "" gives back the colours that it had.
 
+    Where ids start again on each plane, the colours are those of the plane on screen, whichever that is.
+
     Parameters
     ----------
+    viewer : napari.viewer.Viewer
     layer : Labels layer
     classes : tuple of str
         Names of the classes, in the order of `CLASS_COLOURS`, for the column of classes.
@@ -50,18 +60,46 @@ def colour_by(
     if not column:
         if layer in _before:
             layer.colormap = _before.pop(layer)[0]
+        _follow(viewer, layer, None)
         return None
     if layer not in _before:
         _before[layer] = layer.colormap, column
     _before[layer] = _before[layer][0], column
-    ids = [int(label) for label in layer.features["index"]]
+    several = ids_start_again(layer.features)
+    _follow(viewer, layer, (column, classes) if several else None)
+    return _colour(viewer, layer, column, classes)
+
+
+def _follow(viewer: Any, layer: Any, wanted: tuple[str, tuple[str, ...]] | None) -> None:
+    """Colour a layer anew whenever the viewer shows another plane, or no longer."""
+    shown = plain_viewer(viewer).dims.events.current_step
+    if layer in _following:
+        shown.disconnect(_following.pop(layer))
+    if wanted is None:
+        return
+    held = weakref.ref(layer)
+
+    def colour(_: object = None) -> None:
+        layer = held()
+        if layer is not None and layer in plain_viewer(viewer).layers and coloured_by(layer) == wanted[0]:
+            _colour(viewer, layer, *wanted)
+
+    _following[layer] = colour
+    shown.connect(colour)
+
+
+def _colour(viewer: Any, layer: Any, column: str, classes: tuple[str, ...]) -> tuple[float, float] | None:
+    table = layer.features
+    where = plane_columns(layer, viewer) if ids_start_again(table) else {}
+    here = ~of_other_planes(table, where)
+    ids = [int(label) for label in np.asarray(table["index"])[here]]
     limits = None
     if column == CLASS:
         known = dict(zip(classes, CLASS_COLOURS, strict=False))
-        colours: list[Any] = [known.get(word, _NO_CLASS) for word in layer.features[CLASS]]
+        colours: list[Any] = [known.get(word, _NO_CLASS) for word in np.asarray(table[CLASS])[here]]
     else:
-        values = np.asarray(layer.features[column], dtype=float)
-        limits, colours = _by_value(values)
+        limits, every = _by_value(np.asarray(table[column], dtype=float))  # of all planes
+        colours = [colour for colour, shown in zip(every, here, strict=True) if shown]
     shown: dict[int | None, Any] = {None: _NO_CLASS, 0: "transparent", **dict(zip(ids, colours, strict=True))}
     layer.colormap = DirectLabelColormap(color_dict=shown)
     return limits

@@ -1,17 +1,20 @@
 """Keeps the table of the chosen cells true: measured again after an edit, or said to be out of date."""
 
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import napari.layers
 import napari.viewer
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.session.layer_specs import remeasured
 from napari_utile.session.plane_index import PlaneIndex
+from napari_utile.session.plane_rows import without_other_planes
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import sentence_of
@@ -37,13 +40,27 @@ QUICK = 1 << 22
 _OLDER = "The table is older than your edits."
 
 
-def rows_of(layer: napari.layers.Labels, plane: PlaneIndex) -> dict[str, Any]:
-    """Give the rows of a layer's feature table that belong to one of its planes, by column."""
-    table = layer.features
+def rows_of(
+    layer: napari.layers.Labels, plane: PlaneIndex, some: NDArray[np.bool_] | None = None
+) -> dict[str, Any]:
+    """Give the rows of a layer's feature table that belong to one of its planes, by column; or some (N,) of them."""
+    table = layer.features if some is None else layer.features[some]
     for name, step in slider_columns(layer, plane).items():
         if name in table:
             table = table[table[name] == step]
     return {str(name): np.asarray(column) for name, column in table.items()}
+
+
+def plane_columns(layer: napari.layers.Labels, viewer: napari.viewer.Viewer) -> dict[str, int]:
+    """Give the columns that say which plane of a layer is on screen; none where nothing of it is."""
+    with suppress(ValueError):
+        return slider_columns(layer, place_of(layer, viewer).plane)
+    return {}
+
+
+def table_on_screen(layer: napari.layers.Labels, viewer: napari.viewer.Viewer) -> dict[str, Any]:
+    """Give a layer's feature table without the rows that belong to planes that are not on screen."""
+    return without_other_planes(dict(layer.features.items()), plane_columns(layer, viewer))
 
 
 class CellTables(QObject):

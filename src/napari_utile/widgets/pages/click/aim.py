@@ -24,6 +24,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.layers import MarkerLayer, new_labels
 from napari_utile.widgets.viewer.layers import Place, plain_viewer
+from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
 
@@ -81,7 +82,8 @@ class Aim:
         """The feature rows of this plane's cells."""
         key = self.source.place.key
         if key not in self.target.tables:
-            self.target.tables[key] = CellTable(self.source.plane, self.labels.name)
+            where = slider_columns(self.labels, self.plane.place)
+            self.target.tables[key] = CellTable(self.source.plane, self.labels.name, where)
         return self.target.tables[key]
 
 

@@ -12,6 +12,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS, colour_by, coloured_by
+from napari_utile.widgets.viewer.cell_tables import plane_columns
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer
 
@@ -66,7 +67,8 @@ class CellClasses(QWidget):
             self.said.emit("Click on a cell first, then press a number key.", "info")
             return
         name = self._session.classes[number - 1] if number else ""
-        layer.features = with_class(dict(layer.features.items()), label, name)
+        where = plane_columns(layer, self._viewer)
+        layer.features = with_class(dict(layer.features.items()), label, name, where)
         self._show()
         self.given.emit(label)
         self.said.emit(f"Cell {label}: {name or 'no class'}.", "good")
@@ -103,7 +105,7 @@ class CellClasses(QWidget):
         for count, number in zip(self.counts, class_counts(table, self._session.classes), strict=True):
             count.setText(str(number))
         if layer is not None and CLASS in table and (self.on.isChecked() or coloured_by(layer) == CLASS):
-            colour_by(layer, CLASS, self._session.classes)
+            colour_by(self._viewer, layer, CLASS, self._session.classes)
 
     def _add_class(self) -> None:
         name = f"class {len(self.names) + 1}"

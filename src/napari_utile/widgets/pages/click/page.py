@@ -1,10 +1,11 @@
 """The Click page: one click, one cell; further clicks correct it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import napari.viewer
+import numpy as np
 
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.command import click_command
@@ -21,6 +22,7 @@ from napari_utile.widgets.pages.click.mouse import ClickMouse
 from napari_utile.widgets.pages.click.tool import ClickTool
 from napari_utile.widgets.pages.click.undo_keys import UndoKeys
 from napari_utile.widgets.pages.click.unsure import UnsureWalk
+from napari_utile.widgets.viewer.cell_tables import table_on_screen
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.projections import origin_of
@@ -306,7 +308,8 @@ class ClickPage(Page):
 
     def _describe(self, label: int) -> None:
         layer = self._session.cells
-        self.form.show_cell("" if not label or layer is None else cell_in_words(label, layer.features))
+        here = {} if layer is None else table_on_screen(layer, self._viewer)
+        self.form.show_cell("" if not label or layer is None else cell_in_words(label, here))
 
     def _busy(self, count: int) -> None:
         self._waiting = count
@@ -337,22 +340,22 @@ def _keys_of(walk: UnsureWalk) -> dict[str, Callable[[Any], None]]:
     return {_UNSURE_KEY: next_unsure_cell}
 
 
-def cell_in_words(label: int, features: Any) -> str:
-    """Describe a cell by its row of features."""
-    word = class_of(dict(features.items()), label)
+def cell_in_words(label: int, table: Mapping[str, Any]) -> str:
+    """Describe a cell by its row of a feature table."""
+    word = class_of(table, label)
     text = f"Cell {label} is selected" + (f" ({word})" if word else "")
-    if "index" not in features or "area_px" not in features:
+    if "index" not in table or "area_px" not in table:
         return f"{text}."
-    row = features[features["index"] == label]
-    if len(row) == 0 or row["area_px"].isna().all():
+    rows = np.flatnonzero(np.asarray(table["index"]) == label)
+    row = {name: np.asarray(table[name])[rows[0]] for name in table} if rows.size else {}
+    if row.get("area_px", np.nan) != row.get("area_px", np.nan):
         return f"{text}."
-    first = row.iloc[0]
     physical = [
-        name for name in row if name.startswith("area_") and name.endswith("2") and first[name] == first[name]
+        name for name in row if name.startswith("area_") and name.endswith("2") and row[name] == row[name]
     ]
-    area = first[physical[0] if physical else "area_px"]
+    area = row[physical[0] if physical else "area_px"]
     unit = physical[0][len("area_") : -1].replace("um", "µm") if physical else "px"
     parts = [f"{three_digits(float(area))} {unit}²"]
-    if "confidence" in row and first["confidence"] == first["confidence"]:
-        parts.append(f"{percent(first['confidence'])} sure")
+    if row.get("confidence", np.nan) == row.get("confidence", np.nan):
+        parts.append(f"{percent(row['confidence'])} sure")
     return f"{text}: {', '.join(parts)}."

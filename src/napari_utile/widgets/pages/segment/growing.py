@@ -18,6 +18,7 @@ from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.grow_fields import GrowFields
 from napari_utile.widgets.viewer.layers import Place, full_resolution, space_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
+from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
 
@@ -102,11 +103,8 @@ class Growing(BarJob):
             return
         ids = max(int(each.labels.max(initial=0)) for each in made)
         labels = np.zeros(place.result_shape, np.int32 if ids < 2**31 else np.int64)
-        columns: dict[str, list[Any]] = {name: [] for name in made[0].features}
         for source, each in zip(sources, made, strict=True):
             labels[source.place.result.index] = each.labels
-            for name, values in each.features.items():
-                columns[name] += values.tolist()
         layer = self._viewer.add_labels(
             labels,
             name=f"{image.name} cells of {seeds.name}",
@@ -115,9 +113,11 @@ class Growing(BarJob):
         )
         self._command = cells.recipe.command
         self._fields.copy_command.setEnabled(True)
-        repeated = len(set(columns["index"])) < len(columns["index"])  # one row an id is what napari can show
-        if not repeated:
-            layer.features = columns
+        tables = []
+        for source, each in zip(sources, made, strict=True):
+            where, rows = slider_columns(layer, source.place.result), len(each.features["index"])
+            tables.append({**each.features, **{name: np.full(rows, step) for name, step in where.items()}})
+        layer.features = {name: np.concatenate([each[name] for each in tables]) for name in tables[0]}
         self._session.cells = layer
         count = sum(len(each.features["index"]) for each in made)
         self._fields.status.say(f"{count} cells, each with the number of its nucleus.", "good")

@@ -52,8 +52,9 @@ def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
         old = dict(layer.features.items())
         # In a stack, rows of cells on other planes stay.
         gone = old.get("index", []) if layer.ndim == 2 else columns["index"]
-        columns |= {**slider_columns(layer, place.plane), "roi_id": layer.name}
-        layer.features = merged_features(old, columns, 0, np.asarray(gone, dtype=int))
+        where = slider_columns(layer, place.plane)
+        columns |= {**where, "roi_id": layer.name}
+        layer.features = merged_features(old, columns, 0, np.asarray(gone, dtype=int), where)
         viewer.layers.selection.active = layer
         show_table(viewer)
 

@@ -13,6 +13,7 @@ from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
 from napari_utile.widgets.parts.plane_picker import plane_in_words
+from napari_utile.widgets.viewer.cell_tables import table_on_screen
 from napari_utile.widgets.viewer.layers import labels_on, place_of, plane_at
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
@@ -93,7 +94,7 @@ def _painted(
         raise _NotPainted(f"{labels.name} is empty on this plane; paint some cells first.")
     pixels = np.array(plane.data[:, :, :])  # the user may close the image while it trains
     annotation = _annotation(form, labels, boxes, viewer)
-    painted, classes = form.classes.read(painted, dict(labels.features.items()), annotation.background)
+    painted, classes = form.classes.read(painted, table_on_screen(labels, viewer), annotation.background)
     return AnnotatedImage(replace(plane, data=pixels), painted, annotation, classes)
 
 

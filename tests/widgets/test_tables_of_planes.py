@@ -1,0 +1,209 @@
+"""The table of a command that segmented a stack, whose ids start again on each plane: each row means its own plane."""
+
+import numpy as np
+import pytest
+import tifffile
+from npe2 import PluginManager
+from qtpy.QtCore import Qt
+
+from napari_utile.cli import main
+from napari_utile.engine.files.tables import read_columns
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.steps import Run
+from napari_utile.engine.windows import Window
+from napari_utile.session.cell_classes import with_class
+from napari_utile.session.clicks.features import CellTable
+from napari_utile.session.clicks.label_plane import LabelPlane
+from napari_utile.session.plane_rows import ids_start_again, without_other_planes
+from napari_utile.widgets.files.results import results_of, save_results
+from napari_utile.widgets.pages.click.page import cell_in_words
+from napari_utile.widgets.tabs import open_plots
+from pictures import bright_discs
+from window import Window as Napari
+
+CENTRES = (25, 25), (50, 80)
+RADII = (6.5, 7.5, 10.5)
+KINDS = {
+    "film": ("TYX", (), [0, 1, 2]),
+    "part": ("TYX", ("--t", "1:3"), [0, 1]),
+    "stack": ("ZYX", (), [0, 1, 2]),
+}
+
+
+def opened(viewer, folder, kind, *options):
+    """Segment three planes by the command, and open the labels; return their layer and the table in the file."""
+    axes, part, _ = KINDS[kind]
+    planes = [
+        np.maximum(
+            bright_discs(centres=CENTRES[:1], radius=radius),
+            bright_discs(centres=CENTRES[1:], radius=17 - radius),
+        )
+        for radius in RADII
+    ]
+    tifffile.imwrite(folder / "film.tif", np.stack(planes), imagej=True, metadata={"axes": axes})
+    words = [
+        "segment",
+        str(folder / "film.tif"),
+        "-o",
+        str(folder),
+        "--measurements",
+        "--diameter",
+        "none",
+        "--quiet",
+    ]
+    assert main([*words, *part, *options]) == 0
+    PluginManager.instance().discover()  # with a window, napari does it
+    [layer] = viewer.open(folder / "film_labels.tif", plugin="napari-utile")
+    return layer, read_columns(folder / "film_cells.csv")
+
+
+def areas(layer):
+    """Return the pixels of each cell of each plane, as they are."""
+    return {
+        (plane, int(label)): int(count)
+        for plane, labels in enumerate(layer.data)
+        for label, count in zip(*np.unique(labels[labels > 0], return_counts=True), strict=True)
+    }
+
+
+def told(layer, column="area_px"):
+    """Return the same by the table."""
+    table, axis = layer.features, layer.axis_labels[0]
+    return {
+        (int(plane), int(label)): value
+        for plane, label, value in zip(table[axis], table["index"], table[column], strict=True)
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_comes_back_with_the_labels(viewer, bright_nuclei, tmp_path, kind):
+    layer, table = opened(viewer, tmp_path, kind)
+    assert ids_start_again(table)
+    assert sorted({plane for plane, _ in told(layer)}) == KINDS[kind][2]
+    assert told(layer) == areas(layer)
+    np.testing.assert_array_equal(layer.features["intensity_mean"], table["intensity_mean"])
+
+
+def test_of_linked_cells_it_has_their_ids(viewer, bright_nuclei, tmp_path):
+    layer, _ = opened(viewer, tmp_path, "film", "--link", "t")
+    assert told(layer) == areas(layer)
+    assert layer.features["track_id"].tolist() == layer.features["index"].tolist()
+
+
+def test_a_table_of_other_planes_is_not_theirs(viewer, bright_nuclei, tmp_path):
+    layer, _ = opened(viewer, tmp_path, "film")
+    path = tmp_path / "film_cells.csv"
+    head, *rows = path.read_text().splitlines()
+    rows[0], rows[2] = rows[0].replace("0,", "1,", 1), rows[2].replace("1,", "0,", 1)
+    path.write_text("\n".join([head, *rows]))
+    viewer.layers.clear()
+    [layer] = viewer.open(tmp_path / "film_labels.tif", plugin="napari-utile")
+    assert not len(layer.features.columns)
+
+
+def test_what_a_user_added_is_saved_for_its_own_plane(viewer, bright_nuclei, tmp_path):
+    layer, _ = opened(viewer, tmp_path, "film")
+    layer.features = with_class(dict(layer.features.items()), 2, "flat", {"t": 1})
+    path = tmp_path / "mine_labels.tif"
+    assert path in Run(save_results(results_of(viewer, layer, None), path)).result
+    [again] = viewer.open(path, plugin="napari-utile")
+    assert [key for key, word in told(again, "class").items() if word] == [(1, 2)]
+    assert told(again) == areas(layer)
+
+
+def test_a_click_changes_the_row_of_its_own_plane(viewer, bright_nuclei, tmp_path):
+    layer, _ = opened(viewer, tmp_path, "film")
+    before = told(layer)
+    where, window = {"t": 1}, Window.span((2, 2), (4, 5))
+    table = CellTable(ImagePlane(np.zeros((1, *layer.data.shape[1:]))), where=where)
+    layer.data[1][window] = 7
+    plane = LabelPlane(layer.data, (1, slice(None), slice(None)))
+    table.note({1: Window.whole(layer.data.shape[1:]), 7: window})
+    layer.features = table.update(plane, dict(layer.features.items()), None)
+    assert told(layer) == {**before, (1, 7): 6}
+    layer.data[1][layer.data[1] == 1] = 0
+    layer.features = table.update(plane, dict(layer.features.items()), None)
+    assert told(layer) == {key: area for key, area in areas(layer).items() if key != (1, 1)}
+    assert "Cell 2 is selected: " in cell_in_words(
+        2, without_other_planes(dict(layer.features.items()), where)
+    )
+
+
+@pytest.fixture
+def window(make_napari_viewer, qtbot, bright_nuclei):
+    return Napari(make_napari_viewer(show=True), qtbot)
+
+
+def cells_in(window, folder):
+    layer, _ = opened(window.viewer, folder, "film")
+    window.open("segment")
+    window.session.cells = layer
+    window.viewer.dims.set_current_step(0, 1)
+    return layer
+
+
+@pytest.mark.real_window
+def test_a_filter_takes_cells_of_the_plane_on_screen_and_undo_brings_them_back(window, tmp_path):
+    layer = cells_in(window, tmp_path)
+    before, table = layer.data.copy(), told(layer)
+    tab = open_plots(window.viewer)
+    tab.kind.setCurrentIndex(tab.kind.findData("larger"))
+    tab.value.setValue(min(table[1, 1], table[1, 2]) + 1)
+    window.until(lambda: tab.remove.text() == "Remove 1 cell")
+    gone = 1 if table[1, 1] > table[1, 2] else 2
+    window.press(tab.remove)
+    assert (1, gone) not in told(layer)
+    np.testing.assert_array_equal(layer.data[::2], before[::2])
+    assert told(layer) == areas(layer)
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    np.testing.assert_array_equal(layer.data, before)
+    window.until(lambda: told(layer) == areas(layer))
+    assert layer.features["t"].tolist() == [0, 0, 1, 1, 2, 2]
+
+    window.press(tab.every_plane)
+    limit = sorted(table.values())[3]  # of all planes: two are larger
+    tab.value.setValue(limit + 1)
+    window.until(lambda: tab.remove.text() == f"Remove {sum(each > limit for each in table.values())} cells")
+    window.press(tab.remove)
+    assert told(layer) == areas(layer) == {key: area for key, area in table.items() if area <= limit}
+
+
+@pytest.mark.real_window
+def test_colours_and_classes_are_those_of_the_plane_on_screen(window, tmp_path):
+    layer = cells_in(window, tmp_path)
+    own = layer.colormap
+    tab = open_plots(window.viewer)
+    window.choose(tab.colours, "area_px")
+    seen = []
+    for plane in (0, 2, 0):
+        window.viewer.dims.set_current_step(0, plane)
+        seen.append([tuple(layer.colormap.color_dict[label]) for label in (1, 2)])
+    assert seen[0] == seen[2] == seen[1][::-1], "the areas of the two cells are exchanged there"
+    window.choose(tab.colours, "each cell")
+    assert layer.colormap is own
+    window.viewer.dims.set_current_step(0, 1)
+    assert layer.colormap is own
+
+    window.front()
+    classes = window.page("click").form.classes
+    layer.selected_label = 2
+    classes.give(1)
+    assert [key for key, word in told(layer, "class").items() if word] == [(1, 2)]
+    classes.give(0)
+    assert not any(told(layer, "class").values())
+
+
+@pytest.mark.real_window
+def test_painting_measures_the_cells_of_its_own_plane(window, tmp_path):
+    layer = cells_in(window, tmp_path)
+    before = told(layer)
+    layer.data_setitem((np.array([1, 1]), np.array([2, 2]), np.array([2, 3])), 1)
+    window.until(lambda: told(layer) == areas(layer))
+    assert {key: area for key, area in told(layer).items() if area != before[key]} == {
+        (1, 1): before[1, 1] + 2
+    }
+    window.viewer.layers.selection.active = layer
+    page = window.dock.page("segment")
+    window.viewer.dims.set_current_step(0, 2)
+    window.press(page.form.show_table)
+    assert told(layer) == areas(layer)
