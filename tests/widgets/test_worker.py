@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 from qtpy.QtWidgets import QWidget
@@ -234,6 +235,18 @@ def test_all_jobs_end_within_the_time_given_when_the_program_ends(qtbot):
     jobs = [run_job(count_to(100_000, pause=0.001)) for _ in range(3)]
     assert cancel_all_jobs(timeout=5)
     assert all(job.wait(0) for job in jobs)
+
+
+def test_widgets_that_an_answer_was_for_are_let_go_when_the_program_ends(qapp):
+    widget = QWidget()
+    gone = weakref.ref(widget)
+    job = run_job(as_job(lambda: 1), on_done=lambda _, widget=widget: widget.show())
+    assert job.wait(60), "it is done, and no event loop takes its answer"
+    del widget
+    assert gone() is not None
+    assert cancel_all_jobs(timeout=5)
+    assert not job.running
+    assert gone() is None, "it goes while there is a program that it can go from"
 
 
 @pytest.mark.parametrize(

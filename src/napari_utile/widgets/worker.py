@@ -360,7 +360,9 @@ def cancel_all_jobs(timeout: float = 60.0) -> bool:
         True if all have ended.
     """
     with _lock:
-        jobs = list(_running)
+        jobs = (
+            _running | _awaited
+        )  # also those that only wait for the event loop, and what their callbacks hold
     for job in jobs:
         job.drop()
     until = time.monotonic() + timeout
