@@ -6,7 +6,8 @@
 One line a data set: average precision TP / (TP + FP + FN) at an overlap of 0.5, 0.75, and the mean over 0.5 to 0.95, as
 the mean over images, each with the interval that holds 95 % of the means of resampled images. ``--size given`` tells
 the diameter of the true cells, ``auto`` leaves it to the program, ``none`` takes images as they are. ``--choose``
-tries threshold, split, smallest size and relief (size given) and keeps what is best on average over the data sets.
+tries threshold, split, smallest size and relief (size given) and keeps what is best on average over the data sets:
+the mean precision, or V-Rand for models of regions without gaps, which are scored by it, too.
 A new model's confidence is chosen by `benchmarks/what_fits.py`, and written by ``--confidence``.
 """
 
@@ -27,6 +28,7 @@ from bundled.images import Annotated, channel_choices, read_part
 from bundled.models import PLANS, Part, Plan
 from napari_utile.engine.cells.instances import InstanceParams, cell_landscape, label_cells
 from napari_utile.engine.cells.relief import height_of
+from napari_utile.engine.metrics.boundaries import boundary_scores
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.library import Model, load_model, save_model
@@ -76,6 +78,12 @@ def precisions(found: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
     return np.array([match(table, overlap).average_precision for overlap in OVERLAPS])
 
 
+def judged(plan: Plan, found: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the average precision at each of `OVERLAPS`, and V-Rand after them where it judges the model."""
+    row = precisions(found, truth)
+    return np.append(row, boundary_scores(found, truth, max_displacement=0).v_rand) if plan.regions else row
+
+
 def segmented(model: Model, case: Case, size: str) -> Segmentation:
     """Segment an image; `size` is ``"given"``, or what `segment` takes as a diameter."""
     diameter: Any = {"given": case.image.diameter, "none": None}.get(size, size)
@@ -94,24 +102,27 @@ def interval(values: NDArray[np.float64]) -> list[float | None]:
 def scores(rows: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
     """Summarise the precisions of images: means and their intervals."""
     table = np.array(rows)
-    columns = {"AP50": table[:, 0], "AP75": table[:, OVERLAPS.index(0.75)], "mean AP": table.mean(axis=1)}
+    precision = table[:, : len(OVERLAPS)]
+    columns = {"AP50": table[:, 0], "AP75": table[:, OVERLAPS.index(0.75)], "mean AP": precision.mean(axis=1)}
+    if table.shape[1] > len(OVERLAPS):
+        columns["V-Rand"] = table[:, -1]
     made: dict[str, Any] = {"images": len(rows)}
     for name, values in columns.items():
         made[name] = [round(float(values.mean()), 3), *interval(values)]
     return made
 
 
-def score(model: Model, cases: Sequence[Case], size: str) -> dict[str, dict[str, Any]]:
+def score(model: Model, plan: Plan, cases: Sequence[Case], size: str) -> dict[str, dict[str, Any]]:
     """Score a model as anybody would use it, by data set."""
     rows: dict[str, list[NDArray[np.float64]]] = {}
     for case in cases:
         found = segmented(model, case, size).labels
-        rows.setdefault(case.group, []).append(precisions(found, case.image.labels))
+        rows.setdefault(case.group, []).append(judged(plan, found, case.image.labels))
     return {group: scores(each) for group, each in rows.items()}
 
 
-def choose(model: Model, cases: Sequence[Case]) -> tuple[str, InstanceParams, float]:
-    """Choose relief, threshold, split and smallest size by the mean AP, every data set alike.
+def choose(model: Model, plan: Plan, cases: Sequence[Case]) -> tuple[str, InstanceParams, float]:
+    """Choose relief, threshold, split and smallest size by the mean AP or V-Rand, every data set alike.
 
     The smallest size is that of the card's diameter.
     """
@@ -130,7 +141,8 @@ def choose(model: Model, cases: Sequence[Case]) -> tuple[str, InstanceParams, fl
             params = params.resized(card.enlarged(case.image.diameter))
             if land is None or previous[:2] != (relief, threshold):
                 land = cell_landscape(made.foreground, params, height if relief == "distances" else None)
-            row.append(precisions(label_cells(land, params), case.image.labels).mean())
+            reached = judged(plan, label_cells(land, params), case.image.labels)
+            row.append(reached[-1] if plan.regions else reached.mean())
         totals.setdefault(case.group, []).append(np.array(row))
     means = np.mean([np.mean(each, axis=0) for each in totals.values()], axis=0)
     best = int(np.argmax(means))
@@ -172,7 +184,7 @@ def main() -> None:
     cases = list(cases_of(args.data, plan, plan.parts, args.images))
     card: dict[str, Any] = {}
     if args.choose:
-        relief, instances, reached = choose(model, cases)
+        relief, instances, reached = choose(model, plan, cases)
         card = {
             "relief": relief,
             "instances": {
@@ -181,12 +193,12 @@ def main() -> None:
                 "minimum_size": instances.minimum_size,
             },
         }
-        print(json.dumps({"chosen": card, "mean AP": round(reached, 4)}), flush=True)
+        print(json.dumps({"chosen": card, "V-Rand" if plan.regions else "mean AP": round(reached, 4)}), flush=True)
         model = replace(model, card=replace(model.card, **card))
-    judged = [*cases, *cases_of(args.data, plan, TEST_ONLY.get(plan.name, ()), args.images)]
+    shown = [*cases, *cases_of(args.data, plan, TEST_ONLY.get(plan.name, ()), args.images)]
     card["metrics"] = dict(model.card.metrics)
     for size in args.size:
-        for group, line in score(model, judged, size).items():
+        for group, line in score(model, plan, shown, size).items():
             print(json.dumps({"images of": group, "size": size, **line}), flush=True)
             card["metrics"][f"{group}, size {size}"] = line
     if args.confidence is not None:

@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage
 
 import score_model
-from bundled.images import channel_choices, read_part
+from bundled.images import channel_choices, pieces, read_part
 from bundled.models import PLANS, Part
 from napari_utile.engine.models.card import read_card
 from napari_utile.engine.models.library import Model, load_model, save_model
@@ -75,10 +75,10 @@ def test_what_is_chosen_is_never_worse_than_the_others(annotated_data, model, mo
     monkeypatch.setattr(score_model, "THRESHOLDS", (0.5,))
     monkeypatch.setattr(score_model, "SPLITS", (0.5, 0.9))
     cases = list(score_model.cases_of(annotated_data, PLANS["nuclei"], PLANS["nuclei"].parts))
-    _, _, both = score_model.choose(model, cases)
+    _, _, both = score_model.choose(model, PLANS["nuclei"], cases)
     for split in (0.5, 0.9):
         monkeypatch.setattr(score_model, "SPLITS", (split,))
-        assert score_model.choose(model, cases)[2] <= both
+        assert score_model.choose(model, PLANS["nuclei"], cases)[2] <= both
 
 
 def test_a_perfect_answer_scores_1_at_every_overlap() -> None:
@@ -107,3 +107,27 @@ def test_most_simulated_rods_are_dark_in_a_bright_halo_and_the_seed_decides() ->
             dark += 1
             assert not far.any() or image[far].mean() < image[halo].mean()
     assert 6 <= dark < 12  # the others fluoresce
+
+
+def test_regions_without_gaps_are_judged_by_v_rand_too() -> None:
+    truth = np.repeat([[1, 1, 2, 2]], 4, axis=0)
+    same, merged = (
+        score_model.judged(PLANS["membranes"], each, truth) for each in (truth, np.ones_like(truth))
+    )
+    assert same[-1] == 1.0
+    assert merged[-1] == pytest.approx(2 * 0.5 / (1 + 0.5))  # all in one; the truth in halves
+    assert score_model.scores([same, merged])["V-Rand"][0] == pytest.approx(5 / 6, abs=1e-3)
+    cells = score_model.scores([score_model.judged(PLANS["nuclei"], truth, truth)])
+    assert "V-Rand" not in cells
+    assert cells["mean AP"][0] == 1.0
+
+
+def test_a_body_in_pieces_is_several_neurites_and_specks_are_none() -> None:
+    body = np.zeros((8, 9), np.int32)
+    body[:4, :4] = body[5:, :4] = 7
+    body[:3, 6:] = 7  # 9 pixels
+    body[5:, 5:] = 2
+    made = pieces(body)
+    assert np.unique(made).size == 4
+    assert not made[:3, 6:].any()
+    assert len({made[0, 0], made[6, 0], made[6, 6]} - {0}) == 3

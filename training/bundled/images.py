@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from bundled.data_sets import SIMULATED, names_of
 from bundled.models import SIMULATED_IMAGES, Part, Plan
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
 from simulation.rods import simulate_rods
+
+SPECK = 12
+"""Smaller pieces of a body are specks (pixels)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,20 @@ def read_image(data: Path, folder: str, name: str) -> Annotated:
     """Read one image; three channels that come last are colours."""
     image, labels = (tifffile.imread(data / folder / kind / f"{name}.tif") for kind in ("images", "labels"))
     axes = "YX" if image.ndim == 2 else "YXS" if image.shape[-1] in (3, 4) else "CYX"
+    if folder == "flyem_em_bodies":  # the id is the body's in three dimensions
+        labels = pieces(labels)
     return Annotated(folder, name, plane_from_array(image, axes, name=name), labels.astype(np.int32))
+
+
+def pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Give each piece of a body in a slice a number of its own; specks are background."""
+    made, count = np.zeros(labels.shape, np.int32), 0
+    for label in np.unique(labels[labels > 0]):
+        parts, found = ndimage.label(labels == label)
+        made = np.where(parts > 0, parts + count, made)
+        count += found
+    areas = np.bincount(made.ravel())
+    return np.where(areas[made] < SPECK, 0, made).astype(np.int32)
 
 
 def channel_choices(plan: Plan, plane: ImagePlane) -> tuple[tuple[int, ...] | None, ...]:

@@ -52,6 +52,10 @@ class Plan:
         What it is known to get wrong, and what it is not for.
     distances : bool
         Whether it predicts B and C.
+    weighting : {"even", "paper"}
+        Of the pixels in the cross-entropy, see `TrainingRecipe`; a network without distances keeps to the paper.
+    regions : bool
+        Whether its cells fill the image: then V-Rand judges it.
     teaching : bool
         Whether it is there to be compared with others, and never suggested.
     before : tuple of Part
@@ -73,6 +77,8 @@ class Plan:
     failures: str = ""
     specialists: tuple[str, ...] = ()
     distances: bool = True
+    weighting: str = "even"
+    regions: bool = False
     teaching: bool = False
     before: tuple[Part, ...] = ()
     family: str = "unet"
@@ -231,8 +237,10 @@ _PLANS = (
             Part("mdck_zo1_membrane", share=0.2, other=True),
             Part("codex_tissue_wholecell", share=0.2, other=True),
             Part("epitools_wing_membrane", share=0.05, other=True),
-            Part("flyem_em_bodies", share=0.2, other=True),
-            Part("dsb2018_stage1", share=0.2, other=True),
+            Part("flyem_em_bodies", share=0.1, other=True),
+            Part("dsb2018_stage1", "fl_", 0.1, other=True),
+            Part("dsb2018_stage1", "he_", 0.1, other=True),
+            Part("dsb2018_stage1", "bf_", 0.15, other=True),
         ),
     ),
     replace(
@@ -321,9 +329,22 @@ _PLANS = (
         "Neurites in electron microscopy",
         "Neurites between their membranes in electron micrographs.",
         "neurite",
-        (Part("flyem_em_bodies"),),
-        30.0,
+        (
+            Part("flyem_em_bodies", share=1.5),
+            Part("dsb2018_stage1", share=0.2, other=True),
+            Part("usiigaci_phase", share=0.1, other=True),
+            Part("bbbc030_dic_cho", share=0.05, other=True),
+            Part("cellphe_qpi", share=0.05, other=True),
+            Part("yeastvision_phase_yeast", share=0.05, other=True),
+            Part("mdck_zo1_membrane", share=0.1, other=True),
+            Part("codex_tissue_wholecell", share=0.05, other=True),
+            Part("corneal_endothelium_specular", share=0.1, other=True),
+        ),
+        20.0,
         (InputChannel("any"),),
+        weighting="paper",
+        regions=True,
+        network={"width": 12, "depth": 3, "batch_norm": True, "dropout": 0.0},
         failures="One tissue and one microscope taught it; thin and slanted membranes are lost.",
     ),
     replace(
