@@ -68,7 +68,7 @@ def recipe_of(plan: Plan) -> TrainingRecipe:
         warm_up=100,
         average=0.998,
         clip=5.0,
-        weighting=plan.weighting if plan.distances else "paper",
+        weighting="even" if plan.distances else "paper",
         dice=0.5,
         distances=4.0,
         focus=0.6,

@@ -52,8 +52,6 @@ class Plan:
         What it is known to get wrong, and what it is not for.
     distances : bool
         Whether it predicts B and C.
-    weighting : {"even", "paper"}
-        Of the pixels in the cross-entropy, see `TrainingRecipe`; a network without distances keeps to the paper.
     regions : bool
         Whether its cells fill the image: then V-Rand judges it.
     teaching : bool
@@ -77,7 +75,6 @@ class Plan:
     failures: str = ""
     specialists: tuple[str, ...] = ()
     distances: bool = True
-    weighting: str = "even"
     regions: bool = False
     teaching: bool = False
     before: tuple[Part, ...] = ()
@@ -342,7 +339,6 @@ _PLANS = (
         ),
         20.0,
         (InputChannel("any"),),
-        weighting="paper",
         regions=True,
         network={"width": 12, "depth": 3, "batch_norm": True, "dropout": 0.0},
         failures="One tissue and one microscope taught it; thin and slanted membranes are lost.",
