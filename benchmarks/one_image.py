@@ -15,15 +15,14 @@ fine-tuned  the model that finds the given cells best, trained further on them f
 The last line has the means over the kinds. Rows are printed when they are known.
 """
 
-import csv
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from scipy import ndimage
 from timing import options
 
@@ -34,7 +33,6 @@ from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.parameters import from_json, to_json
-from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
@@ -46,8 +44,9 @@ from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.recipes import RECIPES, TrainingRecipe
 from napari_utile.engine.weights.annotation import Annotation
 
-SPECK = 12
-"""Smaller pieces of neurites are specks (pixels)."""
+sys.path.append(str(Path(__file__).parents[1] / "training"))
+from bundled.images import read_part
+from bundled.models import Part
 
 
 @dataclass(frozen=True)
@@ -81,30 +80,8 @@ KINDS = (
 
 def read_images(data: Path, kind: Kind, split: str) -> list[AnnotatedImage]:
     """Read the annotated images of a kind."""
-    with (data / kind.folder / "index.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == split]
-    images = []
-    for name in (row["name"] for row in rows if row["name"].startswith(kind.start)):
-        image, labels = (
-            tifffile.imread(data / kind.folder / what / f"{name}.tif") for what in ("images", "labels")
-        )
-        axes = "YX" if image.ndim == 2 else "YXS" if image.shape[-1] == 3 else "CYX"
-        if kind.folder.startswith("flyem"):
-            labels = pieces(labels)
-        if labels.any():
-            images.append(AnnotatedImage(plane_from_array(image, axes, name=name), labels.astype(np.int32)))
-    return images
-
-
-def pieces(labels: np.ndarray) -> np.ndarray:
-    """Number the pieces of each label; specks are background."""
-    made, count = np.zeros(labels.shape, np.int32), 0
-    for label in np.unique(labels[labels > 0]):
-        parts, found = ndimage.label(labels == label)
-        made = np.where(parts > 0, parts + count, made)
-        count += found
-    areas = np.bincount(made.ravel())
-    return np.where(areas[made] < SPECK, 0, made)
+    images = read_part(data, Part(kind.folder, kind.start), split)
+    return [AnnotatedImage(each.plane, each.labels) for each in images if each.labels.any()]
 
 
 def typical(images: Sequence[AnnotatedImage], count: int) -> list[AnnotatedImage]:

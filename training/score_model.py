@@ -193,7 +193,10 @@ def main() -> None:
                 "minimum_size": instances.minimum_size,
             },
         }
-        print(json.dumps({"chosen": card, "V-Rand" if plan.regions else "mean AP": round(reached, 4)}), flush=True)
+        print(
+            json.dumps({"chosen": card, "V-Rand" if plan.regions else "mean AP": round(reached, 4)}),
+            flush=True,
+        )
         model = replace(model, card=replace(model.card, **card))
     shown = [*cases, *cases_of(args.data, plan, TEST_ONLY.get(plan.name, ()), args.images)]
     card["metrics"] = dict(model.card.metrics)
