@@ -168,7 +168,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--size", nargs="*", choices=("given", "auto", "none"), default=["given"])
     parser.add_argument("--images", type=int, help="at most so many images of each data set")
-    parser.add_argument("--choose", action="store_true", help="choose the settings")
+    settings = parser.add_mutually_exclusive_group()
+    settings.add_argument("--choose", action="store_true", help="choose the settings")
+    settings.add_argument(
+        "--settings-of", metavar="MODEL", help="name or file; take the settings of its card"
+    )
     parser.add_argument(
         "--confidence",
         type=float,
@@ -183,6 +187,10 @@ def main() -> None:
     plan = PLANS[args.plan or model.card.name]
     cases = list(cases_of(args.data, plan, plan.parts, args.images))
     card: dict[str, Any] = {}
+    if args.settings_of:
+        other = load_model(args.settings_of).card
+        card = {"relief": other.relief, "instances": other.instances}
+        model = replace(model, card=replace(model.card, **card))
     if args.choose:
         relief, instances, reached = choose(model, plan, cases)
         card = {

@@ -131,3 +131,14 @@ def test_a_body_in_pieces_is_several_neurites_and_specks_are_none() -> None:
     assert np.unique(made).size == 4
     assert not made[:3, 6:].any()
     assert len({made[0, 0], made[6, 0], made[6, 6]} - {0}) == 3
+
+
+def test_models_are_compared_with_the_settings_of_one(
+    annotated_data, model, tmp_path, monkeypatch, capsys
+) -> None:
+    card = replace(model.card, relief="probability", instances={"threshold": 0.3})
+    other = save_model(card, model.network, tmp_path / "other.safetensors")
+    arguments = ("--data", str(annotated_data), "--write", "--settings-of", str(other.path))
+    run(monkeypatch, capsys, str(model.path), *arguments)
+    written = read_card(model.path)
+    assert (written.relief, written.instances) == ("probability", {"threshold": 0.3})
