@@ -148,3 +148,26 @@ def test_a_model_that_is_sure_of_few_cells_comes_after_one_that_finds_many():
 
     ratings = Run(ranked(models, measure)).result
     assert [each.name for each in ratings.models] == ["many", "some", "few"]
+
+
+@pytest.mark.parametrize(
+    ("specks", "cells", "score", "first"),
+    [
+        (7, 9, 0.58, "cells"),  # specks within cells that another model nearly knows
+        (7, 9, 0.45, "specks"),  # which says little where that model does not know them
+        (20, 9, 0.58, "specks"),  # or sees a few large things among many small ones
+        (2, 2, 0.58, "specks"),  # or one or two
+    ],
+)
+def test_a_model_that_is_sure_of_specks_within_cells_comes_after_the_one_that_sees_cells(
+    specks, cells, score, first
+):
+    found = {"specks": (specks, 0.9, 10.0), "cells": (cells, score, 50.0)}
+    models = [RatedModel(name, name, card=ModelCard(name, "unet", {}, confidence=0.6)) for name in found]
+
+    def measure(name, card):
+        yield from ()
+        count, sure, diameter = found[name]
+        return CellSize(diameter, (SizeTrial(1.0, count, sure, diameter, sure),))
+
+    assert Run(ranked(models, measure)).result.models[0].name == first

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 NOT_KNOWN = "electron micrographs, dense tissue sections or thin, spread cells in phase contrast"
 """What no bundled model knows well; the README and the known issues say the same."""
-LEAST_SHARE = 0.25
-"""Of the cells that another model finds; of fewer a model may be sure by chance."""
 # Below what looks right, above what does not.
 _NOT_RATED = (2, -1.0)
 
@@ -205,11 +203,12 @@ def models_to_rate(chosen: str = "") -> list[RatedModel]:
 
 
 def _best_first(rated: list[RatedModel]) -> tuple[RatedModel, ...]:
-    """Sort models; one that is sure of a few cells, where another finds many, may be so by chance and comes later."""
-    most = max((each.fit.cells for each in rated if each.fit), default=0)
+    """Sort models; one that may be sure of what it sees by chance comes later."""
+    known = [each.suggestion for each in rated if each.suggestion and each.fit]
 
     def rank(each: RatedModel) -> tuple[bool, bool, tuple[int, float]]:
-        enough = each.fit is None or each.fit.cells >= LEAST_SHARE * most
-        return not each.problem, enough, each.fit.rank if each.fit else _NOT_RATED
+        if each.suggestion is None or each.fit is None:
+            return not each.problem, True, _NOT_RATED
+        return not each.problem, not each.suggestion.by_chance(known), each.fit.rank
 
     return tuple(sorted(rated, key=rank, reverse=True))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.confidence import Suggestion, best_first, fit_at
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -25,9 +26,9 @@ def measured_and_chosen(
 ) -> "Generator[T, None, CellSize]":
     """Measure the cells by the model asked for and by its specialists, and choose the one that is surest.
 
-    A specialist is taken only where the image looks right to it and it finds about as many cells. Where it looks right
-    to none, one that needs the channels that were named beyond those that the model asked for needs, such as nuclei in
-    tissue, is the better guess.
+    A specialist is taken where the image looks right to it and it finds about as many cells. Where the image looks
+    wrong to the model asked for and no specialist is surer, the better guess is one that needs the channels that were
+    named beyond those that the model asked for needs, such as nuclei in tissue, or else the one that lacks least.
 
     Parameters
     ----------
@@ -48,22 +49,26 @@ def measured_and_chosen(
     """
     asked, named = card_of(params.model), len(params.channels or ())
     size = yield from measure(params)
-    chosen, highest = replace(size, model=params.model), size.sureness
-    asked_for = _cells(size)
-    looks_wrong = asked.confidence is not None and (size.confidence or 0.0) < asked.confidence
-    guess: CellSize | None = None
+    chosen = replace(size, model=params.model)
+    seen = [Suggestion(asked, chosen, fit_at(chosen, asked))]
     for name in asked.specialists:
         try:
             card = card_of(name)
-            size = yield from measure(replace(params, model=name))
+            size = replace((yield from measure(replace(params, model=name))), model=name)
         except UtileError:  # deleted, or it needs channels that the image lacks
             continue
-        sure = card.confidence is not None and size.sureness >= card.confidence and size.sureness > highest
-        if sure and _cells(size) >= LEAST_SHARE * asked_for:
-            chosen, highest = replace(size, model=name), size.sureness
-        elif looks_wrong and size.best and asked.needed_inputs < card.needed_inputs == named:
-            guess = replace(size, model=name)
-    return guess if guess is not None and chosen.model == params.model else chosen
+        seen.append(Suggestion(card, size, fit_at(size, card)))
+        sure = card.confidence is not None and size.sureness >= card.confidence
+        enough = _cells(size) >= LEAST_SHARE * _cells(seen[0].size)
+        if sure and enough and size.sureness > chosen.sureness:
+            chosen = size
+    looks_wrong = asked.confidence is not None and (seen[0].size.confidence or 0.0) < asked.confidence
+    if chosen.model != params.model or not looks_wrong:
+        return chosen
+    needing = [
+        each for each in seen if each.size.best and asked.needed_inputs < each.card.needed_inputs == named
+    ]
+    return (needing or best_first(seen))[0].size
 
 
 def _cells(size: "CellSize") -> int:

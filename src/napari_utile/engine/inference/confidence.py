@@ -1,5 +1,6 @@
 """Whether a model fits an image: how sure it is of its cells, beside what its card says of images that it knows."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,8 +13,12 @@ if TYPE_CHECKING:
 
 LEAST_CELLS = 3
 """Fewer cells do not show whether a model fits: a colony seen from afar looks like one large cell."""
+LEAST_SHARE = 0.25
+"""Of the cells that another model finds; of fewer a model may be sure by chance."""
 _USUAL_THRESHOLD = 0.6
 """For models that name none, beside others that do not look right."""
+_NEARLY, _SPECKS = 0.1, 8.0
+"""A model that lacks no more than this sees cells; one whose cells cover so many times less beside it sees specks."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,34 @@ class Suggestion:
     card: ModelCard
     size: CellSize
     fit: Fit
+
+    @property
+    def covered(self) -> float:
+        """The area of the cells that were rated (square pixels)."""
+        best = self.size.best
+        return self.fit.cells * math.pi / 4 * (best.diameter or 0.0) ** 2 if best else 0.0
+
+    def by_chance(self, others: "Sequence[Suggestion]") -> bool:
+        """Say whether the model is sure of so little, beside what others see, that it may be so by chance.
+
+        That is few cells where another finds many, or specks within what another sees as cells.
+        """
+        if self.fit.cells < LEAST_SHARE * max((each.fit.cells for each in others), default=0):
+            return True
+        least = max(LEAST_CELLS, self.fit.cells / 2)
+        return any(
+            each.fit.rank >= (1, -_NEARLY)
+            and each.fit.cells >= least
+            and each.covered >= _SPECKS * self.covered
+            for each in others
+        )
+
+
+def best_first(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
+    """Sort models by how well they fit an image, those that see little by chance last."""
+    return sorted(
+        suggestions, key=lambda each: (not each.by_chance(suggestions), each.fit.rank), reverse=True
+    )
 
 
 def fit_of(made: "Segmentation", size: CellSize | None = None) -> Fit:
