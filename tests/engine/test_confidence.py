@@ -151,23 +151,23 @@ def test_a_model_that_is_sure_of_few_cells_comes_after_one_that_finds_many():
 
 
 @pytest.mark.parametrize(
-    ("specks", "cells", "score", "first"),
+    ("specks", "sure", "cells", "score", "first"),
     [
-        (7, 9, 0.58, "cells"),  # specks within cells that another model nearly knows
-        (7, 9, 0.45, "specks"),  # which says little where that model does not know them
-        (20, 9, 0.58, "specks"),  # or sees a few large things among many small ones
-        (2, 2, 0.58, "specks"),  # or one or two
+        (7, 0.62, 9, 0.58, "cells"),  # specks within cells that another model knows nearly as well
+        (7, 0.9, 9, 0.58, "specks"),  # which says little where the first one is much surer
+        (20, 0.62, 9, 0.58, "specks"),  # or the other sees a few large things among many small ones
+        (2, 0.62, 2, 0.58, "specks"),  # or one or two
     ],
 )
 def test_a_model_that_is_sure_of_specks_within_cells_comes_after_the_one_that_sees_cells(
-    specks, cells, score, first
+    specks, sure, cells, score, first
 ):
-    found = {"specks": (specks, 0.9, 10.0), "cells": (cells, score, 50.0)}
+    found = {"specks": (specks, sure, 10.0), "cells": (cells, score, 50.0)}
     models = [RatedModel(name, name, card=ModelCard(name, "unet", {}, confidence=0.6)) for name in found]
 
     def measure(name, card):
         yield from ()
-        count, sure, diameter = found[name]
-        return CellSize(diameter, (SizeTrial(1.0, count, sure, diameter, sure),))
+        count, confidence, diameter = found[name]
+        return CellSize(diameter, (SizeTrial(1.0, count, confidence, diameter, confidence),))
 
     assert Run(ranked(models, measure)).result.models[0].name == first

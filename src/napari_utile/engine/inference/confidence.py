@@ -17,8 +17,8 @@ LEAST_SHARE = 0.25
 """Of the cells that another model finds; of fewer a model may be sure by chance."""
 _USUAL_THRESHOLD = 0.6
 """For models that name none, beside others that do not look right."""
-_NEARLY, _SPECKS = 0.1, 8.0
-"""A model that lacks no more than this sees cells; one whose cells cover so many times less beside it sees specks."""
+_NEARLY, _SPECKS = 0.05, 8.0
+"""Beside a model that lacks this much more at most, one whose cells cover so many times less sees specks in them."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,14 @@ class Fit:
         """
         if self.confidence is None:
             return 0, 0.0
-        if self.looks_right:
-            return 2, self.confidence
-        return 1, self.confidence - (_USUAL_THRESHOLD if self.threshold is None else self.threshold)
+        return (2, self.confidence) if self.looks_right else (1, -self.lack)
+
+    @property
+    def lack(self) -> float:
+        """How much surer the model would have to be for the image to look right; below 0 where it is."""
+        if self.confidence is None:
+            return math.inf
+        return (_USUAL_THRESHOLD if self.threshold is None else self.threshold) - self.confidence
 
     def __str__(self) -> str:
         """Say it as a user is told."""
@@ -124,11 +129,9 @@ class Suggestion:
         """
         if self.fit.cells < LEAST_SHARE * max((each.fit.cells for each in others), default=0):
             return True
-        least = max(LEAST_CELLS, self.fit.cells / 2)
+        least, lack = max(LEAST_CELLS, self.fit.cells / 2), self.fit.lack + _NEARLY
         return any(
-            each.fit.rank >= (1, -_NEARLY)
-            and each.fit.cells >= least
-            and each.covered >= _SPECKS * self.covered
+            each.fit.lack <= lack and each.fit.cells >= least and each.covered >= _SPECKS * self.covered
             for each in others
         )
 
