@@ -17,7 +17,7 @@ LEAST_SHARE = 0.25
 """Of the cells that another model finds; of fewer a model may be sure by chance."""
 _USUAL_THRESHOLD = 0.6
 """For models that name none, beside others that do not look right."""
-_NEARLY, _SPECKS = 0.05, 8.0
+_NEARLY, _SPECKS = 0.1, 8.0
 """Beside a model that lacks this much more at most, one whose cells cover so many times less sees specks in them."""
 
 
