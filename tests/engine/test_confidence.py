@@ -170,4 +170,8 @@ def test_a_model_that_is_sure_of_specks_within_cells_comes_after_the_one_that_se
         count, confidence, diameter = found[name]
         return CellSize(diameter, (SizeTrial(1.0, count, confidence, diameter, confidence),))
 
-    assert Run(ranked(models, measure)).result.models[0].name == first
+    ratings = Run(ranked(models, measure)).result
+    assert ratings.models[0].name == first
+    assert ratings.any_looks_right == (first == "specks")
+    said = {each.name: each.in_words() for each in ratings.models}
+    assert said["specks"].startswith("Sure of few" if first == "cells" else "Looks right")

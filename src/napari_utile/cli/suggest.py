@@ -32,8 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([_as_json(each) for each in found], indent=2))
     else:
         for each in found:
-            print(f"{each.card.name:20} {each.fit}; {each.size}")
-    fits = any(each.fit.looks_right for each in found)
+            print(f"{each.card.name:20} {each}; {each.size}")
+    fits = any(each.looks_right for each in found)
     if not fits and not arguments.json:
         print(f"No model looks right for this image: {WHAT_TO_DO}. None knows {NOT_KNOWN} well.")
     return 0 if fits else 1
@@ -46,6 +46,7 @@ def _as_json(suggestion: Suggestion) -> dict[str, object]:
         "confidence": fit.confidence,
         "threshold": fit.threshold,
         "looks_right": fit.looks_right,
+        "by_chance": suggestion.by_chance,
         "diameter": size.diameter,
         "cells": fit.cells,
     }

@@ -53,6 +53,11 @@ class RatedModel:
         return self.suggestion.fit if self.suggestion and self.suggestion.size.trials else None
 
     @property
+    def by_chance(self) -> bool:
+        """Whether it may be sure of what it sees by chance, beside the others."""
+        return self.suggestion is not None and self.suggestion.by_chance
+
+    @property
     def diameter(self) -> float | None:
         """How large its cells are in the image; None where it finds none. Pixels."""
         if self.suggestion is None or self.suggestion.size.best is None:
@@ -70,7 +75,10 @@ class RatedModel:
             return "No cells found."
         if fit.threshold is None:
             return f"Confidence {fit.confidence:.2f}; what to expect is not known."
-        word = "Looks right" if fit.looks_right else "Does not look right"
+        if fit.looks_right and self.by_chance:
+            word = "Sure of few or much smaller things than another model sees"
+        else:
+            word = "Looks right" if fit.looks_right else "Does not look right"
         return f"{word}: {fit.confidence:.2f}, expected {fit.threshold:.2f}."
 
 
@@ -95,7 +103,7 @@ class Ratings:
     @property
     def any_looks_right(self) -> bool:
         """Whether a model looks right for the image."""
-        return any(each.fit is not None and each.fit.looks_right for each in self.models)
+        return any(each.suggestion is not None and each.suggestion.looks_right for each in self.models)
 
 
 def ranked(
@@ -204,11 +212,14 @@ def models_to_rate(chosen: str = "") -> list[RatedModel]:
 
 def _best_first(rated: list[RatedModel]) -> tuple[RatedModel, ...]:
     """Sort models; one that may be sure of what it sees by chance comes later."""
-    known = [each.suggestion for each in rated if each.suggestion and each.fit]
+    from napari_utile.engine.inference.confidence import beside
+
+    known = {each.name: each.suggestion for each in rated if each.suggestion and each.fit}
+    judged = dict(zip(known, beside([*known.values()]), strict=True))
+    marked = [replace(each, suggestion=judged.get(each.name, each.suggestion)) for each in rated]
 
     def rank(each: RatedModel) -> tuple[bool, bool, tuple[int, float]]:
-        if each.suggestion is None or each.fit is None:
-            return not each.problem, True, _NOT_RATED
-        return not each.problem, not each.suggestion.by_chance(known), each.fit.rank
+        fit = each.fit
+        return not each.problem, not each.by_chance, fit.rank if fit else _NOT_RATED
 
-    return tuple(sorted(rated, key=rank, reverse=True))
+    return tuple(sorted(marked, key=rank, reverse=True))

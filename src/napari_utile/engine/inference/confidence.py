@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_utile.engine.inference.cell_size import CellSize
@@ -110,11 +110,26 @@ WHAT_TO_DO = (
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A model at the cell size that suits it best in an image."""
+    """A model at the cell size that suits it best in an image.
+
+    Attributes
+    ----------
+    card : ModelCard
+    size : CellSize
+    fit : Fit
+    by_chance : bool
+        Whether it sees so little beside what other models see that it may be sure of that by chance, see `beside`.
+    """
 
     card: ModelCard
     size: CellSize
     fit: Fit
+    by_chance: bool = False
+
+    @property
+    def looks_right(self) -> bool:
+        """Whether the image looks right to it, and not by chance."""
+        return bool(self.fit.looks_right) and not self.by_chance
 
     @property
     def covered(self) -> float:
@@ -122,24 +137,34 @@ class Suggestion:
         best = self.size.best
         return self.fit.cells * math.pi / 4 * (best.diameter or 0.0) ** 2 if best else 0.0
 
-    def by_chance(self, others: "Sequence[Suggestion]") -> bool:
-        """Say whether the model is sure of so little, beside what others see, that it may be so by chance.
-
-        That is few cells where another finds many, or specks within what another sees as cells.
-        """
-        if self.fit.cells < LEAST_SHARE * max((each.fit.cells for each in others), default=0):
-            return True
-        least, lack = max(LEAST_CELLS, self.fit.cells / 2), self.fit.lack + _NEARLY
-        return any(
-            each.fit.lack <= lack and each.fit.cells >= least and each.covered >= _SPECKS * self.covered
-            for each in others
-        )
+    def __str__(self) -> str:
+        """Say how well it fits as a user is told."""
+        little = ", but of few or much smaller things than another model sees"
+        return f"{self.fit}{little if self.fit.looks_right and self.by_chance else ''}"
 
 
 def best_first(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
-    """Sort models by how well they fit an image, those that see little by chance last."""
-    return sorted(
-        suggestions, key=lambda each: (not each.by_chance(suggestions), each.fit.rank), reverse=True
+    """Sort models by how well they fit an image, those last that may be sure by chance."""
+    return sorted(beside(suggestions), key=lambda each: (not each.by_chance, each.fit.rank), reverse=True)
+
+
+def beside(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
+    """Judge models beside one another: some see so little that they may be sure of it by chance.
+
+    They see few cells where another finds many, or specks within what another, that knows the image nearly as well,
+    sees as cells.
+    """
+    return [replace(each, by_chance=_sees_little(each, suggestions)) for each in suggestions]
+
+
+def _sees_little(one: Suggestion, every: Sequence[Suggestion]) -> bool:
+    fit = one.fit
+    if fit.cells < LEAST_SHARE * max(each.fit.cells for each in every):
+        return True
+    least, lack = max(LEAST_CELLS, fit.cells / 2), fit.lack + _NEARLY
+    return any(
+        each.fit.lack <= lack and each.fit.cells >= least and each.covered >= _SPECKS * one.covered
+        for each in every
     )
 
 
