@@ -11,7 +11,7 @@ from scipy import ndimage
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.widgets.parts.size_field import SizeField
-from napari_utile.widgets.viewer.layers import place_of, planes_of
+from napari_utile.widgets.viewer.layers import place_of, plane_at, some_of
 from pages import page_of, result_on_screen
 
 WAIT = 60_000
@@ -46,7 +46,7 @@ def test_what_is_set_is_what_is_read(field, value) -> None:
 def test_some_planes_of_a_stack_are_measured() -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(np.arange(30 * 4 * 5).reshape(30, 4, 5))
-    planes = planes_of(layer, place_of(layer, viewer))
+    planes = [plane_at(layer, place) for place in some_of(place_of(layer, viewer))]
     shown = [int(plane.data[0, 0, 0]) // 20 for plane in planes]
     assert shown == sorted(set(shown))
     assert (
@@ -54,7 +54,7 @@ def test_some_planes_of_a_stack_are_measured() -> None:
     )  # those that the grey limits of the stack are measured on, the size on some of them
     assert shown[-1] - shown[0] > 20
     plain = viewer.add_image(np.zeros((4, 5)))
-    assert len(planes_of(plain, place_of(plain, viewer))) == 1
+    assert len(some_of(place_of(plain, viewer))) == 1
 
 
 def test_large_nuclei_are_measured_shown_used_and_recorded(qtbot) -> None:
