@@ -35,5 +35,9 @@ def test_threads_are_started_by_the_worker_or_end_with_the_call():
         found = [name for name, ends in starters(ast.parse(path.read_text(encoding="utf-8"))) if not ends]
         if found:
             lasting[path.relative_to(SOURCE).as_posix()] = found
+    # The worker's second sees to it that jobs end with the program.
     # Those of a store listen to its process, and to the window that started it, as long as both are there.
-    assert lasting == {"widgets/worker.py": ["Thread"], "engine/store/apart.py": ["Thread", "Thread"]}
+    assert lasting == {
+        "widgets/worker.py": ["Thread", "Thread"],
+        "engine/store/apart.py": ["Thread", "Thread"],
+    }

@@ -308,3 +308,24 @@ def test_a_job_and_the_threads_that_it_starts_give_way_to_the_window(qtbot):
     qtbot.waitUntil(lambda: not job.running)
     window = os.nice(0)
     assert all(priority > window for priority in heard.calls[-1][1])
+
+
+def test_jobs_have_ended_before_the_exit_handlers_of_other_libraries_run(tmp_path):
+    program = tmp_path / "ends.py"
+    program.write_text(
+        "import atexit, itertools, time\n"
+        "from qtpy.QtWidgets import QApplication\n"
+        "from napari_utile.widgets.worker import run_job\n"
+        "app = QApplication([])\n"
+        "def endless():\n"
+        "    for number in itertools.count():\n"
+        "        time.sleep(0.05)\n"
+        "        yield number\n"
+        "job = run_job(endless())\n"
+        "atexit.register(lambda: print('ended' if job.wait(0) else 'under way', flush=True))\n"
+    )
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    made = subprocess.run(
+        [sys.executable, program], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert (made.stdout.strip(), made.returncode) == ("ended", 0), made.stderr[-1000:]

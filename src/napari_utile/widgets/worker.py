@@ -8,6 +8,7 @@ cancelled, paused or sent a message; what it returns is its result. Exactly one 
 
 import atexit
 import collections
+import functools
 import logging
 import threading
 import time
@@ -242,6 +243,7 @@ def run_job(
     with _lock:
         _running.add(handle)
     _awaited.add(handle)
+    _watch_the_program()
     handle._thread.start()
     return handle
 
@@ -375,6 +377,25 @@ def _as_exception(error: BaseException) -> Exception:
     return UtileError(f"The job was stopped by {type(error).__name__}.")
 
 
-# A thread inside torch while the interpreter is taken down crashes it. A step is over in a second, but not on a machine
-# that is busy with other things.
+@functools.cache
+def _watch_the_program() -> None:
+    """See to it that no job is in torch when the program ends: the exit handlers of torch would crash it.
+
+    They run once all threads have ended that are not daemons, of which this is one. It drops nothing: callbacks hold
+    widgets, which belong to the GUI thread. A step is over in a second, but not on a machine that is busy.
+    """
+    threading.Thread(target=_end_with_the_program, name="napari-utile-end").start()
+
+
+def _end_with_the_program(timeout: float = 60.0) -> None:
+    threading.main_thread().join()
+    with _lock:
+        jobs = list(_running)
+    for job in jobs:
+        job.cancel()
+    until = time.monotonic() + timeout
+    for job in jobs:
+        job.wait(max(0.0, until - time.monotonic()))
+
+
 atexit.register(cancel_all_jobs)
