@@ -154,3 +154,10 @@ def test_pixels_that_were_changed_are_noticed() -> None:
     )
     with pytest.raises(UtileError, match="not those that were added"):
         read_painted(path)
+
+
+def test_a_file_that_is_being_written_is_no_image_yet() -> None:
+    add_images("Written", [painted()])
+    (file,) = find_set("Written").files
+    file.with_name(f".{file.name}").write_bytes(b"half")
+    assert find_set("Written").files == [file]

@@ -80,8 +80,10 @@ class TrainingSet:
 
     @property
     def files(self) -> list[Path]:
-        """The files of its images, the oldest first."""
-        return sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+        """The files of its images, the oldest first; those that begin with a dot are being written."""
+        return sorted(
+            self.folder.glob(f"[!.]*{SUFFIX}"), key=lambda path: (path.stat().st_mtime_ns, path.name)
+        )
 
     @property
     def images(self) -> list[PaintedImage]:
