@@ -362,11 +362,13 @@ def cancel_all_jobs(timeout: float = 60.0) -> bool:
         True if all have ended.
     """
     with _lock:
-        jobs = (
-            _running | _awaited
-        )  # also those that only wait for the event loop, and what their callbacks hold
+        jobs = _running | _awaited  # those that only wait for the event loop hold what their callbacks hold
     for job in jobs:
         job.drop()
+    return _have_ended(jobs, timeout)
+
+
+def _have_ended(jobs: "set[JobHandle]", timeout: float) -> bool:
     until = time.monotonic() + timeout
     return all(job.wait(max(0.0, until - time.monotonic())) for job in jobs)
 
@@ -381,21 +383,18 @@ def _as_exception(error: BaseException) -> Exception:
 def _watch_the_program() -> None:
     """See to it that no job is in torch when the program ends: the exit handlers of torch would crash it.
 
-    They run once all threads have ended that are not daemons, of which this is one. It drops nothing: callbacks hold
-    widgets, which belong to the GUI thread. A step is over in a second, but not on a machine that is busy.
+    They run once all threads but daemons have ended. This one drops nothing: callbacks hold widgets of the GUI thread.
     """
     threading.Thread(target=_end_with_the_program, name="napari-utile-end").start()
 
 
-def _end_with_the_program(timeout: float = 60.0) -> None:
+def _end_with_the_program() -> None:
     threading.main_thread().join()
     with _lock:
-        jobs = list(_running)
+        jobs = set(_running)
     for job in jobs:
         job.cancel()
-    until = time.monotonic() + timeout
-    for job in jobs:
-        job.wait(max(0.0, until - time.monotonic()))
+    _have_ended(jobs, 60.0)  # a step is over in a second, but not on a machine that is busy
 
 
 atexit.register(cancel_all_jobs)

@@ -27,7 +27,7 @@ def refuse_without_numbers(planes: Sequence[ImagePlane]) -> None:
     """
     for plane in planes:
         data = plane.data
-        while isinstance(data, (Preprocessed, WithZeros)):  # which make 0 of NaN, or add a channel of 0
+        while isinstance(data, (Preprocessed, WithZeros)):  # not computed for that
             data = data.source
         if np.dtype(data.dtype).kind != "f" or any(
             np.isfinite(np.asarray(part)).any() for part in _parts(data)
