@@ -134,6 +134,52 @@ def test_the_table_is_that_of_the_tracks_and_a_doubt_is_said_with_them(viewer, p
     assert viewer.layers.selection.active is layer
 
 
+def only(form, number):
+    """Choose a range of one plane."""
+    form.planes.kind.setCurrentIndex(2)
+    form.planes.first.setValue(number)
+    form.planes.last.setValue(number)
+
+
+@pytest.mark.real_window
+def test_a_range_of_one_frame_is_not_linked_and_says_so_wherever_it_is_meant(viewer, page, qtbot) -> None:
+    linked(page, qtbot)
+    form, names = page.form, [each.name for each in viewer.layers]
+    said = "The range is of one frame, and linking takes several: choose a longer range, or all frames."
+    only(form, 3)
+    qtbot.waitUntil(lambda: form.estimate.text() == said, timeout=WAIT)
+    QGuiApplication.clipboard().setText("nothing")
+    for press in (form.run_bar.run_button, form.linking.link, form.copy_command):
+        form.status.say("")
+        qtbot.mouseClick(press, Qt.MouseButton.LeftButton)
+        assert form.status.text() == said
+        assert not page.running
+        assert not form.linking.running
+    assert QGuiApplication.clipboard().text() == "nothing"
+    assert [each.name for each in viewer.layers] == names
+    form.planes.last.setValue(4)
+    qtbot.waitUntil(lambda: "Each of the 2 planes will take" in form.estimate.text(), timeout=WAIT)
+    form.planes.kind.setCurrentIndex(0)
+    qtbot.waitUntil(
+        lambda: "This frame, which is not linked, will take" in form.estimate.text(), timeout=WAIT
+    )
+
+
+@pytest.mark.real_window
+def test_one_frame_of_a_film_of_stacks_is_linked_through_z_alone(viewer, page, qtbot) -> None:
+    film = viewer.layers.pop("film").data
+    viewer.add_image(np.stack([film, film], axis=1), name="stacks", axis_labels="tzyx")
+    form = page.form
+    only(form, 2)
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("t"))
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    assert form.status.text().startswith("The range is of one frame, and linking takes several")
+    assert [each.name for each in viewer.layers] == ["stacks"]
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData("z"))
+    qtbot.mouseClick(form.run_bar.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: form.status.text() == "Linked: 2 objects.", timeout=WAIT)
+
+
 @pytest.mark.real_window
 def test_planes_and_linking_stay_chosen_when_a_file_is_opened_again(viewer, page):
     form = page.form

@@ -39,6 +39,8 @@ class PlanePicker(QWidget):
         Counted from 1, on the first slider.
     hint : Words
         In the 3-D view, where one sees all planes: what is segmented.
+    word : str
+        What one of them is called: "frame", "slice" or "plane".
     """
 
     changed = Signal()
@@ -62,6 +64,8 @@ class PlanePicker(QWidget):
         self.hint.hide()
         self._in_3d = False
         self._size = 0
+        self._axis = 0
+        self.word = "plane"
         self.kind.setCurrentIndex(self.kind.findData(chosen.kind))
         self._row.setVisible(chosen.kind == RANGE)
         self._show_range(chosen.count, chosen.first, chosen.last)
@@ -88,6 +92,12 @@ class PlanePicker(QWidget):
             return None
         return int(self.first.value()) - 1, int(self.last.value())
 
+    @property
+    def lone(self) -> int | None:
+        """The layer's axis along which a range takes one plane alone; None where it takes more, or none is meant."""
+        entries = self.entries
+        return None if entries is None or entries[1] - entries[0] > 1 else self._axis
+
     def show_place(self, layer: napari.layers.Layer | None, place: Place | None, in_3d: bool = False) -> bool:
         """Say which plane is on screen, and how many there are; return whether there are several."""
         self._in_3d = in_3d
@@ -96,12 +106,13 @@ class PlanePicker(QWidget):
         self.setVisible(many)
         if layer is None or place is None or not many:
             return False
-        words = [_word(layer, axis) for axis in place.plane.sliders if place.shape[axis] > 1]
+        self._axis = next(axis for axis in place.plane.sliders if place.shape[axis] > 1)
+        self.word = _word(layer, self._axis)
         with QSignalBlocker(self.kind):
             self.kind.setItemText(0, f"{ONLY}{plane_in_words(layer, place)}")
             count = int(np.prod(sizes, dtype=int))
-            self.kind.setItemText(1, f"All {count} {words[0] if len(words) == 1 else 'plane'}s")
-            self.kind.setItemText(2, f"A range of {words[0]}s")
+            self.kind.setItemText(1, f"All {count} {self.word if len(sizes) == 1 else 'plane'}s")
+            self.kind.setItemText(2, f"A range of {self.word}s")
         if sizes[0] != self._size:
             self._show_range(sizes[0], 1, sizes[0])
         self._show_hint()

@@ -74,7 +74,7 @@ class SegmentForm(QWidget):
         self.estimate = _quiet()
         self.run_bar = RunBar("Segment", "Find the cells of this image. Key: Ctrl+Enter.")
         self.status = StatusLine()
-        self.linking = Linking(viewer, session, self.status)
+        self.linking = Linking(viewer, session, self.planes, self.status)
         self.store = StoreRun(viewer, session, self.linking)
         self.edit_store = StoreEdit(viewer, session, self.status)
         self._linking_label = QLabel("Link")

@@ -110,7 +110,7 @@ class Keeping:
 
     def copy_store_command(self, requests: list[SegmentRequest]) -> None:
         """Copy the command line that segments planes into their store, or finishes it; files are read for it."""
-        store, linking = self._form.store, self._form.linking.chosen()
+        store, linking = self._form.store, self._form.linking.chosen(len(requests))
         run_job(
             store_command_job(requests, store.place_of(requests), linking),
             on_done=lambda made: self._status.copied(*made),

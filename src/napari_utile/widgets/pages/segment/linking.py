@@ -14,16 +14,17 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking import edits
 from napari_utile.engine.linking.exported import CHALLENGE, GEFF, write_tracks
 from napari_utile.engine.linking.params import LinkParams
-from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import LinkedLayers, link_layers, marked_division
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.pages.segment.link_axes import axis_along, linkable
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
 from napari_utile.widgets.parts.forms import Form, narrow
+from napari_utile.widgets.parts.plane_picker import PlanePicker
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import plain_viewer
@@ -88,9 +89,12 @@ class Linking(OneJob, QWidget):
 
     changed = Signal()
 
-    def __init__(self, viewer: napari.viewer.Viewer, session: Session, status: StatusLine) -> None:
+    def __init__(
+        self, viewer: napari.viewer.Viewer, session: Session, planes: PlanePicker, status: StatusLine
+    ) -> None:
         super().__init__()
         self._viewer, self._session, self._status = plain_viewer(viewer), session, status
+        self._planes = planes
         self._picks: list[Pick] = []
         self._picking_on: Any = None
         self._said = ""  # of the last correction
@@ -100,7 +104,7 @@ class Linking(OneJob, QWidget):
             "Give a cell one id in all planes, in a new layer with a table of volumes or tracks."
         )
         self.link = push_button(
-            "Link these cells", "Link the planes of the chosen cells; corrections are kept."
+            "Link these cells", "Link all planes of the chosen cells; corrections are kept."
         )
         self.params = Form(
             session.linking.params, ("link_overlap", "link_distance", "link_gap"), sliders=False
@@ -157,10 +161,27 @@ class Linking(OneJob, QWidget):
         kind = self.kind.currentData()
         return str(kind) if not self.isHidden() and kind in ("z", "t") else ""
 
-    def chosen(self) -> LinkParams:
-        """Return whether and how planes are linked."""
+    def chosen(self, planes: int = 2) -> LinkParams:
+        """Return whether and how so many planes are linked; one alone is not."""
         params: LinkParams = self.params.value()
-        return replace(params, link=self.wanted or "none")
+        return replace(params, link=(self.wanted if planes > 1 else "") or "none")
+
+    def check(self) -> None:
+        """Check that a range of planes has some to link.
+
+        Raises
+        ------
+        UtileError
+            If it takes one alone along the axis that is linked.
+        """
+        layer, lone = self._session.image.layer, self._planes.lone
+        if not self.wanted or layer is None or lone is None:
+            return
+        if axis_along(layer, self.wanted, self._session.image.channel_axis) == lone:
+            word = self._planes.word
+            raise UtileError(
+                f"The range is of one {word}, and linking takes several: choose a longer range, or all {word}s."
+            )
 
     @property
     def views(self) -> VolumeParams | None:
@@ -174,7 +195,7 @@ class Linking(OneJob, QWidget):
         return self._offer(image.layer, image.channel_axis)
 
     def _offer(self, layer: Any, channel_axis: int | None = None) -> bool:
-        axes = [] if layer is None else _linkable(layer, channel_axis)
+        axes = [] if layer is None else linkable(layer, channel_axis)
         offered = ["none", *axes] if axes else []
         if "z" in axes and not layer.multiscale:
             offered.insert(2, "views")
@@ -198,7 +219,7 @@ class Linking(OneJob, QWidget):
         Raises
         ------
         UtileError
-            If there are none, or no axis was chosen.
+            If there are none, no axis was chosen, or a range of one plane.
         """
         layer = self._session.cells
         if store_of(layer) is not None:
@@ -207,6 +228,7 @@ class Linking(OneJob, QWidget):
             raise UtileError("There are no cells to link: segment all planes first.")
         if not self.wanted:
             raise UtileError("Choose along which axis the planes are linked: through z, or through time.")
+        self.check()
         if self.running:
             return
         stack = linked_stack_of(layer)
@@ -357,12 +379,3 @@ def _correction(stack: LinkedStack, name: str, picks: list[Pick], plane: int, al
         "interpolate": lambda labels: edits.interpolate(labels, cells[0]),
     }
     return stack.apply(actions[name])
-
-
-def _linkable(layer: Any, channel_axis: int | None) -> list[str]:
-    """List "z" and "t" as far as a layer has planes along them; axes without a name may be either."""
-    outer = [axis for axis in range(layer.ndim - 2) if axis != channel_axis and layer.data.shape[axis] > 1]
-    letters = {letter_of(layer.axis_labels[axis]) for axis in outer} - {"C"}
-    if letters & {"Z", "T"}:
-        return [each for each in "zt" if each.upper() in letters]
-    return ["z", "t"] if letters else []

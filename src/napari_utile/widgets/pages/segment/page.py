@@ -59,35 +59,26 @@ class SegmentPage(Page):
         self._session = session_of(viewer)
         self._running_on: list[Source] = []
         self._fits: list[Fit] = []  # of the planes that are done
-        self.form = SegmentForm(self._viewer, self._session)
-        self._values = InstanceValues(self.form, self._session)
-        self._estimate = RunEstimate(self.form.estimate, self._question, self.model_known, self)
-        self._diameter_tool = DiameterTool(self._viewer, self.form.diameter, self.form.status, self)
-        self.views = ThreeViews(self._viewer, self._session, self.form, self)
-        self.planes_run = PlaneRun(self._viewer, self._session, self)
-        self._runs = self.views, self.form.store, self.planes_run  # the first that takes the planes
-        self._pictures = Pictures(
-            self._viewer, self._session, self.form, self.request, self.form.status.failed, self
-        )
-        self._adjusting = Adjusting(
-            self._viewer,
-            self._session,
-            self.form.edited,
-            self._values,
-            self.form.status.failed,
-            self._adjusted,
-            self,
-        )
-        self.show_form(self.form, self.form.status)
-        self.main_button = self.form.run_bar.run_button
-        self.settings = Settings(self._viewer, self._session, self.form, self._values, self)
-        self.growing = Growing(self._viewer, self._session, self.form.grow, self._chosen_planes)
-        self.keeping = Keeping(self._viewer, self._session, self.form, self)
+        self.form = form = SegmentForm(self._viewer, self._session)
+        both, failed = (self._viewer, self._session), form.status.failed
+        self._values = InstanceValues(form, self._session)
+        self._estimate = RunEstimate(form.estimate, self._question, self.model_known, self)
+        self._diameter_tool = DiameterTool(self._viewer, form.diameter, form.status, self)
+        self.views = ThreeViews(*both, form, self)
+        self.planes_run = PlaneRun(*both, self)
+        self._runs = self.views, form.store, self.planes_run  # the first that takes the planes
+        self._pictures = Pictures(*both, form, self.request, failed, self)
+        self._adjusting = Adjusting(*both, form.edited, self._values, failed, self._adjusted, self)
+        self.show_form(form, form.status)
+        self.main_button = form.run_bar.run_button
+        self.settings = Settings(*both, form, self._values, self)
+        self.growing = Growing(*both, form.grow, lambda: self._chosen_planes(linked=False))
+        self.keeping = Keeping(*both, form, self)
         self._connect()
-        self.form.seams.ask(self.request)
+        form.seams.ask(self.request)
         guard_window(self._viewer, self)
-        self.form.show_devices(self._session.devices)
-        self._asked = Asked(self._session, self.form, self._values, self._choice_changed, self)
+        form.show_devices(self._session.devices)
+        self._asked = Asked(self._session, form, self._values, self._choice_changed, self)
         self._image_changed()
 
     def _connect(self) -> None:
@@ -143,7 +134,9 @@ class SegmentPage(Page):
         """
         return self.settings.captured(self._values.read())
 
-    def _chosen_planes(self) -> list[tuple[Source, SegmentRequest]]:
+    def _chosen_planes(self, linked: bool = True) -> list[tuple[Source, SegmentRequest]]:
+        if linked:
+            self.form.linking.check()
         place, instances = read_source(self._viewer, self._session).place, self._values.read()
         places = self.form.planes.places(place)
         return [self.settings.captured(instances, each) for each in places]
@@ -152,6 +145,7 @@ class SegmentPage(Page):
         """Say what is to be estimated: one of the planes, or a volume of all."""
         if self._session.image.layer is None or self.running:
             return None
+        self.form.linking.check()
         source, request = self.request()
         count = len(self.form.planes.places(source.place))
         large, name = needs_store(request, count), request.params.model
@@ -169,7 +163,8 @@ class SegmentPage(Page):
             what, job = "Together,", self.form.store.estimate(requests)
         else:
             what, job = "Each of", estimate_job(self._session, request)
-        said = "This" if count == 1 else f"{what} the {count} planes"
+        alone = f"This {self.form.planes.word}, which is not linked," if self.form.linking.wanted else "This"
+        said = alone if count == 1 else f"{what} the {count} planes"
         return Question(name, job, said, request.plane)
 
     # Running.
