@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QMessageBox
 
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import load_model
@@ -261,9 +262,18 @@ def test_an_interrupted_training_goes_on_where_it_was_with_its_painted_cells(
     qtbot.waitUntil(lambda: not unfinished(), timeout=WAIT)
 
 
-def test_an_interrupted_training_can_be_forgotten(dock_again, cells):
+def test_an_interrupted_training_can_be_forgotten_after_asking(dock_again, cells, monkeypatch):
     dock_again.viewer.add_image(cells.image, name="cells")
-    assert unfinished()
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *said: asked.append(said[2]) or said[4])
+    dock_again.form.unfinished.discard.click()
+    said = (
+        r"Delete the training from \d\d:\d\d, with its \d+ steps and painted cells\? This cannot be undone\."
+    )
+    assert re.fullmatch(said, asked[0])
+    assert unfinished(), "Enter deletes nothing"
+    assert not dock_again.form.unfinished.isHidden()
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     dock_again.form.unfinished.discard.click()
     assert not unfinished()
     assert dock_again.form.unfinished.isHidden()

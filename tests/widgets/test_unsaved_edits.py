@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QMessageBox
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.session.kept_edits import kept_job
@@ -164,7 +165,7 @@ def test_edits_that_are_saved_while_they_are_written_down_are_no_loss(viewer, qt
     assert len(begun) == 2, "only the edits after that would be lost"
 
 
-def test_discard_deletes_what_was_kept(viewer, qtbot, folder):
+def test_discard_deletes_what_was_kept_after_asking(viewer, qtbot, folder, monkeypatch):
     from napari_utile.engine.steps import Run
     from napari_utile.session.kept_edits import EditedLabels, keep_job, new_folder
 
@@ -175,6 +176,13 @@ def test_discard_deletes_what_was_kept(viewer, qtbot, folder):
     about.write_text(about.read_text().replace(f'"process": [{os.getpid()},', '"process": [999999999,'))
     offer = dock_of(viewer).header.unsaved
     qtbot.waitUntil(offer.isVisible, timeout=WAIT)
+    asked = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *said: asked.append(said[2]) or said[4])
+    QTest.mouseClick(offer.buttons[1], Qt.MouseButton.LeftButton)
+    assert asked == ["Delete your edits of “cells”? This cannot be undone."]
+    assert len(kept(folder)) == 1, "Enter deletes nothing"
+    assert offer.isVisible()
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     QTest.mouseClick(offer.buttons[1], Qt.MouseButton.LeftButton)
     assert kept(folder) == []
     assert not offer.isVisible()

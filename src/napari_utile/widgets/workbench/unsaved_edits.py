@@ -6,6 +6,7 @@ import napari.viewer
 from napari.utils.notifications import show_warning
 
 from napari_utile.session.kept_edits import KeptEdits, kept_job, remove
+from napari_utile.widgets.deleting import may_delete
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.edits import edits_of
@@ -18,7 +19,7 @@ class UnsavedEdits(Offer):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(
             ("Restore", "Open them as a layer of their own.", self.restore),
-            ("Discard", "Delete them for good.", self.discard),
+            ("Discard", "Delete them for good, after asking.", self.discard),
         )
         self._edits = edits_of(viewer)
         self._left: list[KeptEdits] = []
@@ -31,8 +32,10 @@ class UnsavedEdits(Offer):
 
     def discard(self) -> None:
         """Delete the edits that are offered."""
-        remove(self._left.pop(0).folder)
-        self._show(self._left)
+        kept = self._left[0]
+        if may_delete(self, f"your edits of “{kept.name}”"):
+            remove(kept.folder)
+            self._show([each for each in self._left if each is not kept])
 
     def _show(self, left: list[KeptEdits] | tuple[KeptEdits, ...]) -> None:
         self._left = [*left]

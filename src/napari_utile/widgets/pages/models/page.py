@@ -8,7 +8,7 @@ from typing import Any
 
 import napari.viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QListWidgetItem, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QListWidgetItem
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
@@ -17,6 +17,7 @@ from napari_utile.engine.models.catalogue import SUFFIX, ListedModel, card_of
 from napari_utile.engine.models.trash import restore_model, thrown_models
 from napari_utile.session.jobs import Choices, choices_job
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.deleting import may_delete
 from napari_utile.widgets.pages.models.form import ModelsForm, described
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.workbench.page import Page
@@ -148,13 +149,7 @@ class ModelsPage(Page):
 
     def empty_trash(self) -> None:
         """Delete for good what lies in the trash, after asking."""
-        answer = QMessageBox.question(
-            self,
-            "U-Tile",
-            "Delete what is in the trash, the models and what was taken out of training sets? It cannot be taken back "
-            "after that.",
-        )
-        if answer == QMessageBox.StandardButton.Yes:
+        if may_delete(self, "what is in the trash, the models and what was taken out of training sets"):
             self._change(own_models.empty_trash, "The trash is empty.")
 
     def _ask(self, what: str, title: str) -> str:

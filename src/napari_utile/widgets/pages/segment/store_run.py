@@ -10,7 +10,7 @@ import napari.viewer
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 
 from napari_utile.engine.cells.classes import classes_in_words, covered_in_words
 from napari_utile.engine.files.unfinished import is_complete, is_store
@@ -36,6 +36,7 @@ from napari_utile.session.store_jobs import (
     store_job,
 )
 from napari_utile.session.store_levels import CELLS, CLASSES, levels
+from napari_utile.widgets.deleting import may_delete
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.pages.segment.linking import Linking
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
@@ -336,15 +337,7 @@ class StoreRun(OneJob, QWidget):
 
     def _delete(self) -> None:
         place = self.place
-        answer = QMessageBox.question(
-            self,
-            "U-Tile",
-            f"Delete {place.name} ({bytes_in_words(size_of(place))} of finished blocks)? It cannot be taken back "
-            "after that.",
-            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
-            QMessageBox.StandardButton.No,
-        )
-        if answer != QMessageBox.StandardButton.Yes:
+        if not may_delete(self, f"{place.name} ({bytes_in_words(size_of(place))} of finished blocks)"):
             return
         self._remove_picture()
         try:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.unfinished import Unfinished, remove, unfinished_job
 from napari_utile.widgets.connections import Connections
+from napari_utile.widgets.deleting import may_delete
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
@@ -36,7 +37,7 @@ class UnfinishedPanel(QWidget):
         self._offered: Unfinished | None = None
         self.text = Words()
         self.go_on = push_button("Continue", "Resume the training where it was interrupted.")
-        self.discard = push_button("Discard", "Delete that training for good.")
+        self.discard = push_button("Discard", "Delete that training for good, after asking.")
         column(self.text, row(self.go_on, self.discard), on=self, margins=(0, 0, 0, 8))
         self.go_on.clicked.connect(self._choose)
         self.discard.clicked.connect(self._discard)
@@ -71,9 +72,10 @@ class UnfinishedPanel(QWidget):
             self.chosen.emit(self._offered)
 
     def _discard(self) -> None:
-        if self._offered is not None:
-            remove(self._offered.folder)
-            self.found = tuple(each for each in self.found if each is not self._offered)
+        offered = self._offered
+        if offered is not None and may_delete(self, _in_words(offered)):
+            remove(offered.folder)
+            self.found = tuple(each for each in self.found if each is not offered)
             self._offer()
 
 
@@ -109,8 +111,16 @@ def show_painted(request: FineTuneRequest, layers: list[Any], viewer: napari.vie
 
 
 def _sentence(unfinished: Unfinished) -> str:
+    after = f"after {unfinished.steps} steps" if unfinished.steps else "before its first steps were kept"
+    return f"A training from {_when(unfinished)} was interrupted {after}."
+
+
+def _in_words(unfinished: Unfinished) -> str:
+    steps = f"{unfinished.steps} steps and " if unfinished.steps else ""
+    return f"the training from {_when(unfinished)}, with its {steps}painted cells"
+
+
+def _when(unfinished: Unfinished) -> str:
     began = time.localtime(unfinished.started)
     today = began[:3] == time.localtime()[:3]
-    when = time.strftime("%H:%M" if today else "%d %B, %H:%M", began)
-    after = f"after {unfinished.steps} steps" if unfinished.steps else "before its first steps were kept"
-    return f"A training from {when} was interrupted {after}."
+    return time.strftime("%H:%M" if today else "%d %B, %H:%M", began)
