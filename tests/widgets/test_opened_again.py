@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from qtpy.QtGui import QGuiApplication
+from superqt import QCollapsible
 
 from pictures import bright_discs
 from window import Window
@@ -36,6 +37,44 @@ def test_a_range_and_how_it_is_linked(window):
     assert again.linking.chosen().link_distance == 7.0
     window.press(again.copy_command)
     assert "--link t --link-distance 7" in QGuiApplication.clipboard().text()
+
+
+def folded_around(widget):
+    while not isinstance(widget, QCollapsible):
+        widget = widget.parentWidget()
+    return widget
+
+
+def test_how_nuclei_grow(window):
+    viewer = window.viewer
+    for name in ("left nuclei", "right nuclei"):
+        viewer.add_labels(np.ones((80, 110), np.int32), name=name)
+    form = window.open("segment").form
+    assert form.grow.seeds.layer.name == "right nuclei"
+    window.press(folded_around(form.grow).toggleButton())
+    window.choose(form.grow.seeds, "left nuclei")
+    window.choose(form.grow.way, "cells that the model sees")
+    form.grow.distance.value = 12
+    window.close_dock()
+    again = window.open("segment").form.grow
+    assert again is not form.grow
+    assert again.seeds.layer.name == "left nuclei"
+    assert again.way.currentText() == "cells that the model sees"
+    assert again.distance.value == 12
+    window.close_dock()
+    viewer.layers.remove("left nuclei")
+    again = window.open("segment").form.grow
+    assert again.seeds.layer.name == "right nuclei"
+    assert again.distance.value == 12
+
+
+def test_nuclei_that_nobody_chose_stay_those_that_were_shown(window):
+    viewer = window.viewer
+    viewer.add_labels(np.ones((80, 110), np.int32), name="nuclei")
+    assert window.open("segment").form.grow.seeds.layer.name == "nuclei"
+    viewer.add_labels(np.ones((80, 110), np.int32), name="whole cells")
+    window.close_dock()
+    assert window.open("segment").form.grow.seeds.layer.name == "nuclei"
 
 
 @pytest.mark.parametrize("kind", ["Drawn shapes", "Inside labels"])

@@ -1,4 +1,4 @@
-"""Where the page Segment works, and how it links planes; a dock that is opened again means the same."""
+"""Where the page Segment works, how it links planes and grows nuclei; a dock that is opened again means the same."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,3 +58,22 @@ class ChosenRegion:
 
     kind: str = "whole"
     layer: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenGrowing:
+    """What cells grow from, in what, and how far.
+
+    Attributes
+    ----------
+    layer : Layer, optional
+        The nuclei.
+    in_model : bool
+        Whether they grow in what the model sees.
+    distance : float, optional
+        Pixels; by default half the diameter of the nuclei, or as far as the model sees cells.
+    """
+
+    layer: Any = None
+    in_model: bool = False
+    distance: float | None = None

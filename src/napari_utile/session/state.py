@@ -18,7 +18,7 @@ from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.cell_classes import FIRST_CLASSES
-from napari_utile.session.chosen import ChosenLinking, ChosenPlanes, ChosenRegion
+from napari_utile.session.chosen import ChosenGrowing, ChosenLinking, ChosenPlanes, ChosenRegion
 from napari_utile.session.measured import Measured
 from napari_utile.session.results import SegmentResult
 
@@ -103,6 +103,8 @@ class Session:
         How it links them, likewise.
     region : ChosenRegion
         Where on a plane it works, likewise.
+    growing : ChosenGrowing
+        How it grows nuclei to whole cells, likewise.
     store_places : dict of str to Path
         Where a large result goes in place of where it would go unasked.
     clicking : bool
@@ -129,6 +131,7 @@ class Session:
     planes: ChosenPlanes = field(default_factory=ChosenPlanes)
     linking: ChosenLinking = field(default_factory=ChosenLinking)
     region: ChosenRegion = field(default_factory=ChosenRegion)
+    growing: ChosenGrowing = field(default_factory=ChosenGrowing)
     clicking: bool = False
     classes: tuple[str, ...] = FIRST_CLASSES
     page: str = "segment"
@@ -171,6 +174,8 @@ class Session:
             self.cells = None
         if self.region.layer is layer:
             self.region = replace(self.region, layer=None)
+        if self.growing.layer is layer:
+            self.growing = replace(self.growing, layer=None)
 
     def load_model(self, name: str) -> Model:
         """Load a model by name or path, or return it if it was loaded before and its file has not changed.
@@ -232,7 +237,8 @@ class Session:
         if self.closed:
             return
         self.closed = True
-        self.image, self.cells, self.region = ChosenImage(), None, ChosenRegion()
+        self.image, self.cells = ChosenImage(), None
+        self.region, self.growing = ChosenRegion(), ChosenGrowing()
         self._results.clear()
         self._loaded = OrderedDict()
         self.tile_cache.clear()

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import napari.viewer
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_utile.engine.parameters import Bounds, describe
+from napari_utile.session.chosen import ChosenGrowing
 from napari_utile.widgets.parts.arrange import column, fields
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.forms import Number, narrow
@@ -34,19 +36,31 @@ class _Reach:
 class GrowFields(QWidget):
     """The labels to grow, the image that they grow in, and how far.
 
+    Parameters
+    ----------
+    chosen : ChosenGrowing
+        What is chosen at first.
+
     Attributes
     ----------
+    changed : Signal
+        Emitted when something else is chosen.
     way : QComboBox
         Its data says whether they grow in what the model sees.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    changed = Signal()
+
+    def __init__(self, viewer: napari.viewer.Viewer, chosen: ChosenGrowing) -> None:
         super().__init__()
         self.seeds = LayerCombo(viewer, ("Labels",), empty_text="no labels yet", accept=is_cells)
         self.seeds.setAccessibleName("Grow from")
+        if chosen.layer is not None:
+            self.seeds.set_layer(chosen.layer)
         self.way = narrow(QComboBox())
         self.way.addItem("grey values of the channel", False)
         self.way.addItem("cells that the model sees", True)
+        self.way.setCurrentIndex(self.way.findData(chosen.in_model))
         self.way.setAccessibleName("Grow in")
         self.way.setToolTip(
             "The image and channel above show whole cells. Their grey values lead each nucleus to the edge of its "
@@ -54,7 +68,7 @@ class GrowFields(QWidget):
         )
         (reach,) = describe(_Reach)
         self.distance = Number(reach)
-        self.distance.value = None
+        self.distance.value = chosen.distance
         self.distance.box.setAccessibleName("At most")
         self.run_bar = RunBar(
             "Grow cells",
@@ -69,3 +83,10 @@ class GrowFields(QWidget):
         rows = fields(("Grow from", self.seeds), ("In", self.way), ("At most", self.distance.native))
         column(rows, self.run_bar, self.copy_command, self.status, on=self)
         self.status.say("")
+        for changed in (self.seeds.layer_changed, self.way.currentIndexChanged, self.distance.changed):
+            changed.connect(lambda _: self.changed.emit())
+
+    @property
+    def chosen(self) -> ChosenGrowing:
+        """What is chosen."""
+        return ChosenGrowing(self.seeds.layer, bool(self.way.currentData()), self.distance.value)

@@ -85,7 +85,9 @@ class SegmentForm(QWidget):
         )
         self.more_instances = Form(InstanceParams(), ("fill_holes", "grow"), sliders=False)
         self.seen = Form(SegmentParams(), ("preprocess", "limits", "channel_limits", "percentiles"))
-        self.grow = GrowFields(viewer)
+        self.grow = GrowFields(viewer, session.growing)
+        self.grow.changed.connect(lambda: setattr(session, "growing", self.grow.chosen))
+        session.growing = self.grow.chosen  # labels that are made later are not chosen by a dock opened again
         self.compute = Form(preferred(SegmentParams()), ("device", "precision", "tile"))
         self.fit = push_button(
             "Fit to these cells", "Choose model, size and settings by three or more painted cells."

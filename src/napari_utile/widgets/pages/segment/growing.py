@@ -54,7 +54,7 @@ class Growing(BarJob):
             if layer is None:
                 raise ValueError("Segment the nuclei first, or paint them: cells grow from them.")
             planes = self._requests()
-            in_model, distance = bool(fields.way.currentData()), fields.distance.value
+            in_model, distance = fields.chosen.in_model, fields.chosen.distance
             if any(needs_store(request, len(planes)) for _, request in planes):
                 store = store_of(layer)
                 path = str(layer.source.path or "") if store is None else str(store)
