@@ -7,9 +7,10 @@ Without folders: a U-Net by the paper's recipe, one by ours and one fine-tuned f
 slices of ISBI 2012 in `--data` for `--minutes` each, and are judged on the slices after them, beside the published
 rows. `--ways` chooses among them; with `--paper-width 64` the first is the paper's network: use a graphics card.
 
-With folders of the Cell Tracking Challenge as they are downloaded (`01/`, `01_GT/SEG`, `02/`, `02_GT/SEG`): `--model`
-is trained further on `--frames` outlined frames of one sequence for `--minutes` and judged by SEG on all outlined
-frames of the other one, both ways round. `--silver` learns from the outlines in `01_ST`.
+With folders of the Cell Tracking Challenge as they are downloaded (`01/`, `01_GT/SEG`, `02/`, `02_GT/SEG`): the bundled
+model that finds the outlined cells best, or `--model`, is trained further on `--frames` outlined frames of one sequence
+for `--minutes` and judged by SEG on all outlined frames of the other one, both ways round. Before is one press with
+that model, the size measured. `--silver` learns from the outlines in `01_ST`.
 """
 
 import time
@@ -20,8 +21,11 @@ from papers_runs import membranes, tracking
 from timing import options
 
 from napari_utile.engine.metrics.boundaries import THRESHOLDS
-from napari_utile.engine.models.library import load_model, save_model
+from napari_utile.engine.models.catalogue import candidates
+from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.steps import Run
+from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.bases import rank_bases
 from napari_utile.engine.training.fine_tune import FineTuning, new_model
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 
@@ -79,14 +83,10 @@ def tracking_table(
     for judged in found:
         (other,) = [each for each in found if each != judged][:1]
         images = tracking.training_frames(other, frames, border=border, silver=silver)
-        base = (
-            new_model("unet", distances=True, width=24, batch_norm=True, dropout=0.0)
-            if model == "new"
-            else load_model(model)
-        )
         params = FineTuneParams(
             minutes=minutes, seed=seed, recipe="default" if model == "new" else "fine-tune"
         )
+        base = _base(model, images, params)
         tuning = FineTuning(images, base, params, name="tracking")
         started = time.perf_counter()
         made = Run(tuning.steps()).result
@@ -94,11 +94,20 @@ def tracking_table(
         before, _ = tracking.seg(base, judged, most)
         score, cells = tracking.seg(made.model, judged, most)
         after.append(score)
-        said = f"{len(images)} frames of {other.name}, {made.result.steps} steps in {spent:.1f} min"
+        said = f"from {base.card.name}, {len(images)} frames of {other.name}, "
+        said += f"{made.result.steps} steps in {spent:.1f} min"
         print(f"| {judged.name} | {cells} | {before:.4f} | {score:.4f} | {said} |", flush=True)
     print(f"| mean | | | {np.mean(after):.4f} | |")
     for title, value in tracking.PUBLISHED.get(folder.resolve().name, {}).items():
         print(f"| {title} (hidden sequences, trained on both) | | | {value:.4f} | |")
+
+
+def _base(name: str, images: list[AnnotatedImage], params: FineTuneParams) -> Model:
+    if name == "new":
+        return new_model("unet", distances=True, width=24, batch_norm=True, dropout=0.0)
+    if name == "auto":
+        return rank_bases(images, [load_model(each) for each in candidates()], params).result[0].model
+    return load_model(name)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -113,7 +122,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--ways", nargs="*", default=["paper", "ours", "fine-tuned"])
     parser.add_argument("--paper-width", type=int, default=16)
     parser.add_argument("--slices", type=int, help="at most this many, to train on and to judge")
-    parser.add_argument("--model", default="cells", help="what is trained further; new: a U-Net from nothing")
+    parser.add_argument(
+        "--model",
+        default="auto",
+        help="what is trained further; auto: what finds the outlined cells best; new: a U-Net from nothing",
+    )
     parser.add_argument("--frames", type=int, default=10, help="outlined frames that are learnt from")
     parser.add_argument("--judged", type=int, help="judge at most this many frames of each sequence")
     parser.add_argument("--silver", action="store_true", help="learn from outlines by programs (01_ST)")

@@ -8,7 +8,8 @@ import pytest
 import tifffile
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.library import load_model
+from napari_utile.engine.models.library import load_model, save_model
+from napari_utile.engine.training.fine_tune import new_model
 from simulation.film import simulate_film
 from simulation.simulate import SimulationParams
 
@@ -47,10 +48,22 @@ def test_seg_is_reported_after_training_on_the_other_sequence(
     papers.main([str(download), "--model", str(download / "base.safetensors"), "--minutes", "0.01"])
     lines = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| 0")]
     assert [line[1].strip() for line in lines] == ["01", "02"]
-    assert [line[5].split(",")[0].strip() for line in lines] == ["2 frames of 02", "2 frames of 01"]
+    assert [line[5].split(",")[1].strip() for line in lines] == ["2 frames of 02", "2 frames of 01"]
     for line in lines:
         assert int(line[2]) > 8
         assert all(0 < float(each) <= 1 for each in line[3:5])
+
+
+def test_training_starts_from_the_model_that_finds_the_outlined_cells_best(
+    papers, download, make_bright_model, monkeypatch, capsys
+) -> None:
+    good = make_bright_model(download / "good.safetensors")
+    made = new_model("blind", width=4, depth=2)
+    blind = save_model(made.card, made.network, download / "blind.safetensors")
+    monkeypatch.setattr(papers, "candidates", lambda: [blind.path, good.path])
+    papers.main([str(download), "--minutes", "0.01"])
+    said = [line.split("|")[5] for line in capsys.readouterr().out.splitlines() if line.startswith("| 0")]
+    assert [each.split(",")[0].strip() for each in said] == [f"from {good.card.name}"] * 2
 
 
 def test_seg_counts_every_cell_of_the_gold_frames_once(papers, download, make_bright_model) -> None:
