@@ -1,10 +1,13 @@
 """The table of a command that segmented a stack, whose ids start again on each plane: each row means its own plane."""
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
 from npe2 import PluginManager
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_utile.cli import main
 from napari_utile.engine.files.tables import read_columns
@@ -17,9 +20,11 @@ from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.plane_rows import ids_start_again, without_other_planes
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.pages.click.page import cell_in_words
+from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
 from napari_utile.widgets.tabs import open_plots
 from pictures import bright_discs
 from window import Window as Napari
+from window import on_canvas
 
 CENTRES = (25, 25), (50, 80)
 RADII = (6.5, 7.5, 10.5)
@@ -132,6 +137,38 @@ def test_a_click_changes_the_row_of_its_own_plane(viewer, bright_nuclei, tmp_pat
 @pytest.fixture
 def window(make_napari_viewer, qtbot, bright_nuclei):
     return Napari(make_napari_viewer(show=True), qtbot)
+
+
+def hovered(window, layer, pixel, plane):
+    """Show a plane, point at a pixel, and return the area that napari says of the cell there."""
+    window.viewer.dims.set_current_step(0, plane)
+    QTest.mouseMove(window.canvas, on_canvas(window.viewer, layer, pixel))
+    position = window.viewer.cursor.position
+    assert layer.world_to_data(position) == pytest.approx((plane, *pixel), abs=2)
+    said = layer.get_status(position, world=True)["coordinates"]
+    return int(re.search(r"area_px: (\d+)", said)[1])
+
+
+def test_hovering_names_the_row_of_the_plane_on_screen(window, tmp_path):
+    layer, _ = opened(window.viewer, tmp_path, "film")  # no dock was ever open
+    for plane in (0, 2, 1):
+        for label, pixel in enumerate(CENTRES, start=1):
+            assert hovered(window, layer, pixel, plane) == areas(layer)[plane, label]
+    layer.features = {**layer.features, "area_px": layer.features["area_px"] + 1}
+    assert hovered(window, layer, CENTRES[0], 1) == areas(layer)[1, 1] + 1
+
+
+def test_hovering_names_the_row_of_a_plane_that_was_measured(window):
+    labels = np.zeros((2, 40, 60), np.int32)
+    labels[0, 10:20, 10:20], labels[1, 8:28, 8:28] = 1, 1
+    layer = window.viewer.add_labels(labels, axis_labels="tyx")
+    for plane in (0, 1):
+        window.viewer.dims.set_current_step(0, plane)
+        job = measure_active_labels(window.viewer)
+        window.until(lambda job=job: not job.running)
+    assert ids_start_again(layer.features)
+    assert hovered(window, layer, (15, 15), 0) == 100
+    assert hovered(window, layer, (15, 15), 1) == 400
 
 
 def cells_in(window, folder):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari import current_viewer
 from napari.utils.notifications import show_info
 
 from napari_utile.engine.cells.classes import classes_in_words
@@ -19,6 +20,7 @@ from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.units import shown_unit
 from napari_utile.widgets.sample_images import image_layers
+from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -97,6 +99,8 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
         options["features"] = _table_of(
             place.with_name(f"{name}_cells.csv"), np.asarray(data), options["axis_labels"], entries
         )
+        if (viewer := current_viewer()) is not None:
+            hover_by_plane(viewer)
     options["metadata"] = {METADATA_KEY: own}
     return [(np.asarray(data), options, "labels")]
 

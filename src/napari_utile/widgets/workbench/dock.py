@@ -19,6 +19,7 @@ from napari_utile.widgets.connections import Connections, when_deleted
 from napari_utile.widgets.later import later
 from napari_utile.widgets.parts.arrange import column, line
 from napari_utile.widgets.tabs import open_help
+from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.workbench.closing import hold_page, keep_page, kept_page
@@ -55,6 +56,7 @@ class Workbench(QWidget):
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
+        hover_by_plane(self._viewer)
         self._pages: dict[str, Page] = {}
         self._covered = False
         self.header = Header(self._viewer, self._session)

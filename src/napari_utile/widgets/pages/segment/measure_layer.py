@@ -10,6 +10,7 @@ from napari_utile.engine.cells.measure import measure
 from napari_utile.session.layer_specs import merged_features
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.tabs import show_table
+from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.image_behind import image_behind
 from napari_utile.widgets.viewer.layers import labels_on, pixel_size_of, place_of, plain_viewer
 from napari_utile.widgets.viewer.result_layers import slider_columns
@@ -33,6 +34,7 @@ def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
         The job under way; None where there is nothing to measure.
     """
     viewer = plain_viewer(viewer)
+    hover_by_plane(viewer)
     layer = _labels_layer(viewer)
     if layer is None:
         show_warning("Open a labels layer first: there are no cells to measure.")
