@@ -14,12 +14,11 @@ Prints as it goes; `--every N` takes every N-th image, `--short` leaves out enla
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from accuracy_runs.images import Annotated, read_images
+from accuracy_runs.images import Annotated, enlarged, read_images
 from scipy import ndimage
 from timing import options
 
@@ -40,16 +39,6 @@ MOST_PIXELS = 4_000_000
 def average_precision(labels: np.ndarray, truth: np.ndarray) -> float:
     """Return AP at IoU 0.5."""
     return float(match(contingency(labels, truth), 0.5).average_precision)
-
-
-def enlarged(image: Annotated, factor: float) -> Annotated:
-    """Return an image and its truth at another size."""
-    pixels = np.asarray(image.plane.data).astype(np.float32)
-    if factor < 1:
-        pixels = ndimage.gaussian_filter(pixels, (0, 0.4 / factor, 0.4 / factor))
-    data = ndimage.zoom(pixels, (1, factor, factor), order=1, mode="reflect", grid_mode=True)
-    labels = ndimage.zoom(image.labels, factor, order=0, mode="nearest", grid_mode=True)
-    return replace(image, plane=replace(image.plane, data=data), labels=labels)
 
 
 def sets(data: Path, every: int) -> Iterator[tuple[str, Sequence[Annotated]]]:

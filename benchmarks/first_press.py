@@ -1,17 +1,19 @@
 """One press on each kind of image, with nothing chosen: what is found, and what is said where it is nonsense.
 
-    python benchmarks/first_press.py --data ../shared/data [--images 3] [--only usiigaci]
+    python benchmarks/first_press.py --data ../shared/data [--images 3] [--only usiigaci] [--look dim]
 
 For each kind the model of a new user (`nuclei`), the one for whole cells (`cells`, which may choose a specialist), and
 the one that *Which model fits?* puts first, the size measured: average precision at an overlap of 0.5, as the mean
 over images of the split `val`, and for how many of them the program said that they do not look right or that it found
 no cells. A press that finds less than half and says nothing is a calm failure; the last lines name them.
+`--look` shows the images at another magnification, dim, inverted or out of focus.
 """
 
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from accuracy_runs.images import LOOKS
 from one_image import KINDS, Kind, precision, read_images
 from timing import options
 
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--images", type=int, default=3, help="of each kind, at most")
     parser.add_argument("--only", nargs="*", default=[""], help="kinds whose title or folder has such a word")
+    parser.add_argument("--look", choices=LOOKS, default="as it is", help="how the images are shown")
     args = parser.parse_args()
     if not args.data.is_dir():
         print(f"skipped: there are no annotated images in {args.data} (--data)")
@@ -65,7 +68,8 @@ def main() -> None:
         if not any(word in f"{kind.title} {kind.folder}" for word in args.only):
             continue
         every = read_images(args.data, kind, "val")
-        images = every[:: max(1, len(every) // args.images)][: args.images]
+        chosen = every[:: max(1, len(every) // args.images)][: args.images]
+        images = [LOOKS[args.look](each) for each in chosen]
         cells = []
         for column in ("nuclei", "cells", ""):
             rows = []

@@ -7,13 +7,11 @@ other cells compared with that of one press: on the image as it is, enlarged (2 
 Prints a line an image, and the means with the share of images that lost more than 0.01.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from accuracy_runs.images import Annotated, read_images
-from cell_size import enlarged
+from accuracy_runs.images import LOOKS, Annotated, read_images
 from timing import options
 
 from napari_utile.engine.fitting.cells import LEAST_CELLS, fit_to_cells
@@ -37,26 +35,7 @@ LEAST_OTHERS = 5
 MOST_PIXELS = 1_500_000
 
 
-def dim(image: Annotated) -> Annotated:
-    """A twentieth of the light, with the noise of counting it."""
-    pixels = np.asarray(image.plane.data, np.float64)
-    light = (pixels - pixels.min()) / max(np.ptp(pixels), 1e-9) * 12
-    counts = np.random.default_rng(0).poisson(light + 3).astype(np.float32)
-    return replace(image, plane=replace(image.plane, data=counts))
-
-
-def inverted(image: Annotated) -> Annotated:
-    """Dark cells for bright ones."""
-    pixels = np.asarray(image.plane.data, np.float32)
-    return replace(image, plane=replace(image.plane, data=pixels.max() - pixels))
-
-
-WAYS: dict[str, Callable[[Annotated], Annotated]] = {
-    "as it is": lambda image: image,
-    "enlarged": lambda image: enlarged(image, 2),
-    "dim": dim,
-    "inverted": inverted,
-}
+WAYS = ("as it is", "enlarged", "dim", "inverted")
 
 
 def mean_best_iou(labels: np.ndarray, truth: np.ndarray, but: np.ndarray) -> float:
@@ -104,10 +83,10 @@ def main() -> None:
     for name in arguments.models[: 1 if arguments.quick else None]:
         model = load_model(name)
         images = list(images_of(name, arguments.data, arguments.every))[: 1 if arguments.quick else None]
-        for way, change in WAYS.items():
+        for way in WAYS:
             rows = []
             for image in images:
-                seen = change(image)
+                seen = LOOKS[way](image)
                 if seen.labels.size <= MOST_PIXELS:
                     before, after, changed = compare(seen, model)
                     rows.append((before, after))
