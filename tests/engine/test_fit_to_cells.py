@@ -13,7 +13,7 @@ from scipy import ndimage
 from napari_utile.cli import main
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.fitting.cells import Target, Trial, fit_to_cells, left_out, pick
+from napari_utile.engine.fitting.cells import Target, Trial, fit_to_cells, left_out, pick, proven
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.provenance.recipe import load_recipe
@@ -175,6 +175,16 @@ def test_what_helps_one_cell_only_fails_when_it_is_left_out():
     assert pick([card, lucky]) is lucky
     assert left_out([card, lucky]) < 0.5
     assert left_out([card, trial(1, 0.6, 0.6, 0.6)]) == pytest.approx(0.6)
+
+
+def test_what_hardly_helps_cells_that_are_left_out_is_not_chosen():
+    card, little, more = trial(0, 0.5, 0.5, 0.5), trial(1, 0.52, 0.504, 0.5), trial(1, 0.6, 0.51, 0.5)
+    assert pick([card, little]) is little
+    assert proven([card, little], card) is card
+    assert pick([card, more]) is more
+    assert proven([card, more], card) is card  # two of three choose it, and the others hardly gain
+    better = trial(1, 0.6, 0.55, 0.52)
+    assert proven([card, better], card) is better
 
 
 def test_cells_found_beside_count_only_where_the_annotation_is_dense():

@@ -139,7 +139,7 @@ def fit_to_cells(
     """Choose model, size, contrast, threshold, split and smallest size by a few given cells.
 
     A network runs only in windows around the cells, once for each size. With few cells settings are judged by leaving
-    one out: where those chosen on the others would not have helped the one left out, the card's are kept.
+    one out: where those chosen on the others would hardly have helped the one left out, the card's are kept.
 
     Parameters
     ----------
@@ -255,9 +255,7 @@ def _fit(
             chosen = pick(tried).params.instances
             assert chosen is not None
             instances = chosen
-    picked = pick(trials)
-    if left_out(trials) <= base.scores.mean():
-        picked = base
+    picked = proven(trials, base)
     if picked.scores.mean() < TIE:
         raise UtileError(
             f"None of the {len(targets)} cells is found with any settings: use another model, or train one."
@@ -298,6 +296,15 @@ def left_out(trials: Sequence[Trial]) -> float:
     """Return the mean score of each cell under the settings that the other cells choose."""
     count = trials[0].scores.size
     return float(np.mean([pick(trials, but=place).scores[place] for place in range(count)]))
+
+
+def proven(trials: Sequence[Trial], base: Trial) -> Trial:
+    """Return the best trial where cells that did not choose it gain more than a tie, too; else `base`.
+
+    Three cells are easily pleased: without the margin, a thousandth that was gained by one of 8 nuclei cost the other
+    five a fifth of their overlap.
+    """
+    return pick(trials) if left_out(trials) > base.scores.mean() + TIE else base
 
 
 def _size(params: SegmentParams) -> str:
