@@ -79,8 +79,11 @@ def test_the_table_follows_a_stroke_and_its_undo_and_segmenting_again_asks_which
     assert window.summary.startswith("9 cells")
     assert list(before["label"]) == list(before["index"]) == list(range(1, 10))
     assert set(before["roi_id"]) == {"nuclei instances"}
+    said = []
+    window.dock.header.tables.outdated.connect(said.append)
     window.paint()
     window.qtbot.waitUntil(lambda: 500 in set(window.cells.features["index"]), timeout=WAIT)
+    assert not any(said), "the dock does not jump at each stroke"
     row = window.cells.features.set_index("index").loc[500]
     assert row["area_px"] == (window.cells.data == 500).sum()
     window.qtbot.waitUntil(lambda: window.summary.startswith("10 cells"), timeout=WAIT)

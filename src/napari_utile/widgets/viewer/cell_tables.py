@@ -84,22 +84,22 @@ class CellTables(QObject):
         self._connections = Connections(self)
         self._connections.connect(session.events.cells, self._tell)
 
-    def measure(self) -> None:
-        """Measure the cells of the plane on screen again; does nothing where nobody measured them before."""
+    def measure(self) -> bool:
+        """Measure the cells of the plane on screen again; return False where there is no table of them."""
         self._later.stop()
         layer = self._session.cells
         place = self._place(layer)
         if layer is None or place is None:
-            return
+            return False
         where = slider_columns(layer, place.plane)
         if not {"index", *where} <= set(layer.features):
-            return  # it has no table of single planes
+            return False  # it has no table of single planes
         table = {str(name): np.asarray(column) for name, column in layer.features.items()}
         try:
             labels = labels_on(layer, place)
         except ValueError as error:  # -1 was painted
             self.outdated.emit(f"{_OLDER} {sentence_of(error)}")
-            return
+            return True
         size, unit = pixel_size_of(layer, place.axes)
         image = self._image_below(place)
         edits, count = edits_of(self._viewer), edits_of(self._viewer).count(layer)
@@ -124,7 +124,8 @@ class CellTables(QObject):
             self._tell()
             self._session.events.measured.emit(layer)
 
-        self._job.run(as_job(steps), on_done=show)
+        self._job.run(as_job(steps), on_done=show, on_error=lambda _: self._tell())
+        return True
 
     def drop(self) -> None:
         """End the job under way."""
@@ -137,11 +138,11 @@ class CellTables(QObject):
             self._later.start()
 
     def _measure_if_quick(self) -> None:
-        self._tell()
-        layer = self._session.cells
-        place = self._place(layer)
-        if place is not None and np.prod(place.plane_shape) <= QUICK:
-            self.measure()
+        place = self._place(self._session.cells)
+        quick = place is not None and np.prod(place.plane_shape) <= QUICK
+        # What is measured in a moment is not said to be old: the sentence would make the dock jump, and be gone.
+        if not (quick and self.measure()):
+            self._tell()
 
     def _tell(self, _: object = None) -> None:
         self.outdated.emit(_OLDER if self._session.cells in self._outdated else "")
