@@ -81,6 +81,13 @@ def test_a_click_takes_the_cell_of_a_full_segmentation_under_the_next_free_label
     assert outcome.markers[0].kind == "cell"
 
 
+def test_large_cells_are_counted_as_elsewhere_in_the_dock():
+    plane = Plane(discs((90, 90), (45, 45), radius=30))
+    outcome = plane.do(plane.clicks.take((45, 45)))
+    assert outcome.message == f"Cell 1: {np.count_nonzero(plane.labels):,} pixels."
+    assert "," in outcome.message
+
+
 def test_a_click_on_a_labelled_cell_selects_it_and_changes_nothing(plane):
     plane.labels[20:30, 65:75] = 9
     outcome = plane.do(plane.clicks.take((25, 70)))

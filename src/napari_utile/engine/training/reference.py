@@ -94,10 +94,21 @@ def with_references(tuned: FineTuned, references: tuple[Reference, ...]) -> Fine
 
 
 def reference_sentence(references: tuple[Reference, ...]) -> str:
-    """Say in one sentence what was lost or won; empty where there is nothing to compare with."""
+    """Say in one sentence what was lost or won; empty where there is nothing to compare with.
+
+    Examples
+    --------
+    >>> reference_sentence((Reference("nuclei", 0.95, 0.94),))
+    "It lost hardly anything elsewhere: AP on the package's own images nuclei 0.95 → 0.94."
+    """
     if not references:
         return ""
     numbers = ", ".join(f"{each.name} {each.before:.2f} → {each.after:.2f}" for each in references)
     lost = [each.name for each in references if each.lost]
-    words = f"It got worse elsewhere, on {' and '.join(lost)}" if lost else "It lost nothing elsewhere"
+    if lost:
+        words = f"It got worse elsewhere, on {' and '.join(lost)}"
+    elif all(round(each.after, 2) >= round(each.before, 2) for each in references):
+        words = "It lost nothing elsewhere"
+    else:
+        words = "It lost hardly anything elsewhere"
     return f"{words}: AP on the package's own images {numbers}."

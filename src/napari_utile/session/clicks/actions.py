@@ -113,7 +113,7 @@ class Clicks:
         label = self._new_label()
         edit = edit_of(found, cell.window.start, label)
         marker = Marker(point, label)
-        return Outcome(f"Cell {label}: {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
+        return Outcome(f"Cell {label}: {len(edit):,} pixels.", edit, label, (marker,), cells=(label,))
 
     def follow(self, point: Point, beside: Beside) -> Action:
         """Take the cell at a point, and its sections in the planes above and below until the model is not sure."""
@@ -211,7 +211,9 @@ class Clicks:
         kept = corrections.push_back(mask, likely, inside, [here], hills)
         edit = edit_of(mask & ~kept, box.start, 0)
         marker = Marker(point, label, "background")
-        return Outcome(f"Cell {label} gave back {len(edit)} pixels.", edit, label, (marker,), cells=(label,))
+        return Outcome(
+            f"Cell {label} gave back {len(edit):,} pixels.", edit, label, (marker,), cells=(label,)
+        )
 
     def merge(self, points: list[Point]) -> Action:
         """Merge the cells along a way into the first one; at an end without a label, what the model sees there."""
@@ -304,7 +306,7 @@ class Clicks:
         edit = joined_edits(edits)
         if not len(edit):
             return Outcome(f"Cell {label} cannot change further here.", selected=label)
-        return Outcome(f"Cell {label}: {area} pixels.", edit, label, threshold=threshold, cells=(label,))
+        return Outcome(f"Cell {label}: {area:,} pixels.", edit, label, threshold=threshold, cells=(label,))
 
     def apply_markers(self) -> Action:
         """Make all cells with markers again from the probability; everything else stays."""
