@@ -19,6 +19,7 @@ from napari_utile.engine.inference import device_check
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.session.state import ChosenImage
+from napari_utile.widgets.pages.segment import page as page_module
 from napari_utile.widgets.pages.segment import plane_run
 from napari_utile.widgets.pages.segment.verdict import before_it_is_believed
 from napari_utile.widgets.viewer.layers import session_of
@@ -127,6 +128,20 @@ def test_one_press_gives_probability_mask_and_instances(viewer, dock, qtbot, ima
 
 def test_the_cost_is_said_before_it_runs(viewer, dock, qtbot, image):
     viewer.add_image(image)
+    qtbot.waitUntil(lambda: "This will take 1 tile" in dock.form.estimate.text(), timeout=WAIT)
+
+
+def test_while_the_cost_is_not_known_that_is_said(viewer, dock, qtbot, image, monkeypatch):
+    go_on, estimate = threading.Event(), page_module.estimate_job
+
+    def slow(*asked):
+        go_on.wait(WAIT / 1000)
+        return (yield from estimate(*asked))
+
+    monkeypatch.setattr(page_module, "estimate_job", slow)
+    viewer.add_image(image)
+    qtbot.waitUntil(lambda: dock.form.estimate.text() == "Estimating cell size and time…", timeout=WAIT)
+    go_on.set()
     qtbot.waitUntil(lambda: "This will take 1 tile" in dock.form.estimate.text(), timeout=WAIT)
 
 

@@ -20,6 +20,7 @@ from napari_utile.widgets.worker import LatestJob
 
 # The user is done choosing when nothing changed for this long. Milliseconds.
 _AFTER = 250
+_WAITING = "Estimating cell size and time…"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,8 @@ class RunEstimate(QObject):
     def drop(self) -> None:
         """Forget the estimate under way."""
         self._jobs.drop()
+        if self._label.text() == _WAITING:
+            self._label.setText("")
 
     def _estimate(self) -> None:
         with failures_to(self._fail):
@@ -90,6 +93,8 @@ class RunEstimate(QObject):
             if asked is None:
                 self._label.setText("")
                 return
+            if not self._label.text():  # large images and busy computers take a while
+                self._label.setText(_WAITING)
             self._jobs.run(asked.job, on_done=lambda answer: self._show(asked, *answer), on_error=self._fail)
 
     def _show(self, asked: Question, model: Model, cost: Estimate | StoreCost, size: CellSize | None) -> None:
