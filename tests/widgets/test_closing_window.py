@@ -1,5 +1,7 @@
 """The X of each dock, pressed in a real window with everything switched on: nothing goes on behind it."""
 
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 
@@ -318,3 +320,19 @@ def test_the_x_and_closing_the_window_ask_about_a_training_and_the_x_stops_it(wi
     assert training.page.form.status.text().startswith("Cancelled")
     assert guard.may_close()
     assert len(asked) == 1
+
+
+def test_a_program_may_end_with_its_window_open():
+    script = """
+import napari, numpy as np
+from qtpy.QtTest import QTest
+from napari_utile.widgets.workbench.commands import open_page
+
+viewer = napari.Viewer()
+viewer.add_image(np.zeros((40, 40)))
+open_page(viewer, "segment")
+QTest.qWait(500)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT / 200)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr

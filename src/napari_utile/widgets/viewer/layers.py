@@ -4,6 +4,7 @@ A *plane* is what the viewer shows of a layer in two dimensions: its two display
 step of the others. With the viewer in 3D it is the last two of them.
 """
 
+import atexit
 import contextlib
 import weakref
 from collections.abc import Sequence
@@ -41,6 +42,13 @@ def session_of(viewer: napari.viewer.Viewer) -> Session:
             _delete_where_it_was_made(model)
             model.window._qt_window.destroyed.connect(session.close)
     return session
+
+
+@atexit.register
+def _close_sessions() -> None:
+    """Close what is open when the program ends with a window: Qt deletes parts of the dock before it says so."""
+    for session in [*_sessions.values()]:
+        session.close()
 
 
 def window_of(viewer: napari.viewer.Viewer) -> Any:
