@@ -34,7 +34,7 @@ def enlarged(image: Image, factor: float) -> Image:
         pixels = ndimage.gaussian_filter(pixels, (0, 0.4 / factor, 0.4 / factor))
     data = ndimage.zoom(pixels, (1, factor, factor), order=1, mode="reflect", grid_mode=True)
     labels = ndimage.zoom(image.labels, factor, order=0, mode="nearest", grid_mode=True)
-    return replace(image, plane=_with(image, data).plane, labels=labels)
+    return replace(image, plane=replace(image.plane, data=data), labels=labels)
 
 
 def dim(image: Image) -> Image:
