@@ -4,17 +4,17 @@ Run with ``python benchmarks/bench_clicks.py`` for the times and, with the annot
 checkout, ``python benchmarks/bench_clicks.py --data ../shared/data`` for the quality as well.
 """
 
-import csv
 import resource
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-import tifffile
 import torch
 import zarr
+from one_image import KINDS, read_images
 from scipy import ndimage
 from timing import options
 from torch import nn
@@ -22,11 +22,12 @@ from torch.nn import functional
 
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
 from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.sized import with_choice
 from napari_utile.engine.inference.tile_cache import TileCache
 from napari_utile.engine.inference.warm import warm_network
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
-from napari_utile.engine.segment_params import suggested_instances
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.session.clicks.actions import Clicks, Outcome
 from napari_utile.session.clicks.label_plane import LabelPlane
@@ -35,6 +36,7 @@ sys.path.append(str(Path(__file__).parents[1] / "training"))
 from simulation.simulate import simulate
 
 SIZE, BLOCK = 16384, 1024
+load = cache(load_model)
 
 
 def finish(action) -> Outcome:
@@ -158,7 +160,7 @@ def sam_milliseconds() -> float:
 
 def made(field: Field, markers: list[Marker], params, window) -> np.ndarray:
     """Return the pixels (h, w) of cell 1 in a window that the markers make."""
-    cell = Run(cells_from_markers(field, markers, params, radius=32)).result.get(1)
+    cell = Run(cells_from_markers(field, markers, params, radius=field.click_radius)).result.get(1)
     found = np.zeros([part.stop - part.start for part in window], dtype=bool)
     if cell is not None:
         rows, columns = cell.indices()
@@ -180,9 +182,8 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     return np.count_nonzero(one & other) / max(1, np.count_nonzero(one | other))
 
 
-def simulated_user(image: np.ndarray, truth: np.ndarray, model, params) -> list[list[float]]:
+def simulated_user(field: Field, truth: np.ndarray, params) -> list[list[float]]:
     """Click on every cell: at its centre, then twice at the largest error; returns the IoU after each click."""
-    field = Field(plane_from_array(image), model, cache=TileCache())
     found = []
     for number, box in enumerate(ndimage.find_objects(truth), start=1):
         if box is None:
@@ -219,41 +220,35 @@ def simulated_user(image: np.ndarray, truth: np.ndarray, model, params) -> list[
 
 
 def quality(data: Path, most: int) -> None:
-    """Print the share of cells with IoU of at least 0.5 and 0.75 after one, two and three clicks."""
-    model = load_model("nuclei")
-    params = suggested_instances(model.card)
-    print(
-        "\nvalidation images                 cells   IoU >= 0.5: 1, 2, 3 clicks   IoU >= 0.75: 1, 2, 3 clicks"
-    )
-    for title, folder, prefix in (
-        ("DSB 2018, fluorescence", "dsb2018_stage1", ("fl_",)),
-        ("BBBC039, fluorescence", "bbbc039_fluo_nuclei", ("",)),
-        ("DSB 2018, stained", "dsb2018_stage1", ("he_", "bf_")),
-    ):
-        with open(data / folder / "index.csv", newline="") as file:
-            rows = [
-                row
-                for row in csv.DictReader(file)
-                if row["split"] == "val" and row["name"].startswith(prefix)
-            ]
-        scores = []
-        for row in rows[:most]:
-            image, truth = (
-                tifffile.imread(data / folder / kind / f"{row['name']}.tif") for kind in ("images", "labels")
-            )
-            scores += simulated_user(image, truth.astype(np.int32), model, params)
+    """Print the share of cells with IoU of at least 0.5 and 0.75 after one, two and three clicks, the size measured."""
+    print(f"\n{'images, model':54s} cells   IoU >= 0.5: 1, 2, 3 clicks   IoU >= 0.75: 1, 2, 3 clicks")
+    for kind in KINDS:
+        nuclei = kind.title.startswith("fluorescence nuclei")
+        name = "nuclei" if nuclei else "tissue" if "H&E" in kind.title else "cells"
+        scores, used = [], []
+        for image in read_images(data, kind, "val")[:most]:
+            asked = SegmentParams(model=name, channels=kind.channels)
+            params, _ = Run(with_choice(asked, image.plane, load)).result
+            used.append(params.model)
+            field = Field(image.plane, load(params.model), params, cache=TileCache())
+            instances = suggested_instances(field.model.card, params.known_diameter)
+            scores += simulated_user(field, np.asarray(image.labels, np.int32), instances)
+        if not scores:
+            continue
         table = np.array(scores)
         shares = [
-            [f"{np.mean(table[:, click] >= level):6.1%}" for click in range(3)] for level in (0.5, 0.75)
+            " ".join(f"{np.mean(table[:, click] >= level):6.1%}" for click in range(3))
+            for level in (0.5, 0.75)
         ]
-        print(f"{title:32s} {len(table):6d}   {' '.join(shares[0]):26s}   {' '.join(shares[1])}")
+        title = f"{kind.title}, {' and '.join(dict.fromkeys(used))}"
+        print(f"{title:54s} {len(table):5d}   {shares[0]:26s}   {shares[1]}", flush=True)
 
 
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--data", type=Path, help="folder with the annotated images")
     parser.add_argument("--clicks", type=int, default=20)
-    parser.add_argument("--images", type=int, default=1000, help="at most so many of each set")
+    parser.add_argument("--images", type=int, default=1000, help="at most so many of each kind")
     parser.add_argument("--only-quality", action="store_true")
     args = parser.parse_args()
     if args.quick:
