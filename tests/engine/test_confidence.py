@@ -148,6 +148,7 @@ def test_a_model_that_is_sure_of_few_cells_comes_after_one_that_finds_many():
 
     ratings = Run(ranked(models, measure)).result
     assert [each.name for each in ratings.models] == ["many", "some", "few"]
+    assert ratings.models[-1].in_words().startswith("Sure of far fewer cells than another model finds: 0.90")
 
 
 @pytest.mark.parametrize(
@@ -174,4 +175,4 @@ def test_a_model_that_is_sure_of_specks_within_cells_comes_after_the_one_that_se
     assert ratings.models[0].name == first
     assert ratings.any_looks_right == (first == "specks")
     said = {each.name: each.in_words() for each in ratings.models}
-    assert said["specks"].startswith("Sure of few" if first == "cells" else "Looks right")
+    assert said["specks"].startswith("Sure of much smaller things" if first == "cells" else "Looks right")

@@ -75,10 +75,9 @@ class RatedModel:
             return "No cells found."
         if fit.threshold is None:
             return f"Confidence {fit.confidence:.2f}; what to expect is not known."
-        if fit.looks_right and self.by_chance:
-            word = "Sure of few or much smaller things than another model sees"
-        else:
-            word = "Looks right" if fit.looks_right else "Does not look right"
+        word = "Looks right" if fit.looks_right else "Does not look right"
+        if fit.looks_right and self.suggestion and self.suggestion.little:
+            word = f"Sure of {self.suggestion.little}"
         return f"{word}: {fit.confidence:.2f}, expected {fit.threshold:.2f}."
 
 

@@ -117,14 +117,20 @@ class Suggestion:
     card : ModelCard
     size : CellSize
     fit : Fit
-    by_chance : bool
-        Whether it sees so little beside what other models see that it may be sure of that by chance, see `beside`.
+    little : str
+        What it sees, in words, where that is so little beside what other models see that it may be sure of it by
+        chance, see `beside`; else empty.
     """
 
     card: ModelCard
     size: CellSize
     fit: Fit
-    by_chance: bool = False
+    little: str = ""
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether it may be sure of what it sees by chance."""
+        return bool(self.little)
 
     @property
     def looks_right(self) -> bool:
@@ -139,8 +145,7 @@ class Suggestion:
 
     def __str__(self) -> str:
         """Say how well it fits as a user is told."""
-        little = ", but of few or much smaller things than another model sees"
-        return f"{self.fit}{little if self.fit.looks_right and self.by_chance else ''}"
+        return f"{self.fit}{f', but of {self.little}' if self.fit.looks_right and self.little else ''}"
 
 
 def best_first(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
@@ -154,18 +159,19 @@ def beside(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
     They see few cells where another finds many, or specks within what another, that knows the image nearly as well,
     sees as cells.
     """
-    return [replace(each, by_chance=_sees_little(each, suggestions)) for each in suggestions]
+    return [replace(each, little=_little(each, suggestions)) for each in suggestions]
 
 
-def _sees_little(one: Suggestion, every: Sequence[Suggestion]) -> bool:
+def _little(one: Suggestion, every: Sequence[Suggestion]) -> str:
     fit = one.fit
     if fit.cells < LEAST_SHARE * max(each.fit.cells for each in every):
-        return True
+        return "far fewer cells than another model finds"
     least, lack = max(LEAST_CELLS, fit.cells / 2), fit.lack + _NEARLY
-    return any(
+    specks = any(
         each.fit.lack <= lack and each.fit.cells >= least and each.covered >= _SPECKS * one.covered
         for each in every
     )
+    return "much smaller things than another model finds" if specks else ""
 
 
 def fit_of(made: "Segmentation", size: CellSize | None = None) -> Fit:
