@@ -142,10 +142,15 @@ def window(make_napari_viewer, qtbot, bright_nuclei):
 def hovered(window, layer, pixel, plane):
     """Show a plane, point at a pixel, and return the area that napari says of the cell there."""
     window.viewer.dims.set_current_step(0, plane)
-    QTest.mouseMove(window.canvas, on_canvas(window.viewer, layer, pixel))
-    position = window.viewer.cursor.position
-    assert layer.world_to_data(position) == pytest.approx((plane, *pixel), abs=2)
-    said = layer.get_status(position, world=True)["coordinates"]
+
+    def pointed():  # a busy computer may lose a movement of the mouse
+        QTest.mouseMove(window.canvas, on_canvas(window.viewer, layer, pixel))
+        return np.allclose(
+            layer.world_to_data(window.viewer.cursor.position), (plane, *pixel), rtol=0, atol=2
+        )
+
+    window.until(pointed)
+    said = layer.get_status(window.viewer.cursor.position, world=True)["coordinates"]
     return int(re.search(r"area_px: (\d+)", said)[1])
 
 
