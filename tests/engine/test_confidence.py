@@ -12,6 +12,7 @@ from napari_utile.engine.inference.confidence import Fit, fit_at, fit_of, overal
 from napari_utile.engine.inference.size import measure_size
 from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.library import load_model
+from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 from napari_utile.engine.steps import Run
@@ -149,6 +150,32 @@ def test_a_model_that_is_sure_of_few_cells_comes_after_one_that_finds_many():
     ratings = Run(ranked(models, measure)).result
     assert [each.name for each in ratings.models] == ["many", "some", "few"]
     assert ratings.models[-1].in_words().startswith("Sure of far fewer cells than another model finds: 0.90")
+
+
+@pytest.mark.parametrize(("sure", "first"), [(0.7, "colours"), (0.5, "grey")])
+def test_of_models_that_look_right_one_that_reads_the_colours_comes_first(sure, first):
+    inputs = {"grey": ("any",), "colours": ("red", "green", "blue")}
+    found = {"grey": 0.9, "colours": sure}
+    models = [
+        RatedModel(
+            name,
+            name,
+            card=ModelCard(
+                name,
+                "unet",
+                {"in_channels": len(inputs[name])},
+                inputs=tuple(InputChannel(each) for each in inputs[name]),
+                confidence=0.6,
+            ),
+        )
+        for name in found
+    ]
+
+    def measure(name, card):
+        yield from ()
+        return CellSize(20.0, (SizeTrial(1.0, 30, found[name], 20.0, found[name]),))
+
+    assert Run(ranked(models, measure)).result.models[0].name == first
 
 
 @pytest.mark.parametrize(

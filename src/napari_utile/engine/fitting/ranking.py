@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOT_KNOWN = "electron micrographs, dense tissue sections or thin, spread cells in phase contrast"
 """What no bundled model knows well; the README and the known issues say the same."""
 # Below what looks right, above what does not.
-_NOT_RATED = (2, -1.0)
+_NOT_RATED = (True, 2, -1, 0.0)
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,6 @@ class RatedModel:
     def fit(self) -> "Fit | None":
         """How well it fits; None where that could not be measured."""
         return self.suggestion.fit if self.suggestion and self.suggestion.size.trials else None
-
-    @property
-    def by_chance(self) -> bool:
-        """Whether it may be sure of what it sees by chance, beside the others."""
-        return self.suggestion is not None and self.suggestion.by_chance
 
     @property
     def diameter(self) -> float | None:
@@ -217,8 +212,7 @@ def _best_first(rated: list[RatedModel]) -> tuple[RatedModel, ...]:
     judged = dict(zip(known, beside([*known.values()]), strict=True))
     marked = [replace(each, suggestion=judged.get(each.name, each.suggestion)) for each in rated]
 
-    def rank(each: RatedModel) -> tuple[bool, bool, tuple[int, float]]:
-        fit = each.fit
-        return not each.problem, not each.by_chance, fit.rank if fit else _NOT_RATED
+    def rank(each: RatedModel) -> tuple[bool, tuple[bool, int, int, float]]:
+        return not each.problem, each.suggestion.rank if each.suggestion and each.fit else _NOT_RATED
 
     return tuple(sorted(marked, key=rank, reverse=True))

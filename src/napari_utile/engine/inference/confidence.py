@@ -138,6 +138,16 @@ class Suggestion:
         return bool(self.fit.looks_right) and not self.by_chance
 
     @property
+    def rank(self) -> tuple[bool, int, int, float]:
+        """What models are sorted by: see `Fit.rank`; those that may be sure by chance come last.
+
+        Of models to which an image looks right, one that reads more of its channels comes first: it has seen the
+        colours that the others took for grey.
+        """
+        level, value = self.fit.rank
+        return not self.by_chance, level, self.card.needed_inputs if self.fit.looks_right else 0, value
+
+    @property
     def covered(self) -> float:
         """The area of the cells that were rated (square pixels)."""
         best = self.size.best
@@ -150,7 +160,7 @@ class Suggestion:
 
 def best_first(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
     """Sort models by how well they fit an image, those last that may be sure by chance."""
-    return sorted(beside(suggestions), key=lambda each: (not each.by_chance, each.fit.rank), reverse=True)
+    return sorted(beside(suggestions), key=lambda each: each.rank, reverse=True)
 
 
 def beside(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
