@@ -523,7 +523,6 @@ def test_images_without_anything_to_see_give_an_empty_result(viewer, dock, qtbot
     assert labels_of(viewer).shape == data.shape
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of napari, on contrast limits of NaN
 @pytest.mark.parametrize("limits", ["stack", "plane"])
 def test_an_image_without_finite_values_is_named(viewer, dock, qtbot, limits):
     dock.form.seen["limits"].value = limits
