@@ -155,7 +155,8 @@ def rewritten(model: Model, **card: Any) -> Model:
     """Write a model's file again with another card; the weights keep the precision they are stored in."""
     assert model.path is not None
     with safe_open(model.path, "pt") as file:
-        dtypes = {file.get_tensor(key).dtype for key in file.keys()}  # noqa: SIM118 (not a mapping)
+        keys = file.keys()
+        dtypes = {file.get_tensor(key).dtype for key in keys}
     stored = torch.float16 if torch.float16 in dtypes else torch.float32
     return save_model(replace(model.card, **card), model.network, model.path, stored)
 

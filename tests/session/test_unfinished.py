@@ -60,7 +60,8 @@ def claim(folder, pid, created):
     path = folder / "request.safetensors"
     with safe_open(path, framework="np") as file:
         header = json.loads(file.metadata()["utile"]) | {"process": [pid, created]}
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        keys = file.keys()
+        tensors = {key: file.get_tensor(key) for key in keys}
     save_file(tensors, path, metadata={"utile": json.dumps(header)})
 
 

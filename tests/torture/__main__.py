@@ -18,8 +18,8 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "training")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 logging.disable(logging.CRITICAL)
 
-from bright_model import save_bright_model  # noqa: E402
-from torture import disks, inputs, kills, machines, memory, mixtures, runs, threads  # noqa: E402
+from bright_model import save_bright_model
+from torture import disks, inputs, kills, machines, memory, mixtures, runs, threads
 
 WINDOWS = {
     "cancels and closings": ("cancels.py", "--cases", 200),

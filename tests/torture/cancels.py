@@ -19,11 +19,11 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 logging.disable(logging.CRITICAL)
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from napari_utile.session.state import ChosenImage  # noqa: E402
-from napari_utile.widgets.viewer.layers import session_of  # noqa: E402
-from torture import user as people  # noqa: E402
+from napari_utile.session.state import ChosenImage
+from napari_utile.widgets.viewer.layers import session_of
+from torture import user as people
 
 SECTION = "cancels and closings"
 GROWTH = 50

@@ -19,12 +19,12 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), *(str(HERE.parents[1] / each) for each in ("training", "benchmarks"))]
 logging.disable(logging.CRITICAL)
 
-import numpy as np  # noqa: E402
-from heartbeat import Heartbeat, summary  # noqa: E402
+import numpy as np
+from heartbeat import Heartbeat, summary
 
-from napari_utile.widgets.viewer.layers import session_of  # noqa: E402
-from simulation.simulate import simulate  # noqa: E402
-from torture import user as people  # noqa: E402
+from napari_utile.widgets.viewer.layers import session_of
+from simulation.simulate import simulate
+from torture import user as people
 
 SECTION = "lateness"
 BOUND = 50

@@ -19,9 +19,9 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 logging.disable(logging.CRITICAL)
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from torture import user as people  # noqa: E402
+from torture import user as people
 
 SECTION = "soak"
 SHARE = 0.2

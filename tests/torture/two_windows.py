@@ -17,11 +17,11 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "training")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 logging.disable(logging.CRITICAL)
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from napari_utile.engine.models.catalogue import list_models, user_model_folder  # noqa: E402
-from napari_utile.engine.models.library import load_model  # noqa: E402
-from torture import user as people  # noqa: E402
+from napari_utile.engine.models.catalogue import list_models, user_model_folder
+from napari_utile.engine.models.library import load_model
+from torture import user as people
 
 SECTION = "two windows"
 

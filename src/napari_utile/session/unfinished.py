@@ -190,7 +190,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
     try:
         with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {})[_KEY])
-            return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+            keys = file.keys()
+            return header, {key: file.get_tensor(key) for key in keys}
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UtileError(f"The unfinished training in {path.parent} is damaged ({error}).") from error
 

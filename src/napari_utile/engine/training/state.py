@@ -133,7 +133,8 @@ def read_checkpoint(
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[KEY])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+            keys = file.keys()
+            tensors = {key: file.get_tensor(key) for key in keys}
         wanted = json.loads(json.dumps(dict(identity)))
         different = sorted(key for key in wanted if header["identity"].get(key) != wanted[key])
         if different:
