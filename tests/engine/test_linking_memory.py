@@ -1,11 +1,11 @@
 """The memory that linking the planes of a store takes, as the estimate says it."""
 
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from memory import peak_of
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.tables import write_table
@@ -72,14 +72,13 @@ def write_tables(place, plan):
 def test_it_is_estimated_within_a_quarter(tmp_path: Path, small_model, link, gap) -> None:
     images, plan = planned(small_model, link, gap)
     write_tables(tmp_path, plan)
-    tracemalloc.start()
-    try:
+
+    def link_all():
         links = link_counts(counted(gap), plan.linking)
         write_link_tables(tmp_path, plan, links.parents, images[0])
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert links.total == ACROSS**2
+        assert links.total == ACROSS**2
+
+    peak = peak_of(link_all)
     disc = np.pi / 4 * DIAMETER**2  # the estimate is of cells without gaps between them
     estimated = plan.linking_bytes * disc / DIAMETER**2
     assert peak / 1.25 < estimated < peak * 1.25
