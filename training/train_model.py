@@ -90,13 +90,13 @@ def planes_of(
             for each in read_part(data, part, "train")
             if each.labels.any() and "x".join(map(str, each.labels.shape)) not in leave_out
         ]
-        made = [plane for image in images for plane in _shown(image, plan, card, recipe, part.other)]
+        made = [plane for image in images for plane in shown(image, plan, card, recipe, part.other)]
         total = sum(plane.share for plane in made)
         planes += [replace(plane, share=part.share * plane.share / total) for plane in made]
     return planes
 
 
-def _shown(
+def shown(
     image: Annotated, plan: Plan, card: ModelCard, recipe: TrainingRecipe, other: bool = False
 ) -> Iterator[TrainingPlane]:
     """Yield an image under each choice of channels; one of another kind holds no cells."""
