@@ -94,6 +94,13 @@ def test_the_base_is_not_changed() -> None:
     assert all(torch.equal(value, before[key]) for key, value in start.network.state_dict().items())
 
 
+def test_of_a_model_that_was_trained_some_is_kept_and_of_random_weights_nothing(learnt: FineTuned) -> None:
+    images = [AnnotatedImage(plane_from_array(image, "YX"), labels) for image, labels in (pair(0), pair(1))]
+    keeping = dataclasses.replace(RECIPE, keep=0.4)
+    assert FineTuning(images, learnt.model, recipe=keeping).recipe.keep == 0.4
+    assert FineTuning(images, base(), recipe=keeping).recipe.keep == 0.0
+
+
 def test_a_second_fine_tuning_is_judged_by_its_own_network(learnt: FineTuned) -> None:
     """Networks are kept warm by their fingerprints: two trainings in one process must not share one."""
     images, labels = zip(pair(0), pair(1), strict=True)

@@ -34,6 +34,7 @@ from napari_utile.engine.training.data import (
     typical_diameter,
 )
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
+from napari_utile.engine.training.keeping import keep_some
 from napari_utile.engine.training.learned import (
     LEAST_CELLS,
     Scores,
@@ -178,6 +179,8 @@ class FineTuning:
         params = params or FineTuneParams()
         self.base, self.params, self.name, self.training_set = base, params, name, training_set
         self.recipe = (recipe or RECIPES[params.recipe]).suited(base.card)
+        if base.path is None and not base.card.training:  # of random weights nothing is worth keeping
+            self.recipe = replace(self.recipe, keep=0.0)
         self.compute = choose_compute(params.device, params.precision)
         asked = self.recipe.precision if params.precision == "auto" else params.precision
         self.scale = params.scale or matching_scale(images, base.card)
@@ -208,10 +211,20 @@ class FineTuning:
         held = self.held_out
         before = None if not held else score(predictions(self.base, held, self.compute), held, self.suggested)
         result = yield from self.run.steps(checkpoint, resume=resume)
+        some, suggested = self.planes[:MOST_CALIBRATED], self.suggested
+        network, kept = keep_some(
+            self.start,
+            result.network,
+            self.recipe.keep,
+            held_out=held,
+            taught=some,
+            images=len(self.data),
+            instances=suggested,
+            compute=self.compute,
+        )
+        result = replace(result, network=network)
         card = self._card(self.base.card.instances, {})
-        unscored = Model(card, result.network, fingerprint_of(card, result.network))
-        some = self.planes[:MOST_CALIBRATED]
-        suggested = self.suggested
+        unscored = Model(card, network, fingerprint_of(card, network))
         instances = best_instances(predictions(unscored, some, self.compute), some, suggested)
         maps = predictions(unscored, held, self.compute)
         after = score(maps, held, instances) if held else None
@@ -222,6 +235,7 @@ class FineTuning:
             "steps": result.steps,
             "minutes": round(result.seconds / 60, 2),
             "best step": result.best_step,
+            "kept": kept,
             "curve": _thinned(result.history),
         }
         card = replace(
@@ -229,7 +243,7 @@ class FineTuning:
             metrics=metrics,
             confidence=least_confidence(maps, held, instances, card.object_diameter),
         )
-        model = Model(card, result.network, fingerprint_of(card, result.network))
+        model = Model(card, network, fingerprint_of(card, network))
         return FineTuned(model, self.base, before, after, self.held_out, result)
 
     def present(self) -> Model:

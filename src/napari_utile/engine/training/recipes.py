@@ -69,6 +69,17 @@ class TrainingRecipe:
             help="Decay of the running mean of the weights; 0 keeps the last ones.",
         ),
     ] = 0.99
+    keep: Annotated[
+        float,
+        Bounds(
+            0,
+            0.9,
+            step=0.1,
+            label="Keep",
+            help="Share of the weights that a model started from in the mean that is kept, where that costs no cell: "
+            "what few images teach then costs less of what it knew.",
+        ),
+    ] = 0.0
     clip: Annotated[
         float,
         Bounds(0, 1e6, label="Clip", help="Largest norm of a gradient, longer ones are shortened; 0: never."),
@@ -197,6 +208,7 @@ FINE_TUNE = TrainingRecipe(
     rate=1e-3,
     warm_up=20,
     average=0.98,
+    keep=0.4,
     focus=0.5,
     validate_every=25,
 )

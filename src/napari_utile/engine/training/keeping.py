@@ -1,0 +1,99 @@
+"""How much of a model is kept when it is trained further: the mean of its weights before and after.
+
+A network that learns from one image forgets some of what it knew of others. Where both networks lie in one basin of
+the loss, the mean of their weights knows both [1]_; where the way was long it knows neither, as annotated cells tell.
+
+References
+----------
+.. [1] M. Wortsman et al. Robust fine-tuning of zero-shot models. CVPR 2022.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from napari_utile.engine.cells.instances import InstanceParams
+from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.models.library import Model
+from napari_utile.engine.networks.network import Network
+from napari_utile.engine.training.learned import LEAST_CELLS, Scores, predictions, score
+from napari_utile.engine.training.samples import TrainingPlane
+
+LOSS = 0.1
+"""What the mean may lack of the overlap with the annotated pixels of one image."""
+
+
+def mean_of(before: Network, after: Network, share: float) -> Network:
+    """Return the network whose weights are a mean: `share` of those before, the rest of those after.
+
+    Parameters
+    ----------
+    before, after : Network
+        Of one configuration; neither is changed. What is counted is as after.
+    share : float
+        0 to 1.
+    """
+    made = copy.deepcopy(after)
+    old = before.state_dict()
+    with torch.no_grad():
+        for name, value in made.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(old[name], share)
+    return made
+
+
+def keep_some(
+    before: Model,
+    after: Network,
+    share: float,
+    *,
+    held_out: Sequence[TrainingPlane],
+    taught: Sequence[TrainingPlane],
+    images: int,
+    instances: InstanceParams,
+    compute: Compute,
+) -> tuple[Network, float]:
+    """Keep the mean of a model's weights before and after where it finds as many cells and about the same pixels.
+
+    Parameters
+    ----------
+    before : Model
+        What was trained further.
+    after : Network
+    share : float
+        Of `before` in the mean.
+    held_out, taught : sequence of TrainingPlane
+        Held-out planes judge, where they have `LEAST_CELLS`, and one cell may be lacking; else those that it learnt
+        from, and two cells or a tenth may be lacking.
+    images : int
+        How many images the planes are of. Held-out parts of the images that taught say little of others, the less the
+        fewer they are: the overlap with the annotated pixels may be `LOSS` / `images` less.
+    instances : InstanceParams
+        In pixels of the planes.
+    compute : Compute
+
+    Returns
+    -------
+    (Network, float)
+        The mean and `share`, or `after` and 0.
+    """
+    if not share:
+        return after, 0.0
+    mean = mean_of(before.network, after, share)
+
+    def judge(planes: Sequence[TrainingPlane]) -> tuple[Scores, Scores]:
+        one, other = (
+            score(predictions(replace(before, network=network), planes, compute), planes, instances)
+            for network in (mean, after)
+        )
+        return one, other
+
+    kept, trained = judge(held_out)
+    lacking = max(0.01, 1 / max(kept.objects, 1))
+    if kept.objects < LEAST_CELLS:  # those that taught it flatter what it learnt
+        kept, trained = judge(taught)
+        lacking = max(0.1, 2 / max(kept.objects, 1))
+    good = kept.ap50 >= trained.ap50 - lacking and kept.overlap >= trained.overlap - LOSS / max(images, 1)
+    return (mean, share) if good else (after, 0.0)
