@@ -101,6 +101,17 @@ def test_of_a_model_that_was_trained_some_is_kept_and_of_random_weights_nothing(
     assert FineTuning(images, base(), recipe=keeping).recipe.keep == 0.0
 
 
+def test_what_was_known_is_kept_where_cells_look_alike_and_not_where_they_are_dark(learnt: FineTuned) -> None:
+    images, labels = zip(pair(0), pair(1), strict=True)
+    keeping = dataclasses.replace(RECIPE, keep=0.4)
+    kept = {}
+    for name, shown in (("alike", images), ("dark", [2000 - image for image in images])):
+        made = fine_tune(shown, labels, learnt.model, recipe=keeping, steps=60, device="cpu")
+        kept[name] = made.model.card.training["kept"]
+        assert made.after.ap50 > 0.9
+    assert kept == {"alike": 0.4, "dark": 0.0}
+
+
 def test_a_second_fine_tuning_is_judged_by_its_own_network(learnt: FineTuned) -> None:
     """Networks are kept warm by their fingerprints: two trainings in one process must not share one."""
     images, labels = zip(pair(0), pair(1), strict=True)

@@ -211,10 +211,11 @@ class FineTuning:
         held = self.held_out
         before = None if not held else score(predictions(self.base, held, self.compute), held, self.suggested)
         result = yield from self.run.steps(checkpoint, resume=resume)
+        card = self._card(self.base.card.instances, {})
         some, suggested = self.planes[:MOST_CALIBRATED], self.suggested
-        network, kept = keep_some(
-            self.start,
-            result.network,
+        unscored, kept = keep_some(
+            self.start.network,
+            Model(card, result.network, fingerprint_of(card, result.network)),
             self.recipe.keep,
             held_out=held,
             taught=some,
@@ -222,9 +223,8 @@ class FineTuning:
             instances=suggested,
             compute=self.compute,
         )
+        network = unscored.network
         result = replace(result, network=network)
-        card = self._card(self.base.card.instances, {})
-        unscored = Model(card, network, fingerprint_of(card, network))
         instances = best_instances(predictions(unscored, some, self.compute), some, suggested)
         maps = predictions(unscored, held, self.compute)
         after = score(maps, held, instances) if held else None

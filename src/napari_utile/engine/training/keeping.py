@@ -10,13 +10,12 @@ References
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.inference.device import Compute
-from napari_utile.engine.models.library import Model
+from napari_utile.engine.models.library import Model, fingerprint_of
 from napari_utile.engine.networks.network import Network
 from napari_utile.engine.training.learned import LEAST_CELLS, Scores, predictions, score
 from napari_utile.engine.training.samples import TrainingPlane
@@ -25,28 +24,29 @@ LOSS = 0.1
 """What the mean may lack of the overlap with the annotated pixels of one image."""
 
 
-def mean_of(before: Network, after: Network, share: float) -> Network:
-    """Return the network whose weights are a mean: `share` of those before, the rest of those after.
+def mean_of(before: Network, after: Model, share: float) -> Model:
+    """Return the model whose weights are a mean: `share` of those before, the rest of those after.
 
     Parameters
     ----------
-    before, after : Network
-        Of one configuration; neither is changed. What is counted is as after.
+    before : Network
+        Of the configuration of `after`; neither is changed. What is counted is as after.
+    after : Model
     share : float
         0 to 1.
     """
-    made = copy.deepcopy(after)
+    network = copy.deepcopy(after.network)
     old = before.state_dict()
     with torch.no_grad():
-        for name, value in made.state_dict().items():
+        for name, value in network.state_dict().items():
             if value.is_floating_point():
                 value.lerp_(old[name], share)
-    return made
+    return Model(after.card, network, fingerprint_of(after.card, network))
 
 
 def keep_some(
-    before: Model,
-    after: Network,
+    before: Network,
+    after: Model,
     share: float,
     *,
     held_out: Sequence[TrainingPlane],
@@ -54,14 +54,14 @@ def keep_some(
     images: int,
     instances: InstanceParams,
     compute: Compute,
-) -> tuple[Network, float]:
-    """Keep the mean of a model's weights before and after where it finds as many cells and about the same pixels.
+) -> tuple[Model, float]:
+    """Keep the mean of the weights before and after where it finds as many cells and about the same pixels.
 
     Parameters
     ----------
-    before : Model
+    before : Network
         What was trained further.
-    after : Network
+    after : Model
     share : float
         Of `before` in the mean.
     held_out, taught : sequence of TrainingPlane
@@ -76,18 +76,15 @@ def keep_some(
 
     Returns
     -------
-    (Network, float)
+    (Model, float)
         The mean and `share`, or `after` and 0.
     """
     if not share:
         return after, 0.0
-    mean = mean_of(before.network, after, share)
+    mean = mean_of(before, after, share)
 
     def judge(planes: Sequence[TrainingPlane]) -> tuple[Scores, Scores]:
-        one, other = (
-            score(predictions(replace(before, network=network), planes, compute), planes, instances)
-            for network in (mean, after)
-        )
+        one, other = (score(predictions(each, planes, compute), planes, instances) for each in (mean, after))
         return one, other
 
     kept, trained = judge(held_out)
