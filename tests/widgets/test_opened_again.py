@@ -34,7 +34,7 @@ def test_a_range_and_how_it_is_linked(window):
     assert again.planes.entries == (1, 4)
     assert again.linking.wanted == "t"
     assert again.linking.link.isVisible()
-    assert again.linking.chosen().link_distance == 7.0
+    assert again.linking.chosen.link_distance == 7.0
     window.press(again.copy_command)
     assert "--link t --link-distance 7" in QGuiApplication.clipboard().text()
 

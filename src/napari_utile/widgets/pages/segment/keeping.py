@@ -102,7 +102,7 @@ class Keeping:
         located = result.located if result is not None else locate_request(request)
         form, linking = self._form, None
         if not form.planes.one:
-            linking = form.linking.chosen() if form.linking.wanted else None
+            linking = form.linking.chosen if form.linking.wanted else None
             axis = "Z" if views else form.linking.wanted.upper()
             located = None if located is None else located.along(axis, form.planes.entries)
         command = command_of(request, request.params, card_of(request.params.model), located, views, linking)
@@ -110,7 +110,7 @@ class Keeping:
 
     def copy_store_command(self, requests: list[SegmentRequest]) -> None:
         """Copy the command line that segments planes into their store, or finishes it; files are read for it."""
-        store, linking = self._form.store, self._form.linking.chosen(len(requests))
+        store, linking = self._form.store, self._form.linking.chosen_for(len(requests))
         run_job(
             store_command_job(requests, store.place_of(requests), linking),
             on_done=lambda made: self._status.copied(*made),

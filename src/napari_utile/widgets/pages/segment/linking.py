@@ -161,10 +161,15 @@ class Linking(OneJob, QWidget):
         kind = self.kind.currentData()
         return str(kind) if not self.isHidden() and kind in ("z", "t") else ""
 
-    def chosen(self, planes: int = 2) -> LinkParams:
-        """Return whether and how so many planes are linked; one alone is not."""
+    @property
+    def chosen(self) -> LinkParams:
+        """Whether and how planes are linked."""
         params: LinkParams = self.params.value()
-        return replace(params, link=(self.wanted if planes > 1 else "") or "none")
+        return replace(params, link=self.wanted or "none")
+
+    def chosen_for(self, planes: int) -> LinkParams:
+        """Return whether and how so many planes are linked; one alone is not."""
+        return self.chosen if planes > 1 else replace(self.chosen, link="none")
 
     def check(self) -> None:
         """Check that a range of planes has some to link.
@@ -232,7 +237,7 @@ class Linking(OneJob, QWidget):
         if self.running:
             return
         stack = linked_stack_of(layer)
-        params = self.chosen()
+        params = self.chosen
         space = stack_space_of(layer, self.wanted)
         kept = set() if stack is None else set(stack.kept)
         parents = {} if stack is None else dict(stack.parents)

@@ -152,7 +152,7 @@ class StoreRun(OneJob, QWidget):
         self, requests: Sequence[SegmentRequest]
     ) -> Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]:
         """Say what a store of some planes will take."""
-        return store_estimate_job(self._session, requests, self._address, self._linking.chosen(len(requests)))
+        return store_estimate_job(self._session, requests, self._address, self._linking.chosen_for(len(requests)))
 
     @property
     def _address(self) -> str:
@@ -177,7 +177,7 @@ class StoreRun(OneJob, QWidget):
                 self._place,
                 self._middle_of_view,
                 address,
-                self._linking.chosen(len(planes)),
+                self._linking.chosen_for(len(planes)),
             ),
             on_progress=self._show_progress,
             on_done=self._finish,
