@@ -152,7 +152,9 @@ class StoreRun(OneJob, QWidget):
         self, requests: Sequence[SegmentRequest]
     ) -> Generator[Progress | None, None, tuple[Model, StoreCost, CellSize | None]]:
         """Say what a store of some planes will take."""
-        return store_estimate_job(self._session, requests, self._address, self._linking.chosen_for(len(requests)))
+        return store_estimate_job(
+            self._session, requests, self._address, self._linking.chosen_for(len(requests))
+        )
 
     @property
     def _address(self) -> str:
