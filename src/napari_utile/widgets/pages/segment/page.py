@@ -60,20 +60,20 @@ class SegmentPage(Page):
         self._running_on: list[Source] = []
         self._fits: list[Fit] = []  # of the planes that are done
         self.form = form = SegmentForm(self._viewer, self._session)
-        both, failed = (self._viewer, self._session), form.status.failed
+        plain, session, failed = self._viewer, self._session, form.status.failed
         self._values = InstanceValues(form, self._session)
         self._estimate = RunEstimate(form.estimate, self._question, self.model_known, self)
         self._diameter_tool = DiameterTool(self._viewer, form.diameter, form.status, self)
-        self.views = ThreeViews(*both, form, self)
-        self.planes_run = PlaneRun(*both, self)
+        self.views = ThreeViews(plain, session, form, self)
+        self.planes_run = PlaneRun(plain, session, self)
         self._runs = self.views, form.store, self.planes_run  # the first that takes the planes
-        self._pictures = Pictures(*both, form, self.request, failed, self)
-        self._adjusting = Adjusting(*both, form.edited, self._values, failed, self._adjusted, self)
+        self._pictures = Pictures(plain, session, form, self.request, failed, self)
+        self._adjusting = Adjusting(plain, session, form.edited, self._values, failed, self._adjusted, self)
         self.show_form(form, form.status)
         self.main_button = form.run_bar.run_button
-        self.settings = Settings(*both, form, self._values, self)
-        self.growing = Growing(*both, form.grow, lambda: self._chosen_planes(linked=False))
-        self.keeping = Keeping(*both, form, self)
+        self.settings = Settings(plain, session, form, self._values, self)
+        self.growing = Growing(plain, session, form.grow, lambda: self._chosen_planes(linked=False))
+        self.keeping = Keeping(plain, session, form, self)
         self._connect()
         form.seams.ask(self.request)
         guard_window(self._viewer, self)
