@@ -141,7 +141,7 @@ def measure(
         objects, _ = shown[0].annotation.split(shown[0].labels)
         dense = shown[0].annotation.kind == "dense"
         if np.unique(objects).size > LEAST_CELLS:
-            fitted = fit_to_cells(shown[0].plane, objects, models, seen, dense=dense).result.params
+            fitted = fit_to_cells(shown[0].plane, objects, models, seen, dense=dense).result.for_others
             model = next(each for each in models if each.card.name == fitted.model)
             row = replace(row, fitted=precision(judged, model, fitted))
     if "tuned" in columns:

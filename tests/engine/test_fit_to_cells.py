@@ -120,6 +120,35 @@ def test_cells_that_are_found_already_change_nothing_much(off):
     assert found.params.preprocess is None
 
 
+def test_where_nothing_fits_better_each_image_is_measured(tmp_path, off, capsys):
+    bright = off[0].max() - off[0]
+    suggested = segment(bright, load_model("nuclei")).labels
+    given = np.where(np.isin(suggested, np.unique(suggested)[1:5]), suggested, 0)
+    for name, pixels in {"image": bright, "labels": given.astype(np.uint16)}.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
+    settings = tmp_path / "fitted.json"
+    words = ["--labels", str(tmp_path / "labels.tif"), "--sparse", "--model", "nuclei", "-o", str(settings)]
+    assert main(["fit", str(tmp_path / "image.tif"), *words]) == 0
+    assert "nothing fits" in capsys.readouterr().out
+    kept = load_settings(settings)
+    assert (kept.segment["model"], kept.segment["diameter"], dict(kept.instances)) == ("nuclei", "auto", {})
+    assert (
+        main(
+            [
+                "segment",
+                str(tmp_path / "image.tif"),
+                "--settings",
+                str(settings),
+                "-o",
+                str(tmp_path),
+                "--quiet",
+            ]
+        )
+        == 0
+    )
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "image_labels.tif"), suggested)
+
+
 def test_under_three_cells_it_declines():
     labels = np.zeros((30, 30), int)
     labels[2:5, 2:5], labels[9:12, 9:12] = 1, 2

@@ -59,6 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise UtileError(f"{arguments.labels} holds no labels.")
     models = [load_model(name) for name in names]
     found = fit_to_cells(best[1], best[2], models, params, dense=not arguments.sparse).result
-    save_settings(settings_of(found.params, found.fitted), arguments.output)
+    save_settings(settings_of(found.for_others, found.fitted), arguments.output)
     print(f"{arguments.output}: {found}")
     return 0

@@ -66,6 +66,14 @@ class CellFit:
     changed: tuple[str, ...]
 
     @property
+    def for_others(self) -> SegmentParams:
+        """The settings for other images: those of the card, at the size of each, where nothing fits better."""
+        if self.changed:
+            return self.params
+        sized = self.params.known_diameter is not None
+        return replace(self.params, diameter="auto" if sized else None, instances=None)
+
+    @property
     def fitted(self) -> str:
         """What the settings were fitted to, as recipes say it."""
         return f"{self.cells} cells (mean IoU {self.iou:.2f})"
