@@ -46,37 +46,46 @@ def test_the_mean_lies_between_both_and_changes_neither() -> None:
 
 
 HELD_OUT, TAUGHT = planes(1), planes(2)
+NONE, ALL = (0.0, 0.0), (1.0, 1.0)
 
 
 @pytest.mark.parametrize(
     ("images", "held_out", "taught", "kept"),
-    [  # each (cells, precision and overlap of the mean, of what was trained)
-        (1, (100, (0.50, 0.7), (0.50, 0.7)), None, True),
-        (1, (100, (0.491, 0.7), (0.50, 0.7)), None, True),  # less than a cell
-        (1, (100, (0.48, 0.7), (0.50, 0.7)), None, False),  # the way was long
-        (1, (10, (0.60, 0.7), (0.69, 0.7)), None, True),
-        (1, (20, (0.60, 0.71), (0.60, 0.80)), None, True),  # outlines of one image need not suit others
-        (1, (20, (0.60, 0.69), (0.60, 0.80)), None, False),
-        (10, (20, (0.60, 0.788), (0.60, 0.80)), None, False),  # those of ten do
-        (10, (20, (0.60, 0.792), (0.60, 0.80)), None, True),
-        (1, (9, (0.0, 0.0), (1.0, 1.0)), (50, (0.81, 0.7), (0.90, 0.7)), True),  # too few are held out
-        (1, (9, (1.0, 1.0), (0.0, 0.0)), (50, (0.79, 0.7), (0.90, 0.7)), False),
-        (1, (0, (0.0, 1.0), (0.0, 1.0)), (5, (0.61, 0.7), (1.00, 0.7)), True),  # two of five cells
+    [  # cells, then precision and overlap of what was there before, of the mean, of what was trained
+        (1, (100, (0.50, 0.7), (0.50, 0.7), (0.50, 0.7)), None, True),
+        (1, (100, (0.25, 0.2), (0.50, 0.7), (0.50, 0.7)), None, True),
+        (1, (100, (0.24, 0.7), (0.50, 0.7), (0.50, 0.7)), None, False),  # it did not know them
+        (1, (100, (0.50, 0.7), (0.491, 0.7), (0.50, 0.7)), None, True),  # less than a cell
+        (1, (100, (0.50, 0.7), (0.48, 0.7), (0.50, 0.7)), None, False),  # the way was long
+        (1, (10, (0.50, 0.7), (0.60, 0.7), (0.69, 0.7)), None, True),
+        (
+            1,
+            (20, (0.50, 0.7), (0.60, 0.71), (0.60, 0.80)),
+            None,
+            True,
+        ),  # outlines of one image need not suit others
+        (1, (20, (0.50, 0.7), (0.60, 0.69), (0.60, 0.80)), None, False),
+        (10, (20, (0.50, 0.7), (0.60, 0.788), (0.60, 0.80)), None, False),  # those of ten do
+        (10, (20, (0.50, 0.7), (0.60, 0.792), (0.60, 0.80)), None, True),
+        (1, (9, NONE, NONE, ALL), (50, (0.9, 0.7), (0.81, 0.7), (0.90, 0.7)), True),  # few are held out
+        (1, (9, ALL, ALL, NONE), (50, (0.9, 0.7), (0.79, 0.7), (0.90, 0.7)), False),
+        (1, (0, NONE, NONE, NONE), (5, (0.8, 0.7), (0.61, 0.7), (1.00, 0.7)), True),  # two of five cells
     ],
 )
 def test_the_mean_is_kept_where_it_costs_nothing(images, held_out, taught, kept, monkeypatch) -> None:
     before, after = small(0).network, small(1)
 
+    mean, old = (mean_of(before, after, share).fingerprint for share in (0.4, 1.0))
+
     def scored(model: Model, judged: list, _: InstanceParams) -> Scores:
         cells, *reached = held_out if judged is HELD_OUT else taught
-        return Scores(*reached[model is after], cells)
+        return Scores(*reached[[old, mean, after.fingerprint].index(model.fingerprint)], cells)
 
     monkeypatch.setattr(keeping, "predictions", lambda model, *_: model)
     monkeypatch.setattr(keeping, "score", scored)
     given = {"held_out": HELD_OUT, "taught": TAUGHT, "images": images, "instances": InstanceParams()}
     model, share = keep_some(before, after, 0.4, compute=CPU, **given)
-    wanted = mean_of(before, after, 0.4) if kept else after
-    assert (share, model.fingerprint) == (0.4 if kept else 0.0, wanted.fingerprint)
+    assert (share, model.fingerprint) == ((0.4, mean) if kept else (0.0, after.fingerprint))
 
 
 def test_nothing_is_kept_unasked() -> None:

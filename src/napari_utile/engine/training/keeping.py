@@ -20,6 +20,8 @@ from napari_utile.engine.networks.network import Network
 from napari_utile.engine.training.learned import LEAST_CELLS, Scores, predictions, score
 from napari_utile.engine.training.samples import TrainingPlane
 
+KNOWN = 0.5
+"""A model that found fewer cells than this share of those that it finds now did not know them."""
 LOSS = 0.1
 """What the mean may lack of the overlap with the annotated pixels of one image."""
 
@@ -55,7 +57,7 @@ def keep_some(
     instances: InstanceParams,
     compute: Compute,
 ) -> tuple[Model, float]:
-    """Keep the mean of the weights before and after where it finds as many cells and about the same pixels.
+    """Keep the mean of the weights before and after where the model knew such cells, and the mean finds as many.
 
     Parameters
     ----------
@@ -82,15 +84,19 @@ def keep_some(
     if not share:
         return after, 0.0
     mean = mean_of(before, after, share)
+    tried = mean_of(before, after, 1.0), mean, after
 
-    def judge(planes: Sequence[TrainingPlane]) -> tuple[Scores, Scores]:
-        one, other = (score(predictions(each, planes, compute), planes, instances) for each in (mean, after))
-        return one, other
+    def judge(planes: Sequence[TrainingPlane]) -> list[Scores]:
+        return [score(predictions(each, planes, compute), planes, instances) for each in tried]
 
-    kept, trained = judge(held_out)
-    lacking = max(0.01, 1 / max(kept.objects, 1))
-    if kept.objects < LEAST_CELLS:  # those that taught it flatter what it learnt
-        kept, trained = judge(taught)
-        lacking = max(0.1, 2 / max(kept.objects, 1))
-    good = kept.ap50 >= trained.ap50 - lacking and kept.overlap >= trained.overlap - LOSS / max(images, 1)
+    old, kept, new = judge(held_out)
+    lacking = max(0.01, 1 / max(new.objects, 1))
+    if new.objects < LEAST_CELLS:  # those that taught it flatter what it learnt
+        old, kept, new = judge(taught)
+        lacking = max(0.1, 2 / max(new.objects, 1))
+    good = (
+        old.ap50 >= KNOWN * new.ap50
+        and kept.ap50 >= new.ap50 - lacking
+        and kept.overlap >= new.overlap - LOSS / max(images, 1)
+    )
     return (mean, share) if good else (after, 0.0)
