@@ -73,9 +73,9 @@ NONE, ALL = (0.0, 0.0), (1.0, 1.0)
     ],
 )
 def test_the_mean_is_kept_where_it_costs_nothing(images, held_out, taught, kept, monkeypatch) -> None:
-    before, after = small(0).network, small(1)
+    before, after = small(0), small(1)
 
-    mean, old = (mean_of(before, after, share).fingerprint for share in (0.4, 1.0))
+    mean, old = mean_of(before.network, after, 0.4).fingerprint, before.fingerprint
 
     def scored(model: Model, judged: list, _: InstanceParams) -> Scores:
         cells, *reached = held_out if judged is HELD_OUT else taught
@@ -89,7 +89,7 @@ def test_the_mean_is_kept_where_it_costs_nothing(images, held_out, taught, kept,
 
 
 def test_nothing_is_kept_unasked() -> None:
-    before, after = small(0).network, small(1)
+    before, after = small(0), small(1)
     given = {
         "held_out": HELD_OUT,
         "taught": TAUGHT,

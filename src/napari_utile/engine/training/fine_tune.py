@@ -214,7 +214,7 @@ class FineTuning:
         card = self._card(self.base.card.instances, {})
         some, suggested = self.planes[:MOST_CALIBRATED], self.suggested
         unscored, kept = keep_some(
-            self.start.network,
+            self.start,
             Model(card, result.network, fingerprint_of(card, result.network)),
             self.recipe.keep,
             held_out=held,

@@ -47,7 +47,7 @@ def mean_of(before: Network, after: Model, share: float) -> Model:
 
 
 def keep_some(
-    before: Network,
+    before: Model,
     after: Model,
     share: float,
     *,
@@ -61,7 +61,7 @@ def keep_some(
 
     Parameters
     ----------
-    before : Network
+    before : Model
         What was trained further.
     after : Model
     share : float
@@ -83,8 +83,8 @@ def keep_some(
     """
     if not share:
         return after, 0.0
-    mean = mean_of(before, after, share)
-    tried = mean_of(before, after, 1.0), mean, after
+    mean = mean_of(before.network, after, share)
+    tried = before, mean, after
 
     def judge(planes: Sequence[TrainingPlane]) -> list[Scores]:
         return [score(predictions(each, planes, compute), planes, instances) for each in tried]
