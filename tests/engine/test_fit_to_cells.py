@@ -47,15 +47,20 @@ def off():
     return image, truth, ids[:3], ids[3:]
 
 
+def fit_by_command(folder, image, labels):
+    """Write an image and a few cells, fit `nuclei` to them as a user does; return the file of settings."""
+    for name, pixels in {"image": image, "labels": labels.astype(np.uint16)}.items():
+        tifffile.imwrite(folder / f"{name}.tif", pixels)
+    settings = folder / "fitted.json"
+    words = ["--labels", str(folder / "labels.tif"), "--sparse", "--model", "nuclei", "-o", str(settings)]
+    assert main(["fit", str(folder / "image.tif"), *words]) == 0
+    return settings
+
+
 @pytest.mark.filterwarnings("ignore:.*does not look like:napari_utile.engine.errors.UtileWarning")
 def test_three_cells_raise_the_others(off, tmp_path, capsys):
     image, truth, few, others = off
-    few_labels = np.where(np.isin(truth, few), truth, 0)
-    for name, pixels in {"image": image, "labels": few_labels.astype(np.uint16)}.items():
-        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
-    settings = tmp_path / "fitted.json"
-    words = ["--labels", str(tmp_path / "labels.tif"), "--sparse", "--model", "nuclei", "-o", str(settings)]
-    assert main(["fit", str(tmp_path / "image.tif"), *words]) == 0
+    settings = fit_by_command(tmp_path, image, np.where(np.isin(truth, few), truth, 0))
     assert "invert" in capsys.readouterr().out
     before = mean_best_iou(segment(image).labels, truth, others)
     status = main(
@@ -124,11 +129,7 @@ def test_where_nothing_fits_better_each_image_is_measured(tmp_path, off, capsys)
     bright = off[0].max() - off[0]
     suggested = segment(bright, load_model("nuclei")).labels
     given = np.where(np.isin(suggested, np.unique(suggested)[1:5]), suggested, 0)
-    for name, pixels in {"image": bright, "labels": given.astype(np.uint16)}.items():
-        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
-    settings = tmp_path / "fitted.json"
-    words = ["--labels", str(tmp_path / "labels.tif"), "--sparse", "--model", "nuclei", "-o", str(settings)]
-    assert main(["fit", str(tmp_path / "image.tif"), *words]) == 0
+    settings = fit_by_command(tmp_path, bright, given)
     assert "nothing fits" in capsys.readouterr().out
     kept = load_settings(settings)
     assert (kept.segment["model"], kept.segment["diameter"], dict(kept.instances)) == ("nuclei", "auto", {})
