@@ -77,7 +77,7 @@ def train_fold(taught: Sequence[Annotated], plan: Plan, output: Path, steps: int
         [plane for image in taught for plane in shown(image, plan, card, recipe)],
         output,
         recipe=recipe,
-        budget=Budget(steps, None),
+        budget=Budget(steps),
         start=load_model(START),
         checkpoint=output.with_suffix(".checkpoint"),
         resume=True,
@@ -117,11 +117,20 @@ def main() -> None:
                 judged += [precisions(a, each.image.labels) for a, each in zip(found, cases, strict=True)]
                 reached = [round(float(row[0]), 3) for row in judged[-len(cases) :]]
                 print(
-                    json.dumps({"images of": name, "fold": number, "size": size, "AP50": reached}), flush=True
+                    json.dumps(
+                        {
+                            "images of": name,
+                            "fold": number,
+                            "steps": card.training["steps"],
+                            "size": size,
+                            "AP50": reached,
+                        }
+                    ),
+                    flush=True,
                 )
         for size, judged in rows.items():
             print(
-                json.dumps({"images of": name, "size": size, "steps": args.steps, **scores(judged)}),
+                json.dumps({"images of": name, "size": size, **scores(judged)}),
                 flush=True,
             )
 
