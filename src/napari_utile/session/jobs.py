@@ -157,11 +157,11 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
     segmentation = result.segmentation
     weights = weight_map(segmentation.labels).total
     return LayerSpec(
-        "image",
+        "glow",
         f"{segmentation.plane.name} weight map",
         weights,
         "weight map",
-        {"colormap": "inferno", "blending": "additive", "opacity": 0.8, "contrast_limits": (0.0, 12.0)},
+        {"colormap": "inferno", "opacity": 0.8, "contrast_limits": (0.0, 12.0)},
         window=window_of(segmentation),
     )
 

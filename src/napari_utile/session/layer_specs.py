@@ -17,8 +17,8 @@ class LayerSpec:
 
     Attributes
     ----------
-    kind : "image" or "labels"
-        The type of layer.
+    kind : "image", "glow" or "labels"
+        The type of layer; a glow is an image of values that lie over another one.
     name : str
         Name to show; layers the user already has keep theirs.
     data : (Y, X) array
@@ -39,7 +39,7 @@ class LayerSpec:
         The rows and columns of the plane that `data` covers; all by default. The rest of the plane stays.
     """
 
-    kind: Literal["image", "labels"]
+    kind: Literal["image", "glow", "labels"]
     name: str
     data: np.ndarray[Any, Any]
     role: str

@@ -276,12 +276,11 @@ def specs_of(result: SegmentResult, *, probability: bool = True) -> list[LayerSp
         )
         specs.insert(1, layer)
     if probability:
-        shown = {"visible": False, "colormap": "magma", "blending": "additive", "contrast_limits": (0.0, 1.0)}
-        foreground = segmentation.foreground
+        foreground, hidden = segmentation.foreground, {"visible": False}
         specs.insert(
             0,
             LayerSpec(
-                "image", f"{name} probability", foreground, "probability", shown, metadata, window=window
+                "glow", f"{name} probability", foreground, "probability", hidden, metadata, window=window
             ),
         )
     return specs

@@ -21,7 +21,7 @@ from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.units import shown_unit
 from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, clearing
 
 LayerData = tuple[Any, dict[str, Any], str]
 """What napari makes a layer of: the data, the arguments, the type of layer."""
@@ -87,7 +87,7 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
     options["name"] = image_name(place)
     recipe = _recipe_of(place)
     if not is_labels:
-        return [(data, {**options, "colormap": "magma", "visible": False}, "image")]
+        return [(data, {**options, "colormap": clearing("magma"), "visible": False}, "image")]
     options.pop("rgb", None)
     with open(recipe or "", encoding="utf-8") as file:
         own = {"recipe": json.load(file)}

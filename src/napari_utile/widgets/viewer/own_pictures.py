@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import napari.layers
 import napari.viewer
+import numpy as np
 from napari.layers import Image
+from napari.utils.colormaps import Colormap, ensure_colormap
 
 from napari_utile.widgets.viewer.layers import plain_viewer
 
@@ -15,6 +17,7 @@ _Layer = TypeVar("_Layer", bound="napari.layers.Layer")
 METADATA_KEY = "napari-utile"
 CELLS = "instances"
 """The role of results that are cells, and may be edited, weighed, learnt from and evaluated as a user's are."""
+_SHADES = 256
 
 _roles: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
@@ -41,10 +44,22 @@ def add_own(viewer: napari.viewer.Viewer, layer: _Layer, role: str) -> _Layer:
     return layer
 
 
-def glow(data: Any, limits: tuple[float, float] = (0.0, 1.0), **options: Any) -> napari.layers.Image:
-    """Make a layer of values that glow over the image below: black is `limits`' first value. Options are napari's."""
-    # napari would take a last axis of 3 or 4 for colours.
-    return Image(data, rgb=False, colormap="magma", blending="additive", contrast_limits=limits, **options)
+def glow(data: Any, **options: Any) -> napari.layers.Image:
+    """Make a layer of values that glow over the image below, 0 to 1 unless options (napari's) say otherwise."""
+    options = {"contrast_limits": (0.0, 1.0), "colormap": "magma", **options}
+    options["colormap"] = clearing(options["colormap"])
+    return Image(data, rgb=False, **options)  # napari would take a last axis of 3 or 4 for colours
+
+
+def clearing(name: str) -> Colormap:
+    """Return colours of napari that become clear where they are dark.
+
+    On black they look as if they were added, and on white, where a sum would be white, too.
+    """
+    colours = ensure_colormap(name).map(np.linspace(0, 1, _SHADES)).astype(float)[:, :3]
+    opacity = colours.max(axis=1, keepdims=True)
+    opaque = np.divide(colours, opacity, out=np.zeros_like(colours), where=opacity > 0)
+    return Colormap(np.hstack([opaque, opacity]), name=f"{name}, clear", controls=np.linspace(0, 1, _SHADES))
 
 
 def role_of(layer: napari.layers.Layer) -> str:

@@ -21,7 +21,7 @@ from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.layer_specs import LayerSpec, merged_features, merged_labels, merged_recipes
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, slider_name, space_of
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, glow, mark_own
 
 # Larger results are kept in compressed chunks; only chunks that were written take memory. Bytes.
 CHUNKED_ABOVE = 2 * 2**30
@@ -29,6 +29,8 @@ CHUNKED_ABOVE = 2 * 2**30
 _THUMBNAIL_AFTER = 250
 # Planes up to this size are compared with what was shown, larger ones are watched for edits. Bytes.
 COMPARED_BELOW = 128 * 2**20
+# napari would take a last axis of 3 or 4 for colours.
+_MAKE = {"image": functools.partial(Image, rgb=False), "glow": glow, "labels": Labels}
 
 PlaneKey = tuple[int, ...]
 
@@ -159,9 +161,7 @@ def _new_layer(
 ) -> napari.layers.Layer:
     space = space_of(source, place.result_axes) if source is not None else {}
     data = empty_data(place, spec.data.dtype)
-    # napari would take a last axis of 3 or 4 for colours.
-    make = Labels if spec.kind == "labels" else functools.partial(Image, rgb=False)
-    layer = make(data, name=spec.name, **{**space, **spec.options})
+    layer = _MAKE[spec.kind](data, name=spec.name, **{**space, **spec.options})
     mark_own(layer, spec.role)
     viewer.add_layer(layer)
     shown = _Shown(layer.name, spec.role, weakref.ref(source) if source is not None else None)

@@ -75,7 +75,7 @@ class Seams(OneJob, QWidget):
         plane = source.place.result
         picture = glow(
             plane.expanded(np.asarray(proof.difference)),
-            (0.0, 1e-4),
+            contrast_limits=(0.0, 1e-4),
             name=f"{source.plane.name} |difference|",
             **space_of(source.layer, source.place.result_axes, plane.point(proof.window.start)),
         )

@@ -267,7 +267,9 @@ class StoreRun(OneJob, QWidget):
             cells.metadata = {METADATA_KEY: {"role": role, **own}}
             self._viewer.add_layer(cells)
             return cells
-        return add_own(self._viewer, glow(data if many else data[0], (0, 255), **options), "preview")
+        return add_own(
+            self._viewer, glow(data if many else data[0], contrast_limits=(0, 255), **options), "preview"
+        )
 
     def _finish(self, made: FinishedStore) -> None:
         self._remove_picture()

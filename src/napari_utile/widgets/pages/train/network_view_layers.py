@@ -8,7 +8,7 @@ from napari.layers import Image, Labels, Vectors
 
 from napari_utile.session.annotation_advice import NetworkView
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of
-from napari_utile.widgets.viewer.own_pictures import add_own
+from napari_utile.widgets.viewer.own_pictures import add_own, glow
 
 _GAP = 10
 _IGNORED = 255
@@ -44,11 +44,11 @@ def show_network_view(viewer: napari.viewer.Viewer, view: NetworkView, source: A
     image = Image(
         sample.image.cpu().numpy()[0], name="network sees: image", contrast_limits=(0.0, 1.0), **at(0)
     )
-    weights = Image(
+    weights = glow(
         weight,
         name="network sees: weights",
         colormap="inferno",
-        blending="additive",
+        contrast_limits=(0.0, float(weight.max()) or 1.0),
         opacity=0.6,
         **at(view.halo),
     )

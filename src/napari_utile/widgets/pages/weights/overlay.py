@@ -7,12 +7,13 @@ import napari.layers
 import napari.viewer
 import numpy as np
 from napari.layers import Image, Vectors
+from napari.utils.colormaps import Colormap, ensure_colormap
 
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.weights.weight_map import WeightMapParams
 from napari_utile.widgets.pages.weights.watched_labels import WatchedLabels
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of, take_away
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, clearing, mark_own
 from napari_utile.widgets.viewer.regions import camera_of
 
 ROLE = "live weight map"
@@ -57,8 +58,7 @@ class WeightMapOverlay:
             self.layer = Image(
                 array,
                 name=name,
-                colormap=COLORMAP,
-                blending=_blending(term),
+                colormap=_colours(term),
                 opacity=0.9,
                 interpolation2d="nearest",
                 contrast_limits=limits,
@@ -77,7 +77,7 @@ class WeightMapOverlay:
                 setattr(self.layer, key, value)
             self.layer.name = name
         if self.layer.metadata.get(METADATA_KEY, {}).get("term") != term:
-            self.layer.blending = _blending(term)
+            self.layer.colormap = _colours(term)
         self.layer.metadata = metadata
         if self.layer.data.base is not data and self.layer.data is not array:
             self.layer.data = array
@@ -99,9 +99,9 @@ class WeightMapOverlay:
         self._watched = None
 
 
-def _blending(term: str) -> str:
-    """Say how a map is drawn: one that weighs cells too would mix with their colours, where it only glowed."""
-    return "additive" if term == "border" else "translucent"
+def _colours(term: str) -> Colormap:
+    """Say how a map is drawn: one that weighs cells too would mix with their colours, were it clear."""
+    return clearing(COLORMAP) if term == "border" else ensure_colormap(COLORMAP)
 
 
 class NearestLines:
