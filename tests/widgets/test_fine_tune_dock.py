@@ -477,10 +477,10 @@ def test_painted_images_collect_in_a_set_and_training_starts_again_from_the_base
     qtbot.waitUntil(lambda: said in form.status.text(), timeout=WAIT)
     finish(qtbot, dock)
     assert form.result.name.text() == "Mine, 40×", "what it learnt from"
-    keep(qtbot, dock, "Die Müllers")
-    assert session_of(viewer).model == "Die-Mullers"
-    card = load_model("Die Müllers").card
-    assert (card.title, card.training["set"]) == ("Die Müllers", "Mine, 40×")
+    keep(qtbot, dock, "Die Müllers & Co")
+    assert session_of(viewer).model == "Die-Mullers-Co"
+    card = load_model("Die Müllers & Co").card
+    assert (card.title, card.training["set"]) == ("Die Müllers & Co", "Mine, 40×")
 
     viewer.layers.clear()
     viewer.add_image(cells.image[::-1], name="another day")
@@ -488,22 +488,22 @@ def test_painted_images_collect_in_a_set_and_training_starts_again_from_the_base
     qtbot.waitUntil(lambda: form.start.combo.count() == 6, timeout=WAIT)
     assert "It starts again from nuclei, on the whole set." in form.start.about.text()
     train(qtbot, dock)
-    assert "“Die Müllers” is not compared" in form.result.verdict.text(), "it has learnt from them"
-    assert form.result.discard.text() == "Stay with Die Müllers"
+    assert "“Die Müllers & Co” is not compared" in form.result.verdict.text(), "it has learnt from them"
+    assert form.result.discard.text() == "Stay with Die Müllers && Co", "as Qt writes an &"
     form.result.discard.click()
     session_of(viewer).model = "nuclei"  # as when napari is opened another day
     train(qtbot, dock)
     tuned = form.result.made.tuned
     assert tuned.base.card.name == "nuclei"
     assert [each["name"] for each in tuned.model.card.training["data"]] == ["cells", "another day"]
-    assert form.result.name.text() == "Die Müllers", "the next version of it"
+    assert form.result.name.text() == "Die Müllers & Co", "the next version of it"
     assert "as version 2" in form.result.keep.text()
-    keep(qtbot, dock, "Die Müllers")
-    assert load_model("Die Müllers").fingerprint == tuned.model.fingerprint
+    keep(qtbot, dock, "Die Müllers & Co")
+    assert load_model("Die Müllers & Co").fingerprint == tuned.model.fingerprint
 
     form.result.take_back.click()
     qtbot.waitUntil(lambda: "Taken back" in form.status.text(), timeout=WAIT)
-    assert len(load_model("Die Müllers").card.training["data"]) == 1
+    assert len(load_model("Die Müllers & Co").card.training["data"]) == 1
 
 
 def test_the_page_shows_what_is_in_the_set_and_takes_out_what_is_marked(viewer, dock, qtbot, annotated):

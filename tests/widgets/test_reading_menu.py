@@ -40,6 +40,9 @@ def test_a_plain_picture_offers_nothing_and_a_stack_its_axes_and_projections(vie
     assert first == "Axis 0 (4) is"
     ways = ("largest value", "mean", "the sharpest")
     assert others == [f"Make one plane: {way} along axis 0 (4)" for way in ways]
+    picker.image.set_layer(viewer.add_image(STACK[0], axis_labels=("H&E", "y", "x")))
+    picker.reading.fill()
+    assert "Make one plane: mean along H&&E (4)" in texts(picker.reading.menu()), "as Qt writes an &"
 
 
 def test_an_axis_that_is_named_channels_offers_them_and_names_stay_unique(viewer, picker):

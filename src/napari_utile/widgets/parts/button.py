@@ -1,4 +1,4 @@
-"""A button with its tooltip."""
+"""A button with its tooltip, and names on buttons and in menus."""
 
 from qtpy.QtWidgets import QPushButton
 
@@ -8,3 +8,14 @@ def push_button(text: str, tooltip: str) -> QPushButton:
     made = QPushButton(text)
     made.setToolTip(tooltip)
     return made
+
+
+def as_it_is(name: str) -> str:
+    """Return what a button or a menu has to be told to show a name such as H&E: Qt underlines what follows an &.
+
+    Examples
+    --------
+    >>> as_it_is("Nuclei in H&E")
+    'Nuclei in H&&E'
+    """
+    return name.replace("&", "&&")

@@ -37,6 +37,9 @@ PLOT_COLOURS = {
 CURVES = ("blue", "orange", "green", "violet", "red", "grey")
 """Colours of the first of several curves, the second ..."""
 
+_MARGINS = (2, 8, 2, 4)
+"""Left, top, right and bottom (pixels): else the highest number and the words below are cut."""
+
 
 class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     """A plot with a grid and a label at each axis."""
@@ -48,6 +51,7 @@ class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         self.setMenuEnabled(False)
         self.hideButtons()
         self.showGrid(x=True, y=True, alpha=0.2)
+        self.plotItem.setContentsMargins(*_MARGINS)
         self._words: dict[str, tuple[str, str]] = {}
         self._items: list[tuple[Any, str, float]] = []
         self.name_axes(x_label, y_label)

@@ -16,6 +16,7 @@ from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS
 from napari_utile.session.file_space import FileSpace, file_job
 from napari_utile.widgets.failures import failures_to, sentence_of
+from napari_utile.widgets.parts.button import as_it_is
 from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, slider_name
 from napari_utile.widgets.viewer.projections import add_projection, origin_of
@@ -97,7 +98,7 @@ class ReadingMenu(QToolButton):
         sliders = slider_axes(self._layer)
         for axis, label, size in sliders:
             meant = letter_of(label)
-            choices = menu.addMenu(f"{label.capitalize()} ({size}) is")
+            choices = menu.addMenu(as_it_is(f"{label.capitalize()} ({size}) is"))
             group = QActionGroup(choices)
             for letter, words in _MEANINGS:
                 action = choices.addAction(words)
@@ -112,13 +113,13 @@ class ReadingMenu(QToolButton):
             menu.addSeparator()
         for axis, label, size in planes:
             for how, words in PROJECTIONS.items():
-                action = menu.addAction(f"Make one plane: {words} along {label} ({size})")
+                action = menu.addAction(as_it_is(f"Make one plane: {words} along {label} ({size})"))
                 action.triggered.connect(lambda _=False, axis=axis, how=how: self.project(axis, how))
         if len(self.series) > 1:
             menu.addSeparator()
             others = menu.addMenu("Open another image of this file")
             for number, name in enumerate(self.series[:_MOST_SERIES]):
-                action = others.addAction(f"{number}: {name}")
+                action = others.addAction(as_it_is(f"{number}: {name}"))
                 action.triggered.connect(lambda _=False, number=number: self.open_series(number))
 
     def name_axis(self, axis: int, letter: str) -> None:

@@ -25,6 +25,7 @@ from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.parts.bar_job import BarJob
+from napari_utile.widgets.parts.button import as_it_is
 from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
 from napari_utile.widgets.viewer.result_layers import own_layer
@@ -128,7 +129,7 @@ class Settings(BarJob, QObject):
         for layer in reversed(self._viewer.layers):
             recipe = recipe_in(layer.metadata) if layer._type_string == "labels" and is_cells(layer) else None
             if recipe and recipe.get("model"):  # cells that grew in grey values had no settings of a model
-                action = menu.addAction(f"From “{layer.name}”")
+                action = menu.addAction(as_it_is(f"From “{layer.name}”"))
                 action.triggered.connect(lambda _=False, layer=layer: self.load_of(layer))
 
     def load_of(self, layer: Any) -> None:

@@ -15,7 +15,7 @@ from napari_utile.session.state import Session
 from napari_utile.session.training_verdict import choices_of, verdict_of
 from napari_utile.widgets.pages.train.comparison_layers import show_comparisons
 from napari_utile.widgets.parts.arrange import column, row
-from napari_utile.widgets.parts.button import push_button
+from napari_utile.widgets.parts.button import as_it_is, push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import take_away
@@ -126,8 +126,8 @@ class Decision(QWidget):
         except UtileError:  # it is said when the button is pressed
             version = 1
         keep, discard = choices_of(self.made, version, self._stay)
-        self.keep.setText(keep)
-        self.discard.setText(discard)
+        self.keep.setText(as_it_is(keep))
+        self.discard.setText(as_it_is(discard))
 
     def keep_model(self) -> None:
         """Save the model to the user's library; all pages use it from now on."""

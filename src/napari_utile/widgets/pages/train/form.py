@@ -71,6 +71,7 @@ class TrainForm(QWidget):
         self.result = Decision(viewer, session, self.status)
         self._arrange()
         self.set_running(False)
+        self.say_progress("")
         self.plot.hide()
         self.status.say("")
 
@@ -135,6 +136,11 @@ class TrainForm(QWidget):
         self._boxes_label.setVisible(kind == BOXES)
         self.background.setVisible(kind == SPARSE)
         self._background_label.setVisible(kind == SPARSE)
+
+    def say_progress(self, text: str) -> None:
+        """Say how far the training is, or, where there is nothing to say, keep no room for it."""
+        self.progress.setText(text)
+        self.progress.setVisible(bool(text))
 
     def set_running(self, running: bool) -> None:
         """Show the buttons that go with a training under way, and lock what it was made of."""

@@ -173,7 +173,7 @@ class TrainPage(OneJob, Page):
             self.job.cancel()
             self.job = NO_JOB
             self._end()
-            self.form.progress.setText("")
+            self.form.say_progress("")
             self.form.status.say("Cancelled; what was learnt is discarded.")
 
     def _stop(self) -> None:
@@ -200,7 +200,7 @@ class TrainPage(OneJob, Page):
             return
         step = progress.step
         if not self.form.plot.steps:
-            self.form.progress.setText("")  # what was done before the first step is done
+            self.form.say_progress("")  # what was done before the first step is done
         self.form.plot.add(step)
         now = time.perf_counter()
         if now - self._drawn > _DRAW_EVERY or step.validation is not None:
@@ -211,13 +211,13 @@ class TrainPage(OneJob, Page):
         if step.validation is not None:
             best = max(self.form.plot.overlaps)
             rate = step.step / max(step.seconds, 1e-9)
-            self.form.progress.setText(
+            self.form.say_progress(
                 f"Overlap on held-out tiles {step.validation.overlap:.2f}, best {best:.2f}; {rate:.1f} steps/s."
             )
 
     def _show_stage(self, stage: Stage) -> None:
         self.form.run_bar.set_busy(stage.doing)
-        self.form.progress.setText(stage.doing.capitalize())
+        self.form.say_progress(stage.doing.capitalize())
         if stage.said:
             said = self.form.status.text()
             self.form.status.say(f"{said} {stage.said}".strip())
@@ -226,7 +226,7 @@ class TrainPage(OneJob, Page):
     def _finish(self, result: FineTuneResult) -> None:
         self._end()
         self.form.plot.draw()
-        self.form.progress.setText("")
+        self.form.say_progress("")
         self.form.result.ask(result, self._source, self._lineage, self._title)
         self.form.status.say(self.form.result.verdict.text().partition(" Paint")[0].partition("\n")[0])
         self.reveal(self.form.result)
@@ -238,7 +238,7 @@ class TrainPage(OneJob, Page):
 
     def _fail(self, error: Exception) -> None:
         self._end()
-        self.form.progress.setText("")
+        self.form.say_progress("")
         self.form.status.failed(error)
         release(self._folder)
         self.form.unfinished.look()
