@@ -13,9 +13,9 @@ import napari_utile.session.run_on as run_on
 import napari_utile.session.store_jobs as store_jobs
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.jobs.cluster import cluster_jobs
-from napari_utile.engine.store.growing import SeedPlan
 from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.plan import load_plan, save_plan
+from napari_utile.engine.store.seed_plan import SeedPlan
 from napari_utile.session.store_jobs import said_of
 from pages import page_of, slide
 

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from napari_utile.engine.cells.seeds import (
     Stain,
     distance_from_areas,
     reach_in_model,
-    reach_in_stain,
     relief_in_stain,
     relief_of_model,
     stain_of,
@@ -32,48 +30,16 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.numbers import refuse_without_numbers
 from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.store.plan import StorePlan
+from napari_utile.engine.store.seed_plan import SeedPlan
 from napari_utile.engine.store.table import block_table, joined_table
 from napari_utile.engine.windows import Window
-
-if TYPE_CHECKING:
-    from napari_utile.engine.store.plan import StorePlan
 
 Labels = NDArray[np.integer[Any]]
 Float32 = NDArray[np.float32]
 _SIDE, _LOOKED_AT = 1024, 2048
 PARTS = ("nucleus", "cytoplasm", "ring")
 """The tables that a measured block has beside that of its cells."""
-
-
-@dataclass(frozen=True)
-class SeedPlan:
-    """The seeds of a store.
-
-    Attributes
-    ----------
-    path : str
-        Their file.
-    seen : str
-        SHA-256 of some windows of them, by which changed ones are noticed.
-    distance : float or None
-        Pixels that a cell reaches beyond its seed at most; None: as far as the model's foreground.
-    cells : tuple of int
-        How many seeds there are in each plane.
-    stains : tuple of Stain
-        Of each plane, where they grow in intensities.
-    """
-
-    path: str
-    seen: str
-    distance: float | None
-    cells: tuple[int, ...]
-    stains: tuple[Stain, ...] = ()
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "SeedPlan":
-        """Read what `dataclasses.asdict` gave."""
-        stains = tuple(Stain(**each) for each in values["stains"])
-        return cls(**{**values, "cells": tuple(values["cells"]), "stains": stains})
 
 
 def seed_planes(path: str | Path, planes: SelectedPlanes) -> list[ImagePlane]:
@@ -154,7 +120,7 @@ def _stain(seeds: ImagePlane, image: ImagePlane, distance: float) -> Stain:
     return stain_of(grey, lambda window: labels_in(seeds, window), seeds.shape, distance)
 
 
-def grower_of(plan: "StorePlan", shelf: Shelf, seeds: Callable[[Window], Labels]) -> SeedGrower:
+def grower_of(plan: StorePlan, shelf: Shelf, seeds: Callable[[Window], Labels]) -> SeedGrower:
     """Return what grows the seeds of a plane of a store.
 
     Parameters
@@ -185,7 +151,7 @@ def grower_of(plan: "StorePlan", shelf: Shelf, seeds: Callable[[Window], Labels]
     return SeedGrower(grid, shelf, in_stain if plan.seeds.stains else in_model, seeds)
 
 
-def decoder_of(plan: "StorePlan", shelf: Shelf, seeds: Callable[[Window], Labels] | None = None) -> Any:
+def decoder_of(plan: StorePlan, shelf: Shelf, seeds: Callable[[Window], Labels] | None = None) -> Any:
     """Return what makes the cells of a plane: from its outputs alone, or from its seeds as well.
 
     Parameters
@@ -212,20 +178,11 @@ def outputs_in_stain(
     return (relief >= 0).astype(np.float32), np.maximum(relief, 0)
 
 
-def reach_of_seeds(plan: "StorePlan") -> int:
-    """Return how many pixels around a block matter for its relief."""
-    assert plan.seeds is not None
-    if plan.seeds.stains:
-        assert plan.seeds.distance is not None
-        return reach_in_stain(plan.seeds.distance)
-    return reach_in_model(plan.instances.relief_limit, plan.seeds.distance, by_height=plan.by_height)
-
-
-def is_beyond_seeds(plan: "StorePlan", seeds: Callable[[Window], Labels], block: Window) -> bool:
+def is_beyond_seeds(plan: StorePlan, seeds: Callable[[Window], Labels], block: Window) -> bool:
     """Tell whether no cell can reach a block, nor what is measured from it."""
     if plan.seeds is None or plan.seeds.distance is None or not math.isfinite(plan.seeds.distance):
         return False
-    around = block.grown(reach_of_seeds(plan) + math.ceil(plan.seeds.distance) + 1)
+    around = block.grown(plan.seed_reach + math.ceil(plan.seeds.distance) + 1)
     return not seeds(around.clipped(plan.grid.shape)).any()
 
 

@@ -24,8 +24,8 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.durable import reading
-from napari_utile.engine.store.growing import SeedPlan, reach_of_seeds
 from napari_utile.engine.store.layout import VERSIONS, Space
+from napari_utile.engine.store.seed_plan import SeedPlan
 from napari_utile.engine.windows import Window
 
 FORMAT = "napari-utile store 1"
@@ -193,10 +193,16 @@ class StorePlan:
         return int(len(self.planes) * self.window.size * (4 / 3 * 0.75 + kept))
 
     @property
+    def seed_reach(self) -> int:
+        """How many pixels around a block matter for its relief where seeds grow."""
+        assert self.seeds is not None
+        return self.seeds.reach(self.instances.relief_limit, self.by_height)
+
+    @property
     def block_bytes(self) -> int:
         """Memory for one block at a time: where the network runs, or where the basins are found."""
         if self.seeds is not None:
-            return 40 * self.side**2 + 50 * (self.side + 2 * reach_of_seeds(self)) ** 2 + 2 * self.tile_bytes
+            return 40 * self.side**2 + 50 * (self.side + 2 * self.seed_reach) ** 2 + 2 * self.tile_bytes
         halo = 0 if self.by_height else 2 * self.instances.relief_limit
         # Measured: beside its features a tile needs as much again, as results of a layer and for the arithmetic.
         network = 2 * self.tile_bytes + 40 * self.side**2

@@ -37,7 +37,6 @@ from napari_utile.engine.store.growing import (
     is_beyond_seeds,
     outputs_in_stain,
     part_tables,
-    reach_of_seeds,
 )
 from napari_utile.engine.store.held import Held
 from napari_utile.engine.store.layout import CELLS, write_levels
@@ -272,7 +271,7 @@ class OpenStore:
         assert seeds is not None
         assert seeds.distance is not None
         plane = self.planes[number].for_network(1, plan.params.channels)
-        around = block.grown(reach_of_seeds(plan)).clipped(plan.grid.shape)
+        around = block.grown(plan.seed_reach).clipped(plan.grid.shape)
         window, here = self.in_image(around), block.relative_to(around)
         grey = np.asarray(Held(plane.data, window, plan.source)[(0, *window)])
         near = self.seeds_in(number, around)
