@@ -37,15 +37,19 @@ def catalogue():
 
 
 def chosen(
-    scores: dict[str, float | None], channels: tuple[int, ...] | None = None, few: tuple[str, ...] = ()
+    scores: dict[str, float | None],
+    channels: tuple[int, ...] | None = None,
+    few: tuple[str, ...] = (),
+    many: tuple[str, ...] = (),
 ) -> CellSize:
-    """Choose by the scores that measuring would give; None: the model cannot be used; `few` find 4 cells of 9."""
+    """Choose by the scores that measuring would give; None: the model cannot be used; `few` find 4 cells, `many` 40."""
 
     def measure(params):
         yield params.model
         if scores[params.model] is None:
             raise UtileError("The model needs another channel.")
-        cells = (4 if params.model in few else 9) if scores[params.model] else 0
+        cells = 4 if params.model in few else 40 if params.model in many else 9
+        cells = cells if scores[params.model] else 0
         return CellSize(30.0, (SizeTrial(1.0, cells, 0.9, 30.0, scores[params.model]),))
 
     return Run(measured_and_chosen(SegmentParams(model="general", channels=channels), measure)).result
@@ -77,6 +81,8 @@ def test_the_model_asked_for_stays_where_another_is_no_surer() -> None:
 def test_a_specialist_that_is_sure_of_few_of_the_cells_is_not_taken() -> None:
     assert chosen({"general": 0.3, "first": 0.9, "second": 0.8}, few=("first",)).model == "second"
     assert chosen({"general": 0.3, "first": 0.9, "second": 0.6}, few=("first", "general")).model == "first"
+    sure_of_little = {"general": 0.3, "first": 0.9, "second": 0.6}
+    assert chosen(sure_of_little, few=("first", "general"), many=("second",)).model == "second"
 
 
 def test_a_specialist_that_cannot_be_used_is_passed_over() -> None:

@@ -9,7 +9,7 @@ from scipy import ndimage
 from napari_utile import segment
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.field import Field
-from napari_utile.engine.inference.size import SIDES, measure_size
+from napari_utile.engine.inference.size import ENOUGH, SIDES, measure_size
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.spread import spread
@@ -41,7 +41,8 @@ def test_the_diameter_of_cells_small_or_large_is_measured(bundled, diameter) -> 
     run = measure_size(ImagePlane(image[None]), bundled)
     trials = list(run)
     assert run.result.diameter == pytest.approx(diameter, rel=0.25)
-    assert run.result.trials == tuple(sorted(trials, key=lambda trial: trial.magnification))
+    last = {trial.magnification: trial for trial in trials}
+    assert run.result.trials == tuple(last[each] for each in sorted(last))
     assert str(run.result) == f"cells about {run.result.diameter:.3g} px across, measured"
     result = segment(image, bundled)
     assert result.diameter == run.result.diameter
@@ -49,6 +50,26 @@ def test_the_diameter_of_cells_small_or_large_is_measured(bundled, diameter) -> 
     assert 2 * np.sqrt(area / np.pi) == pytest.approx(diameter, rel=0.15)
     again = segment(image, bundled, diameter=result.diameter)
     np.testing.assert_array_equal(again.labels, result.labels)
+
+
+def test_where_a_window_shows_few_cells_the_best_magnification_is_looked_at_in_more(bundled) -> None:
+    image = np.full((600, 600), 100, np.float32)
+    y, x = np.mgrid[:600, :600]
+    for row in range(50, 600, 100):
+        for column in range(50, 600, 100):
+            image[np.hypot(y - row, x - column) < 10] = 700
+    image = ndimage.gaussian_filter(image, 1) + np.random.default_rng(0).normal(0, 10, image.shape)
+    run = measure_size(ImagePlane(image[None].astype(np.float32)), bundled)
+    seen: dict[float, list[int]] = {}
+    for trial in run:
+        seen.setdefault(trial.magnification, []).append(trial.cells)
+    best = run.result.best
+    assert best.diameter == pytest.approx(20, rel=0.15)
+    first, *more = seen[best.magnification]
+    assert first < ENOUGH
+    assert more == sorted(more)
+    assert more[-1] == best.cells > first
+    assert all(len(cells) == 1 for zoom, cells in seen.items() if zoom != best.magnification)
 
 
 def test_cells_as_the_model_knows_them_leave_the_image_as_it_is(bundled) -> None:

@@ -18,7 +18,7 @@ def measured(diameters, cells=None, scores=None):
         SizeTrial(
             zoom,
             10 if cells is None else cells[place],
-            0.8,
+            0.8 if scores is None else scores[place],
             diameter,
             0.7 if scores is None else scores[place],
         )
@@ -74,3 +74,46 @@ def test_what_drifts_is_said_before_and_after_the_press():
     made = segment(image, nuclei, diameter=None)
     assert fit_of(made).confidence == pytest.approx(fit_of(made, steady).confidence)
     assert fit_of(made, drifting).confidence == pytest.approx(fit_of(made).confidence - drifting.unsteadiness)
+
+
+@pytest.mark.parametrize(
+    ("seen", "diameter"),
+    [
+        (
+            [
+                (120, 84, 11, 0.65),
+                (85, 79, 14, 0.68),
+                (60, 71, 9, 0.69),
+                (42, 44.5, 8, 0.68),
+                (30, 32, 6, 0.73),
+            ],
+            68,
+        ),
+        (
+            [
+                (120, 75, 17, 0.57),
+                (85, 77.5, 21, 0.66),
+                (60, 56, 9, 0.7),
+                (21, 27.5, 3, 0.71),
+                (15, 15, 4, 0.69),
+            ],
+            60,
+        ),
+        (
+            [
+                (120, 87, 13, 0.57),
+                (85, 72, 20, 0.64),
+                (60, 59, 9, 0.71),
+                (30, 25, 4, 0.71),
+                (21, 31.5, 2, 0.81),
+            ],
+            63,
+        ),
+    ],
+)
+def test_a_few_surer_parts_of_cells_do_not_outdo_cells_of_the_model_s_size(seen, diameter):
+    trials = [
+        SizeTrial(30 / size, cells, sureness, found, sureness, octaves=abs(np.log2(found / size)))
+        for size, found, cells, sureness in seen
+    ]
+    assert CellSize(None, tuple(trials)).best.diameter == pytest.approx(diameter, rel=0.3)

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.inference.confidence import Suggestion, best_first, fit_at
+from napari_utile.engine.inference.confidence import Suggestion, beside, best_first, fit_at
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.segment_params import SegmentParams
 
 if TYPE_CHECKING:
     from napari_utile.engine.inference.cell_size import CellSize
+    from napari_utile.engine.models.card import ModelCard
 
 T = TypeVar("T")
 
@@ -26,7 +27,8 @@ def measured_and_chosen(
 ) -> "Generator[T, None, CellSize]":
     """Measure the cells by the model asked for and by its specialists, and choose the one that is surest.
 
-    A specialist is taken where the image looks right to it and it finds about as many cells. Where the image looks
+    A specialist is taken where it is surer and the image looks right to it, unless it finds few of the cells that
+    another finds (see `beside`). Where the image looks
     wrong to the model asked for and no specialist is surer, the better guess is one that needs the channels that were
     named beyond those that the model asked for needs, such as nuclei in tissue, or else the one that lacks least.
 
@@ -49,27 +51,32 @@ def measured_and_chosen(
     """
     asked, named = card_of(params.model), len(params.channels or ())
     size = yield from measure(params)
-    chosen = replace(size, model=params.model)
-    seen = [Suggestion(asked, chosen, fit_at(chosen, asked))]
+    seen = [_seen(asked, replace(size, model=params.model))]
     for name in asked.specialists:
         try:
             card = card_of(name)
-            size = replace((yield from measure(replace(params, model=name))), model=name)
+            seen.append(_seen(card, replace((yield from measure(replace(params, model=name))), model=name)))
         except UtileError:  # deleted, or it needs channels that the image lacks
             continue
-        seen.append(Suggestion(card, size, fit_at(size, card)))
-        sure = card.confidence is not None and size.sureness >= card.confidence
-        enough = _cells(size) >= LEAST_SHARE * _cells(seen[0].size)
-        if sure and enough and size.sureness > chosen.sureness:
-            chosen = size
-    looks_wrong = asked.confidence is not None and (seen[0].size.confidence or 0.0) < asked.confidence
-    if chosen.model != params.model or not looks_wrong:
-        return chosen
+    own, *others = beside(seen)
+    sure = [
+        each
+        for each in others
+        if each.card.confidence is not None
+        and each.size.sureness >= each.card.confidence
+        and each.size.sureness > own.size.sureness
+        and each.cells >= LEAST_SHARE * own.cells
+        and not each.by_chance
+    ]
+    if sure:
+        return max(sure, key=lambda each: each.size.sureness).size
+    if asked.confidence is None or (own.size.confidence or 0.0) >= asked.confidence:
+        return own.size
     needing = [
         each for each in seen if each.size.best and asked.needed_inputs < each.card.needed_inputs == named
     ]
     return (needing or best_first(seen))[0].size
 
 
-def _cells(size: "CellSize") -> int:
-    return size.best.cells if size.best else 0
+def _seen(card: "ModelCard", size: "CellSize") -> Suggestion:
+    return Suggestion(card, size, fit_at(size, card))

@@ -17,7 +17,7 @@ LEAST_SHARE = 0.25
 """Of the cells that another model finds; of fewer a model may be sure by chance."""
 _USUAL_THRESHOLD = 0.6
 """For models that name none, beside others that do not look right."""
-_NEARLY, _SPECKS = 0.1, 8.0
+_NEARLY, _SPECKS = 0.1, 4.0
 """Beside a model that lacks this much more at most, one whose cells cover so many times less sees specks in them."""
 
 
@@ -148,10 +148,15 @@ class Suggestion:
         return not self.by_chance, level, self.card.needed_inputs if self.fit.looks_right else 0, value
 
     @property
+    def cells(self) -> float:
+        """How many cells were rated, where all models look at as many windows."""
+        return self.fit.cells / (self.size.best.looks if self.size.best else 1)
+
+    @property
     def covered(self) -> float:
-        """The area of the cells that were rated (square pixels)."""
+        """The area of those cells (square pixels)."""
         best = self.size.best
-        return self.fit.cells * math.pi / 4 * (best.diameter or 0.0) ** 2 if best else 0.0
+        return self.cells * math.pi / 4 * (best.diameter or 0.0) ** 2 if best else 0.0
 
     def __str__(self) -> str:
         """Say how well it fits as a user is told."""
@@ -174,11 +179,11 @@ def beside(suggestions: Sequence[Suggestion]) -> list[Suggestion]:
 
 def _little(one: Suggestion, every: Sequence[Suggestion]) -> str:
     fit = one.fit
-    if fit.cells < LEAST_SHARE * max(each.fit.cells for each in every):
+    if one.cells < LEAST_SHARE * max(each.cells for each in every):
         return "far fewer cells than another model finds"
-    least, lack = max(LEAST_CELLS, fit.cells / 2), fit.lack + _NEARLY
+    least, lack = max(LEAST_CELLS, one.cells / 2), fit.lack + _NEARLY
     specks = any(
-        each.fit.lack <= lack and each.fit.cells >= least and each.covered >= _SPECKS * one.covered
+        each.fit.lack <= lack and each.cells >= least and each.covered >= _SPECKS * one.covered
         for each in every
     )
     return "much smaller things than another model finds" if specks else ""

@@ -33,7 +33,7 @@ from napari_utile.engine.windows import Window
 from napari_utile.engine.words import three_digits
 
 OCTAVES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
-"""Magnifications that are tried first; then those between the best and its neighbours."""
+"""Magnifications that are tried first; then those between the best ones and their neighbours."""
 MOST_PIXELS = 2_000_000
 """The network's output for a measurement, in pixels, at most."""
 MOST_OF_ONCE = 0.4
@@ -46,8 +46,14 @@ LEAST_SCORE = 0.58
 """Below it the size says nothing: nuclei of all stains have 0.60 or more, other kinds of images 0.56 or less."""
 MEASURED_BELOW = 0.23
 """So far below the confidence that a card asks for, the size of the cells is still better measured than not."""
-GOOD, LEAST_CELLS, WORSE = 0.6, 5, 0.03
-"""The search ends where a score this good, of this many cells, is followed by two that are this much worse."""
+NEAR = 0.1
+"""Magnifications that fit less well than the best by no more than this are looked around; two that fit less well by
+more than it, behind a good one, end the search."""
+ENOUGH, MOST_LOOKS = 12, 4
+"""The best magnification is looked at again in twice as many windows until it has this many cells, as a few may be sure
+by chance; again this often at most."""
+GOOD, LEAST_CELLS = 0.6, 5
+"""A good magnification has this score and this many cells."""
 SAME_SIZE = 0.1
 """Cells are as the model knows them where they differ by less than this; the image is then used as it is. Octaves."""
 
@@ -123,8 +129,8 @@ def rate_at_size(
     found, windows = [], []
     for plane in ready:
         view = _View(plane, limits or limits_of([plane], params, model.card), model, compute)
-        view.look_at(count)
-        windows.append(view.windows(scale, side))
+        view.look_at()
+        windows.append(view.windows(scale, side, count))
         found.append(view.cells(windows[-1], known))
     share = _share(windows, sum(math.prod(each.shape) for each in ready))
     seen = _trial(scale, found, model.card.object_diameter, share)
@@ -157,14 +163,14 @@ def _measure(
     largest = max((each.shape for each in ready), key=lambda shape: shape[0] * shape[1])
     side, count = _affordable(largest, model, compute, len(ready))
     for view in views:
-        view.look_at(count)
+        view.look_at()
     trials: dict[float, SizeTrial] = {}
     pixels = sum(math.prod(each.shape) for each in ready)
 
-    def attempt(magnification: float) -> SizeTrial | None:
+    def attempt(magnification: float, count: int = count) -> SizeTrial | None:
         if min(max(each.shape) for each in ready) * magnification < 2 * expected:
             return None  # no room for cells as the model knows them
-        windows = [view.windows(magnification, side) for view in views]
+        windows = [view.windows(magnification, side, count) for view in views]
         known = SegmentParams(diameter=expected / magnification)
         found = [view.cells(each, known) for view, each in zip(views, windows, strict=True)]
         return _trial(magnification, found, expected, _share(windows, pixels))
@@ -181,14 +187,23 @@ def _measure(
             yield trial
             if _is_past_best([trials[each] for each in sorted(trials)]):
                 break
-    best = best_of(tuple(trials.values()))
-    if best is not None:
-        for magnification in (best.magnification / math.sqrt(2), best.magnification * math.sqrt(2)):
-            if OCTAVES[0] <= magnification <= OCTAVES[-1] * 1.01:
-                trial = attempt(magnification)
-                if trial is not None:
-                    trials[magnification] = trial
-                    yield trial
+    for magnification in _between(tuple(trials.values())):
+        trial = attempt(magnification)
+        if trial is not None:
+            trials[magnification] = trial
+            yield trial
+    looked = dict.fromkeys(trials, count)
+    for _ in range(MOST_LOOKS):
+        best = best_of(tuple(trials.values()))
+        if best is None or best.cells >= ENOUGH or looked[best.magnification] >= MOST_WINDOWS:
+            break
+        looked[best.magnification] = min(2 * looked[best.magnification], MOST_WINDOWS)
+        trial = attempt(best.magnification, looked[best.magnification])
+        if trial is None or trial.cells == best.cells:
+            break
+        trial = replace(trial, looks=looked[best.magnification] // count)
+        trials[trial.magnification] = trial
+        yield trial
     tried = tuple(trials[each] for each in sorted(trials))
     least = LEAST_SCORE if card.confidence is None else min(LEAST_SCORE, card.confidence - MEASURED_BELOW)
     diameter = _diameter(tried, expected, least)
@@ -219,8 +234,9 @@ class _View:
         self._plane, self._limits, self._model, self._compute = plane, limits, model, compute
         self._instances = InstanceParams(**model.card.instances).resized(model.card.scale)
         self._centres: list[tuple[float, float]] = []
+        self._seen: dict[tuple[Window, float | None], _Found] = {}
 
-    def look_at(self, count: int) -> None:
+    def look_at(self) -> None:
         """Choose where to look: at the places of a lattice where there is most to see."""
         height, width = self._plane.shape
         side = min(height, width, SIDES[-1])
@@ -235,13 +251,13 @@ class _View:
             centre = places[place][0] + side / 2, places[place][1] + side / 2
             if all(max(abs(centre[0] - y), abs(centre[1] - x)) >= side for y, x in chosen):
                 chosen.append(centre)
-        self._centres = chosen[:count]
+        self._centres = chosen[:MOST_WINDOWS]
 
-    def windows(self, magnification: float, side: int) -> list[Window]:
-        """Return the windows that the network sees with this side."""
+    def windows(self, magnification: float, side: int, count: int) -> list[Window]:
+        """Return the windows that the network sees with this side, so many at most."""
         shape = self._plane.shape
         windows: list[Window] = []
-        for y, x in self._centres:
+        for y, x in self._centres[:count]:
             half = side / magnification / 2
             start = [
                 max(0, min(round(c - half), size - round(2 * half)))
@@ -253,8 +269,11 @@ class _View:
         return windows
 
     def cells(self, windows: Sequence[Window], params: SegmentParams) -> "list[_Found]":
-        """Return, of each window, its whole cells."""
-        return [self._cells_in(window, params) for window in windows]
+        """Return, of each window, its whole cells; what was looked at before is remembered."""
+        for window in windows:
+            if (window, params.known_diameter) not in self._seen:
+                self._seen[window, params.known_diameter] = self._cells_in(window, params)
+        return [self._seen[window, params.known_diameter] for window in windows]
 
     def _cells_in(self, window: Window, params: SegmentParams) -> "_Found":
         card = self._model.card
@@ -312,9 +331,21 @@ def _trial(
         return SizeTrial(magnification, 0, 0.0, None, 0.0)
     score, diameter = score_of(confidence, area, expected, share)
     depth = depth_score(np.concatenate(deep), share) if deep else None
+    octaves = 0.0 if expected is None else abs(math.log2(diameter / expected))
     return SizeTrial(
-        magnification, area.size, float(confidence.mean()), diameter / magnification, score, depth
+        magnification, area.size, float(confidence.mean()), diameter / magnification, score, depth, octaves
     )
+
+
+def _between(trials: Sequence[SizeTrial]) -> list[float]:
+    """Return the magnifications half an octave from those that fit best, the coarsest first."""
+    best = best_of(trials)
+    if best is None:
+        return []
+    near = [each for each in trials if each.cells and each.fit >= best.fit - NEAR]
+    halves = {round(2 * math.log2(each.magnification)) + step for each in near for step in (-1, 1)}
+    within = range(round(2 * math.log2(OCTAVES[0])), round(2 * math.log2(OCTAVES[-1])) + 1)
+    return [2.0 ** (half / 2) for half in sorted(halves) if half in within]
 
 
 def _is_past_best(trials: Sequence[SizeTrial]) -> bool:
@@ -324,13 +355,13 @@ def _is_past_best(trials: Sequence[SizeTrial]) -> bool:
         best is not None
         and best.cells >= LEAST_CELLS
         and best.score >= GOOD
-        and all(each.score < best.score - WORSE for each in trials[-2:])
+        and all(each.fit < best.fit - NEAR for each in trials[-2:])
     )
 
 
 def _diameter(trials: Sequence[SizeTrial], expected: float, least: float) -> float | None:
     best = best_of(trials)
-    if best is None or best.diameter is None or best.score < least:
+    if best is None or best.diameter is None or max(each.score for each in trials) < least:
         return None
     seen = expected / best.magnification  # what the magnification stands for
     diameter = min(max(best.diameter, seen / 2), seen * 2)
