@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LEAST_CELLS = 3
 """Fewer cells do not show whether a model fits: a colony seen from afar looks like one large cell."""
-LEAST_SHARE = 0.25
+LEAST_SHARE = 0.3
 """Of the cells that another model finds; of fewer a model may be sure by chance."""
 _USUAL_THRESHOLD = 0.6
 """For models that name none, beside others that do not look right."""
