@@ -75,7 +75,8 @@ def test_what_is_written_back_is_in_every_level_and_the_table_and_undone_to_the_
     part = read_part(place, 0, window)
     edited = part.copy()
     top, left = (data.draw(st.integers(0, size - 1)) for size in part.shape)
-    edited[top : top + 9, left : left + 9] = data.draw(st.integers(0, 400))
+    others = st.sampled_from(np.unique(part).tolist())  # of cells near or far
+    edited[top : top + 9, left : left + 9] = data.draw(st.integers(0, 400) | others)
     if np.array_equal(part, edited):
         return
     version = write_part(place, 0, window, part, edited, [plane])
@@ -86,6 +87,25 @@ def test_what_is_written_back_is_in_every_level_and_the_table_and_undone_to_the_
     assert json.loads((place / "recipe.json").read_text())["edits"][-1]["cells"] == version.cells
     undo_version(place, [plane])
     assert contents(place) == before
+
+
+@pytest.mark.parametrize("erase", [False, True], ids=["a second piece", "one of two pieces goes"])
+def test_a_cell_in_two_pieces_far_apart_is_measured_whole(made, erase) -> None:
+    place, plane, plan = made
+    whole = Window(slice(0, 120), slice(0, 600))
+    part = read_part(place, 0, whole)
+    edited = part.copy()
+    edited[50:60, 590:600] = part[:, :20].max()
+    assert edited[55, 595] > 0
+    write_part(place, 0, whole, part, edited, [plane])
+    if erase:
+        again = edited.copy()
+        again[50:60, 590:600] = 0
+        write_part(place, 0, whole, edited, again, [plane])
+    table_agrees(place, plan)
+    for _ in range(1 + erase):
+        undo_version(place, [plane])
+        table_agrees(place, plan)
 
 
 def test_new_cells_get_ids_that_no_other_cell_has(made) -> None:

@@ -6,7 +6,7 @@ record is written last: pixels without a record are those of a change that was i
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -154,7 +154,7 @@ def write_part(
         if plan.classes:
             edited = _kinds_of(new, kinds, _numbers_of(part, plan))
             _write(place, layout.CLASSES, plan, plane, box.moved(window.start), edited[box])
-        update_table(place, plan, part, opened)
+        update_table(place, plan, part, opened, "before", "after")
         text = json.dumps(asdict(record)).encode()
         make_durable([write_beside(folder / _RECORD, lambda file: file.write(text))])
         _note_in_recipe(place)
@@ -177,13 +177,13 @@ def undo_version(place: Path, planes: Sequence[ImagePlane] = ()) -> Version:
         if not made:
             raise UtileError(f"{place.name} is as it was segmented: there is nothing to undo.")
         (place / HOME / _FOLDER / str(made[-1].number) / _RECORD).unlink()
-        _put_back(place, plan, opened)
+        _put_back(place, plan, opened, was="after")
         _note_in_recipe(place)
         return made[-1]
 
 
-def _put_back(place: Path, plan: StorePlan, planes: Sequence[ImagePlane]) -> None:
-    """Put back the pixels of versions that have no record."""
+def _put_back(place: Path, plan: StorePlan, planes: Sequence[ImagePlane], was: str = "") -> None:
+    """Put back the pixels of versions that have no record; `was` as for `update_table`."""
     for path in (place / HOME / _FOLDER).glob(f"*/{_PIXELS}"):
         if path.with_name(_RECORD).exists():
             continue
@@ -193,7 +193,7 @@ def _put_back(place: Path, plan: StorePlan, planes: Sequence[ImagePlane]) -> Non
         _write(place, CELLS, plan, int(part["plane"]), window, part["before"])
         if "kinds" in part:
             _write(place, layout.CLASSES, plan, int(part["plane"]), window, part["kinds"])
-        update_table(place, plan, part, planes)
+        update_table(place, plan, part, planes, was, "before")
         shutil.rmtree(path.parent)
 
 
@@ -278,8 +278,14 @@ def _write(
     make_durable(written)
 
 
-def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Sequence[ImagePlane]) -> None:
-    """Measure the cells of a part again, those that it changed, as far as they reach."""
+def update_table(
+    place: Path, plan: StorePlan, part: dict[str, Any], planes: Sequence[ImagePlane], was: str, now: str
+) -> None:
+    """Measure the cells of a part again, those that it changed, as far as they reach.
+
+    `was` and `now` name the pixels of the part that the table shows and that the store holds; where a change was
+    interrupted nobody knows what the table shows (""), and a second piece of a cell far away is not looked for.
+    """
     plane = int(part["plane"])
     path = path_of_table(place, plan.planes[plane])
     table = read_columns(path)
@@ -287,17 +293,16 @@ def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Seq
         return
     ids, shape = _changed_cells(part["before"], part["after"]), plan.window.shape
     window = Window(*(slice(int(start), int(stop)) for start, stop in np.asarray(part["bounds"])))
-    while True:
-        around = window.grown(_AROUND).clipped(shape)
+    due, reach = _due(ids, table, part.get(was), part[now]), _AROUND
+    while True:  # as far as the cells reach: also those of whom a part lies elsewhere
+        around = window.grown(reach).clipped(shape)
         every = read_part(place, plane, around)
         labels = np.where(np.isin(every, ids), every, 0)
         reached = Window.of_mask(labels > 0)
-        inner = (
-            Window.whole(shape) if reached is None else reached.moved(around.start).grown(1).clipped(shape)
-        )
-        if around.holds(inner) or reached is None:
+        near = reached is None or around.holds(reached.moved(around.start).grown(1).clipped(shape))
+        if around == Window.whole(shape) or (near and (_counts(labels, ids) >= due).all()):
             break
-        window = around
+        window, reach = around, 2 * reach
     image = planes[plane]
     pixels = np.asarray(image.data[(slice(None), *around.moved(plan.window.start))])
     facts = block_table(labels, pixels, around)
@@ -326,6 +331,23 @@ def update_table(place: Path, plan: StorePlan, part: dict[str, Any], planes: Seq
     write_table(path, {name: column[order] for name, column in columns.items()})
     if plan.linking.axis:
         write_link_tables(place, plan, parents_in(place), image)
+
+
+def _due(
+    ids: NDArray[Any], table: Mapping[str, Any], was: NDArray[Any] | None, now: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Return how many pixels cells have, by the table and by what became of the part that it shows."""
+    if was is None:
+        return np.zeros(ids.size, np.int64)
+    known = dict(zip(table["index"].tolist(), table["area_px"].tolist(), strict=True))
+    before = np.array([known.get(each, 0) for each in ids.tolist()], np.int64)
+    return before + _counts(now, ids) - _counts(was, ids)
+
+
+def _counts(labels: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int64]:
+    """Count the pixels of some cells; `ids` ascend."""
+    inside = labels[np.isin(labels, ids)]
+    return np.bincount(np.searchsorted(ids, inside), minlength=ids.size).astype(np.int64)
 
 
 def parents_in(place: Path) -> dict[int, int]:
