@@ -153,18 +153,27 @@ def test_the_joined_convolution_is_found_in_the_pinned_torch():
 
 def test_nobody_else_computes_in_another_precision_because_of_us():
     backends = torch.backends
-    owners = [backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul]
+    owners = [backends.mkldnn.conv, backends.mkldnn.matmul]
+    if torch.cuda.is_available():
+        owners += [backends.cudnn.conv, backends.cuda.matmul]
     before = [owner.fp32_precision for owner in owners]
-    backends.cuda.matmul.fp32_precision = "tf32"
+    backends.mkldnn.matmul.fp32_precision = "tf32"
     try:
         with exact_float32():
             with exact_float32():  # another thread's
                 pass
             assert {owner.fp32_precision for owner in owners} == {"ieee"}
-        assert backends.cuda.matmul.fp32_precision == "tf32"
+        assert backends.mkldnn.matmul.fp32_precision == "tf32"
     finally:
-        backends.cuda.matmul.fp32_precision = before[1]
+        backends.mkldnn.matmul.fp32_precision = before[1]
     assert [owner.fp32_precision for owner in owners] == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="its own switches are set where there is a card")
+def test_without_a_card_whoever_asks_for_its_precision_is_answered_meanwhile():
+    before = torch.backends.cudnn.allow_tf32
+    with exact_float32():
+        assert torch.backends.cudnn.allow_tf32 == before
 
 
 AVX2_ONLY = """

@@ -13,12 +13,17 @@ _before: list[Any] = []
 
 
 def _switches() -> list[tuple[Any, str, Any]]:
-    """List torch's switches (owner, name, value for full precision); torch 2.9 renamed them and dislikes a mixture."""
+    """List torch's switches (owner, name, value for full precision); torch 2.9 renamed them and dislikes a mixture.
+
+    Those of graphics cards only where there is one: meanwhile torch refuses to answer whoever asks by the old names.
+    """
     backends: Any = torch.backends
+    card = torch.cuda.is_available()
     if hasattr(backends.cuda.matmul, "fp32_precision"):
-        owners = backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul
+        owners = [backends.mkldnn.conv, backends.mkldnn.matmul]
+        owners += [backends.cudnn.conv, backends.cuda.matmul] if card else []
         return [(owner, "fp32_precision", "ieee") for owner in owners]
-    return [(owner, "allow_tf32", False) for owner in (backends.cudnn, backends.cuda.matmul)]
+    return [(owner, "allow_tf32", False) for owner in (backends.cudnn, backends.cuda.matmul) if card]
 
 
 @contextlib.contextmanager
