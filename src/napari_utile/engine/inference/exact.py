@@ -9,7 +9,7 @@ from napari_utile.engine.late import torch
 
 _lock = threading.Lock()
 _users = 0
-_before: list[Any] = []
+_before: list[tuple[Any, str, Any]] = []
 
 
 def _switches() -> list[tuple[Any, str, Any]]:
@@ -26,6 +26,11 @@ def _switches() -> list[tuple[Any, str, Any]]:
     return [(owner, "allow_tf32", False) for owner in (backends.cudnn, backends.cuda.matmul) if card]
 
 
+def _set(switches: list[tuple[Any, str, Any]]) -> None:
+    for owner, name, value in switches:
+        setattr(owner, name, value)
+
+
 @contextlib.contextmanager
 def exact_float32() -> Iterator[None]:
     """Compute float32 in full precision within the block; afterwards torch is set as it was.
@@ -37,14 +42,13 @@ def exact_float32() -> Iterator[None]:
     with _lock:
         _users += 1
         if _users == 1:
-            _before = [getattr(owner, name) for owner, name, _ in _switches()]
-            for owner, name, value in _switches():
-                setattr(owner, name, value)
+            switches = _switches()
+            _before = [(owner, name, getattr(owner, name)) for owner, name, _ in switches]
+            _set(switches)
     try:
         yield
     finally:
         with _lock:
             _users -= 1
             if _users == 0:
-                for (owner, name, _), value in zip(_switches(), _before, strict=True):
-                    setattr(owner, name, value)
+                _set(_before)
