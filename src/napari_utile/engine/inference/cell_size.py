@@ -39,7 +39,7 @@ class SizeTrial:
         How deep the model sees the cells, see `depth_score`; None where it predicts no distances.
     octaves : float
         Between the diameter of the cells, as the network sees them, and that of the cells that it knows.
-    looks : int
+    looks : float
         In how many times as many windows as at other magnifications the cells were found.
     """
 
@@ -50,7 +50,7 @@ class SizeTrial:
     score: float
     depth: float | None = None
     octaves: float = 0.0
-    looks: int = 1
+    looks: float = 1.0
 
     @property
     def fit(self) -> float:

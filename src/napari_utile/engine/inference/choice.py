@@ -28,9 +28,9 @@ def measured_and_chosen(
     """Measure the cells by the model asked for and by its specialists, and choose the one that is surest.
 
     A specialist is taken where it is surer and the image looks right to it, unless it finds few of the cells that
-    another finds (see `beside`). Where the image looks
-    wrong to the model asked for and no specialist is surer, the better guess is one that needs the channels that were
-    named beyond those that the model asked for needs, such as nuclei in tissue, or else the one that lacks least.
+    another finds (see `beside`). Where the image looks wrong to the model asked for and no specialist is surer, the
+    better guess is one that needs the channels that were named beyond those that the model asked for needs, such as
+    nuclei in tissue, or else the one that lacks least.
 
     Parameters
     ----------

@@ -201,7 +201,7 @@ def _measure(
         trial = attempt(best.magnification, looked[best.magnification])
         if trial is None or trial.cells == best.cells:
             break
-        trial = replace(trial, looks=looked[best.magnification] // count)
+        trial = replace(trial, looks=looked[best.magnification] / count)
         trials[trial.magnification] = trial
         yield trial
     tried = tuple(trials[each] for each in sorted(trials))
