@@ -169,8 +169,8 @@ def test_nobody_else_computes_in_another_precision_because_of_us():
     assert [owner.fp32_precision for owner in owners] == before
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="its own switches are set where there is a card")
-def test_without_a_card_whoever_asks_for_its_precision_is_answered_meanwhile():
+def test_without_a_card_whoever_asks_for_its_precision_is_answered_meanwhile(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before = torch.backends.cudnn.allow_tf32
     with exact_float32():
         assert torch.backends.cudnn.allow_tf32 == before

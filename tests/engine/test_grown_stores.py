@@ -154,7 +154,7 @@ def test_a_run_that_ends_at_any_step_is_resumed(folder, tmp_path, words, small_b
                 steps.close()
                 break
         with pytest.raises(UtileError, match="not finished"):
-            Run(verify_store(part)).result  # noqa: B018
+            list(Run(verify_store(part)))
     assert grow(folder, part, "--resume") == 0
     np.testing.assert_array_equal(labels_in(part), labels_in(place))
     for file in sorted(place.rglob("*")):

@@ -35,7 +35,8 @@ class Window(tuple[slice, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, *parts: slice) -> "Window":  # noqa: D102  # the class says it
+    def __new__(cls, *parts: slice) -> "Window":
+        """Make a window of a slice an axis."""
         if any(part.step not in (None, 1) for part in parts):
             raise ValueError("A window holds every pixel between its start and its stop: leave the step out.")
         return super().__new__(cls, (slice(int(part.start), int(part.stop)) for part in parts))

@@ -94,7 +94,7 @@ class Work:
             if device not in available_devices():
                 return f"it has no {device} device."
             if store.plan.fingerprint:
-                store.model.card  # noqa: B018 - loads it
+                _ = store.model.card  # loads it
             if seen_of(list(store.planes)) != store.plan.seen:
                 return f"it finds another image as {store.plan.source}."
             if store.plan.seeds is not None and seen_of(store.seeds) != store.plan.seeds.seen:
