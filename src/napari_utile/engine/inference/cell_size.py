@@ -11,8 +11,8 @@ from napari_utile.engine.words import three_digits
 STEADY, DRIFT_WEIGHT = 0.4, 0.3
 """How far the diameter may follow the magnification without a price, and the price of an octave an octave beyond it.
 
-Of 149 presses on `val` images it follows by 0.56 at most in nine of ten where a model finds half of the cells or more,
-and by 0.58 or more in three of four where it finds less than a third."""
+Of 149 presses on `val` images it follows by 0.55 at most in nine of ten where a model finds half of the cells or more,
+and by 0.61 or more in three of four where it finds less than a third."""
 
 OFF_WEIGHT, FEW_WEIGHT = 0.4, 0.4
 """What an octave between the cells found and those that the model knows takes from the fit of a magnification, and what
