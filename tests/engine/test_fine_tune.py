@@ -94,6 +94,13 @@ def test_the_base_is_not_changed() -> None:
     assert all(torch.equal(value, before[key]) for key, value in start.network.state_dict().items())
 
 
+def test_what_the_base_left_to_specialists_the_new_model_does_itself() -> None:
+    start = base(specialists=("phase",), failures="Much.", teaching=True)
+    card = fine_tune(*zip(pair(0), strict=True), start, recipe=RECIPE, steps=1, device="cpu").model.card
+    assert (card.specialists, card.failures, card.teaching) == ((), "", False)
+    assert card.own_size
+
+
 def test_of_a_model_that_was_trained_some_is_kept_and_of_random_weights_nothing(learnt: FineTuned) -> None:
     images = [AnnotatedImage(plane_from_array(image, "YX"), labels) for image, labels in (pair(0), pair(1))]
     keeping = dataclasses.replace(RECIPE, keep=0.4)

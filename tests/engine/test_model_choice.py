@@ -19,6 +19,7 @@ from napari_utile.engine.steps import Run
 ASKED = ModelCard("general", "unet", {}, confidence=0.5, specialists=("first", "second", "gone"))
 CARDS = {
     "general": ASKED,
+    "trained": replace(ASKED, name="trained", training={"base": {"name": "general"}}),
     "first": ModelCard("first", "unet", {}, confidence=0.6),
     "second": ModelCard("second", "unet", {}, confidence=0.7),
 }
@@ -41,6 +42,7 @@ def chosen(
     channels: tuple[int, ...] | None = None,
     few: tuple[str, ...] = (),
     many: tuple[str, ...] = (),
+    asked: str = "general",
 ) -> CellSize:
     """Choose by the scores that measuring would give; None: the model cannot be used; `few` find 4 cells, `many` 40."""
 
@@ -52,7 +54,7 @@ def chosen(
         cells = cells if scores[params.model] else 0
         return CellSize(30.0, (SizeTrial(1.0, cells, 0.9, 30.0, scores[params.model]),))
 
-    return Run(measured_and_chosen(SegmentParams(model="general", channels=channels), measure)).result
+    return Run(measured_and_chosen(SegmentParams(model=asked, channels=channels), measure)).result
 
 
 scores = st.floats(0, 1)
@@ -117,6 +119,11 @@ def test_a_specialist_for_the_channels_that_were_named_is_the_better_guess(
     monkeypatch.setitem(CARDS, "general", replace(ASKED, config={"in_channels": 2}, inputs=either))
     monkeypatch.setitem(CARDS, "first", replace(CARDS["first"], config={"in_channels": 2}, inputs=both))
     assert chosen({"general": general, "first": first, "second": 0.0}, channels).model == taken
+
+
+def test_a_model_that_was_trained_further_leaves_images_to_nobody() -> None:
+    assert chosen({"general": 0.1, "first": 0.9, "second": 0.1, "gone": None}).model == "first"
+    assert chosen({"trained": 0.1, "first": 0.9, "second": 0.1, "gone": None}, asked="trained").model == "trained"
 
 
 def test_the_card_keeps_its_specialists() -> None:

@@ -152,8 +152,7 @@ def _measure(
     card, expected = model.card, model.card.object_diameter
     if expected is None or not planes:
         return CellSize(None, origin="the model does not say how large its cells are")
-    tuned = "base" in card.training
-    if tuned and not own_size:
+    if card.own_size and not own_size:
         return CellSize(None, origin=_OWN_SIZE)
     some = [planes[index] for index in spread(len(planes))]
     ready = [seen_plane(each, params, card) for each in some]
@@ -175,7 +174,7 @@ def _measure(
         found = [view.cells(each, known) for view, each in zip(views, windows, strict=True)]
         return _trial(magnification, found, expected, _share(windows, pixels))
 
-    if tuned:
+    if card.own_size:
         own = attempt(card.scale)
         if own is not None:
             yield own

@@ -221,6 +221,11 @@ class ModelCard:
         single = {each.name for each in self.outputs if each.channels == 1}
         return {EDGE_DISTANCE, CENTRE_DISTANCE} <= single
 
+    @property
+    def own_size(self) -> bool:
+        """Whether it was trained further, on images that it uses as they are: their cells have the size it knows."""
+        return "base" in self.training
+
     def enlarged(self, diameter: float | None) -> float:
         """Return how many times cells of this diameter (pixels) are as large as those `instances` were chosen for.
 

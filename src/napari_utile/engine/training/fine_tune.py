@@ -275,6 +275,7 @@ class FineTuning:
             instances=instances,
             confidence=None,  # the base's says nothing of this network; its own is measured at the end
             failures="",
+            specialists=(),  # those of the base do not know what this network learnt
             teaching=False,
             training={
                 "base": {"name": base.name, "fingerprint": self.base.fingerprint} if self.base.path else None,
