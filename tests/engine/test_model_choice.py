@@ -123,7 +123,10 @@ def test_a_specialist_for_the_channels_that_were_named_is_the_better_guess(
 
 def test_a_model_that_was_trained_further_leaves_images_to_nobody() -> None:
     assert chosen({"general": 0.1, "first": 0.9, "second": 0.1, "gone": None}).model == "first"
-    assert chosen({"trained": 0.1, "first": 0.9, "second": 0.1, "gone": None}, asked="trained").model == "trained"
+    assert (
+        chosen({"trained": 0.1, "first": 0.9, "second": 0.1, "gone": None}, asked="trained").model
+        == "trained"
+    )
 
 
 def test_the_card_keeps_its_specialists() -> None:

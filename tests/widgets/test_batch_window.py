@@ -149,6 +149,7 @@ def test_sliders_count_also_for_a_model_that_is_a_file(viewer, tab, folder):
     session = session_of(viewer)
     session.model = str(find_model("cells"))
     chosen = replace(suggested_instances(card_of("cells"), None), threshold=0.7)
+    session.values = {"threshold": 0.7}
     session.asked = SegmentParams(diameter=None, instances=chosen)
     tab.add(folder)
     assert "--threshold 0.7" in " ".join(tab.request().options)

@@ -1,6 +1,7 @@
 """Settings from a few given cells, from a file, and back."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from napari_utile.engine.fitting.cells import CellFit
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.widgets.viewer.layers import session_of
-from pages import page_of
+from pages import page_of, result_on_screen
 from pictures import bright_discs
 
 WAIT = 60_000
@@ -66,6 +67,22 @@ def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot,
     assert recipe["fitted"] == "3 cells (mean IoU 0.90)"
     page.form.diameter.value = 30.0
     assert page.request()[1].fitted == "", "one was changed since"
+
+
+def test_on_the_next_image_what_was_not_chosen_follows_its_cells(viewer, page, qtbot):
+    large = bright_discs((400, 500), [(90, 90), (90, 300), (280, 120), (280, 360)], radius=60)
+    viewer.add_image(large, name="large")
+    session_of(viewer).image = replace(session_of(viewer).image, layer=viewer.layers["large"])
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    page.form.instances["threshold"].value = 0.31
+    session_of(viewer).image = replace(session_of(viewer).image, layer=viewer.layers["discs"])
+    page.run()  # before anybody knows how large its cells are
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    params = result_on_screen(page).segmentation.params
+    assert params.diameter < 40
+    assert params.instances == suggested_instances(card_of("nuclei"), params.diameter, threshold=0.31)
+    assert np.unique(viewer.layers["discs instances"].data).size == 6, "background and five"
 
 
 def test_settings_go_to_a_file_and_come_back(viewer, page, qtbot, tmp_path):

@@ -1,6 +1,6 @@
 """The cell size of an image or stack, measured once for all pages, off the GUI thread."""
 
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -11,18 +11,25 @@ from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.inference.limits import limits_of as measured_limits
 from napari_utile.engine.inference.limits import limits_of_stack, seen_plane
 from napari_utile.engine.inference.size import measure_size
+from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.session.measured import Stack
 from napari_utile.session.state import Session
 
 
 def sized_steps(
-    session: Session, params: SegmentParams, stack: Stack
+    session: Session, params: SegmentParams, stack: Stack, values: Mapping[str, float] = {}
 ) -> Generator[None, None, tuple[SegmentParams, CellSize | None]]:
     """Complete parameters by a measured cell size and the model that suits; every yield is a point to cancel at.
+
+    Parameters
+    ----------
+    session, params, stack
+    values : mapping
+        Instance parameters that were chosen: of those in `params` the others are of another size.
 
     Returns
     -------
@@ -35,10 +42,19 @@ def sized_steps(
         return sized_by_now(session, params, stack), None
     yield
     size = yield from measured_and_chosen(params, partial(measured_steps, session, stack))
-    return replace(params, model=size.model, diameter=size.diameter), size
+    return _sized(params, size, values), size
 
 
-def sized_by_now(session: Session, params: SegmentParams, stack: Stack) -> SegmentParams:
+def _sized(params: SegmentParams, size: CellSize, values: Mapping[str, float]) -> SegmentParams:
+    instances = params.instances
+    if instances is not None:
+        instances = suggested_instances(card_of(size.model), size.diameter, **values)
+    return replace(params, model=size.model, diameter=size.diameter, instances=instances)
+
+
+def sized_by_now(
+    session: Session, params: SegmentParams, stack: Stack, values: Mapping[str, float] = {}
+) -> SegmentParams:
     """Complete parameters as far as sizes are known; a diameter set by hand is of the model that was chosen."""
 
     def known(wanted: SegmentParams) -> Generator[None, None, CellSize]:
@@ -50,8 +66,9 @@ def sized_by_now(session: Session, params: SegmentParams, stack: Stack) -> Segme
 
     with suppress(_UnknownError, UtileError):
         size = Run(measured_and_chosen(replace(params, diameter="auto"), known)).result
-        diameter = size.diameter if params.diameter in MEASURED else params.diameter
-        return replace(params, model=size.model, diameter=diameter)
+        if params.diameter in MEASURED:
+            return _sized(params, size, values)
+        return replace(params, model=size.model)
     return params
 
 

@@ -102,7 +102,7 @@ def segment_planes_job(
 
 def segment_job(session: Session, request: SegmentRequest) -> Generator[Progress, None, SegmentResult]:
     """Segment a plane or a region of it and measure the instances."""
-    sizing = Run(sized_steps(session, request.params, request.measured_on))
+    sizing = Run(sized_steps(session, request.params, request.measured_on, request.values))
     params, size = yield from sizing.yielding(Progress(0, 1, stage="size"))
     model = session.load_model(params.model)
     run = Run(

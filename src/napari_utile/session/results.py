@@ -1,7 +1,7 @@
 """Results of the docks: measured, with their recipe, and described as layers."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ class SegmentRequest:
         How the plane was made of a stack of the file, such as ``"z:max"``.
     fitted : str
         What the parameters were fitted to, in words; empty where they were not.
+    values : mapping
+        Instance parameters that the user chose; where the size of the cells is measured, the others follow it.
     """
 
     plane: ImagePlane
@@ -63,6 +65,7 @@ class SegmentRequest:
     stack: Stack | None = None
     project: str | None = None
     fitted: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def measured_on(self) -> Stack:
@@ -155,7 +158,7 @@ def adjusted(result: SegmentResult, segmentation: Segmentation) -> SegmentResult
     """Measure and record the same outputs decoded by other parameters."""
     instances = segmentation.params.instances
     params = replace(result.request.params, instances=instances)
-    fitted = result.request.fitted if params == result.request.params else ""
+    fitted = result.request.fitted if instances == result.segmentation.params.instances else ""
     request = replace(result.request, params=params, fitted=fitted)
     features = measured(request, segmentation)
     record = replace(

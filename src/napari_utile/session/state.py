@@ -4,7 +4,7 @@ import sys
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -97,6 +97,8 @@ class Session:
         What this computer can compute on; empty until that is known.
     asked : SegmentParams, optional
         What the page Segment asks for, as its fields are now; None until it is opened.
+    values : mapping
+        Which of its instance parameters the user chose; the others follow the size of the cells where it is measured.
     planes : ChosenPlanes
         Which planes of a stack Segment means, so that a dock opened again means them, too.
     linking : ChosenLinking
@@ -128,6 +130,7 @@ class Session:
     models: tuple[ListedModel, ...] = ()
     devices: tuple[str, ...] = ()
     asked: SegmentParams | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
     planes: ChosenPlanes = field(default_factory=ChosenPlanes)
     linking: ChosenLinking = field(default_factory=ChosenLinking)
     region: ChosenRegion = field(default_factory=ChosenRegion)

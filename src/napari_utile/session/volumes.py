@@ -114,7 +114,7 @@ def segment_volume_job(session: Session, request: VolumeRequest) -> Generator[Pr
     volume, _ = yield from sizing.yielding(Progress(0, 1, stage="size"))
     made = yield from segment_volume_steps(volume, request.first.region)
     yield Progress(1, 1, stage="measurements")
-    return _result(request, made)
+    return _result(request, made, request.first.fitted)
 
 
 def relabel_volume_job(
@@ -123,7 +123,8 @@ def relabel_volume_job(
     """Find the cells again from the same outputs; no network runs."""
     made = yield from result.segmented.relabel_steps(instances)
     yield
-    return _result(result.request, made)
+    same = instances == result.segmented.params.instances
+    return _result(result.request, made, result.recipe.fitted if same else "")
 
 
 def _volume_steps(
@@ -132,13 +133,13 @@ def _volume_steps(
     first = request.first
     depth = request.with_distance.plane_distance  # fails before anything is measured
     assert depth is not None
-    params, size = yield from sized_steps(session, first.params, first.measured_on)
+    params, size = yield from sized_steps(session, first.params, first.measured_on, first.values)
     model = session.load_model(params.model)
     limits = limits_of(session, params, first.measured_on)
     return volume_of([each.plane for each in request.planes], depth, params, model, limits), size
 
 
-def _result(request: VolumeRequest, made: SegmentedVolume) -> VolumeResult:
+def _result(request: VolumeRequest, made: SegmentedVolume, fitted: str) -> VolumeResult:
     first, plane = request.first, request.first.plane
     space = StackSpace("Z", plane.pixel_size, plane.unit, request.steps)
     shown = link_layers(made.labels, space, LinkParams("z"), range(1, made.count + 1))
@@ -158,7 +159,6 @@ def _result(request: VolumeRequest, made: SegmentedVolume) -> VolumeResult:
         command_of(first, made.params, made.volume.model.card, every, views),
         every.selection if every else None,
     )
-    fitted = first.fitted if made.params.instances == first.params.instances else ""
     recipe = replace(recipe, of_layer=True, views=views, fitted=fitted)
     return VolumeResult(request, made, shown, recipe, overall(fits))
 

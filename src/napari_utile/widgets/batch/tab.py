@@ -1,5 +1,6 @@
 """The tab *Batch*: open layers, files and folders segmented one after the other, with a summary."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -211,7 +212,9 @@ class BatchTab(BarJob, QWidget):
         words = ["--model", params.model, *command_options(SegmentParams, params, reference=usual)]
         if params.instances is not None:
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
-            words += command_options(InstanceParams, params.instances, reference=suggested)
+            values: Mapping[str, Any] = self._session.values
+            chosen = replace(suggested, **values)
+            words += command_options(InstanceParams, chosen, reference=suggested)
         return words
 
     def run(self) -> None:

@@ -1,7 +1,7 @@
 """Where clicks go: a plane of an image and of a label layer on the same grid."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,7 +43,9 @@ class ClickSettings:
     params : SegmentParams
         Model, channels, diameter, device and precision.
     instances : InstanceParams, optional
-        None takes what the model suggests.
+        None takes what the model suggests, but for `values`.
+    values : mapping
+        Instance parameters that were chosen.
     overwrite : bool
         Whether new cells take pixels of others.
     follow : bool
@@ -52,8 +54,13 @@ class ClickSettings:
 
     params: SegmentParams = field(default_factory=SegmentParams)
     instances: InstanceParams | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
     overwrite: bool = False
     follow: bool = False
+
+    def instances_for(self, suggested: InstanceParams) -> InstanceParams:
+        """Return the instance parameters where a model suggests these for the size of the cells."""
+        return self.instances or replace(suggested, **self.values)
 
 
 @dataclass(eq=False)

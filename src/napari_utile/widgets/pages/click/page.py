@@ -203,13 +203,14 @@ class ClickPage(Page):
         """Copy the command line that makes the cells of the markers."""
         with failures_to(self.form.status.failed):
             source, settings = read_source(self._viewer, self._session), self._settings()
-            params = replace(settings.params, channels=source.channels, instances=settings.instances)
+            params = replace(settings.params, channels=source.channels)
             size = (
                 self._session.cell_sizes.known(params, source.stack) if params.diameter in MEASURED else None
             )
             if size is not None:
                 params = replace(params, diameter=size.diameter)
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
+            params = replace(params, instances=settings.instances_for(suggested))
             path, project = origin_of(source.layer)
             located = locate_in(path, source.plane, axes_of(source), source.stack, project) if path else None
             selection, said = None, " Replace IMAGE.tif with your file's name."
@@ -232,12 +233,15 @@ class ClickPage(Page):
 
     def _settings(self) -> ClickSettings:
         params = self._session.seen_as_asked(replace(self.form.compute.value(), model=self._session.model))
-        own = self.form.instances.value() if self._suggested_by == self._session.model else None
+        theirs = self._suggested_by == self._session.model
+        own = self.form.instances.value() if theirs and not self._as_segment else None
+        values = self._session.values if theirs and self._as_segment else {}
         follow = self.form.follow.isChecked() and not self.form.follow.isHidden()
-        return ClickSettings(params, own, self.form.overwrite.isChecked(), follow)
+        return ClickSettings(params, own, values, self.form.overwrite.isChecked(), follow)
 
     def _instances_changed(self) -> None:
         self._suggested_by = self._session.model  # the user's values count from now on
+        self._as_segment = False
         self.aims.forget()
 
     def _compute_changed(self, _: object = None) -> None:
@@ -298,8 +302,8 @@ class ClickPage(Page):
     # What the user sees.
 
     def _model_ready(self, ready: ReadyField) -> None:
-        if self._suggested_by != self._session.model:
-            self.form.instances.set_value(ready.suggested)
+        if self._suggested_by != self._session.model or self._as_segment:
+            self.form.instances.set_value(self._settings().instances_for(ready.suggested))
         if ready.size is not None:
             self.form.diameter.show_measured(ready.size.diameter)
         if self.form.status.text().startswith("Loading"):

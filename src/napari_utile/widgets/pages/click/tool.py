@@ -203,7 +203,7 @@ class ClickTool(QObject):
         return Clicks(
             plane,
             ready.field,
-            aim.settings.instances or ready.suggested,
+            aim.settings.instances_for(ready.suggested),
             target.next_label or 1,
             [each for each in target.store.on_plane(plane.index, plane.offset) if plane.holds(each.point)],
             aim.settings.overwrite,
@@ -302,7 +302,7 @@ class ClickTool(QObject):
 
     def _find(self, aim: Aim, pixel: Point) -> Any:
         ready = yield from self.ready(aim)
-        instances = aim.settings.instances or ready.suggested
+        instances = aim.settings.instances_for(ready.suggested)
         return (yield cell_at(ready.field, pixel, instances, ready.radius))
 
     def _found(self, aim: Aim, pixel: Point, cell: Any) -> None:

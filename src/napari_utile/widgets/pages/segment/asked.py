@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from qtpy.QtWidgets import QWidget
 
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.pages.segment.form import SegmentForm
@@ -41,7 +42,9 @@ class Asked:
     def tell(self) -> None:
         """Tell the other pages what the fields say now."""
         with suppress(ValueError):  # said where it is to be used
-            self._session.asked = self._wanted()
+            wanted = self._wanted()
+            self._session.values = self._values.chosen()
+            self._session.asked = wanted
 
     def _wanted(self) -> SegmentParams:
         return replace(
@@ -60,4 +63,7 @@ class Asked:
     def _show(self, asked: SegmentParams) -> None:
         self._form.show_params(asked)
         if asked.instances is not None and asked.model == self._session.model:
-            self._values.take(asked)
+            suggested = suggested_instances(
+                card_of(asked.model), asked.known_diameter, **self._session.values
+            )
+            self._values.take(replace(asked, instances=suggested))

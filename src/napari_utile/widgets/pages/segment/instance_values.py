@@ -1,6 +1,7 @@
 """Which instance parameters count: what the model suggests, until the user chooses values."""
 
 from dataclasses import asdict, replace
+from typing import Any
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
@@ -34,16 +35,23 @@ class InstanceValues:
             return None
         return self._shown()
 
+    def chosen(self) -> dict[str, float]:
+        """Return the values that the user chose for this model: those that it does not suggest."""
+        if self.read() is None:
+            return {}
+        suggested = asdict(self._suggested)
+        return {name: value for name, value in asdict(self._shown()).items() if value != suggested[name]}
+
     def are_the_users(self) -> None:
         """Keep what the form shows from now on, until another model is chosen."""
         self._shown_for, self._are_chosen = self._session.model, True
 
     def take(self, params: SegmentParams) -> None:
-        """Keep given values as if the user had chosen them."""
+        """Keep given values as if the user had chosen them, but for those that the model suggests."""
         assert params.instances is not None
         self._form.show_instances(params.instances)
         self._suggested = suggested_instances(card_of(params.model), params.known_diameter)
-        self.are_the_users()
+        self._shown_for, self._are_chosen = params.model, params.instances != self._suggested
 
     def show_result(self, params: SegmentParams | None) -> None:
         """Show how the result on screen was made, if the chosen model made it."""
@@ -62,8 +70,7 @@ class InstanceValues:
             self._shown_for, self._are_chosen = name, False
             self._form.show_instances(suggested)
         elif suggested != self._suggested:
-            before, shown = asdict(self._suggested), asdict(self._shown())
-            own = {key: value for key, value in shown.items() if self._are_chosen and value != before[key]}
+            own: dict[str, Any] = self.chosen()
             self._form.show_instances(replace(suggested, **own))
         self._suggested = suggested
         self._form.show_model_diameter(model.card.object_diameter)

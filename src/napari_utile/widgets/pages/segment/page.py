@@ -308,7 +308,7 @@ class SegmentPage(Page):
 
     def _keep_settings(self) -> None:
         with failures_to(self.form.status.failed):
-            self.settings.save(self._sized(self.request()[1]).params)
+            self.settings.save(self.request()[1].params)
 
     def _suggest_models(self) -> None:
         with failures_to(self.form.status.failed):
@@ -379,7 +379,9 @@ class SegmentPage(Page):
 
     def _sized(self, request: SegmentRequest) -> SegmentRequest:
         """Put the size that was measured, if it is known by now, in place of the wish to measure it."""
-        return replace(request, params=sized_by_now(self._session, request.params, request.measured_on))
+        return replace(
+            request, params=sized_by_now(self._session, request.params, request.measured_on, request.values)
+        )
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""

@@ -108,7 +108,8 @@ class Settings(BarJob, QObject):
     ) -> tuple[Source, SegmentRequest]:
         """Capture what Run would do now, see `capture`; with what the settings were fitted to."""
         source, request = capture(self._viewer, self._session, self._form, instances, place)
-        return source, replace(request, fitted=self._fitted_to(request.params))
+        fitted = self._fitted_to(request.params)
+        return source, replace(request, fitted=fitted, values=self._values.chosen())
 
     def _fitted_to(self, params: SegmentParams) -> str:
         """Say what parameters were fitted to; empty where they were not, or one was changed since."""
@@ -157,7 +158,8 @@ class Settings(BarJob, QObject):
         path = path or QFileDialog.getSaveFileName(self._page, "Save settings", start, _FILES)[0]
         if path:
             with failures_to(self._form.status.failed):
-                save_settings(settings_of(params, self._fitted_to(params)), path)
+                settings = settings_of(replace(params, instances=None), self._fitted_to(params))
+                save_settings(replace(settings, instances=self._values.chosen()), path)
                 self._form.status.say(
                     f"Saved {Path(path).name}; utile segment --settings takes it, too.", "good"
                 )

@@ -1,0 +1,36 @@
+"""Parameters completed by the size of the cells."""
+
+from dataclasses import replace
+
+import pytest
+
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.planes.axes import plane_from_array
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.steps import Run
+from napari_utile.session.cell_size import sized_by_now, sized_steps
+from napari_utile.session.measured import Stack
+from napari_utile.session.state import Session
+from pictures import bright_discs
+
+
+def complete(diameter, **values):
+    return suggested_instances(card_of("nuclei"), diameter, **values)
+
+
+@pytest.mark.usefixtures("bright_nuclei")
+@pytest.mark.parametrize("values", [{}, {"threshold": 0.3}, {"minimum_size": 7, "split": 0.1}])
+def test_what_was_chosen_stays_and_the_rest_follows_the_size_that_is_measured(values):
+    session, stack = Session(), Stack((plane_from_array(bright_discs()),), "discs")
+    of_the_last_image = complete(60.0, **values)
+    asked = SegmentParams("nuclei", instances=of_the_last_image)
+    assert sized_by_now(session, asked, stack, values) == asked, "its size is not known yet"
+    session.cell_sizes.keep(asked, stack, CellSize(15.0))
+    made, _ = Run(sized_steps(session, asked, stack, values)).result
+    assert (made.diameter, made.instances) == (15.0, complete(15.0, **values))
+    assert made.instances.fill_holes < of_the_last_image.fill_holes
+    assert sized_by_now(session, asked, stack, values) == made
+    assert Run(sized_steps(session, replace(asked, instances=None), stack)).result[0].instances is None
+    by_hand = replace(asked, diameter=60.0)
+    assert Run(sized_steps(session, by_hand, stack, values)).result[0].instances == of_the_last_image
