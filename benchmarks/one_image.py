@@ -18,7 +18,7 @@ The last line has the means over the kinds. Rows are printed when they are known
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from timing import options
 
 from napari_utile.engine.fitting.cells import LEAST_CELLS, fit_to_cells
 from napari_utile.engine.fitting.ranking import suggest
+from napari_utile.engine.inference.sized import with_size
 from napari_utile.engine.metrics.contingency import contingency
 from napari_utile.engine.metrics.matching import match
 from napari_utile.engine.models.catalogue import candidates
@@ -35,7 +36,7 @@ from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.spread import spread
 from napari_utile.engine.segment import segment_steps
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.bases import rank_bases
@@ -102,11 +103,17 @@ def ten_cells(image: AnnotatedImage, count: int) -> AnnotatedImage:
     return replace(image, annotation=Annotation("boxes", boxes=[box]))
 
 
-def precision(images: Sequence[AnnotatedImage], model: Model, params: SegmentParams) -> float:
-    """Return AP at IoU 0.5, the mean over images."""
-    found = [Run(segment_steps(each.plane, params, model=model)).result.labels for each in images]
-    pairs = zip(found, images, strict=True)
-    return float(np.mean([match(contingency(a, each.labels)).average_precision for a, each in pairs]))
+def precision(
+    images: Sequence[AnnotatedImage], model: Model, params: SegmentParams, values: Mapping[str, float] = {}
+) -> float:
+    """Return AP at IoU 0.5, the mean over images; `values` are instance parameters that the card does not suggest."""
+    scores = []
+    for image in images:
+        sized = Run(with_size(replace(params, instances=None), image.plane, model)).result
+        instances = suggested_instances(model.card, sized.known_diameter, **values)
+        made = Run(segment_steps(image.plane, replace(sized, instances=instances), model=model)).result
+        scores.append(match(contingency(made.labels, image.labels)).average_precision)
+    return float(np.mean(scores))
 
 
 @dataclass(frozen=True)
@@ -141,9 +148,10 @@ def measure(
         objects, _ = shown[0].annotation.split(shown[0].labels)
         dense = shown[0].annotation.kind == "dense"
         if np.unique(objects).size > LEAST_CELLS:
-            fitted = fit_to_cells(shown[0].plane, objects, models, seen, dense=dense).result.for_others
-            model = next(each for each in models if each.card.name == fitted.model)
-            row = replace(row, fitted=precision(judged, model, fitted))
+            found = fit_to_cells(shown[0].plane, objects, models, seen, dense=dense).result
+            model = next(each for each in models if each.card.name == found.params.model)
+            row = replace(row, fitted=precision(judged, model, found.asked, found.values))
+            row = replace(row, said=f"{row.said}{found}; ")
     if "tuned" in columns:
         started = time.perf_counter()
         base = rank_bases(shown, models, params).result[0].model

@@ -13,7 +13,8 @@ from scipy import ndimage
 from napari_utile.cli import main
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.fitting.cells import Target, Trial, fit_to_cells, left_out, pick, proven
+from napari_utile.engine.fitting.cells import Target, Trial, fit_to_cells, keeps_to_itself
+from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.provenance.recipe import load_recipe
@@ -123,6 +124,7 @@ def test_cells_that_are_found_already_change_nothing_much(off):
     assert found.iou >= found.before
     assert found.iou > 0.9
     assert found.params.preprocess is None
+    assert (found.measured, found.asked.diameter) == (True, "auto")
 
 
 def test_where_nothing_fits_better_each_image_is_measured(tmp_path, off, capsys):
@@ -190,31 +192,46 @@ def test_where_no_cell_is_found_nothing_is_chosen():
         list(fit_to_cells(plane, labels, [load_model("nuclei")]))
 
 
-def trial(changes, *scores):
-    return Trial(SegmentParams(), changes, np.array(scores, float), InstanceParams())
+BASE = SegmentParams("nuclei", diameter=20.0)
 
 
-def test_ties_go_to_the_cards_values():
-    card, as_good, better = trial(0, 0.5, 0.5, 0.5), trial(1, 0.502, 0.5, 0.504), trial(2, 0.6, 0.6, 0.6)
-    assert pick([as_good, card]) is card
-    assert pick([card, as_good, better]) is better
+def gain(iou, *, measured=True, params=BASE, **values):
+    chosen = replace(params, instances=InstanceParams(**values))
+    return Trial(chosen, np.array([iou - 0.1, iou + 0.1]), InstanceParams(), measured).gain(BASE)
 
 
-def test_what_helps_one_cell_only_fails_when_it_is_left_out():
-    card, lucky = trial(0, 0.5, 0.5, 0.5), trial(1, 1.0, 0.45, 0.45)
-    assert pick([card, lucky]) is lucky
-    assert left_out([card, lucky]) < 0.5
-    assert left_out([card, trial(1, 0.6, 0.6, 0.6)]) == pytest.approx(0.6)
+def test_what_differs_from_one_press_must_gain_the_more_the_more_it_is():
+    assert gain(0.7) == pytest.approx(0.7)
+    assert gain(0.7, threshold=0.4) == pytest.approx(0.68)
+    assert gain(0.7, threshold=0.4, split=0.5, minimum_size=9) == pytest.approx(0.64)
+    assert gain(0.7, measured=False) == pytest.approx(0.65)
+    other = replace(BASE, model="cells", preprocess="invert")
+    assert gain(0.7, params=other) == gain(0.7, params=replace(BASE, model="cells")) == pytest.approx(0.65)
+    assert gain(0.7, params=other, measured=False, split=0.5) == pytest.approx(0.58)
+    assert gain(0.7, fill_holes=7) == pytest.approx(0.7), "what is not fitted has no price"
 
 
-def test_what_hardly_helps_cells_that_are_left_out_is_not_chosen():
-    card, little, more = trial(0, 0.5, 0.5, 0.5), trial(1, 0.52, 0.504, 0.5), trial(1, 0.6, 0.51, 0.5)
-    assert pick([card, little]) is little
-    assert proven([card, little], card) is card
-    assert pick([card, more]) is more
-    assert proven([card, more], card) is card  # two of three choose it, and the others hardly gain
-    better = trial(1, 0.6, 0.55, 0.52)
-    assert proven([card, better], card) is better
+def known_sizes(sureness, cells=30):
+    """What models measured of an image, who see it so sure and deep: 20 px across."""
+    return {
+        name: CellSize(20.0, (SizeTrial(1.0, cells, value, 20.0, value, value),))
+        for name, value in sureness.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("sureness", "kept"),
+    [
+        ({"cells": 0.9, "phase": 0.7}, True),
+        ({"cells": 0.7, "phase": 0.9}, False),
+        ({"cells": 0.9}, True),
+    ],
+    ids=["surer than its specialist", "less sure", "alone"],
+)
+def test_one_press_may_take_a_specialist_instead(sureness, kept):
+    asked = replace(BASE, model="cells")
+    assert keeps_to_itself(load_model("cells"), asked, known_sizes(sureness)) is kept
+    assert keeps_to_itself(load_model("nuclei"), BASE, {})
 
 
 def test_cells_found_beside_count_only_where_the_annotation_is_dense():

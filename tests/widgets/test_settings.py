@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_utile.engine.fitting.cells import CellFit
 from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.provenance.settings import load_settings
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of, result_on_screen
@@ -43,12 +44,8 @@ def test_a_fit_asks_for_cells_that_somebody_painted(page, qtbot):
     assert "is what the model found" in page.form.status.text()
 
 
-def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot, monkeypatch):
-    viewer.add_labels((viewer.layers["discs"].data > 100).astype(int), name="painted")
-    instances = suggested_instances(card_of("nuclei"), threshold=0.3)
-    found = CellFit(
-        SegmentParams(diameter=21.0, preprocess="invert", instances=instances), 0.9, 0.5, 3, ("x",)
-    )
+def fit_gives(monkeypatch, found):
+    """Let a fit find these settings at once."""
 
     def fit(session, plane, cells, params):
         assert cells.any()
@@ -56,6 +53,18 @@ def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot,
         return found
 
     monkeypatch.setattr("napari_utile.widgets.pages.segment.settings.fit_job", fit)
+
+
+def found_cells(diameter, measured, **values):
+    """What a fit found."""
+    instances = suggested_instances(card_of("nuclei"), diameter, **values)
+    params = SegmentParams(diameter=diameter, preprocess="invert", instances=instances)
+    return CellFit(params, 0.9, 0.5, 3, ("x",), measured, values)
+
+
+def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot, monkeypatch):
+    viewer.add_labels((viewer.layers["discs"].data > 100).astype(int), name="painted")
+    fit_gives(monkeypatch, found_cells(21.0, False, threshold=0.3))
     press(qtbot, page.form.fit)
     qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
     request = page.request()[1]
@@ -67,6 +76,35 @@ def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot,
     assert recipe["fitted"] == "3 cells (mean IoU 0.90)"
     page.form.diameter.value = 30.0
     assert page.request()[1].fitted == "", "one was changed since"
+
+
+def test_where_the_measured_size_fits_the_next_images_are_measured_too(
+    viewer, page, qtbot, monkeypatch, tmp_path
+):
+    viewer.add_labels((viewer.layers["discs"].data > 100).astype(int), name="painted")
+    found = found_cells(21.0, True, threshold=0.3)
+    fit_gives(monkeypatch, found)
+    press(qtbot, page.form.fit)
+    qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
+    request = page.request()[1]
+    assert (request.params.diameter, request.params.instances.threshold) == ("auto", 0.3)
+    assert request.fitted == found.fitted
+    page.settings.save(request.params, str(tmp_path / "mine.json"))
+    assert load_settings(tmp_path / "mine.json") == found.settings
+    page.form.instances["split"].value = 0.33
+    assert page.request()[1].fitted == "", "one was changed since"
+
+
+def test_a_fit_that_changes_no_value_leaves_them_to_the_model(viewer, page, qtbot, monkeypatch):
+    viewer.add_labels((viewer.layers["discs"].data > 100).astype(int), name="painted")
+    found = found_cells(21.0, True)
+    fit_gives(monkeypatch, found)
+    page.form.instances["threshold"].value = 0.42
+    press(qtbot, page.form.fit)
+    qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
+    request = page.request()[1]
+    assert (request.params.diameter, request.params.instances) == ("auto", None)
+    assert request.fitted == found.fitted
 
 
 def test_on_the_next_image_what_was_not_chosen_follows_its_cells(viewer, page, qtbot):

@@ -10,10 +10,10 @@ from napari_utile.engine.files.label_planes import pairing_in_words, planes_with
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.fitting.cells import fit_to_cells
-from napari_utile.engine.models.catalogue import candidates
+from napari_utile.engine.models.catalogue import candidates, card_of
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
-from napari_utile.engine.provenance.settings import save_settings, settings_of
+from napari_utile.engine.provenance.settings import save_settings
 from napari_utile.engine.segment_params import SegmentParams
 
 
@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     selection = Selection(**given(arguments, Selection))
     planes = SelectedPlanes(open_selected(arguments.image, selection), selection)
     params = SegmentParams(**given(arguments, SegmentParams))
-    names = [arguments.model] if arguments.model else candidates()
+    asked = arguments.model
+    names = [asked, *card_of(asked).specialists] if asked else candidates()
     best = None
     given_cells = read_labels(arguments.labels)
     if said := pairing_in_words(given_cells, planes):
@@ -59,6 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise UtileError(f"{arguments.labels} holds no labels.")
     models = [load_model(name) for name in names]
     found = fit_to_cells(best[1], best[2], models, params, dense=not arguments.sparse).result
-    save_settings(settings_of(found.for_others, found.fitted), arguments.output)
+    save_settings(found.settings, arguments.output)
     print(f"{arguments.output}: {found}")
     return 0

@@ -1,7 +1,8 @@
 """The settings under which a model finds the cells that a user painted: chosen by trying, without training."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,18 @@ from numpy.typing import NDArray
 from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.instances import CutSides, InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.choice import measured_and_chosen
 from napari_utile.engine.inference.decode import decode_steps
 from napari_utile.engine.inference.device import Compute, choose_compute
 from napari_utile.engine.inference.field import Field
-from napari_utile.engine.inference.sized import with_size
+from napari_utile.engine.inference.size import measure_size
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.preprocessing import parse_steps
 from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.provenance.settings import Settings, settings_of
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.engine.windows import Window
@@ -29,10 +33,16 @@ FITTED = {"threshold": "threshold", "split": "split", "minimum_size": "smallest 
 LEAST_CELLS = 3
 MOST_CELLS = 12
 """Of more cells, that many are looked at, evenly spread over their ids."""
-TIE = 0.005
-"""Settings that are this much better or less are as good as those nearer to the card's."""
+OTHERWISE, SIZED, VALUE = 0.05, 0.05, 0.02
+"""What the mean IoU must gain by another model or inverting, by a diameter instead of measuring each image, and by each
+other value: what suits some cells of one image need not suit the next. Chosen on other images than those that
+were fitted to (training images of 14 kinds; training/README.md)."""
 AROUND = 1.5
 """Diameters of a cell that are looked at around it."""
+LEAST = 0.005
+"""A mean IoU below it is none."""
+MOST_REFINED = 2
+"""Of so many models and sizes threshold, split and smallest size are tried."""
 SIZES = (1 / 1.25, 1.25)
 """Sizes tried besides that of the given cells, as shares of it."""
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -57,21 +67,30 @@ class CellFit:
         Given cells that were looked at.
     changed : tuple of str
         What differs from the card's values at the measured size, in words; empty where nothing does.
+    measured : bool
+        Whether the diameter is the one that is measured anyway: then other images are measured, too.
+    values : mapping
+        Instance parameters that differ from those that the card suggests at the diameter.
     """
 
     params: SegmentParams
     iou: float
     before: float
     cells: int
-    changed: tuple[str, ...]
+    changed: tuple[str, ...] = ()
+    measured: bool = False
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def for_others(self) -> SegmentParams:
-        """The settings for other images: those of the card, at the size of each, where nothing fits better."""
-        if self.changed:
-            return self.params
-        sized = self.params.known_diameter is not None
-        return replace(self.params, diameter="auto" if sized else None, instances=None)
+    def asked(self) -> SegmentParams:
+        """What to ask for, for this image and others: where it is measured anyway, the size of each."""
+        return replace(self.params, diameter="auto") if self.measured else self.params
+
+    @property
+    def settings(self) -> Settings:
+        """The settings for other images: what was chosen, and nothing that models suggest for the size of each."""
+        settings = settings_of(replace(self.asked, instances=None), self.fitted)
+        return replace(settings, instances=dict(self.values))
 
     @property
     def fitted(self) -> str:
@@ -89,12 +108,36 @@ class CellFit:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """Settings, how many of them differ from the card's, the score of each given cell, what the card suggests."""
+    """Settings, the score of each given cell, and what differs from one press with that model.
+
+    Attributes
+    ----------
+    params : SegmentParams
+        Complete.
+    scores : (n,) array
+    suggested : InstanceParams
+        By the card at the diameter.
+    measured : bool
+        Whether a press measures that diameter, and keeps to the model.
+    """
 
     params: SegmentParams
-    changes: int
     scores: NDArray[np.float64]
     suggested: InstanceParams
+    measured: bool = True
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Instance parameters that differ from the suggested ones."""
+        ours, theirs = to_json(self.params.instances), to_json(self.suggested)
+        return {name: ours[name] for name in FITTED if ours[name] != theirs[name]}
+
+    def gain(self, base: SegmentParams) -> float:
+        """Return the mean score, less what its differences from `base` must gain."""
+        price = SIZED * (not self.measured) + VALUE * len(self.values)
+        if (self.params.model, self.params.preprocess) != (base.model, base.preprocess):
+            price += OTHERWISE
+        return float(self.scores.mean()) - price
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +146,7 @@ class _Seen:
 
     model: Model
     params: SegmentParams
-    changes: int
+    measured: bool
     values: list[NDArray[np.float32]]
 
 
@@ -146,8 +189,8 @@ def fit_to_cells(
 ) -> Run[str, CellFit]:
     """Choose model, size, contrast, threshold, split and smallest size by a few given cells.
 
-    A network runs only in windows around the cells, once for each size. With few cells settings are judged by leaving
-    one out: where those chosen on the others would hardly have helped the one left out, the card's are kept.
+    A network runs only in windows around the cells, once for each size. What one press would do, with the model that
+    finds the cells best so, stays where other settings gain little, see `OTHERWISE`.
 
     Parameters
     ----------
@@ -197,60 +240,63 @@ def _fit(
     areas = np.unique(labels[labels > 0], return_counts=True)[1]
     across = round(float(2 * np.sqrt(np.median(areas) / np.pi)), 1)
     targets = _targets(plane, labels, ids, across)
+    able = {_name(each, params): each for each in models if each.card.reads(plane, params.channels)}
+    if not able:
+        if len(models) == 1:
+            card = models[0].card
+            plane.for_network(len(card.inputs), params.channels, card.optional_inputs)  # says why it cannot
+        raise UtileError(f"No model reads an image of {counted(plane.data.shape[0], 'channel')}.")
     trials: list[Trial] = []
     seen: list[tuple[_Seen, Trial]] = []
 
-    def look(model: Model, used: SegmentParams, changes: int) -> Generator[str, None, Trial]:
+    def look(model: Model, used: SegmentParams, measured: bool) -> Generator[str, None, None]:
         yield f"{model.card.name}, {_size(used)}"
         values = []
         for target in targets:
             outputs = Run(Field(plane, model, used, compute=compute).outputs_steps(target.window))
             values.append((yield from outputs.yielding(model.card.name)))
-        here = _Seen(model, used, changes, values)
-        trial = attempt(here, suggested_instances(model.card, used.known_diameter))
-        seen.append((here, trial))
-        return trial
+        here = _Seen(model, used, measured, values)
+        seen.append((here, attempt(here, suggested_instances(model.card, used.known_diameter))))
 
     def attempt(here: _Seen, instances: InstanceParams) -> Trial:
-        suggested = suggested_instances(here.model.card, here.params.known_diameter)
-        changes = sum(getattr(instances, name) != getattr(suggested, name) for name in FITTED)
         scores = [
             target.score(Run(decode_steps(values, here.model.card, instances)).result[1], dense)
             for target, values in zip(targets, here.values, strict=True)
         ]
         used = replace(here.params, instances=instances)
-        made = Trial(used, here.changes + changes, np.array(scores), suggested)
+        suggested = suggested_instances(here.model.card, here.params.known_diameter)
+        made = Trial(used, np.array(scores), suggested, here.measured)
         trials.append(made)
         return made
 
-    for model in models:
-        card = model.card
-        if not card.reads(plane, params.channels):
-            continue
-        name = params.model if params.model.endswith(".safetensors") else card.name
-        asked = replace(params, model=name, instances=None)
-        measuring = Run(with_size(replace(asked, diameter="auto"), plane, model, compute=compute))
-        usual = yield from measuring.yielding(f"{card.name}, size of the cells")
-        yield from look(model, usual, 0)
-        own = usual if card.object_diameter is None else replace(usual, diameter=across)
-        if own != usual:
-            yield from look(model, own, 1)
+    asked = replace(params, diameter="auto", instances=None)
+    sizes: dict[str, CellSize] = {}
+    for name, model in able.items():
+        measuring = measure_size(plane, model, replace(asked, model=name), compute=compute)
+        sizes[name] = yield from measuring.yielding(f"{model.card.name}, size of the cells")
+    for name, model in able.items():
+        usual = replace(asked, model=name, diameter=sizes[name].diameter)
+        yield from look(model, usual, keeps_to_itself(model, usual, sizes))
+    pressed = [trial for trial in trials if trial.measured] or trials
+    base = max(pressed, key=lambda trial: float(trial.scores.mean()))
+
+    def gain(trial: Trial) -> float:
+        return trial.gain(base.params)
+
+    for name, model in able.items():
+        own = replace(asked, model=name, diameter=sizes[name].diameter)
+        if model.card.object_diameter is not None and own.diameter != across:
+            own = replace(own, diameter=across)
+            yield from look(model, own, False)
         if "invert" not in dict(parse_steps(params.preprocess)):
             steps = ",".join(filter(None, ["invert", params.preprocess]))
-            yield from look(model, replace(own, preprocess=steps), 2)
-    if not trials:
-        if len(models) == 1:
-            card = models[0].card
-            plane.for_network(len(card.inputs), params.channels, card.optional_inputs)  # says why it cannot
-        raise UtileError(f"No model reads an image of {counted(plane.data.shape[0], 'channel')}.")
-    usual_trials = [trial for trial in trials if trial.changes == 0]
-    base = max(usual_trials, key=lambda trial: float(trial.scores.mean()))
+            yield from look(model, replace(own, preprocess=steps), False)
     best, _ = max(seen, key=lambda each: float(each[1].scores.mean()))
     if best.model.card.object_diameter is not None:
         for share in SIZES:
             resized = replace(best.params, diameter=max(1.0, round(across * share, 1)))
-            yield from look(best.model, resized, max(best.changes, 1))
-    for here, _ in sorted(seen, key=lambda each: -float(each[1].scores.mean()))[:2]:
+            yield from look(best.model, resized, False)
+    for here, _ in sorted(seen, key=lambda each: -gain(each[1]))[:MOST_REFINED]:
         yield f"{here.model.card.name}, {_size(here.params)}: threshold, split, smallest size"
         instances = suggested_instances(here.model.card, here.params.known_diameter)
         for field_name in FITTED:
@@ -260,11 +306,11 @@ def _fit(
             for value in values:
                 tried.append(attempt(here, replace(instances, **{field_name: value})))
                 yield FITTED[field_name]
-            chosen = pick(tried).params.instances
+            chosen = max(tried, key=gain).params.instances
             assert chosen is not None
             instances = chosen
-    picked = proven(trials, base)
-    if picked.scores.mean() < TIE:
+    picked = max([base, *trials], key=gain)
+    if picked.scores.mean() < LEAST:
         raise UtileError(
             f"None of the {len(targets)} cells is found with any settings: use another model, or train one."
         )
@@ -274,7 +320,28 @@ def _fit(
         float(base.scores.mean()),
         len(targets),
         _changes(base.params, picked),
+        picked.measured,
+        picked.values,
     )
+
+
+def _name(model: Model, params: SegmentParams) -> str:
+    """Return what `SegmentParams.model` calls a model: the file that was asked for, or its name."""
+    return params.model if Path(params.model).expanduser() == model.path else model.card.name
+
+
+def keeps_to_itself(model: Model, usual: SegmentParams, sizes: Mapping[str, CellSize]) -> bool:
+    """Whether one press with a model that measures this size keeps to the model, and takes no specialist."""
+    if not model.card.specialists:
+        return True
+
+    def known(wanted: SegmentParams) -> Generator[None, None, CellSize]:
+        yield from ()
+        if wanted.model not in sizes:
+            raise UtileError(f"{wanted.model} cannot be used.")
+        return sizes[wanted.model]
+
+    return Run(measured_and_chosen(usual, known)).result.model == usual.model
 
 
 def _targets(plane: ImagePlane, labels: Labels, ids: Labels, across: float) -> list[Target]:
@@ -291,30 +358,6 @@ def _targets(plane: ImagePlane, labels: Labels, ids: Labels, across: float) -> l
     return targets
 
 
-def pick(trials: Sequence[Trial], but: int | None = None) -> Trial:
-    """Return the best trial, all cells counting but one; of those about as good, that nearest to the card's values."""
-    means = [
-        float((trial.scores if but is None else np.delete(trial.scores, but)).mean()) for trial in trials
-    ]
-    good = [place for place, mean in enumerate(means) if mean >= max(means) - TIE]
-    return trials[min(good, key=lambda place: (trials[place].changes, -means[place]))]
-
-
-def left_out(trials: Sequence[Trial]) -> float:
-    """Return the mean score of each cell under the settings that the other cells choose."""
-    count = trials[0].scores.size
-    return float(np.mean([pick(trials, but=place).scores[place] for place in range(count)]))
-
-
-def proven(trials: Sequence[Trial], base: Trial) -> Trial:
-    """Return the best trial where cells that did not choose it gain more than a tie, too; else `base`.
-
-    Three cells are easily pleased: without the margin, a thousandth that was gained by one of 8 nuclei cost the other
-    five a fifth of their overlap.
-    """
-    return pick(trials) if left_out(trials) > base.scores.mean() + TIE else base
-
-
 def _size(params: SegmentParams) -> str:
     size = params.known_diameter
     said = "the image as it is" if size is None else f"cells {three_digits(size)} px across"
@@ -328,6 +371,5 @@ def _changes(before: SegmentParams, picked: Trial) -> tuple[str, ...]:
         said.append(f"model {after.model}")
     if (after.diameter, after.preprocess) != (before.diameter, before.preprocess):
         said.append(_size(after))
-    ours, theirs = (to_json(each) for each in (after.instances, picked.suggested))
-    said += [f"{what} {ours[name]:g}" for name, what in FITTED.items() if ours[name] != theirs[name]]
+    said += [f"{FITTED[name]} {value:g}" for name, value in picked.values.items()]
     return tuple(said)

@@ -63,10 +63,13 @@ class Settings(BarJob, QObject):
         self._viewer, self._session, self._form, self._values = viewer, session, form, values
         self._page, self.run_bar = parent, form.run_bar
 
-    def use(self, params: SegmentParams, said: str) -> None:
-        """Use complete parameters from now on: those of a fit, a recipe or a file."""
+    def use(self, params: SegmentParams, said: str, *, measured: bool = False) -> None:
+        """Use complete parameters from now on: those of a fit, a recipe or a file.
+
+        With `measured`, the size of each image is measured, which is the diameter of this one.
+        """
         self._session.model = params.model
-        self._form.show_params(params)
+        self._form.show_params(replace(params, diameter="auto") if measured else params)
         if params.instances is not None:
             self._values.take(params)
         self.used.emit()
@@ -100,8 +103,8 @@ class Settings(BarJob, QObject):
             )
 
     def _fitted(self, fit: CellFit) -> None:
-        self.use(fit.params, f"{capitalised(str(fit))}.")
         self._fit = fit
+        self.use(fit.params, f"{capitalised(str(fit))}.", measured=fit.measured)
 
     def captured(
         self, instances: InstanceParams | None, place: Place | None = None
@@ -115,9 +118,9 @@ class Settings(BarJob, QObject):
         """Say what parameters were fitted to; empty where they were not, or one was changed since."""
         if self._fit is None:
             return ""
-        wanted = self._fit.params
-        of_the_fit = (wanted.model, wanted.diameter, wanted.preprocess, wanted.instances)
-        now = (params.model, params.diameter, params.preprocess, params.instances)
+        wanted = self._fit.asked
+        of_the_fit = (wanted.model, wanted.diameter, wanted.preprocess, self._fit.values)
+        now = (params.model, params.diameter, params.preprocess, self._values.chosen())
         return self._fit.fitted if now == of_the_fit else ""
 
     # Files.
