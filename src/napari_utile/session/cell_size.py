@@ -29,7 +29,7 @@ def sized_steps(
     ----------
     session, params, stack
     values : mapping
-        Instance parameters that were chosen: of those in `params` the others are of another size.
+        Instance parameters that were chosen: those in `params` may suit another size otherwise.
 
     Returns
     -------
