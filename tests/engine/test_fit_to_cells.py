@@ -13,7 +13,7 @@ from scipy import ndimage
 from napari_utile.cli import main
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.fitting.cells import Target, Trial, fit_to_cells, keeps_to_itself
+from napari_utile.engine.fitting.cells import Target, Trial, fit_to_cells, keeps_to_itself, proven
 from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.axes import plane_from_array
@@ -197,7 +197,8 @@ BASE = SegmentParams("nuclei", diameter=20.0)
 
 def gain(iou, *, measured=True, params=BASE, **values):
     chosen = replace(params, instances=InstanceParams(**values))
-    return Trial(chosen, np.array([iou - 0.1, iou + 0.1]), InstanceParams(), measured).gain(BASE)
+    trial = Trial(chosen, np.array([iou - 0.1, iou + 0.1]), InstanceParams(), measured)
+    return float(trial.less_price(BASE).mean())
 
 
 def test_what_differs_from_one_press_must_gain_the_more_the_more_it_is():
@@ -209,6 +210,26 @@ def test_what_differs_from_one_press_must_gain_the_more_the_more_it_is():
     assert gain(0.7, params=other) == gain(0.7, params=replace(BASE, model="cells")) == pytest.approx(0.65)
     assert gain(0.7, params=other, measured=False, split=0.5) == pytest.approx(0.58)
     assert gain(0.7, fill_holes=7) == pytest.approx(0.7), "what is not fitted has no price"
+
+
+def trial(*scores, **values):
+    return Trial(replace(BASE, instances=InstanceParams(**values)), np.array(scores, float), InstanceParams())
+
+
+def test_what_helps_one_cell_only_fails_when_it_is_left_out():
+    press, lucky = trial(0.5, 0.5, 0.5), trial(1.0, 0.45, 0.45, threshold=0.4)
+    assert proven([press, lucky], press) is press
+    better = trial(0.6, 0.6, 0.6, threshold=0.4)
+    assert proven([press, better], press) is better
+    assert proven([better, press], press) is better
+
+
+def test_what_gains_less_than_its_price_is_not_taken():
+    press = trial(0.5, 0.5, 0.5)
+    assert proven([trial(0.515, 0.515, 0.515, threshold=0.4)], press) is press
+    little = trial(0.525, 0.525, 0.525, threshold=0.4)
+    assert proven([little], press) is little
+    assert proven([press], press) is press
 
 
 def known_sizes(sureness, cells=30):

@@ -132,12 +132,12 @@ class Trial:
         ours, theirs = to_json(self.params.instances), to_json(self.suggested)
         return {name: ours[name] for name in FITTED if ours[name] != theirs[name]}
 
-    def gain(self, base: SegmentParams) -> float:
-        """Return the mean score, less what its differences from `base` must gain."""
+    def less_price(self, base: SegmentParams) -> NDArray[np.float64]:
+        """Return the score of each cell, less what the differences from `base` must gain."""
         price = SIZED * (not self.measured) + VALUE * len(self.values)
         if (self.params.model, self.params.preprocess) != (base.model, base.preprocess):
             price += OTHERWISE
-        return float(self.scores.mean()) - price
+        return self.scores - price
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +190,7 @@ def fit_to_cells(
     """Choose model, size, contrast, threshold, split and smallest size by a few given cells.
 
     A network runs only in windows around the cells, once for each size. What one press would do, with the model that
-    finds the cells best so, stays where other settings gain little, see `OTHERWISE`.
+    finds the cells best so, stays where other settings gain little (see `OTHERWISE`) or help only cells that chose them.
 
     Parameters
     ----------
@@ -281,7 +281,7 @@ def _fit(
     base = max(pressed, key=lambda trial: float(trial.scores.mean()))
 
     def gain(trial: Trial) -> float:
-        return trial.gain(base.params)
+        return float(trial.less_price(base.params).mean())
 
     for name, model in able.items():
         own = replace(asked, model=name, diameter=sizes[name].diameter)
@@ -309,7 +309,7 @@ def _fit(
             chosen = max(tried, key=gain).params.instances
             assert chosen is not None
             instances = chosen
-    picked = max([base, *trials], key=gain)
+    picked = proven(trials, base)
     if picked.scores.mean() < LEAST:
         raise UtileError(
             f"None of the {len(targets)} cells is found with any settings: use another model, or train one."
@@ -323,6 +323,19 @@ def _fit(
         picked.measured,
         picked.values,
     )
+
+
+def proven(trials: Sequence[Trial], base: Trial) -> Trial:
+    """Return the trial that gains most where cells that did not choose it gain by it, too; else `base`.
+
+    A few cells are easily pleased: each is left out once, and scored by what the others choose.
+    """
+    scores = np.array([trial.less_price(base.params) for trial in (base, *trials)])
+    count = scores.shape[1]
+    chosen = [int(np.delete(scores, place, axis=1).mean(axis=1).argmax()) for place in range(count)]
+    left_out = scores[chosen, np.arange(count)].mean()
+    best = (base, *trials)[int(scores.mean(axis=1).argmax())]
+    return best if left_out > base.scores.mean() else base
 
 
 def _name(model: Model, params: SegmentParams) -> str:
