@@ -190,7 +190,7 @@ def fit_to_cells(
     """Choose model, size, contrast, threshold, split and smallest size by a few given cells.
 
     A network runs only in windows around the cells, once for each size. What one press would do, with the model that
-    finds the cells best so, stays where other settings gain little (see `OTHERWISE`) or help only cells that chose them.
+    finds the cells best so, stays where others gain little (see `OTHERWISE`) or help only cells that chose them.
 
     Parameters
     ----------
