@@ -23,14 +23,20 @@ def complete(diameter, **values):
 @pytest.mark.parametrize("values", [{}, {"threshold": 0.3}, {"minimum_size": 7, "split": 0.1}])
 def test_what_was_chosen_stays_and_the_rest_follows_the_size_that_is_measured(values):
     session, stack = Session(), Stack((plane_from_array(bright_discs()),), "discs")
-    of_the_last_image = complete(60.0, **values)
-    asked = SegmentParams("nuclei", instances=of_the_last_image)
-    assert sized_by_now(session, asked, stack, values) == asked, "its size is not known yet"
+    asked = SegmentParams("nuclei")
+    assert sized_by_now(session, asked, stack, values).diameter == "auto", "its size is not known yet"
     session.cell_sizes.keep(asked, stack, CellSize(15.0))
     made, _ = Run(sized_steps(session, asked, stack, values)).result
-    assert (made.diameter, made.instances) == (15.0, complete(15.0, **values))
-    assert made.instances.fill_holes < of_the_last_image.fill_holes
+    assert (made.diameter, made.instances) == (15.0, complete(15.0, **values) if values else None)
     assert sized_by_now(session, asked, stack, values) == made
-    assert Run(sized_steps(session, replace(asked, instances=None), stack)).result[0].instances is None
-    by_hand = replace(asked, diameter=60.0)
-    assert Run(sized_steps(session, by_hand, stack, values)).result[0].instances == of_the_last_image
+
+
+@pytest.mark.usefixtures("bright_nuclei")
+@pytest.mark.parametrize("diameter", [60.0, None, "auto"])
+def test_they_stay_for_a_diameter_that_is_given_and_for_one_that_nobody_knows(diameter):
+    session, stack = Session(), Stack((plane_from_array(bright_discs()),), "discs")
+    asked, values = SegmentParams("nuclei", diameter=diameter), {"threshold": 0.3}
+    wanted = replace(asked, instances=complete(asked.known_diameter, **values))
+    assert sized_by_now(session, asked, stack, values) == wanted
+    if diameter != "auto":
+        assert Run(sized_steps(session, asked, stack, values)).result == (wanted, None)

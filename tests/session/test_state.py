@@ -20,7 +20,7 @@ class Result(SimpleNamespace):
 
 def result(nbytes=10, **params):
     made = SimpleNamespace(params=SegmentParams(**params))
-    return Result(nbytes=nbytes, segmentation=made)
+    return Result(nbytes=nbytes, segmentation=made, request=made)
 
 
 def test_models_that_came_while_devices_were_looked_for_are_listed(tmp_path, monkeypatch):
@@ -69,8 +69,8 @@ def test_the_oldest_results_go_when_they_take_too_much_memory(monkeypatch):
     for plane in range(4):
         session.remember(layer, plane, result(10))
     assert [session.result_of(layer, plane) is not None for plane in range(4)] == [False, False, True, True]
-    assert session.params_of(layer, 0) == SegmentParams()
-    assert session.params_of(layer, 7) is None
+    assert session.made_by(layer, 0) == (SegmentParams(), "nuclei")
+    assert session.made_by(layer, 7) is None
 
 
 def test_one_result_is_kept_however_large(monkeypatch):

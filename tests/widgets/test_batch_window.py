@@ -2,7 +2,6 @@
 
 import csv
 import shlex
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -143,13 +142,12 @@ def test_the_settings_of_the_segment_page_count(viewer, tab, folder):
 
 
 def test_sliders_count_also_for_a_model_that_is_a_file(viewer, tab, folder):
-    from napari_utile.engine.models.catalogue import card_of, find_model
-    from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+    from napari_utile.engine.models.catalogue import find_model
+    from napari_utile.engine.segment_params import SegmentParams
 
     session = session_of(viewer)
     session.model = str(find_model("cells"))
-    chosen = replace(suggested_instances(card_of("cells"), None), threshold=0.7)
+    session.asked = SegmentParams(session.model, diameter=None)
     session.values = {"threshold": 0.7}
-    session.asked = SegmentParams(diameter=None, instances=chosen)
     tab.add(folder)
     assert "--threshold 0.7" in " ".join(tab.request().options)

@@ -11,7 +11,6 @@ from napari.components import ViewerModel
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.session.evaluation import FoundError
 from napari_utile.widgets.pages.evaluate.page import EvaluatePage
 from napari_utile.widgets.viewer.layers import session_of
@@ -214,13 +213,15 @@ def test_the_sweep_offers_its_best_to_the_segment_dock(dock: EvaluatePage, viewe
     probability = np.where(TRUTH > 0, 0.9, 0.05).astype(np.float32)
     probability[5:15, 15] = 0.6
     viewer.add_image(probability, name="probability")
-    offered: list[InstanceParams] = []
-    session_of(viewer).events.instances_offered.connect(offered.append)
+    offered: list[dict[str, Any]] = []
+    session = session_of(viewer)
+    session.events.values_offered.connect(lambda: offered.append(dict(session.values)))
     dock.form.sweep.probability.set_layer(viewer.layers["probability"])
     dock.form.sweep.run_bar.run_button.click()
     until(lambda: dock.form.sweep.use_button.isEnabled())
     dock.form.sweep.use_button.click()
-    assert offered[0].threshold >= 0.5
+    assert offered[0]["threshold"] >= 0.5
+    assert offered[0].keys() == {"threshold", "minimum_size"}
     assert "average precision of 1.000" in dock.form.sweep.best.text()
 
 

@@ -69,7 +69,7 @@ def test_a_fit_to_painted_cells_sets_model_size_and_sliders(viewer, page, qtbot,
     qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
     request = page.request()[1]
     assert (request.params.diameter, request.params.preprocess) == (21.0, "invert")
-    assert request.params.instances.threshold == 0.3
+    assert request.values == {"threshold": 0.3}
     page.run()
     qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
     (recipe,) = viewer.layers["discs instances"].metadata["napari-utile"]["recipes"]
@@ -87,7 +87,7 @@ def test_where_the_measured_size_fits_the_next_images_are_measured_too(
     press(qtbot, page.form.fit)
     qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
     request = page.request()[1]
-    assert (request.params.diameter, request.params.instances.threshold) == ("auto", 0.3)
+    assert (request.params.diameter, request.values) == ("auto", {"threshold": 0.3})
     assert request.fitted == found.fitted
     page.settings.save(request.params, str(tmp_path / "mine.json"))
     assert load_settings(tmp_path / "mine.json") == found.settings
@@ -103,7 +103,7 @@ def test_a_fit_that_changes_no_value_leaves_them_to_the_model(viewer, page, qtbo
     press(qtbot, page.form.fit)
     qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
     request = page.request()[1]
-    assert (request.params.diameter, request.params.instances) == ("auto", None)
+    assert (request.params.diameter, request.values) == ("auto", {})
     assert request.fitted == found.fitted
 
 
@@ -132,8 +132,8 @@ def test_settings_go_to_a_file_and_come_back(viewer, page, qtbot, tmp_path):
     page.form.diameter.value = 12.0
     page.form.instances["threshold"].value = 0.7
     page.settings.load(str(path))
-    params = page.request()[1].params
-    assert (params.diameter, params.instances.threshold) == (33.0, 0.42)
+    request = page.request()[1]
+    assert (request.params.diameter, request.values) == (33.0, {"threshold": 0.42})
     path.write_text("nonsense")
     page.settings.load(str(path))
     assert "holds no settings" in page.form.status.text()
@@ -169,5 +169,5 @@ def test_the_settings_of_an_open_result_are_used_again(viewer, page, qtbot):
     assert [each.text() for each in actions] == ["From a file…", "From “discs instances”"]
     actions[1].trigger()
     assert page.form.status.text() == "The settings of discs instances are used."
-    params = page.request()[1].params
-    assert (params.diameter, params.instances.threshold) == (22.0, 0.42)
+    request = page.request()[1]
+    assert (request.params.diameter, request.values) == (22.0, {"threshold": 0.42})

@@ -29,7 +29,7 @@ def sized_steps(
     ----------
     session, params, stack
     values : mapping
-        Instance parameters that were chosen: those in `params` may suit another size otherwise.
+        Instance parameters that were chosen; the others are what the model suggests for the size.
 
     Returns
     -------
@@ -39,17 +39,17 @@ def sized_steps(
         What was measured; None where nothing was to be.
     """
     if params.diameter not in MEASURED:
-        return sized_by_now(session, params, stack), None
+        return sized_by_now(session, params, stack, values), None
     yield
     size = yield from measured_and_chosen(params, partial(measured_steps, session, stack))
-    return _sized(params, size, values), size
+    return _with_values(replace(params, model=size.model, diameter=size.diameter), values), size
 
 
-def _sized(params: SegmentParams, size: CellSize, values: Mapping[str, float]) -> SegmentParams:
-    instances = params.instances
-    if instances is not None:
-        instances = suggested_instances(card_of(size.model), size.diameter, **values)
-    return replace(params, model=size.model, diameter=size.diameter, instances=instances)
+def _with_values(params: SegmentParams, values: Mapping[str, float]) -> SegmentParams:
+    if not values:
+        return params
+    suggested = suggested_instances(card_of(params.model), params.known_diameter, **values)
+    return replace(params, instances=suggested)
 
 
 def sized_by_now(
@@ -66,10 +66,9 @@ def sized_by_now(
 
     with suppress(_UnknownError, UtileError):
         size = Run(measured_and_chosen(replace(params, diameter="auto"), known)).result
-        if params.diameter in MEASURED:
-            return _sized(params, size, values)
-        return replace(params, model=size.model)
-    return params
+        diameter = size.diameter if params.diameter in MEASURED else params.diameter
+        params = replace(params, model=size.model, diameter=diameter)
+    return _with_values(params, values)
 
 
 class _UnknownError(Exception):

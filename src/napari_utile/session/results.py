@@ -33,7 +33,7 @@ class SegmentRequest:
     plane : ImagePlane
         All channels of the plane; `params.channels` picks.
     params : SegmentParams
-        With the instance parameters.
+        Without the instance parameters, until the size of the cells is known.
     region : Window, optional
         Rows and columns; the whole plane by default.
     inside : (h, w) bool array, optional
@@ -52,7 +52,7 @@ class SegmentRequest:
     fitted : str
         What the parameters were fitted to, in words; empty where they were not.
     values : mapping
-        Instance parameters that the user chose; where the size of the cells is measured, the others follow it.
+        Instance parameters that the user chose; the others are what the model suggests for the size of the cells.
     """
 
     plane: ImagePlane

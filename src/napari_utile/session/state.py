@@ -31,13 +31,13 @@ _MODELS = 4
 class SessionEvents(SignalGroup):
     """What is told besides the new values of a session's fields.
 
-    `models_changed` when the user's library did, `result` with a new result, `instances_offered` with instance
-    parameters that another page found to be good, `measured` with a label layer whose table is up to date again.
+    `models_changed` when the user's library did, `result` with a new result, `values_offered` where another page
+    set `values` that the result on screen is to follow, `measured` with a label layer whose table is up to date again.
     """
 
     models_changed = Signal()
     result = Signal(object)
-    instances_offered = Signal(object)
+    values_offered = Signal()
     measured = Signal(object)
 
 
@@ -98,7 +98,7 @@ class Session:
     asked : SegmentParams, optional
         What the page Segment asks for, as its fields are now; None until it is opened.
     values : mapping
-        Which of its instance parameters the user chose; the others follow the size of the cells where it is measured.
+        Which instance parameters the user chose for that model; the others follow the size of the cells.
     planes : ChosenPlanes
         Which planes of a stack Segment means, so that a dock opened again means them, too.
     linking : ChosenLinking
@@ -149,7 +149,7 @@ class Session:
         self._loading = threading.Lock()
         self._loaded: OrderedDict[tuple[str, int], Model] = OrderedDict()
         self._results: dict[tuple[weakref.ref[object], Hashable], SegmentResult] = {}
-        self._chosen: weakref.WeakKeyDictionary[object, dict[Hashable, SegmentParams]]
+        self._chosen: weakref.WeakKeyDictionary[object, dict[Hashable, tuple[SegmentParams, str]]]
         self._chosen = weakref.WeakKeyDictionary()
 
     def seen_as_asked(self, params: SegmentParams) -> SegmentParams:
@@ -218,7 +218,8 @@ class Session:
             results.pop((gone, plane), None)
 
         results[weakref.ref(source, drop), plane] = result
-        self._chosen.setdefault(source, {})[plane] = result.segmentation.params
+        made = result.segmentation.params, result.request.params.model
+        self._chosen.setdefault(source, {})[plane] = made
         while len(results) > 1 and sum(each.nbytes for each in [*results.values()]) > RESULT_BYTES:
             results.pop(next(iter(results)))
         self.events.result.emit(result)
@@ -227,8 +228,8 @@ class Session:
         """Return the last result of a plane of a source, or None."""
         return self._results.get((weakref.ref(source), plane))
 
-    def params_of(self, source: object, plane: Hashable) -> SegmentParams | None:
-        """Return how the last result of a plane was made, also where the result itself was dropped."""
+    def made_by(self, source: object, plane: Hashable) -> tuple[SegmentParams, str] | None:
+        """Return how the last result of a plane was made, and the model asked for, though the result was dropped."""
         return self._chosen.get(source, {}).get(plane)
 
     def forget(self, source: object, plane: Hashable) -> None:

@@ -130,7 +130,7 @@ class BatchTab(BarJob, QWidget):
         self.review.clicked.connect(lambda _: self._review())
         self.copy_command.clicked.connect(lambda _: self._copy())
         self._connections = Connections(self)
-        for event in (self._session.events.model, self._session.events.asked):
+        for event in (self._session.events.model, self._session.events.asked, self._session.events.values):
             self._connections.connect(event, self._show_how)
         self._connections.connect(self._session.events.closed, self.drop)
 
@@ -210,12 +210,15 @@ class BatchTab(BarJob, QWidget):
         params = self._params()
         usual = SegmentParams(params.model)
         words = ["--model", params.model, *command_options(SegmentParams, params, reference=usual)]
-        if params.instances is not None:
+        if values := self._values():
             suggested = suggested_instances(card_of(params.model), params.known_diameter)
-            values: Mapping[str, Any] = self._session.values
-            chosen = replace(suggested, **values)
-            words += command_options(InstanceParams, chosen, reference=suggested)
+            words += command_options(InstanceParams, replace(suggested, **values), reference=suggested)
         return words
+
+    def _values(self) -> Mapping[str, Any]:
+        """Return what was chosen for the model on the page Segment, if it is the chosen one still."""
+        asked = self._session.asked
+        return self._session.values if asked is not None and asked.model == self._session.model else {}
 
     def run(self) -> None:
         """Start the batch."""
@@ -279,7 +282,7 @@ class BatchTab(BarJob, QWidget):
             size = "images as they are"
         elif isinstance(params.diameter, str):
             size = "the cell size measured"
-        sliders = " and the sliders" if params.instances is not None else ""
+        sliders = " and the sliders" if self._values() else ""
         self.how.setText(f"With {title}, {size}{sliders} as on the page Segment.")
 
     def changeEvent(self, event: QEvent | None) -> None:

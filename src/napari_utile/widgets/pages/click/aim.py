@@ -42,10 +42,8 @@ class ClickSettings:
     ----------
     params : SegmentParams
         Model, channels, diameter, device and precision.
-    instances : InstanceParams, optional
-        None takes what the model suggests, but for `values`.
     values : mapping
-        Instance parameters that were chosen.
+        Instance parameters that were chosen; the others are what the model suggests.
     overwrite : bool
         Whether new cells take pixels of others.
     follow : bool
@@ -53,14 +51,13 @@ class ClickSettings:
     """
 
     params: SegmentParams = field(default_factory=SegmentParams)
-    instances: InstanceParams | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     overwrite: bool = False
     follow: bool = False
 
     def instances_for(self, suggested: InstanceParams) -> InstanceParams:
         """Return the instance parameters where a model suggests these for the size of the cells."""
-        return self.instances or replace(suggested, **self.values)
+        return replace(suggested, **self.values)
 
 
 @dataclass(eq=False)

@@ -22,6 +22,7 @@ from napari_utile.widgets.pages.click.mouse import ClickMouse
 from napari_utile.widgets.pages.click.tool import ClickTool
 from napari_utile.widgets.pages.click.undo_keys import UndoKeys
 from napari_utile.widgets.pages.click.unsure import UnsureWalk
+from napari_utile.widgets.parts.chosen_values import ChosenValues
 from napari_utile.widgets.viewer.cell_tables import table_on_screen
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
@@ -45,12 +46,13 @@ class ClickPage(Page):
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
-        self._suggested_by = ""
-        self._as_segment = False  # whether the sliders are those of the page Segment
+        self._values_for = ""  # the model for which values were chosen
+        self._as_segment = False  # whether they are those of the page Segment
         self._clicked_on: tuple[Any, ...] = ()
         self._waiting = 0
         session = self._session
         self.form = ClickForm(self._viewer, session)
+        self._sliders = ChosenValues(self.form.instances.value, self.form.instances.set_value)
         self.aims = Aims(
             self._viewer,
             lambda place: read_source(self._viewer, session, place),
@@ -64,7 +66,7 @@ class ClickPage(Page):
         self.show_form(self.form, self.form.status)
         self.main_button = self.form.toggle
         self._connect()
-        self._follow_segment(session.asked)
+        self._follow_segment()
         self._image_changed()
         self.form.set_on(False)
 
@@ -100,7 +102,8 @@ class ClickPage(Page):
         self._connections.connect(self._session.events.image, self._image_changed)
         self._connections.connect(self._session.events.cells, self._cells_changed)
         self._connections.connect(self._session.events.model, self._model_changed)
-        self._connections.connect(self._session.events.asked, self._follow_segment)
+        for event in (self._session.events.asked, self._session.events.values):
+            self._connections.connect(event, self._follow_segment)
         self._connections.connect(self._viewer.layers.events.removed, self._stop_without_layers)
         self._connections.connect(self._session.events.closed, self._close_down)
         self._connections.connect(self._viewer.layers.selection.events.active, self._active_changed)
@@ -233,15 +236,15 @@ class ClickPage(Page):
 
     def _settings(self) -> ClickSettings:
         params = self._session.seen_as_asked(replace(self.form.compute.value(), model=self._session.model))
-        theirs = self._suggested_by == self._session.model
-        own = self.form.instances.value() if theirs and not self._as_segment else None
-        values = self._session.values if theirs and self._as_segment else {}
+        values = self._sliders.values if self._values_for == self._session.model else {}
         follow = self.form.follow.isChecked() and not self.form.follow.isHidden()
-        return ClickSettings(params, own, values, self.form.overwrite.isChecked(), follow)
+        return ClickSettings(params, values, self.form.overwrite.isChecked(), follow)
 
     def _instances_changed(self) -> None:
-        self._suggested_by = self._session.model  # the user's values count from now on
-        self._as_segment = False
+        if self._values_for != self._session.model:
+            self._sliders.forget()
+        self._values_for, self._as_segment = self._session.model, False
+        self._sliders.moved()
         self.aims.forget()
 
     def _compute_changed(self, _: object = None) -> None:
@@ -252,16 +255,15 @@ class ClickPage(Page):
         )
         self.aims.forget()
 
-    def _follow_segment(self, asked: SegmentParams | None) -> None:
+    def _follow_segment(self, _: object = None) -> None:
         """Ask for what the page Segment does: a click gives the cell that a segmentation would."""
+        asked, values = self._session.asked, self._session.values
         if asked is not None:
-            self.form.compute.set_value(replace(asked, instances=None))
-            if asked.instances is not None:
-                self.form.instances.set_value(asked.instances)
-                self._suggested_by = asked.model
-            elif self._as_segment:
-                self._suggested_by = ""
-            self._as_segment = asked.instances is not None
+            self.form.compute.set_value(asked)
+            if values or self._as_segment:
+                self._sliders.show(self._sliders.suggested, values)
+                self._values_for = asked.model
+            self._as_segment = bool(values)
         self.aims.forget()
 
     def _model_changed(self, _: object = None) -> None:
@@ -302,8 +304,7 @@ class ClickPage(Page):
     # What the user sees.
 
     def _model_ready(self, ready: ReadyField) -> None:
-        if self._suggested_by != self._session.model or self._as_segment:
-            self.form.instances.set_value(self._settings().instances_for(ready.suggested))
+        self._sliders.show(ready.suggested, self._settings().values)
         if ready.size is not None:
             self.form.diameter.show_measured(ready.size.diameter)
         if self.form.status.text().startswith("Loading"):

@@ -1,6 +1,7 @@
 """The Evaluate page: how good a segmentation is, and where it is wrong."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.command import evaluate_command
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import counted
 from napari_utile.session.evaluation import (
     EvaluationRequest,
@@ -212,7 +214,16 @@ class EvaluatePage(BarJob, Page):
             self.form.sweep.start(places[0], planes[0])
 
     def _offer(self, params: InstanceParams) -> None:
-        self._session.events.instances_offered.emit(params)
+        session = self._session
+        if session.asked is None or session.asked.model != session.model:
+            session.values = {}  # of another model
+        session.asked = replace(session.asked or SegmentParams(), model=session.model)
+        session.values = {
+            **session.values,
+            "threshold": params.threshold,
+            "minimum_size": params.minimum_size,
+        }
+        session.events.values_offered.emit()
         self.form.status.say(
             f"Threshold {params.threshold:g} and minimum size {params.minimum_size} px are set in the Segment page.",
             "good",

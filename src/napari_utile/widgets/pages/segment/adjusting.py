@@ -49,11 +49,11 @@ class Adjusting:
     def adjust(self) -> None:
         """Find the cells again with what the sliders say, if there is a result."""
         with failures_to(self._show_error):
-            source, instances = read_source(self._viewer, self._session), self._values.read()
+            source = read_source(self._viewer, self._session)
             result = self._session.result_of(source.layer, source.place.key)
-            if result is not None and instances is not None:
+            if result is not None and result.request.params.model == self._session.model:
                 self._jobs.run(
-                    relabel_job(result, instances),
+                    relabel_job(result, self._values.shown),
                     on_done=lambda adjusted: self._show(source, adjusted),
                     on_error=self._show_error,
                 )

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from qtpy.QtWidgets import QWidget
 
-from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.pages.segment.form import SegmentForm
@@ -34,36 +33,39 @@ class Asked:
         owner: QWidget,
     ) -> None:
         self._session, self._form, self._values, self._changed = session, form, values, changed
+        self._telling = False
         if session.asked is not None:  # as it was when the dock was closed
             self._show(session.asked)
         self._connections = Connections(owner)
-        self._connections.connect(session.events.asked, self._follow)
+        for event in (session.events.asked, session.events.values):
+            self._connections.connect(event, self._follow)
 
     def tell(self) -> None:
         """Tell the other pages what the fields say now."""
         with suppress(ValueError):  # said where it is to be used
-            wanted = self._wanted()
-            self._session.values = self._values.chosen()
-            self._session.asked = wanted
+            wanted, self._telling = self._wanted(), True  # it is told in two steps
+            try:
+                self._session.values, self._session.asked = self._values.chosen(), wanted
+            finally:
+                self._telling = False
 
     def _wanted(self) -> SegmentParams:
         return replace(
             self._form.params(),
             model=self._session.model,
             channels=self._session.image.channels,
-            instances=self._values.read(),
         )
 
-    def _follow(self, asked: SegmentParams | None) -> None:
+    def _follow(self, _: object = None) -> None:
+        asked = self._session.asked
+        if self._telling or asked is None:
+            return
         with suppress(ValueError):
-            if asked is not None and asked != self._wanted():
+            if (asked, self._session.values) != (self._wanted(), self._values.chosen()):
                 self._show(asked)
                 self._changed()
 
     def _show(self, asked: SegmentParams) -> None:
         self._form.show_params(asked)
-        if asked.instances is not None and asked.model == self._session.model:
-            suggested = suggested_instances(
-                card_of(asked.model), asked.known_diameter, **self._session.values
-            )
-            self._values.take(replace(asked, instances=suggested))
+        if asked.model == self._session.model:
+            self._values.take(asked, self._session.values)

@@ -1,6 +1,7 @@
 """Which instance parameters count: what the model suggests, until the user chooses values."""
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from napari_utile.engine.cells.instances import InstanceParams
@@ -9,10 +10,11 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.form import SegmentForm
+from napari_utile.widgets.parts.chosen_values import ChosenValues, differing
 
 
 class InstanceValues:
-    """The values of the sliders, or None for what the model suggests for the size of the cells.
+    """The values of the sliders: what the model suggests for the size of the cells, but for what the user chose.
 
     Parameters
     ----------
@@ -23,56 +25,48 @@ class InstanceValues:
     """
 
     def __init__(self, form: SegmentForm, session: Session) -> None:
-        self._form = form
-        self._session = session
+        self._form, self._session = form, session
+        self._sliders = ChosenValues(self._shown, form.show_instances)
         self._shown_for = ""
-        self._suggested = InstanceParams()  # for the model and the size that are shown
-        self._are_chosen = False  # by the user
 
-    def read(self) -> InstanceParams | None:
-        """Return what the user chose for this model; None leaves it to the model."""
-        if self._shown_for != self._session.model or not self._are_chosen:
-            return None
-        return self._shown()
+    @property
+    def shown(self) -> InstanceParams:
+        """What the sliders say."""
+        return self._sliders.shown
 
-    def chosen(self) -> dict[str, float]:
-        """Return the values that the user chose for this model: those that it does not suggest."""
-        if self.read() is None:
-            return {}
-        suggested = asdict(self._suggested)
-        return {name: value for name, value in asdict(self._shown()).items() if value != suggested[name]}
+    def chosen(self) -> dict[str, Any]:
+        """Return the values that the user chose for this model; the others are left to the model."""
+        return self._sliders.values if self._shown_for == self._session.model else {}
 
-    def are_the_users(self) -> None:
-        """Keep what the form shows from now on, until another model is chosen."""
-        self._shown_for, self._are_chosen = self._session.model, True
+    def moved(self) -> None:
+        """Keep what the user moved, until another model is chosen."""
+        if self._shown_for != self._session.model:
+            self._sliders.forget()  # what was chosen for the model before
+        self._shown_for = self._session.model
+        self._sliders.moved()
 
-    def take(self, params: SegmentParams) -> None:
-        """Keep given values as if the user had chosen them, but for those that the model suggests."""
-        assert params.instances is not None
-        self._form.show_instances(params.instances)
-        self._suggested = suggested_instances(card_of(params.model), params.known_diameter)
-        self._shown_for, self._are_chosen = params.model, params.instances != self._suggested
+    def take(self, params: SegmentParams, values: Mapping[str, Any]) -> None:
+        """Show what the model of parameters suggests for their diameter, but for values that are chosen."""
+        self._shown_for = params.model
+        self._sliders.show(suggested_instances(card_of(params.model), params.known_diameter), values)
 
-    def show_result(self, params: SegmentParams | None) -> None:
-        """Show how the result on screen was made, if the chosen model made it."""
-        if params is None or params.instances is None or params.model != self._session.model:
+    def show_result(self, params: SegmentParams, asked: str) -> None:
+        """Show how the result on screen was made, if it was asked of the chosen model, or of one of its specialists."""
+        if params.instances is None or asked != self._session.model:
             return
-        self._suggested = suggested_instances(card_of(params.model), params.known_diameter)
-        self._shown_for, self._are_chosen = params.model, params.instances != self._suggested
-        self._form.show_instances(params.instances)
+        suggested = suggested_instances(card_of(params.model), params.known_diameter)
+        self._shown_for = asked
+        self._sliders.show(suggested, differing(params.instances, suggested))
 
     def show_suggestion(self, name: str, model: Model, diameter: float | None) -> None:
-        """Show what a model suggests for cells of a diameter, if it is still chosen; what the user changed stays."""
+        """Show what a model suggests for cells of a diameter, if it is still chosen; what the user chose stays."""
         if name != self._session.model:
             return
         suggested = suggested_instances(model.card, diameter)
-        if self._shown_for != name:
-            self._shown_for, self._are_chosen = name, False
-            self._form.show_instances(suggested)
-        elif suggested != self._suggested:
-            own: dict[str, Any] = self.chosen()
-            self._form.show_instances(replace(suggested, **own))
-        self._suggested = suggested
+        if (self._shown_for, self._sliders.suggested) != (name, suggested):
+            values = self.chosen()
+            self._shown_for = name
+            self._sliders.show(suggested, values)
         self._form.show_model_diameter(model.card.object_diameter)
 
     def _shown(self) -> InstanceParams:

@@ -6,7 +6,6 @@ from typing import Any
 
 import napari.viewer
 
-from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.models.library import Model
@@ -110,7 +109,7 @@ class SegmentPage(Page):
         self._connections.connect(session.events.model, self._about_another)
         self._connections.connect(session.events.models_changed, self._choice_changed)
         self._connections.connect(session.events.devices, form.show_devices)
-        self._connections.connect(session.events.instances_offered, self._take_instances)
+        self._connections.connect(session.events.values_offered, self._follow_values)
         self._connections.connect(session.events.measured, self._show_summary)
         self._connections.connect(session.events.cells, form.show_cells)
         self._connections.connect(session.events.cells, self._show_summary)
@@ -132,14 +131,13 @@ class SegmentPage(Page):
         ValueError, UtileError
             In one sentence, if something is missing.
         """
-        return self.settings.captured(self._values.read())
+        return self.settings.captured()
 
     def _chosen_planes(self, linked: bool = True) -> list[tuple[Source, SegmentRequest]]:
         if linked:
             self.form.linking.check()
-        place, instances = read_source(self._viewer, self._session).place, self._values.read()
-        places = self.form.planes.places(place)
-        return [self.settings.captured(instances, each) for each in places]
+        places = self.form.planes.places(read_source(self._viewer, self._session).place)
+        return [self.settings.captured(each) for each in places]
 
     def _question(self) -> Question | None:
         """Say what is to be estimated: one of the planes, or a volume of all."""
@@ -235,7 +233,7 @@ class SegmentPage(Page):
             self._session.cells = layers[-1]
         self._show_summary()
         if is_on_screen(source, self._viewer, self._session):
-            self._values.show_result(result.segmentation.params)
+            self._values.show_result(result.segmentation.params, result.request.params.model)
             self._pictures.follow_result(source, result)
         self._fits.append(result.fit)
         self.form.status.say(*before_it_is_believed(result, self._fits, self._session.image))
@@ -281,9 +279,13 @@ class SegmentPage(Page):
     # Following the sliders.
 
     def _adjust(self) -> None:
-        self._values.are_the_users()
+        self._values.moved()
+        self._follow_values()
+
+    def _follow_values(self) -> None:
+        """Find the cells on screen again by the values that the sliders show."""
         self._asked.tell()
-        if self.running or self.views.adjust(self._values.read()):
+        if self.running or self.views.adjust(self._values.shown):
             return
         shown = on_screen(self._viewer, self._session)
         if shown is None or self._current_result() is None:
@@ -296,11 +298,7 @@ class SegmentPage(Page):
         if new:
             self._adjusting.adjust()
         elif result is not None:
-            self._values.show_result(result.segmentation.params)
-
-    def _take_instances(self, params: InstanceParams) -> None:
-        self.form.show_instances(params)
-        self._adjust()
+            self._values.show_result(result.segmentation.params, result.request.params.model)
 
     def _adjusted(self, source: Source, result: SegmentResult) -> None:
         self._show_summary()
@@ -327,14 +325,22 @@ class SegmentPage(Page):
         """Say nothing that was measured with another image or model."""
         self._estimate.forget()
         self.form.diameter.show_measured(None)
+        self._show_how_made()
         self._choice_changed()
 
     def _plane_changed(self, _: object = None) -> None:
         shown = on_screen(self._viewer, self._session)
         layer, place = shown or (None, None)
         self.form.show_place(layer, place, self._viewer.dims.ndisplay == 3)
-        self._values.show_result(None if shown is None else self._session.params_of(shown[0], shown[1].key))
+        self._show_how_made()
         self._choice_changed()
+
+    def _show_how_made(self) -> None:
+        """Show the values by which the result on screen was made, where it was asked of the chosen model."""
+        shown = on_screen(self._viewer, self._session)
+        made = None if shown is None else self._session.made_by(shown[0], shown[1].key)
+        if made is not None:
+            self._values.show_result(*made)
 
     def _choice_changed(self, _: object = None) -> None:
         self._asked.tell()

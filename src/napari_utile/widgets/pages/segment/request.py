@@ -1,10 +1,10 @@
 """Capture, on the GUI thread, all that a segmentation depends on."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import napari.viewer
 
-from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.form import SegmentForm
@@ -17,7 +17,7 @@ def capture(
     viewer: napari.viewer.Viewer,
     session: Session,
     form: SegmentForm,
-    instances: InstanceParams | None,
+    values: Mapping[str, float],
     place: Place | None = None,
 ) -> tuple[Source, SegmentRequest]:
     """Capture what Run would do now.
@@ -28,8 +28,8 @@ def capture(
         Shows the plane.
     session : Session
         Names image and model.
-    instances : InstanceParams or None
-        None takes what the model suggests for the size of the cells.
+    values : mapping
+        Instance parameters that the user chose; the others are what the model suggests for the size of the cells.
     place : Place, optional
         A plane; the one on screen by default.
 
@@ -50,10 +50,18 @@ def capture(
         limits=chosen.limits if stack.of_one_image else "plane",
         model=session.model,
         channels=source.channels,
-        instances=instances,
     )
     path, project = origin_of(source.layer)
     request = SegmentRequest(
-        source.plane, params, region, inside, source.data_key, path, axes_of(source), stack, project
+        source.plane,
+        params,
+        region,
+        inside,
+        source.data_key,
+        path,
+        axes_of(source),
+        stack,
+        project,
+        values=values,
     )
     return source, request

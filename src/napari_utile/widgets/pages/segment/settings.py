@@ -1,5 +1,6 @@
 """Where settings come from and go to: a few given cells, a recipe, a file."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,12 @@ import napari.viewer
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.fitting.cells import CellFit
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.recorded_params import recorded_params
 from napari_utile.engine.provenance.settings import Settings as SavedSettings
 from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_of
-from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
 from napari_utile.engine.words import capitalised
 from napari_utile.session.fitting import fit_job
 from napari_utile.session.results import SegmentRequest
@@ -26,6 +26,7 @@ from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import as_it_is
+from napari_utile.widgets.parts.chosen_values import differing
 from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
 from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
 from napari_utile.widgets.viewer.result_layers import own_layer
@@ -63,15 +64,16 @@ class Settings(BarJob, QObject):
         self._viewer, self._session, self._form, self._values = viewer, session, form, values
         self._page, self.run_bar = parent, form.run_bar
 
-    def use(self, params: SegmentParams, said: str, *, measured: bool = False) -> None:
-        """Use complete parameters from now on: those of a fit, a recipe or a file.
+    def use(
+        self, params: SegmentParams, values: Mapping[str, Any], said: str, *, measured: bool = False
+    ) -> None:
+        """Use parameters and chosen values from now on: those of a fit, a recipe or a file.
 
         With `measured`, the size of each image is measured, which is the diameter of this one.
         """
         self._session.model = params.model
         self._form.show_params(replace(params, diameter="auto") if measured else params)
-        if params.instances is not None:
-            self._values.take(params)
+        self._values.take(params, values)
         self.used.emit()
         self._form.status.say(said, "good")
 
@@ -104,15 +106,12 @@ class Settings(BarJob, QObject):
 
     def _fitted(self, fit: CellFit) -> None:
         self._fit = fit
-        self.use(fit.params, f"{capitalised(str(fit))}.", measured=fit.measured)
+        self.use(fit.params, fit.values, f"{capitalised(str(fit))}.", measured=fit.measured)
 
-    def captured(
-        self, instances: InstanceParams | None, place: Place | None = None
-    ) -> tuple[Source, SegmentRequest]:
+    def captured(self, place: Place | None = None) -> tuple[Source, SegmentRequest]:
         """Capture what Run would do now, see `capture`; with what the settings were fitted to."""
-        source, request = capture(self._viewer, self._session, self._form, instances, place)
-        fitted = self._fitted_to(request.params)
-        return source, replace(request, fitted=fitted, values=self._values.chosen())
+        source, request = capture(self._viewer, self._session, self._form, self._values.chosen(), place)
+        return source, replace(request, fitted=self._fitted_to(request.params))
 
     def _fitted_to(self, params: SegmentParams) -> str:
         """Say what parameters were fitted to; empty where they were not, or one was changed since."""
@@ -151,9 +150,11 @@ class Settings(BarJob, QObject):
 
     def _take(self, settings: SavedSettings, name: str) -> None:
         params = SegmentParams(**settings.segment)
-        suggested = suggested_instances(card_of(params.model), params.known_diameter)
-        params = replace(params, instances=replace(suggested, **settings.instances))
-        self.use(params, f"The settings of {name} are used.")
+        values: Mapping[str, Any] = settings.instances
+        if params.diameter not in MEASURED:  # a recipe has all of them, also those that nobody chose
+            suggested = suggested_instances(card_of(params.model), params.known_diameter)
+            values = differing(replace(suggested, **values), suggested)
+        self.use(params, values, f"The settings of {name} are used.")
 
     def save(self, params: SegmentParams, path: str = "") -> None:
         """Write settings to a file, for other images, here or on the command line."""
@@ -161,7 +162,7 @@ class Settings(BarJob, QObject):
         path = path or QFileDialog.getSaveFileName(self._page, "Save settings", start, _FILES)[0]
         if path:
             with failures_to(self._form.status.failed):
-                settings = settings_of(replace(params, instances=None), self._fitted_to(params))
+                settings = settings_of(params, self._fitted_to(params))
                 save_settings(replace(settings, instances=self._values.chosen()), path)
                 self._form.status.say(
                     f"Saved {Path(path).name}; utile segment --settings takes it, too.", "good"

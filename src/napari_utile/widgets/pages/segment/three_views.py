@@ -104,10 +104,10 @@ class ThreeViews(OneJob, QObject):
         self._sliding.drop()
         super().drop()
 
-    def adjust(self, instances: InstanceParams | None) -> bool:
+    def adjust(self, instances: InstanceParams) -> bool:
         """Find the objects of the chosen cells again; return False where they are not from three views."""
         known = self._results.get(self._session.cells) if self._session.cells is not None else None
-        if known is None or instances is None:
+        if known is None:
             return False
         stack, result = known
         self._sliding.run(
