@@ -227,14 +227,14 @@ def test_what_the_fields_say_counts_on_other_pages_without_a_press(viewer, dock,
     dock.form.diameter.value = 24
     drag(dock, "threshold", 0.7)
     asked = session_of(viewer).asked
-    assert (asked.diameter, asked.instances.threshold) == (24, 0.7)
+    assert (asked.diameter, session_of(viewer).values) == (24, {"threshold": 0.7})
     click = dock.dock.page("click").form
     assert (click.diameter.value, click.instances["threshold"].value) == (24, 0.7)
     drag(dock, "threshold", 0.6)
     assert click.instances["threshold"].value == 0.6
     click.diameter.value = 30
     assert dock.form.diameter.value == 30
-    assert session_of(viewer).asked.instances.threshold == 0.6
+    assert session_of(viewer).values == {"threshold": 0.6}
 
 
 def test_the_recipe_follows_the_sliders(viewer, dock, qtbot, image):
