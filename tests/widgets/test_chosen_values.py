@@ -187,7 +187,7 @@ def other(make_bright_model):
 
 
 @pytest.mark.usefixtures("other")
-def test_what_was_chosen_for_one_model_is_not_for_another(viewer, qtbot):
+def test_what_was_chosen_for_one_model_is_not_for_another(viewer, qtbot, tmp_path):
     page = page_of(viewer, "segment", qtbot)
     choose(viewer, "discs")
     run(page, qtbot)
@@ -198,7 +198,9 @@ def test_what_was_chosen_for_one_model_is_not_for_another(viewer, qtbot):
     assert page.request()[1].values == {}
     tab = BatchTab(viewer)
     qtbot.addWidget(tab)
-    assert "--threshold" not in tab._options()
+    tab.add(tmp_path)
+    tab.target.setText(str(tmp_path / "results"))
+    assert "--threshold" not in tab.request().options
     move(page, qtbot, split=0.6)
     assert instances_on_screen(page) == before, "the cells on screen are of the model before"
     assert page.request()[1].values == {"split": 0.6}
