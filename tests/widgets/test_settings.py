@@ -103,7 +103,7 @@ def test_a_fit_that_changes_no_value_leaves_them_to_the_model(viewer, page, qtbo
     press(qtbot, page.form.fit)
     qtbot.waitUntil(lambda: page.form.status.kind == "good", timeout=WAIT)
     request = page.request()[1]
-    assert (request.params.diameter, request.values) == ("auto", {})
+    assert (request.params.diameter, request.params.instances, request.values) == ("auto", None, {})
     assert request.fitted == found.fitted
 
 

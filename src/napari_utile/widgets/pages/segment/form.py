@@ -227,7 +227,9 @@ class SegmentForm(QWidget):
             Where values do not belong together.
         """
         seen = {field.name: field.value for field in self.seen}
-        params: SegmentParams = replace(self.compute.value(), diameter=self.diameter.value, **seen)
+        params: SegmentParams = replace(
+            self.compute.value(), diameter=self.diameter.value, instances=None, **seen
+        )
         return params
 
     def show_instances(self, params: InstanceParams) -> None:
