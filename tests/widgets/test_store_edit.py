@@ -135,3 +135,30 @@ def test_a_part_that_is_removed_while_it_is_written_is_written_all_the_same(open
     assert page.form.status.text() == "Written back into slide.cells.ome.zarr: 1 cell changed."
     assert not (stored(place) == 3).any()
     assert 3 not in whole.features["index"].tolist()
+
+
+def test_what_is_painted_while_a_part_is_written_is_kept_and_can_be_written_next(opened, qtbot) -> None:
+    page, viewer, place = opened
+    before, session = stored(place), session_of(viewer)
+    whole = session.cells
+    press(qtbot, page, "edit")
+    part = session.cells
+    part.data_setitem(np.nonzero(part.data == 3), 0)
+    part.data_setitem(
+        np.nonzero(part.data == 4), 900
+    )  # another cell from now on, which the store will number
+    qtbot.mouseClick(page.form.edit_store.write, Qt.MouseButton.LeftButton)
+    part.data_setitem(np.nonzero(part.data == 5), 0)
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+    assert "still to be written back" in page.form.status.text()
+    assert part in viewer.layers
+    assert session.cells is part
+    new = before.max() + 1
+    first = np.where(before == 3, 0, np.where(before == 4, new, before))
+    np.testing.assert_array_equal(stored(place), first)
+    np.testing.assert_array_equal(part.data, np.where(first == 5, 0, first))
+    press(qtbot, page, "write")
+    assert page.form.status.text() == "Written back into slide.cells.ome.zarr: 1 cell changed."
+    np.testing.assert_array_equal(stored(place), np.where(first == 5, 0, first))
+    assert part not in viewer.layers
+    assert session.cells is whole

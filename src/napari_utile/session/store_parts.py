@@ -72,13 +72,30 @@ def open_part_job(place: Path, steps: Sequence[int], window: Window) -> Generato
     return StorePart(place, plane, window, labels, {name: column[here] for name, column in table.items()})
 
 
+@dataclass(frozen=True, eq=False)
+class WrittenPart:
+    """What a part that was written back became.
+
+    Attributes
+    ----------
+    table : dict of str to (N,) arrays
+        Of all cells of the store.
+    labels : (y, x) int32 array
+        The part as the store holds it now: cells that were new in it have other ids than they were painted with.
+    """
+
+    version: Version
+    table: dict[str, NDArray[Any]]
+    labels: NDArray[np.int32]
+
+
 def write_back_job(
     part: StorePart,
     edited: NDArray[np.integer[Any]],
     image: Sequence[ImagePlane] = (),
     sliders: Sequence[str] = (),
-) -> Generator[None, None, tuple[Version, dict[str, NDArray[Any]]]]:
-    """Write an edited part into its store; return the version and the table of all cells.
+) -> Generator[None, None, WrittenPart]:
+    """Write an edited part into its store.
 
     Parameters
     ----------
@@ -99,7 +116,37 @@ def write_back_job(
     version = write_part(
         part.place, part.plane, part.window, part.labels, edited, _planes(plan, part.place, image)
     )
-    return version, features_of(part.place, plan, sliders)
+    table = features_of(part.place, plan, sliders)
+    return WrittenPart(version, table, read_part(part.place, part.plane, part.window))
+
+
+def with_stored_ids(
+    labels: NDArray[np.integer[Any]], edited: NDArray[np.integer[Any]], stored: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """Give what was painted on while it was written the ids that its cells have in the store now.
+
+    Parameters
+    ----------
+    labels : (y, x) integer array
+        As they are now.
+    edited, stored : (y, x) integer arrays
+        The part that was written, with the ids that it was painted with, and with those of the store.
+
+    Examples
+    --------
+    Cell 90 became 7 in the store; the 7 that was begun meanwhile is another cell.
+
+    >>> import numpy as np
+    >>> edited = np.array([[0, 3, 90, 0, 0]])
+    >>> stored = np.array([[0, 3, 7, 0, 0]])
+    >>> with_stored_ids(np.array([[0, 3, 90, 90, 7]]), edited, stored).tolist()
+    [[0, 3, 7, 7, 97]]
+    """
+    ids, first = np.unique(edited, return_index=True)
+    which = np.searchsorted(ids, labels).clip(max=ids.size - 1)
+    written = ids[which] == labels
+    begun = np.where(np.isin(labels, stored), labels + max(labels.max(), stored.max()), labels)
+    return np.where(written, stored.flat[first][which], begun).astype(np.int64)
 
 
 def undo_job(

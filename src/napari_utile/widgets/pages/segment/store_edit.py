@@ -11,6 +11,7 @@ import napari.layers
 import napari.viewer
 import numpy as np
 from napari.layers import Labels
+from numpy.typing import NDArray
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.engine.planes.axes import ImagePlane
@@ -21,9 +22,11 @@ from napari_utile.session.store_levels import CELLS, levels
 from napari_utile.session.store_parts import (
     MOST_EDITED,
     StorePart,
+    WrittenPart,
     centred,
     open_part_job,
     undo_job,
+    with_stored_ids,
     write_back_job,
     written,
 )
@@ -158,19 +161,27 @@ class StoreEdit(OneJob, QWidget):
             write_back_job(
                 opened.part, edited, self._image(opened.whole), _sliders(opened.whole, self._viewer)
             ),
-            lambda made: self._written(layer, opened, *made),
+            lambda made: self._written(layer, opened, edited, made),
         )
 
-    def _written(self, layer: Any, opened: _Opened, version: Version, table: dict[str, Any]) -> None:
-        _close(self._viewer, self._session, layer, opened)
-        _show_anew(opened.whole, opened.part.place, table)
-        cells = counted(version.cells, "cell")
-        beyond = (
-            f" {version.cut} of them reach beyond this part and changed only inside it."
-            if version.cut
-            else ""
-        )
-        self._status.say(f"Written back into {opened.part.place.name}: {cells} changed.{beyond}", "good")
+    def _written(
+        self, layer: Any, opened: _Opened, edited: NDArray[np.integer[Any]], made: WrittenPart
+    ) -> None:
+        now = np.asarray(layer.data).reshape(edited.shape)
+        went_on = layer in self._viewer.layers and not np.array_equal(now, edited)
+        if went_on:
+            _opened[layer] = replace(opened, part=replace(opened.part, labels=made.labels))
+            _take_ids(layer, edited, made)
+        else:
+            _close(self._viewer, self._session, layer, opened)
+        _show_anew(opened.whole, opened.part.place, made.table)
+        version = made.version
+        said = [f"Written back into {opened.part.place.name}: {counted(version.cells, 'cell')} changed."]
+        if version.cut:
+            said.append(f"{version.cut} of them reach beyond this part and changed only inside it.")
+        if went_on:
+            said.append("What you edited since is still to be written back.")
+        self._status.say(" ".join(said), "good")
 
     def _leave(self) -> None:
         layer = self._session.cells
@@ -244,6 +255,16 @@ def _close(viewer: napari.viewer.Viewer, session: Session, layer: Any, opened: _
     if opened.whole in viewer.layers:
         opened.whole.visible = True
         session.cells = opened.whole
+
+
+def _take_ids(layer: Any, edited: NDArray[np.integer[Any]], made: WrittenPart) -> None:
+    """Let a part that was painted on while it was written call its cells what the store does, as one step of it."""
+    ids = with_stored_ids(np.asarray(layer.data).reshape(edited.shape), edited, made.labels)
+    ids = ids.reshape(layer.data.shape)
+    other = np.nonzero(ids != layer.data)
+    if other[0].size:
+        with layer.block_history():
+            layer.data_setitem(other, ids[other])
 
 
 def _show_anew(whole: Any, place: Path, table: dict[str, Any]) -> None:
