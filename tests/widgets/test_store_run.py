@@ -13,9 +13,12 @@ import napari_utile.session.run_on as run_on
 import napari_utile.session.store_jobs as store_jobs
 from napari_utile.engine.files.unfinished import is_complete
 from napari_utile.engine.jobs.cluster import cluster_jobs
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.engine.models.library import load_model, save_model
 from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.plan import load_plan, save_plan
 from napari_utile.engine.store.seed_plan import SeedPlan
+from napari_utile.engine.training.classes import with_classes
 from napari_utile.session.store_jobs import said_of
 from pages import page_of, slide
 
@@ -52,6 +55,40 @@ def test_a_large_image_goes_into_a_store_and_its_cells_on_screen(page, qtbot) ->
     assert cells.features["index"].tolist() == list(range(1, stored.max() + 1))
     assert cells.features["area_px"].sum() == (stored > 0).sum()
     assert not page.form.store.delete_button.isVisible(), "what is finished is deleted by nobody here"
+
+
+def test_classes_that_were_edited_stay_and_those_of_a_store_are_shown_once(page, qtbot, monkeypatch) -> None:
+    page, viewer, place = page
+    model = with_classes(load_model("nuclei"), ["tumour", "lymphocyte"])
+    save_model(model.card, model.network, user_model_folder() / "nuclei.safetensors")
+
+    def classes():
+        return [layer for layer in viewer.layers if "tumour" in layer.name]
+
+    def paint_on(layer):
+        layer.visible = True
+        layer.data_setitem((np.arange(9), np.arange(9)), 2)
+
+    def run():
+        page.run()
+        qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_jobs, "MOST_IN_MEMORY", 10**9)
+        run()
+    [mine] = classes()
+    paint_on(mine)
+    run()
+    assert is_complete(place), page.form.status.text()
+    of_store = classes()
+    assert len(of_store) == 2
+    assert mine in of_store
+    run()
+    assert classes() == of_store, "the same result again"
+    paint_on(of_store[1])
+    run()
+    assert classes()[:2] == of_store
+    assert len(classes()) == 3, "a small one can be painted on"
 
 
 def test_the_estimate_is_that_of_the_store(page, qtbot) -> None:

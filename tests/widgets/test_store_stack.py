@@ -73,6 +73,13 @@ def test_a_film_comes_out_with_one_id_a_cell_and_its_paths(opened, qtbot, tmp_pa
     for track, frame, y, x in paths.data:
         assert stored[int(frame), round(y), round(x)] == track
     np.testing.assert_array_equal(paths.scale, cells.scale)
+    paths.name = "tracks"
+    theirs = viewer.add_points(np.zeros((1, 3)), name="film paths")
+    layers = [*viewer.layers]
+    segment(page, qtbot, link="t")
+    assert "348 cells" in page.form.status.text()
+    assert [*viewer.layers] == layers, theirs
+    assert len(paths.data) == 348
 
 
 def test_a_range_of_a_stack_lies_where_it_is_and_is_edited_plane_by_plane(opened, qtbot, tmp_path) -> None:

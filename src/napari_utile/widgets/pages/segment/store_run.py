@@ -1,9 +1,11 @@
 """Segment into a store on disk: what is large appears as it grows, is kept when cancelled, and is resumed."""
 
 import time
+import weakref
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import napari.layers
 import napari.viewer
@@ -58,6 +60,9 @@ _REFRESH_EVERY = 0.5
 _LOOK_EVERY = 300
 CELLS_NAME = "instances"
 RUNNING, UNFINISHED = "probability (running)", "probability (unfinished)"
+
+_shown: weakref.WeakKeyDictionary[Any, tuple[Path, str]] = weakref.WeakKeyDictionary()
+"""By layer: the store that it shows something of beside the cells, and what; layers of a user may have its name."""
 
 
 class StoreRun(OneJob, QWidget):
@@ -250,11 +255,8 @@ class StoreRun(OneJob, QWidget):
 
     def _show(self, what: str, kind: str, name: str, role: str = "instances") -> napari.layers.Layer:
         assert self._source is not None
-        assert self._place is not None
         place, region = self._source.place, self._requests[0].region
-        sliders = [axis for axis in place.result_axes if axis not in place.axes]
-        data = levels(self._place, what, outer_axes(self._requests, sliders))
-        plane = place.result
+        data, plane = self._data(what), place.result
         space = space_of(
             self._source.layer, place.result_axes, plane.point((0, 0) if region is None else region.start)
         )
@@ -271,6 +273,14 @@ class StoreRun(OneJob, QWidget):
             self._viewer, glow(data if many else data[0], contrast_limits=(0, 255), **options), "preview"
         )
 
+    def _data(self, what: str) -> list[Any]:
+        """Give the levels of something in the store, on the axes of the image."""
+        assert self._source is not None
+        assert self._place is not None
+        place = self._source.place
+        sliders = [axis for axis in place.result_axes if axis not in place.axes]
+        return levels(self._place, what, outer_axes(self._requests, sliders))
+
     def _finish(self, made: FinishedStore) -> None:
         self._remove_picture()
         result = made.result
@@ -283,26 +293,43 @@ class StoreRun(OneJob, QWidget):
             cells.features = made.features
             self._session.cells = cells
             if len(made.tracks):
-                shown = space_of(cells, range(cells.ndim))
-                name = f"{self._source.plane.name} paths"
-                take_away(self._viewer, *(each for each in self._viewer.layers if each.name == name))
-                mark_own(self._viewer.add_tracks(made.tracks, graph=made.graph, name=name, **shown), "paths")
-                self._viewer.layers.selection.active = cells
+                self._show_paths(made, cells)
         found = f"{result.linked}, from {sum(result.cells):,}" if result.linked else f"{sum(result.cells):,}"
         share = f", {covered_in_words(result.covered)}" if result.covered and any(result.cells) else ""
         self._end(f"{found} cells{share}, in {result.place}")
 
+    def _show_paths(self, made: FinishedStore, cells: Labels) -> None:
+        """Show where tracks go, in the layer of this store where there is one."""
+        assert self._source is not None
+        for paths in self._shown_of("paths"):
+            paths.graph = {}  # of tracks that may be gone
+            paths.data = made.tracks
+            paths.graph = made.graph
+            return
+        name, shown = f"{self._source.plane.name} paths", space_of(cells, range(cells.ndim))
+        paths = self._viewer.add_tracks(made.tracks, graph=made.graph, name=name, **shown)
+        mark_own(paths, "paths")
+        _shown[paths] = made.result.place, "paths"
+        self._viewer.layers.selection.active = cells
+
     def _show_classes(self, names: tuple[str, ...]) -> None:
-        """Show the class of each pixel, where the model tells several apart."""
+        """Show the class of each pixel, where the model tells several apart and no layer of this store shows it."""
         if len(names) < 2:
             return
-        assert self._source is not None
-        title = classes_in_words(names)
-        take_away(
-            self._viewer,
-            *(each for each in self._viewer.layers if each.name == f"{self._source.plane.name} {title}"),
-        )
-        self._show(CLASSES, "labels", title, "classes").visible = False
+        assert self._place is not None
+        for layer in self._shown_of(CLASSES):
+            if layer.multiscale:  # which nobody can paint on
+                layer.refresh()
+                return
+            if np.array_equal(layer.data, self._data(CLASSES)[0]):
+                return
+        layer = self._show(CLASSES, "labels", classes_in_words(names), "classes")
+        layer.visible = False
+        _shown[layer] = self._place, CLASSES
+
+    def _shown_of(self, what: str) -> list[Any]:
+        """Return the layers that show something of this store, such as its classes."""
+        return [each for each in self._viewer.layers if _shown.get(each) == (self._place, what)]
 
     def _cancelled(self) -> None:
         assert self._place is not None
