@@ -5,12 +5,14 @@ import shlex
 import numpy as np
 import pytest
 import tifffile
+from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.cli import main
+from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from pages import page_of
@@ -361,3 +363,79 @@ def test_tracks_are_written_for_other_programs(viewer, page, qtbot, tmp_path, mo
     qtbot.mouseClick(page.form.linking.export, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.form.status.text().startswith("Saved 2 tracks"), timeout=WAIT)
     assert (tmp_path / "01_RES" / "res_track.txt").read_text() == "1 0 3 0\n2 0 3 0\n"
+
+
+def films():
+    return np.stack([bright_discs(centres=each) for each in FRAMES])
+
+
+@pytest.fixture
+def two_images(qtbot, bright_nuclei):
+    """Open a page beside a viewer without a window, on the first of two images of one size."""
+
+    def opened(data, axes):
+        viewer = ViewerModel()
+        first = viewer.add_image(data, name="first", axis_labels=axes)
+        viewer.add_image(data // 4, name="second", axis_labels=axes)
+        page = page_of(viewer, "segment", qtbot)
+        page.dock.show()
+        session_of(viewer).image = ChosenImage(first)
+        return page
+
+    return opened
+
+
+def choose(form, linking, planes=1):
+    form.diameter.value = None
+    form.planes.kind.setCurrentIndex(planes)
+    form.linking.kind.setCurrentIndex(form.linking.kind.findData(linking))
+
+
+def go_to_the_second(page):
+    session = session_of(page.viewer)
+    session.image = ChosenImage(page.viewer.layers["second"])
+
+
+def click_on_the_second(page):
+    """Go on to the other image and click into labels of it."""
+    session = session_of(page.viewer)
+    go_to_the_second(page)
+    mine = page.viewer.add_labels(np.zeros(page.viewer.layers["second"].data.shape, int), name="mine")
+    session.cells, session.clicking = mine, True
+    return mine
+
+
+def test_planes_and_their_links_leave_the_cells_that_are_clicked_alone(two_images, qtbot) -> None:
+    page = two_images(films(), "tyx")
+    choose(page.form, "t")
+    page.run()
+    mine = click_on_the_second(page)
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Linked"), timeout=WAIT)
+    assert "first instances tracks" in page.viewer.layers, "those are linked, not what is chosen by now"
+    assert session_of(page.viewer).cells is mine
+
+
+def test_cells_that_are_clicked_while_they_are_linked_stay_chosen_and_seen(two_images, qtbot) -> None:
+    page = two_images(films(), "tyx")
+    choose(page.form, "none")
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    session = session_of(page.viewer)
+    cells = session.cells
+    choose(page.form, "t")
+    page.form.linking.start()
+    session.clicking = True
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Linked"), timeout=WAIT)
+    assert session.cells is cells
+    assert cells.visible
+
+
+def test_three_views_leave_the_cells_that_are_clicked_alone(two_images, qtbot) -> None:
+    page = two_images(two_balls(), "zyx")
+    choose(page.form, "views")
+    page.form.linking.plane_distance["plane_distance"].value = 2.0
+    page.run()
+    mine = click_on_the_second(page)
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    assert "first objects" in page.viewer.layers
+    assert session_of(page.viewer).cells is mine

@@ -69,6 +69,19 @@ def test_a_part_is_edited_written_back_and_undone(opened, qtbot) -> None:
     assert page.form.edit_store.undo.isHidden()
 
 
+def test_a_part_that_was_written_leaves_the_cells_that_are_clicked_meanwhile_alone(opened, qtbot) -> None:
+    page, viewer, _ = opened
+    press(qtbot, page, "edit")
+    part, session = session_of(viewer).cells, session_of(viewer)
+    part.data_setitem(np.nonzero(part.data == 3), 0)
+    mine = viewer.add_labels(np.zeros((90, 700), int), name="mine")
+    qtbot.mouseClick(page.form.edit_store.write, Qt.MouseButton.LeftButton)
+    session.cells, session.clicking = mine, True
+    qtbot.waitUntil(lambda: not page.form.status.text().endswith("…"), timeout=WAIT)
+    assert part not in viewer.layers
+    assert session.cells is mine
+
+
 def test_what_is_left_or_removed_changes_nothing(opened, qtbot) -> None:
     page, viewer, place = opened
     before, session = stored(place), session_of(viewer)

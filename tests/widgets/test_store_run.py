@@ -19,7 +19,9 @@ from napari_utile.engine.store.journal import only_run
 from napari_utile.engine.store.plan import load_plan, save_plan
 from napari_utile.engine.store.seed_plan import SeedPlan
 from napari_utile.engine.training.classes import with_classes
+from napari_utile.session.state import ChosenImage
 from napari_utile.session.store_jobs import said_of
+from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of, slide
 
 pytestmark = pytest.mark.usefixtures("bright_nuclei")
@@ -89,6 +91,19 @@ def test_classes_that_were_edited_stay_and_those_of_a_store_are_shown_once(page,
     run()
     assert classes()[:2] == of_store
     assert len(classes()) == 3, "a small one can be painted on"
+
+
+def test_the_cells_of_a_store_leave_those_that_are_clicked_alone(page, qtbot) -> None:
+    page, viewer, place = page
+    other = viewer.add_image(slide(60), name="other")
+    mine = viewer.add_labels(np.zeros((90, 60), int), name="mine")
+    session = session_of(viewer)
+    page.run()
+    session.image, session.cells, session.clicking = ChosenImage(other), mine, True
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    assert is_complete(place), page.form.status.text()
+    assert "slide instances" in viewer.layers
+    assert session.cells is mine
 
 
 def test_the_estimate_is_that_of_the_store(page, qtbot) -> None:

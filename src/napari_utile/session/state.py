@@ -169,6 +169,18 @@ class Session:
         """Return what is known of a model by its name; a user's goes before a bundled one of the same name."""
         return next((each for each in reversed(self.models) if each.name == name), None)
 
+    def choose_made(self, cells: CellsLayer, image: object) -> bool:
+        """Choose cells that were made on an image; not where clicks go to others, or another image is chosen by now.
+
+        Returns
+        -------
+        bool
+            Whether they are chosen.
+        """
+        if not self.clicking and self.image.layer is image:
+            self.cells = cells
+        return self.cells is cells
+
     def forget_layer(self, layer: object) -> None:
         """Choose nothing in the place of a layer that was removed."""
         if self.image.layer is layer:

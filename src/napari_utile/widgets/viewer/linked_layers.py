@@ -86,6 +86,8 @@ def show_linked(
 ) -> "LinkedStack":
     """Show objects or tracks beside the labels that were linked; where those are objects or tracks, in their place.
 
+    Where those were chosen, and no clicks go to them, objects or tracks are chosen.
+
     Parameters
     ----------
     source : Labels layer
@@ -102,14 +104,20 @@ def show_linked(
     layer = Labels(made.labels, name=f"{source.name} {what}", opacity=source.opacity, **placed)
     mark_own(layer, "instances")
     layer.metadata = {METADATA_KEY: dict(source.metadata.get(METADATA_KEY, {"role": "instances"}))}
+    session = session_of(viewer)
+    chosen = session.cells is source
     viewer.add_layer(layer)
-    source.visible = False
+    if not (chosen and session.clicking):
+        source.visible = False
     paths = None
     if len(made.tracks):
         paths = viewer.add_tracks(made.tracks, graph=made.graph, name=f"{source.name} paths", **placed)
         mark_own(paths, "paths")
     viewer.layers.selection.active = layer
-    return keep_linked(viewer, layer, space, axis, made, source_of(source), paths)
+    stack = keep_linked(viewer, layer, space, axis, made, source_of(source), paths)
+    if chosen and not session.clicking:
+        session.cells = layer
+    return stack
 
 
 def keep_linked(

@@ -145,7 +145,8 @@ class EvaluatePage(BarJob, Page):
         *coarser, finest = layers
         before = self._session.cells
         finest.visible = True  # what is chosen as Cells is seen
-        self._session.cells = finest
+        if not self._session.clicking:
+            self._session.cells = finest
         self.form.list_layers_again()
         if any(self.form.truth.layer is layer for layer in layers) and before not in layers:
             self.form.truth.set_layer(before)  # what was chosen above, often the reference itself
@@ -153,7 +154,8 @@ class EvaluatePage(BarJob, Page):
         for layer in coarser:
             self.form.others.tick(layer)
         self.form.status.say("The cells of each network are shown beside the image, and as layers.", "good")
-        if self.form.truth.layer is not None and self.form.truth.layer not in layers:
+        chosen = self._session.cells is finest
+        if chosen and self.form.truth.layer is not None and self.form.truth.layer not in layers:
             self.run()
 
     # Following edits.

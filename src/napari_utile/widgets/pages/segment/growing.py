@@ -118,7 +118,7 @@ class Growing(BarJob):
             where, rows = slider_columns(layer, source.place.result), len(each.features["index"])
             tables.append({**each.features, **{name: np.full(rows, step) for name, step in where.items()}})
         layer.features = {name: np.concatenate([each[name] for each in tables]) for name in tables[0]}
-        self._session.cells = layer
+        self._session.choose_made(layer, image)
         count = sum(len(each.features["index"]) for each in made)
         self._fields.status.say(f"{count} cells, each with the number of its nucleus.", "good")
 

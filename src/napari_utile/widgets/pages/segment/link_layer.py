@@ -36,7 +36,9 @@ def _link(viewer: napari.viewer.Viewer, axis: str) -> JobHandle | None:
         return None
 
     def show(made: LinkedLayers) -> None:
-        session_of(viewer).cells = show_linked(viewer, layer, space, axis.upper(), made).layer
+        linked = show_linked(viewer, layer, space, axis.upper(), made).layer
+        if not session_of(viewer).clicking:
+            session_of(viewer).cells = linked
         show_info(f"{layer.name}: {made.summary}.")
 
     return run_job(

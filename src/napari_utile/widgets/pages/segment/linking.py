@@ -218,15 +218,15 @@ class Linking(OneJob, QWidget):
 
     # Linking.
 
-    def start(self, doubt: str = "") -> None:
-        """Link the planes of the chosen cells; a doubt about them is said again with what comes of it.
+    def start(self, doubt: str = "", made: Any = None) -> None:
+        """Link the planes of cells that were made, or of the chosen ones; a doubt about them is said again then.
 
         Raises
         ------
         UtileError
             If there are none, no axis was chosen, or a range of one plane.
         """
-        layer = self._session.cells
+        layer = self._session.cells if made is None else made
         if store_of(layer) is not None:
             raise UtileError("Cells on disk are linked while they are found: choose how, then press Segment.")
         if layer is None or layer.multiscale:
@@ -252,7 +252,7 @@ class Linking(OneJob, QWidget):
     def _linked(self, layer: Any, space: Any, axis: str, made: LinkedLayers, doubt: str) -> None:
         if layer not in self._viewer.layers:
             return
-        self._session.cells = show_linked(self._viewer, layer, space, axis, made).layer
+        show_linked(self._viewer, layer, space, axis, made)
         self._status.say(f"Linked: {made.summary}. {doubt}".rstrip(), "problem" if doubt else "good")
 
     def export_tracks(self, path: str = "") -> None:

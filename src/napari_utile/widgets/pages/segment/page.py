@@ -1,5 +1,7 @@
 """The Segment page: press Run, get probabilities, a mask and cell instances."""
 
+import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -58,6 +60,7 @@ class SegmentPage(Page):
         self._session = session_of(viewer)
         self._running_on: list[Source] = []
         self._fits: list[Fit] = []  # of the planes that are done
+        self._made: Callable[[], Any] = lambda: None  # the cells of the last of them
         self.form = form = SegmentForm(self._viewer, self._session)
         plain, session, failed = self._viewer, self._session, form.status.failed
         self._values = InstanceValues(form, self._session)
@@ -209,9 +212,11 @@ class SegmentPage(Page):
             self.form.status.say(text, "problem" if is_problem else "info")
 
     def _link_planes(self, count: int) -> None:
-        if count > 1 and self.form.linking.wanted:
+        made = self._made()
+        if count > 1 and self.form.linking.wanted and made in self._viewer.layers:
             with failures_to(self.form.status.failed):
-                self.form.linking.start(self.form.status.text() if self.form.status.kind == "problem" else "")
+                doubt = self.form.status.text() if self.form.status.kind == "problem" else ""
+                self.form.linking.start(doubt, made)
 
     def _show_result(self, source: Source, result: SegmentResult) -> None:
         if source.layer not in self._viewer.layers:
@@ -229,8 +234,8 @@ class SegmentPage(Page):
             self._viewer.layers.selection.active = layers[-1]
         if edited is not None:
             self.form.edited.choose_between(edited, layers[-1])
-        if not self._session.clicking and self._session.image.layer is source.layer:
-            self._session.cells = layers[-1]
+        self._made = weakref.ref(layers[-1])
+        self._session.choose_made(layers[-1], source.layer)
         self._show_summary()
         if is_on_screen(source, self._viewer, self._session):
             self._values.show_result(result.segmentation.params, result.request.params.model)

@@ -146,7 +146,8 @@ class StoreEdit(OneJob, QWidget):
         _opened[layer] = _Opened(part, whole)
         self._viewer.add_layer(layer)
         whole.visible = False
-        self._session.cells = layer
+        if self._session.cells is whole:
+            self._session.cells = layer
         rows, columns = part.window.shape
         self._status.say(f"This part is {rows} x {columns} pixels: edit it, then press Write back.")
 
@@ -250,11 +251,13 @@ def _sliders(whole: Any, viewer: napari.viewer.Viewer) -> list[str]:
 
 def _close(viewer: napari.viewer.Viewer, session: Session, layer: Any, opened: _Opened) -> None:
     """Take a part away, if the user has not, and show the result that it is of."""
+    elsewhere = session.clicking and session.cells is not None and session.cells is not layer
     _opened.pop(layer, None)
     take_away(viewer, layer)
     if opened.whole in viewer.layers:
         opened.whole.visible = True
-        session.cells = opened.whole
+        if not elsewhere:
+            session.cells = opened.whole
 
 
 def _take_ids(layer: Any, edited: NDArray[np.integer[Any]], made: WrittenPart) -> None:

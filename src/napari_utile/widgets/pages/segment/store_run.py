@@ -291,7 +291,7 @@ class StoreRun(OneJob, QWidget):
             if known is not None:
                 known.refresh()
             cells.features = made.features
-            self._session.cells = cells
+            self._session.choose_made(cells, self._source.layer)
             if len(made.tracks):
                 self._show_paths(made, cells)
         found = f"{result.linked}, from {sum(result.cells):,}" if result.linked else f"{sum(result.cells):,}"

@@ -143,7 +143,7 @@ class ThreeViews(OneJob, QObject):
             letters = "".join(letter_of(layer.axis_labels[each]) or "Z" for each in place.sliders)
             of_stack = StackSpace(letters, source.plane.pixel_size, source.plane.unit, steps)
             self._results[cells] = keep_linked(self._viewer, cells, of_stack, "Z", shown, layer), result
-            self._session.cells = cells
+            self._session.choose_made(cells, layer)
         self.ended.emit(f"Three views: {result.shown.summary}.", False)
 
 
