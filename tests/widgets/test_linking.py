@@ -439,3 +439,48 @@ def test_three_views_leave_the_cells_that_are_clicked_alone(two_images, qtbot) -
     qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
     assert "first objects" in page.viewer.layers
     assert session_of(page.viewer).cells is mine
+
+
+def test_three_views_of_another_image_are_not_chosen_for_this_one(two_images, qtbot) -> None:
+    page = two_images(two_balls(), "zyx")
+    choose(page.form, "views")
+    page.form.linking.plane_distance["plane_distance"].value = 2.0
+    page.run()
+    go_to_the_second(page)
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    assert "first objects" in page.viewer.layers
+    assert session_of(page.viewer).cells is None
+
+
+def test_tracks_go_with_their_image_and_come_back_with_it(two_images, qtbot) -> None:
+    page = two_images(films(), "tyx")
+    choose(page.form, "t")
+    page.run()
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Linked"), timeout=WAIT)
+    session = session_of(page.viewer)
+    tracks = session.cells
+    go_to_the_second(page)
+    assert session.cells is None
+    session.image = ChosenImage(page.viewer.layers["first"])
+    assert session.cells is tracks
+
+
+def test_sliders_leave_the_objects_of_another_image_alone(two_images, qtbot) -> None:
+    page = two_images(two_balls(), "zyx")
+    choose(page.form, "views")
+    page.form.linking.plane_distance["plane_distance"].value = 2.0
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    session = session_of(page.viewer)
+    objects = session.cells
+    before = objects.data.copy()
+    go_to_the_second(page)
+    session.cells = objects  # the user compares them
+    choose(page.form, "none", planes=0)
+    page.viewer.dims.set_current_step(0, 4)
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    session.cells = objects
+    page.form.instances["minimum_size"].value = 5000
+    qtbot.waitUntil(lambda: not page.viewer.layers["second instances"].data.any(), timeout=WAIT)
+    np.testing.assert_array_equal(objects.data, before)

@@ -106,6 +106,19 @@ def test_the_cells_of_a_store_leave_those_that_are_clicked_alone(page, qtbot) ->
     assert session.cells is mine
 
 
+def test_the_cells_of_a_store_do_not_stay_chosen_with_another_image_of_its_size(page, qtbot) -> None:
+    page, viewer, _ = page
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=120_000)
+    session = session_of(viewer)
+    image, cells = session.image, session.cells
+    assert cells.name == "slide instances"
+    session.image = ChosenImage(viewer.add_image(slide(), name="other", scale=(0.5, 0.5)))
+    assert session.cells is None
+    session.image = image
+    assert session.cells is cells
+
+
 def test_the_estimate_is_that_of_the_store(page, qtbot) -> None:
     page, _, _ = page
     qtbot.waitUntil(lambda: "1 block, " in page.form.estimate.text(), timeout=120_000)

@@ -15,8 +15,7 @@ from napari_utile.engine.planes.naming import letter_of
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import pixel_size_of, session_of, space_of
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, mark_own
-from napari_utile.widgets.viewer.result_layers import source_of
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, image_of, mark_own
 from napari_utile.widgets.worker import LatestJob, as_job
 
 # A correction, or its undo, is measured when nothing has changed for this long. Milliseconds.
@@ -28,14 +27,6 @@ _stacks: "weakref.WeakKeyDictionary[Any, LinkedStack]" = weakref.WeakKeyDictiona
 def linked_stack_of(layer: napari.layers.Layer | None) -> "LinkedStack | None":
     """Return what is known of a layer of objects or tracks; None for other layers."""
     return None if layer is None else _stacks.get(layer)
-
-
-def image_of(layer: napari.layers.Layer | None) -> napari.layers.Layer | None:
-    """Return the image that cells were found on, whether they were linked or not; None for those that a user made."""
-    stack = linked_stack_of(layer)
-    if stack is None:
-        return source_of(layer)
-    return None if stack.image is None else stack.image()
 
 
 def stack_space_of(layer: napari.layers.Labels, axis: str) -> StackSpace:
@@ -102,7 +93,7 @@ def show_linked(
     what = "objects" if axis == "Z" else "tracks"
     placed = named_along(axis, space_of(source, range(source.ndim)))
     layer = Labels(made.labels, name=f"{source.name} {what}", opacity=source.opacity, **placed)
-    mark_own(layer, "instances")
+    mark_own(layer, "instances", image_of(source))
     layer.metadata = {METADATA_KEY: dict(source.metadata.get(METADATA_KEY, {"role": "instances"}))}
     session = session_of(viewer)
     chosen = session.cells is source
@@ -114,7 +105,7 @@ def show_linked(
         paths = viewer.add_tracks(made.tracks, graph=made.graph, name=f"{source.name} paths", **placed)
         mark_own(paths, "paths")
     viewer.layers.selection.active = layer
-    stack = keep_linked(viewer, layer, space, axis, made, source_of(source), paths)
+    stack = keep_linked(viewer, layer, space, axis, made, paths)
     if chosen and not session.clicking:
         session.cells = layer
     return stack
@@ -126,11 +117,10 @@ def keep_linked(
     space: StackSpace,
     axis: str,
     made: LinkedLayers,
-    image: napari.layers.Layer | None,
     paths: napari.layers.Tracks | None = None,
 ) -> "LinkedStack":
     """Take care of a layer that shows objects or tracks from now on."""
-    _stacks[layer] = stack = LinkedStack(viewer, layer, paths, space, axis, made, image)
+    _stacks[layer] = stack = LinkedStack(viewer, layer, paths, space, axis, made)
     return stack
 
 
@@ -141,8 +131,6 @@ class LinkedStack(QObject):
     ----------
     layer : Labels layer
     axis : {"Z", "T"}
-    image : weak reference to a layer, or None
-        That the cells were found on; None where a user painted them.
     kept : set of int
         Ids that were corrected by hand: linking again leaves them as they are.
     parents : dict of int to int
@@ -157,10 +145,8 @@ class LinkedStack(QObject):
         space: StackSpace,
         axis: str,
         made: LinkedLayers,
-        image: "napari.layers.Layer | None" = None,
     ) -> None:
         super().__init__()
-        self.image = None if image is None else weakref.ref(image)
         self._viewer, self.layer, self._paths, self.space, self.axis = viewer, layer, paths, space, axis
         self.kept: set[int] = set()
         self.parents: dict[int, int] = {}

@@ -20,9 +20,10 @@ CELLS = "instances"
 _SHADES = 256
 
 _roles: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+_images: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDictionary()
 
 
-def mark_own(layer: napari.layers.Layer, role: str) -> None:
+def mark_own(layer: napari.layers.Layer, role: str, image: "napari.layers.Layer | None" = None) -> None:
     """Remember that the plugin made a layer; to be called before the viewer shows it.
 
     Parameters
@@ -30,8 +31,18 @@ def mark_own(layer: napari.layers.Layer, role: str) -> None:
     layer : napari layer
     role : str
         What it shows, for example ``"probability"`` or ``"preview"``.
+    image : napari layer, optional
+        That it was found on.
     """
     _roles[layer] = role
+    if image is not None:
+        _images[layer] = weakref.ref(image)
+
+
+def image_of(layer: "napari.layers.Layer | None") -> "napari.layers.Layer | None":
+    """Return the image that a layer was found on; None for those that a user made, and where it is gone."""
+    image = None if layer is None else _images.get(layer)
+    return None if image is None else image()
 
 
 def add_own(viewer: napari.viewer.Viewer, layer: _Layer, role: str) -> _Layer:

@@ -162,7 +162,7 @@ def _new_layer(
     space = space_of(source, place.result_axes) if source is not None else {}
     data = empty_data(place, spec.data.dtype)
     layer = _MAKE[spec.kind](data, name=spec.name, **{**space, **spec.options})
-    mark_own(layer, spec.role)
+    mark_own(layer, spec.role, source)
     viewer.add_layer(layer)
     shown = _Shown(layer.name, spec.role, weakref.ref(source) if source is not None else None)
     _shown[layer] = shown

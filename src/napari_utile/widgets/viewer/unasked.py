@@ -7,7 +7,7 @@ import numpy as np
 
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.viewer.layers import full_resolution
-from napari_utile.widgets.viewer.result_layers import source_of
+from napari_utile.widgets.viewer.own_pictures import image_of
 
 _REFERENCE = re.compile(r"truth|reference|annot|manual|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
 _LABELS = re.compile(r"(?<![a-z])(labels?(?!.?free)|masks?|instances|segmentation)(?![a-z])", re.IGNORECASE)
@@ -25,7 +25,7 @@ def chosen_unasked(labels: napari.layers.Labels, image: ChosenImage) -> bool:
     image : ChosenImage
         Without a layer, labels need not lie on anything.
     """
-    found_on = source_of(labels)
+    found_on = image_of(labels)
     if found_on is not None:
         return found_on is image.layer
     return bool(labels.visible) and not looks_like_a_reference(labels) and lies_on(labels, image)

@@ -16,8 +16,7 @@ from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.cell_tables import CellTables
 from napari_utile.widgets.viewer.layers import plain_viewer
-from napari_utile.widgets.viewer.own_pictures import is_cells
-from napari_utile.widgets.viewer.result_layers import source_of
+from napari_utile.widgets.viewer.own_pictures import image_of, is_cells
 from napari_utile.widgets.viewer.unasked import chosen_unasked, lies_on
 from napari_utile.widgets.workbench.model_picker import ModelPicker
 from napari_utile.widgets.workbench.source_picker import SourcePicker
@@ -109,5 +108,5 @@ class Header(QWidget):
             return False
         if chosen.layer is None:
             return True
-        found_on = source_of(cells)
+        found_on = image_of(cells)
         return lies_on(cells, chosen) if found_on is None else found_on is chosen.layer

@@ -29,8 +29,8 @@ from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, place_of
-from napari_utile.widgets.viewer.linked_layers import image_of, linked_stack_of
-from napari_utile.widgets.viewer.own_pictures import CELLS
+from napari_utile.widgets.viewer.linked_layers import linked_stack_of
+from napari_utile.widgets.viewer.own_pictures import CELLS, image_of
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen
 from napari_utile.widgets.worker import run_job

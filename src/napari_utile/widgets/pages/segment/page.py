@@ -36,8 +36,8 @@ from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
-from napari_utile.widgets.viewer.linked_layers import image_of, linked_stack_of
-from napari_utile.widgets.viewer.own_pictures import CELLS
+from napari_utile.widgets.viewer.linked_layers import linked_stack_of
+from napari_utile.widgets.viewer.own_pictures import CELLS, image_of
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import edited_layer, own_layer, show_layers, source_of
 from napari_utile.widgets.viewer.source import Source, is_on_screen, on_screen, read_source

@@ -37,7 +37,7 @@ from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.parts.words import Words
 from napari_utile.widgets.viewer.layers import Place, place_of, plain_viewer, plane_at, space_of, take_away
-from napari_utile.widgets.viewer.own_pictures import mark_own
+from napari_utile.widgets.viewer.own_pictures import image_of, mark_own
 from napari_utile.widgets.viewer.regions import region_in_view
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import Source, read_source
@@ -142,7 +142,7 @@ class StoreEdit(OneJob, QWidget):
             features=part.features,
             **space,
         )
-        mark_own(layer, "instances")
+        mark_own(layer, "instances", image_of(whole))
         _opened[layer] = _Opened(part, whole)
         self._viewer.add_layer(layer)
         whole.visible = False

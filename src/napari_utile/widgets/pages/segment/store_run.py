@@ -264,7 +264,7 @@ class StoreRun(OneJob, QWidget):
         options = {"name": f"{self._source.plane.name} {name}", "multiscale": many, **space}
         if kind == "labels":
             cells = Labels(data if many else np.asarray(data[0]), **options)
-            mark_own(cells, role)
+            mark_own(cells, role, self._source.layer)
             own = {"store": str(self._place)} if role == "instances" else {}
             cells.metadata = {METADATA_KEY: {"role": role, **own}}
             self._viewer.add_layer(cells)

@@ -26,7 +26,7 @@ from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked, named_along
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, mark_own
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, image_of, mark_own
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import LatestJob, OneJob, run_job
 
@@ -105,9 +105,10 @@ class ThreeViews(OneJob, QObject):
         super().drop()
 
     def adjust(self, instances: InstanceParams) -> bool:
-        """Find the objects of the chosen cells again; return False where they are not from three views."""
-        known = self._results.get(self._session.cells) if self._session.cells is not None else None
-        if known is None:
+        """Find the objects of the chosen cells again; return False where they are not from three views of the image."""
+        cells = self._session.cells
+        known = None if cells is None else self._results.get(cells)
+        if known is None or image_of(cells) is not self._session.image.layer:
             return False
         stack, result = known
         self._sliding.run(
@@ -138,11 +139,11 @@ class ThreeViews(OneJob, QObject):
                 shown.labels, name=f"{source.plane.name} objects", opacity=0.5, **named_along("Z", space)
             )
             cells.metadata = {METADATA_KEY: {"role": "instances", "recipe": result.recipe.to_json()}}
-            mark_own(cells, "instances")
+            mark_own(cells, "instances", layer)
             self._viewer.add_layer(cells)
             letters = "".join(letter_of(layer.axis_labels[each]) or "Z" for each in place.sliders)
             of_stack = StackSpace(letters, source.plane.pixel_size, source.plane.unit, steps)
-            self._results[cells] = keep_linked(self._viewer, cells, of_stack, "Z", shown, layer), result
+            self._results[cells] = keep_linked(self._viewer, cells, of_stack, "Z", shown), result
             self._session.choose_made(cells, layer)
         self.ended.emit(f"Three views: {result.shown.summary}.", False)
 
