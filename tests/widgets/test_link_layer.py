@@ -1,11 +1,15 @@
 """Linking the active Labels layer into objects or tracks beside it."""
 
+import threading
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
+from napari_utile.session.linking import link_layers
+from napari_utile.widgets.pages.segment import link_layer
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
 from napari_utile.widgets.viewer.layers import session_of
 from pages import finish
@@ -43,6 +47,26 @@ def test_sections_become_objects_with_volumes(qtbot: Any) -> None:
     assert linked.features["index"].tolist() == [1, 2]
     assert linked.features["volume_um3"].tolist() == [3 * 36 * 0.25 * 2] * 2
     assert linked.features["t"].tolist() == [0, 1]
+
+
+def test_what_is_painted_meanwhile_is_linked_too(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, go = threading.Event(), threading.Event()
+
+    def link_and_wait(*args: Any) -> Any:
+        made = link_layers(*args)
+        waits.set()
+        go.wait(60)
+        return made
+
+    monkeypatch.setattr(link_layer, "link_layers", link_and_wait)
+    viewer = ViewerModel()
+    layer = viewer.add_labels(frames(), name="cells", axis_labels=("t", "y", "x"))
+    link_active_labels_t(viewer)
+    qtbot.waitUntil(waits.is_set)
+    layer.data_setitem((np.full(5, 1), np.full(5, 27), np.arange(5)), 3)
+    go.set()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3)
+    assert viewer.layers[1].data[1, 27, :5].all()
 
 
 def test_what_cannot_be_linked_is_said(qtbot: Any) -> None:

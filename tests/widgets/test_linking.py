@@ -1,6 +1,7 @@
 """Planes linked from the Segment page, and objects and tracks corrected, each with one Ctrl+Z."""
 
 import shlex
+import threading
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.cli import main
 from napari_utile.session.state import ChosenImage
+from napari_utile.widgets.pages.segment import linking
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from pages import page_of
@@ -484,3 +486,37 @@ def test_sliders_leave_the_objects_of_another_image_alone(two_images, qtbot) -> 
     page.form.instances["minimum_size"].value = 5000
     qtbot.waitUntil(lambda: not page.viewer.layers["second instances"].data.any(), timeout=WAIT)
     np.testing.assert_array_equal(objects.data, before)
+
+
+def held(monkeypatch, module):
+    """Let linking wait with its answer; return an event that says that it waits, and one that lets it go on."""
+    waits, go = threading.Event(), threading.Event()
+    link = module.link_layers
+
+    def link_and_wait(*args):
+        made = link(*args)
+        waits.set()
+        go.wait(60)
+        return made
+
+    monkeypatch.setattr(module, "link_layers", link_and_wait)
+    return waits, go
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["linked first", "linked again"])
+def test_what_is_painted_while_cells_are_linked_is_linked_too(two_images, qtbot, monkeypatch, first) -> None:
+    page = two_images(films(), "tyx")
+    session = session_of(page.viewer)
+    choose(page.form, "none" if first else "t")
+    page.run()
+    done = "" if first else "Linked"
+    qtbot.waitUntil(lambda: not page.running and page.form.status.text().startswith(done), timeout=WAIT)
+    choose(page.form, "t")
+    waits, go = held(monkeypatch, linking)
+    page.form.linking.start()
+    qtbot.waitUntil(waits.is_set, timeout=WAIT)
+    session.cells.data_setitem((np.full(20, 2), np.full(20, 5), np.arange(20)), 9)
+    go.set()
+    qtbot.waitUntil(lambda: page.form.status.text() == "Linked: 3 tracks, 0 divisions.", timeout=WAIT)
+    assert session.cells.data[2, 5, :20].all()
+    assert session.cells.features["frames"].tolist() == [4, 4, 1]

@@ -7,6 +7,7 @@ import napari.layers
 import napari.viewer
 import numpy as np
 from napari.layers import Labels
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
 from napari_utile.engine.errors import UtileError
@@ -71,10 +72,11 @@ def named_along(axis: str, space: dict[str, Any]) -> dict[str, Any]:
 def show_linked(
     viewer: napari.viewer.Viewer,
     source: napari.layers.Labels,
+    seen: NDArray[np.integer[Any]],
     space: StackSpace,
     axis: str,
     made: LinkedLayers,
-) -> "LinkedStack":
+) -> "LinkedStack | None":
     """Show objects or tracks beside the labels that were linked; where those are objects or tracks, in their place.
 
     Where those were chosen, and no clicks go to them, objects or tracks are chosen.
@@ -82,10 +84,19 @@ def show_linked(
     Parameters
     ----------
     source : Labels layer
+    seen : integer array
+        Its labels as they were linked.
     space : StackSpace
         Of the source.
     axis : {"Z", "T"}
+
+    Returns
+    -------
+    LinkedStack, optional
+        None where the source was edited since: then nothing is shown, and it is to be linked again.
     """
+    if not np.array_equal(source.data, seen):
+        return None
     known = _stacks.get(source)
     if known is not None and known.axis == axis:
         known.replace(made)

@@ -1,11 +1,14 @@
 """Link the planes of the active Labels layer: objects through z, or tracks through time with their divisions."""
 
+from typing import Any
+
 import napari.viewer
+import numpy as np
 from napari.utils.notifications import show_info, show_warning
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.params import LinkParams
-from napari_utile.session.linking import LinkedLayers, link_layers
+from napari_utile.session.linking import LinkedLayers, StackSpace, link_layers
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
 from napari_utile.widgets.viewer.linked_layers import show_linked, stack_space_of
@@ -35,14 +38,23 @@ def _link(viewer: napari.viewer.Viewer, axis: str) -> JobHandle | None:
         show_warning(sentence_of(error))
         return None
 
+    return _link_layer(viewer, layer, space, axis)
+
+
+def _link_layer(viewer: napari.viewer.Viewer, layer: Any, space: StackSpace, axis: str) -> JobHandle:
+    seen = np.array(layer.data)  # it may be painted on meanwhile
+
     def show(made: LinkedLayers) -> None:
-        linked = show_linked(viewer, layer, space, axis.upper(), made).layer
+        linked = show_linked(viewer, layer, seen, space, axis.upper(), made)
+        if linked is None:
+            _link_layer(viewer, layer, space, axis)
+            return
         if not session_of(viewer).clicking:
-            session_of(viewer).cells = linked
+            session_of(viewer).cells = linked.layer
         show_info(f"{layer.name}: {made.summary}.")
 
     return run_job(
-        as_job(link_layers, layer.data, space, LinkParams(axis)),
+        as_job(link_layers, seen, space, LinkParams(axis)),
         on_done=show,
         on_error=lambda error: show_warning(sentence_of(error)),
     )

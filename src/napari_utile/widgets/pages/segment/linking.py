@@ -15,7 +15,7 @@ from napari_utile.engine.linking import edits
 from napari_utile.engine.linking.exported import CHALLENGE, GEFF, write_tracks
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.volumes.params import VolumeParams
-from napari_utile.session.linking import LinkedLayers, link_layers, marked_division
+from napari_utile.session.linking import LinkedLayers, StackSpace, link_layers, marked_division
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
@@ -236,23 +236,32 @@ class Linking(OneJob, QWidget):
         self.check()
         if self.running:
             return
+        self._status.say(f"Linking… {doubt}".rstrip(), "problem" if doubt else "info")
+        self._link(layer, stack_space_of(layer, self.wanted), self.chosen, doubt)
+
+    def _link(self, layer: Any, space: StackSpace, params: LinkParams, doubt: str) -> None:
+        """Link cells; and again, where they were painted on or corrected meanwhile."""
         stack = linked_stack_of(layer)
-        params = self.chosen
-        space = stack_space_of(layer, self.wanted)
         kept = set() if stack is None else set(stack.kept)
         parents = {} if stack is None else dict(stack.parents)
-        self._status.say(f"Linking… {doubt}".rstrip(), "problem" if doubt else "info")
+        seen = np.array(layer.data)
+
+        def linked(made: LinkedLayers) -> None:
+            if layer not in self._viewer.layers:
+                return
+            if show_linked(self._viewer, layer, seen, space, params.axis, made) is None:
+                self._link(layer, space, params, doubt)
+            else:
+                self._say_linked(made, doubt)
+
         self.job = run_job(
-            as_job(link_layers, layer.data, space, params, kept, parents),
-            on_done=lambda made: self._linked(layer, space, params.axis, made, doubt),
+            as_job(link_layers, seen, space, params, kept, parents),
+            on_done=linked,
             on_error=self._status.failed,
             owner=self,
         )
 
-    def _linked(self, layer: Any, space: Any, axis: str, made: LinkedLayers, doubt: str) -> None:
-        if layer not in self._viewer.layers:
-            return
-        show_linked(self._viewer, layer, space, axis, made)
+    def _say_linked(self, made: LinkedLayers, doubt: str) -> None:
         self._status.say(f"Linked: {made.summary}. {doubt}".rstrip(), "problem" if doubt else "good")
 
     def export_tracks(self, path: str = "") -> None:
