@@ -520,3 +520,60 @@ def test_what_is_painted_while_cells_are_linked_is_linked_too(two_images, qtbot,
     qtbot.waitUntil(lambda: page.form.status.text() == "Linked: 3 tracks, 0 divisions.", timeout=WAIT)
     assert session.cells.data[2, 5, :20].all()
     assert session.cells.features["frames"].tolist() == [4, 4, 1]
+
+
+def objects_of(page, qtbot):
+    """Look at the first image from three sides; return the objects."""
+    choose(page.form, "views")
+    page.form.linking.plane_distance["plane_distance"].value = 2.0
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    assert page.form.status.text() == "Three views: 2 objects."
+    return session_of(page.viewer).cells
+
+
+def paint_on(objects):
+    objects.data_setitem((np.full(9, 3), np.full(9, 5), np.arange(9)), 9)
+    return objects.data.copy()
+
+
+def test_sliders_ask_before_they_find_edited_objects_again_and_leave_them(two_images, qtbot) -> None:
+    page = two_images(two_balls(), "zyx")
+    mine, edited = objects_of(page, qtbot), page.form.edited
+    painted = paint_on(mine)
+    page.form.instances["minimum_size"].value = 5000
+    assert edited.asking
+    assert "first objects" in edited.text.text()
+    edited.buttons[1].click()
+    assert page.form.instances["minimum_size"].value < 5000, "as the objects were made"
+    page.form.instances["minimum_size"].value = 5000
+    edited.buttons[0].click()
+    qtbot.waitUntil(lambda: session_of(page.viewer).cells is not mine, timeout=WAIT)
+    new = session_of(page.viewer).cells
+    assert not new.data.any()
+    np.testing.assert_array_equal(mine.data, painted)
+    assert not mine.visible
+    page.form.instances["minimum_size"].value = 10
+    qtbot.waitUntil(lambda: len(new.features) == 2, timeout=WAIT)
+    assert not edited.asking
+    np.testing.assert_array_equal(mine.data, painted)
+
+
+def test_objects_that_are_painted_on_while_they_are_found_again_stay(two_images, qtbot) -> None:
+    page = two_images(two_balls(), "zyx")
+    mine = objects_of(page, qtbot)
+    page.form.instances["minimum_size"].value = 5000
+    painted = paint_on(mine)
+    qtbot.waitUntil(lambda: page.form.edited.asking, timeout=WAIT)
+    np.testing.assert_array_equal(mine.data, painted)
+    assert mine.visible
+    assert session_of(page.viewer).cells is mine
+
+
+def test_objects_that_were_painted_on_and_undone_follow_the_sliders(two_images, qtbot) -> None:
+    page = two_images(two_balls(), "zyx")
+    mine = objects_of(page, qtbot)
+    paint_on(mine)
+    mine.undo()
+    page.form.instances["minimum_size"].value = 5000
+    qtbot.waitUntil(lambda: not mine.data.any(), timeout=WAIT)

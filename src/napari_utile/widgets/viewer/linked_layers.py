@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.edits import StackEdit
 from napari_utile.engine.planes.naming import letter_of
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import pixel_size_of, session_of, space_of
@@ -161,11 +162,17 @@ class LinkedStack(QObject):
         self._viewer, self.layer, self._paths, self.space, self.axis = viewer, layer, paths, space, axis
         self.kept: set[int] = set()
         self.parents: dict[int, int] = {}
+        self._made: dict[tuple[int, ...], set[str]] = {}  # what was ever made of each plane: its hashes
+        self._as_made: bool | None = None
+        self._edited_at: tuple[int, ...] | None = None  # a plane that was, looked at first
+        self._painted = False
         self._seen: Any = None
         self._jobs = LatestJob(owner=self)
         self._timer = later(self, _MEASURED_AFTER, self._measure)
         self._take(made)
-        layer.events.paint.connect(self._changed)
+        self._note_as_made()
+        layer.events.paint.connect(self._painted_on)
+        layer.events.data.connect(self._painted_on)
         layer.events.set_data.connect(self._changed)  # undo and redo say no more
 
     def apply(self, correct: Any) -> str:
@@ -214,8 +221,36 @@ class LinkedStack(QObject):
         self.write(index, made.labels[index])
         self.kept = set(made.kept)
         self._take(made)
+        self._note_as_made()
+
+    def is_as_made(self) -> bool:
+        """Say whether nobody has painted on the labels or corrected them, or all of that was undone."""
+        planes = [*np.ndindex(self.layer.data.shape[:-2])]
+        planes.sort(key=lambda steps: steps != self._edited_at)
+        self._edited_at = next((steps for steps in planes if not self.is_plane_as_made(steps)), None)
+        self._as_made = self._edited_at is None
+        return self._as_made
+
+    def seems_as_made(self) -> bool:
+        """Say the same in no time where nothing was painted since it was looked at: for each step of a slider."""
+        return self.is_as_made() if self._as_made is None else self._as_made
+
+    def is_plane_as_made(self, steps: tuple[int, ...]) -> bool:
+        """Say the same of one plane, by where it lies along the axes before Y and X."""
+        return sha256_of(self.layer.data[steps]) in self._made.get(steps, ())
+
+    def _note_as_made(self) -> None:
+        for steps in np.ndindex(self.layer.data.shape[:-2]):
+            self._made.setdefault(steps, set()).add(sha256_of(self.layer.data[steps]))
+        self._as_made, self._painted = True, False
+
+    def _painted_on(self, _: object = None) -> None:
+        self._painted = True
+        self._changed()
 
     def _changed(self, _: object = None) -> None:
+        if self._painted:  # else another plane is shown
+            self._as_made = None
         self._timer.start()
 
     def _measure(self) -> None:

@@ -1,5 +1,6 @@
 """What is said and asked where the cells on screen were edited: a new result never takes their place."""
 
+from collections.abc import Callable
 from typing import Any
 
 import napari.viewer
@@ -8,6 +9,7 @@ from qtpy.QtCore import Signal
 from napari_utile.session.state import Session
 from napari_utile.widgets.parts.offer import Offer
 from napari_utile.widgets.viewer.layers import Place, plain_viewer
+from napari_utile.widgets.viewer.linked_layers import LinkedStack
 from napari_utile.widgets.viewer.own_pictures import CELLS
 from napari_utile.widgets.viewer.result_layers import edited_layer
 
@@ -21,6 +23,8 @@ class EditedCells(Offer):
         The answer, where the new result is not there yet: whether it is to be made.
     hidden : Signal(str)
         Name of a layer that was hidden.
+    volume : callable
+        Gives the objects that sliders go to in the place of a plane's cells; None where they do not.
     """
 
     new_wanted = Signal(bool)
@@ -38,6 +42,7 @@ class EditedCells(Offer):
         self._viewer, self._session = plain_viewer(viewer), session
         self._mine: Any = None
         self._new: Any = None
+        self.volume: Callable[[], LinkedStack | None] = lambda: None
 
     @property
     def asking(self) -> bool:
@@ -49,13 +54,20 @@ class EditedCells(Offer):
         if self._new is not None and {self._mine, self._new} <= {*self._viewer.layers}:
             return
         self._new = None
-        self._mine = None if place is None else edited_layer(self._viewer, CELLS, source, place)
+        self._mine = None if place is None else self._edited(source, place)
         self._say(
             ""
             if self._mine is None
             else f"You edited “{self._mine.name}”. Sliders and Segment make a new layer; yours stays.",
             ask=False,
         )
+
+    def _edited(self, source: Any, place: Place) -> Any:
+        """Return the layer that sliders would go to, if it was edited."""
+        volume = self.volume()
+        if volume is None:
+            return edited_layer(self._viewer, CELLS, source, place)
+        return None if volume.seems_as_made() else volume.layer
 
     def stops(self, source: Any, place: Place) -> bool:
         """Ask, if a new result would go beside cells that were edited; whether it has to wait for the answer."""

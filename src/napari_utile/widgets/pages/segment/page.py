@@ -11,7 +11,7 @@ import napari.viewer
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.segment_params import MEASURED
+from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.session.cell_size import sized_by_now
 from napari_utile.session.jobs import estimate_job
 from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
@@ -290,20 +290,28 @@ class SegmentPage(Page):
     def _follow_values(self) -> None:
         """Find the cells on screen again by the values that the sliders show."""
         self._asked.tell()
-        if self.running or self.views.adjust(self._values.shown):
-            return
         shown = on_screen(self._viewer, self._session)
-        if shown is None or self._current_result() is None:
+        if self.running or shown is None or self._adjusted_params() is None:
             return
         if not self.form.edited.stops(*shown):
+            self._find_again()
+
+    def _find_again(self) -> None:
+        if not self.views.adjust(self._values.shown):
             self._adjusting.adjust()
 
-    def _answered(self, new: bool) -> None:
+    def _adjusted_params(self) -> tuple[SegmentParams, str] | None:
+        """Return how the cells that sliders go to were made, and the model that was asked; None without such cells."""
         result = self._current_result()
+        of_plane = None if result is None else (result.segmentation.params, result.request.params.model)
+        return self.views.made or of_plane
+
+    def _answered(self, new: bool) -> None:
+        made = self._adjusted_params()
         if new:
-            self._adjusting.adjust()
-        elif result is not None:
-            self._values.show_result(result.segmentation.params, result.request.params.model)
+            self._find_again()
+        elif made is not None:
+            self._values.show_result(*made)
 
     def _adjusted(self, source: Source, result: SegmentResult) -> None:
         self._show_summary()

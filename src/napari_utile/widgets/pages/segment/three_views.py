@@ -14,6 +14,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.planes.naming import letter_of
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import StackSpace
 from napari_utile.session.plane_index import PlaneIndex
@@ -57,6 +58,7 @@ class ThreeViews(OneJob, QObject):
         self._sliding = LatestJob(owner=self)
         self._results: weakref.WeakKeyDictionary[Any, tuple[LinkedStack, VolumeResult]]
         self._results = weakref.WeakKeyDictionary()  # by their layer
+        form.edited.volume = lambda: None if self._chosen is None else self._chosen[0]
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether planes are to be looked at from three sides.
@@ -106,25 +108,56 @@ class ThreeViews(OneJob, QObject):
 
     def adjust(self, instances: InstanceParams) -> bool:
         """Find the objects of the chosen cells again; return False where they are not from three views of the image."""
-        cells = self._session.cells
-        known = None if cells is None else self._results.get(cells)
-        if known is None or image_of(cells) is not self._session.image.layer:
+        if self._chosen is None:
             return False
-        stack, result = known
+        stack, result = self._chosen
+        beside = not stack.seems_as_made()
         self._sliding.run(
             relabel_volume_job(result, instances),
-            on_done=lambda made: self._take(stack, made),
+            on_done=lambda made: self._take(stack, made, beside),
             on_error=lambda error: self.ended.emit(sentence_of(error), True),
         )
         return True
 
+    @property
+    def made(self) -> tuple[SegmentParams, str] | None:
+        """How the chosen objects were made, and the model that was asked; None where sliders do not go to any."""
+        if self._chosen is None:
+            return None
+        result = self._chosen[1]
+        return result.segmented.params, result.request.first.params.model
+
+    @property
+    def _chosen(self) -> tuple[LinkedStack, VolumeResult] | None:
+        """The objects that sliders go to: the chosen ones, of the chosen image."""
+        cells = self._session.cells
+        of_image = cells is not None and image_of(cells) is self._session.image.layer
+        return self._results.get(cells) if of_image else None
+
     def _show_progress(self, step: Progress) -> None:
         self.progress.emit(step.done, step.total, progress_text(step))
 
-    def _take(self, stack: LinkedStack, result: VolumeResult) -> None:
-        labels = result.shown.labels.reshape(stack.layer.data.shape)
-        stack.replace(replace(result.shown, labels=labels))
-        self._results[stack.layer] = stack, result
+    def _take(self, stack: LinkedStack, result: VolumeResult, wanted: bool) -> None:
+        """Show the objects that were found again: beside those that were edited, which is `wanted` or asked about."""
+        mine = stack.layer
+        shown = replace(result.shown, labels=result.shown.labels.reshape(mine.data.shape))
+        if stack.is_as_made():
+            stack.replace(shown)
+            self._results[mine] = stack, result
+        elif mine in self._viewer.layers:
+            space = space_of(mine, range(mine.ndim))
+            cells = Labels(shown.labels, name=mine.name, opacity=mine.opacity, **space)
+            self._add(cells, stack.space, replace(result, shown=shown), image_of(mine))
+            if wanted:
+                self._form.edited.show_only(cells)
+            else:
+                self._form.edited.choose_between(mine, cells)
+
+    def _add(self, cells: Labels, space: StackSpace, result: VolumeResult, image: Any) -> None:
+        cells.metadata = {METADATA_KEY: {"role": "instances", "recipe": result.recipe.to_json()}}
+        mark_own(cells, "instances", image)
+        self._viewer.add_layer(cells)
+        self._results[cells] = keep_linked(self._viewer, cells, space, "Z", result.shown), result
 
     def _show(self, source: Source, result: VolumeResult, steps: dict[str, tuple[float, str | None]]) -> None:
         layer, place, axis = source.layer, source.place.result, _z_axis(source)
@@ -138,12 +171,9 @@ class ThreeViews(OneJob, QObject):
             cells = Labels(
                 shown.labels, name=f"{source.plane.name} objects", opacity=0.5, **named_along("Z", space)
             )
-            cells.metadata = {METADATA_KEY: {"role": "instances", "recipe": result.recipe.to_json()}}
-            mark_own(cells, "instances", layer)
-            self._viewer.add_layer(cells)
             letters = "".join(letter_of(layer.axis_labels[each]) or "Z" for each in place.sliders)
             of_stack = StackSpace(letters, source.plane.pixel_size, source.plane.unit, steps)
-            self._results[cells] = keep_linked(self._viewer, cells, of_stack, "Z", shown), result
+            self._add(cells, of_stack, replace(result, shown=shown), layer)
             self._session.choose_made(cells, layer)
         self.ended.emit(f"Three views: {result.shown.summary}.", False)
 
