@@ -577,3 +577,53 @@ def test_objects_that_were_painted_on_and_undone_follow_the_sliders(two_images, 
     mine.undo()
     page.form.instances["minimum_size"].value = 5000
     qtbot.waitUntil(lambda: not mine.data.any(), timeout=WAIT)
+
+
+def refused(page, qtbot):
+    """Say what training and fitting say to the chosen cells; "" where they take them."""
+    said = []
+    try:
+        page.dock.open_page("train").request()
+    except ValueError as error:
+        said.append(str(error))
+    page.settings.fit()
+    if page.settings.running:
+        page.settings.cancel()
+        qtbot.waitUntil(lambda: not page.settings.running, timeout=WAIT)
+    else:
+        said.append(page.form.status.text())
+    return said
+
+
+def test_nobody_learns_from_tracks_and_objects_that_are_as_they_were_found(two_images, qtbot) -> None:
+    page = two_images(films(), "tyx")
+    choose(page.form, "t")
+    page.run()
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Linked"), timeout=WAIT)
+    tracks = session_of(page.viewer).cells
+    page.viewer.dims.set_current_step(0, 2)
+    training, fitting = refused(page, qtbot)
+    assert "learn its own mistakes" in training
+    assert "what the model found" in fitting
+    tracks.data_setitem((np.full(20, 2), np.full(20, 5), np.arange(20)), 9)
+    assert refused(page, qtbot) == []
+    page.viewer.dims.set_current_step(0, 1)
+    assert len(refused(page, qtbot)) == 2, "this plane was not corrected"
+    page.form.linking.start()
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Linked"), timeout=WAIT)
+    page.viewer.dims.set_current_step(0, 2)
+    assert refused(page, qtbot) == [], "linked again, they are still corrected"
+
+
+def test_tracks_of_corrected_cells_are_learnt_from(two_images, qtbot) -> None:
+    page = two_images(films(), "tyx")
+    choose(page.form, "none")
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    cells = session_of(page.viewer).cells
+    cells.data_setitem((np.full(20, 0), np.full(20, 5), np.arange(20)), 9)
+    choose(page.form, "t")
+    page.form.linking.start()
+    qtbot.waitUntil(lambda: page.form.status.text().startswith("Linked"), timeout=WAIT)
+    assert session_of(page.viewer).cells is not cells
+    assert refused(page, qtbot) == []

@@ -16,8 +16,9 @@ from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
 from napari_utile.widgets.later import later
-from napari_utile.widgets.viewer.layers import pixel_size_of, session_of, space_of
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, image_of, mark_own
+from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, session_of, space_of
+from napari_utile.widgets.viewer.own_pictures import CELLS, METADATA_KEY, image_of, mark_own
+from napari_utile.widgets.viewer.result_layers import is_untouched, own_layer
 from napari_utile.widgets.worker import LatestJob, as_job
 
 # A correction, or its undo, is measured when nothing has changed for this long. Milliseconds.
@@ -29,6 +30,18 @@ _stacks: "weakref.WeakKeyDictionary[Any, LinkedStack]" = weakref.WeakKeyDictiona
 def linked_stack_of(layer: napari.layers.Layer | None) -> "LinkedStack | None":
     """Return what is known of a layer of objects or tracks; None for other layers."""
     return None if layer is None else _stacks.get(layer)
+
+
+def as_found(viewer: napari.viewer.Viewer, labels: Any, image: Any, place: Place) -> bool:
+    """Say whether labels on a plane of an image are what a model found there, linked or not, and nobody corrected."""
+    stack = linked_stack_of(labels)
+    if stack is None:
+        return labels is not None and own_layer(viewer, CELLS, image, place) is labels
+    if stack.by_hand or image_of(labels) is not image:
+        return False
+    plane = place_of(labels, viewer).plane
+    in_order = plane.axes == (labels.ndim - 2, labels.ndim - 1)
+    return stack.is_plane_as_made(plane.steps) if in_order else stack.is_as_made()
 
 
 def stack_space_of(layer: napari.layers.Labels, axis: str) -> StackSpace:
@@ -118,6 +131,7 @@ def show_linked(
         mark_own(paths, "paths")
     viewer.layers.selection.active = layer
     stack = keep_linked(viewer, layer, space, axis, made, paths)
+    stack.by_hand = not is_untouched(source) if known is None else known.by_hand or not known.is_as_made()
     if chosen and not session.clicking:
         session.cells = layer
     return stack
@@ -147,6 +161,8 @@ class LinkedStack(QObject):
         Ids that were corrected by hand: linking again leaves them as they are.
     parents : dict of int to int
         Daughter -> mother, of all divisions ever found or marked; `described` leaves out those that were undone.
+    by_hand : bool
+        Whether a user painted or corrected some of what was linked.
     """
 
     def __init__(
@@ -161,6 +177,7 @@ class LinkedStack(QObject):
         super().__init__()
         self._viewer, self.layer, self._paths, self.space, self.axis = viewer, layer, paths, space, axis
         self.kept: set[int] = set()
+        self.by_hand = False
         self.parents: dict[int, int] = {}
         self._made: dict[tuple[int, ...], set[str]] = {}  # what was ever made of each plane: its hashes
         self._as_made: bool | None = None
@@ -217,6 +234,7 @@ class LinkedStack(QObject):
 
     def replace(self, made: LinkedLayers) -> None:
         """Show what was linked again, as one step of the layer's history."""
+        self.by_hand = self.by_hand or not self.seems_as_made()
         index = np.nonzero(np.asarray(self.layer.data) != made.labels)
         self.write(index, made.labels[index])
         self.kept = set(made.kept)

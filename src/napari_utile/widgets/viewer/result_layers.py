@@ -96,6 +96,12 @@ def own_layer(
     return None
 
 
+def is_untouched(layer: napari.layers.Layer) -> bool:
+    """Say whether the plugin made a layer, and the user has painted nowhere on it and left its table alone."""
+    shown = _shown.get(layer)
+    return shown is not None and not _is_edited(layer, shown, None)
+
+
 def edited_layer(
     viewer: napari.viewer.Viewer, role: str, source: napari.layers.Layer, place: Place
 ) -> napari.layers.Layer | None:

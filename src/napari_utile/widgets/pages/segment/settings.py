@@ -28,8 +28,8 @@ from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import as_it_is
 from napari_utile.widgets.parts.chosen_values import differing
 from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
-from napari_utile.widgets.viewer.own_pictures import CELLS, is_cells, recipe_in
-from napari_utile.widgets.viewer.result_layers import own_layer
+from napari_utile.widgets.viewer.linked_layers import as_found
+from napari_utile.widgets.viewer.own_pictures import is_cells, recipe_in
 from napari_utile.widgets.viewer.source import Source, read_source
 
 _FILES = "Settings and recipes (*.json)"
@@ -88,8 +88,7 @@ class Settings(BarJob, QObject):
             layer = self._session.cells
             if layer is None:
                 raise ValueError("Paint or click three or more cells first, then fit the settings to them.")
-            untouched = own_layer(self._viewer, CELLS, source.layer, source.place)
-            if untouched is not None and untouched is layer:
+            if as_found(self._viewer, layer, source.layer, source.place):
                 raise ValueError(f"{layer.name} is what the model found: correct or paint a few cells first.")
             label_plane_on(layer, source.layer, source.place)  # says where the two do not lie on each other
             cells = labels_on(layer, place_of(layer, self._viewer))

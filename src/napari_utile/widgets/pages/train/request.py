@@ -15,9 +15,8 @@ from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.cell_tables import table_on_screen
 from napari_utile.widgets.viewer.layers import labels_on, place_of, plane_at
-from napari_utile.widgets.viewer.own_pictures import CELLS
+from napari_utile.widgets.viewer.linked_layers import as_found
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
-from napari_utile.widgets.viewer.result_layers import own_layer
 
 # Beside a painted cell so many pixels count as background.
 _RIM = 3
@@ -80,8 +79,7 @@ def _painted(
     chosen = session.image
     axis = chosen.channel_axis if image is chosen.layer else None
     place = place_of(image, viewer, axis)
-    untouched = own_layer(viewer, CELLS, image, place)
-    if untouched is not None and untouched is labels:
+    if as_found(viewer, labels, image, place):
         raise _NotPainted(
             f"{labels.name} is what a model found: it would learn its own mistakes. Correct some cells, or press "
             "New labels and paint."
