@@ -253,6 +253,52 @@ def test_planes_of_a_stack_are_labelled_where_they_are_and_share_their_ids(qtbot
     assert [plane.max() for plane in clicker.labels.data] == [0, 1, 0]
 
 
+def test_a_cell_is_selected_on_its_plane_only(qtbot):
+    clicker = Clicker(qtbot, np.stack([bright_discs()] * 2), axis_labels="zyx")
+    clicker.viewer.dims.set_current_step(0, 0)
+    clicker.on().click(CELLS[3]).click(CELLS[4])
+    clicker.viewer.dims.set_current_step(0, 1)
+    clicker.click(CELLS[3]).click(CELLS[4]).click(CELLS[3])
+    assert "Cell 3 is selected" in clicker.form.cell.text()
+    before = clicker.labels.data.copy()
+    clicker.viewer.dims.set_current_step(0, 0)
+    clicker.dock.tool.resize(1)
+    clicker.finish()
+    assert np.array_equal(clicker.labels.data, before)
+    assert clicker.status.startswith("Click on a cell first")
+    assert clicker.form.cell.text() == "No cell is selected."
+    clicker.dock.tool.merge_with_selected(CELLS[4])
+    clicker.finish()
+    assert np.array_equal(clicker.labels.data, before)
+
+
+def test_a_cell_is_selected_in_its_layer_only(clicker):
+    clicker.click(CELLS[0])
+    mine = clicker.labels
+    theirs = clicker.viewer.add_labels(mine.data * 1, name="theirs")  # the same id at the same place
+    session_of(clicker.viewer).cells = theirs
+    before = theirs.data.copy()
+    clicker.dock.tool.resize(1)
+    clicker.finish()
+    assert np.array_equal(theirs.data, before)
+    assert clicker.form.cell.text() == "No cell is selected."
+    clicker.click(CELLS[0])
+    session_of(clicker.viewer).cells = mine
+    clicker.viewer.layers.remove(theirs)
+    clicker.finish()
+    assert clicker.dock.tool.selected == 0
+
+
+def test_a_selected_cell_stays_selected_while_settings_change(clicker):
+    clicker.click(CELLS[0])
+    clicker.form.overwrite.click()
+    clicker.finish()
+    assert clicker.dock.tool.selected == 1
+    clicker.form.larger.click()
+    clicker.finish()
+    assert clicker.status.startswith("Cell 1")
+
+
 def test_a_slider_moved_while_the_network_computes_does_not_move_the_click(qtbot):
     clicker = Clicker(qtbot, np.stack([bright_discs(), np.zeros((80, 110), np.uint8)]))
     clicker.viewer.dims.set_current_step(0, 0)

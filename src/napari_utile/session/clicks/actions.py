@@ -28,6 +28,9 @@ Point = tuple[int, int]
 # A cell of which less than this share is free is one that was labelled before.
 _FREE_SHARE = 0.5
 
+SELECT_FIRST = "Click on a cell first, then make it larger or smaller."
+"""What is said where no cell is selected."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -278,13 +281,15 @@ class Clicks:
         box, mask = self.labels.object_at(point)
         return Outcome(f"Cell {label} is removed.", edit_of(mask, box.start, 0), 0, cells=(label,))
 
-    def resize(self, point: Point, steps: int) -> Action:
-        """Grow (`steps` above 0) or shrink the cell at a point along the probability contour."""
+    def resize(self, point: Point | None, steps: int) -> Action:
+        """Grow (`steps` above 0) or shrink the cell at a point along the probability contour; None for no cell."""
+        if point is None:
+            return Outcome(SELECT_FIRST)
         if not self.labels.holds(point):
             return _OUTSIDE
         label = self.labels.at(point)
         if not label:
-            return Outcome("Click on a cell first, then make it larger or smaller.")
+            return Outcome(SELECT_FIRST)
         window = self._around_object(point, margin=abs(steps) + 1)
         probability = yield self.field.read_steps(window)
         if self.labels.at(point) != label:

@@ -171,6 +171,14 @@ class LabelPlane:
         """Return the index of a pixel on every axis of the array."""
         return self.place.point((point[0] - self.offset[0], point[1] - self.offset[1]))
 
+    def point_of(self, position: Sequence[int]) -> tuple[int, int] | None:
+        """Return the pixel at an index of the array; None where it lies on another plane, or outside this one."""
+        if self.place.steps != tuple(position[axis] for axis in self.place.sliders):
+            return None
+        rows, columns = self.place.axes
+        point = position[rows] + self.offset[0], position[columns] + self.offset[1]
+        return point if self.holds(point) else None
+
     def changed(self, edit: Edit) -> Edit:
         """Return the part of an edit that changes something and can be carried out."""
         rows, columns = self.covered

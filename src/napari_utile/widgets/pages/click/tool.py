@@ -1,7 +1,7 @@
 """Clicks on the canvas become cells in a label layer: what the Click page does, without its looks."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.clicks.prompts import Cell, cell_at
-from napari_utile.session.clicks.actions import Action, Clicks, Outcome
+from napari_utile.session.clicks.actions import SELECT_FIRST, Action, Clicks, Outcome
 from napari_utile.session.clicks.field import FieldStore, ReadyField
 from napari_utile.session.clicks.label_plane import LabelPlane, label_range
 from napari_utile.session.clicks.view import accept_all
@@ -27,6 +27,28 @@ from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.regions import region_in_view
 
 Point = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The selected cell.
+
+    Attributes
+    ----------
+    labels : Labels layer
+    label : int
+    position : tuple of int
+        A pixel of it, in the array of the layer: the same label may be another cell on another plane.
+    """
+
+    labels: Any
+    label: int
+    position: tuple[int, ...]
+
+    def point_on(self, aim: Aim) -> Point | None:
+        """Return its pixel on the plane that clicks go to; None where it is not there, or not any more."""
+        point = aim.plane.point_of(self.position) if aim.labels is self.labels else None
+        return point if point is not None and aim.plane.at(point) == self.label else None
 
 
 class ClickTool(QObject):
@@ -64,7 +86,7 @@ class ClickTool(QObject):
         self._session = session
         self._fields = FieldStore(session)
         self._aims = aims
-        self._selected: tuple[int, Point] | None = None
+        self._selected: Selected | None = None
         self._hover: Cell | None = None
         self.writing = False
         self.outline = OutlineLayer(self._viewer)
@@ -72,14 +94,14 @@ class ClickTool(QObject):
         self.queue.failed.connect(self.failed)
         self._later = later(self, 0, self._follow_labels)
         aims.labels_changed.connect(self._later.start)
-        aims.forgotten.connect(self._forget_hover)
+        aims.forgotten.connect(self._forgotten)
         self._connections = Connections(self)
         self._connections.connect(session.events.models_changed, self._models_changed)
 
     @property
     def selected(self) -> int:
         """Label of the selected cell, 0 for none."""
-        return self._selected[0] if self._selected else 0
+        return self._selected.label if self._selected else 0
 
     # What the user asks for.
 
@@ -118,21 +140,28 @@ class ClickTool(QObject):
 
     def merge_with_selected(self, pixel: Point) -> None:
         """Merge the cell at a pixel into the selected one."""
-        start = self._selected[1] if self._selected else pixel
-        self.merge([start, pixel])
+        aim = self._here()
+        start = None if aim is None else self._selected_on(aim)
+        self.merge([start or pixel, pixel])
 
     def resize(self, steps: int) -> None:
         """Grow or shrink the selected cell, as it is when its turn comes."""
-
-        def action(clicks: Clicks) -> Action:
-            if self._selected is None:
-                return clicks.merge([])
-            return clicks.resize(self._selected[1], steps)
-
-        if self._selected is None:
-            self.said.emit("Click on a cell first, then make it larger or smaller.", "info")
+        aim = self._here()
+        point = None if aim is None else self._selected_on(aim)
+        if aim is None or point is None:
+            self.said.emit(SELECT_FIRST, "info")
             return
-        self._do(action, self._selected[1])
+        self._do(lambda clicks: clicks.resize(self._selected_on(aim), steps), point)
+
+    def _here(self) -> Aim | None:
+        """Return where clicks go now; why they can go nowhere is told when clicked."""
+        with failures_to():
+            if (aim := self._aims.aim()) is not None:
+                return aim
+        return None
+
+    def _selected_on(self, aim: Aim) -> Point | None:
+        return None if self._selected is None else self._selected.point_on(aim)
 
     def apply_markers(self) -> None:
         """Make the cells with markers again; where none were set, those of a layer of points that was opened."""
@@ -237,28 +266,38 @@ class ClickTool(QObject):
         if outcome.threshold is not None and outcome.selected:
             target.store.set_threshold(outcome.selected, outcome.threshold)
         if outcome.selected is not None:
-            self.select(outcome.selected, _point_in(aim.plane, outcome, pixel))
+            self.select(aim, outcome.selected, _point_in(aim.plane, outcome, pixel))
         self._hover = None
         self._later.start()  # once the cell is on screen
         self.said.emit(outcome.message, "good" if edit is not None else "info")
 
-    def select(self, label: int, point: Point | None) -> None:
-        """Select the cell with a label, of which `point` is a pixel."""
-        self._selected = (label, point) if label and point is not None else None
-        if self._selected and self._aims.current is not None:
-            self._aims.current.labels.selected_label = label
-        self.selected_changed.emit(label if self._selected else 0)
+    def select(self, aim: Aim, label: int, point: Point | None) -> None:
+        """Select the cell with a label where clicks go or went, of which `point` is a pixel."""
+        if not label or point is None:
+            self._deselect()
+            return
+        self._selected = Selected(aim.labels, label, aim.plane.position(point))
+        aim.labels.selected_label = label
+        self.selected_changed.emit(label)
+        self._later.start()
+
+    def _deselect(self) -> None:
+        self._selected = None
+        self.selected_changed.emit(0)
         self._later.start()
 
     def _follow_labels(self) -> None:
         """Bring markers, table and outline up to date after an edit, undo or redo, at once for all of them."""
         self._later.stop()
-        aim = self._aims.current
-        if aim is None or aim.labels not in self._viewer.layers:
+        aim = self._aims.current if self._selected is None else self._here()
+        if aim is not None and aim.labels not in self._viewer.layers:
+            aim = None
+        if self._selected is not None and (aim is None or self._selected_on(aim) is None):
+            self._deselect()  # undone, erased, painted over, or elsewhere
+        if aim is None:
+            self._draw()
             return
         target, labels = aim.target, aim.labels
-        if self._selected is not None and not self._is_there(aim, *self._selected):
-            self.select(0, None)  # undone, erased, or painted over
         if target.next_label is not None:
             target.next_label = max(target.next_label, int(labels.selected_label) + 1)
         target.store.follow(labels.data)
@@ -270,17 +309,15 @@ class ClickTool(QObject):
             self.selected_changed.emit(self.selected)
         self._draw()
 
-    @staticmethod
-    def _is_there(aim: Aim, label: int, point: Point) -> bool:
-        return aim.plane.holds(point) and aim.plane.at(point) == label
-
     # Under the mouse.
 
     def _models_changed(self) -> None:
         self._fields.forget()  # one of the same name may have been trained further
 
-    def _forget_hover(self) -> None:
+    def _forgotten(self) -> None:
         self._hover = None
+        if self._selected is not None:
+            self._later.start()
 
     def hover(self, pixel: Point | None) -> None:
         """Outline the cell that a click on a pixel would take."""
@@ -321,10 +358,9 @@ class ClickTool(QObject):
         if aim is None or aim.labels not in self._viewer.layers:
             self.outline.clear()
             return
-        if self._selected is not None:
-            label, point = self._selected
-            if self._is_there(aim, label, point):
-                selected = Cell(*aim.plane.object_at(point))
+        point = self._selected_on(aim)
+        if point is not None:
+            selected = Cell(*aim.plane.object_at(point))
         hovered, chosen = (
             None if part is None else (aim.plane.in_array(part.window), part.mask)
             for part in (self._hover, selected)
@@ -335,7 +371,9 @@ class ClickTool(QObject):
         """Forget what waits and clear the outline; labels and markers stay."""
         self.queue.drop()
         self._hover = None
+        self._deselect()
         self._aims.forget()
+        self._later.stop()
         self.outline.remove()
 
 

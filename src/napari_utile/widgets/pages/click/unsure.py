@@ -71,7 +71,7 @@ class UnsureWalk:
             point = _pixel_of(cell, aim.plane)
             if point is not None:
                 go_to(self._viewer, aim.labels, [float(part) for part in aim.plane.position(point)])
-                self._tool.select(cell.label, point)
+                self._tool.select(aim, cell.label, point)
                 left = f"{len(cells)} more" if cells else "the last one"
                 self._tool.said.emit(f"Cell {cell.label}: {percent(cell.confidence)} sure; {left}.", "info")
                 return
