@@ -102,6 +102,24 @@ def test_layers_files_and_folders_are_segmented_and_what_fails_is_named(viewer, 
     assert make_parser().parse_args(words[1:]).model == "nuclei"
 
 
+def test_a_closed_layer_leaves_the_list_and_its_name_to_another(viewer, tab):
+    closed = viewer.add_image(discs(1), name="field")
+    tab.add_open_images()
+    viewer.layers.remove(closed)
+    assert tab.images.count() == 0
+    with pytest.raises(ValueError, match="Add open images"):
+        tab.request()
+    other = viewer.add_image(discs(2), name="other")
+    tab.add_open_images()
+    other.name = "field"
+    another = viewer.add_image(discs(3), name="other")
+    tab.add_open_images()
+    tab.add_open_images()
+    items = [tab.images.item(row).data(Qt.ItemDataRole.UserRole) for row in range(tab.images.count())]
+    assert [any(item is layer for item in items) for layer in (closed, other, another)] == [False, True, True]
+    assert len(items) == 2
+
+
 def test_a_cancelled_batch_stops_and_leaves_no_process_behind(tab, qtbot, folder):
     tab.add(folder)
     press(tab.run_bar.run_button)

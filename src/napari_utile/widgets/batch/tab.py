@@ -122,7 +122,7 @@ class BatchTab(BarJob, QWidget):
         self.add_layers.clicked.connect(lambda _: self.add_open_images())
         self.add_files.clicked.connect(lambda _: self._ask_files())
         self.add_folder.clicked.connect(lambda _: self._ask_folder())
-        self.remove.clicked.connect(lambda _: self._remove_marked())
+        self.remove.clicked.connect(lambda _: self._remove(self.images.selectedItems()))
         self.choose.clicked.connect(lambda _: self._ask_target())
         self.run_bar.run.connect(self.run)
         self.run_bar.cancel.connect(self.cancel)
@@ -133,6 +133,7 @@ class BatchTab(BarJob, QWidget):
         for event in (self._session.events.model, self._session.events.asked, self._session.events.values):
             self._connections.connect(event, self._show_how)
         self._connections.connect(self._session.events.closed, self.drop)
+        self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
 
     # The list.
 
@@ -157,16 +158,27 @@ class BatchTab(BarJob, QWidget):
             self.target.setText(str(beside / "segmented"))
 
     def _add_item(self, text: str, what: Any) -> None:
-        if self.images.findItems(text, Qt.MatchFlag.MatchExactly):
+        if self._items_of(what):
             return
         item = QListWidgetItem(text)
         item.setToolTip(text)
         item.setData(Qt.ItemDataRole.UserRole, what)
         self.images.addItem(item)
 
-    def _remove_marked(self) -> None:
-        for item in self.images.selectedItems():
+    def _items(self) -> list[QListWidgetItem]:
+        items = (self.images.item(place) for place in range(self.images.count()))
+        return [item for item in items if item is not None]
+
+    def _items_of(self, what: Any) -> list[QListWidgetItem]:
+        """Return the items of a path or a layer; another layer may have got the name of one that was closed."""
+        return [item for item in self._items() if _means(item) == what]
+
+    def _remove(self, items: list[QListWidgetItem]) -> None:
+        for item in items:
             self.images.takeItem(self.images.row(item))
+
+    def _layer_removed(self, event: Any) -> None:
+        self._remove(self._items_of(event.value))
 
     def _ask_files(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Images", "", _FILTER)
@@ -191,8 +203,7 @@ class BatchTab(BarJob, QWidget):
         ValueError, UtileError
             In one sentence, if something is missing.
         """
-        items = [self.images.item(place) for place in range(self.images.count())]
-        chosen = [item.data(Qt.ItemDataRole.UserRole) for item in items if item is not None]
+        chosen = [_means(item) for item in self._items()]
         if not chosen:
             raise ValueError("Add open images, files or a folder first.")
         if not self.target.text().strip():
@@ -291,6 +302,11 @@ class BatchTab(BarJob, QWidget):
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.drop()
             self.deleteLater()
+
+
+def _means(item: QListWidgetItem) -> Any:
+    """Return the path or the open layer that an item of the list stands for."""
+    return item.data(Qt.ItemDataRole.UserRole)
 
 
 def _written(layer: Any) -> tuple[str, Any]:
