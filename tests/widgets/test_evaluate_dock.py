@@ -1,7 +1,9 @@
 """The Evaluate dock, by what users press and see."""
 
 import csv
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from napari.components import ViewerModel
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_utile.session.evaluation import FoundError
+from napari_utile.session.evaluation import EvaluationRequest, FoundError, evaluation_job
+from napari_utile.widgets.pages.evaluate import page as page_module
 from napari_utile.widgets.pages.evaluate.page import EvaluatePage
 from napari_utile.widgets.viewer.layers import session_of
 from pages import page_of
@@ -129,6 +132,60 @@ def test_numbers_follow_an_edit_and_its_undo(dock: EvaluatePage, viewer: ViewerM
     layer.undo()
     until(lambda: dock.form.errors.table.rowCount() == 3)
     assert viewer.layers["predicted errors"].data[35, 55] == 2
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let comparisons wait, before they begin, until it is set."""
+    go = threading.Event()
+
+    def later(request: EvaluationRequest) -> Any:
+        planes = [
+            replace(plane, predictions=tuple(one.copy() for one in plane.predictions))
+            for plane in request.planes
+        ]
+        while not go.wait(0.01):
+            yield 0, 1
+        return (yield from evaluation_job(replace(request, planes=planes)))
+
+    monkeypatch.setattr(page_module, "evaluation_job", later)
+    return go
+
+
+def test_an_edit_while_a_comparison_runs_is_scored(
+    dock: EvaluatePage, viewer: ViewerModel, held: threading.Event
+) -> None:
+    dock.form.run_bar.run_button.click()
+    QTest.qWait(50)
+    viewer.layers["predicted"].data_setitem(np.nonzero(TRUTH == 4), 11)
+    QTest.qWait(400)  # edits are followed when nothing has changed for a while
+    held.set()
+    until(lambda: dock.result is not None and cell(dock, "Missed") == "0")
+
+
+def test_a_cancelled_comparison_leaves_what_is_shown(
+    dock: EvaluatePage, viewer: ViewerModel, held: threading.Event
+) -> None:
+    held.set()
+    good = viewer.add_labels(TRUTH.copy(), name="good")
+    session_of(viewer).cells = good
+    evaluated(dock)
+    held.clear()
+    session_of(viewer).cells = viewer.layers["predicted"]
+    dock.form.run_bar.run_button.click()
+    good.data_setitem(np.nonzero(TRUTH == 1), 0)
+    QTest.qWait(50)
+    dock.form.run_bar.cancel_button.click()
+    until(lambda: not dock.running)
+    held.set()
+    until(lambda: cell(dock, "Missed") == "1")  # what was edited while the other one ran
+    viewer.layers["predicted"].data_setitem(np.nonzero(TRUTH == 4), 11)
+    QTest.qWait(500)
+    assert dock.result is not None
+    assert dock.result.names == ("good",)
+    assert cell(dock, "False") == "0"
+    assert good.contour == 1
+    assert viewer.layers["predicted"].contour == 0
 
 
 def test_an_ignored_region_takes_errors_away(dock: EvaluatePage, viewer: ViewerModel) -> None:

@@ -1,7 +1,7 @@
 """The Evaluate page: how good a segmentation is, and where it is wrong."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,26 @@ from napari_utile.widgets.worker import LatestJob
 _FOLLOW_AFTER = 300
 
 
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is shown: layers, and how good they were.
+
+    Attributes
+    ----------
+    layers : ComparedLayers
+    places : list of Place
+        The planes, in the reference layer.
+    seen : tuple of str
+        Hashes of the labels of the one plane that is compared; empty for those of a stack.
+    result : EvaluationResult
+    """
+
+    layers: ComparedLayers
+    places: list[Place]
+    seen: tuple[str, ...]
+    result: EvaluationResult
+
+
 class EvaluatePage(BarJob, Page):
     """Compare labels with a reference.
 
@@ -53,11 +73,9 @@ class EvaluatePage(BarJob, Page):
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         self._follow_job = LatestJob(owner=self)
-        self._layers: ComparedLayers | None = None
-        self._places: list[Place] = []
-        self._seen: tuple[str, ...] = ()
+        self._running_on: ComparedLayers | None = None
+        self._shown: Comparison | None = None
         self.outlines = Outlines()
-        self.result: EvaluationResult | None = None
         self.form = EvaluateForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
         self.run_bar = self.form.run_bar
@@ -89,6 +107,11 @@ class EvaluatePage(BarJob, Page):
         self.at_end(self.outlines.give_back)
         self._connections.connect(self._session.events.closed, self._drop_jobs)
 
+    @property
+    def result(self) -> EvaluationResult | None:
+        """What is shown."""
+        return None if self._shown is None else self._shown.result
+
     # Running.
 
     def run(self) -> None:
@@ -99,45 +122,62 @@ class EvaluatePage(BarJob, Page):
             layers = self.form.layers
             every = self.form.every_plane.isVisibleTo(self.form) and self.form.every_plane.isChecked()
             places, planes = compared_planes(self._viewer, layers, every)
-            self._seen = () if every else _hashes(planes[0])
-            self._start(layers, places, planes)
+            seen = () if every else _hashes(planes[0])
+            names = tuple(layer.name for layer in layers.predictions)
+            self._start(
+                EvaluationRequest(names, planes),
+                layers,
+                lambda result: self._finish(Comparison(layers, places, seen, result)),
+            )
 
-    def _start(self, layers: ComparedLayers, places: list[Place], planes: Sequence[PlaneLabels]) -> None:
+    def _start(
+        self,
+        request: EvaluationRequest,
+        layers: ComparedLayers,
+        finish: Callable[[EvaluationResult], object],
+    ) -> None:
         self._follow_job.drop()
-        if layers.predictions:  # filled labels would mix their colours with those of the errors
-            self.outlines.show(layers.predictions, layers.truth)
-        self._layers, self._places = layers, places
+        self._running_on = layers
         self.form.status.say("")
-        names = tuple(layer.name for layer in layers.predictions)
         self.begin(
-            evaluation_job(EvaluationRequest(names, planes)),
+            evaluation_job(request),
             "comparing…",
             on_progress=self._show_progress,
-            on_done=self._finish,
-            on_error=self.form.status.failed,
-            on_cancelled=lambda: self.form.status.say("Cancelled."),
+            on_done=finish,
+            on_error=self._stopped,
+            on_cancelled=self._stopped,
         )
-        self._watch(layers)
 
     def _show_progress(self, progress: tuple[int, int]) -> None:
         done, total = progress
         if total > 1:
             self.form.run_bar.set_progress(done, total, f"{done} of {total} planes")
 
-    def _finish(self, result: EvaluationResult) -> None:
-        self._show(result)
-        first = result.scores(0)
+    def _stopped(self, error: Exception | None = None) -> None:
+        if error is None:
+            self.form.status.say("Cancelled.")
+        else:
+            self.form.status.failed(error)
+        self._timer.start()  # what is shown may have been edited meanwhile
+
+    def _finish(self, made: Comparison) -> None:
+        if made.layers.predictions:  # filled labels would mix their colours with those of the errors
+            self.outlines.show(made.layers.predictions, made.layers.truth)
+        self._watch(made.layers)
+        self._show(made)
+        result, first = made.result, made.result.scores(0)
         found = (
             f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
             f"{counted(len(result.errors), 'error')}."
         )
         self.form.status.say(" ".join([found, *result.doubts]), "problem" if result.doubts else "good")
+        self._timer.start()  # they may have been edited meanwhile
 
-    def _show(self, result: EvaluationResult) -> None:
-        self.result = result
-        self.form.show_result(result)
-        if self._layers is not None and self._layers.truth in self._viewer.layers:
-            show_error_layer(self._viewer, self._layers, self._places, result)
+    def _show(self, made: Comparison) -> None:
+        self._shown = made
+        self.form.show_result(made.result)
+        if made.layers.truth in self._viewer.layers:
+            show_error_layer(self._viewer, made.layers, made.places, made.result)
             self.form.list_layers_again()
 
     def _compare_networks(self, layers: list[Any]) -> None:
@@ -167,14 +207,14 @@ class EvaluatePage(BarJob, Page):
                 self._watched.connect(emitter, self._changed)
 
     def _changed(self, _: object = None) -> None:
-        if self.result is not None and not self.running:
-            self._timer.start()
+        self._timer.start()
 
     def _follow(self) -> None:
         """Score again what the user changed, or the plane that the sliders went to."""
-        layers = self._layers
-        if layers is None or len(self._places) != 1 or self.running or self.result is None:
+        shown = self._shown
+        if shown is None or len(shown.places) != 1 or self.running:
             return
+        layers = shown.layers
         if any(layer not in self._viewer.layers for layer in (*layers.predictions, layers.truth)):
             return
         try:
@@ -182,17 +222,12 @@ class EvaluatePage(BarJob, Page):
         except ValueError:
             return
         seen = _hashes(planes[0])
-        if seen == self._seen and places[0].key == self._places[0].key:
+        same = seen == shown.seen and places[0].key == shown.places[0].key
+        if same and not self._follow_job.running:  # which is about what it was before
             return
-        self._seen = seen
-
-        def show(result: EvaluationResult) -> None:
-            self._places = places
-            self._show(result)
-
         self._follow_job.run(
-            evaluation_job(EvaluationRequest(self.result.names, planes)),
-            on_done=show,
+            evaluation_job(EvaluationRequest(shown.result.names, planes)),
+            on_done=lambda result: self._show(replace(shown, places=places, seen=seen, result=result)),
             on_error=self.form.status.failed,
         )
 
@@ -200,9 +235,9 @@ class EvaluatePage(BarJob, Page):
 
     def go_to_error(self, found: FoundError) -> None:
         """Move the camera to an error and choose its cells in the layers."""
-        layers = self._layers
-        if layers is not None and layers.truth in self._viewer.layers:
-            self.form.status.say(go_to_error(self._viewer, layers, found))
+        shown = self._shown
+        if shown is not None and shown.layers.truth in self._viewer.layers:
+            self.form.status.say(go_to_error(self._viewer, shown.layers, found))
 
     # The best threshold.
 
@@ -242,9 +277,11 @@ class EvaluatePage(BarJob, Page):
     def export_report(self, path: str = "") -> None:
         """Save one page with everything."""
         path = path or self._ask_path("evaluation.html", "Web pages (*.html)")
-        if path and self.result is not None and self._layers is not None:
+        shown = self._shown
+        if path and shown is not None:
             self._save(
-                path, lambda: report_of(self._viewer, self._layers, self._places, self.result).write(path)
+                path,
+                lambda: report_of(self._viewer, shown.layers, shown.places, shown.result).write(path),
             )
 
     def copy_command(self) -> None:
@@ -263,9 +300,9 @@ class EvaluatePage(BarJob, Page):
             self.form.status.say(f"Saved {Path(path).name}.", "good")
 
     def _layer_removed(self, event: Any) -> None:
-        layers = self._layers
-        if layers is not None and any(event.value is one for one in (*layers.predictions, layers.truth)):
+        if self._running_on is not None and _compares(self._running_on, event.value):
             self.cancel()
+        if self._shown is not None and _compares(self._shown.layers, event.value):
             self._watched.disconnect_all()
             self.outlines.give_back()
 
@@ -288,6 +325,10 @@ class EvaluatePage(BarJob, Page):
         self.form.sweep.drop()
         self.form.architectures.drop()
         self.drop()
+
+
+def _compares(layers: ComparedLayers, layer: Any) -> bool:
+    return any(layer is one for one in (*layers.predictions, layers.truth))
 
 
 def _hashes(plane: PlaneLabels) -> tuple[str, ...]:
