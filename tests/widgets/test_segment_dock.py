@@ -680,6 +680,31 @@ def test_the_diameter_is_measured_by_a_line(viewer, dock, qtbot, image):
     assert callback not in viewer.mouse_drag_callbacks
 
 
+@pytest.mark.parametrize("what", ["another page", "another image"])
+def test_a_diameter_is_not_measured_out_of_sight_or_on_another_image(viewer, dock, image, what):
+    viewer.add_image(image, name="cells", scale=(0.5, 0.5))
+    viewer.add_image(image, name="another")
+    before = list(viewer.mouse_drag_callbacks)
+    dock.form.measure_diameter.click()
+    assert dock.form.status.text().startswith("Drag a line")
+    drag_across = viewer.mouse_drag_callbacks[-1](
+        viewer, event := SimpleNamespace(type="mouse_press", position=(5, 5), handled=False)
+    )
+    next(drag_across)
+    if what == "another page":
+        dock.dock.open_page("train")
+    else:
+        chosen = session_of(viewer).image.layer
+        other = next(layer for layer in viewer.layers if layer is not chosen)
+        dock.dock.header.source.image.set_layer(other)
+    assert viewer.mouse_drag_callbacks == before
+    assert not dock.form.status.text().startswith("Drag a line")
+    size = dock.form.diameter.value
+    event.type, event.position = "mouse_move", (5, 30)
+    assert next(drag_across, None) is None, "nor is one that began before"
+    assert dock.form.diameter.value == size
+
+
 def test_the_dock_is_narrow(dock):
     assert fits(dock)
 

@@ -17,6 +17,7 @@ from napari_utile.widgets.viewer.layers import plain_viewer, space_of, take_away
 from napari_utile.widgets.viewer.own_pictures import add_own
 from napari_utile.widgets.viewer.regions import camera_of
 
+_ASKED = "Drag a line across a typical cell, from edge to edge."
 # Screen pixels.
 _LINE_WIDTH = 2.0
 
@@ -39,17 +40,19 @@ class DiameterTool(QObject):
     def start(self, source: napari.layers.Layer) -> None:
         """Take the next drag for a line across a cell of `source`."""
         self.stop()
-        self._status.say("Drag a line across a typical cell, from edge to edge.")
+        self._status.say(_ASKED)
         self._source = source
         self._viewer.layers.selection.active = source  # so that the drag does not paint
         self._viewer.mouse_drag_callbacks.append(self._drag)
 
     def stop(self) -> None:
-        """Listen no longer, and take the line away."""
+        """Listen no longer, and take the line and the request for it away."""
         with suppress(ValueError):
             self._viewer.mouse_drag_callbacks.remove(self._drag)
         take_away(self._viewer, self._line)
         self._source = self._line = None
+        if self._status.text() == _ASKED:
+            self._status.say("")
 
     def _drag(self, _: Any, event: Any) -> Generator[None, None, None]:
         source = self._source
@@ -59,13 +62,13 @@ class DiameterTool(QObject):
         event.handled = True  # keep the camera still
         start = end = self._pixel(event)
         yield
-        while event.type == "mouse_move":
+        while event.type == "mouse_move" and self._source is source:
             event.handled = True
             end = self._pixel(event)
             self._show(start, end)
             yield
         length = float(np.linalg.norm(end - start))
-        if length >= 1:  # a drag, not a click
+        if length >= 1 and self._source is source:  # a drag, not a click, and not stopped meanwhile
             self.stop()
             self._field.value = diameter = SegmentParams(diameter=round(length, 1)).known_diameter
             self._status.say(f"Cell diameter: {diameter:g} pixels.", "good")

@@ -244,8 +244,9 @@ class SegmentPage(Page):
         self.form.status.say(*before_it_is_believed(result, self._fits, self._session.image))
 
     def rest(self, covered: bool) -> None:
-        """Pick no cells while the page is out of sight."""
+        """Pick no cells, and take no drag for a diameter, while the page is out of sight."""
         if covered:
+            self._diameter_tool.stop()
             self.form.linking.pick.setChecked(False)
 
     def _end_job(self) -> None:
@@ -330,6 +331,7 @@ class SegmentPage(Page):
             self.form.suggestions.suggest_for(request.measured_on, request.params, request.plane, view)
 
     def _image_changed(self, _: object = None) -> None:
+        self._diameter_tool.stop()
         self.form.show_image(self._session.image)
         self._plane_changed()
         self._about_another()
