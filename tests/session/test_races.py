@@ -113,6 +113,8 @@ def test_a_network_is_made_once_for_all_jobs(monkeypatch):
 class Layer:
     """Something that can be weakly referenced, as layers can."""
 
+    data = None
+
 
 class Result(SimpleNamespace):
     """Something that can be weakly referenced, as results can."""

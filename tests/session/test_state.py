@@ -13,6 +13,8 @@ from napari_utile.session.state import Session
 class Layer:
     """Something that can be weakly referenced, as layers can."""
 
+    data = None
+
 
 class Result(SimpleNamespace):
     """Something that can be weakly referenced, as results can."""
@@ -50,6 +52,18 @@ def test_results_are_found_by_source_and_plane():
     assert session.result_of(other, (0,)) is None
     session.forget(layer, (0,))
     assert session.result_of(layer, (0,)) is None
+
+
+def test_results_go_with_the_pixels_of_their_source():
+    session, layer = Session(), Layer()
+    layer.data = [1, 2]
+    kept = result()
+    session.remember(layer, (0,), kept)
+    assert session.result_of(layer, (0,)) is kept
+    layer.data = [1, 2]
+    assert session.result_of(layer, (0,)) is None
+    session.remember(layer, (0,), kept)
+    assert session.result_of(layer, (0,)) is kept
 
 
 def test_results_go_with_their_source():

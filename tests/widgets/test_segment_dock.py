@@ -15,7 +15,7 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image
-from napari_utile.engine.inference import device_check
+from napari_utile.engine.inference import device_check, predict
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.session.state import ChosenImage
@@ -235,6 +235,43 @@ def test_what_the_fields_say_counts_on_other_pages_without_a_press(viewer, dock,
     click.diameter.value = 30
     assert dock.form.diameter.value == 30
     assert session_of(viewer).values == {"threshold": 0.6}
+
+
+@pytest.mark.parametrize("shape", ["same", "another"])
+def test_sliders_make_no_cells_of_pixels_that_the_layer_no_longer_holds(viewer, dock, qtbot, image, shape):
+    layer = viewer.add_image(image, name="cells")
+    run(qtbot, dock)
+    assert "median area" in dock.form.summary.text()
+    before = labels_of(viewer).copy()
+    layer.data = image[::-1].copy() if shape == "same" else image[:60].copy()
+    assert "Press Segment" in dock.form.summary.text()
+    drag(dock, "threshold", 0.9)
+    settle(qtbot, dock)
+    assert np.array_equal(labels_of(viewer), before)
+    run(qtbot, dock)
+    assert "median area" in dock.form.summary.text()
+    count = labels_of(viewer).max()
+    drag(dock, "threshold", 0.1)
+    settle(qtbot, dock)
+    assert labels_of(viewer).max() >= count
+
+
+def test_pixels_replaced_while_they_are_segmented_are_said_to_be_others(
+    viewer, dock, qtbot, image, monkeypatch
+):
+    layer, held, tile = viewer.add_image(image, name="cells"), threading.Event(), predict.run_tile
+
+    def late(*args):
+        assert held.wait(WAIT / 1000)
+        return tile(*args)
+
+    monkeypatch.setattr(predict, "run_tile", late)
+    dock.run()
+    layer.data = image[::-1].copy()
+    held.set()
+    finish(qtbot, dock)
+    assert dock.form.status.text() == "cells has changed since: press Segment again."
+    assert "Press Segment" in dock.form.summary.text()
 
 
 def test_the_recipe_follows_the_sliders(viewer, dock, qtbot, image):

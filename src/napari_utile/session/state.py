@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from psygnal import Signal, SignalGroup, SignalGroupDescriptor
 
@@ -76,6 +76,13 @@ class ChosenImage:
     layer: Layer | None = None
     channel_axis: int | None = None
     channels: tuple[int, ...] | None = None
+
+
+class _Made(NamedTuple):
+    """A result, and the pixels of the layer that it was made from: a user may give the layer other ones."""
+
+    data: object
+    result: SegmentResult
 
 
 @dataclass(eq=False)
@@ -148,7 +155,7 @@ class Session:
         self.store_places: dict[str, Path] = {}
         self._loading = threading.Lock()
         self._loaded: OrderedDict[tuple[str, int], Model] = OrderedDict()
-        self._results: dict[tuple[weakref.ref[object], Hashable], SegmentResult] = {}
+        self._results: dict[tuple[weakref.ref[Any], Hashable], _Made] = {}
         self._chosen: weakref.WeakKeyDictionary[object, dict[Hashable, tuple[SegmentParams, str]]]
         self._chosen = weakref.WeakKeyDictionary()
 
@@ -213,32 +220,36 @@ class Session:
                 self._loaded.popitem(last=False)
             return model
 
-    def remember(self, source: object, plane: Hashable, result: SegmentResult) -> None:
+    def remember(self, source: Layer, plane: Hashable, result: SegmentResult) -> None:
         """Keep a result, so that sliders can work on it; the oldest ones go when they take too much memory.
 
         Parameters
         ----------
-        source : object
-            What it was made from: a layer, weakly referenced.
+        source : Layer
+            What it was made from, weakly referenced; it holds the pixels that were segmented.
         plane : hashable
             Which plane of the source.
         """
         self.forget(source, plane)
         results = self._results
 
-        def drop(gone: weakref.ref[object]) -> None:  # from whichever thread collects the source
+        def drop(gone: weakref.ref[Any]) -> None:  # from whichever thread collects the source
             results.pop((gone, plane), None)
 
-        results[weakref.ref(source, drop), plane] = result
+        results[weakref.ref(source, drop), plane] = _Made(source.data, result)
         made = result.segmentation.params, result.request.params.model
         self._chosen.setdefault(source, {})[plane] = made
-        while len(results) > 1 and sum(each.nbytes for each in [*results.values()]) > RESULT_BYTES:
+        while len(results) > 1 and sum(each.result.nbytes for each in [*results.values()]) > RESULT_BYTES:
             results.pop(next(iter(results)))
         self.events.result.emit(result)
 
-    def result_of(self, source: object, plane: Hashable) -> SegmentResult | None:
-        """Return the last result of a plane of a source, or None."""
-        return self._results.get((weakref.ref(source), plane))
+    def result_of(self, source: Layer, plane: Hashable) -> SegmentResult | None:
+        """Return the last result of a plane of a source, or None, also where the source got other pixels since."""
+        made = self._results.get((weakref.ref(source), plane))
+        if made is not None and made.data is not source.data:
+            self.forget(source, plane)
+            return None
+        return None if made is None else made.result
 
     def made_by(self, source: object, plane: Hashable) -> tuple[SegmentParams, str] | None:
         """Return how the last result of a plane was made, and the model asked for, though the result was dropped."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import napari.layers
 import napari.viewer
@@ -33,6 +34,8 @@ class Source:
         The layer's word for the pixels of this plane: another one after new data and after ``refresh()``.
     stack : Stack
         The planes of the layer on which the size of its cells is measured.
+    data : array-like
+        What the layer held.
     """
 
     layer: napari.layers.Layer
@@ -41,6 +44,12 @@ class Source:
     channels: tuple[int, ...] | None
     data_key: Hashable
     stack: Stack
+    data: Any
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the layer still holds what was read."""
+        return self.layer.data is self.data
 
 
 def read_source(viewer: napari.viewer.Viewer, session: Session, place: Place | None = None) -> Source:
@@ -62,7 +71,7 @@ def read_source(viewer: napari.viewer.Viewer, session: Session, place: Place | N
     some = some_of(place)
     planes, entries = (plane_at(layer, each) for each in some), (each.plane.steps for each in some)
     stack = Stack(tuple(planes), stack_key, _is_of_one_image(layer, place), tuple(entries))
-    return Source(layer, place, plane, session.image.channels, key, stack)
+    return Source(layer, place, plane, session.image.channels, key, stack, layer.data)
 
 
 def _is_of_one_image(layer: napari.layers.Layer, place: Place) -> bool:

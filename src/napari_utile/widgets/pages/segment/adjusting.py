@@ -59,7 +59,7 @@ class Adjusting:
                 )
 
     def _show(self, source: Source, result: SegmentResult) -> None:
-        if source.layer in self._viewer.layers:
+        if source.layer in self._viewer.layers and source.is_current:
             self._session.remember(source.layer, source.place.key, result)
             specs = specs_of(result, probability=False)
             self._edited.show_only(show_layers(self._viewer, specs, source.layer, source.place)[-1])

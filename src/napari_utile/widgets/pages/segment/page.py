@@ -107,7 +107,7 @@ class SegmentPage(Page):
         form.keep.clicked.connect(lambda _: self._keep_settings())
         self.settings.used.connect(self._choice_changed)
         form.show_plots.clicked.connect(lambda _: open_plots(self._viewer))
-        self._connections = Connections(self)
+        self._connections, self._image_events = Connections(self), Connections(self)
         self._connections.connect(session.events.image, self._image_changed)
         self._connections.connect(session.events.model, self._about_another)
         self._connections.connect(session.events.models_changed, self._choice_changed)
@@ -223,7 +223,8 @@ class SegmentPage(Page):
             return
         self._show_suggestion(result.request.params.model, result.segmentation.model)
         self.form.suggestions.doubt("")
-        self._session.remember(source.layer, source.place.key, result)
+        if source.is_current:
+            self._session.remember(source.layer, source.place.key, result)
         size = result.segmentation.params.known_diameter
         if size is not None and result.request.params.diameter in MEASURED:
             self.form.diameter.show_measured(size)
@@ -242,6 +243,8 @@ class SegmentPage(Page):
             self._pictures.follow_result(source, result)
         self._fits.append(result.fit)
         self.form.status.say(*before_it_is_believed(result, self._fits, self._session.image))
+        if not source.is_current:
+            self.form.status.problem(f"{source.layer.name} has changed since: press Segment again.")
 
     def rest(self, covered: bool) -> None:
         """Pick no cells, and take no drag for a diameter, while the page is out of sight."""
@@ -332,7 +335,15 @@ class SegmentPage(Page):
 
     def _image_changed(self, _: object = None) -> None:
         self._diameter_tool.stop()
+        self._image_events.disconnect_all()
+        if self._session.image.layer is not None:
+            self._image_events.connect(self._session.image.layer.events.data, self._pixels_changed)
         self.form.show_image(self._session.image)
+        self._plane_changed()
+        self._about_another()
+
+    def _pixels_changed(self, _: object = None) -> None:
+        self._diameter_tool.stop()
         self._plane_changed()
         self._about_another()
 
