@@ -536,6 +536,17 @@ def test_the_set_alone_is_trained_on_where_nothing_is_painted(viewer, dock, qtbo
     assert "--images" not in words
 
 
+def test_taking_back_leaves_a_model_that_was_chosen_since(viewer, dock, qtbot, annotated):
+    train(qtbot, dock)
+    keep(qtbot, dock, "mine")
+    session_of(viewer).model = "cells"
+    dock.form.result.take_back.click()
+    qtbot.waitUntil(lambda: "Taken back" in dock.form.status.text(), timeout=WAIT)
+    assert session_of(viewer).model == "cells"
+    assert "is used as before" in dock.form.status.text()
+    assert models() == ["nuclei"]
+
+
 def test_a_model_that_was_trained_further_says_what_it_is(viewer, dock, qtbot, annotated):
     train(qtbot, dock)
     keep(qtbot, dock, "mine")

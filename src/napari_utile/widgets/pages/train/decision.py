@@ -163,13 +163,16 @@ class Decision(QWidget):
             self._not_kept(error)
 
         def done(path: Path) -> None:
-            self._changed(self._model_before if kept.version == 1 else kept.path.stem)
+            used = self._session.model in (
+                kept.path.stem,
+                str(kept.path),
+            )  # else another one was chosen since
+            self._changed(self._model_before if used and kept.version == 1 else self._session.model)
             self.hide()
-            back = (
-                "the previous version is used again"
-                if kept.version > 1
-                else f"“{self._title_in_use()}” is used again"
-            )
+            if used and kept.version > 1:
+                back = "the previous version is used again"
+            else:
+                back = f"“{self._title_in_use()}” is used {'again' if used else 'as before'}"
             self._status.say(f"Taken back: {back}; the model is in the library's trash.", "good")
 
         run_job(take_back_job(kept), on_done=done, on_error=failed, owner=self)
