@@ -354,6 +354,10 @@ def test_three_views_make_objects_by_one_press_and_follow_the_sliders(viewer, qt
     qtbot.waitUntil(lambda: len(cells.features) == 0, timeout=WAIT)
     cells.undo()
     qtbot.waitUntil(lambda: len(cells.features) == 2, timeout=WAIT)
+    viewer.layers["stack"].data = two_balls()[::-1].copy()
+    form.instances["minimum_size"].value = 4000
+    assert form.status.text() == "stack has changed since: press Segment again."
+    assert len(cells.features) == 2
 
 
 @pytest.mark.real_window

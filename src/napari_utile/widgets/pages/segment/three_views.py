@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import napari.viewer
 import numpy as np
@@ -32,6 +32,19 @@ from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.worker import LatestJob, OneJob, run_job
 
 
+class _Made(NamedTuple):
+    """Objects, and the pixels of the image that they were made from: a user may give the image other ones."""
+
+    stack: LinkedStack
+    result: VolumeResult
+    pixels: Any
+
+    def outdated(self) -> str:
+        """Return the name of the image, if it has got other pixels since, else nothing."""
+        image = image_of(self.stack.layer)
+        return image.name if image is not None and image.data is not self.pixels else ""
+
+
 class ThreeViews(OneJob, QObject):
     """Runs a segmentation of a stack as a volume, and follows the sliders afterwards.
 
@@ -56,9 +69,9 @@ class ThreeViews(OneJob, QObject):
         super().__init__(parent)
         self._viewer, self._session, self._form = plain_viewer(viewer), session, form
         self._sliding = LatestJob(owner=self)
-        self._results: weakref.WeakKeyDictionary[Any, tuple[LinkedStack, VolumeResult]]
+        self._results: weakref.WeakKeyDictionary[Any, _Made]
         self._results = weakref.WeakKeyDictionary()  # by their layer
-        form.edited.volume = lambda: None if self._chosen is None else self._chosen[0]
+        form.edited.volume = lambda: None if self._chosen is None else self._chosen.stack
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
         """Say whether planes are to be looked at from three sides.
@@ -108,13 +121,16 @@ class ThreeViews(OneJob, QObject):
 
     def adjust(self, instances: InstanceParams) -> bool:
         """Find the objects of the chosen cells again; return False where they are not from three views of the image."""
-        if self._chosen is None:
+        known = self._chosen
+        if known is None:
             return False
-        stack, result = self._chosen
-        beside = not stack.seems_as_made()
+        if name := known.outdated():
+            self.ended.emit(f"{name} has changed since: press Segment again.", True)
+            return True
+        beside = not known.stack.seems_as_made()
         self._sliding.run(
-            relabel_volume_job(result, instances),
-            on_done=lambda made: self._take(stack, made, beside),
+            relabel_volume_job(known.result, instances),
+            on_done=lambda result: self._take(known._replace(result=result), beside),
             on_error=lambda error: self.ended.emit(sentence_of(error), True),
         )
         return True
@@ -124,11 +140,11 @@ class ThreeViews(OneJob, QObject):
         """How the chosen objects were made, and the model that was asked; None where sliders do not go to any."""
         if self._chosen is None:
             return None
-        result = self._chosen[1]
+        result = self._chosen.result
         return result.segmented.params, result.request.first.params.model
 
     @property
-    def _chosen(self) -> tuple[LinkedStack, VolumeResult] | None:
+    def _chosen(self) -> _Made | None:
         """The objects that sliders go to: the chosen ones, of the chosen image."""
         cells = self._session.cells
         of_image = cells is not None and image_of(cells) is self._session.image.layer
@@ -137,27 +153,31 @@ class ThreeViews(OneJob, QObject):
     def _show_progress(self, step: Progress) -> None:
         self.progress.emit(step.done, step.total, progress_text(step))
 
-    def _take(self, stack: LinkedStack, result: VolumeResult, wanted: bool) -> None:
+    def _take(self, made: _Made, wanted: bool) -> None:
         """Show the objects that were found again: beside those that were edited, which is `wanted` or asked about."""
+        if made.outdated():  # while it was computed
+            return
+        stack, result, pixels = made
         mine = stack.layer
         shown = replace(result.shown, labels=result.shown.labels.reshape(mine.data.shape))
         if stack.is_as_made():
             stack.replace(shown)
-            self._results[mine] = stack, result
+            self._results[mine] = made
         elif mine in self._viewer.layers:
             space = space_of(mine, range(mine.ndim))
             cells = Labels(shown.labels, name=mine.name, opacity=mine.opacity, **space)
-            self._add(cells, stack.space, replace(result, shown=shown), image_of(mine))
+            self._add(cells, stack.space, replace(result, shown=shown), image_of(mine), pixels)
             if wanted:
                 self._form.edited.show_only(cells)
             else:
                 self._form.edited.choose_between(mine, cells)
 
-    def _add(self, cells: Labels, space: StackSpace, result: VolumeResult, image: Any) -> None:
+    def _add(self, cells: Labels, space: StackSpace, result: VolumeResult, image: Any, pixels: Any) -> None:
         cells.metadata = {METADATA_KEY: {"role": "instances", "recipe": result.recipe.to_json()}}
         mark_own(cells, "instances", image)
         self._viewer.add_layer(cells)
-        self._results[cells] = keep_linked(self._viewer, cells, space, "Z", result.shown), result
+        stack = keep_linked(self._viewer, cells, space, "Z", result.shown)
+        self._results[cells] = _Made(stack, result, pixels)
 
     def _show(self, source: Source, result: VolumeResult, steps: dict[str, tuple[float, str | None]]) -> None:
         layer, place, axis = source.layer, source.place.result, _z_axis(source)
@@ -173,7 +193,7 @@ class ThreeViews(OneJob, QObject):
             )
             letters = "".join(letter_of(layer.axis_labels[each]) or "Z" for each in place.sliders)
             of_stack = StackSpace(letters, source.plane.pixel_size, source.plane.unit, steps)
-            self._add(cells, of_stack, replace(result, shown=shown), layer)
+            self._add(cells, of_stack, replace(result, shown=shown), layer, source.data)
             self._session.choose_made(cells, layer)
         self.ended.emit(f"Three views: {result.shown.summary}.", False)
 
