@@ -126,7 +126,8 @@ def test_sources_that_other_threads_collect_leave_the_results_whole():
     waiting = []
 
     def made():
-        result = Result(nbytes=1, segmentation=SimpleNamespace(params=SegmentParams()))
+        made_with = SimpleNamespace(params=SegmentParams())
+        result = Result(nbytes=1, segmentation=made_with, request=made_with)
         kept.append(weakref.ref(result))
         return result
 
