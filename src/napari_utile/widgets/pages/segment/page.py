@@ -292,10 +292,10 @@ class SegmentPage(Page):
         self._follow_values()
 
     def _follow_values(self) -> None:
-        """Find the cells on screen again by the values that the sliders show."""
+        """Find the cells on screen again by the values that the sliders show, if they are of the chosen model."""
         self._asked.tell()
-        shown = on_screen(self._viewer, self._session)
-        if self.running or shown is None or self._adjusted_params() is None:
+        shown, made = on_screen(self._viewer, self._session), self._adjusted_params()
+        if self.running or shown is None or made is None or made[1] != self._session.model:
             return
         if not self.form.edited.stops(*shown):
             self._find_again()
