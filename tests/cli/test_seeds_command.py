@@ -74,6 +74,18 @@ def test_the_recipe_grows_the_same_cells_again_and_notices_other_seeds(folder, c
     assert "different: The seeds of one are not those of the recipe." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [(), ("--model", "nuclei", "--diameter", "26")])
+def test_a_replay_notices_that_grown_labels_were_changed_or_deleted(folder, capsys, words):
+    assert call(folder, *words) == 0
+    recipe, labels = folder / "out" / "one_recipe.json", folder / "out" / "one_labels.tif"
+    tifffile.imwrite(labels, np.zeros_like(tifffile.imread(labels)))
+    assert main(["replay", str(recipe), "--quiet"]) == 1
+    assert "different: one_labels.tif comes from another run, or has changed" in capsys.readouterr().out
+    labels.unlink()
+    assert main(["replay", str(recipe), "--quiet"]) == 1
+    assert "different: There is no one_labels.tif beside this recipe" in capsys.readouterr().out
+
+
 def test_with_a_model_cells_end_where_its_foreground_ends(folder):
     assert call(folder, "--model", "nuclei", "--diameter", "26") == 0
     found = tifffile.imread(folder / "out" / "one_labels.tif")

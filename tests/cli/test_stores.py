@@ -181,6 +181,12 @@ def test_the_recipe_of_a_store_replays(tmp_path: Path, image, capsys) -> None:
     assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 0
     assert "identical: 1 of 1 blocks" in capsys.readouterr().out
     assert {each.name for each in tmp_path.iterdir()} == {"cells.tif", "a.ome.zarr"}
+    stored = zarr.open_array(place / "labels/cells/0", mode="r+")
+    before = stored[...]
+    stored[...] = 0
+    assert main(["replay", str(place / "recipe.json"), "--quiet"]) == 1
+    assert "the labels of 1 blocks differ" in capsys.readouterr().out
+    stored[...] = before
     journal = place / ".utile" / "journal.jsonl"
     lines = journal.read_text().splitlines()
     changed = [re.sub(r'"labels": "..', '"labels": "00', line) for line in lines]

@@ -134,6 +134,8 @@ def test_the_recipe_is_kept_with_the_cells_and_its_command_grows_them_again(page
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "again" / "membrane_labels.tif"), made.data)
     made.save(str(saved), plugin="napari-utile")
     assert main(["replay", str(tmp_path / "grown_recipe.json")]) == 0
+    made.save(str(tmp_path / "any name.tif"), plugin="napari-utile")
+    assert main(["replay", str(tmp_path / "any name_recipe.json")]) == 0
 
 
 def test_layers_without_a_file_get_a_command_that_says_what_is_missing(page, qtbot):

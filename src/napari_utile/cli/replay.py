@@ -19,10 +19,9 @@ from napari_utile.engine.replay.segmented import (
     Replay,
     find_model,
     find_source,
-    labels_beside,
     replay_steps,
-    stored_difference,
 )
+from napari_utile.engine.replay.stored import labels_beside, stored_difference
 from napari_utile.engine.store.verify import replay_store
 
 
@@ -90,13 +89,15 @@ def _store_again(place: Path, arguments: argparse.Namespace) -> int:
 
 def _grow_again(recipe: GrownRecipe, arguments: argparse.Namespace) -> int:
     """Grow the cells of a recipe from their seeds again."""
+    stored = stored_difference(recipe, arguments.recipe)
     image = open_selected(arguments.image or recipe.source, recipe.selection)
     model = None if recipe.model is None else load_model(arguments.model or recipe.model)
     difference = difference_of_grown(recipe, image, model)
     cells = sum(plane.cells for plane in recipe.planes)
+    found = [each for each in (stored, difference) if each is not None]
     same = f"identical: {cells} cells grown from seeds in {len(recipe.planes)} plane(s)"
-    print(same if difference is None else f"different: {difference}")
-    return 0 if difference is None else 1
+    print("\n".join(f"different: {each}" for each in found) or same)
+    return 1 if found else 0
 
 
 def _first_pixel(path: Path, recipe: Recipe, result: Replay) -> str | None:

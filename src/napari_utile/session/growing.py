@@ -150,7 +150,7 @@ def _recipe_of(
     located = locate_request(first.image)
     if located is not None and len(requests) > 1:
         located = located.all_planes()
-    return GrownRecipe.of(
+    recipe = GrownRecipe.of(
         first.image.path if located else "IMAGE.tif",
         first.seeds_path or "SEEDS.tif",
         "grown",
@@ -162,3 +162,4 @@ def _recipe_of(
         records,
         "" if model is None else first.image.fitted,
     )
+    return replace(recipe, of_layer=True)

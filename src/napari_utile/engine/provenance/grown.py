@@ -63,6 +63,8 @@ class GrownRecipe:
     versions : dict
     fitted : str
         What the parameters were fitted to, in words; empty where they were not.
+    of_layer : bool
+        Whether the result is a layer, so that no file of labels belongs to it.
     """
 
     source: str
@@ -77,6 +79,7 @@ class GrownRecipe:
     planes: tuple[GrownPlane, ...]
     versions: dict[str, str]
     fitted: str = ""
+    of_layer: bool = False
 
     @classmethod
     def of(
@@ -123,6 +126,7 @@ class GrownRecipe:
             "compute": None if self.compute is None else asdict(self.compute),
             "selection": to_json(self.selection),
             **({"fitted": self.fitted} if self.fitted else {}),
+            **({"layer": True} if self.of_layer else {}),
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
@@ -166,6 +170,7 @@ def load_grown(path: str | os.PathLike[str]) -> GrownRecipe | None:
             planes=tuple(GrownPlane(**plane) for plane in values["planes"]),
             versions=dict(values["versions"]),
             fitted=str(values.get("fitted", "")),
+            of_layer=bool(values.get("layer", False)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{Path(path).name} is not a usable recipe: {error}.") from error

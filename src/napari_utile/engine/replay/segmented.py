@@ -4,18 +4,13 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.inference.predict import Progress
 from napari_utile.engine.models.library import Model, weights_fingerprint_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
-from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.linked import difference_of_links
 from napari_utile.engine.provenance.pixel_runs import mask_of
@@ -252,40 +247,6 @@ def find_source(recipe: Recipe, recipe_path: Path) -> Path:
         if candidate.exists():
             return candidate
     raise UtileError(f"The recipe's image, {source}, is not there: say where it is with --image.")
-
-
-def labels_beside(recipe_path: Path) -> Path:
-    """Name the file of labels that belongs to a recipe."""
-    return recipe_path.with_name(f"{recipe_path.name.removesuffix(RECIPE_ENDING)}_labels.tif")
-
-
-def stored_difference(recipe: Recipe, recipe_path: Path) -> str | None:
-    """Compare the labels beside a recipe with it: the recipe is written first, and the labels are renamed last.
-
-    Returns
-    -------
-    str or None
-        One sentence where one of the two is missing or of another run, which the next run replaces. None where they
-        belong together, and for recipes that no labels are kept beside.
-    """
-    labels = labels_beside(recipe_path)
-    if recipe.of_layer or not recipe_path.name.endswith(RECIPE_ENDING):
-        return None
-    if not labels.is_file():
-        return (
-            f"There is no {labels.name} beside this recipe: the run was interrupted, or the file was moved."
-        )
-    try:
-        stored = np.asarray(read_image(labels).data)
-        (top, bottom), (left, right) = recipe.planes[0].region
-        planes = stored.reshape(len(recipe.planes), bottom - top, right - left)
-    except (UtileError, ValueError, IndexError):
-        return f"{labels.name} is not the file that this recipe is about."
-    known = recipe.linking.labels if recipe.linking else [record.labels for record in recipe.planes]
-    for plane, labels_then in zip(planes, known, strict=True):
-        if sha256_of(plane.astype(np.int32)) != labels_then:
-            return f"{labels.name} comes from another run, or has changed since the recipe was written."
-    return None
 
 
 def find_model(recipe: Recipe, recipe_path: Path) -> str:
