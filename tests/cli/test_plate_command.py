@@ -244,6 +244,9 @@ def test_labels_of_a_part_of_a_stack_lie_where_they_are_in_its_image(model, tmp_
     assert cells.translation == (0.0, 2.0, 0.0, 5.0)
     np.testing.assert_array_equal(np.asarray(cells.levels[0])[0], labels)
     yaozarrs.validate_zarr_store(str(path / "labels" / "cells"))
+    one = ["--z", "2", "--into-image", "--overwrite"]
+    assert main(["segment", str(path), "-o", str(tmp_path / "out"), *WORDS, *one]) == 0
+    assert read_pyramid(path).labels[0].translation == (0.0, 4.0, 0.0, 0.0)
     tifffile.imwrite(tmp_path / "plain.tif", spots(1))
     assert main(["segment", str(tmp_path / "plain.tif"), "-o", str(tmp_path / "out"), "--into-image"]) == 1
     assert "plain.tif is not an OME-Zarr image" in capsys.readouterr().err

@@ -293,7 +293,7 @@ def _segment_file(
         # The labels come last: where they are, all is there. The recipe holds their hash.
         write_labels(f"{start}_labels.tif", stored, *space)
         if arguments.into_image:
-            start_in = {axis: min(index[axis] for index in planes.indices) for axis in stacked}
+            start_in = {axis: min(index[axis] for index in planes.indices) for axis in planes.indices[0]}
             start_in |= dict(zip("YX", region.start if region else (0, 0), strict=True))
             write_into_image(path, blocks_of_planes(stored, start_in), overwrite=arguments.overwrite)
     taken = planes.taken(params.channels, model.card.needed_inputs)
