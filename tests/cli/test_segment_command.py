@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from napari_utile.engine.models.library import save_model
 from napari_utile.engine.networks.unet import UNet, UNetConfig
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import segment_command
+from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_of
 from napari_utile.engine.segment import segment
 from napari_utile.engine.segment_params import SegmentParams
 
@@ -221,6 +223,26 @@ def test_settings_of_another_result_are_used_and_single_options_win(model, folde
     assert main(["segment", image, "-o", str(third), *more]) == 0
     instances = json.loads((third / "one_recipe.json").read_text())["parameters"]["instances"]
     assert (instances["threshold"], instances["minimum_size"]) == (0.6, 2)
+
+
+def test_settings_mean_the_same_file_of_a_model_in_another_folder(folder, monkeypatch, make_bright_model):
+    for name in ("here", "there"):
+        (folder / name).mkdir()
+        make_bright_model(folder / name / "own.safetensors")
+    image = str(folder / "in" / "one.tif")
+    monkeypatch.chdir(folder / "here")
+    words = ["--model", "own.safetensors", "--diameter", "none", "--quiet"]
+    assert main(["segment", image, "-o", "out", *words]) == 0
+    recipe = json.loads(Path("out/one_recipe.json").read_text())
+    assert recipe["parameters"]["model"] == recipe["model"]["name"] == str(Path("own.safetensors").resolve())
+    save_settings(settings_of(SegmentParams("own.safetensors")), "settings.json")
+    recipe["parameters"]["model"] = "own.safetensors"  # as recipes named it that were written before
+    Path("older.json").write_text(json.dumps(recipe))
+    monkeypatch.chdir(folder / "there")
+    for name in ("out/one_recipe.json", "older.json", "settings.json"):
+        found = load_settings(folder / "here" / name).segment["model"]
+        assert found == str(folder / "here" / "own.safetensors")
+    assert settings_of(SegmentParams("nuclei")).segment["model"] == "nuclei"
 
 
 @pytest.mark.parametrize(

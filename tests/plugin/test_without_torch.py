@@ -59,7 +59,8 @@ page = whole.open_page("segment")
 page.settings.save(page.form.params(), str(folder / "settings.json"))
 page.settings.load(str(folder / "settings.json"))
 assert page.form.status.text() == "The settings of settings.json are used."
-(folder / "recipe.json").write_text('{"format": "napari-utile recipe 1", "parameters": {"model": "cells"}}')
+recipe = '{"format": "napari-utile recipe 1", "model": {"name": "cells"}, "parameters": {"model": "cells"}}'
+(folder / "recipe.json").write_text(recipe)
 page.settings.load(str(folder / "recipe.json"))
 assert session_of(viewer).model == "cells"
 page.settings.load(str(folder / "nothing.json"))

@@ -96,8 +96,7 @@ def find_model(name: str | Path) -> Path:
     """
     if not isinstance(name, (str, os.PathLike)):
         raise UtileError(f"A model is a name or the path of a file; got {type(name).__name__}.")
-    path = Path(name).expanduser()
-    if path.suffix == SUFFIX or len(path.parts) > 1:
+    if (path := _as_path(name)) is not None:
         if not path.is_file():
             raise UtileError(f"There is no model file {path}.")
         return path
@@ -112,6 +111,18 @@ def find_model(name: str | Path) -> Path:
     raise UtileError(
         f"There is no model named {str(name)!r}; there is {known}. A file needs its ending, {SUFFIX}."
     )
+
+
+def findable_model(name: str) -> str:
+    """Give a model's name, or where its file is from any folder."""
+    path = _as_path(name)
+    return str(path.resolve()) if path is not None and path.is_file() else name
+
+
+def _as_path(name: str | Path) -> Path | None:
+    """Return the path of a model's file, None where it is a model's name."""
+    path = Path(name).expanduser()
+    return path if path.suffix == SUFFIX or len(path.parts) > 1 else None
 
 
 def card_of(name: str | Path) -> ModelCard:

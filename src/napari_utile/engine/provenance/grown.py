@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ from napari_utile.engine.arrays import Labels
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.inference.device import Compute
+from napari_utile.engine.models.catalogue import findable_model
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import grow_command
-from napari_utile.engine.provenance.recipe import findable_model, versions
+from napari_utile.engine.provenance.recipe import versions
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 
 FORMAT = "napari-utile seeds recipe 1"
@@ -101,12 +102,13 @@ class GrownRecipe:
         command = grow_command(
             image, seeds, output, params, suggested, distance=distance, selection=selection
         )
+        params = replace(params, model=findable_model(params.model))
         return cls(
             source=_whole(image),
             seeds=_whole(seeds),
             command=command,
             distance=distance,
-            model=None if model is None else findable_model(params.model),
+            model=None if model is None else params.model,
             fingerprint=None if model is None else model.fingerprint,
             params=params,
             compute=compute,

@@ -14,6 +14,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.late import torch
+from napari_utile.engine.models.catalogue import findable_model as findable_model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import EXACT_PIXELS
@@ -207,13 +208,13 @@ def recipe_of_planes(
     source, command, selection
         As for `recipe_of`.
     """
-    path = Path(source)
+    path, model = Path(source), findable_model(made.params.model)
     return Recipe(
         source=str(path.resolve()) if path.exists() else str(source),
         command=command,
-        model=findable_model(made.params.model),
+        model=model,
         fingerprint=made.model.fingerprint,
-        params=made.params,
+        params=replace(made.params, model=model),
         compute=made.compute,
         planes=tuple(planes),
         versions=versions(),
@@ -254,11 +255,6 @@ def recipe_in_memory(
     )
     recipe = recipe_of_planes(planes, made, taken.source, command, taken.selection)
     return replace(recipe, views=views, linking=linking, of_layer=True)
-
-
-def findable_model(model: str) -> str:
-    """Give a model's name, or where its file is from any folder."""
-    return str(Path(model).resolve()) if Path(model).suffix and Path(model).is_file() else model
 
 
 def record_plane(

@@ -28,8 +28,10 @@ def recorded_params(recipe: Any, name: str) -> SegmentParams:
     if not isinstance(recipe, Mapping) or recipe.get("format") != FORMAT:
         raise UtileError(f"{name} is not a recipe that this version reads (its format is not {FORMAT!r}).")
     try:
-        # Recipes that do not say it are from when every plane had its own limits.
-        return from_json(SegmentParams, {"limits": "plane", **recipe["parameters"]})
+        # Recipes that do not say it are from when every plane had its own limits. Older parameters name a model's file
+        # as it was typed, which another folder may hold, too.
+        values = {"limits": "plane", **recipe["parameters"], "model": str(recipe["model"]["name"])}
+        return from_json(SegmentParams, values)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtileError(f"{name} is not a usable recipe: {reason_of(error)}.") from error
 

@@ -9,6 +9,7 @@ from typing import Any
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
+from napari_utile.engine.models.catalogue import findable_model
 from napari_utile.engine.parameters import check_value, describe, to_json
 from napari_utile.engine.provenance.recorded_params import recorded_params
 from napari_utile.engine.segment_params import SegmentParams
@@ -63,6 +64,7 @@ def settings_of(params: SegmentParams, fitted: str = "") -> Settings:
     values = {
         name: value for name, value in to_json(params).items() if name not in (*_OF_THE_MACHINE, "instances")
     }
+    values["model"] = findable_model(params.model)
     if params.diameter is None:
         values["diameter"] = "none"  # the image as it is, where the default would measure
     kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
