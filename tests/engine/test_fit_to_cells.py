@@ -58,6 +58,18 @@ def fit_by_command(folder, image, labels):
     return settings
 
 
+def test_a_model_that_was_trained_further_is_fitted_alone(tmp_path, monkeypatch, make_bright_model):
+    monkeypatch.chdir(tmp_path)
+    base = {"training": {"base": "cells"}, "specialists": ("gone",)}
+    make_bright_model(Path("own.safetensors"), object_diameter=16.0, **base)
+    y, x = np.mgrid[:96, :96]
+    discs = (y % 24 - 12) ** 2 + (x % 24 - 12) ** 2 < 64
+    tifffile.imwrite("image.tif", (100 + 900 * discs).astype(np.uint16))
+    tifffile.imwrite("labels.tif", (discs * (1 + y // 24 + 4 * (x // 24))).astype(np.uint16))
+    words = ["--labels", "labels.tif", "--model", "own.safetensors", "-o", "fitted.json"]
+    assert main(["fit", "image.tif", *words]) == 0
+
+
 @pytest.mark.filterwarnings("ignore:.*does not look like:napari_utile.engine.errors.UtileWarning")
 def test_three_cells_raise_the_others(off, tmp_path, capsys):
     image, truth, few, others = off

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     planes = SelectedPlanes(open_selected(arguments.image, selection), selection)
     params = SegmentParams(**given(arguments, SegmentParams))
     asked = arguments.model
-    names = [asked, *card_of(asked).specialists] if asked else candidates()
+    names = [asked, *card_of(asked).left_to] if asked else candidates()
     best = None
     given_cells = read_labels(arguments.labels)
     if said := pairing_in_words(given_cells, planes):

@@ -345,7 +345,7 @@ def _name(model: Model, params: SegmentParams) -> str:
 
 def keeps_to_itself(model: Model, usual: SegmentParams, sizes: Mapping[str, CellSize]) -> bool:
     """Whether one press with a model that measures this size keeps to the model, and takes no specialist."""
-    if not model.card.specialists:
+    if not model.card.left_to:
         return True
 
     def known(wanted: SegmentParams) -> Generator[None, None, CellSize]:

@@ -52,8 +52,7 @@ def measured_and_chosen(
     asked, named = card_of(params.model), len(params.channels or ())
     size = yield from measure(params)
     seen = [_seen(asked, replace(size, model=params.model))]
-    # trained further, it knows what its base left to specialists
-    for name in () if asked.own_size else asked.specialists:
+    for name in asked.left_to:
         try:
             card = card_of(name)
             seen.append(_seen(card, replace((yield from measure(replace(params, model=name))), model=name)))

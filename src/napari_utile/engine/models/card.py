@@ -226,6 +226,11 @@ class ModelCard:
         """Whether it was trained further, on images that it uses as they are: their cells have the size it knows."""
         return "base" in self.training
 
+    @property
+    def left_to(self) -> tuple[str, ...]:
+        """Names of the specialists that it leaves images to: trained further, it does itself what its base left."""
+        return () if self.own_size else self.specialists
+
     def enlarged(self, diameter: float | None) -> float:
         """Return how many times cells of this diameter (pixels) are as large as those `instances` were chosen for.
 
