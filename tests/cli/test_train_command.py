@@ -115,6 +115,14 @@ def test_a_model_that_is_not_better_is_not_written(pairs: Path, capsys, monkeypa
     assert not tuned.exists()
 
 
+def test_no_bundled_model_is_replaced_by_one_that_is_trained(pairs: Path, capsys) -> None:
+    place = catalogue.user_model_folder() / "phase.safetensors"
+    given = ["--model", "nuclei", "-o", str(place), "--steps", "1", "--keep-worse"]
+    assert utile("fine-tune", pairs, *given) == 1
+    assert "There is a model named phase already" in capsys.readouterr().err
+    assert not place.exists()
+
+
 def test_the_model_that_finds_the_cells_best_is_started_from(pairs: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(catalogue, "BUNDLED_FOLDER", pairs / "none")
     library = catalogue.user_model_folder()

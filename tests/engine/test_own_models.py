@@ -55,6 +55,17 @@ def test_a_file_is_imported_with_its_weights(tmp_path: Path, capsys: pytest.Capt
     assert (tmp_path / "a.safetensors").exists()
 
 
+def test_no_bundled_model_is_replaced_by_one_that_is_imported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "phase"):
+        save(tmp_path / f"{name}.safetensors")
+    for words in (["a.safetensors", "--name", "Phase"], ["phase.safetensors"]):
+        assert main(["models", "import", str(tmp_path / words[0]), *words[1:]]) == 1
+        assert "hase already: choose another name" in capsys.readouterr().err
+    assert names() == set()
+
+
 def test_names_are_changed_and_copied(mine: Path) -> None:
     before = load_model("mine")
     own_models.duplicate_model("mine", "second")

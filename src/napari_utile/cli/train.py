@@ -16,6 +16,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.targets import check_folder, check_target, identities
 from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.models.library import Model, load_model, save_model
+from napari_utile.engine.models.own_models import check_no_bundled_place
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.steps import Run
@@ -186,6 +187,7 @@ def _check_output(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         return
     check_folder(output.parent)
+    check_no_bundled_place(output)
     base = arguments.model or arguments.from_coarser or ""
     check_target(output, identities([base]))
     if arguments.log not in (None, "-"):

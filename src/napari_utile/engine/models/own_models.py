@@ -104,14 +104,12 @@ def import_model(file: str | Path, name: str | None = None) -> Path:
 def duplicate_model(name: str, new: str) -> Path:
     """Copy a model, also a bundled one, into the library under another name."""
     path = find_model(name)
-    check_not_bundled(new)
     with library_lock() as folder:
         return _copy(path, folder, replace(read_card(path), title=new), new)
 
 
 def rename_model(name: str, new: str) -> Path:
     """Give one of the user's models another name; its earlier versions go with it."""
-    check_not_bundled(new)
     with library_lock() as folder:
         path = _own(name, folder)
         renamed = _copy(path, folder, replace(read_card(path), title=new), new)
@@ -217,6 +215,17 @@ def check_not_bundled(title: str) -> None:
         raise UtileError(f"There is a model named {name} already: choose another name.")
 
 
+def check_no_bundled_place(path: Path) -> None:
+    """Refuse a file of the library that would be used in place of a bundled model.
+
+    Raises
+    ------
+    UtileError
+    """
+    if path.resolve().parent == user_model_folder().resolve():
+        check_not_bundled(path.stem)
+
+
 def _own(name: str, folder: Path) -> Path:
     path = find_model(name)
     if path.resolve().parent != folder.resolve():
@@ -236,8 +245,9 @@ def new_place(folder: Path, title: str) -> Path:
     Raises
     ------
     UtileError
-        If there is a model of this name already.
+        If there is a model of this name already, also a bundled one.
     """
+    check_not_bundled(title)
     name = safe_name(title)
     taken = {path.stem.lower() for path in folder.glob(f"*{SUFFIX}")}  # some disks do not tell capitals apart
     if name.lower() in taken:
