@@ -307,6 +307,16 @@ def test_the_command_names_the_first_pixel_that_differs(results: Path, capsys) -
     assert "First at row" in out
 
 
+def test_the_command_names_a_later_plane_of_which_pixels_changed(results: Path, film, capsys) -> None:
+    pixels = np.array(film.data)
+    pixels[1, 3, 4] += 1
+    write_image(film.path, pixels, "TYX")
+    assert main(["replay", str(results / "film_recipe.json"), "--quiet"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "different: The pixels of film.tif (T 1) are not those of the recipe.\n"
+    assert said.err == ""
+
+
 def test_the_command_notices_that_the_label_file_was_changed(results: Path, capsys) -> None:
     path = results / "film_recipe.json"
     values = json.loads(path.read_text())

@@ -109,5 +109,8 @@ def _first_pixel(path: Path, recipe: Recipe, result: Replay) -> str | None:
         return None
     again = result.segmentations[-1].labels
     stored = np.asarray(read_image(stored_file).data).reshape(-1, *again.shape)[len(result.segmentations) - 1]
-    y, x = (int(position[0]) for position in np.nonzero(stored != again))
+    differing = np.argwhere(stored != again)
+    if not differing.size:  # the difference is in what it would be made from
+        return None
+    y, x = differing[0].tolist()
     return f"First at row {y}, column {x}: cell {again[y, x]}, was {stored[y, x]} (0 is background)."
