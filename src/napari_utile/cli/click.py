@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     write_labels(arguments.output, labels, f"{planes.stacked}YX", image.pixel_size, image.unit, steps=steps)
     asked = {marker.cell for marker in markers if marker.inside}
     found = asked & set(np.unique(labels).tolist())
-    about = bracketed(planes.taken(params.channels, len(model.card.inputs)), said)
+    about = bracketed(planes.taken(params.channels, model.card.needed_inputs), said)
     cells = counted(len(found), "cell")
     print(f"{image.shown_name}: {cells}{about}")
     if len(found) < len(asked):

@@ -182,6 +182,7 @@ def _grow_file(
         write_labels(f"{start}_labels.tif", labels.planes, None, image.pixel_size, image.unit, None, between)
     count = sum(record.cells for record in records)
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
-    about = bracketed(planes.taken(params.channels, 1), said, reach)
+    needed = 1 if model is None else model.card.needed_inputs
+    about = bracketed(planes.taken(params.channels, needed), said, reach)
     print(f"{image.shown_name}: {counted(count, 'cell')} grown from seeds{about}")
     return overall(fits) if fits else None
