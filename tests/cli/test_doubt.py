@@ -104,6 +104,17 @@ def test_clicks_are_doubted_of_a_model_for_images_of_its_own_size(folder, capsys
     assert capsys.readouterr().err.startswith(DOUBT)
 
 
+def test_the_quality_sheet_names_the_specialist_that_was_chosen(folder, make_bright_model):
+    path = user_model_folder() / "unsure.safetensors"
+    make_bright_model(path, object_diameter=16.0, confidence=0.999, specialists=("sure",))
+    (folder / "in").mkdir()
+    for name in ("a", "b"):
+        (folder / "in" / f"{name}.tif").write_bytes((folder / "one.tif").read_bytes())
+    assert segment("-o", "made", image="in") == 0
+    page = (folder / "made" / "quality.html").read_text()
+    assert "2 images segmented with sure<" in page
+
+
 def test_seeds_that_grow_in_grey_values_have_no_model_to_doubt(folder, capsys):
     assert main(["segment", "one.tif", *WITH_SEEDS, "--strict"]) == 2
     assert "--seeds does not take --strict without --model" in capsys.readouterr().err

@@ -148,7 +148,7 @@ class FieldTables:
         self._rows.append({**self._where(image, image.name), "failed": sentence})
         self._images.append(ImageQuality(image.name, failed=sentence))
 
-    def write(self, title: str) -> None:
+    def write(self) -> None:
         """Write all, if anything was done; where this was the last part of a batch, join the parts."""
         if all(row["failed"] for row in self._rows):
             return
@@ -158,6 +158,8 @@ class FieldTables:
         _write(self._target / f"fields{ending}.csv", [self._rows])
         if self._cells:
             _write(self._target / f"cells{ending}.csv", [_Rows(path, where) for where, path in self._cells])
+        models = " and ".join(sorted({row["model"] for row in self._rows if not row["failed"]}))
+        title = f"{len(self._rows)} images segmented with {models}"
         write_quality_sheet(self._target / f"quality{ending}.html", title, self._images)
         if self._shard is not None:
             self._join(self._shard.of)

@@ -177,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
         if tables is not None and each.name in batch.said:
             tables.fail(each, batch.said[each.name])
     if tables is not None and not arguments.estimate:
-        tables.write(f"{len(ours)} images segmented with {sizing.params.model}")
+        tables.write()
     return batch.status(len(ours), arguments.strict)
 
 
