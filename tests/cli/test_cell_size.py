@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import tifffile
 from scipy import ndimage
 
 from napari_utile.cli import main
@@ -66,6 +67,29 @@ def test_one_size_for_all_files_none_or_a_number(folder, capsys) -> None:
     assert re.fullmatch(r"\d+ cells, \d+ % of the area", said["large"])
     _, diameters = run(folder, capsys, "--diameter", "38.5")
     assert set(diameters.values()) == {38.5}
+
+
+def recorded(place) -> dict[str, float | None]:
+    """Return the diameter that each recipe below a folder records."""
+    recipes = sorted([*place.rglob("*_recipe.json"), *place.rglob("recipe.json")])
+    return {
+        str(each.relative_to(place)): json.loads(each.read_text())["parameters"]["diameter"]
+        for each in recipes
+    }
+
+
+def test_one_size_for_all_images_of_a_file_whichever_shard_does_them(folder, capsys) -> None:
+    with tifffile.TiffWriter(folder / "both.ome.tif", ome=True) as file:
+        for diameter in (17, 40):
+            file.write(nuclei(diameter), metadata={"axes": "YX"})
+    words = ["segment", str(folder / "both.ome.tif"), "--series", "all", "--diameter", "same", "--quiet"]
+    for shard in ("1/2", "2/2"):
+        assert main([*words, "-o", str(folder / "apart"), "--shard", shard]) == 0
+    found = recorded(folder / "apart")
+    assert len(found) == 2
+    capsys.readouterr()
+    _, of_files = run(folder, capsys, "--diameter", "same")
+    assert {*found.values()} == {*of_files.values()}, "measured on both"
 
 
 def test_the_estimate_names_the_size(folder, capsys) -> None:

@@ -2,22 +2,22 @@
 
 import argparse
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
+from napari_utile.cli.inputs import Input
 from napari_utile.cli.options import given
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.inference.sized import with_choice
 from napari_utile.engine.models.library import Model, load_model
-from napari_utile.engine.planes.selection import SelectedPlanes, Selection
-from napari_utile.engine.planes.spread import spread
+from napari_utile.engine.planes.selection import SelectedPlanes
+from napari_utile.engine.planes.spread import MOST_PLANES, spread
 from napari_utile.engine.provenance.settings import Settings, load_settings
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.steps import Run
@@ -63,10 +63,8 @@ class Sizing:
     arguments : argparse.Namespace
         Instance parameters that they name are in pixels of the image; the others are what the model suggests for the
         size. A wrong name of a model fails at once.
-    paths : sequence of Path
-        All images of the command, of which some are measured where one size is wanted for all.
-    selection : Selection, optional
-        Which pixels of them are read; what the arguments say by default.
+    inputs : sequence of Input
+        All images of the command, also of other shards, of which some are measured where one size is wanted for all.
     views : VolumeParams, optional
         Whether stacks are seen as volumes, for which other instance parameters are suggested.
 
@@ -83,8 +81,7 @@ class Sizing:
     def __init__(
         self,
         arguments: argparse.Namespace,
-        paths: Sequence[Path] = (),
-        selection: Selection | None = None,
+        inputs: Sequence[Input] = (),
         views: VolumeParams | None = None,
     ) -> None:
         asked = asked_for(arguments)
@@ -96,7 +93,7 @@ class Sizing:
         self._load = functools.cache(load_model)
         self._load(self.params.model)
         self.compute = choose_compute(self.params.device, self.params.precision)
-        self._paths, self._selection = paths, selection or Selection(**given(arguments, Selection))
+        self._inputs = inputs
         self._views = views or VolumeParams()
         self._same: tuple[SegmentParams, CellSize | None] | None = None
 
@@ -131,10 +128,13 @@ class Sizing:
         return self._same
 
     def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:
-        images = []
-        for index in spread(len(self._paths)):
+        return list(itertools.islice(self._usable(), MOST_PLANES)) or [planes]
+
+    def _usable(self) -> Iterator[SelectedPlanes]:
+        """Open one image after the other, those first that are evenly spread over the command."""
+        first = spread(len(self._inputs))
+        others = [place for place in range(len(self._inputs)) if place not in first]
+        for place in (*first, *others):
+            each = self._inputs[place]
             with suppress(UtileError, OSError, ValueError):  # said when its turn comes
-                images.append(
-                    SelectedPlanes(open_selected(self._paths[index], self._selection), self._selection)
-                )
-        return images or [planes]
+                yield SelectedPlanes(each.open(), each.selection)

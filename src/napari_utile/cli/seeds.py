@@ -9,6 +9,7 @@ import numpy as np
 from napari_utile.cli import stores
 from napari_utile.cli.batch import Batch, refuse_same_names, say_left_out
 from napari_utile.cli.cell_size import Sizing, asked_for
+from napari_utile.cli.inputs import Input
 from napari_utile.cli.options import given
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.compartments import compartments
@@ -73,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     pairs = _pairs(arguments, batch)
     count = len(pairs) + batch.failed
     refuse_same_names([image for _, image in pairs])
-    sizing = Sizing(arguments, [image for _, image in pairs]) if "model" in chosen else None
+    every = [Input(image, selection) for _, image in pairs]
+    sizing = Sizing(arguments, every) if "model" in chosen else None
     inputs = identities([path for pair in pairs for path in pair])
     check_folder(arguments.output)
     for seeds, path in pairs:

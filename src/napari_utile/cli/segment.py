@@ -143,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     ours = arguments.shard.part(every) if arguments.shard else every
     conditions = load_conditions(arguments.conditions) if arguments.conditions else None
     views = views_of(arguments)
-    sizing = Sizing(arguments, [each.path for each in every], views=views)
+    sizing = Sizing(arguments, every, views)
     beside = (arguments.mask, arguments.conditions)
     inputs = identities([*found, *(each for each in beside if isinstance(each, (str, Path)))])
     if not arguments.estimate:

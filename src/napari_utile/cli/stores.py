@@ -213,7 +213,7 @@ def _plan(
         params = SegmentParams(channels=channels, diameter=None, instances=InstanceParams())
         compute = choose_compute("cpu", "float32")
     else:
-        sizing = Sizing(arguments, [each.path], selection)
+        sizing = Sizing(arguments, [each])
         params, model, said, size = sizing.params_for(planes)
         compute, fitted = sizing.compute, sizing.fitted
         limits = limits_of_stack(planes.measured_on(), params, model.card)

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     selection = Selection(**given(arguments, Selection))
     image = open_selected(path, selection)
     planes = SelectedPlanes(image, selection)
-    sizing = Sizing(arguments, [path])
+    sizing = Sizing(arguments)
     params, model, *_ = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
     steps = verify_seams(
