@@ -9,7 +9,9 @@ import tifffile
 from scipy import ndimage
 
 from napari_utile.cli import main
-from napari_utile.engine.files.images import write_image
+from napari_utile.engine.files.images import write_image, write_labels
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.engine.store.plan import load_plan
 
 
 def nuclei(diameter: int) -> np.ndarray:
@@ -90,6 +92,26 @@ def test_one_size_for_all_images_of_a_file_whichever_shard_does_them(folder, cap
     capsys.readouterr()
     _, of_files = run(folder, capsys, "--diameter", "same")
     assert {*found.values()} == {*of_files.values()}, "measured on both"
+
+
+@pytest.mark.parametrize("seeds", [(), ("--seeds",)])
+def test_one_size_for_all_stores_whichever_shard_makes_them(folder, make_bright_model, seeds) -> None:
+    make_bright_model(user_model_folder() / "bright.safetensors", object_diameter=20.0)
+    images = [folder / f"{name}.tif" for name in ("small", "large")]
+    words = ["segment", *map(str, images), "--model", "bright", "--diameter", "same", "--quiet"]
+    words += ["-o", str(folder / "out"), "--format", "ome-zarr"]
+    if seeds:
+        (folder / "seeds").mkdir()
+        for image in images:
+            points = np.zeros((200, 200), np.uint16)
+            points[30:32, 30:32] = 1
+            write_labels(folder / "seeds" / f"{image.stem}_labels.tif", points)
+        words += [*seeds, str(folder / "seeds")]
+    for shard in ("1/2", "2/2"):
+        assert main([*words, "--shard", shard]) == 0
+    found = [load_plan(folder / "out" / f"{image.stem}.ome.zarr").params.diameter for image in images]
+    assert isinstance(found[0], float)
+    assert found[0] == found[1]
 
 
 def test_the_estimate_names_the_size(folder, capsys) -> None:

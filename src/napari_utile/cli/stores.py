@@ -2,7 +2,8 @@
 
 import argparse
 import contextlib
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,20 +125,27 @@ def run(
             f"{arguments.output} is one store and there are {len(every)} images: give a folder and --format ome-zarr."
         )
     ours = arguments.shard.part(every) if arguments.shard else every
+    # Made once, as one size may be measured for all images; a store that is resumed needs none.
+    sizing = functools.cache(lambda: Sizing(arguments, every))
     batch = batch or Batch()
     count = len(ours) + batch.failed
     for each in ours:
         with batch.each(each.name):
             image = each.open()
             place = arguments.output if to_one else Path(f"{each.results(arguments.output, image)}{ENDING}")
-            fit = _segment(each, image, place, arguments, None if seeds is None else seeds[each.path])
+            fit = _segment(each, image, place, arguments, sizing, None if seeds is None else seeds[each.path])
             if fit is not None:
                 batch.judge(image.shown_name, fit, whole=arguments.region is None)
     return batch.status(count, arguments.strict)
 
 
 def _segment(
-    each: Input, image: ImageFile, place: Path, arguments: argparse.Namespace, seeds: Path | None
+    each: Input,
+    image: ImageFile,
+    place: Path,
+    arguments: argparse.Namespace,
+    sizing: Callable[[], Sizing],
+    seeds: Path | None,
 ) -> Fit | None:
     """Segment one image into a store; return how well the model fits it, None of an estimate and without a model."""
     place = place.resolve() if place.is_symlink() else place
@@ -152,7 +160,7 @@ def _segment(
     mask = read_mask(arguments.mask)
     say_if_stretched(mask, image)
     if arguments.estimate:
-        plan, loaded, planes, *_ = _plan(each, image, arguments, mask, seeds)
+        plan, loaded, planes, *_ = _plan(each, image, arguments, sizing, mask, seeds)
         where: Where = "cluster" if arguments.scheduler else "workers" if arguments.workers else "here"
         cost = cost_of(plan, planes, loaded, mask, where, arguments.workers or 1)
         print(f"{image.shown_name}: {cost}")
@@ -170,7 +178,7 @@ def _segment(
             _into_image(each, place, arguments)
             return fit_of_store(place) if plan.fingerprint else None
     else:
-        plan, model, _, said, size = _plan(each, image, arguments, mask, seeds)
+        plan, model, _, said, size = _plan(each, image, arguments, sizing, mask, seeds)
         place.parent.mkdir(parents=True, exist_ok=True)
         begin_store(place, plan, model, mask, replacing=place.exists())
     with _jobs(arguments) as jobs:
@@ -198,7 +206,12 @@ def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None
 
 
 def _plan(
-    each: Input, image: ImageFile, arguments: argparse.Namespace, mask: Any, seeds: Path | None
+    each: Input,
+    image: ImageFile,
+    arguments: argparse.Namespace,
+    sizing: Callable[[], Sizing],
+    mask: Any,
+    seeds: Path | None,
 ) -> tuple[StorePlan, Model | None, list[ImagePlane], str, CellSize | None]:
     selection = each.selection
     planes = SelectedPlanes(image, selection)
@@ -213,9 +226,8 @@ def _plan(
         params = SegmentParams(channels=channels, diameter=None, instances=InstanceParams())
         compute = choose_compute("cpu", "float32")
     else:
-        sizing = Sizing(arguments, [each])
-        params, model, said, size = sizing.params_for(planes)
-        compute, fitted = sizing.compute, sizing.fitted
+        params, model, said, size = sizing().params_for(planes)
+        compute, fitted = sizing().compute, sizing().fitted
         limits = limits_of_stack(planes.measured_on(), params, model.card)
     every = [plane for _, plane in planes]
     plan = plan_store(
