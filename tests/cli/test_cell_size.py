@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.engine.store.plan import load_plan
 
 
@@ -112,6 +113,24 @@ def test_one_size_for_all_stores_whichever_shard_makes_them(folder, make_bright_
     found = [load_plan(folder / "out" / f"{image.stem}.ome.zarr").params.diameter for image in images]
     assert isinstance(found[0], float)
     assert found[0] == found[1]
+
+
+def test_an_image_that_the_model_does_not_read_keeps_no_other_from_one_size_for_all(
+    folder, capsys, make_bright_model
+) -> None:
+    inputs = (InputChannel("cells"), InputChannel("nuclei"))
+    make_bright_model(user_model_folder() / "two.safetensors", 2, object_diameter=20.0, inputs=inputs)
+    for name in ("a", "b", "c"):
+        write_image(folder / f"{name}.tif", np.stack([nuclei(20)] * 2), "CYX")
+    images = [str(folder / f"{name}.tif") for name in ("small", "a", "b", "c")]
+    words = ["--model", "two", "--diameter", "same", "--quiet", "-o", str(folder / "out")]
+    assert main(["segment", *images, *words]) == 1
+    said = capsys.readouterr()
+    assert "1 channel of small is chosen" in said.err
+    assert "1 of 4 images failed" in said.err
+    found = recorded(folder / "out")
+    assert len(found) == 3
+    assert len({*found.values()}) == 1
 
 
 def test_the_estimate_names_the_size(folder, capsys) -> None:

@@ -14,6 +14,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.device import choose_compute
+from napari_utile.engine.inference.limits import seen_plane
 from napari_utile.engine.inference.sized import with_choice
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.selection import SelectedPlanes
@@ -131,10 +132,13 @@ class Sizing:
         return list(itertools.islice(self._usable(), MOST_PLANES)) or [planes]
 
     def _usable(self) -> Iterator[SelectedPlanes]:
-        """Open one image after the other, those first that are evenly spread over the command."""
+        """Open the images that the model reads, those first that are evenly spread over the command."""
+        card = self._load(self.params.model).card
         first = spread(len(self._inputs))
         others = [place for place in range(len(self._inputs)) if place not in first]
         for place in (*first, *others):
             each = self._inputs[place]
             with suppress(UtileError, OSError, ValueError):  # said when its turn comes
-                yield SelectedPlanes(each.open(), each.selection)
+                planes = SelectedPlanes(each.open(), each.selection)
+                seen_plane(planes.measured_on(1)[0], self.params, card)
+                yield planes
