@@ -1,6 +1,7 @@
 """`utile segment` into stores."""
 
 import csv
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,24 @@ def test_resuming_with_other_options_names_them(tmp_path: Path, image, capsys, o
     place = tmp_path / "a.zarr"
     assert segment(image, place, "--threshold", "0.5") == 0
     assert segment(image, place, "--resume", *options) == 1
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"instances": {"threshold": 0.7}}, "--threshold 0.5, not 0.7"),
+        ({"segment": {"preprocess": "invert"}}, "--preprocess none, not invert"),
+        ({"segment": {"diameter": "none", "preprocess": ""}, "instances": {"threshold": 0.5}}, ""),
+    ],
+)
+def test_resuming_with_other_settings_names_what_differs(
+    tmp_path: Path, image, capsys, values, named
+) -> None:
+    place, settings = tmp_path / "a.zarr", tmp_path / "settings.json"
+    assert segment(image, place, "--threshold", "0.5") == 0
+    settings.write_text(json.dumps({"format": "napari-utile settings 1", **values}))
+    assert segment(image, place, "--resume", "--settings", str(settings)) == bool(named)
     assert named in capsys.readouterr().err
 
 

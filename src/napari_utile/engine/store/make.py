@@ -22,7 +22,8 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.recipe import findable_model
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.provenance.settings import Settings
+from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.store.growing import plan_seeds
 from napari_utile.engine.store.layout import VERSIONS, Space
 from napari_utile.engine.store.plan import SIDE, StorePlan, store_compute
@@ -206,8 +207,7 @@ def refuse_other_options(
     name: str,
     *,
     source: Path,
-    segment: Mapping[str, Any],
-    instances: Mapping[str, Any],
+    asked: Settings,
     selection: Mapping[str, Any],
     region: Sequence[slice] | None,
     mask: NDArray[np.bool_] | None,
@@ -227,7 +227,9 @@ def refuse_other_options(
         Of the store.
     source : Path
         The image that is given.
-    segment, instances, selection, linking : mapping
+    asked : Settings
+        What was asked for, by options or a file; other values count as in the plan.
+    selection, linking : mapping
         The options that were given; others count as in the plan.
     region, mask, measured, outputs, ome_zarr
         As for `plan_store`; None and False count as in the plan.
@@ -246,9 +248,10 @@ def refuse_other_options(
         raise UtileError(
             f"{name} was started with {grown}: resume with the same, or start again with --overwrite."
         )
+    wanted = SegmentParams(**asked.segment)
     pairs = [
-        *((key, value, getattr(plan.params, key)) for key, value in segment.items()),
-        *((key, value, getattr(plan.instances, key)) for key, value in instances.items()),
+        *((key, getattr(wanted, key), getattr(plan.params, key)) for key in asked.segment),
+        *((key, value, getattr(plan.instances, key)) for key, value in asked.instances.items()),
         *((key, value, getattr(plan.selection, key)) for key, value in selection.items()),
         *((key, value, getattr(plan.linking, key)) for key, value in linking.items()),
     ]
@@ -259,9 +262,9 @@ def refuse_other_options(
     if ome_zarr is not None:
         pairs.append(("ome-zarr", ome_zarr, plan.ome_zarr))
     for key, now, before in pairs:
-        chosen_for_us = now in ("auto", "same") or (key == "diameter" and now == "none" and before is None)
-        if now != before and not chosen_for_us:
+        if now != before and now not in MEASURED:
             option = f"--{key.replace('_', '-')}"
+            before, now = ("none" if value is None else value for value in (before, now))
             raise UtileError(
                 f"{name} was started with {option} {before}, not {now}: leave the option out to resume, or start again "
                 "with --overwrite."
