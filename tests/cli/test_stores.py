@@ -60,7 +60,11 @@ def test_a_store_that_exists_is_not_replaced_unasked(tmp_path: Path, image, caps
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [(("--threshold", "0.7"), "--threshold 0.5, not 0.7"), (("--region", "0:50,0:50"), "--region")],
+    [
+        (("--threshold", "0.7"), "--threshold 0.5, not 0.7"),
+        (("--region", "0:50,0:50"), "--region"),
+        (("--mask",), "another choice of --mask: leave the option out"),
+    ],
 )
 def test_resuming_with_other_options_names_them(tmp_path: Path, image, capsys, options, named) -> None:
     place = tmp_path / "a.zarr"

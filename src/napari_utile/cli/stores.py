@@ -273,6 +273,7 @@ def _refuse_other_options(
         region=arguments.region,
         mask=mask,
         measured=arguments.measurements,
+        with_mask=arguments.mask is True,
         linking=given(arguments, LinkParams),
         outputs=arguments.outputs,
         ome_zarr=arguments.ome_zarr,

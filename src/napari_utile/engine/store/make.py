@@ -212,6 +212,7 @@ def refuse_other_options(
     region: Sequence[slice] | None,
     mask: NDArray[np.bool_] | None,
     measured: bool,
+    with_mask: bool,
     linking: Mapping[str, Any],
     outputs: str | None = None,
     ome_zarr: str | None = None,
@@ -231,7 +232,7 @@ def refuse_other_options(
         What was asked for, by options or a file; other values count as in the plan.
     selection, linking : mapping
         The options that were given; others count as in the plan.
-    region, mask, measured, outputs, ome_zarr
+    region, mask, measured, with_mask, outputs, ome_zarr
         As for `plan_store`; None and False count as in the plan.
     seeds, distance
         The file of seeds, and how far they grow; without seeds the plan has none.
@@ -274,6 +275,7 @@ def refuse_other_options(
         ("--region", window is not None and window != plan.region),
         ("--mask", mask is not None and mask_digest(mask) != plan.mask),
         ("choice of --measurements", measured and not plan.measured),
+        ("choice of --mask", with_mask and not plan.with_mask),
     ):
         if differs:
             raise UtileError(
