@@ -1,7 +1,9 @@
 """`utile segment --diameter auto | same | none | N`."""
 
+import copy
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from scipy import ndimage
 from napari_utile.cli import main
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.engine.models.library import save_model
 from napari_utile.engine.models.outputs import InputChannel
 from napari_utile.engine.store.plan import load_plan
 
@@ -131,6 +134,31 @@ def test_an_image_that_the_model_does_not_read_keeps_no_other_from_one_size_for_
     found = recorded(folder / "out")
     assert len(found) == 3
     assert len({*found.values()}) == 1
+
+
+@pytest.fixture
+def general(make_bright_model) -> str:
+    """A model that is less sure of bright cells than its specialist, which takes them over."""
+    special = make_bright_model(
+        user_model_folder() / "special.safetensors", object_diameter=20.0, confidence=0.1
+    )
+    network = copy.deepcopy(special.network)
+    for values in (network.head.weight, network.head.bias):
+        values.mul_(0.2)
+    card = replace(special.card, name="general", confidence=0.99, specialists=("special",))
+    save_model(card, network, user_model_folder() / "general.safetensors")
+    return "general"
+
+
+def test_a_store_that_a_specialist_makes_is_resumed_by_the_same_command(folder, capsys, general) -> None:
+    place = folder / "a.zarr"
+    words = ["segment", str(folder / "small.tif"), "-o", str(place), "--quiet"]
+    assert main([*words, "--model", general]) == 0
+    assert "general: chose special" in capsys.readouterr().out
+    assert main([*words, "--model", general, "--resume"]) == 0
+    for other in (["--model", general, "--diameter", "17"], ["--model", "nuclei"]):
+        assert main([*words, *other, "--resume"]) == 1
+        assert "was started with --" in capsys.readouterr().err
 
 
 def test_the_estimate_names_the_size(folder, capsys) -> None:

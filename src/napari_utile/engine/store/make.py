@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.linking.links import stacks_of
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
@@ -202,6 +204,16 @@ def mask_digest(mask: NDArray[np.bool_]) -> str:
     return hashlib.sha256(f"{mask.shape}".encode() + np.packbits(mask.astype(bool)).tobytes()).hexdigest()
 
 
+def _may_be_chosen(asked: Settings, name: str) -> bool:
+    """Say whether measuring with what is asked for may choose a model, see `measured_and_chosen`."""
+    wanted = SegmentParams(**asked.segment)
+    if wanted.diameter not in MEASURED:
+        return False
+    with suppress(UtileError):  # deleted since
+        return name in card_of(wanted.model).specialists
+    return False
+
+
 def refuse_other_options(
     plan: StorePlan,
     name: str,
@@ -263,7 +275,8 @@ def refuse_other_options(
     if ome_zarr is not None:
         pairs.append(("ome-zarr", ome_zarr, plan.ome_zarr))
     for key, now, before in pairs:
-        if now != before and now not in MEASURED:
+        chosen = key == "model" and _may_be_chosen(asked, before)
+        if now != before and now not in MEASURED and not chosen:
             option = f"--{key.replace('_', '-')}"
             before, now = ("none" if value is None else value for value in (before, now))
             raise UtileError(
