@@ -15,6 +15,7 @@ from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import save_model
 from napari_utile.engine.models.outputs import InputChannel
+from napari_utile.engine.provenance.settings import Settings, save_settings
 from napari_utile.engine.store.plan import load_plan
 
 
@@ -159,6 +160,20 @@ def test_a_store_that_a_specialist_makes_is_resumed_by_the_same_command(folder, 
     for other in (["--model", general, "--diameter", "17"], ["--model", "nuclei"]):
         assert main([*words, *other, "--resume"]) == 1
         assert "was started with --" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["out", "a.zarr"])
+@pytest.mark.parametrize("diameter", ["auto", "same"])
+def test_what_was_fitted_keeps_to_its_model(folder, capsys, general, target, diameter) -> None:
+    settings = Settings({"model": general, "diameter": diameter}, {"threshold": 0.4}, "3 cells of small.tif")
+    save_settings(settings, folder / "fitted.json")
+    words = ["segment", str(folder / "small.tif"), "-o", str(folder / target), "--quiet"]
+    assert main([*words, "--settings", str(folder / "fitted.json")]) == 0
+    said = capsys.readouterr().out
+    assert "px across" in said
+    assert "chose special" not in said
+    [recipe] = [json.loads(path.read_text()) for path in (folder / target).glob("*recipe.json")]
+    assert (recipe["model"]["name"], recipe["fitted"]) == (general, "3 cells of small.tif")
 
 
 def test_the_estimate_names_the_size(folder, capsys) -> None:

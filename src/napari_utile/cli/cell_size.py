@@ -17,6 +17,7 @@ from napari_utile.engine.inference.device import choose_compute
 from napari_utile.engine.inference.limits import seen_plane
 from napari_utile.engine.inference.sized import with_choice
 from napari_utile.engine.models.library import Model, load_model
+from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.planes.spread import MOST_PLANES, spread
 from napari_utile.engine.provenance.settings import Settings, load_settings
@@ -119,14 +120,19 @@ class Sizing:
 
     def _measured(self, planes: SelectedPlanes) -> tuple[SegmentParams, CellSize | None]:
         if self.params.diameter == "auto":
-            some = planes.measured_on()
-            return Run(with_choice(self.params, some, self._load, compute=self.compute)).result
+            return self._chosen(self.params, planes.measured_on())
         if self._same is None:
             some = [plane for each in self._some_images(planes) for plane in each.measured_on(1)]
             alone = replace(self.params, limits="plane")  # they are of several images
-            params, size = Run(with_choice(alone, some, self._load, compute=self.compute)).result
+            params, size = self._chosen(alone, some)
             self._same = replace(params, limits=self.params.limits), size
         return self._same
+
+    def _chosen(
+        self, params: SegmentParams, some: Sequence[ImagePlane]
+    ) -> tuple[SegmentParams, CellSize | None]:
+        # what was fitted is of one model: no other one may take it
+        return Run(with_choice(params, some, self._load, compute=self.compute, keep=bool(self.fitted))).result
 
     def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:
         return list(itertools.islice(self._usable(), MOST_PLANES)) or [planes]

@@ -41,6 +41,7 @@ def with_choice(
     load: Callable[[str], Model],
     *,
     compute: Compute | None = None,
+    keep: bool = False,
 ) -> Generator[SizeTrial, None, tuple[SegmentParams, CellSize | None]]:
     """Choose the model and measure the diameter where that is wished, see `measured_and_chosen`.
 
@@ -52,6 +53,8 @@ def with_choice(
     load : callable
         Loads a model by its name.
     compute : Compute, optional
+    keep : bool
+        Keep to the model, as where other parameters were fitted to it.
 
     Returns
     -------
@@ -70,5 +73,5 @@ def with_choice(
         limits = limits_of_stack(every, wanted, model.card)
         return (yield from measure_size(every, model, wanted, compute=compute, limits=limits))
 
-    size = yield from measured_and_chosen(params, measure)
-    return replace(params, model=size.model, diameter=size.diameter), size
+    size = yield from measure(params) if keep else measured_and_chosen(params, measure)
+    return replace(params, model=size.model or params.model, diameter=size.diameter), size

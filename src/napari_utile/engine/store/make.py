@@ -205,9 +205,9 @@ def mask_digest(mask: NDArray[np.bool_]) -> str:
 
 
 def _may_be_chosen(asked: Settings, name: str) -> bool:
-    """Say whether measuring with what is asked for may choose a model, see `measured_and_chosen`."""
+    """Say whether measuring with what is asked for may choose a model, see `with_choice`."""
     wanted = SegmentParams(**asked.segment)
-    if wanted.diameter not in MEASURED:
+    if wanted.diameter not in MEASURED or asked.fitted:
         return False
     with suppress(UtileError):  # deleted since
         return name in card_of(wanted.model).specialists
