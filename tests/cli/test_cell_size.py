@@ -172,6 +172,8 @@ def test_what_was_fitted_keeps_to_its_model(folder, capsys, general, target, dia
     said = capsys.readouterr().out
     assert "px across" in said
     assert "chose special" not in said
+    assert main([*words, "--settings", str(folder / "fitted.json"), "--threshold", "0.3", "--estimate"]) == 0
+    assert "chose special" not in capsys.readouterr().out, "one value is another, the model is not"
     [recipe] = [json.loads(path.read_text()) for path in (folder / target).glob("*recipe.json")]
     assert (recipe["model"]["name"], recipe["fitted"]) == (general, "3 cells of small.tif")
 

@@ -88,7 +88,15 @@ def test_three_cells_raise_the_others(off, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "kept"), [((), True), (("--device", "cpu"), True), (("--threshold", "0.8"), False)]
+    ("option", "kept"),
+    [
+        ((), True),
+        (("--device", "cpu"), True),
+        (("--limits", "stack"), True),
+        (("--threshold", "0.8"), False),
+        (("--channels", "0"), False),
+        (("--preprocess", "invert"), False),
+    ],
 )
 def test_the_recipe_says_that_settings_were_fitted_unless_one_is_overridden(
     tmp_path, bright_nuclei, option, kept

@@ -44,17 +44,10 @@ class Sized(NamedTuple):
 
 
 def asked_for(arguments: argparse.Namespace) -> Settings:
-    """Give the values that the options name, over those of the file of settings, where one is given.
-
-    Settings of which an option overrides one were not fitted as a whole.
-    """
+    """Give the values that the options name, over those of the file of settings, where one is given."""
     path = getattr(arguments, "settings", None)
     settings = load_settings(path) if path else Settings()
-    segment = {**settings.segment, **given(arguments, SegmentParams)}
-    instances = {**settings.instances, **given(arguments, InstanceParams)}
-    of_the_fit = {name: segment[name] for name in settings.segment} == settings.segment
-    kept = of_the_fit and instances == settings.instances
-    return Settings(segment, instances, settings.fitted if kept else "")
+    return settings.overridden(given(arguments, SegmentParams), given(arguments, InstanceParams))
 
 
 class Sizing:
@@ -77,7 +70,7 @@ class Sizing:
     compute : Compute
         Device and precision that were chosen for them.
     fitted : str
-        What the settings were fitted to; empty where they were not.
+        What the settings were fitted to; empty where they were not, or where an option overrides one.
     """
 
     def __init__(
@@ -87,11 +80,10 @@ class Sizing:
         views: VolumeParams | None = None,
     ) -> None:
         asked = asked_for(arguments)
-        self.params, self._instances, self.fitted = (
-            SegmentParams(**asked.segment),
-            asked.instances,
-            asked.fitted,
-        )
+        self.params, self._instances = SegmentParams(**asked.segment), asked.instances
+        self.fitted = asked.fitted if asked.whole else ""
+        # What was fitted is of one model, also where a value is overridden: no specialist may take it.
+        self._keep = bool(asked.fitted)
         self._load = functools.cache(load_model)
         self._load(self.params.model)
         self.compute = choose_compute(self.params.device, self.params.precision)
@@ -131,8 +123,7 @@ class Sizing:
     def _chosen(
         self, params: SegmentParams, some: Sequence[ImagePlane]
     ) -> tuple[SegmentParams, CellSize | None]:
-        # what was fitted is of one model: no other one may take it
-        return Run(with_choice(params, some, self._load, compute=self.compute, keep=bool(self.fitted))).result
+        return Run(with_choice(params, some, self._load, compute=self.compute, keep=self._keep)).result
 
     def _some_images(self, planes: SelectedPlanes) -> list[SelectedPlanes]:
         return list(itertools.islice(self._usable(), MOST_PLANES)) or [planes]

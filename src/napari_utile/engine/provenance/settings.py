@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,26 @@ class Settings:
         Fields of `InstanceParams`.
     fitted : str
         What they were fitted to, in words; empty where they were not.
+    whole : bool
+        Whether they are all as they were fitted, but for what depends on the machine.
     """
 
     segment: Mapping[str, Any] = field(default_factory=dict)
     instances: Mapping[str, Any] = field(default_factory=dict)
     fitted: str = ""
+    whole: bool = True
+
+    def overridden(self, segment: Mapping[str, Any], instances: Mapping[str, Any]) -> "Settings":
+        """Give these settings with other values over them; what was fitted to one model says nothing of another."""
+        changed = Settings({**self.segment, **segment}, {**self.instances, **instances})
+        before, after = self._params, changed._params
+        whole = after == before and changed.instances == self.instances
+        return replace(changed, fitted=self.fitted if after.model == before.model else "", whole=whole)
+
+    @property
+    def _params(self) -> SegmentParams:
+        values = {name: value for name, value in self.segment.items() if name not in _OF_THE_MACHINE}
+        return SegmentParams(**values)
 
 
 def load_settings(path: str | os.PathLike[str]) -> Settings:
@@ -81,7 +96,7 @@ def save_settings(settings: Settings, path: str | os.PathLike[str]) -> None:
         If the file cannot be written.
     """
     values = {"format": FORMAT, "segment": dict(settings.segment), "instances": dict(settings.instances)}
-    if settings.fitted:
+    if settings.fitted and settings.whole:
         values["fitted"] = settings.fitted
     write_json(path, values)
 
