@@ -73,6 +73,18 @@ def test_a_store_that_is_finished_already_is_doubted_again(folder, capsys):
     assert said.err.startswith(DOUBT)
 
 
+def test_a_store_that_is_resumed_is_rated_as_when_it_was_measured(folder, capsys):
+    y, x = np.mgrid[:160, :200]
+    noisy = 100 + 900 * ((y % 60 - 30) ** 2 + (x % 60 - 30) ** 2 < 400)
+    noisy = noisy + np.random.default_rng(0).normal(0, 60, noisy.shape)  # unsure at other magnifications
+    tifffile.imwrite("large.tif", noisy.clip(0).astype(np.uint16))
+    assert segment(*TO_STORE, "--strict", image="large.tif") == 3
+    first = capsys.readouterr().err
+    assert "(confidence 0." in first
+    assert segment(*TO_STORE, "--strict", "--resume", image="large.tif") == 3
+    assert capsys.readouterr().err == first
+
+
 @pytest.mark.parametrize("size", [(), ("--diameter", "16"), ("--diameter", "none")])
 def test_clicks_are_doubted(folder, capsys, size):
     words = [

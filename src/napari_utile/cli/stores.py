@@ -169,7 +169,7 @@ def _segment(
         refuse_foreign(place)
     elif place.exists() and not arguments.resume:
         raise UtileError(f"{place} exists: finish it with --resume, or replace it with --overwrite.")
-    said, model, size = "", None, None
+    said, model = "", None
     if place.exists() and not arguments.overwrite:
         plan = load_plan(place)
         _refuse_other_options(plan, each, place, arguments, mask, seeds)
@@ -180,7 +180,7 @@ def _segment(
     else:
         plan, model, _, said, size = _plan(each, image, arguments, sizing, mask, seeds)
         place.parent.mkdir(parents=True, exist_ok=True)
-        begin_store(place, plan, model, mask, replacing=place.exists())
+        begin_store(place, plan, model, mask, size=size, replacing=place.exists())
     with _jobs(arguments) as jobs:
         mask_file = arguments.mask if isinstance(arguments.mask, str) else None
         steps = store_steps(place, jobs=jobs, model=model, command=fill_command(plan, place, mask_file))
@@ -197,7 +197,7 @@ def _segment(
     found = f"{found}, {covered_in_words(made.covered)}" if made.covered and cells else found
     print(f"{image.shown_name}: {found}{bracketed(said, reach, empty)}")
     _into_image(each, place, arguments)
-    return fit_of_store(place, size) if plan.fingerprint else None
+    return fit_of_store(place) if plan.fingerprint else None
 
 
 def _into_image(each: Input, place: Path, arguments: argparse.Namespace) -> None:

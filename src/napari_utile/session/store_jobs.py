@@ -229,7 +229,7 @@ def store_job(
             )
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
-            begin_store(place, plan, ready.model, _mask(requests))
+            begin_store(place, plan, ready.model, _mask(requests), size=ready.size)
         command = store_command(requests, source, plan.params, ready.model.card, linking)
         if apart:
             result = yield from steps_apart(place, first=first, command=command)
