@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from napari_utile.engine.inference.cell_size import CellSize
+from napari_utile.engine.inference.cell_size import CellSize, SizeTrial
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment_params import SegmentParams, suggested_instances
@@ -40,3 +40,18 @@ def test_they_stay_for_a_diameter_that_is_given_and_for_one_that_nobody_knows(di
     assert sized_by_now(session, asked, stack, values) == wanted
     if diameter != "auto":
         assert Run(sized_steps(session, asked, stack, values)).result == (wanted, None)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_was_fitted_with_a_model_keeps_to_it(keep):
+    session, stack = Session(), Stack((plane_from_array(bright_discs()),), "discs")
+    asked = SegmentParams("cells")
+    for name, sureness in (("cells", 0.7), ("phase", 0.9), ("tissue-cells", 0.1)):
+        trial = SizeTrial(1.0, 30, sureness, 20.0, sureness, sureness)
+        session.cell_sizes.keep(replace(asked, model=name), stack, CellSize(20.0, (trial,)))
+    made, _ = Run(sized_steps(session, asked, stack, keep=keep)).result
+    assert (
+        made.model == sized_by_now(session, asked, stack, keep=keep).model == ("cells" if keep else "phase")
+    )
+    by_hand = replace(asked, diameter=33.0)
+    assert sized_by_now(session, by_hand, stack, keep=keep).model == ("cells" if keep else "phase")

@@ -1,6 +1,6 @@
 """The cell size of an image or stack, measured once for all pages, off the GUI thread."""
 
-from collections.abc import Generator, Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,12 @@ from napari_utile.session.state import Session
 
 
 def sized_steps(
-    session: Session, params: SegmentParams, stack: Stack, values: Mapping[str, float] = {}
+    session: Session,
+    params: SegmentParams,
+    stack: Stack,
+    values: Mapping[str, float] = {},
+    *,
+    keep: bool = False,
 ) -> Generator[None, None, tuple[SegmentParams, CellSize | None]]:
     """Complete parameters by a measured cell size and the model that suits; every yield is a point to cancel at.
 
@@ -30,6 +35,8 @@ def sized_steps(
     session, params, stack
     values : mapping
         Instance parameters that were chosen; the others are what the model suggests for the size.
+    keep : bool
+        Whether the model is kept, as where settings were fitted with it; else a specialist may be taken.
 
     Returns
     -------
@@ -39,10 +46,18 @@ def sized_steps(
         What was measured; None where nothing was to be.
     """
     if params.diameter not in MEASURED:
-        return sized_by_now(session, params, stack, values), None
+        return sized_by_now(session, params, stack, values, keep=keep), None
     yield
-    size = yield from measured_and_chosen(params, partial(measured_steps, session, stack))
+    size = yield from _measured_and_chosen(params, partial(measured_steps, session, stack), keep)
     return _with_values(replace(params, model=size.model, diameter=size.diameter), values), size
+
+
+def _measured_and_chosen(
+    params: SegmentParams, measure: Callable[[SegmentParams], Generator[None, None, CellSize]], keep: bool
+) -> Generator[None, None, CellSize]:
+    if not keep:
+        return (yield from measured_and_chosen(params, measure))
+    return replace((yield from measure(params)), model=params.model)
 
 
 def _with_values(params: SegmentParams, values: Mapping[str, float]) -> SegmentParams:
@@ -53,7 +68,12 @@ def _with_values(params: SegmentParams, values: Mapping[str, float]) -> SegmentP
 
 
 def sized_by_now(
-    session: Session, params: SegmentParams, stack: Stack, values: Mapping[str, float] = {}
+    session: Session,
+    params: SegmentParams,
+    stack: Stack,
+    values: Mapping[str, float] = {},
+    *,
+    keep: bool = False,
 ) -> SegmentParams:
     """Complete parameters as far as sizes are known; a diameter set by hand is of the model that was chosen."""
 
@@ -65,7 +85,7 @@ def sized_by_now(
         return size
 
     with suppress(_UnknownError, UtileError):
-        size = Run(measured_and_chosen(replace(params, diameter="auto"), known)).result
+        size = Run(_measured_and_chosen(replace(params, diameter="auto"), known, keep)).result
         diameter = size.diameter if params.diameter in MEASURED else params.diameter
         params = replace(params, model=size.model, diameter=diameter)
     return _with_values(params, values)

@@ -80,7 +80,9 @@ def grow_job(
         seeds = whole_numbers(request.seeds, "the layer of seeds")
         distance = request.distance
         if request.in_model:
-            sizing = Run(sized_steps(session, params, image.measured_on, image.values))
+            sizing = Run(
+                sized_steps(session, params, image.measured_on, image.values, keep=bool(image.fitted))
+            )
             params, _ = yield from sizing.yielding((len(made), len(requests)))
             model = session.load_model(params.model)
             limits = limits_of(session, params, image.measured_on)

@@ -14,7 +14,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.late import torch
-from napari_utile.engine.models.catalogue import findable_model as findable_model
+from napari_utile.engine.models.catalogue import findable_model
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import EXACT_PIXELS

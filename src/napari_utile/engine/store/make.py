@@ -17,13 +17,12 @@ from napari_utile.engine.inference.field import Field
 from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.linking.links import stacks_of
 from napari_utile.engine.linking.params import LinkParams
-from napari_utile.engine.models.catalogue import card_of
+from napari_utile.engine.models.catalogue import card_of, findable_model
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.planes.selection import Selection
-from napari_utile.engine.provenance.recipe import findable_model
 from napari_utile.engine.provenance.settings import Settings
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.store.growing import plan_seeds

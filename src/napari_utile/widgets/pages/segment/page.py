@@ -412,7 +412,10 @@ class SegmentPage(Page):
     def _sized(self, request: SegmentRequest) -> SegmentRequest:
         """Put the size that was measured, if it is known by now, in place of the wish to measure it."""
         return replace(
-            request, params=sized_by_now(self._session, request.params, request.measured_on, request.values)
+            request,
+            params=sized_by_now(
+                self._session, request.params, request.measured_on, request.values, keep=bool(request.fitted)
+            ),
         )
 
     def copy_command(self) -> None:
