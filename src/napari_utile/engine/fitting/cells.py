@@ -296,19 +296,17 @@ def _fit(
         for share in SIZES:
             resized = replace(best.params, diameter=max(1.0, round(across * share, 1)))
             yield from look(best.model, resized, False)
-    for here, _ in sorted(seen, key=lambda each: -gain(each[1]))[:MOST_REFINED]:
+    for here, trial in sorted(seen, key=lambda each: -gain(each[1]))[:MOST_REFINED]:
         yield f"{here.model.card.name}, {_size(here.params)}: threshold, split, smallest size"
-        instances = suggested_instances(here.model.card, here.params.known_diameter)
         for field_name in FITTED:
             smallest = tuple(round(share * int(areas.min())) for share in SMALLEST)
             values: Any = {"threshold": THRESHOLDS, "split": SPLITS, "minimum_size": smallest}[field_name]
-            tried = [attempt(here, instances)]
+            tried, instances = [trial], trial.params.instances
+            assert instances is not None
             for value in values:
                 tried.append(attempt(here, replace(instances, **{field_name: value})))
                 yield FITTED[field_name]
-            chosen = max(tried, key=gain).params.instances
-            assert chosen is not None
-            instances = chosen
+            trial = max(tried, key=gain)
     picked = proven(trials, base)
     if picked.scores.mean() < LEAST:
         raise UtileError(
