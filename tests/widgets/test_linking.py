@@ -436,26 +436,16 @@ def test_cells_that_are_clicked_while_they_are_linked_stay_chosen_and_seen(two_i
     assert cells.visible
 
 
-def test_three_views_leave_the_cells_that_are_clicked_alone(two_images, qtbot) -> None:
+@pytest.mark.parametrize("clicking", [True, False])
+def test_three_views_of_an_image_that_was_left_are_not_chosen(two_images, qtbot, clicking) -> None:
     page = two_images(two_balls(), "zyx")
     choose(page.form, "views")
     page.form.linking.plane_distance["plane_distance"].value = 2.0
     page.run()
-    mine = click_on_the_second(page)
+    mine = click_on_the_second(page) if clicking else go_to_the_second(page)
     qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
     assert "first objects" in page.viewer.layers
     assert session_of(page.viewer).cells is mine
-
-
-def test_three_views_of_another_image_are_not_chosen_for_this_one(two_images, qtbot) -> None:
-    page = two_images(two_balls(), "zyx")
-    choose(page.form, "views")
-    page.form.linking.plane_distance["plane_distance"].value = 2.0
-    page.run()
-    go_to_the_second(page)
-    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
-    assert "first objects" in page.viewer.layers
-    assert session_of(page.viewer).cells is None
 
 
 def test_tracks_go_with_their_image_and_come_back_with_it(two_images, qtbot) -> None:
