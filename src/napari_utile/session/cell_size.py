@@ -17,26 +17,14 @@ from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
 from napari_utile.engine.steps import Run
 from napari_utile.session.measured import Stack
+from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 
 
 def sized_steps(
-    session: Session,
-    params: SegmentParams,
-    stack: Stack,
-    values: Mapping[str, float] = {},
-    *,
-    keep: bool = False,
+    session: Session, request: SegmentRequest
 ) -> Generator[None, None, tuple[SegmentParams, CellSize | None]]:
     """Complete parameters by a measured cell size and the model that suits; every yield is a point to cancel at.
-
-    Parameters
-    ----------
-    session, params, stack
-    values : mapping
-        Instance parameters that were chosen; the others are what the model suggests for the size.
-    keep : bool
-        Whether the model is kept, as where settings were fitted with it; else a specialist may be taken.
 
     Returns
     -------
@@ -45,17 +33,20 @@ def sized_steps(
     size : CellSize or None
         What was measured; None where nothing was to be.
     """
-    if params.diameter not in MEASURED:
-        return sized_by_now(session, params, stack, values, keep=keep), None
+    if request.params.diameter not in MEASURED:
+        return sized_by_now(session, request), None
     yield
-    size = yield from _measured_and_chosen(params, partial(measured_steps, session, stack), keep)
-    return _with_values(replace(params, model=size.model, diameter=size.diameter), values), size
+    size = yield from _measured_and_chosen(request, partial(measured_steps, session, request.measured_on))
+    params = replace(request.params, model=size.model, diameter=size.diameter)
+    return _with_values(params, request.values), size
 
 
 def _measured_and_chosen(
-    params: SegmentParams, measure: Callable[[SegmentParams], Generator[None, None, CellSize]], keep: bool
+    request: SegmentRequest, measure: Callable[[SegmentParams], Generator[None, None, CellSize]]
 ) -> Generator[None, None, CellSize]:
-    if not keep:
+    """Measure the cells, and choose the model; what was fitted with a model keeps to it."""
+    params = replace(request.params, diameter="auto")
+    if not request.fitted:
         return (yield from measured_and_chosen(params, measure))
     return replace((yield from measure(params)), model=params.model)
 
@@ -67,28 +58,22 @@ def _with_values(params: SegmentParams, values: Mapping[str, float]) -> SegmentP
     return replace(params, instances=suggested)
 
 
-def sized_by_now(
-    session: Session,
-    params: SegmentParams,
-    stack: Stack,
-    values: Mapping[str, float] = {},
-    *,
-    keep: bool = False,
-) -> SegmentParams:
+def sized_by_now(session: Session, request: SegmentRequest) -> SegmentParams:
     """Complete parameters as far as sizes are known; a diameter set by hand is of the model that was chosen."""
+    params = request.params
 
     def known(wanted: SegmentParams) -> Generator[None, None, CellSize]:
         yield from ()
-        size = session.cell_sizes.known(wanted, stack)
+        size = session.cell_sizes.known(wanted, request.measured_on)
         if size is None:
             raise _UnknownError
         return size
 
     with suppress(_UnknownError, UtileError):
-        size = Run(_measured_and_chosen(replace(params, diameter="auto"), known, keep)).result
+        size = Run(_measured_and_chosen(request, known)).result
         diameter = size.diameter if params.diameter in MEASURED else params.diameter
         params = replace(params, model=size.model, diameter=diameter)
-    return _with_values(params, values)
+    return _with_values(params, request.values)
 
 
 class _UnknownError(Exception):

@@ -80,9 +80,7 @@ def grow_job(
         seeds = whole_numbers(request.seeds, "the layer of seeds")
         distance = request.distance
         if request.in_model:
-            sizing = Run(
-                sized_steps(session, params, image.measured_on, image.values, keep=bool(image.fitted))
-            )
+            sizing = Run(sized_steps(session, image))
             params, _ = yield from sizing.yielding((len(made), len(requests)))
             model = session.load_model(params.model)
             limits = limits_of(session, params, image.measured_on)

@@ -62,9 +62,7 @@ def estimate_job(
     """
     yield
 
-    params, size = yield from sized_steps(
-        session, request.params, request.measured_on, request.values, keep=bool(request.fitted)
-    )
+    params, size = yield from sized_steps(session, request)
     model = session.load_model(params.model)
     yield
     return model, estimate(request.plane, model, params, request.region), size
@@ -104,9 +102,7 @@ def segment_planes_job(
 
 def segment_job(session: Session, request: SegmentRequest) -> Generator[Progress, None, SegmentResult]:
     """Segment a plane or a region of it and measure the instances."""
-    sizing = Run(
-        sized_steps(session, request.params, request.measured_on, request.values, keep=bool(request.fitted))
-    )
+    sizing = Run(sized_steps(session, request))
     params, size = yield from sizing.yielding(Progress(0, 1, stage="size"))
     model = session.load_model(params.model)
     run = Run(
@@ -133,9 +129,7 @@ def seams_job(
     session: Session, request: SegmentRequest, middle: tuple[float, float]
 ) -> Generator[Progress, None, SeamProof]:
     """Compute a part of a plane around a pixel (y, x) twice, on shifted tiles and blocks, and compare."""
-    sizing = Run(
-        sized_steps(session, request.params, request.measured_on, request.values, keep=bool(request.fitted))
-    )
+    sizing = Run(sized_steps(session, request))
     params, _ = yield from sizing.yielding(Progress(0, 1, stage="size"))
     return (
         yield from verify_seams(
@@ -174,9 +168,7 @@ def weight_map_job(result: SegmentResult) -> Generator[None, None, LayerSpec]:
 
 def network_view_job(session: Session, request: SegmentRequest) -> Generator[None, None, LayerSpec]:
     """Compute what the network gets of a plane, or of its region; of several channels the first."""
-    params, _ = yield from sized_steps(
-        session, request.params, request.measured_on, request.values, keep=bool(request.fitted)
-    )
+    params, _ = yield from sized_steps(session, request)
 
     model = session.load_model(params.model)
     yield

@@ -120,9 +120,7 @@ class _Ready:
 
 def _ready_steps(session: Session, request: SegmentRequest) -> Generator[Progress, None, _Ready]:
     """Measure and load what a segmentation needs, if that was not done before."""
-    sizing = Run(
-        sized_steps(session, request.params, request.measured_on, request.values, keep=bool(request.fitted))
-    )
+    sizing = Run(sized_steps(session, request))
     params, size = yield from sizing.yielding(Progress(0, 1, stage="size"))
     model = session.load_model(params.model)
     yield Progress(0, 1, stage="size")

@@ -133,9 +133,7 @@ def _volume_steps(
     first = request.first
     depth = request.with_distance.plane_distance  # fails before anything is measured
     assert depth is not None
-    params, size = yield from sized_steps(
-        session, first.params, first.measured_on, first.values, keep=bool(first.fitted)
-    )
+    params, size = yield from sized_steps(session, first)
     model = session.load_model(params.model)
     limits = limits_of(session, params, first.measured_on)
     return volume_of([each.plane for each in request.planes], depth, params, model, limits), size

@@ -16,6 +16,7 @@ from napari_utile.engine.segment_params import SegmentParams, suggested_instance
 from napari_utile.session.cell_size import limits_of, sized_steps
 from napari_utile.session.measured import Stack
 from napari_utile.session.pixels import HASHED_IN_A_JOB, pixels_key
+from napari_utile.session.results import SegmentRequest
 from napari_utile.session.state import Session
 
 _MOST_FIELDS = 8
@@ -107,7 +108,7 @@ def made_ready(session: Session, request: FieldRequest) -> Generator[None, None,
     yield
 
     stack = request.stack or Stack((request.plane,))
-    params, size = yield from sized_steps(session, request.params, stack)
+    params, size = yield from sized_steps(session, SegmentRequest(request.plane, request.params, stack=stack))
     model = session.load_model(params.model)
     yield
     field = Field(

@@ -11,7 +11,7 @@ import napari.viewer
 from napari_utile.engine.inference.cell_size import CellSize
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.segment_params import MEASURED, SegmentParams
+from napari_utile.engine.segment_params import MEASURED
 from napari_utile.session.cell_size import sized_by_now
 from napari_utile.session.jobs import estimate_job
 from napari_utile.session.results import SegmentRequest, SegmentResult, specs_of
@@ -70,7 +70,9 @@ class SegmentPage(Page):
         self.planes_run = PlaneRun(plain, session, self)
         self._runs = self.views, form.store, self.planes_run  # the first that takes the planes
         self._pictures = Pictures(plain, session, form, self.request, failed, self)
-        self._adjusting = Adjusting(plain, session, form.edited, self._values, failed, self._adjusted, self)
+        self._adjusting = Adjusting(
+            plain, session, form.edited, self._values, self.views, failed, self._adjusted, self
+        )
         self.show_form(form, form.status)
         self.main_button = form.run_bar.run_button
         self.settings = Settings(plain, session, form, self._values, self)
@@ -117,7 +119,7 @@ class SegmentPage(Page):
         self._connections.connect(session.events.cells, form.show_cells)
         self._connections.connect(session.events.cells, self._show_summary)
         form.show_cells(session.cells)
-        form.edited.new_wanted.connect(self._answered)
+        form.edited.new_wanted.connect(self._adjusting.answered)
         self._connections.connect(self._viewer.layers.events.removed, self._layer_removed)
         for emitter in (self._viewer.dims.events.current_step, self._viewer.dims.events.ndisplay):
             self._connections.connect(emitter, self._plane_changed)
@@ -292,30 +294,9 @@ class SegmentPage(Page):
         self._follow_values()
 
     def _follow_values(self) -> None:
-        """Find the cells on screen again by the values that the sliders show, if they are of the chosen model."""
         self._asked.tell()
-        shown, made = on_screen(self._viewer, self._session), self._adjusted_params()
-        if self.running or shown is None or made is None or made[1] != self._session.model:
-            return
-        if not self.form.edited.stops(*shown):
-            self._find_again()
-
-    def _find_again(self) -> None:
-        if not self.views.adjust(self._values.shown):
-            self._adjusting.adjust()
-
-    def _adjusted_params(self) -> tuple[SegmentParams, str] | None:
-        """Return how the cells that sliders go to were made, and the model that was asked; None without such cells."""
-        result = self._current_result()
-        of_plane = None if result is None else (result.segmentation.params, result.request.params.model)
-        return self.views.made or of_plane
-
-    def _answered(self, new: bool) -> None:
-        made = self._adjusted_params()
-        if new:
-            self._find_again()
-        elif made is not None:
-            self._values.show_result(*made)
+        if not self.running:
+            self._adjusting.follow()
 
     def _adjusted(self, source: Source, result: SegmentResult) -> None:
         self._show_summary()
@@ -334,39 +315,28 @@ class SegmentPage(Page):
             self.form.suggestions.suggest_for(request.measured_on, request.params, request.plane, view)
 
     def _image_changed(self, _: object = None) -> None:
-        self._diameter_tool.stop()
         self._image_events.disconnect_all()
         if self._session.image.layer is not None:
             self._image_events.connect(self._session.image.layer.events.data, self._pixels_changed)
         self.form.show_image(self._session.image)
-        self._plane_changed()
-        self._about_another()
+        self._pixels_changed()
 
     def _pixels_changed(self, _: object = None) -> None:
         self._diameter_tool.stop()
-        self._plane_changed()
         self._about_another()
 
     def _about_another(self, _: object = None) -> None:
         """Say nothing that was measured with another image or model."""
         self._estimate.forget()
         self.form.diameter.show_measured(None)
-        self._show_how_made()
-        self._choice_changed()
+        self._plane_changed()
 
     def _plane_changed(self, _: object = None) -> None:
         shown = on_screen(self._viewer, self._session)
         layer, place = shown or (None, None)
         self.form.show_place(layer, place, self._viewer.dims.ndisplay == 3)
-        self._show_how_made()
+        self._adjusting.show_how_made()
         self._choice_changed()
-
-    def _show_how_made(self) -> None:
-        """Show the values by which the result on screen was made, where it was asked of the chosen model."""
-        shown = on_screen(self._viewer, self._session)
-        made = None if shown is None else self._session.made_by(shown[0], shown[1].key)
-        if made is not None:
-            self._values.show_result(*made)
 
     def _choice_changed(self, _: object = None) -> None:
         self._asked.tell()
@@ -411,12 +381,7 @@ class SegmentPage(Page):
 
     def _sized(self, request: SegmentRequest) -> SegmentRequest:
         """Put the size that was measured, if it is known by now, in place of the wish to measure it."""
-        return replace(
-            request,
-            params=sized_by_now(
-                self._session, request.params, request.measured_on, request.values, keep=bool(request.fitted)
-            ),
-        )
+        return replace(request, params=sized_by_now(self._session, request))
 
     def copy_command(self) -> None:
         """Copy the command line that does the same to the clipboard."""
