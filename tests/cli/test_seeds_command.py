@@ -127,6 +127,17 @@ def test_wrong_calls_are_one_sentence(folder, capsys):
     words = ["--seeds", str(folder / "seeds" / "one_labels.tif"), "-o", str(folder / "out")]
     assert main(["segment", str(folder / "one.tif"), str(folder / "two.tif"), *words]) == 1
     assert "holds the seeds of one image" in capsys.readouterr().err
+    for option in (
+        "--threshold=0.4",
+        "--diameter=20",
+        "--settings=x --split=0.5",
+        "--model=nuclei --minimum-size=9",
+    ):
+        for target in ("out", "out.zarr"):
+            assert call(folder, *option.split(), "-o", str(folder / target)) == 2
+            assert "--seeds does not take --" in capsys.readouterr().err
+    with pytest.raises(UtileError, match="'split' is not for cells from seeds"):
+        grow_seeds(np.ones((5, 5)), np.ones((5, 5), int), "nuclei", split=0.4)
     with pytest.raises(UtileError, match="needs a model"):
         grow_seeds(np.ones((5, 5)), np.ones((5, 5), int), threshold=0.4)
 

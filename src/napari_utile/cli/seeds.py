@@ -13,6 +13,7 @@ from napari_utile.cli.inputs import Input
 from napari_utile.cli.options import given
 from napari_utile.cli.progress import with_bar
 from napari_utile.engine.cells.compartments import compartments
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected, write_labels
@@ -29,9 +30,10 @@ from napari_utile.engine.files.plane_file import PlaneFile
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.files.tiff import LARGEST_ID
-from napari_utile.engine.grow import grow_steps, grown_in, refuse_lost_stain, usual_distance
+from napari_utile.engine.grow import CUTS, grow_steps, grown_in, refuse_lost_stain, usual_distance
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall
 from napari_utile.engine.inference.limits import limits_of_stack
+from napari_utile.engine.parameters import option_of
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_plane
 from napari_utile.engine.segment import segment_steps
@@ -49,6 +51,8 @@ NOT_WITH_SEEDS = (
     "outputs",
 )
 ONLY_WITH_STORES = ("estimate", "shard")
+WITHOUT_MODEL = ("channels", "device")
+"""Parameters of a segmentation that there are where cells grow in the intensities."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,11 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
     selection = Selection(**given(arguments, Selection))
     into_stores = stores.are_wanted(arguments)
     names = NOT_WITH_SEEDS if into_stores else (*NOT_WITH_SEEDS, *ONLY_WITH_STORES)
-    refused = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name)]
+    refused = [option_of(name) for name in names if getattr(arguments, name)]
     if selection.series == "all":
         refused.append("--series all")
-    if arguments.strict and arguments.model is None and arguments.settings is None:
-        refused.append("--strict without --model")
+    options = {**given(arguments, SegmentParams), **given(arguments, InstanceParams)}
+    refused += [option_of(name) for name in options if name in CUTS]
+    if arguments.model is None and arguments.settings is None:
+        alone = [
+            *(["strict"] if arguments.strict else []),
+            *(name for name in options if name not in ("channels", "device")),
+        ]
+        refused += [f"{option_of(name)} without --model" for name in alone]
     if refused or (arguments.seed_distance or 0) < 0:
         what = f"--seeds does not take {refused[0]}" if refused else "--seed-distance must be at least 0"
         print(f"utile segment: {what} (utile segment --help)", file=sys.stderr)

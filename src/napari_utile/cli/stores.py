@@ -27,6 +27,7 @@ from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.jobs.cluster import cluster_jobs
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.parameters import option_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.segment_params import SegmentParams
@@ -87,7 +88,7 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
             continue
         if getattr(arguments, option) and not wanted:
             raise UtileError(
-                f"--{option.replace('_', '-')} is for stores: give a target that ends in .zarr, or --format ome-zarr."
+                f"{option_of(option)} is for stores: give a target that ends in .zarr, or --format ome-zarr."
             )
     return wanted
 

@@ -8,6 +8,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.cost import Estimate
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.parameters import option_of
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
@@ -27,12 +28,8 @@ def linking_of(arguments: argparse.Namespace) -> LinkParams:
     linking = LinkParams(**said)
     alone = [name for name in said if name != "link"]
     if alone and not linking.axis and not arguments.resume:
-        raise UtileError(f"{_option(alone[0])} says how planes are linked: give --link z or --link t, too.")
+        raise UtileError(f"{option_of(alone[0])} says how planes are linked: give --link z or --link t, too.")
     return replace(linking, link=views_of(arguments).link(linking.link))
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def views_of(arguments: argparse.Namespace) -> VolumeParams:

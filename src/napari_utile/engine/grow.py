@@ -28,6 +28,9 @@ from napari_utile.engine.steps import Run
 
 Labels = NDArray[np.integer[Any]]
 
+CUTS = ("fill_holes", "minimum_size", "split", "grow")
+"""Instance parameters that cells from seeds do not have: each seed is one cell, whatever its size."""
+
 
 def usual_distance(seeds: Iterable[Labels]) -> float:
     """Return how far cells reach beyond their seeds where nobody says it: half the median diameter of all seeds.
@@ -132,7 +135,7 @@ def grow_seeds(
     axes : str, optional
         A letter an axis of the image.
     **options
-        With a model, those of `segment`.
+        With a model, those of `segment` but `CUTS`.
 
     Returns
     -------
@@ -152,11 +155,15 @@ def grow_seeds(
     [0, 0, 7, 7, 7, 7, 0, 0]
     """
     check_value(Parameter("distance", float, True, None, Bounds(0)), distance)
+    for name in options:
+        if model is None or name in CUTS:
+            raise UtileError(
+                f"The option {name!r} "
+                + ("needs a model." if name not in CUTS else "is not for cells from seeds.")
+            )
     ids, plane = labels_of_one_plane(seeds, "the seeds"), plane_of(image, axes)
     refuse_other_shape(ids.shape, plane)
     if model is None:
-        if options:
-            raise UtileError(f"The option {next(iter(options))!r} needs a model.")
         params = SegmentParams(channels=several(channels))
         refuse_lost_stain([plane], params)
         return Run(grow_steps(plane, ids, params, distance=distance)).result

@@ -89,7 +89,18 @@ class Parameter:
     @property
     def option(self) -> str:
         """The command line option, with its dashes."""
-        return "--" + (self.bounds.option or self.name.replace("_", "-"))
+        return option_of(self.bounds.option or self.name)
+
+
+def option_of(name: str) -> str:
+    """Return the command line option of a name, with its dashes.
+
+    Examples
+    --------
+    >>> option_of("minimum_size")
+    '--minimum-size'
+    """
+    return f"--{name.replace('_', '-')}"
 
 
 def describe(cls: type) -> tuple[Parameter, ...]:

@@ -19,6 +19,7 @@ from napari_utile.engine.linking.links import stacks_of
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.catalogue import card_of, findable_model
 from napari_utile.engine.models.library import Model
+from napari_utile.engine.parameters import option_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import seen_of
@@ -276,7 +277,7 @@ def refuse_other_options(
     for key, now, before in pairs:
         chosen = key == "model" and _may_be_chosen(asked, before)
         if now != before and now not in MEASURED and not chosen:
-            option = f"--{key.replace('_', '-')}"
+            option = option_of(key)
             before, now = ("none" if value is None else value for value in (before, now))
             raise UtileError(
                 f"{name} was started with {option} {before}, not {now}: leave the option out to resume, or start again "
