@@ -72,3 +72,15 @@ def test_an_entry_for_no_layer_can_be_offered(viewer, qtbot):
     assert combo.layer is None
     combo.set_layer(layer)
     assert combo.layer is layer
+
+
+def test_names_that_are_too_long_show_their_ends(viewer, combo, qtbot):
+    viewer.add_image(np.ones((4, 5)), name="film_two_channels channel 0 of many")
+    combo.resize(150, combo.sizeHint().height())
+    combo.show()
+    pictures = []
+    for name in ("film_two_channels channel 0 of few", "film_two_channels channel 0 of some"):
+        viewer.layers[0].name = name
+        pictures.append(combo.grab().toImage())
+    assert pictures[0] != pictures[1]
+    assert combo.currentText() == viewer.layers[0].name

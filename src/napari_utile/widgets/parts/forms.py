@@ -17,6 +17,9 @@ from qtpy.QtWidgets import (
     QLayoutItem,
     QSizePolicy,
     QSlider,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QWidget,
 )
 
@@ -28,32 +31,53 @@ from napari_utile.widgets.parts.size_field import SizeField
 
 _POSITIONS = 1000
 """Places of a slider."""
+_BESIDE = 4
+"""Pixels beside the entry of a combo box."""
 
 
 def narrow(combo: QComboBox) -> QComboBox:
     """Let a combo box shrink below its longest entry, so that a long layer name cannot widen a dock.
 
-    Keys with Ctrl go to the window, as Ctrl+Z: Qt's combo boxes take them for letters to search their entries by.
+    Of an entry that does not fit the middle is left out: layers of one image differ in their ends. Keys with Ctrl go to
+    the window, as Ctrl+Z: Qt's combo boxes take them for letters to search their entries by.
     """
-    combo.installEventFilter(_LetsShortcutsPass(combo))
+    combo.installEventFilter(_Narrow(combo))
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     combo.setMinimumContentsLength(6)
     combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return combo
 
 
-class _LetsShortcutsPass(QObject):
-    """Leaves keys with Ctrl to the widgets around the one that it watches."""
+class _Narrow(QObject):
+    """Paints a combo box, and leaves keys with Ctrl to the widgets around it."""
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Take such a key from the widget, without accepting it."""
-        del watched
+        """Paint in the widget's place; take such a key from it, without accepting it."""
+        if event is None or not isinstance(watched, QComboBox):
+            return False
+        if event.type() == QEvent.Type.Paint:
+            _paint(watched)
+            return True
         if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
             return False
         if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             return False
         event.ignore()
         return True
+
+
+def _paint(combo: QComboBox) -> None:
+    """Paint a combo box as Qt does, but for the middle of an entry that does not fit."""
+    box, style = QStyleOptionComboBox(), combo.style()
+    combo.initStyleOption(box)
+    assert style is not None
+    edit = QStyle.SubControl.SC_ComboBoxEditField
+    room = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, box, edit, combo).width() - _BESIDE
+    middle = Qt.TextElideMode.ElideMiddle
+    box.currentText = combo.fontMetrics().elidedText(box.currentText, middle, room)
+    painter = QStylePainter(combo)
+    painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, box)
+    painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, box)
 
 
 def align_labels(*layouts: QLayout | None) -> None:
