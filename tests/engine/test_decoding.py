@@ -129,9 +129,15 @@ def test_one_bit_is_black_and_white_either_way(tmp_path: Path) -> None:
     for number, photometric in enumerate(("minisblack", "miniswhite")):
         path = tmp_path / f"{number}.tif"
         stored = ~mask if photometric == "miniswhite" else mask
-        tifffile.imwrite(path, stored, photometric=photometric, bitspersample=1)
+        tifffile.imwrite(path, stored, photometric=photometric, bitspersample=1, software="ImageMagick")
         np.testing.assert_array_equal(np.asarray(read_image(path).data) > 0, mask)
         np.testing.assert_array_equal(np.asarray(read_image(path, as_labels=True).data) > 0, mask)
+
+
+def test_true_is_true_in_masks_that_python_programs_write(tmp_path: Path) -> None:
+    mask = GREY > 100
+    tifffile.imwrite(tmp_path / "a.tif", mask)  # tifffile calls its 0 white
+    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "a.tif", as_labels=True).data) > 0, mask)
 
 
 def test_what_cannot_be_decoded_faithfully_is_one_sentence(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.label_reading import label_image
 from napari_utile.engine.planes.mask import is_stretched
 
 
@@ -22,7 +22,7 @@ def read_mask(asked: str | bool | None) -> NDArray[np.bool_] | None:
     if not isinstance(asked, str):
         return None
 
-    image = read_image(asked, as_labels=True)
+    image = label_image(asked)
     if image.axes != "YX":
         raise UtileError(f"{asked} is not a mask: it has the axes {image.axes}, a mask has Y and X.")
     mask: NDArray[np.bool_] = np.asarray(image.data) > 0

@@ -95,9 +95,8 @@ def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:
 def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     file = read_labels(path, arguments.axes)
     image = read_image(image_path, series=arguments.series) if image_path else None
-    for each in (file, image):
-        if each is not None and each.notes:
-            print(f"{each.shown_name}: {', '.join(each.notes)}", file=sys.stderr)
+    if image is not None and image.notes:
+        print(f"{image.shown_name}: {', '.join(image.notes)}", file=sys.stderr)
     size, unit = file.pixel_size, file.unit
     if size is None and image is not None:
         size, unit = image.pixel_size, image.unit

@@ -32,10 +32,13 @@ def label_image(labels: Any, axes: str | None = None, what: str = "the labels") 
     """Read a label image, or a mask; of a store of this program its cells. See `read_labels`."""
     if isinstance(labels, (str, os.PathLike)):
         path = as_path(labels, "labels")
-        if not is_store(path):
-            return read_image(path, as_labels=True, axes=axes)
-        refuse_unfinished(path)
-        return replace(read_image(path / _CELLS, as_labels=True, axes=axes), path=path)
+        if is_store(path):
+            refuse_unfinished(path)
+            return replace(read_image(path / _CELLS, as_labels=True, axes=axes), path=path)
+        image = read_image(path, as_labels=True, axes=axes)
+        if image.notes:
+            warn(f"{image.shown_name}: {', '.join(image.notes)}")
+        return image
     array, names = as_array(labels)
     if 0 in array.shape:
         raise UtileError(f"{what} are empty: they have the shape {tuple(array.shape)}.")

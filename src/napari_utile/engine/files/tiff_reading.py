@@ -176,9 +176,10 @@ def interpreted(
     page, letters = series.keyframe, series.axes
     photometric = page.photometric
     axis = letters.find("S")
-    bilevel = page.bitspersample == 1
+    # Ids are what is stored, but for bits; tifffile calls 0 white wherever it writes True as 1.
+    as_stored = as_labels and (page.bitspersample > 1 or page.software.startswith("tifffile"))
     # Where nothing is said 0 is black, as in Fiji; tifffile takes it for white.
-    if photometric == _PHOTOMETRIC.MINISWHITE and _SAYS_WHAT_0_IS in page.tags and (bilevel or not as_labels):
+    if photometric == _PHOTOMETRIC.MINISWHITE and _SAYS_WHAT_0_IS in page.tags and not as_stored:
         data, letters = _without_transparency(data, letters, page, notes)
         data = samples.white_is_zero(_blocks(data), page.bitspersample)
         notes.append("0 is white in the file")
