@@ -376,3 +376,15 @@ def test_models_are_suggested_for_an_image_the_best_first(folder, capsys):
     ranked = json.loads(capsys.readouterr().out)
     assert "nuclei" in [each["model"] for each in ranked]
     assert status == (0 if any(each["looks_right"] and not each["by_chance"] for each in ranked) else 1)
+
+
+@pytest.mark.parametrize("axes", ["TZYX", "ZTYX"])
+def test_a_fresh_result_is_that_of_its_recipe_whatever_the_order_of_the_planes(model, tmp_path, capsys, axes):
+    pixels = np.random.default_rng(0).integers(0, 999, (2, 3, 25, 25), np.uint16)
+    tifffile.imwrite(tmp_path / "in.tif", pixels, ome=True, metadata={"axes": axes})
+    assert (
+        main(["segment", str(tmp_path / "in.tif"), "-o", str(tmp_path / "out"), "--model", "tiny", "--quiet"])
+        == 0
+    )
+    assert main(["replay", str(tmp_path / "out" / "in_recipe.json"), "--quiet"]) == 0
+    assert "identical" in capsys.readouterr().out

@@ -10,10 +10,12 @@ import xarray
 
 from napari_utile import (
     average_precision,
+    cell_scores,
     evaluate,
     fine_tune,
     grow_seeds,
     import_model,
+    link,
     load_model,
     measure,
     read_image,
@@ -210,3 +212,19 @@ def test_seeds_are_opened_by_their_path(tmp_path: Path) -> None:
     assert set(np.unique(grown)) == {0, 3, 70}
     with pytest.raises(UtileError, match="3 planes"):
         grow_seeds(IMAGE, np.stack([LABELS] * 3))
+
+
+def test_named_rows_and_columns_count_wherever_an_array_is_read() -> None:
+    labels = np.zeros((9, 9), int)
+    labels[1:3, 1:8], labels[5:7, 2:4] = 3, 70
+    grey = np.arange(81.0).reshape(9, 9)
+    turned = xarray.DataArray(labels.T, dims=("column", "row"))
+    pixels = xarray.DataArray(np.stack([grey, -grey]).T, dims=("x", "y", "c"))
+    assert average_precision(turned, labels) == cell_scores(labels, turned).seg == 1
+    assert average_precision(labels, np.zeros_like(labels), ignore=turned > 0) == 1
+    for column, values in measure(labels, np.stack([grey, -grey])).items():
+        np.testing.assert_array_equal(measure(turned, pixels)[column], values, column)
+    np.testing.assert_array_equal(weight_map(turned).total, weight_map(labels).total)
+    stack = xarray.DataArray(np.stack([labels.T] * 2, -1), dims=("x", "y", "t"))
+    for each in (stack, torch.from_numpy(np.stack([labels] * 2))):
+        np.testing.assert_array_equal(link(each, "t").labels, link(np.stack([labels] * 2), "t").labels)

@@ -1,4 +1,4 @@
-"""Arrays by what they hold."""
+"""Arrays by what they hold, and what their axes are called."""
 
 from typing import Any
 
@@ -12,3 +12,36 @@ Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 Labels = IntArray
 """One id a cell, 0 for background."""
+
+_NAMES = {
+    "T": {"t", "time", "times", "timepoint", "timepoints", "frame", "frames"},
+    "Z": {"z", "depth", "slice", "slices", "plane", "planes"},
+    "C": {"c", "ch", "channel", "channels", "band", "bands", "wavelength"},
+    "Y": {"y", "row", "rows", "height", "lat"},
+    "X": {"x", "col", "cols", "column", "columns", "width", "lon"},
+    "S": {"s", "sample", "samples", "rgb", "rgba", "colour", "color"},
+}
+
+
+def letter_of(name: object) -> str | None:
+    """Give the letter that stands for an axis of this name; None where the name says nothing.
+
+    Examples
+    --------
+    >>> letter_of("time"), letter_of("dim_0")
+    ('T', None)
+    """
+    word = str(name).strip().lower() if name is not None else ""
+    return next((letter for letter, words in _NAMES.items() if word in words), None)
+
+
+def dims_of(array: Any) -> tuple[object, ...] | None:
+    """Give the names that an array of xarray has for its axes; None of any other array."""
+    dims = getattr(array, "dims", None)
+    return dims if isinstance(dims, tuple) and hasattr(array, "data") and hasattr(array, "coords") else None
+
+
+def rows_and_columns_last(array: Any) -> Any:
+    """Give an array whose Y and X come last; those without names are as they should be."""
+    names = {letter_of(name): name for name in dims_of(array) or ()}
+    return array.transpose(..., names["Y"], names["X"]) if {"Y", "X"} <= set(names) else array

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_utile.engine.arrays import rows_and_columns_last
 from napari_utile.engine.cells.label_runs import (
     LabelRuns,
     convex_pixels,
@@ -137,7 +138,7 @@ def _intensity_columns(
 ) -> Columns:
     if intensity is None:
         return {}
-    channels = np.asarray(intensity)
+    channels = np.asarray(rows_and_columns_last(intensity))
     if channels.dtype.kind not in "buif":
         raise ValueError(f"intensity must be an array of real numbers, got {channels.dtype}")
     if channels.ndim == 2:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import (
     ImageFile,
@@ -22,7 +23,7 @@ from napari_utile.engine.files.image_file import (
 )
 from napari_utile.engine.files.tiff_series import notes_on_series, number_of_series
 from napari_utile.engine.files.unfinished import refuse_unfinished
-from napari_utile.engine.planes.naming import asked_axes, letter_of, name_axes
+from napari_utile.engine.planes.naming import asked_axes, name_axes
 from napari_utile.engine.planes.units import canonical_unit
 from napari_utile.engine.words import counted
 

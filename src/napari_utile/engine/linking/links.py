@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_utile.engine.arrays import Int64Array
+from napari_utile.engine.arrays import Int64Array, rows_and_columns_last
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import Planes
 from napari_utile.engine.linking.matching import chains_of
@@ -16,6 +16,7 @@ from napari_utile.engine.linking.objects import follow_through_z
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import Counts, SectionCounter, Sections, gathered
 from napari_utile.engine.linking.tracks import follow_through_t
+from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.words import counted
 
 
@@ -298,7 +299,7 @@ def link(
     >>> link(planes).labels.tolist()
     [[[0, 1, 1]], [[1, 1, 0]]]
     """
-    stack: Any = labels if hasattr(labels, "shape") else np.asarray(labels)
+    stack: Any = as_array(rows_and_columns_last(labels))[0]
     shape = tuple(int(size) for size in stack.shape)
     if len(shape) != 3 or 0 in shape:
         raise UtileError(f"Linking needs a stack of labels (planes, Y, X); got the shape {shape}.")

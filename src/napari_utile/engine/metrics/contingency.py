@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from napari_utile.engine.arrays import Float64Array, Int64Array
+from napari_utile.engine.arrays import Float64Array, Int64Array, rows_and_columns_last
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,9 @@ def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
     if isinstance(labels, (str, bytes, os.PathLike)):
         raise ValueError(f"{name} must be an array, not a path: read_image(path).data is the one in a file")
     try:
-        array = np.asarray(labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else labels)
+        array = np.asarray(
+            labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else rows_and_columns_last(labels)
+        )
     except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset of xarray
         raise ValueError(f"{name} must be an array of numbers: {str(error).rstrip('.')}") from error
     if array.dtype == bool:
@@ -177,7 +179,7 @@ def as_ignored(ignore: ArrayLike) -> NDArray[np.bool_]:
         If they are not numbers.
     """
     try:
-        array = np.asarray(ignore)
+        array = np.asarray(rows_and_columns_last(ignore))
     except (TypeError, ValueError) as error:
         raise ValueError(f"the ignored region must be an array: {str(error).rstrip('.')}") from error
     if array.dtype.kind not in "buif":

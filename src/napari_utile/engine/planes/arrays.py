@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import dims_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.computed import Computed, computed
 
@@ -21,9 +22,8 @@ def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
     array, names
         numpy, or of dask what is `Computed`; None where the axes have no names.
     """
-    dims = getattr(image, "dims", None)
-    if isinstance(dims, tuple) and hasattr(image, "data") and hasattr(image, "coords"):  # xarray
-        return as_array(image.data)[0], dims
+    if (names := dims_of(image)) is not None:
+        return as_array(image.data)[0], names
     if hasattr(image, "detach") and hasattr(image, "cpu"):  # torch
         image = image.detach().cpu()
         return np.asarray(image.float() if "bfloat16" in str(image.dtype) else image), None

@@ -12,6 +12,7 @@ The rule, the same for files, layers and arrays:
 
 from collections.abc import Sequence
 
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
 
 LETTERS = "TZCYXS"
@@ -19,27 +20,7 @@ LETTERS = "TZCYXS"
 
 MOST_CHANNELS = 4
 _NARROWEST_GUESS = 8
-_NAMES = {
-    "T": {"t", "time", "times", "timepoint", "timepoints", "frame", "frames"},
-    "Z": {"z", "depth", "slice", "slices", "plane", "planes"},
-    "C": {"c", "ch", "channel", "channels", "band", "bands", "wavelength"},
-    "Y": {"y", "row", "rows", "height", "lat"},
-    "X": {"x", "col", "cols", "column", "columns", "width", "lon"},
-    "S": {"s", "sample", "samples", "rgb", "rgba", "colour", "color"},
-}
 _ASK = "say which is which with --axes (axes= in Python), out of TCZYXS"
-
-
-def letter_of(name: object) -> str | None:
-    """Give the letter that stands for an axis of this name; None where the name says nothing.
-
-    Examples
-    --------
-    >>> letter_of("time"), letter_of("dim_0")
-    ('T', None)
-    """
-    word = str(name).strip().lower() if name is not None else ""
-    return next((letter for letter, words in _NAMES.items() if word in words), None)
 
 
 def name_axes(

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image, series_of
 from napari_utile.engine.files.tiff_series import series_to_ask_for
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.naming import LETTERS, letter_of
+from napari_utile.engine.planes.naming import LETTERS
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
 _MOST_SERIES = 16

@@ -34,9 +34,14 @@ def stored_difference(recipe: Recipe | GrownRecipe, recipe_path: Path) -> str | 
             f"There is no {labels.name} beside this recipe: the run was interrupted, or the file was moved."
         )
     try:
-        stored = np.asarray(read_image(labels).data)
+        file = read_image(labels)
+        # A file may have its axes in another order than the image, by which the recipe lists its planes.
+        order = [axis for axis in recipe.planes[0].index if axis in file.axes]
+        stored = np.moveaxis(
+            np.asarray(file.data), [file.axes.index(axis) for axis in order], range(len(order))
+        )
         planes = stored.reshape(len(recipe.planes), *stored.shape[-2:])
-    except (UtileError, ValueError):
+    except (UtileError, ValueError, IndexError):
         return f"{labels.name} is not the file that this recipe is about."
     linked = recipe.linking if isinstance(recipe, Recipe) else None
     known = linked.labels if linked else [record.labels for record in recipe.planes]

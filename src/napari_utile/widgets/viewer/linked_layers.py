@@ -10,9 +10,9 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.linking.edits import StackEdit
-from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
 from napari_utile.widgets.later import later

@@ -8,7 +8,7 @@ import napari.viewer
 import numpy as np
 from napari.layers import Image
 
-from napari_utile.engine.planes.naming import letter_of
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS, project_stack
 from napari_utile.engine.provenance.locate import LayerAxis
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, space_of

@@ -7,8 +7,9 @@ from typing import Any
 import napari.layers
 import napari.viewer
 
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.naming import MOST_CHANNELS, letter_of
+from napari_utile.engine.planes.naming import MOST_CHANNELS
 from napari_utile.engine.provenance.locate import LayerAxis
 from napari_utile.session.measured import Stack
 from napari_utile.session.state import Session

@@ -10,9 +10,9 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QActionGroup, QMenu, QToolButton
 
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.tiff_series import series_to_ask_for
-from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.planes.projection import PROJECTIONS
 from napari_utile.session.file_space import FileSpace, file_job
 from napari_utile.widgets.failures import failures_to, sentence_of

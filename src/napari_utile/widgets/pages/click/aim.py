@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QObject, Signal
 
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.cells.instances import InstanceParams
-from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.session.clicks.features import CellTable
 from napari_utile.session.clicks.field import FieldRequest

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from napari_utile.engine.planes.naming import letter_of
+from napari_utile.engine.arrays import letter_of
 
 
 def linkable(layer: Any, channel_axis: int | None) -> list[str]:

@@ -10,10 +10,10 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
+from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.predict import Progress
-from napari_utile.engine.planes.naming import letter_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import StackSpace
