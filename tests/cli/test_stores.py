@@ -56,6 +56,9 @@ def test_a_store_that_exists_is_not_replaced_unasked(tmp_path: Path, image, caps
     assert segment(image, place, "--resume") == 0
     assert "finished already" in capsys.readouterr().out
     assert segment(image, place, "--overwrite", "--threshold", "0.6") == 0
+    write_image(image, 255 - read_image(image).data, None, (0.5, 0.5), "µm")
+    assert segment(image, place, "--resume") == 1
+    assert f"{image} has changed since a.zarr was started" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.rating import fit_of_store
 from napari_utile.engine.store.remove import refuse_foreign
 from napari_utile.engine.store.run import store_steps
+from napari_utile.engine.store.sources import planes_of, refuse_changed
 from napari_utile.engine.words import bracketed, counted
 
 ENDING = ".ome.zarr"
@@ -175,6 +176,7 @@ def _segment(
         plan = load_plan(place)
         _refuse_other_options(plan, each, place, arguments, mask, seeds)
         if is_complete(place):
+            refuse_changed(plan, planes_of(plan), place.name)
             print(f"{place.name}: finished already")
             _into_image(each, place, arguments)
             return fit_of_store(place) if plan.fingerprint else None

@@ -21,7 +21,6 @@ from napari_utile.engine.late import torch
 from napari_utile.engine.models.library import Model
 from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.pixels import seen_of
 from napari_utile.engine.provenance.recipe import versions
 from napari_utile.engine.store.durable import make_durable, reading
 from napari_utile.engine.store.growing import PARTS, decoder_of, part_columns
@@ -31,7 +30,7 @@ from napari_utile.engine.store.linked import folder_of_links, link_store, write_
 from napari_utile.engine.store.memory import threads_for
 from napari_utile.engine.store.plan import StorePlan, load_plan
 from napari_utile.engine.store.shelf import DiskShelf
-from napari_utile.engine.store.sources import planes_of, seeds_of
+from napari_utile.engine.store.sources import planes_of, refuse_changed
 from napari_utile.engine.store.table import joined_table, path_of_table
 from napari_utile.engine.store.work import Job, Work, forget, scratch, tables_of
 from napari_utile.engine.windows import Window
@@ -103,14 +102,7 @@ def store_steps(
     """
     plan = load_plan(place)
     opened = tuple(planes) or planes_of(plan)
-    if seen_of(list(opened)) != plan.seen:
-        raise UtileError(
-            f"{plan.source} has changed since {place.name} was started: start again with --overwrite."
-        )
-    if plan.seeds is not None and seen_of(seeds_of(plan)) != plan.seeds.seen:
-        raise UtileError(
-            f"{plan.seeds.path} has changed since {place.name} was started: start again with --overwrite."
-        )
+    refuse_changed(plan, opened, place.name)
     before = torch.get_num_threads()
     with only_run(place / HOME, place.name):
         run = _StoreRun(place, plan, jobs or Here(threads_for(plan)), opened, model, first)
