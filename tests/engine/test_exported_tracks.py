@@ -7,7 +7,7 @@ import pytest
 import tifffile
 import zarr
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.linking.exported import write_tracks
 from napari_utile.engine.linking.measure import Spacing
 
@@ -40,6 +40,15 @@ def test_a_folder_of_the_challenge_where_a_gap_ends_a_track(tmp_path) -> None:
     assert {mask.dtype for mask in masks} == {np.dtype(np.uint16)}
     np.testing.assert_array_equal(masks[:2], FRAMES[:2])
     np.testing.assert_array_equal(masks[2], [[2, 0, 3, 6], [2, 0, 3, 0]])
+
+
+def test_large_ids_are_renumbered_for_the_challenge(tmp_path) -> None:
+    large = FRAMES * 70_000
+    with pytest.warns(UtileWarning, match="renumbered, 1 to 5"):
+        write_tracks(tmp_path / "01_RES", lambda: iter(large), {each * 70_000: 70_000 for each in (2, 3)})
+    folder = tmp_path / "01_RES"
+    assert (folder / "res_track.txt").read_text() == "1 0 1 0\n2 2 2 1\n3 2 2 1\n4 0 0 0\n5 2 2 4\n"
+    np.testing.assert_array_equal(tifffile.imread(folder / "mask002.tif"), [[2, 0, 3, 5], [2, 0, 3, 0]])
 
 
 def test_a_graph_has_a_node_for_each_cell_of_a_frame_in_its_place(tmp_path) -> None:
@@ -77,5 +86,5 @@ def test_what_cannot_be_written_is_one_sentence_and_leaves_nothing(tmp_path, nam
 
 def test_more_tracks_than_the_challenge_numbers_are_refused(tmp_path) -> None:
     with pytest.raises(UtileError, match="65,535"):
-        write_tracks(tmp_path / "a_RES", lambda: iter(np.full((1, 2, 2), 70_000)))
+        write_tracks(tmp_path / "a_RES", lambda: iter(np.arange(1, 65_537).reshape(1, 256, 256)))
     assert not [*tmp_path.iterdir()]

@@ -1,16 +1,17 @@
 """Tracks for other programs: a folder as in the Cell Tracking Challenge, or a graph in GEFF."""
 
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.targets import check_target
 from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.planes.units import ome_axis
@@ -20,6 +21,8 @@ CHALLENGE = "_RES"
 TRACK_ENDINGS = (GEFF, CHALLENGE)
 GEFF_VERSION = "1.1"
 _MOST_IDS = 65535
+Part = tuple[int, int, int]
+"""Of a track, without gaps: id, first and last frame."""
 
 Frames = Callable[[], Iterator[NDArray[np.integer[Any]]]]
 """Gives the frames (Y, X) of a time-lapse from the first to the last, as often as it is called; one id a track."""
@@ -103,7 +106,7 @@ def _write_challenge(
 ) -> None:
     import tifffile
 
-    parts: dict[int, list[tuple[int, int, int]]] = {}  # of each track, without gaps: id, first and last frame
+    parts: dict[int, list[Part]] = {}
     free = max(tracks) + 1
     for track, seen in tracks.items():
         breaks = np.flatnonzero(np.diff(seen) > 1) + 1
@@ -111,7 +114,7 @@ def _write_challenge(
             parts.setdefault(track, []).append((track if number == 0 else free, int(run[0]), int(run[-1])))
             free += number > 0
     if free - 1 > _MOST_IDS:
-        raise UtileError(f"The Cell Tracking Challenge numbers tracks up to {_MOST_IDS:,}; these need more.")
+        parts = _renumbered(parts)
     lines = []
     for track, runs in sorted(parts.items()):
         before = [part for part, _, last in parts.get(parents.get(track, 0), ()) if last < runs[0][1]]
@@ -121,12 +124,30 @@ def _write_challenge(
             parent = part
     count = max(last for seen in tracks.values() for last in seen) + 1
     digits = max(3, len(str(count - 1)))
+    ids = np.array([0, *sorted(parts)])
     for number, labels in enumerate(frames()):
-        here = np.zeros(max(tracks) + 1, np.uint16)
-        for track, runs in parts.items():
-            here[track] = next((part for part, first, last in runs if first <= number <= last), 0)
-        tifffile.imwrite(folder / f"mask{number:0{digits}}.tif", here[labels], compression="zlib")
+        here = [
+            next((part for part, first, last in parts[each] if first <= number <= last), 0)
+            for each in ids[1:]
+        ]
+        mask = np.array([0, *here], np.uint16)[np.searchsorted(ids, labels)]
+        tifffile.imwrite(folder / f"mask{number:0{digits}}.tif", mask, compression="zlib")
     (folder / "res_track.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _renumbered(parts: Mapping[int, Sequence[Part]]) -> dict[int, list[Part]]:
+    """Give the parts of tracks the numbers from 1, and say so."""
+    count = sum(map(len, parts.values()))
+    if count > _MOST_IDS:
+        raise UtileError(f"The Cell Tracking Challenge numbers tracks up to {_MOST_IDS:,}; these need more.")
+    warn(
+        f"The Cell Tracking Challenge numbers tracks up to {_MOST_IDS:,}: these are renumbered, 1 to {count:,}."
+    )
+    numbers = itertools.count(1)
+    return {
+        track: [(next(numbers), first, last) for _, first, last in runs]
+        for track, runs in sorted(parts.items())
+    }
 
 
 def _write_graph(folder: Path, frames: Frames, parents: Mapping[int, int], spacing: Spacing) -> None:
