@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError, UtileWarning
@@ -94,7 +95,9 @@ def test_a_minimum_that_is_not_reached_fails(
     assert "not at most 0.01" in capsys.readouterr().err
 
 
-def test_ignored_pixels_are_given_as_masks(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_ignored_pixels_are_given_as_masks(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     predictions, truths = folders
     masks, json_file = tmp_path / "masks", tmp_path / "scores.json"
     masks.mkdir()
@@ -102,6 +105,38 @@ def test_ignored_pixels_are_given_as_masks(folders: tuple[Path, Path], tmp_path:
     command = ["evaluate", str(predictions), str(truths), "--ignore", str(masks), "--json", str(json_file)]
     assert main(command) == 0
     assert [image["ap50"] for image in json.loads(json_file.read_text())["images"]] == [1, 1, 1]
+    assert [line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "there is no mask for this image; all of it is scored"
+    ] * 2
+
+
+def test_one_mask_is_that_of_the_image_of_its_name(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predictions, truths = folders
+    for name in ("c.tif", "other.tif"):
+        write_labels(tmp_path / name, (cells() == 4).astype(np.uint8))
+    command = ["compare", str(truths), str(predictions), str(truths), "--ignore"]
+    assert main([*command, str(tmp_path / "c.tif")]) == 0
+    said = capsys.readouterr().err
+    assert f"{predictions / 'a_labels.tif'}: there is no mask for this image; all of it is scored" in said
+    assert "c_labels.tif: " not in said
+    assert main([*command, str(tmp_path / "other.tif")]) == 1
+    assert "no mask in" in capsys.readouterr().err
+    one = ["evaluate", str(predictions / "c_labels.tif"), str(truths / "c.tif"), "--minimum", "ap50=1"]
+    assert main([*one, "--ignore", str(tmp_path / "other.tif")]) == 0, "one mask for one image"
+
+
+@pytest.mark.parametrize("letters", ["ZYX", "TYX"])
+def test_given_axes_are_those_of_the_mask_as_well(tmp_path: Path, letters: str) -> None:
+    stack, mask = np.stack([cells(), cells(count=3)]), np.stack([cells() * 0, cells() == 4])
+    for name, planes in {"p": stack, "t": np.stack([cells()] * 2), "m": mask.astype(np.uint8)}.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", planes)
+    found, truth, ignored = (str(tmp_path / f"{name}.tif") for name in "ptm")
+    command = ["evaluate", found, truth, "--axes", letters, "--minimum", "seg=1"]
+    volume = ["--volume"] if letters == "ZYX" else []
+    assert main([*command, *volume]) == 1
+    assert main([*command, *volume, "--ignore", ignored]) == 0
 
 
 def test_undefined_scores_are_null_in_json(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import napari_utile
@@ -11,9 +10,7 @@ from napari_utile.cli.options import add_axes, file_path, number, share
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.evaluate import scored_planes
-from napari_utile.engine.files.label_files import FilePair, Pairing, pair_files
-from napari_utile.engine.files.label_planes import pairing_in_words
-from napari_utile.engine.files.label_reading import label_image, read_labels
+from napari_utile.engine.files.label_files import Pairing, pair_files
 from napari_utile.engine.files.tables import check_table, write_table
 from napari_utile.engine.files.targets import Identity, check_target, identities
 from napari_utile.engine.metrics.evaluation import mean_scores
@@ -62,7 +59,7 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
         "--ignore",
         type=file_path,
         metavar="MASK",
-        help="image, folder or pattern; pixels above 0 are ignored",
+        help="image, folder or pattern, whose files are paired by name; pixels above 0 are ignored",
     )
     parser.add_argument(
         "--iou",
@@ -111,6 +108,8 @@ def score_pairs(
 ) -> tuple[list[str], list[dict[str, float]], int]:
     """Score each plane of each pair, reporting what fails; return names, scores and the number of failures."""
     masks = _masks(pairing, arguments.ignore)
+    if arguments.ignore and pairing.pairs and not masks:
+        raise UtileError(f"no mask in {arguments.ignore} has the name of a reference.")
     names: list[str] = []
     scores: list[dict[str, float]] = []
     batch = Batch()
@@ -120,10 +119,20 @@ def score_pairs(
     for path in pairing.first_alone:
         print(f"{path}: there is no reference for this prediction; left out", file=sys.stderr)
     for pair in pairing.pairs:
+        if arguments.ignore and pair.second not in masks:
+            print(f"{pair.first}: there is no mask for this image; all of it is scored", file=sys.stderr)
         with batch.each(pair.first):
-            for where, one in list(_score(pair, masks.get(pair.name), arguments)):
+            scored = scored_planes(
+                pair.first,
+                pair.second,
+                masks.get(pair.second),
+                arguments.iou,
+                axes=arguments.axes,
+                volume=arguments.volume,
+            )
+            for where, found in list(scored):
                 names.append(f"{pair.name} {where}".rstrip())
-                scores.append(one)
+                scores.append(found.scores)
     return names, scores, batch.failed
 
 
@@ -138,25 +147,12 @@ def read_here(pairing: Pairing, arguments: argparse.Namespace) -> frozenset[Iden
     return identities([*paths, *(path for pair in pairing.pairs for path in (pair.first, pair.second))])
 
 
-def _score(
-    pair: FilePair, mask: Path | None, arguments: argparse.Namespace
-) -> Iterator[tuple[str, dict[str, float]]]:
-    prediction, truth = (read_labels(path, arguments.axes) for path in (pair.first, pair.second))
-    if said := pairing_in_words(truth, prediction):
-        print(said, file=sys.stderr)
-    hidden = label_image(mask) if mask else None
-    for where, found in scored_planes(prediction, truth, hidden, arguments.iou, volume=arguments.volume):
-        yield where, found.scores
-
-
-def _masks(pairing: Pairing, ignore: Path | None) -> dict[str, Path]:
-    if ignore is None:
+def _masks(pairing: Pairing, ignore: Path | None) -> dict[Path, Path]:
+    """Give the mask of each reference that has one."""
+    if ignore is None or not pairing.pairs:
         return {}
-
-    if len(pairing.pairs) == 1 and ignore.is_file():
-        return {pairing.pairs[0].name: ignore}
-    folders = {pair.second.parent for pair in pairing.pairs}
-    return {pair.name: pair.first for folder in folders for pair in pair_files(ignore, folder).pairs}
+    masks = pair_files(ignore, [pair.second for pair in pairing.pairs])
+    return {pair.second: pair.first for pair in masks.pairs}
 
 
 def _as_table(names: list[str], scores: list[dict[str, float]], means: dict[str, float]) -> str:

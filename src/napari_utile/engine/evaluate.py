@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from napari_utile.engine.errors import UtileError, warn
-from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.label_planes import paired_labels, pairing_in_words, place_in_words
 from napari_utile.engine.files.label_reading import label_image, read_labels
 from napari_utile.engine.metrics import evaluation
@@ -64,7 +63,7 @@ def evaluate(
     name : str
         Of the image, for tables.
     axes : str, optional
-        A letter an axis of `prediction` and `truth`, for example ``"TYX"``, whatever they say.
+        A letter an axis of `prediction`, `truth` and `ignore`, for example ``"TYX"``, whatever they say.
     volume : bool, optional
         Whether the cells of a z stack are volumes, of which warping and border thinning look at one plane at a time.
         By default those of arrays are, also where their axes have no names, and those of files are not, as in
@@ -89,29 +88,27 @@ def evaluate(
     1.0
     """
     given = [prediction, truth, *([] if ignore is None else [ignore])]
-    from_files = any(isinstance(each, (str, os.PathLike)) for each in given)
+    from_files = _from_files(*given)
     arrays = [] if from_files else [as_array(each) for each in given]
     if not from_files and not axes and volume is not False and not any(names for _, names in arrays):
         found, wanted, *rest = (np.asarray(array) for array, _ in arrays)
         return evaluation.evaluate(found, wanted, rest[0] if rest else None, iou, max_displacement, name)
-    reference = read_labels(truth, axes, "the reference")
-    predicted = read_labels(prediction, axes, "the prediction")
-    hidden = None if ignore is None else label_image(ignore, axes, "the ignored pixels")
-    if said := pairing_in_words(reference, predicted):
-        warn(said)
-    solid = "Z" in reference.axes and not from_files if volume is None else volume
-    planes = dict(scored_planes(predicted, reference, hidden, iou, max_displacement, name, solid))
+    planes = dict(
+        scored_planes(prediction, truth, ignore, iou, max_displacement, name, axes=axes, volume=volume)
+    )
     return planes[""] if list(planes) == [""] else StackEvaluation(name, planes)
 
 
 def scored_planes(
-    prediction: ImageFile,
-    truth: ImageFile,
-    ignore: ImageFile | None = None,
+    prediction: Any,
+    truth: Any,
+    ignore: Any = None,
     iou: float = 0.5,
     max_displacement: int | None = 5,
     name: str = "",
-    volume: bool = False,
+    *,
+    axes: str | None = None,
+    volume: bool | None = None,
 ) -> Iterator[tuple[str, Evaluation]]:
     """Score plane by plane, or volume by volume; see `evaluate`.
 
@@ -123,15 +120,27 @@ def scored_planes(
     Raises
     ------
     UtileError
-        If planes do not pair.
+        If a file cannot be read, or planes do not pair.
     """
-    hidden = None if ignore is None else paired_labels(truth, ignore, volume)
-    for index, reference, predicted in paired_labels(truth, prediction, volume):
+    wanted = read_labels(truth, axes, "the reference")
+    found = read_labels(prediction, axes, "the prediction")
+    if said := pairing_in_words(wanted, found):
+        warn(said)
+    if volume is None:
+        volume = "Z" in wanted.axes and not _from_files(prediction, truth, ignore)
+    hidden = None
+    if ignore is not None:
+        hidden = paired_labels(wanted, label_image(ignore, axes, "the ignored pixels"), volume)
+    for index, reference, predicted in paired_labels(wanted, found, volume):
         ignored = None if hidden is None else next(hidden)[2] > 0
         if predicted.shape != reference.shape:
             ours, theirs = (" x ".join(map(str, each.shape)) for each in (predicted, reference))
             raise UtileError(
-                f"{prediction.path.name} has {ours} pixels and {truth.path.name} {theirs}: they do not pair."
+                f"{found.path.name} has {ours} pixels and {wanted.path.name} {theirs}: they do not pair."
             )
-        found = evaluation.evaluate(predicted, reference, ignored, iou, max_displacement, name)
-        yield place_in_words(index), found
+        scored = evaluation.evaluate(predicted, reference, ignored, iou, max_displacement, name)
+        yield place_in_words(index), scored
+
+
+def _from_files(*given: Any) -> bool:
+    return any(isinstance(each, (str, os.PathLike)) for each in given)

@@ -43,7 +43,10 @@ class Pairing:
 
 
 def pair_files(
-    first: str | Path, second: str | Path, first_is: str = "prediction", second_is: str = "reference"
+    first: str | Path,
+    second: str | Path | Sequence[Path],
+    first_is: str = "prediction",
+    second_is: str = "reference",
 ) -> Pairing:
     """Pair two files, or the files of two folders or patterns by their names.
 
@@ -58,7 +61,7 @@ def pair_files(
     Parameters
     ----------
     first, second
-        File, folder or pattern.
+        File, folder or pattern; the second side may be files of several folders.
     first_is, second_is : {"prediction", "reference", "image"}
         What each side holds.
 
@@ -67,7 +70,8 @@ def pair_files(
     UtileError
         If one side does not exist or holds no image, or two files of one side are equally good.
     """
-    ours, theirs = find_images([first]), find_images([second])
+    ours = find_images([first])
+    theirs = find_images([second] if isinstance(second, (str, Path)) else second)
     if len(ours) == len(theirs) == 1:
         return Pairing((FilePair(name_and_ending(theirs[0])[0], ours[0], theirs[0]),), (), ())
     (one, beside_one), (other, beside_other) = _by_name(ours, first_is), _by_name(theirs, second_is)
