@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from filelock import FileLock
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
@@ -42,6 +44,40 @@ def test_titles_in_any_alphabet_name_a_model(mine: Path, title: str) -> None:
     own_models.duplicate_model(title, f"{title} 2")
     assert {each.title for each in list_models() if not each.bundled} == {title, f"{title} 2"}
     assert all(find_model(name).is_file() for name in names())
+
+
+@given(
+    st.text(min_size=1, max_size=300)
+    | st.sampled_from(["20x/0.8 NA", "a/b:c u", "~ 2", "~/x", "x.safetensors"])
+)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_title_that_is_taken_is_found_renamed_deleted_and_restored(mine: Path, title: str) -> None:
+    try:
+        own_models.duplicate_model("mine", title)
+    except UtileError:  # no letter or digit in it, or it is "mine"
+        assume(False)
+    own_models.rename_model(title, f"{title} 2")
+    own_models.delete_model(f"{title} 2")
+    assert read_card(restore_model(f"{title} 2")).title == f"{title} 2"
+    own_models.delete_model(f"{title} 2")
+    assert names() == {"mine"}
+
+
+@pytest.mark.parametrize("title", ["MINE!", "mine", "Mine", "(mine)"])
+def test_capitals_and_signs_of_a_title_are_corrected(mine: Path, title: str) -> None:
+    before = load_model("mine").fingerprint
+    save(mine, seed=1, title="My cells")
+    renamed = own_models.rename_model("My cells", title)
+    assert [path.stem for path in user_model_folder().glob("*.safetensors")] == [renamed.stem]
+    assert (renamed.stem.lower(), read_card(find_model(title)).title) == ("mine", title)
+    own_models.revert_model(title)
+    assert load_model(renamed.stem).fingerprint == before
+
+
+def test_a_title_of_two_models_is_asked_back(mine: Path) -> None:
+    save(user_model_folder() / "other.safetensors", title="My cells")
+    with pytest.raises(UtileError, match="Several models have the title 'My cells': ask for mine and other"):
+        find_model("My cells")
 
 
 def test_a_file_is_imported_with_its_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,12 +26,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show = actions.add_parser(
         "show", help="show a model's card: what it segments, how it was made, its scores"
     )
-    show.add_argument("model", help="a model's name or file")
+    show.add_argument("model", help="a model's name, title or file")
     show.add_argument("--json", action="store_true", help="print the card as JSON")
     show.set_defaults(run=_show)
     suggest.add_action(actions)
     given = actions.add_parser("export", help="write a model as a bioimage.io package, for other programs")
-    given.add_argument("model", help="a model's name or file")
+    given.add_argument("model", help="a model's name, title or file")
     given.add_argument(
         "-o", "--output", type=file_path, required=True, metavar="FILE.zip", help="file to write"
     )
@@ -65,18 +65,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "duplicate": "copy a model, also a bundled one, under another name",
     }.items():
         changed = actions.add_parser(action, help=words)
-        changed.add_argument("model", help="its name")
+        changed.add_argument("model", help="its name or title")
         changed.add_argument("name", help="the new name")
         changed.set_defaults(run=_change, action=action)
     deleted = actions.add_parser("delete", help="move one of your models to the trash")
-    deleted.add_argument("model", help="its name")
+    deleted.add_argument("model", help="its name or title")
     deleted.set_defaults(run=_delete)
     reverted = actions.add_parser("revert", help="go back to an earlier version, the last one by default")
-    reverted.add_argument("model", help="its name")
+    reverted.add_argument("model", help="its name or title")
     reverted.add_argument("--version", type=int, metavar="N", help="which one; show MODEL lists them")
     reverted.set_defaults(run=_revert)
     restored = actions.add_parser("restore", help="take a model that was deleted out of the trash")
-    restored.add_argument("model", help="the name that it had, or its file there")
+    restored.add_argument("model", help="the name or title that it had, or its file there")
     restored.set_defaults(run=_restore)
 
 

@@ -4,10 +4,11 @@ Bundled models live in the package, the user's in the platform's data folder, an
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard, read_card
@@ -86,27 +87,49 @@ def _listed(folder: Path, *, bundled: bool) -> Iterator[ListedModel]:
             yield ListedModel(path, bundled, None, str(error))
 
 
+class Named(Protocol):
+    """What is asked for by its name or by its title."""
+
+    @property
+    def name(self) -> str:
+        """Which is also that of its file."""
+
+    @property
+    def title(self) -> str:
+        """Free text."""
+
+
+_Named = TypeVar("_Named", bound=Named)
+
+
+def called(asked: str, models: Iterable[_Named]) -> list[_Named]:
+    """Give the models of a name or, where there is none, those of a title, in their order."""
+    listed = list(models)
+    return [each for each in listed if each.name == asked] or [each for each in listed if each.title == asked]
+
+
 def find_model(name: str | Path) -> Path:
-    """Find a model's file by name or path; a user's model goes before a bundled one of the same name.
+    """Find a model's file by path, name or title; a user's model goes before a bundled one of the same name.
 
     Raises
     ------
     UtileError
-        If there is none, naming those there are.
+        If there is none, naming those there are, or several have the title.
     """
     if not isinstance(name, (str, os.PathLike)):
         raise UtileError(f"A model is a name or the path of a file; got {type(name).__name__}.")
-    if (path := _as_path(name)) is not None:
-        if not path.is_file():
-            raise UtileError(f"There is no model file {path}.")
+    path = _as_path(name)
+    if path is not None and os.path.isfile(path):
         return path
     listed = [each for each in reversed(list_models()) if each.card]
-    for each in listed:
-        if each.name == str(name):
-            return each.path
-    titled = [each.path for each in listed if each.card and each.card.title == str(name)]
-    if len(titled) == 1:
-        return titled[0]
+    found = called(str(name), listed)
+    if len(found) > 1 and found[0].name != str(name):
+        names = " and ".join(sorted(each.name for each in found))
+        raise UtileError(f"Several models have the title {str(name)!r}: ask for {names} by name.")
+    if found:
+        return found[0].path
+    if path is not None:
+        raise UtileError(f"There is no model file {path}.")
     known = ", ".join(sorted({each.name for each in listed})) or "none"
     raise UtileError(
         f"There is no model named {str(name)!r}; there is {known}. A file needs its ending, {SUFFIX}."
@@ -116,12 +139,12 @@ def find_model(name: str | Path) -> Path:
 def findable_model(name: str) -> str:
     """Give a model's name, or where its file is from any folder."""
     path = _as_path(name)
-    return str(path.resolve()) if path is not None and path.is_file() else name
+    return str(path.resolve()) if path is not None and os.path.isfile(path) else name
 
 
 def _as_path(name: str | Path) -> Path | None:
-    """Return the path of a model's file, None where it is a model's name."""
-    path = Path(name).expanduser()
+    """Return the path that may be that of a model's file, None where it is a name or title for sure."""
+    path = Path(os.path.expanduser(name))
     return path if path.suffix == SUFFIX or len(path.parts) > 1 else None
 
 

@@ -109,11 +109,13 @@ def duplicate_model(name: str, new: str) -> Path:
 
 
 def rename_model(name: str, new: str) -> Path:
-    """Give one of the user's models another name; its earlier versions go with it."""
+    """Give one of the user's models another name, or another title of the same name; its versions go with it."""
     with library_lock() as folder:
         path = _own(name, folder)
-        renamed = _copy(path, folder, replace(read_card(path), title=new), new)
-        path.unlink()
+        renamed = new_place(folder, new, before=path)
+        write_named(path, renamed, replace(read_card(path), title=new))
+        if not renamed.samefile(path):  # as where some disks do not tell capitals apart
+            path.unlink()
         versions = versions_folder(path)
         if versions.is_dir():
             os.replace(versions, versions_folder(renamed))
@@ -239,8 +241,8 @@ def _free_stem(folder: Path, stem: str) -> str:
     return next(name for name in names if not os.path.lexists(folder / f"{name}{SUFFIX}"))
 
 
-def new_place(folder: Path, title: str) -> Path:
-    """Return where a new model of this title lies in the library.
+def new_place(folder: Path, title: str, before: Path | None = None) -> Path:
+    """Return where a model of this title lies in the library: a new one, or one that lay elsewhere before.
 
     Raises
     ------
@@ -249,7 +251,8 @@ def new_place(folder: Path, title: str) -> Path:
     """
     check_not_bundled(title)
     name = safe_name(title)
-    taken = {path.stem.lower() for path in folder.glob(f"*{SUFFIX}")}  # some disks do not tell capitals apart
+    others = (path for path in folder.glob(f"*{SUFFIX}") if before is None or path.name != before.name)
+    taken = {path.stem.lower() for path in others}  # some disks do not tell capitals apart
     if name.lower() in taken:
         raise UtileError(f"There is a model named {name} already: choose another name.")
     return folder / f"{name}{SUFFIX}"
@@ -263,9 +266,9 @@ def _copy(source: Path, folder: Path, card: ModelCard, title: str) -> Path:
 
 
 def write_named(source: Path, target: Path, card: ModelCard) -> None:
-    """Write a model's file with its file name on the card: a new header, and the weights as they are."""
+    """Write a model's file, also over itself, with its file name on the card: a new header, the same weights."""
     new = replace(card, name=target.stem)
-    with source.open("rb") as old, atomic_path(target) as temporary, temporary.open("wb") as file:
+    with atomic_path(target) as temporary, source.open("rb") as old, temporary.open("wb") as file:
         (length,) = struct.unpack("<Q", old.read(8))
         header = json.loads(old.read(length))
         header["__metadata__"] = {**header.get("__metadata__", {}), **new.to_header()}

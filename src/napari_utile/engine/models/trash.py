@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard, read_card
-from napari_utile.engine.models.catalogue import SUFFIX, user_model_folder
+from napari_utile.engine.models.catalogue import SUFFIX, called, user_model_folder
 from napari_utile.engine.models.own_models import library_lock, versions_folder, write_named
 
 _THROWN = re.compile(r"(?P<name>.+)-(?P<when>\d{8}-\d{6})(-\d+)?")
@@ -34,6 +34,11 @@ class ThrownModel:
     card: ModelCard
     when: datetime
 
+    @property
+    def title(self) -> str:
+        """What people called it."""
+        return self.card.title or self.name
+
 
 def thrown_models() -> list[ThrownModel]:
     """List the models in the trash, the last that went there first; what cannot be read is left out."""
@@ -54,7 +59,7 @@ def restore_model(thrown: str | Path) -> Path:
     Parameters
     ----------
     thrown : str or Path
-        A file in the trash, or the name that the model had: then the last of that name.
+        A file in the trash, or the name or title that the model had: then the last one.
 
     Returns
     -------
@@ -68,10 +73,11 @@ def restore_model(thrown: str | Path) -> Path:
     """
     with library_lock() as folder:
         listed = thrown_models()
-        model = next((each for each in listed if str(thrown) in (str(each.path), each.name)), None)
-        if model is None:
+        found = [each for each in listed if str(each.path) == str(thrown)] or called(str(thrown), listed)
+        if not found:
             names = ", ".join(dict.fromkeys(each.name for each in listed)) or "none"
             raise UtileError(f"There is no model {str(thrown)!r} in the trash; there is {names}.")
+        model = found[0]
         taken = {path.stem.lower() for path in folder.glob(f"*{SUFFIX}")}
         stems = (model.name if number == 1 else f"{model.name}-{number}" for number in count(1))
         restored = folder / f"{next(stem for stem in stems if stem.lower() not in taken)}{SUFFIX}"
