@@ -13,6 +13,7 @@ from napari.components import ViewerModel
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_utile.engine.files.images import write_labels
 from napari_utile.session.evaluation import EvaluationRequest, FoundError, evaluation_job
 from napari_utile.widgets.pages.evaluate import page as page_module
 from napari_utile.widgets.pages.evaluate.page import EvaluatePage
@@ -301,6 +302,43 @@ def test_scores_are_saved_as_a_table_and_a_page(dock: EvaluatePage, tmp_path: Pa
 def test_the_command_is_copied(dock: EvaluatePage) -> None:
     dock.form.copy_command.click()
     assert QApplication.clipboard().text() == "utile evaluate PREDICTION.tif REFERENCE.tif"
+
+
+def test_command_and_report_name_what_is_ignored_and_every_prediction(
+    dock: EvaluatePage, viewer: ViewerModel, tmp_path: Path
+) -> None:
+    write_labels(tmp_path / "dirt.tif", (PREDICTION == 9).astype(np.uint8))
+    [dirt] = viewer.open(tmp_path / "dirt.tif", plugin="napari", layer_type="labels")
+    dock.form.ignore.set_layer(dirt)
+    dock.form.copy_command.click()
+    command = f"utile evaluate PREDICTION.tif REFERENCE.tif --ignore {tmp_path / 'dirt.tif'}"
+    assert QApplication.clipboard().text() == command
+    evaluated(dock).export_report(str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert command in page
+    assert "without the pixels that dirt hides" in page
+    dock.form.ignore.set_layer(viewer.add_shapes(name="smear"))
+    dock.form.others.tick(viewer.add_labels(TRUTH, name="better"))
+    dock.form.copy_command.click()
+    command = "utile compare REFERENCE.tif PREDICTION_1.tif PREDICTION_2.tif --ignore MASK.tif"
+    assert QApplication.clipboard().text() == command
+    assert "Save the inside of smear as labels, MASK.tif, first." in dock.form.status.text()
+
+
+def test_the_command_of_one_plane_says_that_it_scores_all(qtbot: Any, tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    viewer.add_labels(np.stack([TRUTH, TRUTH]), name="truth")
+    viewer.add_labels(np.stack([PREDICTION, TRUTH]), name="predicted")
+    dock = page_of(viewer, "evaluate", qtbot)
+    viewer.dims.set_current_step(0, 1)
+    evaluated(dock)
+    dock.form.copy_command.click()
+    assert "It scores every plane of the stack." in dock.form.status.text()
+    dock.export_report(str(tmp_path / "report.html"))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "the reference truth; plane 1." in page
+    assert "It scores every plane of the stack." in page
+    session_of(viewer).close()
 
 
 def test_removing_a_compared_layer_does_no_harm(dock: EvaluatePage, viewer: ViewerModel) -> None:

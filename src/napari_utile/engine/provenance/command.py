@@ -184,10 +184,23 @@ def train_command(
     return shlex.join(words)
 
 
-def evaluate_command(prediction: str | Path | None, reference: str | Path | None) -> str:
-    """Return the command that compares two label files; None is a file that is not known."""
-    files = (prediction or "PREDICTION.tif", reference or "REFERENCE.tif")
-    return shlex.join(["utile", "evaluate", *map(path_word, files)])
+def evaluate_command(
+    predictions: Sequence[str | Path], reference: str | Path, ignore: str | Path | None = None
+) -> str:
+    """Return the command that scores label files, several with their differences from the first.
+
+    Parameters
+    ----------
+    predictions : sequence of str or Path
+    reference : str or Path
+    ignore : str or Path, optional
+        The mask of pixels that do not count.
+    """
+    if len(predictions) == 1:
+        words = ["evaluate", *map(path_word, (*predictions, reference))]
+    else:
+        words = ["compare", *map(path_word, (reference, *predictions))]
+    return shlex.join(["utile", *words, *([] if ignore is None else option_words("--ignore", ignore))])
 
 
 def command_options(cls: type, params: Any, *, reference: Any = None) -> list[str]:

@@ -130,8 +130,12 @@ def inside_shapes(
     viewer: napari.viewer.Viewer,
     window: Window,
     place: Place | None = None,
+    *,
+    every: bool = False,
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Say which pixels of a window have their centre inside a drawn shape.
+
+    The selected shapes count, or all of them where none is selected or `every` one is asked for.
 
     Returns
     -------
@@ -140,7 +144,8 @@ def inside_shapes(
     """
     place = place or place_of(layer, viewer)
     inside = np.zeros(window.shape, dtype=bool)
-    for outline in _outlines(shapes, layer, place, _chosen(shapes)):
+    chosen = range(len(shapes.data)) if every else _chosen(shapes)
+    for outline in _outlines(shapes, layer, place, chosen):
         inside |= polygon2mask(window.shape, outline - window.start)
     return inside
 

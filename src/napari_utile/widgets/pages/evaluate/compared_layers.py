@@ -1,11 +1,10 @@
 """From the viewer's layers to the planes that are compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import napari.viewer
-import numpy as np
 
 from napari_utile.engine.windows import Window
 from napari_utile.session.evaluation import PlaneLabels
@@ -28,6 +27,17 @@ class ComparedLayers:
     predictions: tuple[Any, ...]
     truth: Any
     ignore: Any = None
+
+    @property
+    def ignored_shapes(self) -> Any:
+        """The layer of ignored pixels where it holds shapes, else None."""
+        return self.ignore if self.ignore is not None and self.ignore._type_string == "shapes" else None
+
+    @property
+    def paired(self) -> tuple[Any, ...]:
+        """The labels that are compared with the reference pixel by pixel."""
+        hidden = self.ignore is not None and self.ignored_shapes is None
+        return (*self.predictions, self.ignore) if hidden else self.predictions
 
 
 class _Planes(Sequence[PlaneLabels]):
@@ -70,28 +80,17 @@ def compared_planes(
         In one sentence, where the layers do not fit each other.
     """
     place = place_of(layers.truth, viewer)
-    labels = [
-        *layers.predictions,
-        *([layers.ignore] if layers.ignore is not None and _is_labels(layers) else []),
-    ]
-    for layer in labels:
+    for layer in layers.paired:
         if tuple(layer.data.shape) not in (place.shape, place.plane_shape):
             sizes = " x ".join(map(str, layer.data.shape)), " x ".join(map(str, place.shape))
             raise ValueError(f"{layer.name} is {sizes[0]} pixels, but {layers.truth.name} is {sizes[1]}.")
     mask = None
-    if layers.ignore is not None and not _is_labels(layers):
-        height, width = place.plane_shape
-        whole = Window.whole((height, width))
-        mask = inside_shapes(layers.ignore, layers.truth, viewer, whole, place)
+    if layers.ignored_shapes is not None:
+        whole = Window.whole(place.plane_shape)
+        mask = inside_shapes(layers.ignored_shapes, layers.truth, viewer, whole, place, every=True)
     if not every_plane:
         return [place], [_Planes(layers, [place], mask)[0]]
-    every = np.ndindex(*(place.shape[axis] for axis in place.plane.sliders))
-    places = [replace(place, index=place.plane.at(steps).index) for steps in every]
-    return places, _Planes(layers, places, mask)
-
-
-def _is_labels(layers: ComparedLayers) -> bool:
-    return str(layers.ignore._type_string) == "labels"
+    return place.every, _Planes(layers, place.every, mask)
 
 
 def _fitting(place: Place, layer: Any) -> Place:

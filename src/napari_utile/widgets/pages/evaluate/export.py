@@ -32,7 +32,28 @@ def score_columns(result: EvaluationResult) -> dict[str, list[Any]]:
     return columns
 
 
-def file_of(layer: Any) -> str | None:
+def command_of(layers: ComparedLayers, every_plane: bool) -> tuple[str, str]:
+    """Return the command line that compares the files of these layers, and what to know before it is run."""
+    number = "_{}" if len(layers.predictions) > 1 else ""
+    predictions = [
+        _file_of(layer) or f"PREDICTION{number.format(place)}.tif"
+        for place, layer in enumerate(layers.predictions, 1)
+    ]
+    ignore = None
+    if layers.ignore is not None:
+        ignore = (None if layers.ignored_shapes is not None else _file_of(layers.ignore)) or "MASK.tif"
+    hints = []
+    if not all(map(_file_of, (*layers.paired, layers.truth))):
+        hints.append("Put your files' names into it.")
+    if layers.ignored_shapes is not None:
+        hints.append(f"Save the inside of {layers.ignored_shapes.name} as labels, MASK.tif, first.")
+    if not every_plane and np.prod(layers.truth.data.shape[:-2]) > 1:
+        hints.append("It scores every plane of the stack.")
+    reference = _file_of(layers.truth) or "REFERENCE.tif"
+    return evaluate_command(predictions, reference, ignore), " ".join(hints)
+
+
+def _file_of(layer: Any) -> str | None:
     """Return the file that a layer was opened from, None where it was not."""
     return getattr(getattr(layer, "source", None), "path", None)
 
@@ -53,10 +74,15 @@ def report_of(
                 plane.error_map,
             )
         )
-    planes = "one plane" if len(places) == 1 else f"the mean of {len(places)} planes, cells counted over all"
+    planes = f"the mean of {len(places)} planes, cells counted over all"
+    if len(places) == 1:
+        index = result.planes[0].index
+        planes = f"plane {' '.join(map(str, index))}" if index else "one plane"
+    hidden = f", without the pixels that {layers.ignore.name} hides" if layers.ignore is not None else ""
+    command, hint = command_of(layers, len(places) > 1)
     return EvaluationReport(
         title=f"Evaluation of {' and '.join(result.names)}",
-        subtitle=f"Against the reference {layers.truth.name}; {planes}.",
+        subtitle=" ".join([f"Against the reference {layers.truth.name}; {planes}{hidden}.", *result.doubts]),
         names=result.names,
         scores=[result.scores(which) for which in range(len(result.names))],
         differences=result.differences,
@@ -66,7 +92,7 @@ def report_of(
         errors=_error_rows(result),
         pictures=pictures,
         footer=f"napari-utile {napari_utile.__version__}, {datetime.now():%Y-%m-%d %H:%M}. "
-        f"{evaluate_command(file_of(layers.predictions[0]), file_of(layers.truth))}",
+        f"{command}{f' ({hint})' if hint else ''}",
     )
 
 

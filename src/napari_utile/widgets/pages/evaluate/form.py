@@ -76,7 +76,7 @@ class EvaluateForm(QWidget):
             "Save one web page with scores, plots, pictures and the worst errors; a browser prints it.",
         )
         self.copy_command = push_button(
-            "Copy command", "Copy the command line that gives the same numbers for files and folders."
+            "Copy command", "Copy the command line that scores the files of these layers as they were saved."
         )
         self.legend = Words(
             f"Outlines: <span style='color: {PREDICTION}'>\u2501</span> the cells, "
@@ -102,6 +102,11 @@ class EvaluateForm(QWidget):
         if prediction is None or truth is None:
             raise ValueError("Choose the cells to evaluate above, and the reference labels here first.")
         return ComparedLayers((prediction, *self.others.layers), truth, self.ignore.layer)
+
+    @property
+    def scores_every_plane(self) -> bool:
+        """Whether all planes of a stack are asked for."""
+        return self.every_plane.isVisibleTo(self) and self.every_plane.isChecked()
 
     def show_result(self, result: EvaluationResult) -> None:
         """Fill tables and plots."""

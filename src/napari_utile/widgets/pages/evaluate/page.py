@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QFileDialog
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.planes.pixels import sha256_of
-from napari_utile.engine.provenance.command import evaluate_command
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import counted
 from napari_utile.session.evaluation import (
@@ -26,7 +25,7 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers, compared_planes
 from napari_utile.widgets.pages.evaluate.error_view import go_to_error, show_error_layer
-from napari_utile.widgets.pages.evaluate.export import file_of, report_of, score_columns
+from napari_utile.widgets.pages.evaluate.export import command_of, report_of, score_columns
 from napari_utile.widgets.pages.evaluate.form import EvaluateForm
 from napari_utile.widgets.pages.evaluate.outlines import Outlines
 from napari_utile.widgets.parts.bar_job import BarJob
@@ -120,7 +119,7 @@ class EvaluatePage(BarJob, Page):
             return
         with failures_to(self.form.status.failed):
             layers = self.form.layers
-            every = self.form.every_plane.isVisibleTo(self.form) and self.form.every_plane.isChecked()
+            every = self.form.scores_every_plane
             places, planes = compared_planes(self._viewer, layers, every)
             seen = () if every else _hashes(planes[0])
             names = tuple(layer.name for layer in layers.predictions)
@@ -285,10 +284,9 @@ class EvaluatePage(BarJob, Page):
             )
 
     def copy_command(self) -> None:
-        """Copy the command line that gives the same numbers."""
-        files = [file_of(layer) for layer in (self._session.cells, self.form.truth.layer)]
-        hint = "" if all(files) else "Put your files' names into it."
-        self.form.status.copied(evaluate_command(*files), hint)
+        """Copy the command line that scores the files of the chosen layers."""
+        with failures_to(self.form.status.failed):
+            self.form.status.copied(*command_of(self.form.layers, self.form.scores_every_plane))
 
     def _ask_path(self, name: str, kinds: str) -> str:
         path, _ = QFileDialog.getSaveFileName(self, "Save", str(Path.home() / name), kinds)
