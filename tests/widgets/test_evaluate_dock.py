@@ -135,6 +135,80 @@ def test_numbers_follow_an_edit_and_its_undo(dock: EvaluatePage, viewer: ViewerM
     assert viewer.layers["predicted errors"].data[35, 55] == 2
 
 
+def test_the_sentence_follows_an_edit_and_a_slider(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    viewer.add_labels(np.stack([TRUTH, TRUTH]), name="truth")
+    layer = viewer.add_labels(np.stack([PREDICTION, TRUTH]), name="predicted")
+    dock = page_of(viewer, "evaluate", qtbot)
+    viewer.dims.set_current_step(0, 0)
+    assert "3 errors." in evaluated(dock).form.status.text()
+    layer.data_setitem((np.zeros(144, int), *np.nonzero(TRUTH == 4)), 11)
+    until(lambda: "2 errors." in dock.form.status.text())
+    viewer.dims.set_current_step(0, 1)
+    until(lambda: "SEG 1.00, AP 1.00 at IoU 0.5, 0 errors." in dock.form.status.text())
+    session_of(viewer).close()
+
+
+def test_a_plane_out_of_reach_is_said_and_not_written_until_it_is_back(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((3, 60, 80)))
+    viewer.add_labels(np.stack([TRUTH, TRUTH]), name="truth")
+    layer = viewer.add_labels(np.stack([PREDICTION, TRUTH]), name="predicted")
+    dock = page_of(viewer, "evaluate", qtbot)
+    session_of(viewer).cells = layer
+    viewer.dims.set_current_step(0, 0)
+    evaluated(dock)
+    viewer.dims.set_current_step(0, 2)
+    until(lambda: dock.form.status.text() == "truth has nothing at the current position of the sliders.")
+    assert not dock.form.export_csv.isEnabled()
+    viewer.dims.set_current_step(0, 0)
+    until(lambda: "3 errors." in dock.form.status.text())
+    assert dock.form.export_csv.isEnabled()
+    session_of(viewer).close()
+
+
+def test_ignored_pixels_are_followed(dock: EvaluatePage, viewer: ViewerModel) -> None:
+    dirt = viewer.add_labels(np.zeros_like(TRUTH), name="dirt")
+    dock.form.ignore.set_layer(dirt)
+    assert cell(evaluated(dock), "False") == "1"
+    dirt.data_setitem(np.nonzero(PREDICTION == 9), 1)
+    until(lambda: cell(dock, "False") == "0")
+    shapes = viewer.add_shapes([np.array([[28, 48], [28, 64], [44, 64], [44, 48]])], name="out of focus")
+    dock.form.ignore.set_layer(shapes)
+    until(lambda: (cell(dock, "Missed"), cell(dock, "False")) == ("0", "1"))
+    shapes.add([np.array([[48, 68], [48, 78], [58, 78], [58, 68]])])
+    shapes.selected_data = {1}
+    until(lambda: (cell(dock, "Missed"), cell(dock, "False")) == ("0", "0"))
+    viewer.layers.remove(shapes)
+    until(lambda: (cell(dock, "Missed"), cell(dock, "False")) == ("1", "1"))
+
+
+@pytest.mark.parametrize("change", ["edit", "other ignored pixels"])
+def test_a_stack_that_has_changed_is_not_written_until_it_is_scored_again(change: str, qtbot: Any) -> None:
+    viewer = ViewerModel()
+    viewer.add_labels(np.stack([TRUTH, TRUTH]), name="truth")
+    layer = viewer.add_labels(np.stack([PREDICTION, TRUTH]), name="predicted")
+    dock = page_of(viewer, "evaluate", qtbot)
+    dock.dock.show()
+    dock.form.every_plane.setChecked(True)
+    viewer.dims.set_current_step(0, 0)
+    evaluated(dock)
+    viewer.dims.set_current_step(0, 1)
+    QTest.qWait(400)  # edits are followed when nothing has changed for a while
+    assert dock.form.export_csv.isEnabled()
+    if change == "edit":
+        layer.data_setitem((np.ones(144, int), *np.nonzero(TRUTH == 4)), 0)
+    else:
+        dock.form.ignore.set_layer(viewer.add_shapes([np.array([[28, 48], [28, 64], [44, 64], [44, 48]])]))
+    until(lambda: "have changed since they were compared: press Evaluate" in dock.form.status.text())
+    assert not dock.form.export_csv.isEnabled()
+    assert not dock.form.export_report.isEnabled()
+    dock.form.run_bar.run_button.click()
+    until(lambda: not dock.running and dock.form.export_csv.isEnabled())
+    assert "errors." in dock.form.status.text()
+    session_of(viewer).close()
+
+
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Let comparisons wait, before they begin, until it is set."""

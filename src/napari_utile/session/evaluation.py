@@ -16,6 +16,7 @@ from napari_utile.engine.metrics.cell_kinds import CellError, CellKind, cell_err
 from napari_utile.engine.metrics.cells import average_precision, cell_jaccards
 from napari_utile.engine.metrics.evaluation import Evaluation, evaluate, mean_scores
 from napari_utile.engine.metrics.matching import match
+from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.spread import spread
 from napari_utile.session.layer_specs import LayerSpec
 
@@ -38,6 +39,12 @@ class PlaneLabels:
     predictions: tuple[Labels, ...]
     truth: Labels
     ignore: BoolArray | None = None
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """What tells these pixels from others."""
+        arrays = (*self.predictions, self.truth, self.ignore)
+        return tuple(sha256_of(each) for each in arrays if each is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +88,10 @@ class FoundError:
 
 @dataclass(frozen=True, eq=False)
 class PlaneResult:
-    """One plane's scores for each prediction, and the error map of the first prediction."""
+    """One plane's scores for each prediction, and the error map of the first one; `seen` are the plane's hashes."""
 
     index: tuple[int, ...]
+    seen: tuple[str, ...]
     evaluations: tuple[Evaluation, ...]
     errors: tuple[FoundError, ...]
     error_map: np.ndarray[Any, np.dtype[np.uint8]]
@@ -165,7 +173,7 @@ def _evaluate_plane(plane: PlaneLabels, request: EvaluationRequest) -> PlaneResu
     painted = error_map(plane.predictions[0], plane.truth, table, kinds)
     if plane.ignore is not None:
         painted[plane.ignore] = CellKind.BACKGROUND
-    return PlaneResult(plane.index, evaluations, errors, painted, counts)
+    return PlaneResult(plane.index, plane.hashes, evaluations, errors, painted, counts)
 
 
 def _placed(errors: list[CellError], plane: PlaneLabels) -> list[FoundError]:

@@ -10,14 +10,12 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files.tables import write_table
-from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import counted
 from napari_utile.session.evaluation import (
     EvaluationRequest,
     EvaluationResult,
     FoundError,
-    PlaneLabels,
     evaluation_job,
 )
 from napari_utile.widgets.connections import Connections
@@ -47,15 +45,20 @@ class Comparison:
     layers : ComparedLayers
     places : list of Place
         The planes, in the reference layer.
-    seen : tuple of str
-        Hashes of the labels of the one plane that is compared; empty for those of a stack.
     result : EvaluationResult
+    outdated : bool
+        Whether the layers are known to hold something else by now.
     """
 
     layers: ComparedLayers
     places: list[Place]
-    seen: tuple[str, ...]
     result: EvaluationResult
+    outdated: bool = False
+
+    @property
+    def seen(self) -> dict[tuple[int, ...], tuple[str, ...]]:
+        """Hashes of each plane by its key."""
+        return {place.key: plane.seen for place, plane in zip(self.places, self.result.planes, strict=True)}
 
 
 class EvaluatePage(BarJob, Page):
@@ -88,6 +91,7 @@ class EvaluatePage(BarJob, Page):
         form.run_bar.run.connect(self.run)
         form.run_bar.cancel.connect(self.cancel)
         form.truth.layer_changed.connect(lambda _: form.follow_stack())
+        form.ignore.layer_changed.connect(self._changed)
         form.errors.chosen.connect(self.go_to_error)
         form.architectures.problem.connect(form.status.problem)
         form.architectures.found.connect(self._compare_networks)
@@ -119,14 +123,12 @@ class EvaluatePage(BarJob, Page):
             return
         with failures_to(self.form.status.failed):
             layers = self.form.layers
-            every = self.form.scores_every_plane
-            places, planes = compared_planes(self._viewer, layers, every)
-            seen = () if every else _hashes(planes[0])
+            places, planes = compared_planes(self._viewer, layers, self.form.scores_every_plane)
             names = tuple(layer.name for layer in layers.predictions)
             self._start(
                 EvaluationRequest(names, planes),
                 layers,
-                lambda result: self._finish(Comparison(layers, places, seen, result)),
+                lambda result: self._finish(Comparison(layers, places, result)),
             )
 
     def _start(
@@ -162,19 +164,19 @@ class EvaluatePage(BarJob, Page):
     def _finish(self, made: Comparison) -> None:
         if made.layers.predictions:  # filled labels would mix their colours with those of the errors
             self.outlines.show(made.layers.predictions, made.layers.truth)
-        self._watch(made.layers)
         self._show(made)
+        self._timer.start()  # they may have been edited meanwhile
+
+    def _show(self, made: Comparison) -> None:
+        self._shown = made
+        self._watch(made.layers)
+        self.form.show_result(made.result)
         result, first = made.result, made.result.scores(0)
         found = (
             f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
             f"{counted(len(result.errors), 'error')}."
         )
         self.form.status.say(" ".join([found, *result.doubts]), "problem" if result.doubts else "good")
-        self._timer.start()  # they may have been edited meanwhile
-
-    def _show(self, made: Comparison) -> None:
-        self._shown = made
-        self.form.show_result(made.result)
         if made.layers.truth in self._viewer.layers:
             show_error_layer(self._viewer, made.layers, made.places, made.result)
             self.form.list_layers_again()
@@ -201,34 +203,46 @@ class EvaluatePage(BarJob, Page):
 
     def _watch(self, layers: ComparedLayers) -> None:
         self._watched.disconnect_all()
-        for layer in (*layers.predictions, layers.truth):
-            for emitter in (layer.events.data, layer.events.set_data, layer.events.paint):
-                self._watched.connect(emitter, self._changed)
+        compared = (*layers.predictions, layers.truth, layers.ignore)
+        for layer in (each for each in compared if each is not None):
+            for name in {"data", "set_data", "paint"} & set(layer.events.emitters):
+                self._watched.connect(layer.events[name], self._changed)
 
     def _changed(self, _: object = None) -> None:
         self._timer.start()
 
     def _follow(self) -> None:
-        """Score again what the user changed, or the plane that the sliders went to."""
-        shown = self._shown
-        if shown is None or len(shown.places) != 1 or self.running:
+        """Score again what the user changed, or the plane that the sliders went to; say that a stack has changed."""
+        shown, ignore = self._shown, self.form.ignore.layer
+        if shown is None or self.running:
             return
-        layers = shown.layers
+        layers = replace(shown.layers, ignore=ignore)
         if any(layer not in self._viewer.layers for layer in (*layers.predictions, layers.truth)):
             return
+        is_stack = len(shown.places) > 1
+        chosen_anew = ignore is not shown.layers.ignore
         try:
             places, planes = compared_planes(self._viewer, layers, False)
-        except ValueError:
+        except ValueError as error:
+            if chosen_anew or not is_stack:  # else a stack is scored, and not this plane
+                self._outdate(shown, str(error))
             return
-        seen = _hashes(planes[0])
-        same = seen == shown.seen and places[0].key == shown.places[0].key
-        if same and not self._follow_job.running:  # which is about what it was before
-            return
-        self._follow_job.run(
-            evaluation_job(EvaluationRequest(shown.result.names, planes)),
-            on_done=lambda result: self._show(replace(shown, places=places, seen=seen, result=result)),
-            on_error=self.form.status.failed,
-        )
+        key, hashes = places[0].key, planes[0].hashes
+        if is_stack:
+            if chosen_anew or shown.seen.get(key, hashes) != hashes:
+                self._outdate(shown, "The layers have changed since they were compared: press Evaluate.")
+        elif shown.outdated or self._follow_job.running or shown.seen.get(key) != hashes:
+            self._follow_job.run(  # also in place of one that is about what it was before
+                evaluation_job(EvaluationRequest(shown.result.names, planes)),
+                on_done=lambda result: self._show(Comparison(layers, places, result)),
+                on_error=self.form.status.failed,
+            )
+
+    def _outdate(self, shown: Comparison, why: str) -> None:
+        self._follow_job.drop()
+        if not shown.outdated:
+            self._shown = replace(shown, outdated=True)
+            self.form.show_outdated(why)
 
     # Errors.
 
@@ -327,10 +341,6 @@ class EvaluatePage(BarJob, Page):
 
 def _compares(layers: ComparedLayers, layer: Any) -> bool:
     return any(layer is one for one in (*layers.predictions, layers.truth))
-
-
-def _hashes(plane: PlaneLabels) -> tuple[str, ...]:
-    return tuple(sha256_of(one) for one in (*plane.predictions, plane.truth))
 
 
 def _two(value: float) -> str:
