@@ -209,6 +209,34 @@ def test_a_stack_that_has_changed_is_not_written_until_it_is_scored_again(change
     session_of(viewer).close()
 
 
+SPACES = {
+    "moved": ({"translate": (30, 0)}, {}, True),
+    "other pixel sizes": ({"scale": (2, 2)}, {"scale": (0.5, 0.5)}, True),
+    "half a pixel": ({"translate": (0.5, 0.4)}, {}, False),
+    "moved together": (
+        {"translate": (30, 0), "scale": (2, 2)},
+        {"translate": (30, 0), "scale": (2, 2)},
+        False,
+    ),
+    "without pixel size": ({}, {"translate": (300, 100), "scale": (0.5, 0.5)}, False),
+    "a turned reference": ({"scale": (2, 2)}, {"scale": (2, 2), "rotate": 90}, True),
+}
+
+
+@pytest.mark.parametrize("case", SPACES)
+def test_labels_that_lie_elsewhere_are_compared_with_a_doubt(case: str, qtbot: Any) -> None:
+    prediction, truth, doubted = SPACES[case]
+    viewer = ViewerModel()
+    viewer.add_labels(TRUTH, name="truth", **truth)
+    layer = viewer.add_labels(TRUTH, name="predicted", **prediction)
+    dock = page_of(viewer, "evaluate", qtbot)
+    session_of(viewer).cells = layer
+    evaluated(dock)
+    assert ("predicted does not lie on truth" in dock.form.status.text()) == doubted
+    assert dock.form.status.kind == ("problem" if doubted else "good")
+    session_of(viewer).close()
+
+
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Let comparisons wait, before they begin, until it is set."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import napari.viewer
+import numpy as np
 
 from napari_utile.engine.windows import Window
 from napari_utile.session.evaluation import PlaneLabels
@@ -38,6 +39,15 @@ class ComparedLayers:
         """The labels that are compared with the reference pixel by pixel."""
         hidden = self.ignore is not None and self.ignored_shapes is None
         return (*self.predictions, self.ignore) if hidden else self.predictions
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What lies elsewhere than the reference, a sentence each."""
+        return tuple(
+            f"{layer.name} does not lie on {self.truth.name}: they were compared pixel by pixel as if it did."
+            for layer in self.paired
+            if _lies_elsewhere(layer, self.truth)
+        )
 
 
 class _Planes(Sequence[PlaneLabels]):
@@ -98,3 +108,20 @@ def _fitting(place: Place, layer: Any) -> Place:
     if tuple(layer.data.shape) == place.shape:
         return place
     return Place((slice(None), slice(None)), place.plane_shape, (0, 1))
+
+
+def _lies_elsewhere(layer: Any, reference: Any) -> bool:
+    """Say whether a corner of labels lies more than half a pixel from that of their reference.
+
+    Labels without a pixel size lie at the origin, whatever they were made on; that says nothing beside labels with one.
+    """
+    sizes = np.diag(np.asarray(layer.data.shape, dtype=float))
+    corners = np.vstack([np.zeros(layer.ndim), sizes])
+    spare = reference.ndim - layer.ndim
+    ours = np.array([reference.data_to_world(np.pad(each, (spare, 0)))[spare:] for each in corners])
+    theirs = np.array([layer.data_to_world(each) for each in corners])
+    steps = [np.linalg.norm(places[1:] - places[0], axis=1) / sizes.max(axis=1) for places in (ours, theirs)]
+    without_size = [np.allclose(places, corners) for places in (ours, theirs)]
+    if any(without_size) and not np.allclose(*steps):
+        return False
+    return bool(np.abs(ours - theirs).max() > steps[0].min() / 2)

@@ -82,7 +82,9 @@ def report_of(
     command, hint = command_of(layers, len(places) > 1)
     return EvaluationReport(
         title=f"Evaluation of {' and '.join(result.names)}",
-        subtitle=" ".join([f"Against the reference {layers.truth.name}; {planes}{hidden}.", *result.doubts]),
+        subtitle=" ".join(
+            [f"Against the reference {layers.truth.name}; {planes}{hidden}.", *layers.doubts, *result.doubts]
+        ),
         names=result.names,
         scores=[result.scores(which) for which in range(len(result.names))],
         differences=result.differences,

@@ -176,7 +176,8 @@ class EvaluatePage(BarJob, Page):
             f"{result.names[0]}: SEG {_two(first['seg'])}, AP {_two(first['ap50'])} at IoU 0.5, "
             f"{counted(len(result.errors), 'error')}."
         )
-        self.form.status.say(" ".join([found, *result.doubts]), "problem" if result.doubts else "good")
+        doubts = [*made.layers.doubts, *result.doubts]
+        self.form.status.say(" ".join([found, *doubts]), "problem" if doubts else "good")
         if made.layers.truth in self._viewer.layers:
             show_error_layer(self._viewer, made.layers, made.places, made.result)
             self.form.list_layers_again()
