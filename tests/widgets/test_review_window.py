@@ -111,6 +111,26 @@ def test_edits_are_saved_when_an_image_is_left_and_the_queue_goes_on_another_day
     assert (viewer.layers["two cells"].data == 7).any()
 
 
+@pytest.mark.parametrize(
+    ("key", "decision"), [(Qt.Key.Key_S, "skipped"), (Qt.Key.Key_R, "rejected")], ids=["skip", "reject"]
+)
+def test_edits_of_an_image_that_is_skipped_or_rejected_are_there_when_it_is_opened_again(
+    viewer, tab, qtbot, batch, key, decision
+):
+    paint(viewer)
+    press(viewer, key)
+    shown(qtbot, viewer, "three")
+    press(viewer, key)  # nothing was corrected here
+    shown(qtbot, viewer, "one")
+    qtbot.waitUntil(lambda: "three" in (batch / "review.json").read_text(), timeout=WAIT)
+    kept = json.loads((batch / "review.json").read_text())["images"]
+    assert kept == {"two_labels.tif": decision, "three_labels.tif": decision}
+    assert [path.name for path in batch.glob("reviewed/*.tif")] == ["two_labels.tif"]
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    assert (viewer.layers["two cells"].data == 7).any()
+
+
 def test_what_cannot_be_written_stays_open_and_decides_nothing(viewer, tab, qtbot, batch):
     foreign = batch / "reviewed" / "two_labels.tif"
     foreign.parent.mkdir()

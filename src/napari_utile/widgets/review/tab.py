@@ -162,7 +162,7 @@ class ReviewTab(QWidget):
             return
         opened = self._opened
         self.status.say("")
-        if decision == "accepted" and edits_of(self._viewer).count(opened.cells):
+        if decision == "accepted" and self._edited(opened):
             decision = "corrected"
         into_set = self.sets.currentData() if decision in ("accepted", "corrected") else ""
         if self._keep(opened, decision, into_set):
@@ -188,14 +188,16 @@ class ReviewTab(QWidget):
             self._write(self._decisions, self._items)
         if self._opened is None:
             return True
-        edited = edits_of(self._viewer).count(self._opened.cells)
-        if edited and not self._keep(self._opened, "corrected", ""):
+        if self._edited(self._opened) and not self._keep(self._opened, "corrected", ""):
             return False
         self._close_layers(self._opened)
         return True
 
+    def _edited(self, opened: Opened) -> bool:
+        return edits_of(self._viewer).count(opened.cells) > 0
+
     def _keep(self, opened: Opened, decision: str, into_set: str) -> bool:
-        """Write the cells of an image that is right, and what was decided; say whether nothing stands against it."""
+        """Write cells that are right or were edited, and what was decided; say whether nothing stands against it."""
         folder, decisions, at, items = self._folder, self._decisions, self._at, self._items
         if folder is None or decisions is None or opened.cells not in self._viewer.layers:
             return True
@@ -222,7 +224,7 @@ class ReviewTab(QWidget):
             self.status.problem(
                 f"{item.name} is too large for a training set: add a part of it, from a layer."
             )
-        if too_large or decision in ("rejected", "skipped"):
+        if too_large or (decision in ("rejected", "skipped") and not self._edited(opened)):
             written()
             return True
         with failures_to(failed):
