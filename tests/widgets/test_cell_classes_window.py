@@ -5,6 +5,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
+from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS
 from napari_utile.widgets.workbench.dock import Workbench
 
@@ -80,6 +82,68 @@ def test_a_click_and_a_number_key_give_a_class_with_name_colour_and_count(viewer
     click_and_press(viewer, page, qtbot, (27, 27), Qt.Key.Key_0)
     assert layer.features.set_index("label")["class"][1] == ""
     assert layer.colormap is not own
+
+
+def classes_of(layer):
+    table = layer.features
+    return dict(zip(table["index"], table["class"], strict=True))
+
+
+@pytest.mark.parametrize("measured", [False, True], ids=["classes alone", "measured"])
+def test_a_class_stays_through_measuring_clicks_removal_and_undo(viewer, page, qtbot, measured):
+    layer, classes = viewer.layers["cells"], page.form.classes
+    given = {1: "class 1", 2: "class 2", 3: "class 1", 4: "class 2"}
+    for label, name in given.items():
+        layer.selected_label = label
+        classes.give(int(name[-1]))
+
+    def until(wanted):
+        qtbot.waitUntil(lambda: classes_of(layer) == wanted, timeout=WAIT)
+
+    if measured:
+        viewer.layers.selection.active = layer
+        measure_active_labels(viewer)
+        qtbot.waitUntil(lambda: "area_px" in layer.features, timeout=WAIT)
+        assert classes_of(layer) == given
+
+    page.mouse.clicked.emit((27, 27), "click")
+    qtbot.waitUntil(lambda: page.tool.queue.busy == 0, timeout=WAIT)
+    page.tool.resize(1)
+    qtbot.waitUntil(lambda: (layer.data == 1).sum() != 225, timeout=WAIT)
+    QTest.qWait(600)  # it is measured
+    assert classes_of(layer) == given
+    layer.undo()
+    QTest.qWait(600)
+    assert classes_of(layer) == given
+
+    page.mouse.clicked.emit((27, 77), "control")
+    until({label: name for label, name in given.items() if label != 2})
+    QTest.qWait(600)
+    layer.undo()
+    until(given)
+
+    if measured:
+        tab = open_plots(viewer)
+        tab.value.setValue(1000)
+        assert tab.remove.text() == "Remove 4 cells"
+        tab.remove_cells()
+        until({})
+        layer.undo()
+        until(given)
+
+
+def test_another_cell_with_the_number_of_one_that_is_gone_has_no_class(viewer, page, qtbot):
+    layer, classes = viewer.layers["cells"], page.form.classes
+    viewer.layers.selection.active = layer
+    measure_active_labels(viewer)
+    qtbot.waitUntil(lambda: "area_px" in layer.features, timeout=WAIT)
+    layer.selected_label = 4
+    classes.give(1)
+    layer.data_setitem(np.nonzero(layer.data == 4), 0)
+    qtbot.waitUntil(lambda: sorted(classes_of(layer)) == [1, 2, 3], timeout=WAIT)
+    layer.data_setitem((np.array([50, 50]), np.array([50, 51])), 4)
+    qtbot.waitUntil(lambda: sorted(classes_of(layer)) == [1, 2, 3, 4], timeout=WAIT)
+    assert classes_of(layer)[4] == ""
 
 
 def _rgba(colour):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_utile.session.cell_filter import CellFilter, at_border, taken_by
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.plane_rows import ids_start_again, of_other_planes
+from napari_utile.widgets.viewer.cell_tables import set_measured
 from napari_utile.widgets.viewer.layers import Place
 from napari_utile.widgets.viewer.result_layers import slider_columns
 
@@ -61,7 +62,7 @@ def erase(
     if any(axes[0].size for axes in pixels):
         with layer.block_history():
             layer.data_setitem(tuple(np.concatenate(axis) for axis in zip(*pixels, strict=True)), 0)
-    layer.features = layer.features[~taken].reset_index(drop=True)
+    set_measured(layer, {name: np.asarray(column)[~taken] for name, column in layer.features.items()})
 
 
 def _planes(

@@ -1,6 +1,7 @@
 """Keeps the table of the chosen cells true: measured again after an edit, or said to be out of date."""
 
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.session.cell_classes import KeptClasses
 from napari_utile.session.layer_specs import remeasured
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.plane_rows import without_other_planes
@@ -27,6 +29,7 @@ from napari_utile.widgets.viewer.layers import (
     place_of,
     plain_viewer,
     plane_at,
+    slider_name,
 )
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.result_layers import slider_columns
@@ -38,6 +41,8 @@ _AFTER = 400
 # Planes up to this size are measured unasked. Pixels.
 QUICK = 1 << 22
 _OLDER = "The table is older than your edits."
+_classes: weakref.WeakKeyDictionary[Any, KeptClasses] = weakref.WeakKeyDictionary()
+"""Of each layer that was measured."""
 
 
 def rows_of(
@@ -61,6 +66,13 @@ def plane_columns(layer: napari.layers.Labels, viewer: napari.viewer.Viewer) -> 
 def table_on_screen(layer: napari.layers.Labels, viewer: napari.viewer.Viewer) -> dict[str, Any]:
     """Give a layer's feature table without the rows that belong to planes that are not on screen."""
     return without_other_planes(dict(layer.features.items()), plane_columns(layer, viewer))
+
+
+def set_measured(layer: napari.layers.Labels, table: Mapping[str, Any]) -> None:
+    """Give a layer a table that was measured, or lost rows; the classes of its cells stay."""
+    kept = _classes.setdefault(layer, KeptClasses())
+    planes = [slider_name(layer, axis) for axis in range(layer.ndim)]
+    layer.features = kept.into(table, dict(layer.features.items()), planes)
 
 
 class CellTables(QObject):
@@ -119,7 +131,7 @@ class CellTables(QObject):
             if layer not in self._viewer.layers or edits.count(layer) != count:
                 return  # it is measured again after the edit that came meanwhile
             if columns is not None:
-                layer.features = columns
+                set_measured(layer, columns)
             self._outdated.discard(layer)
             self._tell()
             self._session.events.measured.emit(layer)

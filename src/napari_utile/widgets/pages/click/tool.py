@@ -22,6 +22,7 @@ from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.click.aim import Aim, Aims
 from napari_utile.widgets.pages.click.layers import OutlineLayer
 from napari_utile.widgets.pages.click.queue import ClickQueue
+from napari_utile.widgets.viewer.cell_tables import set_measured
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.regions import region_in_view
@@ -305,7 +306,7 @@ class ClickTool(QObject):
         ready = self._fields.known(aim.request)
         table = aim.table.update(aim.plane, dict(labels.features), ready.field if ready is not None else None)
         if table is not None:
-            labels.features = table
+            set_measured(labels, table)
             self.selected_changed.emit(self.selected)
         self._draw()
 

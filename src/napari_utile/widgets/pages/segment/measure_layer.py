@@ -10,6 +10,7 @@ from napari_utile.engine.cells.measure import measure
 from napari_utile.session.layer_specs import merged_features
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.tabs import show_table
+from napari_utile.widgets.viewer.cell_tables import set_measured
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.image_behind import image_behind
 from napari_utile.widgets.viewer.layers import labels_on, pixel_size_of, place_of, plain_viewer
@@ -56,7 +57,7 @@ def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
         gone = old.get("index", []) if layer.ndim == 2 else columns["index"]
         where = slider_columns(layer, place.plane)
         columns |= {**where, "roi_id": layer.name}
-        layer.features = merged_features(old, columns, 0, np.asarray(gone, dtype=int), where)
+        set_measured(layer, merged_features(old, columns, 0, np.asarray(gone, dtype=int), where))
         viewer.layers.selection.active = layer
         show_table(viewer)
 
