@@ -138,3 +138,19 @@ def test_plots_are_a_tab_that_is_linked_with_the_cells_until_its_x_is_pressed(vi
     layer.selected_label = 3
     layer.features = layer.features.iloc[:3]
     assert open_plots(viewer) is not tab
+
+
+def test_classes_alone_are_no_measurements(viewer, qtbot):
+    dock = Workbench(viewer)
+    viewer.window.add_dock_widget(dock, name="U-Tile")
+    layer = viewer.layers["cells"]
+    layer.features = {"index": [1, 2], "class": ["dead", ""]}
+    layer.selected_label = 2
+    tab = open_plots(viewer)
+    assert "no table of these cells yet" in tab.status.text()
+    layer.selected_label = 1
+    layer.features = {"index": [1, 2], "class": ["dead", "dead"]}
+    assert not tab.isEnabled()
+    layer.features = {"index": [1, 2], "area_px": [16, 36], "class": ["dead", "dead"]}
+    assert tab.isEnabled()
+    assert tab.status.text() == ""

@@ -205,7 +205,9 @@ class PlotsTab(QWidget):
         return taken_rows(cast(Any, layer), place_of(layer, self._viewer), self.filter, every)
 
     def _values(self, combo: QComboBox) -> np.ndarray[Any, Any]:
-        return np.asarray(self._rows().get(combo.currentText(), ()), dtype=float)
+        rows = self._rows()
+        unknown = np.full(len(rows.get("index", ())), np.nan)  # of a table of classes alone, say
+        return np.asarray(rows.get(combo.currentText(), unknown), dtype=float)
 
     def _label(self) -> int:
         layer = self._session.cells
