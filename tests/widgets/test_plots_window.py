@@ -154,3 +154,22 @@ def test_classes_alone_are_no_measurements(viewer, qtbot):
     layer.features = {"index": [1, 2], "area_px": [16, 36], "class": ["dead", "dead"]}
     assert tab.isEnabled()
     assert tab.status.text() == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "dragged"),
+    [([0.0012, 0.0048, 0.0048], 0.003), ([0.878, 0.95, 0.99], 0.9), ([3e-9, 7e-9, 8e-9], 5e-9)],
+)
+def test_a_limit_has_as_many_decimals_as_the_measurement_needs(viewer, tab, values, dragged):
+    viewer.layers["cells"].features = {"index": [1, 2, 3], "area_px": [16, 36, 64], "value": values}
+    tab.column.setCurrentText("value")
+    tab.column.activated.emit(tab.column.currentIndex())
+    assert min(values) * 0.98 < tab.value.value() <= min(values)
+    assert tab.remove.text() == "Remove 0 cells"
+    tab.histogram.cut.emit(dragged)
+    assert tab.value.value() == pytest.approx(dragged, rel=1e-3)
+    assert tab.remove.text() == "Remove 1 cell"
+    tab.kind.setCurrentIndex(tab.kind.findData("larger"))
+    tab.kind.activated.emit(tab.kind.currentIndex())
+    tab.value.setValue(max(values))
+    assert tab.remove.text() == "Remove 0 cells"

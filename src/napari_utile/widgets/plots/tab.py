@@ -25,6 +25,7 @@ from napari_utile.widgets.viewer.layers import give_keys_to_canvas, place_of, pl
 from napari_utile.widgets.viewer.regions import go_to
 
 _KINDS = (("smaller than", "smaller"), ("larger than", "larger"), ("touching the border", "border"))
+_MOST_DECIMALS = 15
 _NOTHING = "There is no table of these cells yet: press Segment, or Table where you have cells."
 
 
@@ -48,7 +49,6 @@ class PlotsTab(QWidget):
         for text, kind in _KINDS:
             self.kind.addItem(text, kind)
         self.value.setRange(-1e12, 1e12)
-        self.value.setDecimals(2)
         for widget, name, tip in (
             (self.column, "Measurement", "What the histogram shows and the filter uses."),
             (self.other, "Against", "What the first measurement is drawn against."),
@@ -119,13 +119,16 @@ class PlotsTab(QWidget):
         if self.column.currentText() != had:
             self._column_chosen()
         else:
+            self.value.setDecimals(max(self.value.decimals(), _decimals(self._values(self.column))))
             self._draw()
 
     def _column_chosen(self, _: object = None) -> None:
         values = self._values(self.column)
+        decimals, least = _decimals(values), float(np.min(values, where=np.isfinite(values), initial=np.inf))
         with QSignalBlocker(self.value):
-            finite = values[np.isfinite(values)]
-            self.value.setValue(float(finite.min()) if finite.size else 0.0)
+            self.value.setDecimals(decimals)
+            limit = round(least, decimals) if np.isfinite(least) else 0.0
+            self.value.setValue(limit if limit <= least else limit - 10.0**-decimals)  # no cell is smaller
         self._draw()
 
     def _draw(self) -> None:
@@ -220,6 +223,13 @@ class PlotsTab(QWidget):
             self._connections.disconnect_all()
             self._layer_connections.disconnect_all()
             self.deleteLater()
+
+
+def _decimals(values: np.ndarray[Any, Any]) -> int:
+    """Return how many decimals tell apart a hundredth of the range of some values."""
+    finite = values[np.isfinite(values)]
+    spread = float(np.ptp(finite)) if finite.size else 0.0
+    return int(np.clip(2 - np.floor(np.log10(spread)), 2, _MOST_DECIMALS)) if spread else 2
 
 
 def _intensity(names: list[str]) -> str:
