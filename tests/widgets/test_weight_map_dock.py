@@ -332,6 +332,36 @@ def test_the_annotation_check_finds_goes_and_fixes_in_one_undoable_step(viewer, 
     np.testing.assert_array_equal(layer.data, labels)
 
 
+@pytest.mark.parametrize("change", ["slider", "cells", "paint"])
+def test_fixes_are_made_only_where_they_were_found(viewer, make_dock, qtbot, change):
+    planes = np.zeros((2, 60, 70), np.int32)
+    planes[0, 10:20, 10:20], planes[0, 10:20, 20:35] = 1, 2
+    planes[1, 5:50, 5:60] = 7
+    layer = viewer.add_labels(planes.copy(), name="touching")
+    other = viewer.add_labels(planes[1:].copy(), name="whole")
+    viewer.dims.set_current_step(0, 0)
+    dock = make_dock(viewer)
+    dock.dock.header.cells.set_layer(layer)
+    check = dock.form.check
+    dock.form.checking.expand(animate=False)
+    qtbot.waitUntil(lambda: bool(check.findings), timeout=10000)
+    found = list(check.findings)
+    if change == "slider":
+        viewer.dims.set_current_step(0, 1)
+    elif change == "cells":
+        dock.dock.header.cells.set_layer(other)
+    else:
+        layer.data_setitem(np.nonzero(planes == 2), 0)
+    before = layer.data.copy(), other.data.copy()
+    check.fix_all.click()
+    dock.apply_fixes(found)
+    settle(qtbot, dock)
+    check.fix_all.click()
+    np.testing.assert_array_equal(layer.data, before[0])
+    np.testing.assert_array_equal(other.data, before[1])
+    qtbot.waitUntil(lambda: "Nothing looks wrong" in check.text.text(), timeout=10000)
+
+
 def test_a_fix_that_needs_an_id_the_labels_cannot_hold_is_refused(viewer, make_dock, qtbot):
     labels = np.zeros((60, 60), np.uint8)
     labels[5:15, 5:15] = 255

@@ -73,11 +73,11 @@ class AnnotationCheckTab(QWidget):
             self.text.setText("Nothing looks wrong: gaps everywhere, no pieces, holes or specks.")
         self._enable()
 
-    def clear(self) -> None:
-        """Show that nothing was checked."""
+    def clear(self, checking: bool = False) -> None:
+        """Show that nothing was checked, or not yet."""
         self.findings = ()
         self.table.set_rows([])
-        self.text.setText("Choose labels to check them.")
+        self.text.setText("Checking…" if checking else "Choose labels to check them.")
         self._enable()
 
     def _enable(self) -> None:

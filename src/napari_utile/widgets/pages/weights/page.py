@@ -53,6 +53,7 @@ class WeightsPage(Page):
         self.hover = WeightMapHover(self._viewer, self.follower, self)
         self._tables, self._checks = LatestJob(owner=self), LatestJob(owner=self)
         self._stale = {"budget", "check"}
+        self._checked: object = None
         self.show_form(self.form, self.form.status)
         self._timer = later(self, _TABLES_AFTER, self._fill_tables)
         self._connect()
@@ -156,6 +157,8 @@ class WeightsPage(Page):
 
     def _map_changed(self) -> None:
         self._stale = {"budget", "check"}
+        if self._checked != self._labels_now():
+            self.form.check.clear(checking=self.follower.live is not None)
         self._timer.start()
         self._show_limits()
         self._plot_profile()
@@ -174,11 +177,24 @@ class WeightsPage(Page):
             self._plot_profile()
         if self.form.checking.isExpanded() and "check" in self._stale:
             self._stale.discard("check")
+            labels = self._labels_now()
             self._checks.run(
                 as_job(check_annotation, np.array(live.labels), self.form.check.form.value()),
-                on_done=self.form.check.show_findings,
+                on_done=lambda found: self._show_findings(labels, found),
                 on_error=self.form.status.failed,
             )
+
+    def _labels_now(self) -> object:
+        """Stand for the labels on screen as they are; None while the map is not of them."""
+        live, watched = self.follower.live, self.follower.watched
+        if live is None or watched is None or not watched.is_current(self._viewer):
+            return None
+        return live, live.version
+
+    def _show_findings(self, labels: object, found: tuple[Finding, ...]) -> None:
+        if labels == self._labels_now():  # else they are checked again
+            self._checked = labels
+            self.form.check.show_findings(found)
 
     def _probabilities(self) -> Any:
         layer, watched = self.form.budget.probability.layer, self.follower.watched
@@ -237,6 +253,9 @@ class WeightsPage(Page):
             return
         layer = watched.layer
         with failures_to(self.form.status.failed):
+            self.follower.flush()
+            if self._checked is None or self._checked != self._labels_now():
+                raise ValueError("The labels have changed since they were checked: wait for the new list.")
             if layer.multiscale or not layer.editable:
                 raise ValueError(f"{layer.name} cannot be edited; fix a copy of it.")
             largest = max(int(finding.values.max()) for finding in findings)
