@@ -21,6 +21,7 @@ from napari_utile.engine.training.sets import (
     make_set,
     read_painted,
     remove_image,
+    replaced_in_words,
 )
 from napari_utile.engine.weights.annotation import Annotation
 
@@ -65,9 +66,38 @@ def test_an_image_that_is_painted_further_takes_the_place_of_what_it_was() -> No
     add_images("Mine", [painted(7), painted(8, "others")])
     more = painted(7)
     more.labels[0, 5] = 9
-    chosen = add_images("Mine", [more])
+    chosen, _ = add_images("Mine", [more])
     assert [(each.name, each.cells) for each in chosen.images] == [("others", 1), ("cells", 2)]
     assert chosen.images[0].added
+    assert not (user_model_folder() / "trash").exists(), "nothing that was painted is lost"
+
+
+@pytest.mark.parametrize("how", ["cell", "class"])
+def test_a_painting_that_another_one_replaces_is_named_and_lies_in_the_trash(how: str) -> None:
+    first = painted(7, classes={5: "big"})
+    first.labels[0, 5] = 9
+    add_images("Mine", [first])
+    second = painted(7, classes={5: "big" if how == "cell" else "small"})
+    if how == "class":
+        second.labels[0, 5] = 9
+    chosen, replaced = add_images("Mine", [second])
+    assert [(each.name, each.cells) for each in replaced] == [("cells", 2)]
+    assert "replaces 2 cells painted before on cells" in replaced_in_words(replaced)
+    assert np.array_equal(read_painted(replaced[0].path).labels, first.labels)
+    assert replaced[0].path.parent == user_model_folder() / "trash"
+    assert len(chosen.images) == 1
+    assert np.array_equal(chosen.read()[0].labels, second.labels)
+    add_images("Mine", [first])
+    _, again = add_images("Mine", [second])  # within the same second
+    assert again[0].path != replaced[0].path
+
+
+def test_a_damaged_painting_goes_to_the_trash_as_it_is() -> None:
+    chosen, _ = add_images("Mine", [painted()])
+    chosen.files[0].write_bytes(b"damaged")
+    chosen, replaced = add_images("Mine", [painted()])
+    assert replaced[0].path.read_bytes() == b"damaged"
+    assert chosen.images[0].cells == 1
 
 
 def test_titles_hold_spaces_and_accents_and_a_set_is_found_by_either_name() -> None:
@@ -81,7 +111,7 @@ def test_titles_hold_spaces_and_accents_and_a_set_is_found_by_either_name() -> N
 
 
 def test_what_is_taken_out_lies_in_the_trash() -> None:
-    chosen = add_images("Mine", [painted(7), painted(8)])
+    chosen, _ = add_images("Mine", [painted(7), painted(8)])
     thrown = remove_image(chosen.images[0].path)
     assert thrown.parent == user_model_folder() / "trash"
     assert len(chosen.images) == 1
@@ -128,7 +158,7 @@ def header_of(path: Path) -> tuple[dict, dict]:
     ],
 )
 def test_a_hostile_description_is_refused_in_a_sentence(change: dict) -> None:
-    chosen = add_images("Mine", [painted()])
+    chosen, _ = add_images("Mine", [painted()])
     (path,) = chosen.files
     header, tensors = header_of(path)
     save_file(tensors, path, metadata={"utile-painted": json.dumps({**header, **change})})
@@ -138,7 +168,7 @@ def test_a_hostile_description_is_refused_in_a_sentence(change: dict) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 40, (1 << 60).to_bytes(8, "little") + b"{}"])
 def test_a_broken_file_is_listed_with_its_problem(content: bytes) -> None:
-    chosen = add_images("Mine", [painted()])
+    chosen, _ = add_images("Mine", [painted()])
     chosen.files[0].write_bytes(content)
     assert "damaged" in chosen.images[0].problem
     with pytest.raises(UtileError, match="damaged"):
@@ -146,7 +176,7 @@ def test_a_broken_file_is_listed_with_its_problem(content: bytes) -> None:
 
 
 def test_pixels_that_were_changed_are_noticed() -> None:
-    chosen = add_images("Mine", [painted()])
+    chosen, _ = add_images("Mine", [painted()])
     (path,) = chosen.files
     header, tensors = header_of(path)
     save_file(

@@ -16,7 +16,7 @@ from napari_utile.engine.files.label_planes import pairing_in_words, place_in_wo
 from napari_utile.engine.files.label_reading import label_image, read_labels
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.training.annotated_image import AnnotatedImage
-from napari_utile.engine.training.sets import add_images, find_set
+from napari_utile.engine.training.sets import PaintedImage, add_images, find_set, replaced_in_words
 from napari_utile.engine.weights.annotation import Annotation
 
 
@@ -32,9 +32,15 @@ def annotated_images(arguments: argparse.Namespace) -> list[AnnotatedImage]:
         return images
     if images and arguments.dry_run:
         return images
-    chosen = add_images(arguments.training_set, images) if images else find_set(arguments.training_set)
+    replaced: tuple[PaintedImage, ...] = ()
+    if images:
+        chosen, replaced = add_images(arguments.training_set, images)
+    else:
+        chosen = find_set(arguments.training_set)
     every = chosen.read()
     print(f"Training set {chosen.title}: {len(every)} images, {len(images)} of them added now.")
+    if said := replaced_in_words(replaced):
+        print(said)
     return every
 
 

@@ -1,6 +1,6 @@
 """Fine-tuning as the dock asks for it: a frozen request, and the job that trains, previews and compares."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.engine.training.sets import add_images
+from napari_utile.engine.training.sets import PaintedImage, add_images, replaced_in_words
 from napari_utile.engine.windows import Window
 from napari_utile.engine.words import counted
 from napari_utile.session.fine_tune_request import FineTuneRequest
@@ -140,20 +140,22 @@ def fine_tune_job(
 def _with_set(request: FineTuneRequest) -> tuple[FineTuneRequest, str]:
     """Put what is painted into the set, and take all of the set; say so."""
     title = request.training_set
-    images = add_images(title, request.images).read()
+    chosen, replaced = add_images(title, request.images)
+    images = chosen.read()
     many = counted(len(images), "image")
-    said = f"{added_to_set(request)} Trains on the {many} of the set “{title}”.".lstrip()
+    said = f"{added_to_set(request, replaced)} Trains on the {many} of the set “{title}”.".lstrip()
     return replace(request, images=tuple(images)), said
 
 
-def added_to_set(request: FineTuneRequest) -> str:
-    """Say which images are in the training set now; empty where none was added."""
+def added_to_set(request: FineTuneRequest, replaced: Sequence[PaintedImage]) -> str:
+    """Say which images are in the training set now, and what they replaced; empty where none was added."""
     names = [image.plane.name for image in request.images]
     if not names:
         return ""
-    return (
+    now = (
         f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} in the set “{request.training_set}” now."
     )
+    return f"{now} {replaced_in_words(replaced)}".rstrip()
 
 
 def _unpainted(tuning: "FineTuning") -> str:

@@ -128,7 +128,7 @@ def delete_model(name: str) -> Path:
         path = _own(name, folder)
         trash = folder / "trash"
         trash.mkdir(exist_ok=True)
-        stem = _free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        stem = free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
         if versions_folder(path).is_dir():
             os.replace(versions_folder(path), trash / stem)
         os.replace(path, trash / f"{stem}{SUFFIX}")
@@ -157,7 +157,7 @@ def revert_model(name: str, version: int | None = None) -> Path:
             raise UtileError(f"There is no {which} of {path.stem}.")
         trash = folder / "trash"
         trash.mkdir(exist_ok=True)
-        stem = _free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        stem = free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
         shutil.copyfile(path, trash / f"{stem}{SUFFIX}")
         write_named(kept[-1], path, read_card(kept[-1]))  # it may have had another name
         kept[-1].unlink()
@@ -235,10 +235,10 @@ def _own(name: str, folder: Path) -> Path:
     return path
 
 
-def _free_stem(folder: Path, stem: str) -> str:
+def free_stem(folder: Path, stem: str, suffix: str = SUFFIX) -> str:
     """Add a number where a file with this name is there."""
     names = [stem, *(f"{stem}-{number}" for number in range(2, 10_000))]
-    return next(name for name in names if not os.path.lexists(folder / f"{name}{SUFFIX}"))
+    return next(name for name in names if not os.path.lexists(folder / f"{name}{suffix}"))
 
 
 def new_place(folder: Path, title: str, before: Path | None = None) -> Path:

@@ -22,11 +22,12 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.files.targets import check_space
 from napari_utile.engine.models.catalogue import SUFFIX, user_model_folder
-from napari_utile.engine.models.own_models import library_lock, safe_name
+from napari_utile.engine.models.own_models import free_stem, library_lock, safe_name
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.weights.annotation import annotation_from_json, annotation_to_json
+from napari_utile.engine.words import counted
 
 FORMAT = 1
 _KEY, _TITLE_FILE = "utile-painted", "set.json"
@@ -152,19 +153,38 @@ def make_set(title: str) -> TrainingSet:
     return TrainingSet(title, folder)
 
 
-def add_images(title: str, images: Sequence[AnnotatedImage]) -> TrainingSet:
+def add_images(title: str, images: Sequence[AnnotatedImage]) -> tuple[TrainingSet, tuple[PaintedImage, ...]]:
     """Put painted images into a set; one that is there already takes the new painting.
+
+    Returns
+    -------
+    TrainingSet
+    tuple of PaintedImage
+        What was painted before on such images and is not in the new painting: it lies in the trash of the library.
 
     Raises
     ------
     UtileError
         If the disk has no room, or the folder cannot be written.
     """
-    chosen = make_set(title)
-    with library_lock():
+    chosen, replaced = make_set(title), []
+    with library_lock() as library:
         for image in images:
-            _write(image, chosen.folder)
-    return chosen
+            before = _place_of(image, chosen.folder)
+            if before.exists() and not _goes_on(image, before):
+                thrown = _free_place(before, library)
+                shutil.copyfile(before, thrown)  # it stays in the set until the new one is written
+                replaced.append(_listed(thrown))
+            _write(image, before)
+    return chosen, tuple(replaced)
+
+
+def replaced_in_words(replaced: Sequence[PaintedImage]) -> str:
+    """Say what new paintings took the place of; empty where that is nothing."""
+    return " ".join(
+        f"It replaces {counted(each.cells, 'cell')} painted before on {each.name}, which went to the library's trash."
+        for each in replaced
+    )
 
 
 def remove_image(image: Path) -> Path:
@@ -181,13 +201,17 @@ def _to_trash(path: Path) -> Path:
     if not path.resolve().is_relative_to(sets_folder().resolve()) or not path.exists():
         raise UtileError(f"{path.name} is not in a training set.")
     with library_lock() as library:
-        trash = library / "trash"
-        trash.mkdir(exist_ok=True)
-        place = trash / f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}"
-        if place.exists():
-            shutil.rmtree(place) if place.is_dir() else place.unlink()
+        place = _free_place(path, library)
         os.replace(path, place)
         return place
+
+
+def _free_place(path: Path, library: Path) -> Path:
+    """Return where something goes in the trash of the library."""
+    trash = library / "trash"
+    trash.mkdir(exist_ok=True)
+    stem = free_stem(trash, f"{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}", path.suffix)
+    return trash / f"{stem}{path.suffix}"
 
 
 def _title(folder: Path) -> str:
@@ -198,11 +222,31 @@ def _title(folder: Path) -> str:
         return folder.name
 
 
-def _write(image: AnnotatedImage, folder: Path) -> None:
+def _pixels(image: AnnotatedImage) -> NDArray[Any]:
+    return _plain(np.asarray(image.plane.data[:, :, :]))
+
+
+def _place_of(image: AnnotatedImage, folder: Path) -> Path:
+    return folder / f"{sha256_of(_pixels(image))[:16]}{SUFFIX}"
+
+
+def _goes_on(image: AnnotatedImage, before: Path) -> bool:
+    """Whether a painting holds all cells of an earlier one of the image, as they were: then nothing is lost."""
+    try:
+        earlier = read_painted(before)
+    except UtileError:
+        return False
+    painted = earlier.labels > 0
+    return bool((earlier.labels == image.labels)[painted].all()) and {*earlier.classes.items()} <= {
+        *image.classes.items()
+    }
+
+
+def _write(image: AnnotatedImage, place: Path) -> None:
     from safetensors.numpy import save_file
 
     plane, annotation = image.plane, image.annotation
-    pixels = _plain(np.asarray(plane.data[:, :, :]))
+    pixels = _pixels(image)
     labels = np.asarray(image.labels)
     digest = sha256_of(pixels)
     tensors = {
@@ -226,8 +270,8 @@ def _write(image: AnnotatedImage, folder: Path) -> None:
         "annotated": float(annotated.mean()),
         "added": time.strftime("%Y-%m-%dT%H:%M:%S"),
     }
-    check_space(folder, sum(each.nbytes for each in tensors.values()) + 1e6)
-    with atomic_path(folder / f"{digest[:16]}{SUFFIX}") as temporary:
+    check_space(place.parent, sum(each.nbytes for each in tensors.values()) + 1e6)
+    with atomic_path(place) as temporary:
         save_file(tensors, temporary, metadata={_KEY: json.dumps(header)})
 
 

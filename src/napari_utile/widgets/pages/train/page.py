@@ -11,7 +11,7 @@ from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.provenance.command import train_command
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
-from napari_utile.engine.training.sets import add_images
+from napari_utile.engine.training.sets import PaintedImage, TrainingSet, add_images
 from napari_utile.session.annotation_advice import annotation_warning
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.fine_tuning import (
@@ -121,9 +121,9 @@ class TrainPage(OneJob, Page):
             if not request.images:
                 raise ValueError("Nothing on screen is painted: press New labels and paint some cells first.")
 
-            def added(_: object) -> None:
+            def added(done: tuple[TrainingSet, tuple[PaintedImage, ...]]) -> None:
                 self.form.set.look()
-                self.form.status.say(added_to_set(request), "good")
+                self.form.status.say(added_to_set(request, done[1]), "good")
 
             job = as_job(add_images, request.training_set, request.images)
             run_job(job, on_done=added, on_error=self.form.status.failed, owner=self)
