@@ -14,6 +14,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.training.sets import find_set
 from napari_utile.widgets.tabs import open_review
+from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.workbench.dock import Workbench
 
@@ -247,3 +248,37 @@ def test_stores_are_reviewed_like_files_and_large_ones_stay_where_they_are(
     if not large:
         assert (np.asarray(read_image(reviewed).data) == 7).any()
     assert {each: each.read_bytes() for each in place.rglob("*") if each.is_file()} == before
+
+
+STACK = np.full((2, 3, 60, 60), 20, np.uint8)
+STACK[0] += np.arange(60, dtype=np.uint8)
+STACK[1, 0, 10:22, 10:22] = STACK[1, 1, 30:42, 10:22] = STACK[1, 2, 30:42, 35:47] = 220
+
+
+@pytest.mark.parametrize(
+    ("options", "channel", "planes"),
+    [
+        (("--channels", "1"), 1, STACK[1]),
+        (("--channels", "1", "--z", "1"), 1, STACK[1, 1:2]),
+        (("--project", "z:max"), 0, STACK[0].max(axis=0, keepdims=True)),
+    ],
+)
+def test_the_training_set_gets_the_pixels_that_the_batch_read(
+    viewer, qtbot, tmp_path, bright_nuclei, options, channel, planes
+):
+    source, results = tmp_path / "x.tif", tmp_path / "results"
+    write_image(source, STACK, "CZYX")
+    assert main(["segment", str(source), "-o", str(results), "--diameter", "none", "--quiet", *options]) == 0
+    viewer.window.add_dock_widget(Workbench(viewer), name="U-Tile")
+    tab = open_review(viewer)
+    tab.review(results)
+    qtbot.waitUntil(lambda: "x cells" in viewer.layers, timeout=WAIT)
+    QTest.qWait(50)
+    assert session_of(viewer).image.layer.name == f"x channel {channel}"
+    viewer.dims.set_current_step(0, 0)
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    press(viewer, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: "every image has a decision" in tab.status.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: len(find_set("Reviewed").images) == len(planes), timeout=WAIT)
+    read = [image.plane.data for image in find_set("Reviewed").read()]
+    np.testing.assert_array_equal(np.concatenate(read), planes)

@@ -6,8 +6,8 @@ is never changed.
 
 import csv
 import json
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,15 @@ import numpy as np
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
+from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending, results_apart
 from napari_utile.engine.files.unfinished import is_complete, is_store
+from napari_utile.engine.parameters import from_json
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.words import counted
 
 DECISIONS = ("accepted", "corrected", "rejected", "skipped")
 REVIEWED = "reviewed"
@@ -41,12 +46,21 @@ class ReviewItem:
         How sure the model was of its cells, where the batch said so.
     decision : str
         One of `DECISIONS`; empty where it was not looked at.
+    selection : Selection
+        Which pixels of the image the batch read.
+    channels : tuple of int
+        Which of its channels, where somebody chose them; else the first ones.
+    reads : int
+        How many channels the model reads.
     """
 
     labels: Path
     image: Path | None
     confidence: float | None = None
     decision: str = ""
+    selection: Selection = field(default_factory=Selection)
+    channels: tuple[int, ...] = ()
+    reads: int = 1
 
     @property
     def name(self) -> str:
@@ -93,9 +107,10 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
         yield
         item = ReviewItem(labels, None, decision=done.get(labels.name, ""))
         recipe = labels / "recipe.json" if item.is_store else folder / f"{item.name}{RECIPE_ENDING}"
-        source = _source(recipe) if images is None else None
-        image = source if source is not None else beside.get(item.name.lower())
-        items.append(replace(item, image=image, confidence=sure.get(item.name)))
+        made = _made(recipe)
+        source = made.pop("source", None)
+        image = source if source and images is None else beside.get(item.name.lower())
+        items.append(replace(item, image=image, confidence=sure.get(item.name), **made))
     return tuple(
         sorted(items, key=lambda item: (item.confidence is not None, item.confidence or 0.0, item.name))
     )
@@ -165,9 +180,41 @@ def reviewed_path(folder: Path, item: ReviewItem) -> Path:
     return target
 
 
-def training_image(plane: Any, labels: np.ndarray[Any, Any], classes: Mapping[int, str]) -> Any:
-    """Describe a reviewed image for a training set: all of its cells are right."""
-    return AnnotatedImage(plane, np.array(labels), classes=dict(classes))
+def training_images(
+    item: ReviewItem, labels: np.ndarray[Any, Any], classes: Sequence[Mapping[int, str]]
+) -> list[AnnotatedImage]:
+    """Describe the planes of a reviewed image for a training set, as the batch read them: all of their cells are right.
+
+    Parameters
+    ----------
+    item : ReviewItem
+    labels : (..., Y, X) array
+        All planes.
+    classes : sequence of mapping of int to str
+        Of each plane.
+
+    Raises
+    ------
+    UtileError
+        If the image cannot be read, or has other planes than its cells.
+    """
+    assert item.image is not None
+    planes = SelectedPlanes(open_selected(item.image, item.selection), item.selection)
+    stack = labels.reshape(-1, *labels.shape[-2:])
+    if len(planes) != len(stack):
+        raise UtileError(
+            f"{item.image.name} has {counted(len(planes), 'plane')}, and its cells have {len(stack)}."
+        )
+    return [
+        AnnotatedImage(_as_read(item, plane), painted, classes=dict(words))
+        for (_, plane), painted, words in zip(planes, stack, classes, strict=True)
+    ]
+
+
+def _as_read(item: ReviewItem, plane: ImagePlane) -> ImagePlane:
+    if item.channels:
+        return plane.with_channels(item.channels)
+    return plane if plane.rgb else plane.with_channels(range(min(item.reads, plane.data.shape[0])))
 
 
 def _confidences(folder: Path) -> dict[str, float]:
@@ -202,14 +249,22 @@ def _progress(folder: Path) -> dict[str, str]:
         ) from error
 
 
-def _source(recipe: Path) -> Path | None:
+def _made(recipe: Path) -> dict[str, Any]:
+    """Read how an image was read, as fields of `ReviewItem`, and its file where it is there; nothing if unknown."""
     try:
         if recipe.stat().st_size > _LARGEST_JSON:
-            return None
-        source = Path(json.loads(recipe.read_text(encoding="utf-8"))["source"])
-        return source if source.exists() else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+            return {}
+        said = json.loads(recipe.read_text(encoding="utf-8"))
+        source = Path(said["source"])
+        limits = [len(plane.get("low", "-")) for plane in said.get("planes", ())]  # a pair for each channel
+        return {
+            **({"source": source} if source.exists() else {}),
+            "selection": from_json(Selection, said.get("selection") or {}),
+            "channels": tuple(map(int, said.get("parameters", {}).get("channels") or ())),
+            "reads": limits[0] if limits else 1,
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _images_in(place: Path) -> dict[str, Path]:

@@ -13,14 +13,14 @@ from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.pyramid import has_pyramid
 from napari_utile.engine.training.sets import add_images, list_sets
 from napari_utile.session.cell_classes import CLASS
-from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_image
+from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_images
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.sample_images import image_layers, labels_layer
 from napari_utile.widgets.viewer.cell_tables import rows_of
-from napari_utile.widgets.viewer.layers import place_of, plane_at, plane_data
+from napari_utile.widgets.viewer.layers import place_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 
 
@@ -31,12 +31,16 @@ class Opened:
     Attributes
     ----------
     image : Image layer
+        The first channel that the batch read.
+    channels : tuple of int, optional
+        Which colours it read, where `image` is a colour image and they were chosen.
     cells : Labels layer
     layers : tuple of layers
         All of them, from bottom to top.
     """
 
     image: Any
+    channels: tuple[int, ...] | None
     cells: Any
     layers: tuple[Any, ...]
 
@@ -55,19 +59,22 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
         open_ome_zarr(str(item.image)) if has_pyramid(item.image) else image_layers(read_image(item.image))
     )
     images = [Layer.create(*each) for each in described if each[2] == "image"]
+    first = next(iter(item.channels), 0)
+    image = images[first if 0 <= first < len(images) else 0]
+    channels = item.channels if item.channels and getattr(image, "rgb", False) else None
     yield
     reviewed = folder / REVIEWED / f"{item.name}_labels.tif"
     path = reviewed if item.decision and reviewed.is_file() else item.labels
     if path == item.labels and item.is_store:
         cells = _cells_of_store(item)
-        return Opened(images[0], cells, (*images, cells))
+        return Opened(image, channels, cells, (*images, cells))
     try:
         [(data, options, _)] = open_result(str(path))
     except OSError:  # it has no recipe beside it
         data, options, _ = labels_layer(read_image(path, as_labels=True))
     options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
     cells = Labels(np.array(data), **options)
-    return Opened(images[0], cells, (*images, cells))
+    return Opened(image, channels, cells, (*images, cells))
 
 
 def _cells_of_store(item: ReviewItem) -> Any:
@@ -100,16 +107,16 @@ def keep_reviewed(
     """
     data, attributes, _ = opened.cells.as_layer_data_tuple()
     data, target = np.array(data), reviewed_path(folder, item)
-    images = _for_training(opened, viewer) if into_set else []
+    classes = _classes(opened, viewer) if into_set else []
 
     def steps() -> Generator[None, None, str]:
         yield
         save_labels(str(target), data, attributes)
-        if images:
+        if into_set:
             yield
             wrong: list[str] = []
             with failures_to(lambda error: wrong.append(sentence_of(error))):
-                add_images(into_set, images)
+                add_images(into_set, training_images(item, data, classes))
             if wrong:
                 return (
                     f"{item.name} is not in the training set: {wrong[0]} Go back to it and accept it again."
@@ -119,20 +126,14 @@ def keep_reviewed(
     return steps()
 
 
-def _for_training(opened: Opened, viewer: napari.viewer.Viewer) -> list[Any]:
-    """Describe all planes; where cells and image have other sliders, that on screen."""
-    image, cells = place_of(opened.image, viewer), place_of(opened.cells, viewer)
-    every = list(zip(image.every, cells.every, strict=False))
-    if len(image.every) != len(cells.every):
-        every = [(image, cells)]
-    described = []
-    for there, here in every:
+def _classes(opened: Opened, viewer: napari.viewer.Viewer) -> list[dict[int, str]]:
+    """Give the classes of the cells on each plane."""
+    found = []
+    for here in place_of(opened.cells, viewer).every:
         table = rows_of(opened.cells, here.plane)
         words = zip(table.get("index", ()), table.get(CLASS, ()), strict=CLASS in table)
-        classes = {int(label): str(word) for label, word in words if isinstance(word, str) and word}
-        labels = plane_data(opened.cells, here)[0]
-        described.append(training_image(plane_at(opened.image, there), labels, classes))
-    return described
+        found.append({int(label): str(word) for label, word in words if isinstance(word, str) and word})
+    return found
 
 
 def sets_job() -> Generator[None, None, list[str]]:

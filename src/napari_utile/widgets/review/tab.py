@@ -176,7 +176,7 @@ class ReviewTab(QWidget):
         for layer in opened.layers:
             self._viewer.add_layer(layer)
         self._opened = opened
-        self._session.image = ChosenImage(opened.image)
+        self._session.image = ChosenImage(opened.image, channels=opened.channels)
         self._session.cells = opened.cells
         self._viewer.layers.selection.active = opened.cells
         self._viewer.reset_view()
