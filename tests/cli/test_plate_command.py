@@ -13,10 +13,13 @@ from napari_utile.cli import main
 from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.conditions import load_conditions
+from napari_utile.engine.files.plane_file import planes_of
 from napari_utile.engine.files.plates import canonical_well, well_in_name
 from napari_utile.engine.files.pyramid import read_pyramid
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.reports.quality import ImageQuality, flags_of, worst_first
+from napari_utile.engine.store.into_image import LabelBlocks, blocks_of_planes, write_into_image
+from napari_utile.engine.windows import Window
 
 WORDS = ["--diameter", "none", "--minimum-size", "2", "--split", "0", "--quiet"]
 
@@ -224,6 +227,64 @@ def test_cells_are_written_into_the_plate_on_wish_where_its_readers_find_them(
     del theirs.attrs["napari-utile"]
     assert main([*words, "--into-image", "--overwrite"]) == 1
     assert "rename or remove them first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "ome-zarr"]], ids=["files", "store"])
+@pytest.mark.parametrize("axes", ["xy", "yxz", "zxy", "yxc", "xtyz"])
+def test_labels_have_the_axes_of_their_image_in_whatever_order_these_are(model, tmp_path, axes, options):
+    sizes = {"y": 30, "x": 60, "z": 3, "c": 1, "t": 2}
+    pixels = np.zeros([sizes[axis] for axis in axes], np.uint8)
+    planes = np.moveaxis(pixels, [axes.index("y"), axes.index("x")], [-2, -1])
+    for number, index in enumerate(np.ndindex(planes.shape[:-2])):
+        planes[index] = spots(1 + number)
+    path = tmp_path / "turned.zarr"
+    root = zarr.create_group(path, zarr_format=3)
+    root.create_array("0", data=pixels)
+    kinds = {"t": "time", "c": "channel"}
+    named = [{"name": axis, "type": kinds.get(axis, "space")} for axis in axes]
+    scale = [{"type": "scale", "scale": [1.0 + number for number in range(len(axes))]}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": named, "datasets": datasets}]}
+    part = ["--region", "2:30,1:60", "--into-image"]
+    assert main(["segment", str(path), "-o", str(tmp_path / "out"), *WORDS, *options, *part]) == 0
+    [cells] = read_pyramid(path).labels
+    kept = axes.replace("c", "")
+    assert cells.axes == kept.upper()
+    labels = np.asarray(cells.levels[0])
+    wanted = {**sizes, "y": 28, "x": 59}
+    assert labels.shape == tuple(wanted[axis] for axis in kept)
+    begins = {"y": 2, "x": 1}
+    assert cells.translation == tuple(begins.get(axis, 0) * (1.0 + axes.index(axis)) for axis in kept)
+    where = {axis: slice(begins.get(axis, 0), None) for axis in axes} | {"c": 0}
+    np.testing.assert_array_equal(labels > 0, pixels[tuple(where[axis] for axis in axes)] > 0)
+
+
+def test_coarser_labels_of_an_image_whose_columns_come_first_show_every_second_pixel(tmp_path):
+    root = zarr.open_group(tmp_path / "wide.zarr", mode="w", zarr_format=2)
+    root.create_array("0", data=np.zeros((1101, 30, 2), np.uint8))
+    axes = [{"name": name, "type": "space"} for name in "xyz"]
+    root.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0"}], "version": "0.4"}]
+    labels = np.arange(2 * 30 * 1101, dtype=np.int32).reshape(2, 30, 1101)
+    write_into_image(tmp_path / "wide.zarr", blocks_of_planes(planes_of(labels, "ZYX"), {}))
+    [cells] = read_pyramid(tmp_path / "wide.zarr").labels
+    for number, level in enumerate(cells.levels):
+        every = slice(None, None, 2**number)
+        np.testing.assert_array_equal(np.asarray(level), labels[:, every, every].transpose(2, 1, 0))
+    assert len(cells.levels) == 3
+
+
+def test_nothing_is_left_in_an_image_where_its_labels_could_not_be_written(tmp_path):
+    plate = make_plate(tmp_path / "plate.zarr", {"A/1": [spots(1)]})
+    image = plate / "A/1/0"
+    before = sorted(image.rglob("*"))
+
+    def lost():
+        yield (), Window.whole((30, 60)), np.ones((30, 60), np.int32)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        write_into_image(image, LabelBlocks("YX", (30, 60), {}, lost))
+    assert sorted(image.rglob("*")) == before
 
 
 def test_labels_of_a_part_of_a_stack_lie_where_they_are_in_its_image(model, tmp_path, capsys):

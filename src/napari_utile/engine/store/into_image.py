@@ -127,23 +127,22 @@ def write_into_image(image: Path, labels: LabelBlocks, *, overwrite: bool = Fals
     number: Any = 3 if (image / "zarr.json").exists() else 2
     version = "0.5" if number == 3 else "0.4"
     space, place = _space_in(image, labels), image / CELLS
-    part, gone = (place.with_name(f".{place.name}.{os.getpid()}.{name}") for name in ("part", "gone"))
-    folder = zarr.open_group(place.parent, mode="a", zarr_format=number)
+    # Beside the folder of labels, which readers look into, and which is made when there is something in it.
+    part, gone = (image / f".{place.name}.{os.getpid()}.{name}" for name in ("part", "gone"))
     try:
         made = zarr.create_group(part, zarr_format=number)
-        levels = [_level(made, level, space, number) for level in range(levels_of(space.shape[-2:], SIDE))]
-        outer = [space.axes.index(letter) for letter in labels.axes[:-2]]
+        levels = [_level(made, level, space, number) for level in range(levels_of(space.plane, SIDE))]
+        turned = space.axes.index("X") < space.axes.index("Y")
         for index, window, block in labels.read():
-            at = [0] * (len(space.axes) - 2)
-            for axis, step in zip(outer, index, strict=True):
-                at[axis] = step
             for level in levels:
-                level[(*at, *window)] = block
+                at = dict(zip(labels.axes, (*index, *window), strict=True))
+                level[tuple(at.get(letter, 0) for letter in space.axes)] = block.T if turned else block
                 block = block[::2, ::2]
                 start = [first // 2 for first in window.start]
                 window = Window.span(start, (a + size for a, size in zip(start, block.shape, strict=True)))
         multiscale = multiscale_of(space, SIDE, place.name, "nearest")
         made.attrs.update({**ome_metadata(version, multiscale, "../../"), _MARK: {"made by": _MARK}})
+        folder = zarr.open_group(place.parent, mode="a", zarr_format=number)
         if place.exists():
             place.rename(gone)
         part.rename(place)
@@ -157,7 +156,7 @@ def write_into_image(image: Path, labels: LabelBlocks, *, overwrite: bool = Fals
 
 
 def _space_in(image: Path, labels: LabelBlocks) -> Space:
-    """Return the space of labels: the axes of their image without its channels, and where they begin in it."""
+    """Return the space of labels: the axes of their image, in its order, without channels; and where they begin."""
     known = read_pyramid(image)
     kept = [number for number, letter in enumerate(known.axes) if letter != "C"]
     sizes = dict(zip(labels.axes, labels.shape, strict=True))
@@ -177,13 +176,13 @@ def _space_in(image: Path, labels: LabelBlocks) -> Space:
 
 def _level(group: Any, level: int, space: Space, number: int) -> Any:
     """Make the empty array of one level; a block writes whole chunks of it."""
-    outer, side = space.shape[:-2], max(1, SIDE >> level)
+    side = max(1, SIDE >> level)
     named: dict[str, Any] = {"dimension_names": [letter.lower() for letter in space.axes]}
     return group.create_array(
         str(level),
         dtype="int32",
-        shape=(*outer, *(-(-size // 2**level) for size in space.shape[-2:])),
-        chunks=(*(1 for _ in outer), side, side),
+        shape=tuple(-(-size // step) for size, step in zip(space.shape, space.step(level), strict=True)),
+        chunks=tuple(side if letter in "YX" else 1 for letter in space.axes),
         chunk_key_encoding={"name": "default" if number == 3 else "v2", "separator": "/"},
         **(named if number == 3 else {}),
     )

@@ -46,7 +46,7 @@ class Space:
     Attributes
     ----------
     shape : tuple of int
-        Of the full resolution: stacked axes, then Y and X.
+        Of the full resolution: in a store stacked axes, then Y and X; in an image in whatever order it has.
     axes : str
         A letter each.
     scale, translation : tuple of float
@@ -59,6 +59,15 @@ class Space:
     scale: tuple[float, ...]
     translation: tuple[float, ...]
     units: tuple[str | None, ...]
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.shape[self.axes.index("Y")], self.shape[self.axes.index("X")]
+
+    def step(self, level: int) -> tuple[int, ...]:
+        """How many pixels of the full resolution one of a coarser level is wide along each axis."""
+        return tuple(2**level if letter in "YX" else 1 for letter in self.axes)
 
 
 def levels_of(shape: Sequence[int], side: int) -> int:
@@ -84,13 +93,9 @@ def create_arrays(
     labels = root.create_group(CELLS)
     wanted = {MASK: with_mask, CLASSES: with_classes}
     others = [root.create_group(name) for name, is_wanted in wanted.items() if is_wanted]
-    outer = space.shape[:-2]
-    for level in range(levels_of(space.shape[-2:], side)):
-        plane = [
-            -(-size >> level) if size % (1 << level) == 0 else (size >> level) + 1
-            for size in space.shape[-2:]
-        ]
-        options = _options(version, (*outer, *plane), side >> level, space.axes)
+    for level in range(levels_of(space.plane, side)):
+        shape = [-(-size // step) for size, step in zip(space.shape, space.step(level), strict=True)]
+        options = _options(version, shape, side >> level, space.axes)
         root.create_array(str(level), dtype="uint8", **options)
         labels.create_array(str(level), dtype="int32", **options)
         for each in others:
@@ -281,8 +286,8 @@ def mark_complete(
 def multiscale_of(space: Space, side: int, name: str, how: str) -> dict[str, Any]:
     """Describe the levels of an image, as OME-Zarr wants it; `how` says what a coarser pixel is of four."""
     datasets = []
-    for level in range(levels_of(space.shape[-2:], side)):
-        step = [1.0] * (len(space.axes) - 2) + [2.0**level] * 2
+    for level in range(levels_of(space.plane, side)):
+        step = space.step(level)
         scale = [size * many for size, many in zip(space.scale, step, strict=True)]
         start = [
             first + (many - 1) / 2 * size
