@@ -56,6 +56,14 @@ def test_the_distance_of_planes_has_a_unit_of_its_own_and_a_direction(tmp_path: 
     assert read_image(tmp_path / "b.tif").steps == {"Z": (pytest.approx(0.5), "µm")}
 
 
+@pytest.mark.parametrize("size", [None, (2.0, 2.0)])
+@pytest.mark.parametrize("dtype", ["uint16", "float64"], ids=["ImageJ", "OME"])
+def test_the_distance_of_planes_is_kept_where_pixels_have_no_unit(tmp_path: Path, dtype: str, size) -> None:
+    write_image(tmp_path / "a.tif", STACK.astype(dtype), "ZYX", size, steps={"Z": (3.0, "µm")})
+    image = read_image(tmp_path / "a.tif")
+    assert (image.pixel_size, image.unit, image.steps) == (size, None, {"Z": (3.0, "µm")})
+
+
 def test_weight_maps_of_a_stack_keep_the_distance_of_its_planes(tmp_path: Path) -> None:
     labels = STACK.astype(np.uint16)
     labels[:, 3:9, 3:9] = 1

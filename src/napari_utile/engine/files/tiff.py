@@ -235,27 +235,32 @@ def _imagej_options(
         metadata["Info"] = description
     options: dict[str, Any] = {"imagej": True, "metadata": metadata}
     if pixel_size is not None:
-        # ImageJ reads "um" as µm; its description is ASCII, other letters as ImageJ escapes them.
-        name = {"µm": "um", "Å": "angstrom", "in": "inch", None: "pixel"}.get(unit, unit)
-        metadata["unit"] = "".join(
-            letter if letter.isascii() and letter.isprintable() else f"\\u{ord(letter):04x}"
-            for letter in str(name)
-        )
+        metadata["unit"] = _imagej_unit(unit)
         options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
         options["resolutionunit"] = "NONE"
-        if (depth := _in_unit(steps.get("Z"), unit)) is not None:
-            metadata["spacing"] = depth
+    if "Z" in steps:
+        depth, own = _in_unit(steps["Z"], unit if pixel_size is not None else None)
+        metadata["spacing"] = depth
+        if pixel_size is None or own != unit:
+            metadata["zunit"] = _imagej_unit(own)
     if "T" in steps and (second := seconds(steps["T"][1])) is not None:
         metadata["finterval"] = steps["T"][0] * second
     return options
 
 
-def _in_unit(step: tuple[float, str | None] | None, unit: str | None) -> float | None:
-    """Give a step along Z in the unit of the pixel size; None where that cannot be told."""
-    if step is None or step[1] == unit:
-        return None if step is None else step[0]
+def _imagej_unit(unit: str | None) -> str:
+    """Spell a unit as ImageJ reads it: "um" is µm there; its description is ASCII, other letters are escaped."""
+    name = {"µm": "um", "Å": "angstrom", "in": "inch", None: "pixel"}.get(unit, unit)
+    return "".join(
+        letter if letter.isascii() and letter.isprintable() else f"\\u{ord(letter):04x}"
+        for letter in str(name)
+    )
+
+
+def _in_unit(step: tuple[float, str | None], unit: str | None) -> tuple[float, str | None]:
+    """Give a step along Z in the unit of the pixel size; in its own where that cannot be told."""
     own, other = micrometres(unit), micrometres(step[1])
-    return None if own is None or other is None else step[0] * other / own
+    return step if own is None or other is None or step[1] == unit else (step[0] * other / own, unit)
 
 
 def _ome_options(
