@@ -49,6 +49,29 @@ def test_distances_without_a_unit_are_distances(tmp_path: Path) -> None:
         assert (found.pixel_size, found.unit, found.steps) == (size, None, steps)
 
 
+@pytest.mark.parametrize(
+    ("scale", "unit", "said"),
+    [
+        ([2, 0, 0.3], None, "its pixel size (0 micrometer x 0.3 micrometer) cannot be used and was left out"),
+        ([2, np.nan, 0.3], None, "its pixel size (nan micrometer x 0.3 micrometer) cannot be used"),
+        ([2, 1e30, 0.3], None, "its pixel size (1e+30 micrometer x 0.3 micrometer) cannot be used"),
+        ([2, 0.3, 0.3], "foo", "its pixel size (0.3 foo x 0.3 micrometer) cannot be used"),
+        ([-1, 0.3, 0.3], None, "the distance of its planes (-1 micrometer) cannot be used and was left out"),
+    ],
+)
+def test_sizes_that_cannot_be_used_are_left_out_and_said(tmp_path, scale, unit, said) -> None:
+    axes = spaces("z", "y", "x")
+    axes[1]["unit"] = unit or "micrometer"
+    group = write(tmp_path / "a.zarr", STACK, axes)
+    multiscale = group.attrs["multiscales"][0]
+    multiscale["datasets"][0]["coordinateTransformations"] = [{"type": "scale", "scale": scale}]
+    group.attrs["multiscales"] = [multiscale]
+    found = read_image(tmp_path / "a.zarr")
+    assert (found.pixel_size is None, "Z" in found.steps) == (scale[0] > 0, scale[0] > 0)
+    [note] = found.notes
+    assert said in note
+
+
 def test_units_that_are_no_words_are_left_out(tmp_path: Path) -> None:
     write(tmp_path / "a.zarr", STACK[0], [{"name": "y", "unit": 3}, {"name": "x", "unit": None}])
     assert read_image(tmp_path / "a.zarr").unit is None

@@ -64,6 +64,19 @@ def test_the_distance_of_planes_is_kept_where_pixels_have_no_unit(tmp_path: Path
     assert (image.pixel_size, image.unit, image.steps) == (size, None, {"Z": (3.0, "µm")})
 
 
+@pytest.mark.parametrize("kind", ["ImageJ", "OME"])
+def test_a_distance_of_planes_that_cannot_be_used_is_said(tmp_path: Path, kind: str) -> None:
+    if kind == "ImageJ":
+        metadata = {"axes": "ZYX", "unit": "um", "spacing": 1e30}
+        tifffile.imwrite(tmp_path / "a.tif", STACK, imagej=True, resolution=(2, 2), metadata=metadata)
+    else:
+        metadata = {"axes": "ZYX", "PhysicalSizeZ": -1}
+        tifffile.imwrite(tmp_path / "a.ome.tif", STACK, ome=True, metadata=metadata)
+    image = read_image(next(tmp_path.iterdir()))
+    assert not image.steps
+    assert "cannot be used and was left out" in image.notes[-1]
+
+
 def test_weight_maps_of_a_stack_keep_the_distance_of_its_planes(tmp_path: Path) -> None:
     labels = STACK.astype(np.uint16)
     labels[:, 3:9, 3:9] = 1

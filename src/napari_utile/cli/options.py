@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.image_file import usable_length
 from napari_utile.engine.files.names import as_path
+from napari_utile.engine.files.space import usable_length
 from napari_utile.engine.parameters import Parameter, describe
 from napari_utile.engine.planes.naming import checked_letters
 

@@ -13,7 +13,6 @@ import zarr
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import image_name
-from napari_utile.engine.planes.units import canonical_time, canonical_unit, micrometres
 
 LAZY_BLOCK = 512
 """Rows and columns that a lazy image is read by, at least."""
@@ -108,56 +107,6 @@ class ImageFile:
 def _safe(name: str) -> str:
     """Give a name that can be part of a file's name."""
     return "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in name)
-
-
-_SMALLEST, _LARGEST = 1e-9, 1e9
-"""Micrometres: no pixel of an image is smaller or larger."""
-
-
-def usable_pixel_size(
-    height: object, width: object, unit: str | None, width_unit: str | None = None
-) -> tuple[tuple[float, float] | None, str | None]:
-    """Give pixel size and unit, or (None, None) where the file's numbers cannot be a pixel size.
-
-    Parameters
-    ----------
-    height, width : object
-        What the file says; anything.
-    unit : str or None
-        Any spelling; of the height, and of the width unless that has its own.
-    width_unit : str, optional
-        Where it differs, the width is converted to the unit of the height.
-    """
-    y, x = usable_length(height, unit), usable_length(width, width_unit or unit)
-    if y is None or x is None:
-        return None, None
-    name, other = canonical_unit(unit), canonical_unit(width_unit or unit)
-    if name != other:
-        own, others = micrometres(name), micrometres(other)
-        if own is None or others is None:
-            return None, None
-        x *= others / own
-    return (None, None) if (y, x) == (1.0, 1.0) and name is None else ((y, x), name)
-
-
-def usable_length(value: Any, unit: str | None) -> float | None:
-    """Give a number of the file as a length, or None where it cannot be one."""
-    try:
-        length = float(value)
-    except (TypeError, ValueError):
-        return None
-    factor = micrometres(unit)
-    if not np.isfinite(length) or length <= 0:
-        return None
-    if factor is not None and not _SMALLEST <= length * factor <= _LARGEST:
-        return None
-    return length
-
-
-def usable_interval(value: Any, unit: object) -> tuple[float, str] | None:
-    """Give a time between frames with the short name of its unit, or None where that is not a time."""
-    length, name = usable_length(value, None), canonical_time(str(unit or ""))
-    return None if length is None or name is None else (length, name)
 
 
 class _Chunks:

@@ -13,18 +13,11 @@ import zarr
 
 from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.image_file import (
-    ImageFile,
-    brief,
-    lazy,
-    usable_interval,
-    usable_length,
-    usable_pixel_size,
-)
+from napari_utile.engine.files.image_file import ImageFile, brief, lazy
+from napari_utile.engine.files.space import Said, space_of
 from napari_utile.engine.files.tiff_series import notes_on_series, number_of_series
 from napari_utile.engine.files.unfinished import refuse_unfinished
 from napari_utile.engine.planes.naming import asked_axes, name_axes
-from napari_utile.engine.planes.units import canonical_unit
 from napari_utile.engine.words import counted
 
 _METADATA_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
@@ -155,23 +148,21 @@ def _read(path: Path, asked: str | None, wanted: str | None) -> ImageFile:
     entries = axis_entries(image.multiscale, data.ndim)
     scale = scale_of(dataset, data.ndim) * scale_of(image.multiscale, data.ndim)
     made = _image_file(data, path, [entry.get("name") for entry in entries], asked)
-    units = {letter: entry.get("unit") for letter, entry in zip(made.axes, entries, strict=True)}
-    sizes = dict(zip(made.axes, scale, strict=True))
-    pixel_size, unit = usable_pixel_size(sizes["Y"], sizes["X"], units["Y"], units["X"])
-    steps: dict[str, tuple[float, str | None]] = {}
-    said = "Z" in sizes and (units["Z"] or pixel_size is not None)  # 1 without a unit says nothing
-    if said and (depth := usable_length(sizes["Z"], units["Z"])):
-        steps["Z"] = (depth, canonical_unit(units["Z"]))
-    if "T" in sizes and units["T"] and (interval := usable_interval(sizes["T"], units["T"])):
-        steps["T"] = interval
+    said: dict[str, Said] = {
+        letter: (float(step), entry.get("unit"))
+        for letter, step, entry in zip(made.axes, scale, entries, strict=True)
+    }
+    # A time without a unit is none, and steps of 1 without one say nothing; nor does Z where Y and X do not.
+    silent = "TZYX" if all(said[axis] == (1.0, None) for axis in "YX") else "T"
+    space = space_of({axis: each for axis, each in said.items() if each[1] or axis not in silent})
     return ImageFile(
         made.data,
         made.axes,
-        pixel_size,
-        unit,
+        space.pixel_size,
+        space.unit,
         path,
-        steps=steps,
-        notes=(*notes_on_series(number, names), *made.notes),
+        steps=space.steps,
+        notes=(*notes_on_series(number, names), *made.notes, *space.notes),
         series=names,
         chosen=number,
         guessed=made.guessed,

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.czi import read_czi
-from napari_utile.engine.files.image_file import ImageFile, brief, usable_length, usable_pixel_size
+from napari_utile.engine.files.image_file import ImageFile, brief
 from napari_utile.engine.files.lazy_planes import PlaneSeries, lazy_planes
+from napari_utile.engine.files.space import space_of
 from napari_utile.engine.files.tiff_series import notes_on_series, number_of_series
 from napari_utile.engine.planes.naming import asked_axes
 
@@ -78,19 +79,17 @@ def _image_file(
     path: Path, chosen: PlaneSeries, names: tuple[str, ...], number: int, asked: str | None
 ) -> ImageFile:
     data = lazy_planes(chosen)
-    size, unit = usable_pixel_size(chosen.spacing.get("Y"), chosen.spacing.get("X"), "µm")
-    units = {"Z": "µm", "T": "s"}
-    lengths = {axis: usable_length(chosen.spacing.get(axis), "µm" if axis == "Z" else None) for axis in units}
+    units = {"Y": "µm", "X": "µm", "Z": "µm", "T": "s"}
+    known = {axis: (chosen.spacing.get(axis), unit) for axis, unit in units.items() if axis in chosen.sizes}
+    space = space_of(known)
     return ImageFile(
         data,
         asked_axes(asked, data.shape, path.name) if asked else "".join(chosen.sizes),
-        size,
-        unit,
+        space.pixel_size,
+        space.unit,
         path,
-        steps={
-            axis: (length, units[axis]) for axis, length in lengths.items() if length and axis in chosen.sizes
-        },
-        notes=(*notes_on_series(number, names), *chosen.notes, *_lost(*chosen.missing)),
+        steps=space.steps,
+        notes=(*notes_on_series(number, names), *chosen.notes, *_lost(*chosen.missing), *space.notes),
         series=names,
         chosen=number,
     )
