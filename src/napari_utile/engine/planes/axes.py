@@ -10,6 +10,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.planes.computed import computed
 from napari_utile.engine.planes.naming import asked_axes, name_axes
+from napari_utile.engine.planes.narrowed import narrowed
 from napari_utile.engine.words import counted
 
 PIXEL_KINDS = "buif"
@@ -121,8 +122,8 @@ class MeanOfChannels:
     def __getitem__(self, index: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
         index = index if isinstance(index, tuple) else (index,)
         channel, window = index[0], index[1:]
-        colours = np.asarray(self._data[(slice(0, 3), *window)])
-        grey: np.ndarray[Any, np.dtype[np.float32]] = colours.mean(axis=0, dtype=np.float32)
+        colours = narrowed(np.asarray(self._data[(slice(0, 3), *window)]))
+        grey: np.ndarray[Any, np.dtype[np.float32]] = colours.mean(axis=0)
         return grey if isinstance(channel, int) else grey[np.newaxis][channel]
 
 

@@ -92,9 +92,14 @@ def _share_with_cells(
     return float((contrast[counted] > least).mean())
 
 
-def _contrasts(image: NDArray[Any], kept: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _contrasts(
+    image: NDArray[Any], kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """Return of each block the range from its 5th to its 95th percentile, and whether half of it is kept."""
-    values = np.where(_in_blocks(kept), _in_blocks(image), np.inf).astype(np.float32)
+    values = np.where(_in_blocks(kept), _in_blocks(image), np.inf)
+    values = values.astype(
+        np.result_type(image.dtype, np.float32), copy=False
+    )  # which holds each of its values
     values.sort(axis=-1)
     count = np.count_nonzero(np.isfinite(values), axis=-1, keepdims=True)
     last = np.maximum(count - 1, 0)

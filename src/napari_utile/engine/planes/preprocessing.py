@@ -17,6 +17,7 @@ from scipy import ndimage
 from napari_utile.engine.arrays import Float64Array
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mirror import mirror_window
+from napari_utile.engine.planes.narrowed import narrowed
 from napari_utile.engine.windows import Window
 
 _TRUNCATE = 3.0
@@ -156,5 +157,5 @@ class Preprocessed:
             values = STEPS[name].apply(values, value)
         values[lost] = np.nan  # what is missing is not measured, and dark also where an image is inverted
         rows, columns = (slice(self._reach, size - self._reach) for size in values.shape[1:])
-        made: NDArray[np.float32] = values[:, rows, columns].astype(np.float32)
+        made = narrowed(values[:, rows, columns])
         return made[index[0]] if index else made

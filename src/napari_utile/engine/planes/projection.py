@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.computed import computed
+from napari_utile.engine.planes.narrowed import narrowed
 
 if TYPE_CHECKING:
     import dask.array
@@ -63,7 +64,7 @@ class Projected:
         total = first.astype(np.float64)
         for each in self._stack[1:]:
             total += np.asarray(each[index])
-        return (total / len(self._stack)).astype(np.float32)
+        return narrowed(total / len(self._stack))
 
 
 def sharpness_of(data: Any) -> float:
@@ -74,6 +75,9 @@ def sharpness_of(data: Any) -> float:
     for channel in range(data.shape[0]):
         windows = [np.asarray(data[channel, y : y + _WINDOW, x : x + _WINDOW], np.float64) for y, x in starts]
         windows = [np.nan_to_num(window, posinf=0, neginf=0) for window in windows]
+        # By a power of two, which changes no digit of the result, so that no square is too large.
+        exponent = np.frexp(max(float(np.abs(window).max()) for window in windows))[1]
+        windows = [np.ldexp(window, -exponent) for window in windows]
         size = sum(window.size for window in windows)
         energy = sum(
             float((np.diff(window, axis=0) ** 2).sum() + (np.diff(window, axis=1) ** 2).sum())

@@ -88,7 +88,8 @@ def as_colours(image: NDArray[Any]) -> NDArray[np.float32]:
     -------
     (Y, X, 3) float32 array from 0 to 1; what is not a number is black.
     """
-    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    whole = np.asarray(image, np.result_type(image.dtype, np.float32))
+    values = np.nan_to_num(whole, nan=0.0, posinf=0.0, neginf=0.0)
     if image.ndim == 3:
         scaled = values / np.iinfo(image.dtype).max if image.dtype.kind in "ui" else values
     else:
