@@ -7,9 +7,10 @@ from pathlib import Path
 from napari_utile.cli.options import add_axes, file_path
 from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.label_origin import origin_of
 from napari_utile.engine.files.label_planes import labels_of
-from napari_utile.engine.files.label_reading import label_planes, read_labels
-from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.label_reading import read_labels
+from napari_utile.engine.files.names import recipe_beside
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.linking.exported import TRACK_ENDINGS, write_tracks
 from napari_utile.engine.linking.measure import Spacing
@@ -45,10 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output.name.endswith(TRACK_ENDINGS):
         return _export_tracks(arguments.labels, arguments.output, arguments.axes)
     check_target(arguments.output, identities([arguments.labels]), EXPORT_SUFFIXES)
+    file = read_labels(arguments.labels, arguments.axes)
+    origin = origin_of(file)
+    if said := str(origin):
+        print(f"{file.shown_name} {said}: positions are those in the image", file=sys.stderr)
     cells = [
         cell
-        for where, plane in label_planes(arguments.labels, axes=arguments.axes)
-        for cell in cell_polygons(plane, {part[0].upper(): int(part[1:]) for part in where.split()})
+        for index, plane in labels_of(file)
+        for cell in cell_polygons(plane, origin.index(index), origin.start)
     ]
     count = write_polygons(arguments.output, cells)
     print(f"{arguments.output}: {counted(count, 'cell')}")
@@ -64,8 +69,7 @@ def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
     if sliders != ["T"]:
         raise UtileError(f"{labels.name} is not a time-lapse of planes: its axes are {file.axes}.")
     parents: dict[int, int] = {}
-    recipe = labels.with_name(f"{labels.name.removesuffix('_labels.tif')}{RECIPE_ENDING}")
-    if recipe.is_file():
+    if recipe := recipe_beside(labels):
         linking = load_recipe(recipe).linking
         if linking is None or linking.params.axis != "T":
             raise UtileError(
@@ -74,6 +78,8 @@ def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
         parents = linking.parents
     else:
         print(f"{labels}: no recipe beside it, so no division is known", file=sys.stderr)
+    if said := str(origin_of(file)):
+        print(f"{file.shown_name} {said}: tracks lie where they do in the labels", file=sys.stderr)
     spacing = Spacing(file.pixel_size, file.unit, file.steps)
     count = write_tracks(output, lambda: (plane for _, plane in labels_of(file)), parents, spacing)
     print(f"{output}: {counted(count, 'track')}")

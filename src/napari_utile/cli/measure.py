@@ -2,22 +2,20 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from napari_utile.cli.batch import Batch, say_left_out
 from napari_utile.cli.options import add_axes, file_path, pixel_length
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.label_files import find_labels, pair_files
+from napari_utile.engine.files.label_origin import origin_of
 from napari_utile.engine.files.label_planes import index_in_image, labels_of, pairing_in_words
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.tables import check_table, write_table
 from napari_utile.engine.files.targets import identities
-from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.words import counted
 
 
@@ -94,25 +92,31 @@ def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     file = read_labels(path, arguments.axes)
-    image = read_image(image_path, series=arguments.series) if image_path else None
+    origin = origin_of(file)
+    image = origin.read(image_path, arguments.series) if image_path else None
     if image is not None and image.notes:
         print(f"{image.shown_name}: {', '.join(image.notes)}", file=sys.stderr)
+    if said := str(origin):
+        print(f"{file.shown_name} {said}: positions are those in the image", file=sys.stderr)
     size, unit = file.pixel_size, file.unit
     if size is None and image is not None:
         size, unit = image.pixel_size, image.unit
     if arguments.pixel_size is not None:
         size, unit = (arguments.pixel_size, arguments.pixel_size), "µm"
     tables = []
-    planes = SelectedPlanes(image) if image is not None else None
+    planes = origin.planes(file, image) if image is not None else None
     if planes is not None and (said := pairing_in_words(file, planes)):
         print(said)
     for index, labels in labels_of(file):
         pixels = None
         if planes is not None:
-            pixels = np.asarray(planes.plane(index_in_image(index, file, planes)[0]).data)
+            plane = planes.plane(index_in_image(index, file, planes)[0])
+            pixels = origin.pixels(replace(plane, name=planes.image.shown_name), labels.shape, file.path.name)
         table = measure(labels, pixels, size, unit, basic=arguments.basic)
+        for axis, start in zip("yx", origin.start, strict=True):
+            table[f"centroid_{axis}"] += start
         rows = len(table["index"])
-        where_columns = {axis.lower(): [number] * rows for axis, number in index.items()}
+        where_columns = {axis.lower(): [number] * rows for axis, number in origin.index(index).items()}
         tables.append(
             {"image": [file.name] * rows, **where_columns, **{k: v.tolist() for k, v in table.items()}}
         )

@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_utile.engine.errors import UtileError, warn
-from napari_utile.engine.files.label_planes import paired_labels, pairing_in_words, place_in_words
+from napari_utile.engine.errors import warn
+from napari_utile.engine.files.label_planes import (
+    paired_labels,
+    pairing_in_words,
+    place_in_words,
+    refuse_other_pixels,
+)
 from napari_utile.engine.files.label_reading import label_image, read_labels
 from napari_utile.engine.metrics import evaluation
 from napari_utile.engine.metrics.evaluation import Evaluation, mean_scores
@@ -133,11 +138,7 @@ def scored_planes(
         hidden = paired_labels(wanted, label_image(ignore, axes, "the ignored pixels"), volume)
     for index, reference, predicted in paired_labels(wanted, found, volume):
         ignored = None if hidden is None else next(hidden)[2] > 0
-        if predicted.shape != reference.shape:
-            ours, theirs = (" x ".join(map(str, each.shape)) for each in (predicted, reference))
-            raise UtileError(
-                f"{found.path.name} has {ours} pixels and {wanted.path.name} {theirs}: they do not pair."
-            )
+        refuse_other_pixels(found.path.name, predicted.shape, wanted.path.name, reference.shape)
         scored = evaluation.evaluate(predicted, reference, ignored, iou, max_displacement, name)
         yield place_in_words(index), scored
 

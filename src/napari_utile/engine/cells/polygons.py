@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class CellPolygon:
 
 
 def cell_polygons(
-    labels: NDArray[np.integer], index: Mapping[str, int] | None = None
+    labels: NDArray[np.integer], index: Mapping[str, int] | None = None, start: Sequence[int] = (0, 0)
 ) -> Iterator[CellPolygon]:
     """Trace each cell of a plane along the edges of its pixels: the polygon covers exactly these pixels.
 
@@ -40,6 +40,8 @@ def cell_polygons(
         0 = background.
     index : mapping of str to int, optional
         Which plane of a stack this is, for example ``{"T": 3}``.
+    start : (int, int)
+        Row and column of the image at which the labels begin.
 
     Yields
     ------
@@ -57,7 +59,7 @@ def cell_polygons(
     ids = ids[ids != 0]
     for number, (label, box) in enumerate(zip(ids.tolist(), ndimage.find_objects(compact), strict=True), 1):
         pieces, count = ndimage.label(compact[box] == number)
-        top, left = box[0].start, box[1].start
+        top, left = (part.start + first for part, first in zip(box, start, strict=True))
         parts = tuple(_traced(pieces == piece, top, left) for piece in range(1, count + 1))
         yield CellPolygon(label, parts, dict(index or {}))
 

@@ -83,6 +83,18 @@ def refuse_other_shape(shape: tuple[int, ...], plane: ImagePlane) -> None:
         )
 
 
+def refuse_other_pixels(name: str, shape: tuple[int, ...], other: str, other_shape: tuple[int, ...]) -> None:
+    """Refuse labels that do not have as many rows and columns as their image, or other labels.
+
+    Raises
+    ------
+    UtileError
+    """
+    if tuple(shape) != tuple(other_shape):
+        ours, theirs = (" x ".join(map(str, each)) for each in (shape, other_shape))
+        raise UtileError(f"{name} has {ours} pixels and {other} {theirs}: they do not pair.")
+
+
 def place_in_words(index: Mapping[str, int]) -> str:
     """Name a plane as tables do: ``"t0 z3"``."""
     return " ".join(f"{axis.lower()}{number}" for axis, number in index.items())

@@ -35,6 +35,8 @@ PICTURE_ENDINGS = ("_probability", "_probabilities", "_outlines", "_cp_outlines"
 RECIPE_ENDING = "_recipe.json"
 """What `utile segment` appends to the name of an image for its recipe."""
 
+_WITH_RECIPE = ("_labels", "_classes", "_mask", "_probability")
+
 _KNOWN_ENDINGS = sorted({*LABEL_ENDINGS, *RESULT_ENDINGS, *PICTURE_ENDINGS}, key=len, reverse=True)
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -155,6 +157,14 @@ def _is_result(path: Path, present: set[tuple[Path, str]]) -> bool:
         *(f"{image}{mark}{number}" for image in ("t", "img", "image", "im") for mark in ("", "_", "-")),
     }
     return any((folder, name) in present for folder in _image_folders(path.parent) for name in names)
+
+
+def recipe_beside(path: Path) -> Path | None:
+    """Find the recipe beside a result of this program; None where there is none."""
+    name, ending = name_and_ending(path)
+    recipe = path.with_name(f"{name}{RECIPE_ENDING}")
+    is_result = ending in _WITH_RECIPE and path.suffix.lower() in (".tif", ".tiff")
+    return recipe if is_result and os.path.isfile(recipe) else None
 
 
 def _has_recipe(folder: Path, name: str) -> bool:

@@ -13,7 +13,7 @@ from napari.utils.notifications import show_info
 
 from napari_utile.engine.cells.classes import classes_in_words
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending
+from napari_utile.engine.files.names import image_name, name_and_ending, recipe_beside
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
 from napari_utile.engine.files.tables import read_columns
@@ -48,7 +48,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         return open_first_of_many
     if place.suffix.lower() in READERS and place.is_file():
         return open_vendor
-    return open_result if _recipe_of(place) else None
+    return open_result if recipe_beside(place) else None
 
 
 def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
@@ -85,7 +85,7 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
     is_labels = ending in ("_labels", "_classes")
     [(data, options, _)] = image_layers(read_image(place, as_labels=is_labels))
     options["name"] = image_name(place)
-    recipe = _recipe_of(place)
+    recipe = recipe_beside(place)
     if not is_labels:
         return [(data, {**options, "colormap": clearing("magma"), "visible": False}, "image")]
     options.pop("rgb", None)
@@ -169,16 +169,6 @@ def _with_gaps(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         with contextlib.suppress(ValueError):
             return np.array([each or "nan" for each in values], float)
     return values
-
-
-def _recipe_of(path: Path) -> Path | None:
-    name, ending = name_and_ending(path)
-    recipe = path.with_name(f"{name}{RECIPE_ENDING}")
-    is_result = ending in ("_labels", "_classes", "_mask", "_probability") and path.suffix.lower() in (
-        ".tif",
-        ".tiff",
-    )
-    return recipe if is_result and os.path.isfile(recipe) else None
 
 
 def _image_layer(image: Pyramid) -> LayerData:

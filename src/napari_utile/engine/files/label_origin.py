@@ -1,0 +1,144 @@
+"""Which pixels of its image a label image is of: as its recipe or its store says, or where it lies in the image."""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import ImageFile
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.files.json_file import read_json
+from napari_utile.engine.files.label_planes import pairing_in_words, refuse_other_pixels
+from napari_utile.engine.files.names import recipe_beside
+from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
+from napari_utile.engine.files.unfinished import HOME, PLAN, is_store
+from napari_utile.engine.parameters import from_json
+from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.windows import Window
+
+
+@dataclass(frozen=True)
+class LabelOrigin:
+    """Which pixels of an image labels are of; all, where nothing is known.
+
+    Attributes
+    ----------
+    source : str
+        The file of the image.
+    selection : Selection
+        What of it was read.
+    first : mapping of str to int
+        Where in the image the first plane lies.
+    region : Window, optional
+        Rows and columns, where the labels are not of all.
+    """
+
+    source: str = ""
+    selection: Selection = field(default_factory=Selection)
+    first: Mapping[str, int] = field(default_factory=dict)
+    region: Window | None = None
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        """Row and column of the image at which they begin."""
+        return self.region.start if self.region else (0, 0)
+
+    def __str__(self) -> str:
+        """Say that they do not begin where their image does; empty where they do."""
+        if not any(self.start):
+            return ""
+        return "begins {} rows and {} columns into its image".format(*self.start)
+
+    def index(self, index: Mapping[str, int]) -> dict[str, int]:
+        """Give where in the image a plane of the labels lies; as it is, where other axes are named."""
+        if not set(index) <= set(self.first):
+            return dict(index)
+        return {axis: start + index.get(axis, 0) for axis, start in self.first.items()}
+
+    def read(self, image: Path, series: str | None = None) -> ImageFile:
+        """Read an image as it was read for the labels, if they are of a file of this name."""
+        selection = self.selection if Path(self.source).name == image.name else Selection()
+        return open_selected(image, replace(selection, series=series or selection.series))
+
+    def planes(self, labels: ImageFile, image: ImageFile) -> SelectedPlanes:
+        """Give the planes of an image that belong to the labels: all, or those that they were made of."""
+        whole = SelectedPlanes(image)
+        for planes in (whole, SelectedPlanes(image, self.selection)):
+            with suppress(UtileError):
+                pairing_in_words(labels, planes)
+                return planes
+        return whole
+
+    def pixels(self, plane: ImagePlane, shape: tuple[int, ...], name: str) -> np.ndarray[Any, Any]:
+        """Read the pixels (C, Y, X) of a plane on which a plane of labels lies.
+
+        Raises
+        ------
+        UtileError
+            If the two are not equally large.
+        """
+        region = Window.whole(plane.shape)
+        if self.region is not None and shape != plane.shape and region.holds(self.region):
+            region = self.region
+        refuse_other_pixels(name, shape, plane.name, region.shape)
+        return np.asarray(plane.data[(slice(None), *region)])
+
+
+def origin_of(labels: ImageFile) -> LabelOrigin:
+    """Find out which pixels of its image a label image is of.
+
+    A recipe beside it and the plan of a store count where the labels have as many planes, rows and columns as these
+    say; of labels inside an OME-Zarr image, their place in it counts.
+    """
+    path = labels.path
+    image = path.parent.parent
+    with suppress(
+        UtileError, KeyError, TypeError, ValueError, AttributeError, IndexError
+    ):  # damaged: says nothing
+        if store := next((each for each in (path, image) if is_store(each)), None):
+            return _recorded(read_json(store / HOME / PLAN, "is not a plan"), labels)
+        if recipe := recipe_beside(path):
+            return _recorded(read_json(recipe, "is not a recipe"), labels)
+        if path.parent.name == "labels" and has_pyramid(image) and has_pyramid(path):
+            return _inside(image, path)
+    return LabelOrigin()
+
+
+def _recorded(values: Mapping[str, Any], labels: ImageFile) -> LabelOrigin:
+    """Read a recipe, whose planes have an index and mostly a region each, or a plan, which has one for all."""
+    indices = [plane.get("index", plane) for plane in values["planes"]]
+    region = values.get("region") or values["planes"][0].get("region")
+    sizes = dict(zip(labels.axes, labels.data.shape, strict=True))
+    count = math.prod(size for axis, size in sizes.items() if axis in "TZ")
+    window = None if region is None else Window(*(slice(int(start), int(stop)) for start, stop in region))
+    if count != len(indices) or (window is not None and window.shape != (sizes["Y"], sizes["X"])):
+        return LabelOrigin()
+    first = {str(axis): min(int(index[axis]) for index in indices) for axis in indices[0]}
+    selection = from_json(Selection, values["selection"]) if values.get("selection") else Selection()
+    return LabelOrigin(str(values["source"]), selection, first, window)
+
+
+def _inside(image: Path, labels: Path) -> LabelOrigin:
+    """Compare where an OME-Zarr image and labels in it begin."""
+    whole, own = read_pyramid(image), read_pyramid(labels)
+    sizes = dict(zip(own.axes, own.levels[0].shape, strict=True))
+    start = {}
+    for axis in set(own.axes) & set(whole.axes):
+        (at, step), (begin, pixel) = (
+            (each.translation[each.axes.index(axis)], each.scale[each.axes.index(axis)])
+            for each in (own, whole)
+        )
+        if not math.isclose(step, pixel):
+            return LabelOrigin()
+        start[axis] = round((at - begin) / pixel)
+    part = {axis: f"{start[axis]}:{start[axis] + sizes[axis]}" for axis in "TZ" if axis in start}
+    corner = start["Y"], start["X"]
+    region = Window.span(corner, (corner[0] + sizes["Y"], corner[1] + sizes["X"]))
+    selection = Selection(z=part.get("Z"), t=part.get("T"))
+    return LabelOrigin(str(image), selection, {axis: start[axis] for axis in part}, region)

@@ -1,0 +1,97 @@
+"""Labels of a part of an image are measured and exported where that part lies in the image."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_utile.cli import main
+from napari_utile.engine.files.images import write_image
+
+WORDS = ["--diameter", "none", "--minimum-size", "2", "--split", "0", "--quiet"]
+SIZES = {"t": 2, "z": 3, "y": 40, "x": 60}
+
+
+@pytest.fixture
+def stack(bright_nuclei, tmp_path):
+    """A stack (T, Z, Y, X) of other spots, and other grey values, on each plane."""
+    pixels = np.zeros(tuple(SIZES.values()), np.uint8)
+    for t, z in np.ndindex(2, 3):
+        for number in range(1 + t + 2 * z):
+            pixels[t, z, 12 + z : 20 + z, 12 + 8 * number : 18 + 8 * number] = 180 + 10 * t + 20 * z + number
+    path = tmp_path / "stack.zarr"
+    root = zarr.create_group(path, zarr_format=3)
+    root.create_array("0", data=pixels)
+    axes = [{"name": axis, "type": "time" if axis == "t" else "space"} for axis in SIZES]
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+    return path
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def number(row, name):
+    return float(next(value for key, value in row.items() if key.lower() == name) or "nan")
+
+
+PARTS = [["--z", "1"], ["--t", "1"], ["--z", "1:3"], ["--t", "1", "--z", "2"], ["--project", "z:max"], []]
+
+
+@pytest.mark.parametrize("region", [[], ["--region", "8:38,5:58"]], ids=["whole", "region"])
+@pytest.mark.parametrize("part", PARTS, ids=["-".join(part) or "all" for part in PARTS])
+def test_measured_with_its_image_a_part_gives_the_table_of_its_run(stack, tmp_path, capsys, part, region):
+    out = tmp_path / "out"
+    into = [] if "--project" in part else ["--into-image"]
+    words = ["segment", str(stack), *WORDS, *part, *region]
+    assert main([*words, "-o", str(out), "--measurements", *into]) == 0
+    assert main([*words, "-o", str(tmp_path / "made.ome.zarr")]) == 0
+    wanted = rows(out / "stack_cells.csv")
+    given = [out / "stack_labels.tif", tmp_path / "made.ome.zarr", tmp_path / "made.ome.zarr/labels/cells"]
+    given += [stack / "labels/cells"] if into else []
+    for labels in given:
+        assert main(["measure", str(labels), str(stack), "-o", str(tmp_path / "a.csv")]) == 0
+        found = rows(tmp_path / "a.csv")
+        for name in ("t", "z", "centroid_y", "centroid_x", "area_px", "intensity_mean"):
+            if name in map(str.lower, wanted[0]):
+                assert [number(row, name) for row in found] == [number(row, name) for row in wanted], labels
+        assert ("8 rows and 5 columns" in capsys.readouterr().err) == bool(region)
+
+
+@pytest.mark.parametrize("store", [False, True], ids=["file", "store"])
+def test_regions_of_interest_lie_where_the_cells_do(stack, tmp_path, capsys, store):
+    part = ["--region", "8:38,5:58", "--z", "2", "--t", "1"]
+    out = tmp_path / ("made.ome.zarr" if store else "out")
+    assert main(["segment", str(stack), "-o", str(out), *WORDS, *part]) == 0
+    labels = out if store else out / "stack_labels.tif"
+    assert main(["export", str(labels), "-o", str(tmp_path / "a.geojson")]) == 0
+    cells = json.loads((tmp_path / "a.geojson").read_text())["features"]
+    assert len(cells) == 6
+    corners = np.concatenate([np.array(cell["geometry"]["coordinates"][0]) for cell in cells])
+    assert (corners.min(axis=0).tolist(), corners.max(axis=0).tolist()) == ([12, 14], [58, 22])
+    assert {tuple(cell["geometry"]["plane"].items()) for cell in cells} == {(("c", -1), ("z", 2), ("t", 1))}
+    assert "8 rows and 5 columns" in capsys.readouterr().err
+
+
+def test_a_recipe_of_other_labels_says_nothing(stack, tmp_path):
+    out = tmp_path / "out"
+    assert main(["segment", str(stack), "-o", str(out), *WORDS, "--t", "0", "--region", "8:38,5:58"]) == 0
+    edited = np.zeros((3, 40, 60), np.uint16)
+    edited[0, 1:3, 1:3] = 1
+    write_image(out / "stack_labels.tif", edited, "ZYX")
+    assert main(["measure", str(out / "stack_labels.tif"), "-o", str(tmp_path / "a.csv")]) == 0
+    assert [(row["centroid_y"], row["z"]) for row in rows(tmp_path / "a.csv")] == [("1.5", "0")]
+
+
+def test_labels_of_other_pixels_are_refused_in_a_sentence(tmp_path, capsys):
+    labels = np.zeros((10, 20), np.uint16)
+    labels[2:5, 2:5] = 1
+    write_image(tmp_path / "labels.tif", labels)
+    write_image(tmp_path / "image.tif", np.zeros((40, 60), np.uint8))
+    words = ["measure", str(tmp_path / "labels.tif"), str(tmp_path / "image.tif")]
+    assert main([*words, "-o", str(tmp_path / "a.csv")]) == 1
+    said = "labels.tif has 10 x 20 pixels and image.tif 40 x 60: they do not pair."
+    assert said in capsys.readouterr().err
