@@ -12,7 +12,8 @@ from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.files.label_files import pair_files
-from napari_utile.engine.files.label_reading import label_planes
+from napari_utile.engine.files.label_planes import labels_of
+from napari_utile.engine.files.label_reading import read_labels
 
 
 def cells(shift: int = 0, count: int = 4) -> np.ndarray:
@@ -172,8 +173,8 @@ def test_pictures_are_no_labels(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_whole_numbers_stored_as_floats_are_labels(tmp_path: Path) -> None:
     write_image(tmp_path / "f.tif", cells().astype(np.float32))
-    [(where, labels)] = label_planes(tmp_path / "f.tif")
-    assert where == ""
+    [(index, labels)] = labels_of(read_labels(tmp_path / "f.tif"))
+    assert index == {}
     assert (labels == cells()).all()
 
 

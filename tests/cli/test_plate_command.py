@@ -311,3 +311,37 @@ def test_labels_of_a_part_of_a_stack_lie_where_they_are_in_its_image(model, tmp_
     tifffile.imwrite(tmp_path / "plain.tif", spots(1))
     assert main(["segment", str(tmp_path / "plain.tif"), "-o", str(tmp_path / "out"), "--into-image"]) == 1
     assert "plain.tif is not an OME-Zarr image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "ome-zarr"]], ids=["files", "stores"])
+def test_results_of_a_plate_are_measured_and_scored_with_their_fields(model, tmp_path, capsys, options):
+    plate = make_plate(tmp_path / "plate.zarr", {"A/1": [spots(2), spots(3)], "B/12": [spots(1)]})
+    out = tmp_path / "out"
+    assert main(["segment", str(plate), "-o", str(out), *WORDS, *options]) == 0
+    table, scores = tmp_path / "a.csv", tmp_path / "b.csv"
+    for labels in (out, out / "plate"):
+        for images in ([str(plate)], []):
+            assert main(["measure", str(labels), *images, "-o", str(table)]) == 0
+            found = [row["image"] for row in rows(table)]
+            assert found == ["plate/A/1/0"] * 2 + ["plate/A/1/1"] * 3 + ["plate/B/12/0"]
+            assert {row.get("intensity_mean") for row in rows(table)} == ({"200.0"} if images else {None})
+    assert main(["evaluate", str(out / "plate"), str(out), "--csv", str(scores)]) == 0
+    assert [row["name"] for row in rows(scores)] == ["plate/A/1/0", "plate/A/1/1", "plate/B/12/0", "mean"]
+    capsys.readouterr()
+    # A plate is still one image where a single file is given with it, and other folders hold no images.
+    tifffile.imwrite(tmp_path / "one.tif", (spots(1) > 0).astype(np.uint16))
+    assert main(["measure", str(tmp_path / "one.tif"), str(plate), "-o", str(table)]) == 1
+    assert "plate.zarr is a plate of 3 images: choose one" in capsys.readouterr().err
+    (tmp_path / "other" / "deep").mkdir(parents=True)
+    assert main(["measure", str(tmp_path / "other"), "-o", str(table)]) == 1
+    assert "There is no image in the folder" in capsys.readouterr().err
+
+
+def test_pixels_that_are_ignored_are_those_of_their_field(model, tmp_path):
+    plate = make_plate(tmp_path / "plate.zarr", {"A/1": [spots(2)], "B/12": [spots(3)]})
+    out = tmp_path / "out"
+    assert main(["segment", str(plate), "-o", str(out), *WORDS]) == 0
+    scores = tmp_path / "b.csv"
+    words = ["evaluate", str(out), str(out), "--ignore", str(out), "--csv", str(scores)]
+    assert main(words) == 0
+    assert {float(row["truth_cells"]) for row in rows(scores)} == {0}

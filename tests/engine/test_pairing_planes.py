@@ -15,8 +15,8 @@ from napari_utile import evaluate
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.label_planes import index_in_image, whole_numbers
-from napari_utile.engine.files.label_reading import label_planes
+from napari_utile.engine.files.label_planes import index_in_image, labels_of, whole_numbers
+from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 
 CELL = np.zeros((20, 24), np.uint16)
@@ -212,7 +212,7 @@ def test_every_plane_of_a_stack_is_trained_on_with_its_own_labels(tmp_path: Path
 def test_ids_of_any_type_are_the_same_ids(tmp_path: Path, dtype) -> None:
     path = tmp_path / "labels.tif"
     tifffile.imwrite(path, CELL.astype(dtype), byteorder=">" if dtype.startswith(">") else "<")
-    ((_, plane),) = label_planes(path)
+    ((_, plane),) = labels_of(read_labels(path))
     assert plane.dtype.kind in "iu"
     assert plane.dtype.isnative
     np.testing.assert_array_equal(plane, CELL)

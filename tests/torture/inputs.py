@@ -26,7 +26,8 @@ from napari_utile.engine.exchange.export import export_model
 from napari_utile.engine.exchange.importing import import_model
 from napari_utile.engine.files.boxes_file import read_boxes
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.label_reading import label_planes
+from napari_utile.engine.files.label_planes import labels_of
+from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import load_model
 from napari_utile.engine.planes.selection import SelectedPlanes
@@ -240,7 +241,7 @@ def _look(path: Path) -> None:
 
 
 def _look_at_labels(path: Path) -> None:
-    for _ in label_planes(path):
+    for _ in labels_of(read_labels(path)):
         pass
 
 

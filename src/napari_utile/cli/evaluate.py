@@ -107,7 +107,7 @@ def score_pairs(
     pairing: Pairing, arguments: argparse.Namespace
 ) -> tuple[list[str], list[dict[str, float]], int]:
     """Score each plane of each pair, reporting what fails; return names, scores and the number of failures."""
-    masks = _masks(pairing, arguments.ignore)
+    masks = _masks(pairing, arguments)
     if arguments.ignore and pairing.pairs and not masks:
         raise UtileError(f"no mask in {arguments.ignore} has the name of a reference.")
     names: list[str] = []
@@ -142,17 +142,18 @@ def read_here(pairing: Pairing, arguments: argparse.Namespace) -> frozenset[Iden
         *pairing.first_alone,
         *pairing.second_alone,
         *pairing.ignored,
-        *_masks(pairing, arguments.ignore).values(),
+        *_masks(pairing, arguments).values(),
     ]
     return identities([*paths, *(path for pair in pairing.pairs for path in (pair.first, pair.second))])
 
 
-def _masks(pairing: Pairing, ignore: Path | None) -> dict[Path, Path]:
+def _masks(pairing: Pairing, arguments: argparse.Namespace) -> dict[Path, Path]:
     """Give the mask of each reference that has one."""
-    if ignore is None or not pairing.pairs:
+    if arguments.ignore is None or not pairing.pairs:
         return {}
-    masks = pair_files(ignore, [pair.second for pair in pairing.pairs])
-    return {pair.second: pair.first for pair in masks.pairs}
+    if len(pairing.pairs) == 1 and arguments.ignore.is_file():
+        return {pairing.pairs[0].second: arguments.ignore}
+    return {pair.second: pair.first for pair in pair_files(arguments.ignore, arguments.truth).pairs}
 
 
 def _as_table(names: list[str], scores: list[dict[str, float]], means: dict[str, float]) -> str:

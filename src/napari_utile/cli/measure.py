@@ -56,20 +56,20 @@ def run(arguments: argparse.Namespace) -> int:
     batch = Batch()
     if arguments.images is None:
         found, ignored = find_labels(arguments.labels)
-        files: list[tuple[Path, Path | None]] = [(path, None) for path in found]
+        files: list[tuple[str, Path, Path | None]] = [(name, path, None) for name, path in found.items()]
     else:
         pairing = pair_files(arguments.labels, arguments.images, second_is="image")
-        files = [(pair.first, pair.second) for pair in pairing.pairs]
+        files = [(pair.name, pair.first, pair.second) for pair in pairing.pairs]
         ignored = pairing.ignored
         for path in pairing.first_alone:
             batch.fail(path, "there is no image with this name")
     say_left_out("ignored", ignored)
-    check_table(arguments.output, identities(path for pair in files for path in pair if path))
+    check_table(arguments.output, identities(path for _, *pair in files for path in pair if path))
     tables = []
     measured = 0
-    for labels, image in files:
+    for name, labels, image in files:
         with batch.each(labels):
-            tables += _measure(labels, image, arguments)
+            tables += _measure(name, labels, image, arguments)
             measured += 1
     if not tables:
         raise UtileError("nothing could be measured.")
@@ -90,7 +90,9 @@ def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:
     return columns
 
 
-def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def _measure(
+    name: str, path: Path, image_path: Path | None, arguments: argparse.Namespace
+) -> list[dict[str, Any]]:
     file = read_labels(path, arguments.axes)
     origin = origin_of(file)
     image = origin.read(image_path, arguments.series) if image_path else None
@@ -104,6 +106,7 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
     if arguments.pixel_size is not None:
         size, unit = (arguments.pixel_size, arguments.pixel_size), "µm"
     tables = []
+    called = name if "/" in name else file.name  # in each well of a plate the files have the same names
     planes = origin.planes(file, image) if image is not None else None
     if planes is not None and (said := pairing_in_words(file, planes)):
         print(said)
@@ -117,7 +120,6 @@ def _measure(path: Path, image_path: Path | None, arguments: argparse.Namespace)
             table[f"centroid_{axis}"] += start
         rows = len(table["index"])
         where_columns = {axis.lower(): [number] * rows for axis, number in origin.index(index).items()}
-        tables.append(
-            {"image": [file.name] * rows, **where_columns, **{k: v.tolist() for k, v in table.items()}}
-        )
+        measured = {column: values.tolist() for column, values in table.items()}
+        tables.append({"image": [called] * rows, **where_columns, **measured})
     return tables

@@ -11,9 +11,11 @@ from napari_utile.engine.files.names import (
     LABEL_BEGINNINGS,
     LABEL_ENDINGS,
     PICTURE_ENDINGS,
+    as_path,
     beginning_and_name,
     name_and_ending,
 )
+from napari_utile.engine.files.plates import plate_fields, results_of_plates
 
 _PREFERRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "prediction": (LABEL_ENDINGS, ("_mask",), ("",), ("_truth",)),
@@ -21,6 +23,16 @@ _PREFERRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "image": (("",), (*PICTURE_ENDINGS, "_mask", "_truth", *LABEL_ENDINGS)),
 }
 """Which of several files with the same name is meant, by the ending that follows the name."""
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A file, what it is called without what tools append, and that ending; of a field of a plate, with its well."""
+
+    path: Path
+    name: str
+    ending: str
+    of_plate: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Pairing:
 
 def pair_files(
     first: str | Path,
-    second: str | Path | Sequence[Path],
+    second: str | Path,
     first_is: str = "prediction",
     second_is: str = "reference",
 ) -> Pairing:
@@ -56,12 +68,13 @@ def pair_files(
     ``mask000``, ``man_seg000``). Where a folder holds several files with the same name,
     as `utile segment` writes them, the one that is meant is taken and the others are ignored: of a prediction
     ``cells_labels.tif`` before ``cells_mask.tif`` before ``cells.tif``, of a reference ``cells_truth.tif``
-    before these, of an image ``cells.tif``. Probabilities are not labels.
+    before these, of an image ``cells.tif``. Probabilities are not labels. Results of a plate, which lie in folders of
+    its wells, are paired with its fields, and with each other, by plate, well and field.
 
     Parameters
     ----------
     first, second
-        File, folder or pattern; the second side may be files of several folders.
+        File, folder or pattern.
     first_is, second_is : {"prediction", "reference", "image"}
         What each side holds.
 
@@ -70,10 +83,11 @@ def pair_files(
     UtileError
         If one side does not exist or holds no image, or two files of one side are equally good.
     """
-    ours = find_images([first])
-    theirs = find_images([second] if isinstance(second, (str, Path)) else second)
-    if len(ours) == len(theirs) == 1:
-        return Pairing((FilePair(name_and_ending(theirs[0])[0], ours[0], theirs[0]),), (), ())
+    ours, theirs = _listed(first), _listed(second)
+    if any(each.of_plate for each in (*ours, *theirs)):
+        ours, theirs = _with_fields(ours), _with_fields(theirs)
+    elif len(ours) == len(theirs) == 1:
+        return Pairing((FilePair(theirs[0].name, ours[0].path, theirs[0].path),), (), ())
     (one, beside_one), (other, beside_other) = _by_name(ours, first_is), _by_name(theirs, second_is)
     ignored = beside_one + beside_other
     if len(one) == len(other) == 1:
@@ -104,29 +118,55 @@ def _unique(key: Callable[[str], str], names: list[str]) -> dict[str, str]:
     return {key(name): name for name in names if counts[key(name)] == 1}
 
 
-def find_labels(labels: str | Path) -> tuple[list[Path], tuple[Path, ...]]:
-    """List the label images that a file, folder or pattern stands for, and what lies beside them and is none.
+def find_labels(labels: str | Path) -> tuple[dict[str, Path], tuple[Path, ...]]:
+    """List by name the label images that a file, folder or pattern stands for, and what lies beside them and is none.
 
     Raises
     ------
     UtileError
         If there is none, or two files are equally good for one name.
     """
-    found = find_images([labels])
+    found = _listed(labels)
     if len(found) == 1:
-        return found, ()
-    named, ignored = _by_name(found, "prediction")
-    return list(named.values()), ignored
+        return {found[0].name: found[0].path}, ()
+    return _by_name(found, "prediction")
 
 
-def _by_name(paths: Sequence[Path], kind: str) -> tuple[dict[str, Path], tuple[Path, ...]]:
+def _listed(item: str | Path) -> list[_Named]:
+    """List the files that a file, folder or pattern stands for; of a folder without images the results of plates."""
+    try:
+        return [_Named(path, *name_and_ending(path)) for path in find_images([item])]
+    except UtileError:
+        if not (found := results_of_plates(as_path(item))):
+            raise
+    parts = [(path, place, *name_and_ending(path)) for path, place in found]
+    return [_Named(path, f"{place}/{name}", ending, of_plate=True) for path, place, name, ending in parts]
+
+
+def _with_fields(found: Sequence[_Named]) -> list[_Named]:
+    """Put in the place of each plate its fields."""
+    named = []
+    for each in found:
+        fields = plate_fields(each.path)
+        named += [
+            _Named(
+                field.path,
+                f"{field.plate}/{field.row}/{field.column}/{field.field.replace('/', '_')}",
+                "",
+                True,
+            )
+            for field in fields
+        ] or [each]
+    return named
+
+
+def _by_name(found: Sequence[_Named], kind: str) -> tuple[dict[str, Path], tuple[Path, ...]]:
     """Choose one file of each name; return them by name, and the others."""
     groups: dict[str, list[tuple[int, Path]]] = {}
-    for path in paths:
-        name, ending = name_and_ending(path)
-        ranks = [rank for rank, endings in enumerate(_PREFERRED[kind]) if ending in endings]
+    for each in found:
+        ranks = [rank for rank, endings in enumerate(_PREFERRED[kind]) if each.ending in endings]
         if ranks:
-            groups.setdefault(name, []).append((ranks[0], path))
+            groups.setdefault(each.name, []).append((ranks[0], each.path))
     named: dict[str, Path] = {}
     for name, group in groups.items():
         best = min(rank for rank, _ in group)
@@ -139,7 +179,7 @@ def _by_name(paths: Sequence[Path], kind: str) -> tuple[dict[str, Path], tuple[P
         named[name] = chosen[0]
     named = _of_kind(named, labels=kind != "image")
     kept = set(named.values())
-    return named, tuple(path for path in paths if path not in kept)
+    return named, tuple(each.path for each in found if each.path not in kept)
 
 
 def _of_kind(named: dict[str, Path], *, labels: bool) -> dict[str, Path]:

@@ -1,7 +1,7 @@
 """One reading of label images, from files and arrays; what looks like something else than ids of cells is said."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from napari_utile.engine.arrays import Labels
 from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.label_planes import labels_of, place_in_words
+from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.names import as_path
 from napari_utile.engine.files.unfinished import is_store, refuse_unfinished
 from napari_utile.engine.planes.arrays import as_array
@@ -89,30 +89,6 @@ def read_labels(
     if doubt := doubt_of(plane if background is None else plane * (plane != background) for plane in seen):
         warn(f"{file.path.name} {doubt}")
     return file
-
-
-def label_planes(path: str | Path, axes: str | None = None) -> Iterator[tuple[str, Labels]]:
-    """Read a label image plane by plane.
-
-    Parameters
-    ----------
-    path
-        An image file of whole numbers, without channels.
-    axes
-        What the axes are, whatever the file says.
-
-    Yields
-    ------
-    str, array
-        Which plane it is, for example ``"t0 z3"``, empty for a file of one plane; and its labels.
-
-    Raises
-    ------
-    UtileError
-        If the file holds no labels.
-    """
-    for index, plane in labels_of(read_labels(path, axes)):
-        yield place_in_words(index), plane
 
 
 def doubt_of(planes: Iterable[Labels]) -> str:

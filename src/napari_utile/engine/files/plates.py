@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import zarr
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.image_file import brief
 from napari_utile.engine.files.names import image_name
 from napari_utile.engine.files.ome_zarr import ome_attributes
@@ -76,6 +78,19 @@ def _fields(path: Path, node: Any, wells: Any) -> list[PlateField]:
                 raise ValueError(f"the field {name!r} of well {row}{column} is not inside it")
             found.append(PlateField(path / row / column / name, image_name(path), row, column, name))
     return found
+
+
+def results_of_plates(folder: Path) -> list[tuple[Path, str]]:
+    """List the images in the folders of wells below a folder, each with its place: ``plate/A/1``."""
+    found: list[Path] = []
+    with suppress(UtileError):  # there is none
+        found = find_images([folder / "**"])
+    places = [path.absolute().parts[-4:-1] for path in found]
+    return [
+        (path, "/".join(place))
+        for path, place in zip(found, places, strict=True)
+        if canonical_well("".join(place[1:]))
+    ]
 
 
 def canonical_well(text: str) -> str | None:
