@@ -10,9 +10,11 @@ import tifffile
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
+from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 
 from napari_utile.cli import main
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_labels
 from napari_utile.engine.steps import Run
 from napari_utile.widgets.files.reader import get_reader
@@ -240,6 +242,36 @@ def test_images_are_saved_with_their_axes(tmp_path: Path, layer: Image, axes: st
     path = tmp_path / "image.tif"
     save_image(str(path), data, state)
     assert read_image(path).axes == axes
+
+
+def saved(path: Path, layer: Layer) -> list[str]:
+    data, state, kind = layer.as_layer_data_tuple()
+    return (save_labels if kind == "labels" else save_image)(str(path), data, state)
+
+
+def test_a_recipe_is_not_replaced_where_the_labels_cannot_be_written(tmp_path: Path) -> None:
+    layer = labels_layer(metadata={"napari-utile": {"recipe": RECIPE}})
+    path = tmp_path / "cells_labels.tif"
+    saved(path, layer)
+    before = path.read_bytes()
+    other = {"napari-utile": {"recipe": {**RECIPE, "other": True}}}
+    for data in (np.full((4, 4), 2**32), np.full((4, 4), -1)):
+        with pytest.raises(ValueError, match="between 0 and"):
+            saved(path, Labels(data, metadata=other))
+    assert json.loads((tmp_path / "cells_recipe.json").read_text()) == RECIPE
+    assert path.read_bytes() == before
+    with pytest.raises(UtileError, match=r"ends in|\.tif"):
+        saved(tmp_path / "cells_labels.txt", labels_layer(metadata=other))
+    assert json.loads((tmp_path / "cells_recipe.json").read_text()) == RECIPE
+
+
+def test_a_table_is_not_replaced_where_the_labels_cannot_be_written(tmp_path: Path, viewer) -> None:
+    table = tmp_path / "cells_cells.csv"
+    table.write_text("index\n")
+    layer = viewer.add_labels(np.full((4, 4), 2**32))
+    with pytest.raises(ValueError, match="between 0 and"):
+        _ = Run(save_results(results_of(viewer, layer, None), tmp_path / "cells_labels.tif")).result
+    assert table.read_text() == "index\n"
 
 
 def test_napari_finds_reader_and_writer_by_the_manifest() -> None:

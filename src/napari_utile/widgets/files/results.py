@@ -125,8 +125,8 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
         where = {results.axes[axis]: np.full(rows, step) for axis, step in steps}
         tables.append({**where, "label": made["index"], **made})
     columns = {key: np.concatenate([each[key] for each in tables]) for key in tables[0]}
+    written = save_labels(str(labels), results.labels, results.attributes)  # first: this says what cannot be
     write_table(table, {**columns, **_own_columns(results, columns)})
-    written = save_labels(str(labels), results.labels, results.attributes)
     if results.classes is not None:
         shown = np.where(np.asarray(results.labels) > 0, results.classes, 0).astype(results.classes.dtype)
         written += save_image(str(classes), shown, results.attributes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_utile.engine.files.images import write_image, write_labels
+from napari_utile.engine.files.images import atomic_path, write_image, write_labels
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
 from napari_utile.engine.planes.naming import name_axes
@@ -21,16 +21,20 @@ def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]
 
 
 def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
-    """Write a Labels layer, and beside it the recipe of what this plugin made, first."""
+    """Write a Labels layer, and beside it the recipe of what this plugin made.
+
+    The recipe is replaced before the labels, and only where they can be written.
+    """
     array = _full(data, attributes)
     recipe = recipe_in(attributes.get("metadata"))
-    written = []
-    if recipe:
-        beside = Path(path).with_name(f"{name_and_ending(Path(path))[0]}{RECIPE_ENDING}")
-        write_json(beside, recipe)
-        written.append(str(beside))
-    write_labels(path, array, **_space(array, attributes))
-    return [path, *written]
+    written = [path]
+    with atomic_path(path) as beside:
+        write_labels(beside, array, **_space(array, attributes))
+        if recipe:
+            place = Path(path).with_name(f"{name_and_ending(Path(path))[0]}{RECIPE_ENDING}")
+            write_json(place, recipe)
+            written.append(str(place))
+    return written
 
 
 def _full(data: Any, attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:
