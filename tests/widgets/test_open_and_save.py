@@ -249,6 +249,25 @@ def saved(path: Path, layer: Layer) -> list[str]:
     return (save_labels if kind == "labels" else save_image)(str(path), data, state)
 
 
+@pytest.mark.parametrize(
+    ("axes", "order"), [("xy", (1, 0)), ("yxz", (2, 0, 1)), ("ztyx", (1, 0, 2, 3)), ("xty", (1, 2, 0))]
+)
+def test_a_file_has_rows_and_columns_where_the_axes_of_the_layer_say(tmp_path: Path, axes, order) -> None:
+    size = {"t": 2, "z": 3, "y": 9, "x": 12}
+    step = {"t": 5.0, "z": 2.0, "y": 0.5, "x": 0.25}
+    data = np.arange(np.prod([size[axis] for axis in axes])).reshape([size[axis] for axis in axes])
+    units = ["second" if axis == "t" else "micrometer" for axis in axes]
+    scale = [step[axis] for axis in axes]
+    saved(tmp_path / "a.tif", Labels(data, axis_labels=tuple(axes), scale=scale, units=units))
+    file = read_image(tmp_path / "a.tif")
+    assert file.axes == "".join(axes[place] for place in order).upper()
+    np.testing.assert_array_equal(file.data, data.transpose(order))
+    assert (file.pixel_size, file.unit) == ((0.5, 0.25), "µm")
+    assert dict(file.steps) == {
+        axis: {"T": (5.0, "s"), "Z": (2.0, "µm")}[axis] for axis in file.axes if axis in "TZ"
+    }
+
+
 def test_a_recipe_is_not_replaced_where_the_labels_cannot_be_written(tmp_path: Path) -> None:
     layer = labels_layer(metadata={"napari-utile": {"recipe": RECIPE}})
     path = tmp_path / "cells_labels.tif"
@@ -272,6 +291,31 @@ def test_a_table_is_not_replaced_where_the_labels_cannot_be_written(tmp_path: Pa
     with pytest.raises(ValueError, match="between 0 and"):
         _ = Run(save_results(results_of(viewer, layer, None), tmp_path / "cells_labels.tif")).result
     assert table.read_text() == "index\n"
+
+
+def test_a_mirrored_layer_is_saved_with_its_pixel_size_and_that_is_said(tmp_path: Path) -> None:
+    layer = Labels(np.eye(4, dtype=int), scale=(-0.5, 0.25), units=("um", "nm"))
+    with notification_manager:
+        saved(tmp_path / "a.tif", layer)
+    file = read_image(tmp_path / "a.tif")
+    assert file.pixel_size == pytest.approx((0.5, 0.00025))
+    assert file.unit == "µm"
+    np.testing.assert_array_equal(file.data, layer.data)
+    assert "mirrored" in notification_manager.records[-1].message
+
+
+def test_axes_without_names_are_those_of_the_sliders_else_asked_for_there(
+    tmp_path: Path, make_napari_viewer
+) -> None:
+    viewer = make_napari_viewer()
+    layer = viewer.add_labels(np.zeros((2, 3, 2, 9, 12), int))
+    with pytest.raises(UtileError, match="beside each slider") as refused:
+        saved(tmp_path / "a.tif", layer)
+    assert "--" not in str(refused.value)
+    assert not [*tmp_path.iterdir()]
+    viewer.dims.axis_labels = ("t", "z", "c", "-2", "-1")
+    saved(tmp_path / "a.tif", layer)
+    assert read_image(tmp_path / "a.tif").axes == "TZCYX"
 
 
 def test_napari_finds_reader_and_writer_by_the_manifest() -> None:

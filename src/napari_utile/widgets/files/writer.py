@@ -1,11 +1,16 @@
 """Save layers from napari as TIFF with axes, pixel size and unit; labels with the recipe that made them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari import current_viewer
+from napari.utils.notifications import show_info
 
+from napari_utile.engine.arrays import letter_of
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import usable_pixel_size
 from napari_utile.engine.files.images import atomic_path, write_image, write_labels
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
@@ -42,23 +47,45 @@ def _full(data: Any, attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:
 
 
 def _space(array: np.ndarray[Any, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Give axes, pixel size and unit of a layer as `write_image` takes them."""
+    """Give axes, pixel size and unit of a layer as `write_image` takes them; a file has no mirrored axes."""
     rgb = bool(attributes.get("rgb"))
-    planar = array.ndim - rgb
-    names = list(attributes.get("axis_labels") or ())[-planar:]
-    named = names if len(names) == planar else [None] * planar
-    axes, _ = name_axes(array.shape[:planar], [*named[:-2], "y", "x"], "the layer")
-    scale = [float(step) for step in attributes.get("scale", ())][-2:]
-    units = [str(unit) for unit in attributes.get("units", ())][-2:]
-    unit = units[0] if len(units) == 2 and units[0] == units[1] else None
-    steps = zip(axes, attributes.get("scale", ()), attributes.get("units", ()), strict=False)
+    axes = _axes(array.shape[: array.ndim - rgb], attributes.get("axis_labels") or ())
+    scale = [float(step) for step in attributes.get("scale", ())]
+    if any(step < 0 for step in scale):
+        show_info("This layer is mirrored (its scale is negative); the file has its pixels as they are.")
+    steps = {
+        axis: (abs(step), str(unit))
+        for axis, step, unit in zip(axes, scale, attributes.get("units", ()), strict=False)
+    }
+    (height, unit), (width, other) = (steps.get(axis, (None, None)) for axis in "YX")
+    pixel_size, unit = usable_pixel_size(height, width, unit, other)
     return {
         "axes": f"{axes}{'S' if rgb else ''}",
-        "pixel_size": (scale[0], scale[1]) if len(scale) == 2 else None,
+        "pixel_size": pixel_size,
         "unit": unit,
-        "steps": {
-            axis: (float(step), str(name))
-            for axis, step, name in steps
-            if axis in "ZT" and str(name) != "pixel"
-        },
+        "steps": {axis: step for axis, step in steps.items() if axis in "ZT" and step[1] != "pixel"},
     }
+
+
+def _axes(shape: tuple[int, ...], labels: Sequence[object]) -> str:
+    """Name the axes of a layer by its labels, else as the sliders of the viewer are called.
+
+    Raises
+    ------
+    UtileError
+        Where they need names.
+    """
+    viewer = current_viewer()
+    names: list[object] = list(labels) or [None] * len(shape)
+    if viewer is not None and viewer.dims.ndim >= len(shape):
+        shown = viewer.dims.axis_labels[-len(shape) :]
+        names = [own if letter_of(own) else other for own, other in zip(names, shown, strict=True)]
+    if not {"Y", "X"} & {letter_of(name) for name in names}:  # what is seen is the plane
+        names[-2:] = "y", "x"
+    try:
+        return name_axes(shape, names, "the layer")[0]
+    except UtileError as error:
+        raise UtileError(
+            f"This layer has the shape {shape}, and a file names its axes: write t, z or c beside each slider below "
+            "the image, then save again."
+        ) from error
