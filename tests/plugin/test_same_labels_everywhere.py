@@ -14,6 +14,7 @@ from qtpy.QtGui import QGuiApplication
 import napari_utile
 from napari_utile.cli import main
 from napari_utile.engine.files.images import read_image
+from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from pages import page_of
@@ -35,10 +36,10 @@ def viewer():
     return ViewerModel()
 
 
-def in_the_dock(viewer, qtbot, path, adjust=lambda dock: None):
+def in_the_dock(viewer, qtbot, path, adjust=lambda dock: None, plugin="napari"):
     dock = page_of(viewer, "segment")
     qtbot.addWidget(dock.dock)
-    viewer.open(str(path), plugin="napari")
+    viewer.open(str(path), plugin=plugin)
     qtbot.waitUntil(lambda: "take" in dock.form.estimate.text(), timeout=30_000)
     adjust(dock)
     dock.run()
@@ -75,6 +76,34 @@ def test_dock_command_and_python_agree(viewer, qtbot, image_file, tmp_path, opti
     assert layer.data.max() > 5
     np.testing.assert_array_equal(layer.data, by_cli)
     np.testing.assert_array_equal(layer.data, by_python)
+
+
+@pytest.mark.parametrize("axes", ["xy", "yxz", "xyt"])
+def test_they_agree_on_rows_and_columns_whatever_the_order_in_the_file(
+    viewer, qtbot, image_file, tmp_path, axes
+):
+    path, pixels = tmp_path / "cells.zarr", tifffile.imread(image_file)
+    planes = pixels if len(axes) == 2 else np.stack([pixels, pixels[::-1]])
+    order = ["zyx".replace("z", axes[2:])[-planes.ndim :].index(axis) for axis in axes]
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("0", data=planes.transpose(order))
+    named = [{"name": axis, "type": "time" if axis == "t" else "space"} for axis in axes]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": named, "datasets": [{"path": "0"}]}]
+    dock, layer = in_the_dock(
+        viewer, qtbot, path, lambda dock: dock.form.planes.kind.setCurrentIndex(1), "napari-utile"
+    )
+    assert layer.data.shape == planes.shape
+    dock.copy_command()
+    copied = shlex.split(QGuiApplication.clipboard().text())[1:]
+    by_cli = by_command(copied, path, tmp_path / "copied")
+    np.testing.assert_array_equal(layer.data > 0, by_cli > 0)
+    plain = by_command(["segment", str(path), "-o", "", "--diameter", "auto"], path, tmp_path / "plain")
+    np.testing.assert_array_equal(by_cli, plain)
+    data, state, _ = layer.as_layer_data_tuple()
+    save_labels(str(tmp_path / "saved_labels.tif"), data, state)
+    saved = read_image(tmp_path / "saved_labels.tif")
+    assert saved.axes == read_image(tmp_path / "plain" / "cells_labels.tif").axes
+    np.testing.assert_array_equal(saved.data, layer.data)
 
 
 def test_a_slider_moved_afterwards_gives_what_a_new_run_would(viewer, qtbot, image_file, tmp_path):

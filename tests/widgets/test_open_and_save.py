@@ -268,6 +268,27 @@ def test_a_file_has_rows_and_columns_where_the_axes_of_the_layer_say(tmp_path: P
     }
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize(("axes", "shown"), [("xy", "yx"), ("yxz", "zyx"), ("cxy", "yx")])
+def test_images_are_opened_with_rows_and_columns_last_as_commands_read_them(
+    tmp_path: Path, version: str, axes: str, shown: str
+) -> None:
+    make(tmp_path / "a.zarr", version, axes=axes)
+    layer = opened(tmp_path / "a.zarr")[0]
+    assert layer.axis_labels == tuple(shown)
+    assert tuple(layer.scale) == tuple({"z": 2.0}.get(axis, 0.25) for axis in shown)
+    file = read_image(tmp_path / "a.zarr")
+    pixels = np.asarray(file.data).transpose([axes.index(axis) for axis in axes if axis == "c"] + [
+        axes.index(axis) for axis in shown])  # fmt: skip
+    np.testing.assert_array_equal(np.asarray(layer.data[0]), pixels[0] if "c" in axes else pixels)
+    np.testing.assert_array_equal(np.asarray(layer.data[1]), np.asarray(layer.data[0])[_halved(axes, shown)])
+
+
+def _halved(axes: str, shown: str) -> tuple[slice, ...]:
+    """Every second pixel of the last two axes of the file, by the axes that are shown."""
+    return tuple(slice(None, None, 2 if axis in axes[-2:] else None) for axis in shown)
+
+
 def test_a_recipe_is_not_replaced_where_the_labels_cannot_be_written(tmp_path: Path) -> None:
     layer = labels_layer(metadata={"napari-utile": {"recipe": RECIPE}})
     path = tmp_path / "cells_labels.tif"

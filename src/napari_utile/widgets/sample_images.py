@@ -1,5 +1,6 @@
 """The images under File > Open Sample: simulated cells, each with its hidden truth."""
 
+from dataclasses import replace
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
+from napari_utile.engine.planes.naming import order_to_show
 from napari_utile.engine.planes.units import shown_unit
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -62,6 +64,7 @@ def image_layers(image: ImageFile) -> list[LayerData]:
     list of LayerData
         One, or one for each channel.
     """
+    image = _as_shown(image)
     rgb = image.axes.endswith("S")
     axes = image.axes.replace("S", "")
     channel = axes.find("C")
@@ -81,8 +84,18 @@ def image_layers(image: ImageFile) -> list[LayerData]:
 
 def labels_layer(image: ImageFile) -> LayerData:
     """Describe a file of labels as a hidden layer, with its pixel size."""
-    name = image.name.replace("_", " ")
+    image, name = _as_shown(image), image.name.replace("_", " ")
     return np.asarray(image.data), {"name": name, "visible": False, **_space(image, image.axes)}, "labels"
+
+
+def _as_shown(image: ImageFile) -> ImageFile:
+    """Give an image whose last axes are rows and columns, whatever the order in the file."""
+    order = order_to_show(image.axes)
+    if order == sorted(order):
+        return image
+    return replace(
+        image, data=image.data.transpose(order), axes="".join(image.axes[place] for place in order)
+    )
 
 
 def _space(image: ImageFile, axes: str) -> dict[str, Any]:

@@ -99,6 +99,17 @@ def _refuse_narrow(shape: tuple[int, ...], letters: Sequence[str | None], what: 
         raise UtileError(f"{what} has the shape {shape}, which is unsure, and needs its axes named: {_ASK}.")
 
 
+def order_to_show(axes: str) -> list[int]:
+    """Give the order of axes in which the last two of them are rows and columns, as viewers show them; colours follow.
+
+    Examples
+    --------
+    >>> order_to_show("TYX"), order_to_show("XYZ"), order_to_show("YXS")
+    ([0, 1, 2], [2, 1, 0], [0, 1, 2])
+    """
+    return sorted(range(len(axes)), key=lambda place: "YXS".find(axes[place]))
+
+
 def checked_letters(axes: str) -> str:
     """Give the letters of axes that a person named.
 

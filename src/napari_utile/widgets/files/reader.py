@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
 from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.vendor import READERS
+from napari_utile.engine.planes.naming import order_to_show
 from napari_utile.engine.planes.units import shown_unit
 from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
@@ -54,7 +56,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
     """Describe an OME-Zarr image and its labels as layers; nothing is read before it is shown."""
     image = read_pyramid(Path(str(path)))
-    return [_image_layer(image), *(_labels_layer(labels) for labels in image.labels)]
+    return [_image_layer(_as_shown(image)), *(_labels_layer(_as_shown(labels)) for labels in image.labels)]
 
 
 def open_first_of_many(path: str | Sequence[str]) -> list[LayerData]:
@@ -169,6 +171,21 @@ def _with_gaps(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         with contextlib.suppress(ValueError):
             return np.array([each or "nan" for each in values], float)
     return values
+
+
+def _as_shown(image: Pyramid) -> Pyramid:
+    """Give a pyramid whose last axes are rows and columns, whatever the order in the file."""
+    order = order_to_show(image.axes)
+    if order == sorted(order):
+        return image
+    return replace(
+        image,
+        levels=tuple(level.transpose(order) for level in image.levels),
+        axes="".join(image.axes[place] for place in order),
+        scale=tuple(image.scale[place] for place in order),
+        translation=tuple(image.translation[place] for place in order),
+        units=tuple(image.units[place] for place in order),
+    )
 
 
 def _image_layer(image: Pyramid) -> LayerData:
