@@ -169,3 +169,18 @@ def test_tracks_go_to_other_programs_with_their_divisions(model, tmp_path, capsy
     assert main(["export", str(labels), "-o", str(tmp_path / f"other {name}")]) == 0
     assert "no division is known" in capsys.readouterr().err
     assert main(["export", str(image.with_name("none.tif")), "-o", str(tmp_path / "a.geff")]) == 1
+
+
+@pytest.mark.parametrize("inside", ["", "labels/cells"])
+def test_tracks_of_a_store_have_the_divisions_of_its_recipe(model, tmp_path, capsys, inside):
+    image = write(tmp_path / "cells.tif", FRAMES, "TYX", finterval=30.0, unit="um")
+    linked, unlinked = tmp_path / "linked.ome.zarr", tmp_path / "unlinked.ome.zarr"
+    assert run(image, linked, "--link", "t") == run(image, unlinked) == 0
+    capsys.readouterr()
+    assert main(["export", str(linked / inside), "-o", str(tmp_path / "01_RES")]) == 0
+    assert "no division" not in capsys.readouterr().err
+    assert (tmp_path / "01_RES" / "res_track.txt").read_text() == "1 0 2 0\n2 0 0 0\n3 1 2 2\n4 1 2 2\n"
+    for name in ("02_RES", "tracks.geff"):
+        assert main(["export", str(unlinked / inside), "-o", str(tmp_path / name)]) == 1
+        assert "segment with --link t" in capsys.readouterr().err
+        assert not (tmp_path / name).exists()

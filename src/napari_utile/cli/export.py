@@ -7,6 +7,7 @@ from pathlib import Path
 from napari_utile.cli.options import add_axes, file_path
 from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.json_file import read_json
 from napari_utile.engine.files.label_origin import origin_of
 from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.label_reading import read_labels
@@ -14,7 +15,7 @@ from napari_utile.engine.files.names import recipe_beside
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.linking.exported import TRACK_ENDINGS, write_tracks
 from napari_utile.engine.linking.measure import Spacing
-from napari_utile.engine.provenance.recipe import load_recipe
+from napari_utile.engine.provenance.linked import linking_in
 from napari_utile.engine.words import counted
 
 
@@ -26,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Write the cells of a label image as polygons along the edges of their pixels: a .zip of regions "
         "of interest for ImageJ, Fiji and QuPath, or a .geojson for QuPath and others. Write the tracks of a linked "
         "time-lapse (utile segment --link t) as a graph, .geff, or as a folder of the Cell Tracking Challenge, whose "
-        "name ends in _RES; divisions are those of the recipe beside the labels.",
+        "name ends in _RES; divisions are those of the recipe beside the labels, or in their store.",
     )
     parser.add_argument("labels", type=file_path, metavar="LABELS", help="label image (TIFF, PNG, OME-Zarr)")
     parser.add_argument(
@@ -70,7 +71,7 @@ def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
         raise UtileError(f"{labels.name} is not a time-lapse of planes: its axes are {file.axes}.")
     parents: dict[int, int] = {}
     if recipe := recipe_beside(labels):
-        linking = load_recipe(recipe).linking
+        linking = linking_in(read_json(recipe, "is not a recipe"), recipe.name)
         if linking is None or linking.params.axis != "T":
             raise UtileError(
                 f"{labels.name} has no tracks: segment with --link t, or link its planes in napari."

@@ -17,7 +17,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.json_file import write_json
-from napari_utile.engine.files.names import RECIPE_ENDING, image_name, name_and_ending, results_apart
+from napari_utile.engine.files.names import image_name, name_and_ending, recipe_place, results_apart
 from napari_utile.engine.files.unfinished import is_complete, is_store
 from napari_utile.engine.parameters import from_json
 from napari_utile.engine.planes.axes import ImagePlane
@@ -106,8 +106,7 @@ def review_job(folder: Path, images: Path | None = None) -> Generator[None, None
     for labels in found:
         yield
         item = ReviewItem(labels, None, decision=done.get(labels.name, ""))
-        recipe = labels / "recipe.json" if item.is_store else folder / f"{item.name}{RECIPE_ENDING}"
-        made = _made(recipe)
+        made = _made(recipe_place(labels))
         source = made.pop("source", None)
         image = source if source and images is None else beside.get(item.name.lower())
         items.append(replace(item, image=image, confidence=sure.get(item.name), **made))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.unfinished import is_store
 
 RESULT_ENDINGS = ("_labels", "_probability", "_mask", "_classes", "_truth")
 """Endings of files that this program makes of an image and writes beside it."""
@@ -34,6 +35,9 @@ PICTURE_ENDINGS = ("_probability", "_probabilities", "_outlines", "_cp_outlines"
 
 RECIPE_ENDING = "_recipe.json"
 """What `utile segment` appends to the name of an image for its recipe."""
+
+STORE_RECIPE = "recipe.json"
+"""What the recipe of a store is called, which lies in it."""
 
 _WITH_RECIPE = ("_labels", "_classes", "_mask", "_probability")
 
@@ -91,6 +95,14 @@ def name_and_ending(path: Path) -> tuple[str, str]:
         if stem.lower().endswith(ending) and len(stem) > len(ending):
             return stem[: -len(ending)], ending
     return stem, ""
+
+
+def recipe_place(labels: Path) -> Path:
+    """Name the recipe of labels, whether it is there or not: of a store, or an array in it, the store's own."""
+    store = next((place for place in (labels, *labels.parents[:2]) if is_store(place)), None)
+    if store is not None:
+        return store / STORE_RECIPE
+    return labels.with_name(f"{name_and_ending(labels)[0]}{RECIPE_ENDING}")
 
 
 def beginning_and_name(name: str) -> tuple[str, str]:
@@ -160,11 +172,10 @@ def _is_result(path: Path, present: set[tuple[Path, str]]) -> bool:
 
 
 def recipe_beside(path: Path) -> Path | None:
-    """Find the recipe beside a result of this program; None where there is none."""
-    name, ending = name_and_ending(path)
-    recipe = path.with_name(f"{name}{RECIPE_ENDING}")
-    is_result = ending in _WITH_RECIPE and path.suffix.lower() in (".tif", ".tiff")
-    return recipe if is_result and os.path.isfile(recipe) else None
+    """Find the recipe of a result of this program; None where there is none."""
+    recipe = recipe_place(path)
+    of_file = name_and_ending(path)[1] in _WITH_RECIPE and path.suffix.lower() in (".tif", ".tiff")
+    return recipe if (of_file or recipe.name == STORE_RECIPE) and os.path.isfile(recipe) else None
 
 
 def _has_recipe(folder: Path, name: str) -> bool:

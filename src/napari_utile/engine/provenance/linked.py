@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import Planes, stacked_labels
 from napari_utile.engine.linking.links import Links, link_planes
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.provenance.recorded_params import reason_of
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,30 @@ class LinkRecord:
             from_json(LinkParams, values["parameters"]),
             int(values["total"]),
             {int(track): int(parent) for track, parent in values["parents"].items()},
-            tuple(str(each) for each in values["labels"]),
+            tuple(str(each) for each in values.get("labels", ())),  # stores keep theirs block by block
         )
+
+
+def linking_in(recipe: Any, name: str) -> LinkRecord | None:
+    """Read how planes were linked from a recipe of any kind, also of stores and grown cells; None where they were not.
+
+    Parameters
+    ----------
+    recipe : mapping
+        As JSON has it.
+    name : str
+        Of the file, or of the layer that carries it, for messages.
+
+    Raises
+    ------
+    UtileError
+        If it is not a recipe.
+    """
+    try:
+        linking = recipe.get("linking")
+        return LinkRecord.from_json(linking) if linking else None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UtileError(f"{name} is not a usable recipe: {reason_of(error)}.") from error
 
 
 def record_links(links: Links, planes: Planes, params: LinkParams) -> LinkRecord:

@@ -21,7 +21,7 @@ from napari_utile.engine.planes.normalize import EXACT_PIXELS
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import segment_command
-from napari_utile.engine.provenance.linked import LinkRecord
+from napari_utile.engine.provenance.linked import LinkRecord, linking_in
 from napari_utile.engine.provenance.pixel_runs import run_lengths_of
 from napari_utile.engine.provenance.recorded_params import FORMAT, reason_of, recorded_params
 from napari_utile.engine.segment_params import SegmentParams
@@ -353,7 +353,7 @@ def recipe_from_json(values: Any, name: str) -> Recipe:
             versions={str(name): str(value) for name, value in values["versions"].items()},
             of_layer=bool(values.get("layer", False)),
             selection=from_json(Selection, selection) if (selection := values.get("selection")) else None,
-            linking=LinkRecord.from_json(linking) if (linking := values.get("linking")) else None,
+            linking=linking_in(values, name),
             views=from_json(VolumeParams, views) if (views := values.get("volume")) else None,
             classes=tuple(str(name) for name in values.get("classes", ())),
             fitted=str(values.get("fitted", "")),

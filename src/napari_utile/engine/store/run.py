@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_utile.engine.cells.blocks.grid import Grid, Key
 from napari_utile.engine.errors import UtileError, is_out_of_memory, sentence_of
+from napari_utile.engine.files.names import STORE_RECIPE
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.unfinished import HOME, is_complete
 from napari_utile.engine.inference.predict import Progress
@@ -301,7 +302,7 @@ class _StoreRun:
             recipe["fitted"] = plan.fitted
         if plan.linking.axis:
             recipe["linking"] = {"parameters": to_json(plan.linking), **facts[0, "links", None]}
-        path = self._place / "recipe.json"
+        path = self._place / STORE_RECIPE
         path.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
         make_durable([path])
         mark_complete(self._place, plan.space, plan.side, plan.ome_zarr, plan.classes)

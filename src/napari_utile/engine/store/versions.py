@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.files.label_planes import labels_in
+from napari_utile.engine.files.names import STORE_RECIPE
 from napari_utile.engine.files.tables import read_columns, write_table
 from napari_utile.engine.files.unfinished import HOME, refuse_unfinished
 from napari_utile.engine.linking.measure import ID_COLUMN
@@ -358,7 +359,7 @@ def parents_in(place: Path) -> dict[int, int]:
 
 def _note_in_recipe(place: Path) -> None:
     """List the versions in the recipe: the hashes of its blocks are those of what was segmented."""
-    path = place / "recipe.json"
+    path = place / STORE_RECIPE
     recipe = read_json(path, "is damaged")
     recipe["edits"] = [asdict(each) for each in versions_of(place)]
     write_json(path, recipe)

@@ -50,7 +50,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         return open_first_of_many
     if place.suffix.lower() in READERS and place.is_file():
         return open_vendor
-    return open_result if recipe_beside(place) else None
+    return open_result if place.is_file() and recipe_beside(place) else None
 
 
 def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:

@@ -10,10 +10,10 @@ from napari.utils.notifications import show_info
 
 from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.image_file import usable_pixel_size
 from napari_utile.engine.files.images import atomic_path, write_image, write_labels
 from napari_utile.engine.files.json_file import write_json
-from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
+from napari_utile.engine.files.names import recipe_place
+from napari_utile.engine.files.space import usable_pixel_size
 from napari_utile.engine.planes.naming import name_axes
 from napari_utile.widgets.viewer.own_pictures import recipe_in
 
@@ -36,7 +36,7 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     with atomic_path(path) as beside:
         write_labels(beside, array, **_space(array, attributes))
         if recipe:
-            place = Path(path).with_name(f"{name_and_ending(Path(path))[0]}{RECIPE_ENDING}")
+            place = recipe_place(Path(path))
             write_json(place, recipe)
             written.append(str(place))
     return written
