@@ -1,5 +1,6 @@
 """Planes linked from the Segment page, and objects and tracks corrected, each with one Ctrl+Z."""
 
+import json
 import shlex
 import threading
 
@@ -7,14 +8,20 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from napari.layers import Labels
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_utile.cli import main
+from napari_utile.engine.linking import edits
+from napari_utile.session.linking import marked_division
 from napari_utile.session.state import ChosenImage
+from napari_utile.widgets.files.reader import get_reader
+from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.pages.segment import linking
+from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from pages import page_of
@@ -621,3 +628,83 @@ def test_tracks_of_corrected_cells_are_learnt_from(two_images, qtbot) -> None:
     qtbot.waitUntil(lambda: page.form.status.text().startswith("Linked"), timeout=WAIT)
     assert session_of(page.viewer).cells is not cells
     assert refused(page, qtbot) == []
+
+
+def opened_again(page, path):
+    """Open saved labels with the plugin, and choose them as cells."""
+    [(data, options, _)] = get_reader(str(path))(str(path))
+    layer = Labels(data, **options)
+    page.viewer.add_layer(layer)
+    session_of(page.viewer).cells = layer
+    return layer
+
+
+def saved(layer, path):
+    data, attributes, _ = layer.as_layer_data_tuple()
+    save_labels(str(path), data, attributes)
+    return path
+
+
+def tracks_of(path, name):
+    """Give the lines of the folder that the command writes of saved labels."""
+    assert main(["export", str(path), "-o", str(path.with_name(name))]) == 0
+    return (path.with_name(name) / "res_track.txt").read_text().splitlines()
+
+
+@pytest.mark.real_window
+def test_saved_tracks_keep_links_divisions_and_corrections_and_open_with_them(
+    viewer, page, qtbot, tmp_path, capsys
+) -> None:
+    tifffile.imwrite(tmp_path / "film.tif", viewer.layers[0].data, metadata={"axes": "TYX"}, ome=True)
+    page.viewer.layers.clear()
+    viewer.open(str(tmp_path / "film.tif"), plugin="napari")
+    viewer.layers[0].axis_labels = ("t", "y", "x")
+    layer = linked(page, qtbot)
+    first = saved(layer, tmp_path / "first_labels.tif")
+    recipe = json.loads((tmp_path / "first_recipe.json").read_text())
+    assert "--link t" in recipe["command"]
+    assert recipe["linking"]["total"] == 2
+    assert "by_hand" not in recipe["linking"]
+    assert tracks_of(first, "first_RES") == ["1 0 3 0", "2 0 3 0"]
+    assert main(["replay", str(tmp_path / "first_recipe.json"), "--quiet"]) == 0
+    assert "linked to 2," in capsys.readouterr().out
+
+    stack = linked_stack_of(layer)
+    stack.apply(lambda labels: edits.cut(labels, 1, 2))
+    stack.apply(lambda labels: edits.split(labels, 3, (2, 24, 27), (2, 24, 31)))
+    stack.divide(lambda labels: marked_division(labels, 1, (3, 4), 2))
+    path = saved(layer, tmp_path / "mine_labels.tif")
+    lines = tracks_of(path, "mine_RES")
+    assert [line.split()[3] for line in lines] == ["0", "0", "1", "1"]
+    assert json.loads((tmp_path / "mine_recipe.json").read_text())["linking"]["by_hand"]
+    assert main(["replay", str(tmp_path / "mine_recipe.json"), "--quiet"]) == 0
+    assert "linked to 4 and corrected by hand" in capsys.readouterr().out
+
+    before, parents, kept = layer.data.copy(), dict(stack.parents), stack.kept - {3}  # the division renamed 3
+    again = opened_again(page, path)
+    stack = linked_stack_of(again)
+    assert (dict(stack.parents), stack.kept, stack.by_hand) == (parents, kept, True)
+    assert page.form.linking.export.isVisible()
+    settled(qtbot, again, 4)
+    stack.apply(lambda labels: edits.remove(labels, 2))
+    np.testing.assert_array_equal(again.data, np.where(before == 2, 0, before))
+    assert len(tracks_of(saved(again, tmp_path / "last_labels.tif"), "last_RES")) == 3
+    stack = linked_stack_of(opened_again(page, first))
+    assert not stack.by_hand
+
+
+@pytest.mark.real_window
+def test_tracks_of_labels_that_a_user_made_are_saved_with_their_divisions(viewer, page, qtbot, tmp_path):
+    labels = np.zeros((3, 20, 20), int)
+    labels[0, 4:8, 4:16] = labels[1:, 4:8, 4:9] = 1
+    labels[1:, 4:8, 11:16] = 2
+    viewer.layers.clear()
+    session_of(viewer).cells = viewer.add_labels(labels, axis_labels="tyx")
+    link_active_labels_t(viewer)
+    qtbot.waitUntil(lambda: linked_stack_of(session_of(viewer).cells) is not None, timeout=WAIT)
+    layer = session_of(viewer).cells
+    parents = dict(linked_stack_of(layer).parents)
+    path = saved(layer, tmp_path / "mine.tif")
+    linking = json.loads((tmp_path / "mine_recipe.json").read_text())["linking"]
+    assert {int(track): mother for track, mother in linking["parents"].items()} == parents
+    assert len(tracks_of(path, "mine_RES")) == linking["total"]

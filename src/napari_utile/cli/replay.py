@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         cells = sum(plane.cells for plane in recipe.planes)
         linked = f", linked to {recipe.linking.total}" if recipe.linking else ""
+        linked += " and corrected by hand" if recipe.linking and recipe.linking.by_hand else ""
         print(
             f"identical: {cells} cells in {len(recipe.planes)} plane(s){linked}, probabilities to the last bit"
         )

@@ -11,7 +11,7 @@ from scipy import ndimage
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import Planes
 from napari_utile.engine.linking.edits import StackEdit, divide, split
-from napari_utile.engine.linking.links import Links, link_planes
+from napari_utile.engine.linking.links import Links, divisions_left, link_planes
 from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import count, gathered
@@ -110,10 +110,8 @@ def described(labels: Any, space: StackSpace, axis: str, parents: Mapping[int, i
     """
     planes = _planes(labels, space)
     sections = gathered([count(planes.read())])
-    there = set(sections.label.tolist())
-    lost = {mother for daughter, mother in parents.items() if not {daughter, mother} <= there}
-    parents = {daughter: mother for daughter, mother in parents.items() if mother not in lost}
-    links = Links(axis, sections, sections.label, parents)
+    left = divisions_left(parents, set(sections.label.tolist()))
+    links = Links(axis, sections, sections.label, left)
     return _layers(np.asarray(labels), links, space, frozenset())
 
 

@@ -245,6 +245,25 @@ def joined_links(groups: Sequence[Links], numbers: Int64Array) -> Links:
     return Links(groups[0].axis, sections, ids[order], parents)
 
 
+def divisions_left(parents: Mapping[int, int], there: Collection[int]) -> dict[int, int]:
+    """Leave out the divisions of which a cell is not there any more.
+
+    Parameters
+    ----------
+    parents : mapping of int to int
+        Daughter -> mother.
+    there : collection of int
+        Ids.
+
+    Examples
+    --------
+    >>> divisions_left({3: 1, 4: 1, 5: 2, 6: 2}, {1, 2, 3, 4, 5})
+    {3: 1, 4: 1}
+    """
+    lost = {mother for daughter, mother in parents.items() if daughter not in there or mother not in there}
+    return {daughter: mother for daughter, mother in parents.items() if mother not in lost}
+
+
 @dataclass(frozen=True, eq=False)
 class Linked:
     """Labels with one id for one cell, and how they were linked.

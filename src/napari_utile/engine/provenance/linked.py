@@ -1,7 +1,8 @@
 """How the planes of a result were linked, as recipes keep it, and the same once more."""
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,15 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import Planes, stacked_labels
-from napari_utile.engine.linking.links import Links, link_planes
+from napari_utile.engine.linking.links import Links, divisions_left, link_planes
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.provenance.command import command_options
 from napari_utile.engine.provenance.recorded_params import reason_of
+
+FORMAT = "napari-utile links 1"
+"""Of a file that says how labels were linked that no recipe made."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,34 @@ class LinkRecord:
         Track -> the track that it divided from.
     labels : tuple of str
         SHA-256 of the labels of each plane, with the ids of objects or tracks; in the order of the label file.
+    kept : tuple of int
+        Ids that were corrected by hand: linking again leaves them as they are.
+    by_hand : bool
+        Whether a user painted or corrected some of what was linked, so that linking again gives something else.
     """
 
     params: LinkParams
     total: int
     parents: dict[int, int]
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    kept: tuple[int, ...] = ()
+    by_hand: bool = False
+
+    def of(self, planes: Planes) -> "LinkRecord":
+        """Say the same of labels as they are now, which a user may have corrected; reads every pixel."""
+        labels: list[str] = []
+        there: set[int] = set()
+        for plane in planes.read():
+            labels.append(hash_of_ids(plane))
+            there.update(np.unique(plane[plane > 0]).tolist())
+        return replace(
+            self,
+            total=len(there),
+            parents=divisions_left(self.parents, there),
+            labels=tuple(labels),
+            kept=tuple(cell for cell in self.kept if cell in there),
+            by_hand=self.by_hand or tuple(labels) != self.labels,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Give what JSON can hold."""
@@ -43,6 +70,8 @@ class LinkRecord:
             "total": self.total,
             "parents": {str(track): parent for track, parent in self.parents.items()},
             "labels": list(self.labels),
+            **({"kept": list(self.kept)} if self.kept else {}),
+            **({"by_hand": True} if self.by_hand else {}),
         }
 
     @classmethod
@@ -53,6 +82,8 @@ class LinkRecord:
             int(values["total"]),
             {int(track): int(parent) for track, parent in values["parents"].items()},
             tuple(str(each) for each in values.get("labels", ())),  # stores keep theirs block by block
+            tuple(int(each) for each in values.get("kept", ())),
+            bool(values.get("by_hand", False)),
         )
 
 
@@ -78,6 +109,20 @@ def linking_in(recipe: Any, name: str) -> LinkRecord | None:
         raise UtileError(f"{name} is not a usable recipe: {reason_of(error)}.") from error
 
 
+def with_linking(recipe: Mapping[str, Any] | None, record: LinkRecord) -> dict[str, Any]:
+    """Add how planes were linked to the recipe that made them, as JSON; of labels of a user it is all that is known."""
+    made = dict(recipe or {"format": FORMAT})
+    words = shlex.split(str(made.get("command", "")))
+    if words and not {"--link", "--three-views"} & {*words}:
+        made["command"] = shlex.join([*words, *command_options(LinkParams, record.params)])
+    return {**made, "linking": record.to_json()}
+
+
+def hash_of_ids(plane: NDArray[Any]) -> str:
+    """Return the SHA-256 of the labels of a plane, whatever the type of their numbers."""
+    return sha256_of(np.asarray(plane).astype(np.int32))
+
+
 def record_links(links: Links, planes: Planes, params: LinkParams) -> LinkRecord:
     """Record how planes were linked; reads every pixel.
 
@@ -89,18 +134,25 @@ def record_links(links: Links, planes: Planes, params: LinkParams) -> LinkRecord
     params : LinkParams
     """
     return LinkRecord(
-        params, links.total, dict(links.parents), tuple(sha256_of(plane) for plane in planes.read())
+        params, links.total, dict(links.parents), tuple(hash_of_ids(plane) for plane in planes.read())
     )
 
 
 def difference_of_links(
     record: LinkRecord, labels: Sequence[NDArray[np.int32]], indices: Sequence[Mapping[str, int]]
 ) -> str | None:
-    """Link planes again, and say where the result differs from what was recorded; None where it does not."""
+    """Link planes again, and say where the result differs from what was recorded; None where it does not.
+
+    What a user corrected by hand is not made again.
+    """
+    if record.by_hand:
+        return None
+    if len(labels) != len(record.labels):
+        return f"The recipe makes {len(labels)} of the {len(record.labels)} planes that were linked."
     planes = stacked_labels(labels, indices)
     links = link_planes(planes, record.params)
     again = record_links(links, links.of_planes(planes), record.params)
-    if again == record:
+    if replace(again, kept=record.kept) == record:
         return None
     what = "objects" if record.params.axis == "Z" else "tracks"
     if again.total != record.total:

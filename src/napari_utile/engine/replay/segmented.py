@@ -117,7 +117,9 @@ def replay_steps(recipe: Recipe, image: ImageFile, model: Model) -> Generator[Pr
                 rounding.append(where)
         if difference is not None:
             break
-    if difference is None and recipe.linking is not None:
+    if (
+        difference is None and recipe.linking is not None and recipe.views is None
+    ):  # views give one id at once
         labels, indices = [each.labels for each in made], [record.index for record in recipe.planes]
         difference = difference_of_links(recipe.linking, labels, indices)
     return Replay(difference, tuple(rounding), tuple(made), changed_versions(recipe))

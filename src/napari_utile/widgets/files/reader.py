@@ -92,7 +92,8 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
         return [(data, {**options, "colormap": clearing("magma"), "visible": False}, "image")]
     options.pop("rgb", None)
     with open(recipe or "", encoding="utf-8") as file:
-        own = {"recipe": json.load(file)}
+        made = json.load(file)
+    own = {"linking": made.pop("linking", None), "recipe": made}
     if ending == "_classes":
         own["role"] = "classes"
         options["name"] = f"{name} {classes_in_words(own['recipe'].get('classes', ()))}"

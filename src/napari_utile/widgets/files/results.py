@@ -76,6 +76,7 @@ def results_of(
         if shape == place.shape:
             below = [plane_at(image, each) for each in places]
     data, attributes, _ = layer.as_layer_data_tuple()
+    attributes["metadata"] = dict(attributes["metadata"])  # corrections are noted there meanwhile
     size, unit = pixel_size_of(layer, place.axes)
     name = image.name if image is not None and is_own(layer) else layer.name
     opened = tuple(Path(each.source.path).resolve() for each in viewer.layers if each.source.path)

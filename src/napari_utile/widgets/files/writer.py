@@ -13,9 +13,11 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import atomic_path, write_image, write_labels
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import recipe_place
+from napari_utile.engine.files.plane_file import planes_of
 from napari_utile.engine.files.space import usable_pixel_size
 from napari_utile.engine.planes.naming import name_axes
-from napari_utile.widgets.viewer.own_pictures import recipe_in
+from napari_utile.engine.provenance.linked import linking_in, with_linking
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, recipe_in
 
 
 def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
@@ -31,10 +33,13 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
     The recipe is replaced before the labels, and only where they can be written.
     """
     array = _full(data, attributes)
-    recipe = recipe_in(attributes.get("metadata"))
+    metadata, space = attributes.get("metadata") or {}, _space(array, attributes)
+    recipe = recipe_in(metadata)
+    if (linking := linking_in(metadata.get(METADATA_KEY, {}), "this layer")) is not None:
+        recipe = with_linking(recipe, linking.of(planes_of(array, space["axes"])))
     written = [path]
     with atomic_path(path) as beside:
-        write_labels(beside, array, **_space(array, attributes))
+        write_labels(beside, array, **space)
         if recipe:
             place = recipe_place(Path(path))
             write_json(place, recipe)

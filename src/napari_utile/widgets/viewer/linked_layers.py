@@ -1,6 +1,9 @@
 """Layers of objects and tracks: their table and paths follow every correction, and its undo."""
 
+import contextlib
 import weakref
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import napari.layers
@@ -12,8 +15,10 @@ from qtpy.QtCore import QObject
 
 from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.plane_file import file_order
 from napari_utile.engine.linking.edits import StackEdit
-from napari_utile.engine.planes.pixels import sha256_of
+from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.provenance.linked import LinkRecord, hash_of_ids, linking_in
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, session_of, space_of
@@ -88,7 +93,7 @@ def show_linked(
     source: napari.layers.Labels,
     seen: NDArray[np.integer[Any]],
     space: StackSpace,
-    axis: str,
+    params: LinkParams,
     made: LinkedLayers,
 ) -> "LinkedStack | None":
     """Show objects or tracks beside the labels that were linked; where those are objects or tracks, in their place.
@@ -102,7 +107,7 @@ def show_linked(
         Its labels as they were linked.
     space : StackSpace
         Of the source.
-    axis : {"Z", "T"}
+    params : LinkParams
 
     Returns
     -------
@@ -112,11 +117,11 @@ def show_linked(
     if not np.array_equal(source.data, seen):
         return None
     known = _stacks.get(source)
-    if known is not None and known.axis == axis:
-        known.replace(made)
+    if known is not None and known.axis == params.axis:
+        known.replace(made, params)
         return known
-    what = "objects" if axis == "Z" else "tracks"
-    placed = named_along(axis, space_of(source, range(source.ndim)))
+    what = "objects" if params.axis == "Z" else "tracks"
+    placed = named_along(params.axis, space_of(source, range(source.ndim)))
     layer = Labels(made.labels, name=f"{source.name} {what}", opacity=source.opacity, **placed)
     mark_own(layer, "instances", image_of(source))
     layer.metadata = {METADATA_KEY: dict(source.metadata.get(METADATA_KEY, {"role": "instances"}))}
@@ -130,8 +135,8 @@ def show_linked(
         paths = viewer.add_tracks(made.tracks, graph=made.graph, name=f"{source.name} paths", **placed)
         mark_own(paths, "paths")
     viewer.layers.selection.active = layer
-    stack = keep_linked(viewer, layer, space, axis, made, paths)
-    stack.by_hand = not is_untouched(source) if known is None else known.by_hand or not known.is_as_made()
+    by_hand = not is_untouched(source) if known is None else known.by_hand or not known.is_as_made()
+    stack = keep_linked(viewer, layer, space, LinkRecord(params, 0, {}, by_hand=by_hand), made, paths)
     if chosen and not session.clicking:
         session.cells = layer
     return stack
@@ -141,13 +146,23 @@ def keep_linked(
     viewer: napari.viewer.Viewer,
     layer: napari.layers.Labels,
     space: StackSpace,
-    axis: str,
-    made: LinkedLayers,
+    record: LinkRecord,
+    made: LinkedLayers | None = None,
     paths: napari.layers.Tracks | None = None,
 ) -> "LinkedStack":
-    """Take care of a layer that shows objects or tracks from now on."""
-    _stacks[layer] = stack = LinkedStack(viewer, layer, paths, space, axis, made)
+    """Take care of a layer that shows objects or tracks from now on; without `made` they are measured anew."""
+    _stacks[layer] = stack = LinkedStack(viewer, layer, paths, space, record, made)
     return stack
+
+
+def restore_links(viewer: napari.viewer.Viewer, layer: Any) -> None:
+    """Take care of objects or tracks again that were saved, and opened or copied in napari since."""
+    if layer is None or layer in _stacks or getattr(layer, "multiscale", False):
+        return
+    with contextlib.suppress(UtileError):  # then they are labels as others
+        record = linking_in(layer.metadata.get(METADATA_KEY, {}), layer.name)
+        if record is not None:
+            keep_linked(viewer, layer, stack_space_of(layer, record.params.link), record)
 
 
 class LinkedStack(QObject):
@@ -156,13 +171,9 @@ class LinkedStack(QObject):
     Attributes
     ----------
     layer : Labels layer
-    axis : {"Z", "T"}
-    kept : set of int
-        Ids that were corrected by hand: linking again leaves them as they are.
-    parents : dict of int to int
-        Daughter -> mother, of all divisions ever found or marked; `described` leaves out those that were undone.
-    by_hand : bool
-        Whether a user painted or corrected some of what was linked.
+    record : LinkRecord
+        How it was linked and what was corrected since: the layer carries it, and is saved with it. Its parents are of
+        all divisions ever found or marked; `LinkRecord.of` leaves out those that were undone.
     """
 
     def __init__(
@@ -171,14 +182,12 @@ class LinkedStack(QObject):
         layer: napari.layers.Labels,
         paths: napari.layers.Tracks | None,
         space: StackSpace,
-        axis: str,
-        made: LinkedLayers,
+        record: LinkRecord,
+        made: LinkedLayers | None,
     ) -> None:
         super().__init__()
-        self._viewer, self.layer, self._paths, self.space, self.axis = viewer, layer, paths, space, axis
-        self.kept: set[int] = set()
-        self.by_hand = False
-        self.parents: dict[int, int] = {}
+        self._viewer, self.layer, self._paths, self.space = viewer, layer, paths, space
+        self.record = record
         self._made: dict[tuple[int, ...], set[str]] = {}  # what was ever made of each plane: its hashes
         self._as_made: bool | None = None
         self._edited_at: tuple[int, ...] | None = None  # a plane that was, looked at first
@@ -188,9 +197,37 @@ class LinkedStack(QObject):
         self._timer = later(self, _MEASURED_AFTER, self._measure)
         self._take(made)
         self._note_as_made()
+        if made is None:
+            self._keep(by_hand=record.by_hand or record.labels != self.record.labels)
+            self._timer.start()
         layer.events.paint.connect(self._painted_on)
         layer.events.data.connect(self._painted_on)
         layer.events.set_data.connect(self._changed)  # undo and redo say no more
+
+    @property
+    def axis(self) -> str:
+        """Along which planes are linked: "Z" or "T"."""
+        return self.record.params.axis
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Ids that were corrected by hand: linking again leaves them as they are."""
+        return frozenset(self.record.kept)
+
+    @property
+    def parents(self) -> Mapping[int, int]:
+        """Daughter -> mother."""
+        return self.record.parents
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a user painted or corrected some of what was linked."""
+        return self.record.by_hand
+
+    def _keep(self, **changes: Any) -> None:
+        self.record = replace(self.record, **changes)
+        own = {**self.layer.metadata.get(METADATA_KEY, {}), "linking": self.record.to_json()}
+        self.layer.metadata = {**self.layer.metadata, METADATA_KEY: own}
 
     def apply(self, correct: Any) -> str:
         """Make one correction, which one Ctrl+Z takes back; return what was done, as a sentence.
@@ -209,7 +246,7 @@ class LinkedStack(QObject):
             self.layer.data, self.space, self.axis, (0,) * (self.layer.ndim - 2), correct
         )
         self.write(edit.index, edit.values)
-        self.kept |= set(edit.changed)
+        self._keep(kept=tuple(sorted(self.kept | set(edit.changed))))
         return edit.said
 
     def divide(self, correct: Any) -> str:
@@ -223,7 +260,7 @@ class LinkedStack(QObject):
             return edit
 
         said = self.apply(edited)
-        self.parents |= parents
+        self._keep(parents={**self.parents, **parents})
         return said
 
     def write(self, index: Any, values: Any) -> None:
@@ -232,12 +269,12 @@ class LinkedStack(QObject):
             with self.layer.block_history():
                 self.layer.data_setitem(index, values)
 
-    def replace(self, made: LinkedLayers) -> None:
+    def replace(self, made: LinkedLayers, params: LinkParams) -> None:
         """Show what was linked again, as one step of the layer's history."""
-        self.by_hand = self.by_hand or not self.seems_as_made()
+        by_hand = self.by_hand or not self.seems_as_made()
         index = np.nonzero(np.asarray(self.layer.data) != made.labels)
         self.write(index, made.labels[index])
-        self.kept = set(made.kept)
+        self._keep(params=params, kept=tuple(sorted(made.kept)), by_hand=by_hand)
         self._take(made)
         self._note_as_made()
 
@@ -255,11 +292,16 @@ class LinkedStack(QObject):
 
     def is_plane_as_made(self, steps: tuple[int, ...]) -> bool:
         """Say the same of one plane, by where it lies along the axes before Y and X."""
-        return sha256_of(self.layer.data[steps]) in self._made.get(steps, ())
+        return hash_of_ids(self.layer.data[steps]) in self._made.get(steps, ())
 
     def _note_as_made(self) -> None:
-        for steps in np.ndindex(self.layer.data.shape[:-2]):
-            self._made.setdefault(steps, set()).add(sha256_of(self.layer.data[steps]))
+        hashes = {
+            steps: hash_of_ids(self.layer.data[steps]) for steps in np.ndindex(self.layer.data.shape[:-2])
+        }
+        for steps, plane in hashes.items():
+            self._made.setdefault(steps, set()).add(plane)
+        order = file_order([dict(zip(self.space.letters, steps, strict=True)) for steps in hashes])
+        self._keep(labels=tuple([*hashes.values()][place] for place in order))
         self._as_made, self._painted = True, False
 
     def _painted_on(self, _: object = None) -> None:
@@ -282,7 +324,8 @@ class LinkedStack(QObject):
         if made is None:
             return
         self._seen = np.array(made.labels)
-        self.parents |= {daughter: mother for daughter, (mother,) in made.graph.items()}
+        found = {daughter: mother for daughter, (mother,) in made.graph.items()}
+        self._keep(parents={**self.parents, **found}, total=len(made.features["index"]))
         self.layer.features = made.features
         session_of(self._viewer).events.measured.emit(self.layer)
         if self._paths is not None and self._paths in self._viewer.layers:

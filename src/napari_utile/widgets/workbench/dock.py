@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 import napari.viewer
 from qtpy.QtCore import QEvent, QSize, Qt
@@ -22,6 +22,7 @@ from napari_utile.widgets.tabs import open_help
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
+from napari_utile.widgets.viewer.linked_layers import restore_links
 from napari_utile.widgets.workbench.closing import hold_page, keep_page, kept_page
 from napari_utile.widgets.workbench.header import Header
 from napari_utile.widgets.workbench.page import Page
@@ -57,6 +58,11 @@ class Workbench(QWidget):
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
         hover_by_plane(self._viewer)
+        self._connections = Connections(self)
+        self._connections.connect(
+            self._session.events.cells, self._restore_links
+        )  # before pages ask for them
+        self._restore_links(self._session.cells)
         self._pages: dict[str, Page] = {}
         self._covered = False
         self.header = Header(self._viewer, self._session)
@@ -79,7 +85,6 @@ class Workbench(QWidget):
         when_deleted(self, lambda: _end(ends))
         self.bar.currentChanged.connect(lambda index: self.open_page(list(PAGES)[index]))
         self.open_page(self._session.page)
-        self._connections = Connections(self)
         self._connections.connect(self._session.events.page, self.open_page)
 
     def page(self, name: str) -> Page:
@@ -93,6 +98,9 @@ class Workbench(QWidget):
             self._ends.append(made.ends)
             self._stack.addWidget(made)
         return self._pages[name]
+
+    def _restore_links(self, cells: Any) -> None:
+        restore_links(self._viewer, cells)
 
     def _made(self, name: str) -> Page:
         module = import_module(f"napari_utile.widgets.pages.{name}.page")

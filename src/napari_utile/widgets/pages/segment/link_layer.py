@@ -42,10 +42,11 @@ def _link(viewer: napari.viewer.Viewer, axis: str) -> JobHandle | None:
 
 
 def _link_layer(viewer: napari.viewer.Viewer, layer: Any, space: StackSpace, axis: str) -> JobHandle:
+    params = LinkParams(axis)
     seen = np.array(layer.data)  # it may be painted on meanwhile
 
     def show(made: LinkedLayers) -> None:
-        linked = show_linked(viewer, layer, seen, space, axis.upper(), made)
+        linked = show_linked(viewer, layer, seen, space, params, made)
         if linked is None:
             _link_layer(viewer, layer, space, axis)
             return
@@ -54,7 +55,7 @@ def _link_layer(viewer: napari.viewer.Viewer, layer: Any, space: StackSpace, axi
         show_info(f"{layer.name}: {made.summary}.")
 
     return run_job(
-        as_job(link_layers, seen, space, LinkParams(axis)),
+        as_job(link_layers, seen, space, params),
         on_done=show,
         on_error=lambda error: show_warning(sentence_of(error)),
     )

@@ -249,7 +249,7 @@ class Linking(OneJob, QWidget):
         def linked(made: LinkedLayers) -> None:
             if layer not in self._viewer.layers:
                 return
-            if show_linked(self._viewer, layer, seen, space, params.axis, made) is None:
+            if show_linked(self._viewer, layer, seen, space, params, made) is None:
                 self._link(layer, space, params, doubt)
             else:
                 self._say_linked(made, doubt)

@@ -14,6 +14,8 @@ from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.inference.predict import Progress
+from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.provenance.linked import LinkRecord
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.linking import StackSpace
@@ -161,7 +163,7 @@ class ThreeViews(OneJob, QObject):
         mine = stack.layer
         shown = replace(result.shown, labels=result.shown.labels.reshape(mine.data.shape))
         if stack.is_as_made():
-            stack.replace(shown)
+            stack.replace(shown, stack.record.params)
             self._results[mine] = made
         elif mine in self._viewer.layers:
             space = space_of(mine, range(mine.ndim))
@@ -176,7 +178,7 @@ class ThreeViews(OneJob, QObject):
         cells.metadata = {METADATA_KEY: {"role": "instances", "recipe": result.recipe.to_json()}}
         mark_own(cells, "instances", image)
         self._viewer.add_layer(cells)
-        stack = keep_linked(self._viewer, cells, space, "Z", result.shown)
+        stack = keep_linked(self._viewer, cells, space, LinkRecord(LinkParams("z"), 0, {}), result.shown)
         self._results[cells] = _Made(stack, result, pixels)
 
     def _show(self, source: Source, result: VolumeResult, steps: dict[str, tuple[float, str | None]]) -> None:
