@@ -339,6 +339,19 @@ def test_axes_without_names_are_those_of_the_sliders_else_asked_for_there(
     assert read_image(tmp_path / "a.tif").axes == "TZCYX"
 
 
+def test_what_cannot_be_opened_is_refused_without_options_of_the_command_line(tmp_path: Path) -> None:
+    make(tmp_path / "a.zarr", "0.5")
+    (tmp_path / "a.zarr" / ".utile").mkdir()
+    (tmp_path / "a.zarr" / ".utile" / "plan.json").write_text("{}")
+    with pytest.raises(UtileError, match="press Segment on its image to finish it") as refused:
+        opened(tmp_path / "a.zarr")
+    assert "--" not in str(refused.value)
+    (tmp_path / "cells_recipe.json").write_text("{}")
+    tifffile.imwrite(tmp_path / "cells_labels.tif", np.zeros((60, 3, 5), np.uint8))
+    with pytest.raises(UtileError, match="⋯ beside Image"):
+        opened(tmp_path / "cells_labels.tif")
+
+
 def test_napari_finds_reader_and_writer_by_the_manifest() -> None:
     contributions = PluginManifest.from_file(TOP / "napari.yaml").contributions
     (reader,) = contributions.readers or ()

@@ -28,6 +28,7 @@ _IN_THE_DOCK = {
         f"say which is which at {_READING}"
     ),
     r"--axes says otherwise": f"{_READING} changes that",
+    r": --axes \S+ reads a stack": f"; {_READING} changes that",
     r"--series N takes another, --series all every one": f"{_READING} opens another",
     r"; --accept-missing takes [^.]*": "",
     r" utile segment --series all takes all of them\.": "",
@@ -42,7 +43,20 @@ def sentence_of(error: BaseException) -> str:
     >>> sentence_of(UtileError("cells.ome.zarr is damaged or gone: start again with --overwrite."))
     'cells.ome.zarr is damaged or gone: press Delete, then Segment.'
     """
-    said = errors.sentence_of(error)
+    return as_in_the_dock(errors.sentence_of(error))
+
+
+@contextmanager
+def refusals_as_in_the_dock() -> Iterator[None]:
+    """Let napari show what is refused with what is in the dock, not options of the command line."""
+    try:
+        yield
+    except UtileError as error:
+        raise UtileError(sentence_of(error)) from error
+
+
+def as_in_the_dock(said: str) -> str:
+    """Name what is in the dock in a sentence of the engine that names options of the command line."""
     for option, place in _IN_THE_DOCK.items():
         said = re.sub(option, place, said)
     return said

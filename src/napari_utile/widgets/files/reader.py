@@ -21,6 +21,7 @@ from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.naming import order_to_show
 from napari_utile.engine.planes.units import shown_unit
+from napari_utile.widgets.failures import as_in_the_dock, refusals_as_in_the_dock
 from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, clearing
@@ -53,12 +54,14 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     return open_result if place.is_file() and recipe_beside(place) else None
 
 
+@refusals_as_in_the_dock()
 def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
     """Describe an OME-Zarr image and its labels as layers; nothing is read before it is shown."""
     image = read_pyramid(Path(str(path)))
     return [_image_layer(_as_shown(image)), *(_labels_layer(_as_shown(labels)) for labels in image.labels)]
 
 
+@refusals_as_in_the_dock()
 def open_first_of_many(path: str | Sequence[str]) -> list[LayerData]:
     """Describe the first image of a plate, a well or a collection, and say how many there are."""
     place = Path(str(path))
@@ -72,14 +75,16 @@ def open_first_of_many(path: str | Sequence[str]) -> list[LayerData]:
     return open_ome_zarr(str(first)) if has_pyramid(first) else open_vendor(str(first))
 
 
+@refusals_as_in_the_dock()
 def open_vendor(path: str | Sequence[str]) -> list[LayerData]:
     """Describe a file of a microscope's vendor as layers; of several images the first, which is said."""
     image = read_image(str(path))
     if image.notes:
-        show_info(f"{image.path.name}: {'; '.join(image.notes)}")
+        show_info(as_in_the_dock(f"{image.path.name}: {'; '.join(image.notes)}"))
     return image_layers(image)
 
 
+@refusals_as_in_the_dock()
 def open_result(path: str | Sequence[str]) -> list[LayerData]:
     """Describe labels, classes, a mask or a probability that this program wrote, with their recipe and table."""
     place = Path(str(path))

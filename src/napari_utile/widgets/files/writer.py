@@ -17,9 +17,11 @@ from napari_utile.engine.files.plane_file import planes_of
 from napari_utile.engine.files.space import usable_pixel_size
 from napari_utile.engine.planes.naming import name_axes
 from napari_utile.engine.provenance.linked import linking_in, with_linking
+from napari_utile.widgets.failures import refusals_as_in_the_dock
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, recipe_in
 
 
+@refusals_as_in_the_dock()
 def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write an Image layer; of a pyramid the full resolution."""
     array = _full(data, attributes)
@@ -27,6 +29,7 @@ def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]
     return [path]
 
 
+@refusals_as_in_the_dock()
 def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write a Labels layer, and beside it the recipe of what this plugin made.
 
