@@ -23,7 +23,7 @@ from napari_utile import (
     segment,
     weight_map,
 )
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.images import write_labels
 from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.segment_params import SegmentParams
@@ -212,6 +212,28 @@ def test_seeds_are_opened_by_their_path(tmp_path: Path) -> None:
     assert set(np.unique(grown)) == {0, 3, 70}
     with pytest.raises(UtileError, match="3 planes"):
         grow_seeds(IMAGE, np.stack([LABELS] * 3))
+
+
+def test_what_read_image_gives_is_an_image_and_labels(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", IMAGE.astype(np.uint16), pixel_size=(0.5, 0.5), unit="µm")
+    file = read_image(tmp_path / "a.tif")
+    made = segment(file, diameter=18)
+    np.testing.assert_array_equal(made.labels, segment(tmp_path / "a.tif", diameter=18).labels)
+    assert made.plane.pixel_size == (0.5, 0.5)
+    assert made.recipe.source == str(file.path)
+    write_labels(tmp_path / "b.tif", LABELS)
+    labels = read_image(tmp_path / "b.tif")
+    assert evaluate(labels, LABELS).scores["ap50"] == 1
+
+
+def test_an_array_of_several_planes_says_which_one_is_used() -> None:
+    with pytest.warns(
+        UtileWarning, match="Only the first of 3 planes along T is used: choose another with t="
+    ):
+        segment(np.stack([IMAGE] * 3), axes="TYX", diameter=18)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UtileWarning)
+        segment(np.stack([IMAGE] * 3), axes="TYX", t=2, diameter=18)
 
 
 def test_named_rows_and_columns_count_wherever_an_array_is_read() -> None:

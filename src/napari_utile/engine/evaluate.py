@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_utile.engine.errors import warn
+from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.label_planes import (
     paired_labels,
     pairing_in_words,
@@ -56,9 +57,9 @@ def evaluate(
 
     Parameters
     ----------
-    prediction, truth : path or array-like
-        Label images, 0 = background: files, or arrays of numpy, dask, zarr, xarray, torch. Their planes belong
-        together by the names of their axes, else by their order, which is said.
+    prediction, truth : path, ImageFile or array-like
+        Label images, 0 = background: files, what `read_image` gave, or arrays of numpy, dask, zarr, xarray, torch.
+        Their planes belong together by the names of their axes, else by their order, which is said.
     ignore : path or array-like, optional
         Pixels above 0 are ignored.
     iou : float
@@ -144,4 +145,4 @@ def scored_planes(
 
 
 def _from_files(*given: Any) -> bool:
-    return any(isinstance(each, (str, os.PathLike)) for each in given)
+    return any(isinstance(each, (str, os.PathLike, ImageFile)) for each in given)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError, warn
+from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.plane_file import stacked_labels
 from napari_utile.engine.inference.confidence import WHAT_TO_DO, fit_of, overall
 from napari_utile.engine.inference.decode import decode_steps, only_inside
@@ -153,14 +154,15 @@ def segment(
 
     Parameters
     ----------
-    image : path, array-like or ImagePlane
-        A file; or (Y, X), (C, Y, X) of up to 4 channels, (Y, X, RGB) of numpy, dask, zarr, xarray or torch; other
-        shapes with `axes`.
+    image : path, ImageFile, array-like or ImagePlane
+        A file, or what `read_image` gave of it; or (Y, X), (C, Y, X) of up to 4 channels, (Y, X, RGB) of numpy, dask,
+        zarr, xarray or torch; other shapes with `axes`.
     model : str, Path or Model
         Name of a bundled or own model, a model file, or a loaded model. Where the diameter is measured, a named
         model may leave the image to one of its specialists (see `ModelCard`); a loaded one does not.
     axes : str, optional
-        A letter an axis, for example ``"TCYX"``; of an array the first time point, depth ... is taken.
+        A letter an axis, for example ``"TCYX"``; of an array the first time point, depth ... is taken, with a
+        warning.
     channels : sequence of int, or int, optional
         Which channels the network reads, counted from 0, in this order; the mean of colours, else the first by default.
     series : str or int, optional
@@ -329,7 +331,7 @@ def _each_plane(
 
 def _taken_from(image: Any, planes: SelectedPlanes) -> TakenFrom:
     """Say which pixels were read: of a file, by its path."""
-    of_file = isinstance(image, (str, os.PathLike))
+    of_file = isinstance(image, (str, os.PathLike, ImageFile))
     source = planes.image.path if of_file else planes.image.name
     return TakenFrom(source, planes.selection, planes.indices[0])
 

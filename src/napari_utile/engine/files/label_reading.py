@@ -30,6 +30,8 @@ _REMEDY = "give every cell an id of its own, and 0 to the background"
 
 def label_image(labels: Any, axes: str | None = None, what: str = "the labels") -> ImageFile:
     """Read a label image, or a mask; of a store of this program its cells. See `read_labels`."""
+    if isinstance(labels, ImageFile):
+        return replace(labels, axes=asked_axes(axes, labels.data.shape, what)) if axes else labels
     if isinstance(labels, (str, os.PathLike)):
         path = as_path(labels, "labels")
         if is_store(path):

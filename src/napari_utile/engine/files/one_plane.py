@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.planes.arrays import as_array
@@ -23,7 +23,7 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
 
     Parameters
     ----------
-    image : path or array-like
+    image : path, ImageFile or array-like
     selection : Selection
     linked : str
         The axis whose planes are linked, "Z" or "T": all are meant then, and three axes without names are it, Y, X.
@@ -33,8 +33,11 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
     UtileError
         Where a file has several planes and none is chosen, there are none to link, or it is not an image.
     """
-    if isinstance(image, (str, os.PathLike)):
-        file = read_image(image, axes=selection.axes, series=selection.series)
+    if isinstance(image, (str, os.PathLike, ImageFile)):
+        if isinstance(image, ImageFile):
+            file = image
+        else:
+            file = read_image(image, axes=selection.axes, series=selection.series)
         planes = SelectedPlanes(file, selection)
         if len(planes) > 1 and not linked:
             raise UtileError(
@@ -55,6 +58,12 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
                 f"{linked}YX" if linked and len(array.shape) == 3 and not names else guess_axes(array, names)
             )
         planes = SelectedPlanes(ImageFile(array, axes, None, None, Path("image")), selection)
+        if len(planes) > 1 and not linked:
+            ways = " or ".join(f"{axis.lower()}=" for axis in planes.stacked)
+            warn(
+                f"Only the first of {len(planes)} planes along {' and '.join(planes.stacked)} is used: choose another "
+                f"with {ways}, or segment each."
+            )
     if linked and linked not in planes.stacked:
         raise UtileError(
             f"{planes.image.name} has no planes along {linked} to link; its axes are {planes.image.axes}."
