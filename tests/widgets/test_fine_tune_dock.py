@@ -1,4 +1,3 @@
-import dataclasses
 import re
 import shlex
 
@@ -13,7 +12,9 @@ from napari_utile.engine.models.library import load_model
 from napari_utile.engine.windows import Window
 from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
+from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
+from napari_utile.widgets.pages.train.request import planes_left_out
 from napari_utile.widgets.viewer.layers import place_of, session_of
 from pages import finish, fits, jobs, page_of
 from simulation.simulate import simulate
@@ -576,15 +577,70 @@ def test_a_model_that_was_trained_further_says_what_it_is(viewer, dock, qtbot, a
     qtbot.waitUntil(lambda: about.isHidden(), timeout=WAIT)
 
 
-def test_what_is_read_of_the_image_is_what_the_header_says(viewer, dock, annotated, cells):
-    viewer.layers.clear()
-    two = np.stack([np.zeros_like(cells.image), cells.image])
-    viewer.add_image(two, name="two")
-    viewer.add_labels(cells.labels.copy(), name="painted")
-    session_of(viewer).image = dataclasses.replace(session_of(viewer).image, channel_axis=0, channels=(1,))
+@pytest.fixture
+def two_channels(viewer, dock, cells):
+    """Cells in the second of two channels, which is chosen, and dark noise in the first."""
+    return add_two_channels(viewer, cells)
+
+
+def add_two_channels(viewer, cells, name="two"):
+    noise = np.random.default_rng(0).integers(0, 50, cells.image.shape).astype(cells.image.dtype)
+    image = viewer.add_image(np.stack([noise, cells.image]), name=name)
+    session = session_of(viewer)
+    if session.image.layer is image:
+        session.image = ChosenImage(image, 0, (1,))
+        session.cells = viewer.add_labels(cells.labels.copy(), name="painted")
+    return image
+
+
+def test_what_is_read_of_the_image_is_what_the_header_says(viewer, dock, two_channels, cells):
     plane = dock.request().images[0].plane
     assert plane.data.shape == (1, 128, 128)
     assert (plane.data[0] == cells.image).all()
+
+
+def test_of_further_images_the_channel_in_the_header_is_read_and_their_cells_are_found(
+    viewer, dock, two_channels, cells
+):
+    other = simulate("nuclei", height=96, width=140, cells=10, seed=5)
+    second = add_two_channels(viewer, other, "second")
+    labels = viewer.add_labels(other.labels.copy(), name="second painted")
+    dock.form.pairs.add.click()
+    (row,) = dock.form.pairs.rows
+    assert (row.image.layer, row.labels.layer) == (second, labels)
+    image = dock.request().images[1]
+    assert image.plane.data.shape == (1, 96, 140)
+    assert (image.plane.data[0] == other.image).all()
+    assert "only" not in planes_left_out(dock.form, viewer), "a channel is no plane of a stack"
+    viewer.layers.remove(labels)
+    dock.new_labels()
+    assert row.labels.layer.data.shape == (96, 140)
+
+
+def test_what_is_looked_at_while_and_before_it_learns_is_the_channel_that_it_reads(
+    viewer, dock, qtbot, two_channels, cells, monkeypatch
+):
+    looked_at = []
+
+    def unsure(_, plane, *more):
+        looked_at.append(plane)
+        yield
+        return ()
+
+    monkeypatch.setattr("napari_utile.widgets.pages.train.annotation_advisor.unsure_places_job", unsure)
+    dock.form.next_place.click()
+    qtbot.waitUntil(lambda: "holds painted cells already" in dock.form.status.text(), timeout=WAIT)
+    assert (np.asarray(looked_at[0].data) == cells.image[np.newaxis]).all()
+
+    dock.form.params["minutes"].value = 60
+    dock.learning.timer.setInterval(50)
+    dock.run()
+    qtbot.waitUntil(lambda: "learning" in [layer.name for layer in viewer.layers], timeout=WAIT)
+    shown = viewer.layers["learning"].data
+    assert shown.shape == (128, 128), "the noise, a plane of a stack, would give (1, 128, 128)"
+    assert shown[cells.labels > 0].mean() > 2 * shown[cells.labels == 0].mean()
+    dock.cancel()
+    finish(qtbot, dock)
 
 
 def test_cells_that_look_unpainted_are_counted_where_all_are_said_to_be_painted(dock, qtbot, annotated):

@@ -8,13 +8,19 @@ from qtpy.QtGui import QOpenGLContext
 from vispy.gloo.glir import GlirParser
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.viewer.layers import (
     pixel_size_of,
     place_of,
-    plane_of,
     session_of,
     space_of,
 )
+from napari_utile.widgets.viewer.source import image_place, plane_of, read_alike
+
+
+def plane_on_screen(layer, viewer, **chosen):
+    image = ChosenImage(layer, **chosen)
+    return plane_of(image, image_place(image, viewer))
 
 
 def numbered(*shape, dtype=np.uint16):
@@ -24,7 +30,7 @@ def numbered(*shape, dtype=np.uint16):
 def test_a_flat_image_is_one_channel(viewer):
     data = numbered(4, 5)
     layer = viewer.add_image(data, name="cells")
-    plane = plane_of(layer, viewer)
+    plane = plane_on_screen(layer, viewer)
     assert plane.name == "cells"
     assert plane.data.dtype == np.uint16
     np.testing.assert_array_equal(plane.data, data[None])
@@ -36,14 +42,14 @@ def test_a_stack_gives_the_plane_on_which_the_slider_stands(viewer):
     layer = viewer.add_image(data)
     viewer.dims.set_current_step(0, 2)
     viewer.dims.set_current_step(1, 1)
-    np.testing.assert_array_equal(plane_of(layer, viewer).data, data[2, 1][None])
+    np.testing.assert_array_equal(plane_on_screen(layer, viewer).data, data[2, 1][None])
 
 
 def test_a_stack_of_coarse_planes_is_indexed_by_plane_not_by_world_position(viewer):
     data = numbered(4, 5, 6)
     layer = viewer.add_image(data, scale=(2.5, 0.5, 0.5), translate=(10, 0, 0))
     viewer.dims.set_current_step(0, 3)
-    np.testing.assert_array_equal(plane_of(layer, viewer).data, data[3][None])
+    np.testing.assert_array_equal(plane_on_screen(layer, viewer).data, data[3][None])
 
 
 def test_a_plane_seen_from_the_side_is_the_one_on_screen(viewer):
@@ -53,7 +59,7 @@ def test_a_plane_seen_from_the_side_is_the_one_on_screen(viewer):
     viewer.dims.set_current_step(1, 3)
     place = place_of(layer, viewer)
     assert place.axes == (0, 2)
-    np.testing.assert_array_equal(plane_of(layer, viewer).data, data[:, 3, :][None])
+    np.testing.assert_array_equal(plane_on_screen(layer, viewer).data, data[:, 3, :][None])
 
 
 def test_a_flat_image_among_stacks_is_seen_from_every_step(viewer):
@@ -61,7 +67,7 @@ def test_a_flat_image_among_stacks_is_seen_from_every_step(viewer):
     data = numbered(4, 5)
     layer = viewer.add_image(data)
     viewer.dims.set_current_step(0, 6)
-    np.testing.assert_array_equal(plane_of(layer, viewer).data, data[None])
+    np.testing.assert_array_equal(plane_on_screen(layer, viewer).data, data[None])
 
 
 def test_a_short_stack_has_nothing_where_a_longer_one_goes_on(viewer):
@@ -69,7 +75,7 @@ def test_a_short_stack_has_nothing_where_a_longer_one_goes_on(viewer):
     layer = viewer.add_image(np.zeros((3, 4, 5)), name="short")
     viewer.dims.set_current_step(0, 6)
     with pytest.raises(ValueError, match="short has nothing at the current position"):
-        plane_of(layer, viewer)
+        plane_on_screen(layer, viewer)
 
 
 def test_in_three_dimensions_the_plane_at_the_slider_counts(viewer):
@@ -77,14 +83,14 @@ def test_in_three_dimensions_the_plane_at_the_slider_counts(viewer):
     layer = viewer.add_image(data)
     viewer.dims.set_current_step(0, 2)
     viewer.dims.ndisplay = 3
-    np.testing.assert_array_equal(plane_of(layer, viewer).data, data[2][None])
+    np.testing.assert_array_equal(plane_on_screen(layer, viewer).data, data[2][None])
 
 
 @pytest.mark.parametrize("colours", [3, 4])
 def test_colours_become_channels_without_transparency(viewer, colours):
     data = numbered(4, 5, colours, dtype=np.uint8)
     layer = viewer.add_image(data, rgb=True)
-    plane = plane_of(layer, viewer)
+    plane = plane_on_screen(layer, viewer)
     assert plane.rgb
     np.testing.assert_array_equal(plane.data, np.moveaxis(data, -1, 0)[:3])
 
@@ -93,21 +99,39 @@ def test_a_channel_axis_gives_all_or_the_chosen_channels(viewer):
     data = numbered(2, 3, 4, 5)
     layer = viewer.add_image(data)
     viewer.dims.set_current_step(0, 1)
-    np.testing.assert_array_equal(plane_of(layer, viewer, channel_axis=1).data, data[1])
-    chosen = plane_of(layer, viewer, channels=(2, 0), channel_axis=1).data
+    np.testing.assert_array_equal(plane_on_screen(layer, viewer, channel_axis=1).data, data[1])
+    chosen = plane_on_screen(layer, viewer, channels=(2, 0), channel_axis=1).data
     np.testing.assert_array_equal(chosen, data[1][[2, 0]])
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "axis", "channels"),
+    [
+        ((2, 9, 8), {}, 0, (1,)),
+        ((2, 9, 8), {"axis_labels": ("z", "y", "x")}, None, None),
+        ((3, 9, 8), {}, None, None),
+        ((9, 8), {}, None, None),
+        ((2, 9, 8, 3), {"rgb": True}, None, (1,)),
+    ],
+)
+def test_another_image_is_read_alike_where_it_has_such_channels(viewer, shape, options, axis, channels):
+    chosen = ChosenImage(viewer.add_image(np.zeros((2, 4, 5))), 0, (1,))
+    other = viewer.add_image(np.zeros(shape, np.uint8), **options)
+    assert read_alike(other, chosen) == ChosenImage(other, axis, channels)
+    assert read_alike(chosen.layer, chosen) is chosen
+    assert read_alike(None, chosen) == ChosenImage()
 
 
 def test_channels_that_do_not_exist_are_named(viewer):
     layer = viewer.add_image(np.zeros((2, 4, 5)))
     with pytest.raises(UtileError, match="no channel 5"):
-        plane_of(layer, viewer, channels=(5,), channel_axis=0)
+        plane_on_screen(layer, viewer, channels=(5,), channel_axis=0)
 
 
 def test_an_axis_on_screen_cannot_hold_channels(viewer):
     layer = viewer.add_image(np.zeros((2, 4, 5)))
     with pytest.raises(ValueError, match="on screen"):
-        plane_of(layer, viewer, channel_axis=1)
+        plane_on_screen(layer, viewer, channel_axis=1)
 
 
 @pytest.mark.parametrize("lazy", [da.from_array, zarr.array])
@@ -115,7 +139,7 @@ def test_lazy_layers_stay_lazy(viewer, lazy):
     data = numbered(3, 40, 50)
     layer = viewer.add_image(lazy(data), multiscale=False)
     viewer.dims.set_current_step(0, 1)
-    plane = plane_of(layer, viewer)
+    plane = plane_on_screen(layer, viewer)
     assert not isinstance(plane.data, np.ndarray)
     window = np.asarray(plane.data[:, 5:9, 3:30])
     np.testing.assert_array_equal(window, data[1, 5:9, 3:30][None])
@@ -124,14 +148,14 @@ def test_lazy_layers_stay_lazy(viewer, lazy):
 def test_of_a_pyramid_the_full_resolution_is_taken(viewer):
     data = numbered(64, 80)
     layer = viewer.add_image([data, data[::2, ::2], data[::4, ::4]], multiscale=True)
-    np.testing.assert_array_equal(plane_of(layer, viewer).data, data[None])
+    np.testing.assert_array_equal(plane_on_screen(layer, viewer).data, data[None])
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of napari, on a layer without pixels
 def test_an_empty_layer_is_named(viewer):
     layer = viewer.add_image(np.zeros((0, 5, 6)), name="nothing", contrast_limits=(0, 1))
     with pytest.raises(ValueError, match="nothing is empty"):
-        plane_of(layer, viewer)
+        plane_on_screen(layer, viewer)
 
 
 TURNED = {
@@ -192,7 +216,7 @@ def test_without_a_unit_of_length_there_is_no_pixel_size():
 
 def test_the_plane_says_how_large_its_pixels_are(viewer):
     layer = viewer.add_image(np.zeros((3, 8, 9)), scale=(5, 0.5, 0.25), units=("um", "um", "um"))
-    plane = plane_of(layer, viewer)
+    plane = plane_on_screen(layer, viewer)
     assert plane.pixel_size == (0.5, 0.25)
     assert plane.unit == "µm"
 

@@ -183,7 +183,7 @@ def place_of(
     ValueError
         If the layer is empty, the current step lies outside it, or the channel axis is shown.
     """
-    shape = _shape_of(layer)
+    shape = shape_of(layer)
     if 0 in shape:
         raise ValueError(f"{layer.name} is empty.")
     ndim = len(shape)
@@ -212,44 +212,8 @@ def place_of(
     return Place(tuple(index), shape, (first, second), channel_axis)
 
 
-def plane_of(
-    layer: napari.layers.Layer,
-    viewer: napari.viewer.Viewer,
-    channels: Sequence[int] | None = None,
-    channel_axis: int | None = None,
-) -> ImagePlane:
-    """Read the current plane of a layer, lazily where the layer is lazy.
-
-    Parameters
-    ----------
-    layer : Image or Labels layer
-        nD, RGB, multiscale (its full resolution is taken), NumPy, dask, zarr.
-    viewer : napari.viewer.Viewer
-        Its displayed axes and current step decide.
-    channels : sequence of int, optional
-        Which colours of an RGB layer, or which entries of `channel_axis`; all by default (of RGBA
-        without the transparency).
-    channel_axis : int, optional
-        Axis of the layer whose entries are channels of one image.
-
-    Returns
-    -------
-    ImagePlane
-        ``data`` (C, Y, X) of the layer's dtype, NumPy or dask; a view where that is possible.
-
-    Raises
-    ------
-    ValueError
-        If the layer is empty or the current step lies outside it.
-    UtileError
-        If a channel does not exist, or the layer holds no real numbers.
-    """
-    plane = plane_at(layer, place_of(layer, viewer, channel_axis))
-    return plane if channels is None else plane.with_channels(channels)
-
-
 def plane_at(layer: napari.layers.Layer, place: Place) -> ImagePlane:
-    """Read a plane of a layer, lazily where the layer is lazy."""
+    """Read a plane of a layer with all its channels, lazily where the layer is lazy; see also `source.plane_of`."""
     pixel_size, unit = pixel_size_of(layer, place.axes)
     rgb = bool(getattr(layer, "rgb", False))
     return ImagePlane(plane_data(layer, place), layer.name, rgb, pixel_size, unit)
@@ -359,7 +323,8 @@ def pixel_size_of(
     return (lengths[0], lengths[1]), f"{units[0]:~}"
 
 
-def _shape_of(layer: napari.layers.Layer) -> tuple[int, ...]:
+def shape_of(layer: napari.layers.Layer) -> tuple[int, ...]:
+    """Return the shape of a layer at full resolution, without the axis of colours."""
     shape = tuple(int(size) for size in full_resolution(layer).shape)
     return shape[:-1] if getattr(layer, "rgb", False) else shape
 

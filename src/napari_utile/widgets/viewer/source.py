@@ -1,4 +1,4 @@
-"""Read the image that the session names, as the viewer shows it at one moment."""
+"""Read an image as it was chosen, with its channels, and as the viewer shows it at one moment."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.naming import MOST_CHANNELS
 from napari_utile.engine.provenance.locate import LayerAxis
 from napari_utile.session.measured import Stack
-from napari_utile.session.state import Session
-from napari_utile.widgets.viewer.layers import Place, full_resolution, place_of, plane_at, some_of
+from napari_utile.session.state import ChosenImage, Session
+from napari_utile.widgets.viewer.layers import Place, full_resolution, place_of, plane_at, shape_of, some_of
 from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.viewer.projections import with_projected_axis
 
@@ -53,6 +53,62 @@ class Source:
         return self.layer.data is self.data
 
 
+def image_place(image: ChosenImage, viewer: napari.viewer.Viewer) -> Place:
+    """Find the plane of an image that the viewer shows; its channels are no planes of their own.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, if there is no image, or nothing of it at the current position.
+    """
+    if image.layer is None:
+        raise ValueError("Open an image first.")
+    return place_of(image.layer, viewer, image.channel_axis)
+
+
+def plane_of(image: ChosenImage, place: Place) -> ImagePlane:
+    """Read a plane of an image with the channels that were chosen of it, lazily where the layer is lazy.
+
+    Parameters
+    ----------
+    place : Place
+        Such as `image_place` gives.
+
+    Returns
+    -------
+    ImagePlane
+        ``data`` (C, Y, X) of the layer's dtype; of RGBA without the transparency.
+
+    Raises
+    ------
+    UtileError
+        If a channel does not exist, or the layer holds no real numbers.
+    """
+    plane = plane_at(image.layer, place)
+    return plane if image.channels is None else plane.with_channels(image.channels)
+
+
+def read_alike(layer: napari.layers.Layer | None, chosen: ChosenImage) -> ChosenImage:
+    """Choose of another image what is chosen of one, as far as it has such an axis of channels and such channels."""
+    if layer is chosen.layer:
+        return chosen
+    if layer is None:
+        return ChosenImage()
+    axis, count = chosen.channel_axis, 3 if layer.rgb else 1
+    if axis is not None and _has_channels(layer, axis, shape_of(chosen.layer)):
+        count = shape_of(layer)[axis]
+    else:
+        axis = None
+    channels = chosen.channels
+    return ChosenImage(layer, axis, channels if channels and max(channels) < count else None)
+
+
+def _has_channels(layer: napari.layers.Layer, axis: int, shape: tuple[int, ...]) -> bool:
+    own = shape_of(layer)
+    same = not layer.rgb and len(own) == len(shape) and own[axis] == shape[axis]
+    return same and letter_of(layer.axis_labels[axis]) in ("C", None)
+
+
 def read_source(viewer: napari.viewer.Viewer, session: Session, place: Place | None = None) -> Source:
     """Read a plane of the chosen image, the current one by default.
 
@@ -61,10 +117,8 @@ def read_source(viewer: napari.viewer.Viewer, session: Session, place: Place | N
     ValueError
         In one sentence, if there is no image or nothing at the current position.
     """
-    layer, axis = session.image.layer, session.image.channel_axis
-    if layer is None:
-        raise ValueError("Open an image first.")
-    place = place or place_of(layer, viewer, axis)
+    place = place or image_place(session.image, viewer)
+    layer: Any = session.image.layer
     plane = plane_at(layer, place)
     version = version_of(viewer, layer)
     key = layer.unique_id, id(layer.data), place.key, place.channel_axis, version
@@ -87,10 +141,8 @@ def _is_of_one_image(layer: napari.layers.Layer, place: Place) -> bool:
 
 def on_screen(viewer: napari.viewer.Viewer, session: Session) -> tuple[napari.layers.Layer, Place] | None:
     """Return the chosen image and where its plane on screen lies, None where there is none."""
-    if session.image.layer is None:
-        return None
     try:
-        return session.image.layer, place_of(session.image.layer, viewer, session.image.channel_axis)
+        return session.image.layer, image_place(session.image, viewer)
     except ValueError:
         return None
 

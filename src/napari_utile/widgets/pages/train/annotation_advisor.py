@@ -3,18 +3,17 @@
 from typing import Any
 
 import napari.viewer
-import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.session.annotation_advice import NetworkView, Unsure, network_view_job, unsure_places_job
 from napari_utile.session.fine_tune_request import FineTuneRequest
-from napari_utile.session.state import Session
+from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.train.network_view_layers import show_network_view
 from napari_utile.widgets.parts.status_line import StatusLine
-from napari_utile.widgets.viewer.layers import Place, place_of, plane_of, take_away
+from napari_utile.widgets.viewer.layers import labels_on, place_of, take_away
 from napari_utile.widgets.viewer.regions import go_to, look_closer
+from napari_utile.widgets.viewer.source import image_place, plane_of
 from napari_utile.widgets.worker import LatestJob
 
 # Pixels around a place, at least, that are looked at closely: a cell of a model that does not fit may be a speck.
@@ -74,24 +73,19 @@ class AnnotationAdvisor:
             self._viewer.reset_view()
         self._sample_layers = []
 
-    def go_to_next_place(self, source: Any, labels: Any) -> None:
+    def go_to_next_place(self, image: ChosenImage, labels: Any) -> None:
         """Move the camera to the next part, or cell, on which the model is least sure."""
-        if source is None:
-            self._status.problem("Open an image first.")
-            return
         with failures_to(self._status.failed):
-            place = place_of(source, self._viewer)
-            plane = plane_of(source, self._viewer)
-            painted = None if labels is None else np.array(plane_of(labels, self._viewer).data[0])
-            self._go_on(source, place, plane, painted)
+            self._go_on(image, labels)
 
-    def _go_on(
-        self, source: Any, place: Place, plane: ImagePlane, painted: np.ndarray[Any, Any] | None
-    ) -> None:
-        key = (source.unique_id, place.key, self._session.model)
+    def _go_on(self, image: ChosenImage, labels: Any) -> None:
+        place = image_place(image, self._viewer)
+        source: Any = image.layer
+        key = (source.unique_id, place.key, place.channel_axis, image.channels, self._session.model)
         if self._places and self._places_of == key:
             self._visit(source)
             return
+        painted = None if labels is None else labels_on(labels, place_of(labels, self._viewer))
         if painted is not None and painted.shape != place.plane_shape:
             painted = None
 
@@ -100,7 +94,7 @@ class AnnotationAdvisor:
             self._visit(source)
 
         self._status.say("Looking for places where the model is unsure…")
-        job = unsure_places_job(self._session, plane, self._session.model, painted)
+        job = unsure_places_job(self._session, plane_of(image, place), self._session.model, painted)
         self._jobs.run(job, on_done=ranked, on_error=self._status.failed)
 
     def _visit(self, source: Any) -> None:

@@ -24,6 +24,7 @@ from napari_utile.session.fine_tuning import (
     fine_tune_job,
 )
 from napari_utile.session.keeping_models import previous_of
+from napari_utile.session.state import ChosenImage
 from napari_utile.session.unfinished import Unfinished, new_folder, release, remove, request_of
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
@@ -32,7 +33,8 @@ from napari_utile.widgets.pages.train.form import TrainForm
 from napari_utile.widgets.pages.train.learning_view import LearningView
 from napari_utile.widgets.pages.train.request import capture, planes_left_out
 from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_painted
-from napari_utile.widgets.viewer.layers import plain_viewer, plane_of, session_of, space_of
+from napari_utile.widgets.viewer.layers import plain_viewer, session_of, space_of
+from napari_utile.widgets.viewer.source import image_place, plane_of, read_alike
 from napari_utile.widgets.workbench.closing import Activity, guard_window
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import NO_JOB, OneJob, as_job, run_job
@@ -54,7 +56,7 @@ class TrainPage(OneJob, Page):
         super().__init__()
         self._viewer = plain_viewer(viewer)
         self._session = session_of(viewer)
-        self._source: Any = None
+        self._source = ChosenImage()
         self._folder: Path | None = None
         self._lineage = self._title = ""
         self._drawn = 0.0
@@ -92,7 +94,7 @@ class TrainPage(OneJob, Page):
 
     def request(self) -> FineTuneRequest:
         """Capture what the button would do now; raises one sentence if something is missing."""
-        return capture(self.form, self._viewer, self._session)
+        return capture(self.form, self._viewer)
 
     def new_labels(self) -> None:
         """Add an empty Labels layer on the last image, ready to paint cells into."""
@@ -110,8 +112,8 @@ class TrainPage(OneJob, Page):
             self.form.result.check_decided()
             request = self.request()
             self._follow(request, self._session.model, self.form.start.continues)
-            self._start(request, self.form.pairs.pairs()[0][0], new_folder())
-            left_out = planes_left_out(self.form, self._viewer, self._session)
+            self._start(request, self._session.image, new_folder())
+            left_out = planes_left_out(self.form, self._viewer)
             self.form.status.say(" ".join(filter(None, (self.form.status.text(), left_out))))
 
     def add_to_set(self) -> None:
@@ -135,10 +137,12 @@ class TrainPage(OneJob, Page):
             return
         with failures_to(self.form.status.failed):
             self.form.result.check_decided()
-            request = request_of(unfinished, [plane_of(layer, self._viewer) for layer in layers])
+            images = [read_alike(layer, self._session.image) for layer in layers]
+            planes = [plane_of(image, image_place(image, self._viewer)) for image in images]
+            request = request_of(unfinished, planes)
             show_painted(request, layers, self._viewer)
             self._follow(request, request.base, continues=True)
-            self._start(request, layers[0] if layers else self._session.image.layer, unfinished.folder)
+            self._start(request, images[0] if images else self._session.image, unfinished.folder)
 
     def _follow(self, request: FineTuneRequest, model: str, continues: bool) -> None:
         """Note whose next version the new model may be: that of the set, which has grown, or of what goes further."""
@@ -149,7 +153,7 @@ class TrainPage(OneJob, Page):
         is_next = previous is not None and (same_set if request.training_set else continues)
         self._title = previous.title if is_next and previous is not None else request.training_set
 
-    def _start(self, request: FineTuneRequest, source: Any, folder: Path) -> None:
+    def _start(self, request: FineTuneRequest, source: ChosenImage, folder: Path) -> None:
         self._source, self._folder = source, folder
         self.form.unfinished.clear()
         self.form.status.say(annotation_warning(request))
@@ -227,7 +231,7 @@ class TrainPage(OneJob, Page):
         self._end()
         self.form.plot.draw()
         self.form.say_progress("")
-        self.form.result.ask(result, self._source, self._lineage, self._title)
+        self.form.result.ask(result, self._source.layer, self._lineage, self._title)
         self.form.status.say(self.form.result.verdict.text().partition(" Paint")[0].partition("\n")[0])
         self.reveal(self.form.result)
 
@@ -280,7 +284,7 @@ class TrainPage(OneJob, Page):
     def draw_box(self) -> None:
         """Let the user draw a box around a part where all cells are painted."""
         rows = self.form.pairs.rows
-        boxes, image = rows[-1].boxes if rows else self.form.boxes, self.form.pairs.pairs()[-1][0]
+        boxes, image = rows[-1].boxes if rows else self.form.boxes, self.form.pairs.pairs()[-1][0].layer
         if image is None:
             self.form.status.failed(ValueError("Open an image first."))
             return
@@ -301,7 +305,7 @@ class TrainPage(OneJob, Page):
 
     def _show_network_view(self) -> None:
         with failures_to(self.form.status.failed):
-            self._advisor.show_sample(self.request(), self.form.pairs.pairs()[0][0])
+            self._advisor.show_sample(self.request(), self._session.image.layer)
 
     def _go_to_next_place(self) -> None:
         self._advisor.go_to_next_place(*self.form.pairs.pairs()[0])

@@ -12,11 +12,12 @@ from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.parts import arrange
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.layer_combo import LayerCombo
-from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import plain_viewer, space_of
 from napari_utile.widgets.viewer.own_pictures import is_cells
+from napari_utile.widgets.viewer.source import image_place, read_alike
 from napari_utile.widgets.viewer.unasked import chosen_unasked, lies_on
 
-_Others = Callable[["ImageRow"], list[tuple[Any, Any]]]
+_Others = Callable[["ImageRow"], list[tuple[ChosenImage, Any]]]
 """Gives the image and the labels of every other row."""
 
 
@@ -44,14 +45,14 @@ class PairList(QWidget):
         arrange.column(self._box, arrange.row(self.paint, self.add), on=self)
         self.add.clicked.connect(self.add_row)
 
-    def pairs(self) -> list[tuple[Any, Any]]:
-        """Return (image layer, labels layer) of every image, None where there is none."""
-        chosen = self._session.image.layer, self._session.cells
-        return [chosen, *((row.image.layer, row.labels.layer) for row in self.rows)]
+    def pairs(self) -> list[tuple[ChosenImage, Any]]:
+        """Return every image, read as the chosen one is, and its Labels layer; None where there is no layer."""
+        chosen = self._session.image, self._session.cells
+        return [chosen, *((row.chosen, row.labels.layer) for row in self.rows)]
 
     def add_row(self) -> None:
         """Add a row: for an image, and for labels, that no other row names."""
-        row = ImageRow(self._viewer, self._others)
+        row = ImageRow(self._viewer, self._session, self._others)
         row.show_boxes(self._boxes_shown)
         row.image.layer_changed.connect(lambda _: self.changed.emit())
         row.labels.layer_changed.connect(lambda _: self.changed.emit())
@@ -83,14 +84,12 @@ class PairList(QWidget):
             If there is no image.
         """
         image = self.pairs()[-1][0]
-        if image is None:
-            raise ValueError("Open an image first.")
-        chosen = self._session.image
-        place = place_of(image, self._viewer, chosen.channel_axis if image is chosen.layer else None)
+        place = image_place(image, self._viewer)
+        layer: Any = image.layer
         labels = self._viewer.add_labels(
             np.zeros(place.result_shape, np.int32),
-            name=f"{image.name} painted",
-            **space_of(image, place.result_axes),
+            name=f"{layer.name} painted",
+            **space_of(layer, place.result_axes),
         )
         labels.mode = "paint"
         if self.rows:
@@ -98,7 +97,7 @@ class PairList(QWidget):
         else:
             self._session.cells = labels
 
-    def _others(self, row: "ImageRow") -> list[tuple[Any, Any]]:
+    def _others(self, row: "ImageRow") -> list[tuple[ChosenImage, Any]]:
         every = zip(self.pairs(), [None, *self.rows], strict=True)
         return [pair for pair, of in every if of is not row]
 
@@ -106,9 +105,9 @@ class PairList(QWidget):
 class ImageRow(QWidget):
     """A further image, its cells, and the boxes in which all of them are painted."""
 
-    def __init__(self, viewer: napari.viewer.Viewer, others: _Others) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, session: Session, others: _Others) -> None:
         super().__init__()
-        self._others = others
+        self._session, self._others = session, others
         self.image = LayerCombo(viewer, ("Image",), none_text="choose an image", prefer=self._is_free)
         self.labels = LayerCombo(
             viewer, ("Labels",), none_text="no labels yet", accept=is_cells, prefer=self._are_its_cells
@@ -130,6 +129,11 @@ class ImageRow(QWidget):
         grid.setColumnStretch(1, 1)
         self.image.layer_changed.connect(lambda _: self._other_image())
 
+    @property
+    def chosen(self) -> ChosenImage:
+        """Its image, of which the channels are read that are chosen in the header, where it has them."""
+        return read_alike(self.image.layer, self._session.image)
+
     def choose(self) -> None:
         """Choose what no other row names, once the others can be seen."""
         self.image.choose_unasked()
@@ -141,13 +145,13 @@ class ImageRow(QWidget):
         self._boxes_label.setVisible(shown)
 
     def _is_free(self, layer: Any) -> bool:
-        return all(layer is not image for image, _ in self._others(self))
+        return all(layer is not image.layer for image, _ in self._others(self))
 
     def _are_its_cells(self, layer: Any) -> bool:
         if self.image.layer is None or any(layer is labels for _, labels in self._others(self)):
             return False
-        return chosen_unasked(layer, ChosenImage(self.image.layer))
+        return chosen_unasked(layer, self.chosen)
 
     def _other_image(self) -> None:
-        if self.labels.layer is None or not lies_on(self.labels.layer, ChosenImage(self.image.layer)):
+        if self.labels.layer is None or not lies_on(self.labels.layer, self.chosen):
             self.labels.choose_unasked()

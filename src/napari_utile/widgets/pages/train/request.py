@@ -10,27 +10,26 @@ from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session.fine_tune_request import FineTuneRequest
-from napari_utile.session.state import Session
+from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.cell_tables import table_on_screen
-from napari_utile.widgets.viewer.layers import labels_on, place_of, plane_at
+from napari_utile.widgets.viewer.layers import labels_on, place_of
 from napari_utile.widgets.viewer.linked_layers import as_found
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
+from napari_utile.widgets.viewer.source import image_place, plane_of
 
 # Beside a painted cell so many pixels count as background.
 _RIM = 3
 
 
-def capture(form: TrainForm, viewer: napari.viewer.Viewer, session: Session) -> FineTuneRequest:
+def capture(form: TrainForm, viewer: napari.viewer.Viewer) -> FineTuneRequest:
     """Capture what the button would do now.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Of each layer, the plane that it shows is meant.
-    session : Session
-        Its image's channels are those that the model reads, of the other images too where they have them.
 
     Raises
     ------
@@ -42,7 +41,7 @@ def capture(form: TrainForm, viewer: napari.viewer.Viewer, session: Session) -> 
     boxes = [form.boxes.layer, *(row.boxes.layer for row in form.pairs.rows)]
     for (image, labels), drawn in zip(form.pairs.pairs(), boxes, strict=True):
         try:
-            images.append(_painted(form, viewer, session, image, labels, drawn))
+            images.append(_painted(form, viewer, image, labels, drawn))
         except _NotPainted:
             if not form.set.images:
                 raise
@@ -52,15 +51,14 @@ def capture(form: TrainForm, viewer: napari.viewer.Viewer, session: Session) -> 
     return FineTuneRequest(tuple(images), form.start.model, form.start.family, params, form.set.title)
 
 
-def planes_left_out(form: TrainForm, viewer: napari.viewer.Viewer, session: Session) -> str:
+def planes_left_out(form: TrainForm, viewer: napari.viewer.Viewer) -> str:
     """Say which plane of a stack is learnt from, as it is the one on screen alone; "" where all are plain images."""
     said = []
     for image, labels in form.pairs.pairs():
-        if image is None or labels is None:
+        if image.layer is None or labels is None:
             continue
-        place = place_of(image, viewer, session.image.channel_axis if image is session.image.layer else None)
-        if plane := plane_in_words(image, place):
-            said.append(f"Of {image.name} only {plane} is learnt from.")
+        if plane := plane_in_words(image.layer, image_place(image, viewer)):
+            said.append(f"Of {image.layer.name} only {plane} is learnt from.")
     hint = "To learn from more planes, show each and press Add to the set." if said else ""
     return " ".join([*said, hint]).strip()
 
@@ -70,23 +68,19 @@ class _NotPainted(ValueError):
 
 
 def _painted(
-    form: TrainForm, viewer: napari.viewer.Viewer, session: Session, image: Any, labels: Any, boxes: Any
+    form: TrainForm, viewer: napari.viewer.Viewer, image: ChosenImage, labels: Any, boxes: Any
 ) -> AnnotatedImage:
-    if image is None:
+    if image.layer is None:
         raise _NotPainted("Open an image first.")
     if labels is None:
         raise _NotPainted("Paint some cells first: press New labels, or choose painted ones as Cells above.")
-    chosen = session.image
-    axis = chosen.channel_axis if image is chosen.layer else None
-    place = place_of(image, viewer, axis)
-    if as_found(viewer, labels, image, place):
+    place = image_place(image, viewer)
+    if as_found(viewer, labels, image.layer, place):
         raise _NotPainted(
             f"{labels.name} is what a model found: it would learn its own mistakes. Correct some cells, or press "
             "New labels and paint."
         )
-    plane = plane_at(image, place)
-    if chosen.channels is not None and max(chosen.channels) < plane.data.shape[0]:
-        plane = plane.with_channels(chosen.channels)
+    plane = plane_of(image, place)
     painted = labels_on(labels, place_of(labels, viewer))
     if not painted.any():
         raise _NotPainted(f"{labels.name} is empty on this plane; paint some cells first.")
