@@ -16,7 +16,8 @@ from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
 from napari_utile.session import unfinished
-from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.fine_tune_request import FineTuneRequest, PaintedPlane, PlaneRead
+from napari_utile.session.plane_index import PlaneIndex
 
 IDENTITY = {"data": [{"name": "field", "image": "1", "labels": "2"}], "base": "3"}
 
@@ -26,17 +27,24 @@ def request_of_two():
     """A request with both kinds of partial annotation."""
     first, second = np.zeros((6, 8), np.uint16), np.arange(20, dtype=np.int32).reshape(4, 5)
     first[1:3, 2:4] = 7
-    images = (
-        AnnotatedImage(
-            plane_from_array(np.ones((6, 8)), name="a"), first, Annotation("boxes", boxes=[(0, 1, 5, 6)])
+    whole = slice(None)
+    painted = (
+        PaintedPlane(
+            AnnotatedImage(
+                plane_from_array(np.ones((6, 8)), name="a"), first, Annotation("boxes", boxes=[(0, 1, 5, 6)])
+            ),
+            PlaneRead(PlaneIndex((whole, whole), (0, 1))),
         ),
-        AnnotatedImage(
-            plane_from_array(np.ones((4, 5)), name="b"),
-            second,
-            Annotation("sparse", background=3, background_mask=second > 10),
+        PaintedPlane(
+            AnnotatedImage(
+                plane_from_array(np.ones((4, 5)), name="b"),
+                second,
+                Annotation("sparse", background=3, background_mask=second > 10),
+            ),
+            PlaneRead(PlaneIndex((7, whole, whole, whole), (1, 3)), (1, 0)),
         ),
     )
-    return FineTuneRequest(images, "nuclei", "", FineTuneParams(minutes=2.0, channels=(0,), seed=5))
+    return FineTuneRequest(painted, "nuclei", "", FineTuneParams(minutes=2.0, channels=(0,), seed=5))
 
 
 def listed():
@@ -55,22 +63,45 @@ def folder(request_of_two):
     unfinished.remove(folder)
 
 
-def claim(folder, pid, created):
-    """Let the training belong to another process."""
+def change(folder, changed):
+    """Change the header of a training."""
     path = folder / "request.safetensors"
     with safe_open(path, framework="np") as file:
-        header = json.loads(file.metadata()["utile"]) | {"process": [pid, created]}
+        header = changed(json.loads(file.metadata()["utile"]))
         keys = file.keys()
         tensors = {key: file.get_tensor(key) for key in keys}
     save_file(tensors, path, metadata={"utile": json.dumps(header)})
 
 
+def claim(folder, pid, created):
+    """Let the training belong to another process."""
+    change(folder, lambda header: header | {"process": [pid, created]})
+
+
+def test_of_trainings_that_do_not_say_where_they_were_read_plain_images_are_known(folder):
+    unfinished.release(folder)
+    new = ("index", "axes", "channels")
+
+    def old(header):
+        kept = [{key: each[key] for key in each if key not in new} for each in header["images"]]
+        return header | {"images": kept}
+
+    change(folder, old)
+    (found,) = listed()
+    assert found.images[0].read == PlaneRead(PlaneIndex((slice(None), slice(None)), (0, 1)))
+
+
 def test_what_was_asked_for_comes_back_as_it_was(folder, request_of_two):
     unfinished.release(folder)
     (found,) = listed()
-    assert (found.folder, found.steps, found.images) == (folder, 0, (("a", (6, 8)), ("b", (4, 5))))
+    reads = [each.read for each in request_of_two.painted]
+    assert (found.folder, found.steps) == (folder, 0)
+    assert [(each.name, each.shape) for each in found.images] == [("a", (6, 8)), ("b", (4, 5))]
+    assert [each.read for each in found.images] == reads
+    assert reads[1].index.channel_axis == 2
     again = unfinished.request_of(found, [image.plane for image in request_of_two.images])
     assert (again.base, again.family, again.params) == ("nuclei", "", request_of_two.params)
+    assert [each.read for each in again.painted] == reads
     for new, old in zip(again.images, request_of_two.images, strict=True):
         for got, wanted in zip(
             new.annotation.split(new.labels), old.annotation.split(old.labels), strict=True

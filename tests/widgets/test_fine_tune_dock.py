@@ -14,7 +14,7 @@ from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
-from napari_utile.widgets.pages.train.request import planes_left_out
+from napari_utile.widgets.pages.train.request import planes_left_out, planes_on_screen
 from napari_utile.widgets.viewer.layers import place_of, session_of
 from pages import finish, fits, jobs, page_of
 from simulation.simulate import simulate
@@ -55,6 +55,10 @@ def unfinished():
 @pytest.fixture
 def interrupted(qtbot, viewer, dock, annotated):
     """A training whose viewer was closed under way; gives how many steps it took."""
+    return interrupt(qtbot, viewer, dock)
+
+
+def interrupt(qtbot, viewer, dock):
     dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 1, timeout=WAIT)
@@ -68,6 +72,10 @@ def interrupted(qtbot, viewer, dock, annotated):
 @pytest.fixture
 def dock_again(qtbot, interrupted):
     """The dock in a viewer that was opened after that."""
+    return open_again(qtbot)
+
+
+def open_again(qtbot):
     dock = page_of(ViewerModel(), "train")
     qtbot.addWidget(dock.dock)
     qtbot.waitUntil(lambda: len(dock.form.unfinished.found) == 1, timeout=WAIT)
@@ -261,6 +269,68 @@ def test_an_interrupted_training_goes_on_where_it_was_with_its_painted_cells(
     np.testing.assert_allclose(painted.scale, image.scale)
     dock.cancel()
     qtbot.waitUntil(lambda: not unfinished(), timeout=WAIT)
+
+
+def go_on(qtbot, dock, interrupted):
+    dock.form.unfinished.go_on.click()
+    qtbot.waitUntil(lambda: not dock.running or len(dock.form.plot.steps) > 0, timeout=WAIT)
+    assert dock.form.plot.steps[:1] > [interrupted], dock.form.status.text()
+
+
+def give_up(qtbot, dock):
+    dock.cancel()
+    qtbot.waitUntil(lambda: not jobs() and not unfinished(), timeout=WAIT)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_painted_cells_come_back_beside_other_labels_but_not_twice(
+    dock_again, qtbot, interrupted, cells, saved
+):
+    viewer = dock_again.viewer
+    viewer.add_image(cells.image, name="cells")
+    viewer.add_labels(cells.labels.copy() if saved else np.zeros((20, 20), int), name="other")
+    go_on(qtbot, dock_again, interrupted)
+    give_up(qtbot, dock_again)
+    assert [layer.name for layer in viewer.layers] == [
+        "cells",
+        "other",
+        *([] if saved else ["cells painted"]),
+    ]
+
+
+def test_a_training_on_a_plane_of_a_stack_goes_on_there_whatever_is_on_screen(viewer, dock, qtbot, cells):
+    stack = np.stack([cells.image // 2, cells.image, cells.image])
+    viewer.add_image(stack, name="stack")
+    painted = viewer.add_labels(np.stack([cells.labels * 0, cells.labels * 0, cells.labels]), name="painted")
+    painted.features = {"index": [1, 2], "class": ["big", "small"]}
+    viewer.dims.set_current_step(0, 2)
+    dock.form.classes.combo.setCurrentIndex(1)
+    interrupted = interrupt(qtbot, viewer, dock)
+    again = open_again(qtbot)
+    again.viewer.add_image(stack, name="stack")
+    again.viewer.dims.set_current_step(0, 0)
+    go_on(qtbot, again, interrupted)
+    assert "Of stack only plane 3 of 3 is learnt from." in again.form.status.text()
+    back = again.viewer.layers["stack painted"]
+    np.testing.assert_array_equal(back.data, painted.data)
+    assert dict(zip(back.features["index"], back.features["class"], strict=True)) == {1: "big", 2: "small"}
+    give_up(qtbot, again)
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+def test_a_training_on_a_chosen_channel_goes_on_whichever_is_chosen_now(viewer, dock, qtbot, cells, rgb):
+    channels = np.stack([np.zeros_like(cells.image), cells.image, np.zeros_like(cells.image)])
+    data = (np.moveaxis(channels, 0, -1) / channels.max() * 255).astype(np.uint8) if rgb else channels
+    image = viewer.add_image(data, name="several", rgb=rgb)
+    session = session_of(viewer)
+    session.image = ChosenImage(image, None if rgb else 0, (1,))
+    session.cells = viewer.add_labels(cells.labels.copy(), name="painted")
+    interrupted = interrupt(qtbot, viewer, dock)
+    again = open_again(qtbot)
+    again.viewer.add_image(data, name="several", rgb=rgb)
+    go_on(qtbot, again, interrupted)
+    np.testing.assert_array_equal(again.viewer.layers["several painted"].data, cells.labels)
+    give_up(qtbot, again)
 
 
 def test_an_interrupted_training_can_be_forgotten_after_asking(dock_again, cells, monkeypatch):
@@ -611,7 +681,9 @@ def test_of_further_images_the_channel_in_the_header_is_read_and_their_cells_are
     image = dock.request().images[1]
     assert image.plane.data.shape == (1, 96, 140)
     assert (image.plane.data[0] == other.image).all()
-    assert "only" not in planes_left_out(dock.form, viewer), "a channel is no plane of a stack"
+    assert "only" not in planes_left_out(planes_on_screen(dock.form, viewer)), (
+        "a channel is no plane of a stack"
+    )
     viewer.layers.remove(labels)
     dock.new_labels()
     assert row.labels.layer.data.shape == (96, 140)

@@ -14,6 +14,7 @@ from napari_utile.engine.models.library import Model
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.steps import Run
+from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.sets import PaintedImage, add_images, replaced_in_words
 from napari_utile.engine.windows import Window
@@ -107,15 +108,15 @@ def fine_tune_job(
 
     base = base_model(session, request)
     messages.append((yield Stage("reading the painted images…")))
-    kept, said = request, ""
+    images, said = request.images, ""
     if request.training_set:
-        request, said = _with_set(request)
-        kept = replace(request, images=())  # they are on the disk already
+        images, said = _with_set(request)
+        request = replace(request, painted=())  # they are on the disk already
     messages.append((yield Stage("preparing…", said)))
-    tuning = FineTuning(request.images, base, request.params, training_set=request.training_set)
+    tuning = FineTuning(images, base, request.params, training_set=request.training_set)
     checkpoint = None
     if folder is not None:
-        hold(folder, kept, {"data": tuning.data, "base": base.fingerprint})
+        hold(folder, request, {"data": tuning.data, "base": base.fingerprint})
         checkpoint = checkpoint_of(folder)
     unpainted = _unpainted(tuning) if not request.family else ""
     messages.append((yield Stage("scoring the model as it is…", unpainted)))
@@ -137,14 +138,14 @@ def fine_tune_job(
     return FineTuneResult(tuned, _comparisons(tuning, tuned), tuning.scale, references)
 
 
-def _with_set(request: FineTuneRequest) -> tuple[FineTuneRequest, str]:
-    """Put what is painted into the set, and take all of the set; say so."""
+def _with_set(request: FineTuneRequest) -> tuple[tuple[AnnotatedImage, ...], str]:
+    """Put what is painted into the set, and give all of the set; say so."""
     title = request.training_set
     chosen, replaced = add_images(title, request.images)
     images = chosen.read()
     many = counted(len(images), "image")
     said = f"{added_to_set(request, replaced)} Trains on the {many} of the set “{title}”.".lstrip()
-    return replace(request, images=tuple(images)), said
+    return tuple(images), said
 
 
 def added_to_set(request: FineTuneRequest, replaced: Sequence[PaintedImage]) -> str:

@@ -28,6 +28,8 @@ class PlaneIndex:
     ((3, 7, 8), (1, 5, 5))
     >>> plane.sliders, plane.steps, plane.at((4,)).index
     ((0,), (3,), (4, slice(None, None, None), slice(None, None, None)))
+    >>> plane.channel_axis, PlaneIndex((3, slice(None), slice(None), slice(None)), (2, 3)).channel_axis
+    (None, 1)
     """
 
     index: tuple[int | slice, ...]
@@ -46,6 +48,12 @@ class PlaneIndex:
         if len(axes) != 2:
             raise ValueError(f"A plane has two axes; the index {tuple(index)} leaves {len(axes)}.")
         return cls(tuple(index), (axes[0], axes[1]))
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis that holds channels, None where there is none."""
+        whole = (axis for axis, entry in enumerate(self.index) if isinstance(entry, slice))
+        return next((axis for axis in whole if axis not in self.axes), None)
 
     @property
     def sliders(self) -> tuple[int, ...]:

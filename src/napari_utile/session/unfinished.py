@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,23 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import annotation_from_json, annotation_to_json
-from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.fine_tune_request import FineTuneRequest, PaintedPlane, PlaneRead
+from napari_utile.session.plane_index import PlaneIndex
 
 _FOLDER, _REQUEST, _CHECKPOINT, _KEY = "unfinished", "request.safetensors", "training.checkpoint", "utile"
 # Nobody continues with a training from before that. Days.
 _FORGOTTEN_AFTER = 30
 # Folders in the hands of a dock of this process.
 _held: set[Path] = set()
+
+
+@dataclass(frozen=True)
+class KeptImage:
+    """What an image that a training learns from is called, its (height, width), and where it was read."""
+
+    name: str
+    shape: tuple[int, int]
+    read: PlaneRead
 
 
 @dataclass(frozen=True)
@@ -46,14 +56,14 @@ class Unfinished:
         When; seconds since 1970.
     steps : int
         Steps that its checkpoint holds.
-    images : tuple of (name, (height, width))
-        The planes it learns from.
+    images : tuple of KeptImage
+        What it learns from.
     """
 
     folder: Path
     started: float
     steps: int
-    images: tuple[tuple[str, tuple[int, int]], ...]
+    images: tuple[KeptImage, ...]
 
 
 def new_folder() -> Path:
@@ -86,14 +96,15 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
         header, _ = _read(path)
         if header["identity"] != json.loads(json.dumps(identity)):
             raise UtileError(
-                "The image on screen, or the model it started from, is not the one used in that training."
+                "The image, or the model it started from, is not the one used in that training."
                 if not request.training_set
                 else "The training set, or the model it started from, has changed since that training began."
             )
         started = header["started"]
     _held.add(folder)
     tensors, images = {}, []
-    for number, image in enumerate(request.images):
+    for number, painted in enumerate(request.painted):
+        image, read = painted.image, painted.read
         annotation = image.annotation
         tensors[f"labels{number}"] = np.ascontiguousarray(image.labels)
         if annotation.background_mask is not None:
@@ -102,6 +113,9 @@ def hold(folder: Path, request: FineTuneRequest, identity: dict[str, Any]) -> No
             {
                 "name": image.plane.name,
                 "shape": list(image.plane.shape),
+                "index": [None if isinstance(each, slice) else each for each in read.index.index],
+                "axes": list(read.index.axes),
+                "channels": None if read.channels is None else list(read.channels),
                 "classes": {str(label): name for label, name in image.classes.items()},
                 **annotation_to_json(annotation),
             }
@@ -158,9 +172,19 @@ def unfinished_job() -> Generator[None, None, tuple[Unfinished, ...]]:
         except UtileError:  # damaged, but whoever painted the labels in it may still want them
             continue
         if not is_alive(*header["process"]):
-            images = tuple((each["name"], tuple(each["shape"])) for each in header["images"])
+            images = tuple(
+                KeptImage(each["name"], tuple(each["shape"]), _read_of(each)) for each in header["images"]
+            )
             found.append(Unfinished(folder, header["started"], steps, images))
     return tuple(found)
+
+
+def _read_of(kept: Mapping[str, Any]) -> PlaneRead:
+    # Trainings that were kept before this was: a plain image has one plane.
+    index = tuple(slice(None) if each is None else each for each in kept.get("index", (None, None)))
+    channels = kept.get("channels")
+    rows, columns = kept.get("axes", (0, 1))
+    return PlaneRead(PlaneIndex(index, (rows, columns)), None if channels is None else tuple(channels))
 
 
 def request_of(unfinished: Unfinished, planes: Sequence[ImagePlane]) -> FineTuneRequest:
@@ -177,13 +201,14 @@ def request_of(unfinished: Unfinished, planes: Sequence[ImagePlane]) -> FineTune
         If its folder is damaged, or an image has another size.
     """
     header, tensors = _read(unfinished.folder / _REQUEST)
-    images = []
+    painted = []
     for number, (plane, kept) in enumerate(zip(planes, header["images"], strict=True)):
         annotation = annotation_from_json(kept, tensors.get(f"mask{number}"))
         classes = {int(label): name for label, name in kept.get("classes", {}).items()}
-        images.append(AnnotatedImage(plane, tensors[f"labels{number}"], annotation, classes))
+        image = AnnotatedImage(plane, tensors[f"labels{number}"], annotation, classes)
+        painted.append(PaintedPlane(image, _read_of(kept)))
     params = from_json(FineTuneParams, header["params"])
-    return FineTuneRequest(tuple(images), header["base"], header["family"], params, header.get("set", ""))
+    return FineTuneRequest(tuple(painted), header["base"], header["family"], params, header.get("set", ""))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:

@@ -212,6 +212,16 @@ def place_of(
     return Place(tuple(index), shape, (first, second), channel_axis)
 
 
+def place_at(layer: napari.layers.Layer, plane: PlaneIndex) -> Place | None:
+    """Find a plane of a layer by its index, whatever the viewer shows; None where the layer has no such plane."""
+    shape = shape_of(layer)
+    if len(shape) != len(plane.index) or any(
+        step >= shape[axis] for axis, step in zip(plane.sliders, plane.steps, strict=True)
+    ):
+        return None
+    return Place(plane.index, shape, plane.axes, plane.channel_axis)
+
+
 def plane_at(layer: napari.layers.Layer, place: Place) -> ImagePlane:
     """Read a plane of a layer with all its channels, lazily where the layer is lazy; see also `source.plane_of`."""
     pixel_size, unit = pixel_size_of(layer, place.axes)

@@ -1,6 +1,7 @@
 """The Train page: teach a model your own cells, watch it learn, and keep it only if it became better."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,10 @@ from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.train.annotation_advisor import AnnotationAdvisor
 from napari_utile.widgets.pages.train.form import TrainForm
 from napari_utile.widgets.pages.train.learning_view import LearningView
-from napari_utile.widgets.pages.train.request import capture, planes_left_out
-from napari_utile.widgets.pages.train.unfinished_panel import images_of, show_painted
-from napari_utile.widgets.viewer.layers import plain_viewer, session_of, space_of
-from napari_utile.widgets.viewer.source import image_place, plane_of, read_alike
+from napari_utile.widgets.pages.train.request import capture, planes_left_out, planes_on_screen
+from napari_utile.widgets.pages.train.unfinished_panel import give_back, images_of
+from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of, space_of
+from napari_utile.widgets.viewer.source import plane_of
 from napari_utile.widgets.workbench.closing import Activity, guard_window
 from napari_utile.widgets.workbench.page import Page
 from napari_utile.widgets.worker import NO_JOB, OneJob, as_job, run_job
@@ -112,9 +113,8 @@ class TrainPage(OneJob, Page):
             self.form.result.check_decided()
             request = self.request()
             self._follow(request, self._session.model, self.form.start.continues)
-            self._start(request, self._session.image, new_folder())
-            left_out = planes_left_out(self.form, self._viewer)
-            self.form.status.say(" ".join(filter(None, (self.form.status.text(), left_out))))
+            learnt = planes_on_screen(self.form, self._viewer)
+            self._start(request, self._session.image, new_folder(), learnt)
 
     def add_to_set(self) -> None:
         """Put what is painted on screen into the training set, without training."""
@@ -132,17 +132,16 @@ class TrainPage(OneJob, Page):
 
     def _continue(self, unfinished: Unfinished) -> None:
         """Go on with a training that was interrupted."""
-        layers = images_of(unfinished, self._viewer)
-        if self.running or layers is None:
+        found = images_of(unfinished, self._viewer)
+        if self.running or found is None:
             return
         with failures_to(self.form.status.failed):
             self.form.result.check_decided()
-            images = [read_alike(layer, self._session.image) for layer in layers]
-            planes = [plane_of(image, image_place(image, self._viewer)) for image in images]
-            request = request_of(unfinished, planes)
-            show_painted(request, layers, self._viewer)
+            request = request_of(unfinished, [plane_of(image, place) for image, place in found])
+            give_back(request, found, self._viewer)
             self._follow(request, request.base, continues=True)
-            self._start(request, images[0] if images else self._session.image, unfinished.folder)
+            learnt = [(image.layer, place) for image, place in found]
+            self._start(request, found[0][0] if found else self._session.image, unfinished.folder, learnt)
 
     def _follow(self, request: FineTuneRequest, model: str, continues: bool) -> None:
         """Note whose next version the new model may be: that of the set, which has grown, or of what goes further."""
@@ -153,10 +152,16 @@ class TrainPage(OneJob, Page):
         is_next = previous is not None and (same_set if request.training_set else continues)
         self._title = previous.title if is_next and previous is not None else request.training_set
 
-    def _start(self, request: FineTuneRequest, source: ChosenImage, folder: Path) -> None:
+    def _start(
+        self,
+        request: FineTuneRequest,
+        source: ChosenImage,
+        folder: Path,
+        learnt: Sequence[tuple[Any, Place]],
+    ) -> None:
         self._source, self._folder = source, folder
         self.form.unfinished.clear()
-        self.form.status.say(annotation_warning(request))
+        self.form.status.say(f"{annotation_warning(request)} {planes_left_out(learnt)}".strip())
         self.form.set_running(True)
         self.form.run_bar.set_busy("preparing…")
         self.job = run_job(

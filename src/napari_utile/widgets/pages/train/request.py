@@ -1,5 +1,6 @@
 """Capture, on the GUI thread, all that a training depends on."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,12 @@ import numpy as np
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.weights.annotation import Annotation
-from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.fine_tune_request import FineTuneRequest, PaintedPlane, PlaneRead
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.train.form import BOXES, SPARSE, TrainForm
 from napari_utile.widgets.parts.plane_picker import plane_in_words
 from napari_utile.widgets.viewer.cell_tables import table_on_screen
-from napari_utile.widgets.viewer.layers import labels_on, place_of
+from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
 from napari_utile.widgets.viewer.linked_layers import as_found
 from napari_utile.widgets.viewer.regions import boxes_of_shapes
 from napari_utile.widgets.viewer.source import image_place, plane_of
@@ -37,28 +38,30 @@ def capture(form: TrainForm, viewer: napari.viewer.Viewer) -> FineTuneRequest:
         In one sentence, if something is missing. With a training set that holds images, what is not painted is left
         out instead.
     """
-    images = []
+    painted = []
     boxes = [form.boxes.layer, *(row.boxes.layer for row in form.pairs.rows)]
     for (image, labels), drawn in zip(form.pairs.pairs(), boxes, strict=True):
         try:
-            images.append(_painted(form, viewer, image, labels, drawn))
+            painted.append(_painted(form, viewer, image, labels, drawn))
         except _NotPainted:
             if not form.set.images:
                 raise
     few: FineTuneParams = form.params.value()
     more: FineTuneParams = form.more_params.value()
     params = replace(more, minutes=few.minutes, held_out=few.held_out)
-    return FineTuneRequest(tuple(images), form.start.model, form.start.family, params, form.set.title)
+    return FineTuneRequest(tuple(painted), form.start.model, form.start.family, params, form.set.title)
 
 
-def planes_left_out(form: TrainForm, viewer: napari.viewer.Viewer) -> str:
-    """Say which plane of a stack is learnt from, as it is the one on screen alone; "" where all are plain images."""
-    said = []
-    for image, labels in form.pairs.pairs():
-        if image.layer is None or labels is None:
-            continue
-        if plane := plane_in_words(image.layer, image_place(image, viewer)):
-            said.append(f"Of {image.layer.name} only {plane} is learnt from.")
+def planes_on_screen(form: TrainForm, viewer: napari.viewer.Viewer) -> list[tuple[Any, Place]]:
+    """Give each image layer that has a Labels layer, and where its plane on screen lies."""
+    pairs = [image for image, labels in form.pairs.pairs() if image.layer is not None and labels is not None]
+    return [(image.layer, image_place(image, viewer)) for image in pairs]
+
+
+def planes_left_out(learnt: Sequence[tuple[Any, Place]]) -> str:
+    """Say which plane of a stack is learnt from, as it is one alone; "" where all are plain images."""
+    planes = [(layer.name, plane_in_words(layer, place)) for layer, place in learnt]
+    said = [f"Of {name} only {plane} is learnt from." for name, plane in planes if plane]
     hint = "To learn from more planes, show each and press Add to the set." if said else ""
     return " ".join([*said, hint]).strip()
 
@@ -69,7 +72,7 @@ class _NotPainted(ValueError):
 
 def _painted(
     form: TrainForm, viewer: napari.viewer.Viewer, image: ChosenImage, labels: Any, boxes: Any
-) -> AnnotatedImage:
+) -> PaintedPlane:
     if image.layer is None:
         raise _NotPainted("Open an image first.")
     if labels is None:
@@ -87,7 +90,8 @@ def _painted(
     pixels = np.array(plane.data[:, :, :])  # the user may close the image while it trains
     annotation = _annotation(form, labels, boxes, viewer)
     painted, classes = form.classes.read(painted, table_on_screen(labels, viewer), annotation.background)
-    return AnnotatedImage(replace(plane, data=pixels), painted, annotation, classes)
+    annotated = AnnotatedImage(replace(plane, data=pixels), painted, annotation, classes)
+    return PaintedPlane(annotated, PlaneRead(place.plane, image.channels))
 
 
 def _annotation(form: TrainForm, labels: Any, drawn: Any, viewer: napari.viewer.Viewer) -> Annotation:

@@ -1,21 +1,31 @@
 """Offers to go on with a training that a crash or a closed window interrupted."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import napari.viewer
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_utile.session.fine_tune_request import FineTuneRequest
+from napari_utile.session.state import ChosenImage
 from napari_utile.session.unfinished import Unfinished, remove, unfinished_job
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.deleting import may_delete
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.words import Words
-from napari_utile.widgets.viewer.layers import place_of, plain_viewer, space_of
+from napari_utile.widgets.viewer.layers import (
+    Place,
+    full_resolution,
+    place_at,
+    plain_viewer,
+    shape_of,
+    space_of,
+)
 from napari_utile.widgets.worker import run_job
 
 
@@ -79,35 +89,45 @@ class UnfinishedPanel(QWidget):
             self._offer()
 
 
-def images_of(unfinished: Unfinished, viewer: napari.viewer.Viewer) -> list[Any] | None:
-    """Find the open image layers that a training learns from, by name and size; None unless all are there."""
-    layers = []
-    for name, shape in unfinished.images:
-        for layer in viewer.layers:
-            if layer.name == name and layer._type_string == "image" and _plane_shape(layer, viewer) == shape:
-                layers.append(layer)
+def images_of(unfinished: Unfinished, viewer: napari.viewer.Viewer) -> list[tuple[ChosenImage, Place]] | None:
+    """Find the open images that a training learns from, and where in them, whatever the sliders show.
+
+    They go by name, and by the size of the plane; None unless all are there.
+    """
+    found = []
+    for kept in unfinished.images:
+        named = (
+            layer for layer in viewer.layers if layer.name == kept.name and layer._type_string == "image"
+        )
+        places = ((layer, place_at(layer, kept.read.index)) for layer in named)
+        for layer, place in places:
+            if place is not None and place.plane_shape == kept.shape:
+                found.append((ChosenImage(layer, place.channel_axis, kept.read.channels), place))
                 break
         else:
             return None
-    return layers
+    return found
 
 
-def _plane_shape(layer: Any, viewer: napari.viewer.Viewer) -> tuple[int, int] | None:
-    try:
-        return place_of(layer, viewer).plane_shape
-    except ValueError:  # nothing of it at the sliders' position
-        return None
-
-
-def show_painted(request: FineTuneRequest, layers: list[Any], viewer: napari.viewer.Viewer) -> None:
-    """Give the painted cells of an interrupted training back, if no Labels layer is open."""
-    if any(layer._type_string == "labels" for layer in viewer.layers):
-        return
-    for image, layer in zip(request.images, layers, strict=True):
-        place = place_of(layer, viewer)
+def give_back(
+    request: FineTuneRequest, found: Sequence[tuple[ChosenImage, Place]], viewer: napari.viewer.Viewer
+) -> None:
+    """Add the painted cells of an interrupted training, each on its plane, unless a Labels layer has them there."""
+    for image, (chosen, place) in zip(request.images, found, strict=True):
+        if any(_has_cells(layer, place, image.labels) for layer in viewer.layers):
+            continue
+        source: Any = chosen.layer
         data = np.zeros(place.result_shape, image.labels.dtype)
         data[place.result.index] = image.labels
-        viewer.add_labels(data, name=f"{layer.name} painted", **space_of(layer, place.result_axes))
+        classes = {"index": [*image.classes], "class": [*image.classes.values()]} if image.classes else None
+        space = space_of(source, place.result_axes)
+        viewer.add_labels(data, name=f"{source.name} painted", features=classes, **space)
+
+
+def _has_cells(layer: Any, place: Place, labels: NDArray[Any]) -> bool:
+    if layer._type_string != "labels" or shape_of(layer) != place.result_shape:
+        return False
+    return np.array_equal(full_resolution(layer)[place.result.index], labels)
 
 
 def _sentence(unfinished: Unfinished) -> str:
