@@ -194,7 +194,7 @@ def test_annotation_counts_only_inside_the_boxes_of_each_image(pairs: Path, caps
     given = small(pairs, "--boxes", str(pairs / "boxes"), "--dry-run")
     assert utile("train", pairs, *given) == 0
     written = capsys.readouterr()
-    assert "field1: 64 x 64 pixels, 4 cells, 25% annotated in 1 boxes" in written.out
+    assert "field1: 64 x 64 pixels, 4 cells, 25% annotated in 1 box" in written.out
     assert "field0.tif: there are no boxes with this name; left out" in written.err
     (pairs / "boxes" / "field1.csv").rename(pairs / "boxes" / "unknown.csv")
     assert utile("train", pairs, *given) == 1
@@ -256,7 +256,7 @@ def test_annotated_images_collect_in_a_set_and_all_of_it_is_trained_on(pairs: Pa
     )
     common = ["--set", "My discs", "--quiet", "--device", "cpu", *small(pairs)]
     assert main(["train", *common, *first]) == 0
-    assert "Training set My discs: 1 images, 1 of them added now." in capsys.readouterr().out
+    assert "Training set My discs: 1 image, 1 added now." in capsys.readouterr().out
     assert main(["train", *common, *second]) == 0
     assert len(read_card(pairs / "discs.safetensors").training["data"]) == 2
     assert main(["train", *common]) == 0, "the set alone"
@@ -280,6 +280,29 @@ def test_a_training_needs_images_or_a_set(pairs: Path, capsys) -> None:
     assert "or a training set with --set" in capsys.readouterr().err
     assert main(["train", "--images", str(pairs), *small(pairs)]) == 1
     assert "belong together" in capsys.readouterr().err
+
+
+def test_the_channel_that_is_read_of_several_is_named(pairs: Path, capsys) -> None:
+    path = pairs / "images" / "field0.tif"
+    two = np.stack([np.zeros((64, 64), np.uint8), tifffile.imread(path)])
+    tifffile.imwrite(path, two, metadata={"axes": "CYX"}, imagej=True)
+    assert utile("train", pairs, *small(pairs, "--dry-run")) == 0
+    assert "Reads of 1 image: channel 0 of 2.\n" in capsys.readouterr().out
+    (pairs / "images" / "field1.tif").unlink()
+    assert utile("train", pairs, *small(pairs, "--dry-run", "--channels", "1")) == 0
+    assert "Reads of 1 image: channel 1 of 2.\n" in capsys.readouterr().out
+
+
+def test_classes_may_be_painted_beside_background(pairs: Path, capsys) -> None:
+    for number in range(2):
+        path = pairs / "labels" / f"field{number}_labels.tif"
+        labels = tifffile.imread(path)
+        tifffile.imwrite(
+            path, np.where(labels > 12, 3, np.where(labels > 0, 1 + (labels > 8), 0)).astype(np.uint8)
+        )
+    given = ["--classes", "upper,lower", "--annotation", "sparse", "--background", "3", "--dry-run"]
+    assert utile("train", pairs, *small(pairs, *given)) == 0
+    assert "field0: 64 x 64 pixels, 12 cells" in capsys.readouterr().out
 
 
 def test_painted_class_numbers_train_a_model_with_as_many_classes(pairs: Path, capsys) -> None:

@@ -19,10 +19,9 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.segment import segment
 from napari_utile.engine.steps import Run
-from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.annotated_image import AnnotatedImage, class_names
 from napari_utile.engine.training.augment_params import AugmentParams
 from napari_utile.engine.training.classes import (
-    class_names,
     class_targets,
     with_classes,
 )
@@ -43,6 +42,12 @@ def test_every_cell_has_one_class_and_the_pixels_stay(painted: np.ndarray) -> No
     names = {1: "one", 2: "two", 3: "class 3"}
     for cell, name in classes.items():
         assert {names[int(number)] for number in np.unique(painted[cells == cell])} == {name}
+
+
+def test_the_number_that_marks_background_is_no_class_and_stays_as_it_was_painted() -> None:
+    cells, classes = cells_of_classes(np.array([[1, 0, 1, 2, 0, 2]]), {1: "one"}, background=2)
+    assert cells.tolist() == [[1, 0, 3, 2, 0, 2]], "the second cell leaves the 2 to the background"
+    assert classes == {1: "one", 3: "one"}
 
 
 def test_targets_say_the_class_where_it_is_known() -> None:

@@ -498,6 +498,52 @@ def test_the_command_is_one_that_the_program_understands(dock, annotated):
     assert (parsed.minutes, parsed.background, parsed.rim, parsed.recipe) == (0.02, 99, 3, "fine-tune")
 
 
+def copied(dock):
+    """Copy the command and read it as the program does."""
+    from napari_utile.cli import make_parser
+
+    dock.copy_command()
+    return make_parser().parse_args(shlex.split(QGuiApplication.clipboard().text())[1:])
+
+
+def test_the_command_reads_the_plane_and_the_channels_that_are_learnt_from(viewer, dock, two_channels, cells):
+    assert (copied(dock).channels, copied(dock).z) == ((1,), None)
+    names = ("t", "z", "y", "x")
+    stack = viewer.add_image(np.zeros((4, 3, 128, 128), np.uint8), name="stack", axis_labels=names)
+    labels = viewer.add_labels(np.ones((4, 3, 128, 128), int), name="ones")
+    viewer.dims.current_step = (2, 1, 0, 0)
+    session = session_of(viewer)
+    session.image, session.cells = ChosenImage(stack), labels
+    parsed = copied(dock)
+    assert (parsed.t, parsed.z, parsed.channels) == ("2", "1", None)
+    assert "--z" not in dock.form.status.text()
+    stack.axis_labels = ("t", "position", "y", "x")
+    parsed = copied(dock)
+    assert (parsed.t, parsed.z) == ("2", None)
+    assert "Of stack it is frame 3 of 4, plane 2 of 3: say so with --z or --t" in dock.form.status.text()
+    dock.form.pairs.add.click()
+    (row,) = dock.form.pairs.rows
+    row.image.set_layer(viewer.add_image(cells.image, name="plain"))
+    row.labels.set_layer(viewer.add_labels(cells.labels.copy(), name="its cells"))
+    copied(dock)
+    assert "It reads every image as the first one" in dock.form.status.text()
+
+
+def test_the_command_names_the_classes(dock, annotated):
+    labels, form = annotated[1], dock.form
+    labels.features = {"index": [1, 2], "class": ["small", "big"]}
+    assert copied(dock).classes is None
+    form.classes.combo.setCurrentIndex(1)
+    assert copied(dock).classes == "big,small"
+    assert "the number of each cell's class, classes (1 big, 2 small)" in form.status.text()
+    form.classes.combo.setCurrentIndex(2)
+    assert copied(dock).classes == "class 1"
+    form.classes.names.setText("tumour, , lymphocyte")
+    assert copied(dock).classes == "tumour,class 2,lymphocyte"
+    form.set.choose("Mine")
+    assert copied(dock).classes is None, "the set knows them"
+
+
 def test_the_command_names_boxes_and_the_dock_says_how_to_save_them(viewer, dock, annotated):
     from napari_utile.cli import make_parser
 

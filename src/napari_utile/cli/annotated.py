@@ -18,6 +18,7 @@ from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.sets import PaintedImage, add_images, find_set, replaced_in_words
 from napari_utile.engine.weights.annotation import Annotation
+from napari_utile.engine.words import counted
 
 
 def annotated_images(arguments: argparse.Namespace) -> list[AnnotatedImage]:
@@ -38,7 +39,7 @@ def annotated_images(arguments: argparse.Namespace) -> list[AnnotatedImage]:
     else:
         chosen = find_set(arguments.training_set)
     every = chosen.read()
-    print(f"Training set {chosen.title}: {len(every)} images, {len(images)} of them added now.")
+    print(f"Training set {chosen.title}: {counted(len(every), 'image')}, {len(images)} added now.")
     if said := replaced_in_words(replaced):
         print(said)
     return every
@@ -78,9 +79,7 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[
             annotation = Annotation(kind, background=arguments.background, boxes=drawn, rim=arguments.rim)
             classes: dict[int, str] = {}
             if arguments.classes:
-                if arguments.background is not None:
-                    raise UtileError("--classes and --background do not go together.")
-                painted, classes = cells_of_classes(painted, names)
+                painted, classes = cells_of_classes(painted, names, arguments.background)
             name = f"{pair.name} {place_in_words(index)}" if len(chosen) > 1 else pair.name
             pairs.append(AnnotatedImage(replace(plane, name=name), painted, annotation, classes))
     if not pairs:

@@ -5,6 +5,8 @@ import contextlib
 import json
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from napari_utile.engine.models.catalogue import candidates
 from napari_utile.engine.models.library import Model, load_model, save_model
 from napari_utile.engine.models.own_models import check_no_bundled_place
 from napari_utile.engine.parameters import to_json
-from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.planes.selection import Selection, channels_in_words
 from napari_utile.engine.steps import Run
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
@@ -26,6 +28,7 @@ from napari_utile.engine.training.recipes import RECIPES
 from napari_utile.engine.training.stopping import stopped_by_signals
 from napari_utile.engine.weights.annotation import ANNOTATIONS
 from napari_utile.engine.weights.annotation_check import check_annotation
+from napari_utile.engine.words import counted
 
 if TYPE_CHECKING:
     from napari_utile.engine.training.fine_tune import FineTuned, FineTuning
@@ -169,6 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
         name=arguments.output.stem,
         training_set=arguments.training_set or "",
     )
+    _say_channels(images, params, base.card.needed_inputs)
     if arguments.dry_run:
         _print_plan(tuning, images)
         return 0
@@ -177,6 +181,17 @@ def run(arguments: argparse.Namespace) -> int:
     if said := reference_sentence(references):
         print(said)
     return _keep(with_references(result, references), arguments)
+
+
+def _say_channels(images: Sequence[AnnotatedImage], params: FineTuneParams, needed: int) -> None:
+    """Say which channels are read, where the images have others."""
+    planes = [image.plane for image in images]
+    read = Counter(
+        channels_in_words(each.data.shape[0], params.channels, needed, colours=each.rgb) for each in planes
+    )
+    for channels, count in read.items():
+        if channels:
+            print(f"Reads of {counted(count, 'image')}: {channels}.")
 
 
 def _check_output(arguments: argparse.Namespace) -> None:
@@ -310,7 +325,8 @@ def _print_plan(tuning: "FineTuning", images: list[AnnotatedImage]) -> None:
         objects, annotated = image.annotation.split(image.labels)
         cells = len({*objects.ravel().tolist()} - {0})
         shape = " x ".join(map(str, image.plane.shape))
-        boxes = f" in {len(image.annotation.boxes)} boxes" if image.annotation.boxes else ""
+        count = len(image.annotation.boxes)
+        boxes = f" in {count} box{'' if count == 1 else 'es'}" if count else ""
         print(f"{image.plane.name}: {shape} pixels, {cells} cells, {annotated.mean():.0%} annotated{boxes}")
         for finding in check_annotation(objects):
             print(f"  {finding.text}")

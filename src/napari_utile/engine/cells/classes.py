@@ -189,7 +189,7 @@ def covered_in_words(shares: Mapping[str, float]) -> str:
 
 
 def cells_of_classes(
-    labels: NDArray[Any], names: Mapping[int, str]
+    labels: NDArray[Any], names: Mapping[int, str], background: int | None = None
 ) -> tuple[NDArray[np.int32], dict[int, str]]:
     """Make cells of painted class numbers: each connected piece of a number is a cell.
 
@@ -199,6 +199,8 @@ def cells_of_classes(
         0 or the number of a class.
     names : mapping of int to str
         Of the numbers; one that has no name becomes ``"class N"``.
+    background : int, optional
+        The number that marks background; it is no class, and stays as it was painted.
 
     Returns
     -------
@@ -215,10 +217,16 @@ def cells_of_classes(
     cells = np.zeros(np.shape(labels), np.int32)
     classes: dict[int, str] = {}
     for number in np.unique(labels):
-        if number == 0:
+        if number in (0, background):
             continue
         pieces, count = ndimage.label(labels == number, np.ones((3, 3), bool))
         cells[pieces > 0] = pieces[pieces > 0] + len(classes)
         name = names.get(int(number)) or f"class {number}"
         classes |= dict.fromkeys(range(len(classes) + 1, len(classes) + count + 1), name)
+    if background:
+        if background in classes:  # a cell has the number that marks background: it gets another one
+            free = max(classes) + 1
+            cells[cells == background] = free
+            classes[free] = classes.pop(background)
+        cells[np.asarray(labels) == background] = background
     return cells, classes

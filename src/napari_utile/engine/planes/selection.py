@@ -237,20 +237,41 @@ class SelectedPlanes:
                 said.append(f"{axis} {entries[0]} of {size}")
             elif len(entries) < size:
                 said.append(f"{axis} {entries.start} to {entries.stop - 1} of {size}")
-        said += self._channels_taken(channels, needed)
+        axes, shape = self.image.axes, self.image.data.shape
+        count = next((shape[axes.index(axis)] for axis in "SC" if axis in axes), 1)
+        said.append(channels_in_words(count, channels, needed, colours="S" in axes))
         if self.image.guessed:
             said.append(f"axes without names, read as {self.image.axes}: --axes says otherwise")
-        return ", ".join([*said, *self.image.notes])
+        return ", ".join(filter(None, [*said, *self.image.notes]))
 
-    def _channels_taken(self, channels: Sequence[int] | None, needed: int) -> list[str]:
-        axes = self.image.axes
-        count = next((self.image.data.shape[axes.index(axis)] for axis in "SC" if axis in axes), 1)
-        if channels:
-            many = "channel" if len(channels) == 1 else "channels"
-            return [f"{many} {', '.join(map(str, channels))} of {count}"] if count > 1 else []
-        if count in (1, needed):
-            return []
-        if needed == 1 and "S" in axes and count in (3, 4):
-            return ["mean of red, green and blue"]
-        first = ", ".join(map(str, range(min(needed, count))))
-        return [f"channel{'s' if needed > 1 else ''} {first} of {count}"]
+
+def channels_in_words(
+    count: int, channels: Sequence[int] | None = None, needed: int = 1, *, colours: bool = False
+) -> str:
+    """Say which channels of an image are read, see `ImagePlane.for_network`; empty where all are.
+
+    Parameters
+    ----------
+    count : int
+        How many it has.
+    channels : sequence of int, optional
+        What was chosen.
+    needed : int
+        How many the network reads.
+    colours : bool
+        Whether they are colours.
+
+    Examples
+    --------
+    >>> channels_in_words(2), channels_in_words(3, (2, 0), 2), channels_in_words(3, colours=True)
+    ('channel 0 of 2', 'channels 2, 0 of 3', 'mean of red, green and blue')
+    """
+    if channels:
+        many = "channel" if len(channels) == 1 else "channels"
+        return f"{many} {', '.join(map(str, channels))} of {count}" if count > 1 else ""
+    if count in (1, needed):
+        return ""
+    if needed == 1 and colours and count in (3, 4):
+        return "mean of red, green and blue"
+    first = ", ".join(map(str, range(min(needed, count))))
+    return f"channel{'s' if needed > 1 else ''} {first} of {count}"

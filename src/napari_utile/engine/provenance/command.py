@@ -150,7 +150,14 @@ def weight_map_command(
 
 
 def train_command(
-    params: Any, base: str, family: str = "", annotation: Any = None, training_set: str = ""
+    params: Any,
+    base: str,
+    family: str = "",
+    annotation: Any = None,
+    training_set: str = "",
+    *,
+    selection: Selection | None = None,
+    classes: Sequence[str] = (),
 ) -> str:
     """Return the command that trains on files as these `FineTuneParams` do; IMAGES, LABELS, BOXES are folders.
 
@@ -165,6 +172,10 @@ def train_command(
         Where the labels are complete.
     training_set : str
         Title of the set that is trained on, in place of files.
+    selection : Selection, optional
+        Which planes of the files.
+    classes : sequence of str
+        Names of the classes 1, 2, ... whose numbers the label images hold.
     """
     start = ["train", "--family", family] if family else ["fine-tune", *option_words("--model", base)]
     read = (
@@ -175,6 +186,8 @@ def train_command(
     words += command_options(type(params), params, reference=usual)
     if training_set:
         return shlex.join(words)
+    words += command_options(Selection, selection or Selection())
+    words += option_words("--classes", ",".join(classes)) if classes else []
     if annotation is not None and annotation.kind == "sparse":
         words += ["--annotation", "sparse"]
         words += [] if annotation.background is None else ["--background", str(annotation.background)]

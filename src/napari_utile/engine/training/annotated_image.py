@@ -1,6 +1,6 @@
 """What fine-tuning learns from; known without torch, so that a request is quick to make."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,3 +30,8 @@ class AnnotatedImage:
                 f"{self.plane.name} has {self.plane.shape[0]} x {self.plane.shape[1]} pixels, its labels "
                 f"{' x '.join(map(str, np.shape(self.labels)))}."
             )
+
+
+def class_names(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:
+    """List the classes that cells of images are of, by name."""
+    return tuple(sorted({name for image in images for name in image.classes.values() if name}))

@@ -15,14 +15,8 @@ from napari_utile.engine.models.library import Model, fingerprint_of
 from napari_utile.engine.models.outputs import ModelClass, class_output
 from napari_utile.engine.networks.families import build_network
 from napari_utile.engine.parameters import to_json
-from napari_utile.engine.training.annotated_image import AnnotatedImage
 
 MOST_CLASSES = 32
-
-
-def class_names(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:
-    """List the classes that cells of images are of, by name."""
-    return tuple(sorted({name for image in images for name in image.classes.values() if name}))
 
 
 def with_classes(model: Model, names: Sequence[str]) -> Model:

@@ -25,8 +25,8 @@ from napari_utile.engine.parameters import to_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.segment_params import refuse_unknown
 from napari_utile.engine.steps import Run
-from napari_utile.engine.training.annotated_image import AnnotatedImage
-from napari_utile.engine.training.classes import class_names, with_classes
+from napari_utile.engine.training.annotated_image import AnnotatedImage, class_names
+from napari_utile.engine.training.classes import with_classes
 from napari_utile.engine.training.data import (
     hold_out,
     matching_scale,

@@ -1,12 +1,13 @@
 """Which class a painted cell is of: none, a column of the cells' table, or the painted number itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from napari_utile.engine.cells.classes import cells_of_classes
+from napari_utile.engine.training.annotated_image import AnnotatedImage, class_names
 from napari_utile.widgets.parts.arrange import column
 from napari_utile.widgets.parts.forms import narrow
 
@@ -65,24 +66,20 @@ class ClassRow(QWidget):
             If the table has no classes.
         """
         if self.kind == NUMBERS:
-            return self._from_numbers(painted, background)
+            return cells_of_classes(painted, self._names, background)
         if self.kind == TABLE:
             return painted, _from_table(painted, table)
         return painted, {}
 
-    def _from_numbers(
-        self, painted: np.ndarray[Any, Any], background: int | None
-    ) -> tuple[np.ndarray[Any, Any], dict[int, str]]:
-        names = dict(enumerate((name.strip() for name in self.names.text().split(",")), 1))
-        marked = painted == background if background else np.zeros(painted.shape, bool)
-        cells, classes = cells_of_classes(np.where(marked, 0, painted), names)
-        if background:
-            highest = max(int(cells.max(initial=0)), background)
-            if background in classes:  # a cell has the number that marks background: it gets another one
-                cells[cells == background] = highest + 1
-                classes[highest + 1] = classes.pop(background)
-            cells[marked] = background
-        return cells, classes
+    def numbered(self, images: Sequence[AnnotatedImage]) -> tuple[str, ...]:
+        """Name the classes 1, 2, ... of label images that hold their numbers; none where none are learnt."""
+        if self.kind == NUMBERS:
+            return tuple(name or f"class {number}" for number, name in self._names.items())
+        return class_names(images)
+
+    @property
+    def _names(self) -> dict[int, str]:
+        return dict(enumerate((name.strip() for name in self.names.text().split(",")), 1))
 
 
 def _from_table(painted: np.ndarray[Any, Any], table: Mapping[str, Any]) -> dict[int, str]:

@@ -10,7 +10,6 @@ import napari.viewer
 
 from napari_utile.engine.inference.cost import duration
 from napari_utile.engine.models.origin import origin_of
-from napari_utile.engine.provenance.command import train_command
 from napari_utile.engine.training.fine_tune_params import FineTuneParams
 from napari_utile.engine.training.sets import PaintedImage, TrainingSet, add_images
 from napari_utile.session.annotation_advice import annotation_warning
@@ -30,6 +29,7 @@ from napari_utile.session.unfinished import Unfinished, new_folder, release, rem
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.train.annotation_advisor import AnnotationAdvisor
+from napari_utile.widgets.pages.train.command import command_of
 from napari_utile.widgets.pages.train.form import TrainForm
 from napari_utile.widgets.pages.train.learning_view import LearningView
 from napari_utile.widgets.pages.train.request import capture, planes_left_out, planes_on_screen
@@ -318,17 +318,7 @@ class TrainPage(OneJob, Page):
     def copy_command(self) -> None:
         """Copy the command line that trains in the same way to the clipboard."""
         with failures_to(self.form.status.failed):
-            request = self.request()
-            annotation = request.images[0].annotation if request.images else None
-            hint = "" if request.training_set else "Replace IMAGES and LABELS with your folders."
-            if annotation is not None and annotation.kind == "boxes" and not request.training_set:
-                hint += (
-                    " Save each Shapes layer there as CSV with the name of its image, and replace BOXES with that "
-                    "folder."
-                )
-            command = train_command(
-                request.params, request.base, request.family, annotation, request.training_set
-            )
+            command, hint = command_of(self.form, self._viewer, self.request())
             self.form.status.copied(command, hint)
 
     # Choices.
