@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import load_model
+from napari_utile.engine.models.own_models import delete_model, duplicate_model, rename_model
 from napari_utile.engine.windows import Window
 from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
@@ -178,13 +179,18 @@ def test_cancel_stops_and_keeps_nothing(viewer, dock, qtbot, annotated):
     assert [layer.name for layer in viewer.layers] == ["cells", "painted"]
 
 
-def test_stop_keeps_the_best_so_far(dock, qtbot, annotated):
+def test_stop_keeps_the_best_so_far_also_of_a_paused_training(viewer, dock, qtbot, annotated):
     dock.form.params["minutes"].value = 60
     dock.run()
     qtbot.waitUntil(lambda: len(dock.form.plot.losses) > 0, timeout=WAIT)
+    dock.form.pause.click()
     dock.form.stop.click()
+    assert dock.form.pause.text() == "Pause", "it finishes"
     finish(qtbot, dock)
     assert not dock.form.result.isHidden()
+    viewer.layers.clear()
+    dock.form.result.compare.click()
+    assert "is closed" in dock.form.status.text()
 
 
 def test_a_paused_training_stands_still_and_goes_on(dock, qtbot, annotated):
@@ -667,6 +673,29 @@ def test_taking_back_leaves_a_model_that_was_chosen_since(viewer, dock, qtbot, a
     assert session_of(viewer).model == "cells"
     assert "is used as before" in dock.form.status.text()
     assert models() == ["nuclei"]
+
+
+def test_taking_back_finds_a_model_that_was_renamed_and_spares_one_that_got_its_name(
+    viewer, dock, qtbot, annotated
+):
+    train(qtbot, dock)
+    keep(qtbot, dock, "mine")
+    rename_model("mine", "renamed")
+    duplicate_model("cells", "mine")
+    session_of(viewer).model = "renamed"
+    dock.form.result.take_back.click()
+    qtbot.waitUntil(lambda: "Taken back" in dock.form.status.text(), timeout=WAIT)
+    assert models() == ["mine", "nuclei"]
+    assert session_of(viewer).model == "nuclei"
+
+
+def test_taking_back_says_so_where_the_model_is_gone(viewer, dock, qtbot, annotated):
+    train(qtbot, dock)
+    keep(qtbot, dock, "mine")
+    delete_model("mine")
+    dock.form.result.take_back.click()
+    said = "“mine” is no longer among your models: there is nothing to take back."
+    qtbot.waitUntil(lambda: dock.form.status.text() == said, timeout=WAIT)
 
 
 def test_a_model_that_was_trained_further_says_what_it_is(viewer, dock, qtbot, annotated):

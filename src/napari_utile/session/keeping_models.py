@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.models.catalogue import SUFFIX, ListedModel, user_model_folder
+from napari_utile.engine.models.card import ModelCard, read_card
+from napari_utile.engine.models.catalogue import SUFFIX, ListedModel, list_models, user_model_folder
 from napari_utile.engine.models.library import save_model
 from napari_utile.engine.models.origin import origin_of
 from napari_utile.engine.models.own_models import (
@@ -28,11 +29,34 @@ class Kept:
     ----------
     version : int
         1 for a new model.
+    card : ModelCard
+        As it was written.
     """
 
     path: Path
     title: str
     version: int
+    card: ModelCard
+
+    @property
+    def found(self) -> Path:
+        """Where it is now: the user may have given it another name since, and its own to another model.
+
+        Raises
+        ------
+        UtileError
+            If it is no longer among the user's models.
+        """
+        own = [each for each in list_models() if not each.bundled]
+        same = [each.path for each in own if each.card is not None and self._is(each.card)]
+        if not same:
+            raise UtileError(f"“{self.title}” is no longer among your models: there is nothing to take back.")
+        return self.path if self.path in same else same[0]
+
+    def _is(self, card: ModelCard) -> bool:
+        """Say whether a card is this model's, by whatever name; as text, as some of its numbers equal nothing."""
+        as_named = replace(card, name=self.card.name, title=self.card.title)
+        return as_named.to_header() == self.card.to_header()
 
 
 def place_of(title: str) -> Path:
@@ -121,10 +145,15 @@ def keep_job(result: FineTuneResult, title: str, lineage: str = "") -> Generator
     path, model = place_of(title), result.tuned.model
     shown = "" if title == path.stem else title
     save_model(replace(model.card, name=path.stem, title=shown, version=str(version)), model.network, path)
-    return Kept(path, title, version)
+    return Kept(path, title, version, read_card(path))
 
 
 def take_back_job(kept: Kept) -> Generator[None, None, Path]:
-    """Undo a *Keep*: the version before comes back, or the new model goes to the trash."""
+    """Undo a *Keep*: the version before comes back, or the new model goes to the trash; return where it was."""
     yield
-    return revert_model(kept.path.stem) if kept.version > 1 else delete_model(kept.path.stem)
+    path = kept.found
+    if kept.version > 1:
+        revert_model(str(path))
+    else:
+        delete_model(str(path))
+    return path

@@ -163,10 +163,7 @@ class Decision(QWidget):
             self._not_kept(error)
 
         def done(path: Path) -> None:
-            used = self._session.model in (
-                kept.path.stem,
-                str(kept.path),
-            )  # else another one was chosen since
+            used = self._session.model in (path.stem, str(path))  # else another one was chosen since
             self._changed(self._model_before if used and kept.version == 1 else self._session.model)
             self.hide()
             if used and kept.version > 1:
@@ -205,7 +202,10 @@ class Decision(QWidget):
 
     def show_comparisons(self) -> None:
         """Show held-out tiles beside the image."""
-        if self.made is None or self._source not in self._viewer.layers:
+        if self.made is None:
+            return
+        if self._source not in self._viewer.layers:
+            self._status.problem("The image beside which held-out tiles are shown is closed.")
             return
         if not any(layer in self._viewer.layers for layer in self._compared):
             self._compared = show_comparisons(self._viewer, self.made, self._source)

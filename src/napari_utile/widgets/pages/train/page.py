@@ -188,6 +188,7 @@ class TrainPage(OneJob, Page):
     def _stop(self) -> None:
         if self.running:
             self.job.resume()
+            self._show_paused()
             self.job.send(StopAndKeep())
             self.form.run_bar.bar.setFormat("finishing…")
 
@@ -198,6 +199,9 @@ class TrainPage(OneJob, Page):
             self.job.resume()
         else:
             self.job.pause()
+        self._show_paused()
+
+    def _show_paused(self) -> None:
         self.form.pause.setText("Resume" if self.job.paused else "Pause")
 
     def _show_progress(self, progress: Trained | Prediction | Stage) -> None:
