@@ -48,6 +48,12 @@ def test_an_option_that_cannot_be_is_named_where_it_is_typed(option: str, value:
     assert option in said(["segment", "a.tif", "-o", "out", option, value], capsys)
 
 
+def test_a_mask_without_a_file_that_takes_the_only_image_is_named(capsys) -> None:
+    error = said(["segment", "--mask", "cells.tif", "-o", "out"], capsys)
+    assert "--mask took cells.tif" in error
+    assert "IMAGE" in said(["segment", "-o", "out", "--mask"], capsys)
+
+
 @pytest.mark.parametrize("command", ["measure", "weight-map", "export", "evaluate", "compare"])
 def test_axes_are_checked_in_every_command(command: str, capsys) -> None:
     files = ["a.tif", "b.tif"] if command in ("evaluate", "compare") else ["a.tif", "-o", "b.tif"]

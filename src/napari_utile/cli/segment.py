@@ -52,8 +52,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="segment the cells of images",
         description="Segment the cells of images. Every plane of a stack or a time series is segmented by itself.",
     )
+    # At least one, which `run` checks: the parser could not say that --mask took it.
     parser.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="files, folders or patterns (TIFF, PNG, OME-Zarr)"
+        "images", nargs="*", metavar="IMAGE", help="files, folders or patterns (TIFF, PNG, OME-Zarr)"
     )
     parser.add_argument(
         "-o", "--output", type=file_path, required=True, metavar="DIR", help="folder for the results"
@@ -118,11 +119,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_options(parser, InstanceParams)
     add_options(parser, LinkParams)
     add_options(parser, VolumeParams)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, refuse=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image; return 0, 1 where some failed, or with ``--strict`` 3 where the model does not fit some."""
+    if not arguments.images:
+        taken = isinstance(arguments.mask, str)
+        hint = f"; --mask took {arguments.mask}: put it after the images" if taken else ""
+        arguments.refuse(f"the following arguments are required: IMAGE{hint}")
     if arguments.seeds is not None:
         return seeds.run(arguments)
     if arguments.seed_distance is not None:
