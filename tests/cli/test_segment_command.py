@@ -17,11 +17,12 @@ from napari_utile.engine.models.card import ModelCard
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.models.library import save_model
 from napari_utile.engine.networks.unet import UNet, UNetConfig
+from napari_utile.engine.parameters import from_json
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.provenance.command import segment_command
 from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_of
 from napari_utile.engine.segment import segment
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import SegmentParams, suggested_instances
 
 
 @pytest.fixture
@@ -223,6 +224,37 @@ def test_settings_of_another_result_are_used_and_single_options_win(model, folde
     assert main(["segment", image, "-o", str(third), *more]) == 0
     instances = json.loads((third / "one_recipe.json").read_text())["parameters"]["instances"]
     assert (instances["threshold"], instances["minimum_size"]) == (0.6, 2)
+
+
+def recorded(folder):
+    return json.loads((folder / "one_recipe.json").read_text())["parameters"]
+
+
+def test_what_a_model_only_suggested_follows_another_size_or_model(model, folder):
+    instances = {"minimum_size": 6, "grow": 1, "threshold": 0.3}
+    other = replace(model.card, name="other", object_diameter=24.0, instances={"threshold": 0.25})
+    save_model(other, model.network, user_model_folder() / "other.safetensors")
+    model = save_model(replace(model.card, instances=instances), model.network, model.path)
+    image, first = str(folder / "in" / "one.tif"), folder / "first"
+    words = ["--model", "tiny", "--diameter", "24", "--split", "0.7", "--quiet"]
+    assert main(["segment", image, "-o", str(first), *words]) == 0
+
+    def with_settings(name, *options):
+        command = ["--settings", str(first / "one_recipe.json"), "--quiet", *options]
+        assert main(["segment", image, "-o", str(folder / name), *command]) == 0
+        return from_json(InstanceParams, recorded(folder / name)["instances"])
+
+    assert with_settings("same") == suggested_instances(model.card, 24, split=0.7)
+    assert recorded(folder / "same") == recorded(first)
+    assert with_settings("half", "--diameter", "12") == suggested_instances(model.card, 12, split=0.7)
+    assert with_settings("other", "--model", "other") == suggested_instances(other, 24, split=0.7)
+
+    newer = replace(model.card, instances={"minimum_size": 9, "grow": 1, "threshold": 0.3})
+    save_model(newer, model.network, model.path)  # what it suggested then is not known any more
+    assert with_settings("newer").minimum_size == suggested_instances(model.card, 24).minimum_size
+    model.path.unlink()
+    kept = load_settings(first / "one_recipe.json").instances
+    assert kept == recorded(first)["instances"]
 
 
 def test_settings_mean_the_same_file_of_a_model_in_another_folder(folder, monkeypatch, make_bright_model):

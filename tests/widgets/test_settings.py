@@ -156,7 +156,7 @@ def test_train_leads_to_the_page_that_trains(page, qtbot):
     assert page.dock.bar.tabText(page.dock.bar.currentIndex()) == "Train"
 
 
-def test_the_settings_of_an_open_result_are_used_again(viewer, page, qtbot):
+def test_the_settings_of_an_open_result_are_used_again(viewer, page, qtbot, tmp_path):
     page.form.diameter.value = 22.0
     page.form.instances["threshold"].value = 0.42
     page.run()
@@ -171,3 +171,12 @@ def test_the_settings_of_an_open_result_are_used_again(viewer, page, qtbot):
     assert page.form.status.text() == "The settings of discs instances are used."
     request = page.request()[1]
     assert (request.params.diameter, request.values) == (22.0, {"threshold": 0.42})
+    page.form.diameter.value = 40.0
+    page.form.instances["threshold"].value = 0.7
+    (recipe,) = viewer.layers["discs instances"].metadata["napari-utile"]["recipes"]
+    (tmp_path / "discs_recipe.json").write_text(json.dumps(recipe))
+    page.settings.load(str(tmp_path / "discs_recipe.json"))
+    request = page.request()[1]
+    assert (request.params.diameter, request.values) == (22.0, {"threshold": 0.42}), (
+        "what nobody chose follows"
+    )

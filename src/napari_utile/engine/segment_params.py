@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 from napari_utile.engine.cells.instances import InstanceParams
@@ -168,3 +168,9 @@ def suggested_instances(card: ModelCard, diameter: float | None = None, **overri
     """
     refuse_unknown(overrides)
     return replace(InstanceParams(**card.instances).resized(card.enlarged(diameter)), **overrides)
+
+
+def differing(params: InstanceParams, suggested: InstanceParams) -> dict[str, Any]:
+    """Return the values that are not as suggested."""
+    theirs = asdict(suggested)
+    return {name: value for name, value in asdict(params).items() if value != theirs[name]}

@@ -9,10 +9,11 @@ from typing import Any
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json, write_json
-from napari_utile.engine.models.catalogue import findable_model
-from napari_utile.engine.parameters import check_value, describe, to_json
+from napari_utile.engine.models.catalogue import card_of, findable_model
+from napari_utile.engine.parameters import check_value, describe, from_json, to_json
 from napari_utile.engine.provenance.recorded_params import recorded_params
-from napari_utile.engine.segment_params import SegmentParams
+from napari_utile.engine.segment_params import SegmentParams, differing
+from napari_utile.engine.volumes.params import VolumeParams
 
 FORMAT = "napari-utile settings 1"
 _OF_THE_MACHINE = ("device", "precision", "tile")
@@ -63,7 +64,7 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
     path = Path(path)
     values = read_json(path, "holds no settings")
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        return settings_of(recorded_params(values, path.name), str(values.get("fitted", "")))
+        return settings_in(values, path.name)
     try:
         return Settings(
             _checked(SegmentParams, values.get("segment", {})),
@@ -72,6 +73,35 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UtileError(f"{path.name} holds no usable settings: {str(error).rstrip('.')}.") from error
+
+
+def settings_in(recipe: Any, name: str) -> Settings:
+    """Read settings out of a recipe as JSON holds it, without what depends on the machine.
+
+    A recipe has all instance parameters. Those that are as its model suggests are left to the model, so that they
+    follow another size or another model. All others were chosen, or an earlier version of the model suggested them.
+
+    Parameters
+    ----------
+    recipe : mapping
+    name : str
+        Of the file, or of the layer that carries it, for messages.
+
+    Raises
+    ------
+    UtileError
+        If it is not a recipe.
+    """
+    params = recorded_params(recipe, name)
+    settings = settings_of(params, str(recipe.get("fitted", "")))
+    if params.instances is None:
+        return settings
+    try:
+        views = from_json(VolumeParams, recipe.get("volume") or {})
+        suggested = views.suggested(card_of(params.model), params.known_diameter)
+    except (UtileError, TypeError, ValueError, AttributeError):  # then nobody knows what was suggested
+        return settings
+    return replace(settings, instances=differing(params.instances, suggested))
 
 
 def settings_of(params: SegmentParams, fitted: str = "") -> Settings:

@@ -60,9 +60,3 @@ class ChosenValues:
             else:
                 self._values[name] = value
         self._last = shown
-
-
-def differing(params: InstanceParams, suggested: InstanceParams) -> dict[str, Any]:
-    """Return the values that are not as suggested."""
-    theirs = asdict(suggested)
-    return {name: value for name, value in asdict(params).items() if value != theirs[name]}

@@ -7,10 +7,10 @@ from typing import Any
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.models.library import Model
-from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.segment_params import SegmentParams, differing, suggested_instances
 from napari_utile.session.state import Session
 from napari_utile.widgets.pages.segment.form import SegmentForm
-from napari_utile.widgets.parts.chosen_values import ChosenValues, differing
+from napari_utile.widgets.parts.chosen_values import ChosenValues
 
 
 class InstanceValues:

@@ -10,11 +10,9 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_utile.engine.fitting.cells import CellFit
-from napari_utile.engine.models.catalogue import card_of
-from napari_utile.engine.provenance.recorded_params import recorded_params
 from napari_utile.engine.provenance.settings import Settings as SavedSettings
-from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_of
-from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
+from napari_utile.engine.provenance.settings import load_settings, save_settings, settings_in, settings_of
+from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import capitalised
 from napari_utile.session.fitting import fit_job
 from napari_utile.session.results import SegmentRequest
@@ -26,7 +24,6 @@ from napari_utile.widgets.pages.segment.instance_values import InstanceValues
 from napari_utile.widgets.pages.segment.request import capture
 from napari_utile.widgets.parts.bar_job import BarJob
 from napari_utile.widgets.parts.button import as_it_is
-from napari_utile.widgets.parts.chosen_values import differing
 from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
 from napari_utile.widgets.viewer.linked_layers import as_found
 from napari_utile.widgets.viewer.own_pictures import is_cells, recipe_in
@@ -137,7 +134,7 @@ class Settings(BarJob, QObject):
     def load_of(self, layer: Any) -> None:
         """Take the settings that a result was made with, from the recipe that its layer carries."""
         with failures_to(self._form.status.failed):
-            self._take(settings_of(recorded_params(recipe_in(layer.metadata), layer.name)), layer.name)
+            self._take(settings_in(recipe_in(layer.metadata), layer.name), layer.name)
 
     def load(self, path: str = "") -> None:
         """Take the settings of a file, or of the recipe of any result."""
@@ -149,11 +146,7 @@ class Settings(BarJob, QObject):
 
     def _take(self, settings: SavedSettings, name: str) -> None:
         params = SegmentParams(**settings.segment)
-        values: Mapping[str, Any] = settings.instances
-        if params.diameter not in MEASURED:  # a recipe has all of them, also those that nobody chose
-            suggested = suggested_instances(card_of(params.model), params.known_diameter)
-            values = differing(replace(suggested, **values), suggested)
-        self.use(params, values, f"The settings of {name} are used.")
+        self.use(params, settings.instances, f"The settings of {name} are used.")
 
     def save(self, params: SegmentParams, path: str = "") -> None:
         """Write settings to a file, for other images, here or on the command line."""
