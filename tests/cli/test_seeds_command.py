@@ -57,6 +57,8 @@ def test_each_seed_grows_to_one_cell_with_its_id(folder, capsys):
     assert [int(row["index"]) for row in rows] == [7, 12, 300]
     assert all(1.2 < float(row["intensity_nucleus_to_cytoplasm"]) < 1.6 for row in rows)
     assert {"area_nucleus_share", "intensity_mean_ring", "area_px"} <= set(rows[0])
+    assert call(folder) == 0
+    assert not (folder / "out" / "one_cells.csv").exists(), "it was of the cells before"
 
 
 @pytest.mark.parametrize("words", [(), ("--model", "nuclei", "--diameter", "26", "--threshold", "0.4")])

@@ -11,6 +11,7 @@ import tifffile
 
 from memory import peak_of
 from napari_utile.cli import main, make_parser
+from napari_utile.cli import segment as segment_command_module
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files import plane_file
 from napari_utile.engine.models.card import ModelCard
@@ -342,6 +343,40 @@ def test_labels_that_are_gone_or_of_another_run_are_named_and_replaced_by_the_ne
     assert "from another run" in capsys.readouterr().out
     assert main(command) == 0
     assert (out / "one_labels.tif").read_bytes() == good
+
+
+def test_a_second_run_leaves_nothing_of_the_first_and_all_that_is_the_users(model, folder, monkeypatch):
+    out = folder / "out"
+    out.mkdir()
+    for name in ("two_classes.tif", "two_notes.csv", "one_mask.tif"):
+        (out / name).write_text("of a user")
+    users = {path.name for path in out.iterdir()}
+    command = ["segment", str(folder / "in" / "two.tif"), "-o", str(out), "--model", "tiny", "--quiet"]
+
+    def made():
+        return {path.name for path in out.iterdir()} - users
+
+    assert main([*command, "--measurements", "--probability", "--mask", "--link", "t"]) == 0
+    beside = {f"two_{kind}" for kind in ("cells.csv", "tracks.csv", "mask.tif", "probability.tif")}
+    assert made() == {"two_labels.tif", "two_recipe.json", *beside}
+    table = (out / "two_cells.csv").read_bytes()
+
+    def full(*_):
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(segment_command_module, "write_labels", full)
+        assert main([*command, "--diameter", "none", "--measurements"]) == 1
+    assert (out / "two_cells.csv").read_bytes() != table
+    assert "two_labels.tif" not in made(), "labels of one run lie beside the table of another"
+
+    assert main([*command, "--mask"]) == 0
+    assert made() == {"two_labels.tif", "two_recipe.json", "two_mask.tif"}
+    assert main([*command, "--mask", str(out / "two_mask.tif")]) == 1, "what is read is not removed"
+    assert made() == {"two_labels.tif", "two_recipe.json", "two_mask.tif"}
+    assert main(command) == 0
+    assert made() == {"two_labels.tif", "two_recipe.json"}
+    assert {(out / name).read_text() for name in users} == {"of a user"}
 
 
 def test_a_run_over_its_own_results_leaves_them_out(model, folder, capsys):

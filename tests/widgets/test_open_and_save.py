@@ -221,6 +221,28 @@ def test_the_table_of_a_command_comes_back(tmp_path: Path, bright_nuclei) -> Non
     assert again.features["index"].tolist() == np.unique(again.data)[1:].tolist()
 
 
+def test_saved_results_take_the_place_of_all_that_an_earlier_run_left(tmp_path: Path, bright_nuclei) -> None:
+    bright = (np.indices((40, 40)).sum(0) % 20 < 10).astype(np.uint8) * 200
+    tifffile.imwrite(tmp_path / "image.tif", bright)
+    words = ["segment", str(tmp_path / "image.tif"), "-o", str(tmp_path), "--quiet", "--diameter", "none"]
+    assert main([*words, "--measurements", "--mask", "--probability"]) == 0
+    path = tmp_path / "image_labels.tif"
+    [layer] = opened(path)
+    save_labels(str(tmp_path / "other_labels.tif"), *layer.as_layer_data_tuple()[:2])
+    assert "beside" not in json.loads((tmp_path / "other_recipe.json").read_text())
+    save_labels(str(path), *layer.as_layer_data_tuple()[:2])  # as napari saves it, alone
+    layer.data[:20] = 0
+    viewer = ViewerModel()
+    viewer.add_layer(layer)
+    (tmp_path / "image_classes.tif").write_text("of a user")
+    assert path in Run(save_results(results_of(viewer, layer, None), path)).result
+    beside = {"image_labels.tif", "image_recipe.json", "image_cells.csv"}
+    assert {each.name for each in tmp_path.glob("image_*")} == {*beside, "image_classes.tif"}
+    layer.metadata = {}  # nobody knows how they were made
+    assert path in Run(save_results(results_of(viewer, layer, None), path)).result
+    assert not (tmp_path / "image_recipe.json").exists()
+
+
 def test_labels_of_a_user_have_no_recipe(tmp_path: Path) -> None:
     data, state, _ = labels_layer().as_layer_data_tuple()
     assert save_labels(str(tmp_path / "mine.tif"), data, state) == [str(tmp_path / "mine.tif")]

@@ -13,9 +13,6 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.provenance.linked import LinkRecord, record_links
 
-TABLES = {"Z": "_objects.csv", "T": "_tracks.csv"}
-"""What follows an image's name in the table of what was linked, by the axis."""
-
 
 @dataclass(frozen=True, eq=False)
 class LinkedPlanes:

@@ -16,6 +16,7 @@ from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.images import open_selected, write_labels
 from napari_utile.engine.files.label_files import pair_files
 from napari_utile.engine.files.label_planes import (
@@ -25,8 +26,8 @@ from napari_utile.engine.files.label_planes import (
     refuse_other_shape,
 )
 from napari_utile.engine.files.label_reading import read_labels
-from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.plane_file import PlaneFile
+from napari_utile.engine.files.result_files import LABELS, begin_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.files.tiff import LARGEST_ID
@@ -123,10 +124,10 @@ def _grow_file(
 ) -> Fit | None:
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
     image = open_selected(path, selection)
-    start = arguments.output / image.name
-    endings = [RECIPE_ENDING, "_labels.tif", *(["_cells.csv"] if arguments.measurements else [])]
-    for ending in endings:
-        check_target(f"{start}{ending}", inputs)
+    start = str(arguments.output / image.name)
+    beside = ["_cells.csv"] if arguments.measurements else []
+    for target in touched(start, beside):
+        check_target(target, inputs)
     seeds_file = read_labels(seeds_path)
     planes = SelectedPlanes(image, selection)
     if paired := pairing_in_words(seeds_file, planes):
@@ -183,15 +184,14 @@ def _grow_file(
             records,
             "" if sizing is None else sizing.fitted,
         )
-        recipe.save(f"{start}{RECIPE_ENDING}")
-        if tables:
-            every = [tables[position] for position in sorted(tables)]
-            write_table(
-                f"{start}_cells.csv",
-                {key: np.concatenate([table[key] for table in every]) for key in every[0]},
-            )
         between = {axis: step for axis, step in image.steps.items() if axis in planes.stacked}
-        write_labels(f"{start}_labels.tif", labels.planes, None, image.pixel_size, image.unit, None, between)
+        with atomic_path(f"{start}{LABELS}") as temporary:
+            write_labels(temporary, labels.planes, None, image.pixel_size, image.unit, None, between)
+            begin_result(start, recipe.to_json(), beside)
+            if tables:
+                every = [tables[position] for position in sorted(tables)]
+                columns = {key: np.concatenate([table[key] for table in every]) for key in every[0]}
+                write_table(f"{start}_cells.csv", columns)
     count = sum(record.cells for record in records)
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
     needed = 1 if model is None else model.card.needed_inputs

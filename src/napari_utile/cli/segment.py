@@ -14,7 +14,7 @@ from napari_utile.cli import seeds, stores
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.inputs import Shard, images_among, inputs_of
-from napari_utile.cli.linking import TABLES, check_linking, linked
+from napari_utile.cli.linking import check_linking, linked
 from napari_utile.cli.made_planes import Making
 from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import add_options, file_path, given, number
@@ -22,10 +22,11 @@ from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_e
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import load_conditions
 from napari_utile.engine.files.images import write_image, write_labels
-from napari_utile.engine.files.names import RECIPE_ENDING
 from napari_utile.engine.files.plane_file import PlaneFile
+from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS, begin_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall
@@ -34,7 +35,7 @@ from napari_utile.engine.inference.limits import limits_of_stack
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.provenance.command import segment_command
-from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane, save_recipe
+from napari_utile.engine.provenance.recipe import recipe_of_planes, record_plane
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.store.into_image import blocks_of_planes, check_image, write_into_image
 from napari_utile.engine.volumes.params import VolumeParams
@@ -171,8 +172,8 @@ def run(arguments: argparse.Namespace) -> int:
             (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
             start = each.results(arguments.output, image)
             _refuse_twice(start, each.name, begun)
-            for ending in _endings(arguments):
-                check_target(f"{start}{ending}", inputs)
+            for path in touched(start, _beside(arguments)):
+                check_target(path, inputs)
             shown = each.name if each.place else image.shown_name
             fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask)
             batch.judge(shown, fit, whole=arguments.region is None)
@@ -192,16 +193,16 @@ def _refuse_twice(start: str, name: str, begun: dict[str, str]) -> None:
         raise UtileError(f"its results would overwrite those of {first}: segment it into another folder.")
 
 
-def _endings(arguments: argparse.Namespace) -> list[str]:
-    """Give what follows an image's name in the files that are written, the labels last."""
+def _beside(arguments: argparse.Namespace) -> list[str]:
+    """Give what follows an image's name in the files that are asked for beside its labels."""
     asked = {
         "_probability.tif": arguments.probability,
         "_mask.tif": arguments.mask is True,
         "_cells.csv": arguments.measurements,
     }
     if axis := linking_of(arguments).axis:
-        asked[TABLES[axis]] = arguments.measurements
-    return [RECIPE_ENDING, *(ending for ending, wanted in asked.items() if wanted), "_labels.tif"]
+        asked[TABLES_OF_LINKS[axis]] = arguments.measurements
+    return [ending for ending, wanted in asked.items() if wanted]
 
 
 def _region(text: str) -> Window:
@@ -279,24 +280,26 @@ def _segment_file(
             stored, recipe = links.planes, replace(recipe, linking=links.record)
         if views.three_views:
             recipe = replace(recipe, views=views)
-        save_recipe(recipe, f"{start}{RECIPE_ENDING}")
+        several = ["_classes.tif"] if made.classes.several else []
         between = {axis: step for axis, step in image.steps.items() if axis in stacked}
         space = (None, image.pixel_size, image.unit, None, between)
-        if arguments.probability:
-            write_image(f"{start}_probability.tif", foreground.planes, *space)
-        if made.classes.several:
-            write_image(f"{start}_classes.tif", classes.planes, *space)
-        if arguments.mask is True:
-            write_image(f"{start}_mask.tif", stored.mapped(lambda plane: plane > 0, bool), *space)
-        if arguments.measurements:
-            rows_of = [tables[place] for place in sorted(tables)]
-            if links is not None:
-                table = links.tables(image, planes.indices, rows_of)
-                write_table(f"{start}{TABLES[linking.axis]}", table)
-            columns = {key: np.concatenate([table[key] for table in rows_of]) for key in rows_of[0]}
-            write_table(f"{start}_cells.csv", columns)
-        # The labels come last: where they are, all is there. The recipe holds their hash.
-        write_labels(f"{start}_labels.tif", stored, *space)
+        # The labels take their place last: where they are, all is there. The recipe holds their hash.
+        with atomic_path(f"{start}{LABELS}") as temporary:
+            write_labels(temporary, stored, *space)
+            begin_result(start, recipe.to_json(), [*_beside(arguments), *several])
+            if arguments.probability:
+                write_image(f"{start}_probability.tif", foreground.planes, *space)
+            if made.classes.several:
+                write_image(f"{start}_classes.tif", classes.planes, *space)
+            if arguments.mask is True:
+                write_image(f"{start}_mask.tif", stored.mapped(lambda plane: plane > 0, bool), *space)
+            if arguments.measurements:
+                rows_of = [tables[place] for place in sorted(tables)]
+                if links is not None:
+                    table = links.tables(image, planes.indices, rows_of)
+                    write_table(f"{start}{TABLES_OF_LINKS[linking.axis]}", table)
+                columns = {key: np.concatenate([table[key] for table in rows_of]) for key in rows_of[0]}
+                write_table(f"{start}_cells.csv", columns)
         if arguments.into_image:
             start_in = {axis: min(index[axis] for index in planes.indices) for axis in planes.indices[0]}
             start_in |= dict(zip("YX", region.start if region else (0, 0), strict=True))

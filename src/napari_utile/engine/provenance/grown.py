@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_utile.engine.arrays import Labels
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.json_file import read_json, write_json
+from napari_utile.engine.files.json_file import read_json
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.models.catalogue import findable_model
 from napari_utile.engine.models.library import Model
@@ -132,10 +132,6 @@ class GrownRecipe:
             "planes": [asdict(plane) for plane in self.planes],
             "versions": self.versions,
         }
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it as JSON."""
-        write_json(path, self.to_json())
 
 
 def _whole(path: str | Path) -> str:

@@ -11,11 +11,14 @@ import numpy as np
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
+from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.result_files import LABELS, begin_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.session.plane_rows import ids_start_again
-from napari_utile.widgets.files.writer import save_image, save_labels
+from napari_utile.widgets.files.writer import recipe_of_layer, save_image, save_label_pixels
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at, slider_name
 from napari_utile.widgets.viewer.own_pictures import is_own
 from napari_utile.widgets.viewer.result_layers import own_layer, source_of
@@ -91,7 +94,8 @@ def results_of(
 def save_results(results: Results, path: Path) -> Generator[tuple[int, int], None, list[Path]]:
     """Measure the cells again and write ``<name>_labels.tif``, ``<name>_cells.csv`` and the recipe, if there is one.
 
-    Where the model tells classes apart, ``<name>_classes.tif`` holds the class of each pixel of a cell.
+    Where the model tells classes apart, ``<name>_classes.tif`` holds the class of each pixel of a cell. What an earlier
+    result of this name had beside it is removed, see `begin_result`.
 
     Parameters
     ----------
@@ -108,11 +112,9 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
     UtileError
         Where a file would take the place of an image that is open, or cannot be written.
     """
-    stem = path.name.removesuffix(path.suffix).removesuffix("_labels")
-    labels, table, classes = (
-        path.with_name(f"{stem}{ending}") for ending in ("_labels.tif", "_cells.csv", "_classes.tif")
-    )
-    for target in (labels, table, classes):
+    start = str(path.with_name(path.name.removesuffix(path.suffix).removesuffix("_labels")))
+    beside = ["_cells.csv", *([] if results.classes is None else ["_classes.tif"])]
+    for target in touched(start, beside):
         if target.resolve() in results.opened:
             raise UtileError(f"{target.name} is open in this window; choose another name.")
     tables = []
@@ -126,12 +128,17 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
         where = {results.axes[axis]: np.full(rows, step) for axis, step in steps}
         tables.append({**where, "label": made["index"], **made})
     columns = {key: np.concatenate([each[key] for each in tables]) for key in tables[0]}
-    written = save_labels(str(labels), results.labels, results.attributes)  # first: this says what cannot be
-    write_table(table, {**columns, **_own_columns(results, columns)})
-    if results.classes is not None:
-        shown = np.where(np.asarray(results.labels) > 0, results.classes, 0).astype(results.classes.dtype)
-        written += save_image(str(classes), shown, results.attributes)
-    return [Path(each) for each in written] + [table]
+    recipe = recipe_of_layer(results.labels, results.attributes) or None
+    labels, table, classes = f"{start}{LABELS}", f"{start}_cells.csv", []
+    with atomic_path(labels) as temporary:
+        save_label_pixels(str(temporary), results.labels, results.attributes)  # says what cannot be saved
+        begin_result(start, recipe, beside)
+        write_table(table, {**columns, **_own_columns(results, columns)})
+        if results.classes is not None:
+            shown = np.where(np.asarray(results.labels) > 0, results.classes, 0).astype(results.classes.dtype)
+            classes = save_image(f"{start}_classes.tif", shown, results.attributes)
+    recipes = [f"{start}{RECIPE_ENDING}"] if recipe else []
+    return [Path(each) for each in (labels, *recipes, *classes, table)]
 
 
 def _own_columns(results: Results, columns: dict[str, Any]) -> dict[str, Any]:

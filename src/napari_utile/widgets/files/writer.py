@@ -11,9 +11,9 @@ from napari.utils.notifications import show_info
 from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import atomic_path, write_image, write_labels
-from napari_utile.engine.files.json_file import write_json
-from napari_utile.engine.files.names import recipe_place
+from napari_utile.engine.files.names import name_and_ending
 from napari_utile.engine.files.plane_file import planes_of
+from napari_utile.engine.files.result_files import write_recipe
 from napari_utile.engine.files.space import usable_pixel_size
 from napari_utile.engine.planes.naming import name_axes
 from napari_utile.engine.provenance.linked import linking_in, with_linking
@@ -35,19 +35,29 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
 
     The recipe is replaced before the labels, and only where they can be written.
     """
+    start = str(Path(path).with_name(name_and_ending(Path(path))[0]))
+    recipe = recipe_of_layer(data, attributes)
+    with atomic_path(path) as beside:
+        save_label_pixels(str(beside), data, attributes)
+        recipes = [str(write_recipe(start, recipe))] if recipe else []
+    return [path, *recipes]
+
+
+@refusals_as_in_the_dock()
+def save_label_pixels(path: str, data: Any, attributes: Mapping[str, Any]) -> None:
+    """Write a Labels layer alone."""
     array = _full(data, attributes)
-    metadata, space = attributes.get("metadata") or {}, _space(array, attributes)
+    write_labels(path, array, **_space(array, attributes))
+
+
+def recipe_of_layer(data: Any, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the recipe of a Labels layer, with its links as they are now; empty where nobody knows how it was made."""
+    metadata = attributes.get("metadata") or {}
     recipe = recipe_in(metadata)
     if (linking := linking_in(metadata.get(METADATA_KEY, {}), "this layer")) is not None:
-        recipe = with_linking(recipe, linking.of(planes_of(array, space["axes"])))
-    written = [path]
-    with atomic_path(path) as beside:
-        write_labels(beside, array, **space)
-        if recipe:
-            place = recipe_place(Path(path))
-            write_json(place, recipe)
-            written.append(str(place))
-    return written
+        array = _full(data, attributes)
+        recipe = with_linking(recipe, linking.of(planes_of(array, _space(array, attributes)["axes"])))
+    return recipe or {}
 
 
 def _full(data: Any, attributes: Mapping[str, Any]) -> np.ndarray[Any, Any]:

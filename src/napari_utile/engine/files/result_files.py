@@ -1,0 +1,93 @@
+"""The files of one result: labels, the recipe of how they were made, and what lies beside them.
+
+They are of one run. Its recipe names what was written beside the labels, so that the next run knows what it may
+remove: a mask or a table that a user put there has no place in a recipe.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.json_file import read_json, write_json
+from napari_utile.engine.files.names import RECIPE_ENDING
+
+LABELS = "_labels.tif"
+"""What follows an image's name in the file of its labels."""
+TABLES_OF_LINKS = {"Z": "_objects.csv", "T": "_tracks.csv"}
+"""What follows an image's name in the table of what was linked, by the axis."""
+BESIDE = ("_probability.tif", "_mask.tif", "_classes.tif", "_cells.csv", *TABLES_OF_LINKS.values())
+"""What follows an image's name in all that is written beside its labels, on wish."""
+_KEY = "beside"
+
+
+def touched(start: str, beside: Collection[str]) -> list[Path]:
+    """Name the files that a new result replaces or removes, see `begin_result`; the labels are the last."""
+    endings = [each for each in BESIDE if each in beside or each in _earlier(start).get(_KEY, ())]
+    return [Path(f"{start}{ending}") for ending in (RECIPE_ENDING, *endings, LABELS)]
+
+
+def begin_result(start: str, recipe: Mapping[str, Any] | None, beside: Collection[str]) -> None:
+    """Remove an earlier result and write the recipe of a new one, whose labels take their place last.
+
+    The earlier labels go first: wherever it is interrupted, where there are labels all that lies beside them is theirs.
+    The new ones are written to a temporary file before, see `atomic_path`, so that what cannot be written costs nothing.
+
+    Parameters
+    ----------
+    start : str
+        What the paths of the files begin with: folder and image's name.
+    recipe : mapping or None
+        As JSON holds it; None where nobody knows how the labels were made.
+    beside : collection of str
+        Those of `BESIDE` that will be written.
+
+    Raises
+    ------
+    UtileError
+        If a file cannot be removed or written.
+    """
+    earlier = _earlier(start)
+    _remove(os.path.realpath(f"{start}{LABELS}"))  # a linked file is replaced, not its link
+    for ending in earlier.get(_KEY, ()):
+        if ending in BESIDE and ending not in beside:
+            _remove(f"{start}{ending}")
+    if recipe is not None:
+        write_recipe(start, recipe, beside)
+    elif earlier:
+        _remove(f"{start}{RECIPE_ENDING}")
+
+
+def write_recipe(start: str, recipe: Mapping[str, Any], beside: Collection[str] | None = None) -> Path:
+    """Write a recipe with what lies beside its labels, what the recipe there says by default; return its place.
+
+    Raises
+    ------
+    UtileError
+        If it cannot be written.
+    """
+    known = _earlier(start).get(_KEY, ()) if beside is None else beside
+    values = {name: value for name, value in recipe.items() if name != _KEY}
+    if names := [ending for ending in BESIDE if ending in known]:
+        values[_KEY] = names
+    path = Path(f"{start}{RECIPE_ENDING}")
+    write_json(path, values)
+    return path
+
+
+def _earlier(start: str) -> Mapping[str, Any]:
+    """Read the recipe of an earlier run; empty where there is none of this program."""
+    try:
+        values = read_json(f"{start}{RECIPE_ENDING}", "is not a recipe")
+    except UtileError:
+        return {}
+    ours = isinstance(values, dict) and str(values.get("format", "")).startswith("napari-utile")
+    return values if ours and isinstance(values.get(_KEY, []), list) else {}
+
+
+def _remove(path: str) -> None:
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise UtileError(f"Cannot remove {path}: {error.strerror or error}.") from error
