@@ -120,6 +120,81 @@ def test_one_image_alone_has_no_tables_of_a_batch(model, tmp_path):
     assert not {"fields.csv", "quality.html"} & {path.name for path in (tmp_path / "out").iterdir()}
 
 
+def test_tables_of_a_batch_describe_the_folder_whatever_was_done_again(model, tmp_path):
+    for number in range(1, 4):
+        tifffile.imwrite(tmp_path / f"f{number}.tif", spots(number))
+    (tmp_path / "f2.tif").write_bytes(b"II*\x00 nothing")
+    (tmp_path / "map.csv").write_text("pattern,dose\nf3*,7\n*,0\n")
+    out = tmp_path / "out"
+
+    def run(*names, options=("--measurements",)):
+        return main(
+            ["segment", *(str(tmp_path / f"{name}.tif") for name in names), "-o", str(out), *WORDS, *options]
+        )
+
+    def told():
+        fields = {row["image"]: row["cells"] for row in rows(out / "fields.csv")}
+        path = out / "cells.csv"
+        return fields, [row["image"] for row in rows(path)] if path.exists() else None
+
+    conditions = ("--measurements", "--conditions", str(tmp_path / "map.csv"))
+    assert run("f1", "f2", "f3", options=conditions) == 1
+    assert told() == ({"f1.tif": "1", "f2.tif": "", "f3.tif": "3"}, ["f1.tif", *["f3.tif"] * 3])
+    tifffile.imwrite(tmp_path / "f2.tif", spots(2))
+    assert run("f2") == 0, "the one that failed"
+    assert told() == (
+        {"f1.tif": "1", "f2.tif": "2", "f3.tif": "3"}, ["f1.tif", *["f2.tif"] * 2, *["f3.tif"] * 3])  # fmt: skip
+    assert [(row["dose"], row["failed"]) for row in rows(out / "fields.csv")] == [
+        ("0", ""),
+        ("", ""),
+        ("7", ""),
+    ]
+    assert rows(out / "cells.csv")[-1]["dose"] == "7"
+    page = (out / "quality.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "3 images segmented with nuclei" in page
+
+    (out / "f3_labels.tif").unlink()
+    tifffile.imwrite(tmp_path / "f1.tif", spots(4))
+    tifffile.imwrite(tmp_path / "f0.tif", spots(5))
+    assert run("f0", "f1", options=()) == 0
+    assert told() == ({"f1.tif": "4", "f2.tif": "2", "f0.tif": "5"}, ["f2.tif"] * 2)
+    assert run("f2", options=()) == 0
+    assert told() == ({"f1.tif": "4", "f2.tif": "2", "f0.tif": "5"}, None)
+    (out / "cells.csv").write_text("of a user")
+    assert run("f1", "f2", options=()) == 0
+    assert (out / "cells.csv").read_text() == "of a user"
+
+
+def test_parts_done_again_keep_what_else_is_in_the_folder(model, tmp_path):
+    for number in range(1, 5):
+        tifffile.imwrite(tmp_path / f"f{number}.tif", spots(number))
+    out, words = tmp_path / "out", [*WORDS, "--measurements"]
+    images = [str(tmp_path / f"f{number}.tif") for number in range(1, 5)]
+    assert main(["segment", *images[:2], "-o", str(out), *words]) == 0
+    for part in ("1/2", "2/2"):
+        assert main(["segment", *images[1:], "-o", str(out), *words, "--shard", part]) == 0
+    assert sorted(row["image"] for row in rows(out / "fields.csv")) == [
+        f"f{number}.tif" for number in range(1, 5)
+    ]
+    assert len(rows(out / "cells.csv")) == 10
+    for part in ("1/2", "2/2"):
+        assert main(["segment", *images, "-o", str(out), *WORDS, "--shard", part]) == 0
+    assert sorted(row["cells"] for row in rows(out / "fields.csv")) == ["1", "2", "3", "4"]
+    assert not list(out.glob("cells*.csv"))
+
+
+@pytest.mark.parametrize(
+    "content", ["labels,failed,flags,cells,sharpness,saturated\na_labels.tif,,,many,1,0\n"]
+)
+def test_a_damaged_table_of_fields_is_said_before_the_work(model, tmp_path, capsys, content):
+    tifffile.imwrite(tmp_path / "a.tif", spots(2))
+    (tmp_path / "fields.csv").write_text(content)
+    assert main(["segment", str(tmp_path / "a.tif"), "-o", str(tmp_path), *WORDS]) == 1
+    assert "fields.csv cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "a_labels.tif").exists()
+
+
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a", "1/", "1/0"])
 def test_a_part_that_is_none_is_a_wrong_call(tmp_path, capsys, text):
     with pytest.raises(SystemExit) as end:

@@ -22,3 +22,23 @@ def test_results_are_found_whatever_the_clock_of_their_disk_says(
     finished = Run(batch_job(BatchRequest((images,), (), results, ("--diameter", "none")))).result
     assert [image.failed for image in finished.images] == ["", ""]
     assert finished.sheet is not None
+
+
+def test_images_of_earlier_batches_are_in_the_table_and_not_in_what_a_batch_did(
+    tmp_path, bright_nuclei
+) -> None:
+    paths = [tmp_path / f"{number}.tif" for number in range(4)]
+    for path in paths:
+        write_image(path, picture())
+    paths[1].write_bytes(b"II*\0 nothing")
+    results, options = tmp_path / "results", ("--diameter", "none")
+    first = Run(batch_job(BatchRequest(tuple(paths[:3]), (), results, options))).result
+    assert sorted((image.name, bool(image.failed)) for image in first.images) == [
+        ("0.tif", False), ("1.tif", True), ("2.tif", False)]  # fmt: skip
+    second = Run(batch_job(BatchRequest(tuple(paths[2:]), (), results, options))).result
+    assert sorted(image.name for image in second.images) == ["2.tif", "3.tif"]
+    assert second.failed == 0
+    write_image(paths[1], picture())
+    third = Run(batch_job(BatchRequest((paths[1],), (), results, options))).result
+    assert [(image.name, image.failed) for image in third.images] == [("1.tif", "")]
+    assert len((results / "fields.csv").read_text().splitlines()) == 5

@@ -2,22 +2,27 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_utile.cli.earlier_fields import FIELDS, Row, cells_of, fields_in, joined, place_of, quality_of
 from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import Conditions
+from napari_utile.engine.files.names import shown_name
+from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.files.targets import Identity, check_target
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.linking.links import Links
 from napari_utile.engine.planes.projection import sharpness_of
 from napari_utile.engine.reports.quality import (
+    UNSURE,
     ImageQuality,
     flags_of,
+    pictures_in,
     saturated_share,
     thumbnail,
     write_quality_sheet,
@@ -27,6 +32,8 @@ from napari_utile.engine.segmentation import Segmentation
 _LARGEST = 1 << 26
 """Pixels above which only the middle of a plane is looked at and shown."""
 _MIDDLE = 4096
+_CELLS, _SHEET = "cells{}.csv", "quality{}.html"
+"""Names of what is written beside the table of fields, with that of a part of the batch."""
 
 
 @dataclass
@@ -111,66 +118,94 @@ class Done:
 class FieldTables:
     """Gathers what a batch did, and writes it at the end.
 
+    The tables describe the folder: rows of images whose results lie there from before stay.
+
     Parameters
     ----------
     target : Path
         Folder of the results.
     shard : Shard or None
-        The part of the batch that this call does.
+        The part of the batch that this call does, which has tables of its own until all parts are done.
+
+    Attributes
+    ----------
+    are_there : bool
+        Whether an earlier batch wrote tables, which then describe a single image as well.
     """
 
     def __init__(self, target: Path, shard: Shard | None, conditions: Conditions | None) -> None:
         self._target, self._shard, self._conditions = target, shard, conditions
-        self._rows: list[dict[str, Any]] = []
-        self._images: list[ImageQuality] = []
-        self._cells: list[tuple[dict[str, Any], Path]] = []
+        self._ending = shard.ending if shard else ""
+        self._given: list[Row] = []
+        self._rows: list[Row] = []
+        self._pictures: dict[str, bytes] = {}
+        earlier = self._earlier
+        self.are_there = bool(earlier)
+        # Whether its table of cells is ours, as long as none of them is segmented again.
+        self._measured = any(cells_of(row, target) for row in earlier)
 
     @property
-    def _ending(self) -> str:
-        return self._shard.ending if self._shard else ""
+    def _earlier(self) -> list[dict[str, str]]:
+        return fields_in(self._target / FIELDS.format(""))
 
     def check(self, inputs: frozenset[Identity]) -> None:
         """Check, before anything is computed, that all can be written; see `check_target`."""
-        for name in ("fields{}.csv", "cells{}.csv", "quality{}.html"):
+        for name in (FIELDS, _CELLS, _SHEET):
             check_target(self._target / name.format(self._ending), inputs)
 
-    def add(self, image: Input, name: str, done: Done, cells: Path | None) -> None:
-        """Take in an image that was done, and the file of its cells."""
-        where = self._where(image, name)
-        self._rows.append({**where, **done.row, "failed": ""})
-        shown = name if image.place is None else image.name
-        self._images.append(replace(done.quality, name=shown))
-        if cells is not None:
-            self._cells.append((where, cells))
+    def add(self, image: Input, name: str, start: str, done: Done) -> None:
+        """Take in an image that was done, and what the paths of its results begin with."""
+        labels = Path(f"{start}{LABELS}").relative_to(self._target).as_posix()
+        flags = UNSURE if done.quality.looks_right is False else ""
+        said = {**done.row, "failed": "", "flags": flags}
+        self._rows.append({**self._where(image, name), "labels": labels, **said})
+        self._pictures[name if image.place is None else image.name] = done.quality.thumbnail
+        self._given.append(self._where(image, shown_name(image.path)))
 
     def fail(self, image: Input, sentence: str) -> None:
         """Take in an image that failed."""
-        self._rows.append({**self._where(image, image.name), "failed": sentence})
-        self._images.append(ImageQuality(image.name, failed=sentence))
+        where = self._where(image, shown_name(image.path))
+        self._rows.append({**where, "labels": "", "failed": sentence})
+        self._given.append(where)
 
     def write(self) -> None:
         """Write all, if anything was done; where this was the last part of a batch, join the parts."""
         if all(row["failed"] for row in self._rows):
             return
-        for row, flags in zip(self._rows, flags_of(self._images), strict=True):
-            row["flags"] = "; ".join(each for each in flags if not each.startswith("failed"))
-        ending = self._ending
-        _write(self._target / f"fields{ending}.csv", [self._rows])
-        if self._cells:
-            _write(self._target / f"cells{ending}.csv", [_Rows(path, where) for where, path in self._cells])
-        models = " and ".join(sorted({row["model"] for row in self._rows if not row["failed"]}))
-        title = f"{len(self._rows)} images segmented with {models}"
-        write_quality_sheet(self._target / f"quality{ending}.html", title, self._images)
+        sheet = self._target / _SHEET.format(self._ending)
+        earlier = [] if self._shard else self._earlier
+        rows = joined(earlier, self._rows, self._given, self._target)
+        pictures = (pictures_in(sheet) if earlier else {}) | self._pictures
+        images = [quality_of(row, pictures) for row in rows]
+        flags = (
+            "; ".join(each for each in said if not each.startswith("failed")) for said in flags_of(images)
+        )
+        self._write_tables(
+            [{**row, "flags": said} for row, said in zip(rows, flags, strict=True)], self._ending
+        )
+        models = " and ".join(sorted({row["model"] for row in rows if not row["failed"]}))
+        write_quality_sheet(sheet, f"{len(rows)} images segmented with {models}", images)
         if self._shard is not None:
             self._join(self._shard.of)
 
     def _join(self, count: int) -> None:
-        for name in ("fields", "cells"):
-            parts = [
-                self._target / f"{name}{Shard(number, count).ending}.csv" for number in range(1, count + 1)
-            ]
-            if all(part.is_file() for part in parts):
-                _write(self._target / f"{name}.csv", [_Rows(part, {}) for part in parts])
+        parts = [self._target / FIELDS.format(Shard(number, count).ending) for number in range(1, count + 1)]
+        if all(part.is_file() for part in parts):
+            rows = [row for part in parts for row in fields_in(part)]
+            self._write_tables(joined(self._earlier, rows, (), self._target), "")
+
+    def _write_tables(self, rows: Sequence[Row], ending: str) -> None:
+        """Write the table of fields and that of all their cells; one of cells that are gone is removed."""
+        cells = [
+            _Rows(path, place_of(row)) for row in rows if (path := cells_of(row, self._target)) is not None
+        ]
+        path = self._target / _CELLS.format(ending)
+        if cells:
+            _write(path, cells)
+        elif ending or self._measured:  # else it may be of a user
+            path.unlink(missing_ok=True)
+        where = dict.fromkeys((name for row in rows for name in place_of(row)), "")
+        _write(self._target / FIELDS.format(ending), [[{**where, **row} for row in rows]])
 
     def _where(self, image: Input, name: str) -> dict[str, Any]:
         place = image.place
@@ -202,7 +237,7 @@ class _Rows:
                 yield {**self._before, **row}
 
 
-def _write(path: Path, parts: Sequence[_Rows | list[dict[str, Any]]]) -> None:
+def _write(path: Path, parts: Sequence[_Rows | Sequence[Row]]) -> None:
     """Write parts of a table one below the other; a column that a part lacks stays empty in its rows."""
     names: dict[str, None] = {}
     for part in parts:

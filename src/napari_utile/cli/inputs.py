@@ -40,9 +40,7 @@ class Input:
     @property
     def name(self) -> str:
         """What people call it: ``cells.tif``, or ``plate A/1/0``."""
-        if self.place is None:
-            return str(self.path)
-        return f"{self.place.plate} {self.place.row}/{self.place.column}/{self.place.field}".rstrip("/")
+        return str(self.path) if self.place is None else self.place.name
 
     @property
     def folder(self) -> Path:

@@ -154,8 +154,9 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = identities([*found, *(each for each in beside if isinstance(each, (str, Path)))])
     if not arguments.estimate:
         check_folder(arguments.output)
-    tables = FieldTables(arguments.output, arguments.shard, conditions) if len(every) > 1 else None
-    if tables is not None and not arguments.estimate:
+    tables = FieldTables(arguments.output, arguments.shard, conditions)
+    with_tables = (len(every) > 1 or tables.are_there) and not arguments.estimate
+    if with_tables:
         tables.check(inputs)
     batch = Batch()
     begun: dict[str, str] = {}
@@ -177,12 +178,10 @@ def run(arguments: argparse.Namespace) -> int:
             shown = each.name if each.place else image.shown_name
             fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask)
             batch.judge(shown, fit, whole=arguments.region is None)
-            if tables is not None:
-                cells = Path(f"{start}_cells.csv") if arguments.measurements else None
-                tables.add(each, image.shown_name, done, cells)
-        if tables is not None and each.name in batch.said:
+            tables.add(each, image.shown_name, start, done)
+        if each.name in batch.said:
             tables.fail(each, batch.said[each.name])
-    if tables is not None and not arguments.estimate:
+    if with_tables:
         tables.write()
     return batch.status(len(ours), arguments.strict)
 

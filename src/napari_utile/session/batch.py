@@ -140,7 +140,9 @@ def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch
         inputs.append(path)
         yield BatchStep(0, 0, f"{name} written")
     names = [image_name(path) for path in results_apart(find_images(inputs)).images]
-    watched = (request.target / _TABLE, *(_labels_of(request.target, name) for name in names))
+    table = request.target / _TABLE
+    earlier = (request.target / (row.get("labels") or _TABLE) for row in _rows_of(table))
+    watched = (table, *(_labels_of(request.target, name) for name in names), *earlier)
     before = {path: _stamp(path) for path in watched}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -154,7 +156,7 @@ def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch
             yield BatchStep(done, len(names), finished[-1] if finished else "")
             time.sleep(_EVERY)
         lines = (folder / "err").read_text(encoding="utf-8", errors="replace").splitlines()
-    images = _table(request.target, before) or _single(request.target, names, before, lines)
+    images = _table(request.target, names, before) or _single(request.target, names, before, lines)
     if not images or all(image.failed for image in images):
         raise UtileError(_reason(lines))
     order = sorted(images, key=lambda image: (not image.failed, not image.flags, image.confidence or 0.0))
@@ -221,7 +223,7 @@ def _labels_of(target: Path, name: str) -> Path:
 
 
 def _is_new(path: Path, before: _Stamps) -> bool:
-    return _stamp(path) not in ((), before[path])
+    return _stamp(path) not in ((), before.get(path, ()))
 
 
 def _finished(target: Path, names: Sequence[str], before: _Stamps) -> list[str]:
@@ -229,23 +231,36 @@ def _finished(target: Path, names: Sequence[str], before: _Stamps) -> list[str]:
     return [name for name in names if _is_new(_labels_of(target, name), before)]
 
 
-def _table(target: Path, before: _Stamps) -> list[BatchImage]:
-    path = target / _TABLE
-    if not _is_new(path, before):
+def _rows_of(table: Path) -> list[dict[str, str]]:
+    if not table.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            BatchImage(
-                row.get("image")
-                or "/".join(row.get(part) or "" for part in ("plate", "row", "column", "field")),
-                int(row.get("cells") or 0),
-                _number(row.get("covered")),
-                _number(row.get("confidence")),
-                row.get("flags") or "",
-                row.get("failed") or "",
-            )
-            for row in csv.DictReader(file)
-        ]
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _table(target: Path, names: Sequence[str], before: _Stamps) -> list[BatchImage]:
+    """Read what was done from the table of the folder, which has rows of earlier batches as well."""
+    if not _is_new(target / _TABLE, before):
+        return []
+    return [
+        BatchImage(
+            row.get("image") or "/".join(row.get(part) or "" for part in ("plate", "row", "column", "field")),
+            int(row.get("cells") or 0),
+            _number(row.get("covered")),
+            _number(row.get("confidence")),
+            row.get("flags") or "",
+            row.get("failed") or "",
+        )
+        for row in _rows_of(target / _TABLE)
+        if _is_ours(row, target, names, before)
+    ]
+
+
+def _is_ours(row: Mapping[str, str], target: Path, names: Sequence[str], before: _Stamps) -> bool:
+    """Say whether a row is of this batch: its labels are new, or what failed is among the images."""
+    if labels := row.get("labels"):
+        return _is_new(target / labels, before)
+    return bool({image_name(Path(row.get("image") or "")), row.get("plate")} & {*names})
 
 
 def _single(target: Path, names: Sequence[str], before: _Stamps, lines: Sequence[str]) -> list[BatchImage]:

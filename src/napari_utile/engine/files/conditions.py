@@ -22,7 +22,7 @@ _TAKEN = {
     "divisions",
     "covered",
 }
-_TAKEN |= {"confidence", "sharpness", "saturated", "diameter_px", "model", "failed", "flags"}
+_TAKEN |= {"labels", "confidence", "sharpness", "saturated", "diameter_px", "model", "failed", "flags"}
 _TAKEN |= {"index", "label", "object", "track_id", "class", "area_px", "centroid_y", "centroid_x", "t", "z"}
 """Columns that the tables have without any conditions."""
 

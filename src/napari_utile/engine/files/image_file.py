@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.names import image_name
+from napari_utile.engine.files.names import image_name, shown_name
 
 LAZY_BLOCK = 512
 """Rows and columns that a lazy image is read by, at least."""
@@ -96,8 +96,7 @@ class ImageFile:
     @property
     def shown_name(self) -> str:
         """What people call it: the file's name, or which image it is of a file or folder of many."""
-        inside = any(parent.suffix.lower() == ".zarr" for parent in self.path.parents)
-        return self.name if self.many or inside else self.path.name
+        return self.name if self.many else shown_name(self.path)
 
     def as_one_of_many(self) -> "ImageFile":
         """Give the same, its name with that of the series."""

@@ -88,6 +88,12 @@ def image_name(path: Path) -> str:
     return stem if zarr is None else "_".join([stem, *path.relative_to(zarr).parts])
 
 
+def shown_name(path: Path) -> str:
+    """Give what people call an image: the name of its file, or where it lies in a folder of many."""
+    inside = any(parent.suffix.lower() == ".zarr" for parent in path.parents)
+    return image_name(path) if inside else path.name
+
+
 def name_and_ending(path: Path) -> tuple[str, str]:
     """Divide ``cells_labels.ome.tif`` into ``cells`` and ``_labels``; the ending is given in small letters."""
     stem = image_name(path)

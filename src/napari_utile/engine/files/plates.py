@@ -42,6 +42,11 @@ class PlateField:
         """Row and column together: ``"A1"``."""
         return f"{self.row}{self.column}"
 
+    @property
+    def name(self) -> str:
+        """What people call it: ``plate A/1/0``."""
+        return f"{self.plate} {self.row}/{self.column}/{self.field}".rstrip("/")
+
 
 def plate_fields(path: Path) -> tuple[PlateField, ...]:
     """List the fields of a plate, well after well; nothing where the path is not a plate.

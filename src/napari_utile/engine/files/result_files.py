@@ -24,15 +24,21 @@ _KEY = "beside"
 
 def touched(start: str, beside: Collection[str]) -> list[Path]:
     """Name the files that a new result replaces or removes, see `begin_result`; the labels are the last."""
-    endings = [each for each in BESIDE if each in beside or each in _earlier(start).get(_KEY, ())]
+    earlier = written_beside(start)
+    endings = [each for each in BESIDE if each in beside or each in earlier]
     return [Path(f"{start}{ending}") for ending in (RECIPE_ENDING, *endings, LABELS)]
+
+
+def written_beside(start: str) -> list[str]:
+    """Name those of `BESIDE` that lie beside the labels of a result, as its recipe says."""
+    return [ending for ending in BESIDE if ending in _earlier(start).get(_KEY, ())]
 
 
 def begin_result(start: str, recipe: Mapping[str, Any] | None, beside: Collection[str]) -> None:
     """Remove an earlier result and write the recipe of a new one, whose labels take their place last.
 
     The earlier labels go first: wherever it is interrupted, where there are labels all that lies beside them is theirs.
-    The new ones are written to a temporary file before, see `atomic_path`, so that what cannot be written costs nothing.
+    The new ones are written to a temporary file before, see `atomic_path`: what cannot be written costs nothing.
 
     Parameters
     ----------
@@ -50,8 +56,8 @@ def begin_result(start: str, recipe: Mapping[str, Any] | None, beside: Collectio
     """
     earlier = _earlier(start)
     _remove(os.path.realpath(f"{start}{LABELS}"))  # a linked file is replaced, not its link
-    for ending in earlier.get(_KEY, ()):
-        if ending in BESIDE and ending not in beside:
+    for ending in written_beside(start):
+        if ending not in beside:
             _remove(f"{start}{ending}")
     if recipe is not None:
         write_recipe(start, recipe, beside)
@@ -67,7 +73,7 @@ def write_recipe(start: str, recipe: Mapping[str, Any], beside: Collection[str] 
     UtileError
         If it cannot be written.
     """
-    known = _earlier(start).get(_KEY, ()) if beside is None else beside
+    known = written_beside(start) if beside is None else beside
     values = {name: value for name, value in recipe.items() if name != _KEY}
     if names := [ending for ending in BESIDE if ending in known]:
         values[_KEY] = names

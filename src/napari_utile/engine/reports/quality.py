@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,12 @@ FAR = 3.5
 """Robust standard deviations (from the median deviation) beyond which an image is far from the others."""
 LEAST_IMAGES = 5
 """Of fewer images none is called far from the others."""
+
+UNSURE = "the model is not sure of its cells"
+"""What is said of an image that does not look like those that the model knows."""
+_PICTURE = re.compile(
+    r'<img alt="([^"]*) with the outlines of its cells" src="data:image/png;base64,([A-Za-z0-9+/=]*)">'
+)
 
 _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 1200px; padding: 0 1em; }
@@ -124,7 +131,7 @@ def flags_of(images: Sequence[ImageQuality]) -> list[tuple[str, ...]]:
             if each.cells == 0:
                 said.append("no cells")
             if each.looks_right is False:
-                said.append("the model is not sure of its cells")
+                said.append(UNSURE)
             if count and each.cells:
                 said.append(
                     "far fewer cells than the others" if count < 0 else "far more cells than the others"
@@ -184,6 +191,16 @@ def write_quality_sheet(path: str | os.PathLike[str], title: str, images: Sequen
     ]
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(page), encoding="utf-8", errors="backslashreplace")
+
+
+def pictures_in(path: str | os.PathLike[str]) -> dict[str, bytes]:
+    """Read the thumbnails of a sheet by the names of the images; none where there is no sheet."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = _PICTURE.findall(file.read())
+        return {html.unescape(name): base64.b64decode(data) for name, data in found}
+    except (OSError, ValueError):  # then it is somebody's page, or damaged
+        return {}
 
 
 def _entry(image: ImageQuality, flags: Sequence[str]) -> str:

@@ -1,0 +1,109 @@
+"""What the table of fields in a folder says of the images that were segmented into it before."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.plates import PlateField
+from napari_utile.engine.files.result_files import LABELS, written_beside
+from napari_utile.engine.reports.quality import UNSURE, ImageQuality
+
+FIELDS = "fields{}.csv"
+"""The table's name, with that of a part of the batch."""
+Row = Mapping[str, Any]
+_PLATE = ("plate", "row", "column", "field")
+_NUMBERS = ("cells", "sharpness", "saturated")
+
+
+def fields_in(path: Path) -> list[dict[str, str]]:
+    """Read a table of fields; empty where there is none, or it is not one of ours.
+
+    Raises
+    ------
+    UtileError
+        If it is damaged: its rows would be lost.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if not {"labels", "failed", "flags", *_NUMBERS} <= set(reader.fieldnames or ()):
+                return []
+            rows = [{name: text or "" for name, text in row.items() if name} for row in reader]
+            for row in rows:
+                quality_of(row, {})
+            return rows
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, csv.Error) as error:
+        raise UtileError(f"{path} cannot be read ({error}): move it away.") from error
+
+
+def joined(earlier: Sequence[Row], done: Sequence[Row], given: Sequence[Row], folder: Path) -> list[Row]:
+    """Give one row for each image of a folder: what was done, in the place of what was said of it before.
+
+    Parameters
+    ----------
+    earlier : sequence of rows
+        Rows of images that are given now are left out, and those of which the labels are gone.
+    done : sequence of rows
+    given : sequence of rows
+        What tells the images that are given now from others.
+    folder : Path
+        Of the results.
+    """
+    waiting: dict[tuple[str, ...], list[Row]] = {}
+    for row in done:
+        waiting.setdefault(_identity(row), []).append(row)
+    ours = {*waiting, *map(_identity, given)}
+    replaced = {row["labels"] for row in done if row["labels"]}
+    rows: list[Row] = []
+    for row in earlier:
+        if _identity(row) in ours:
+            rows += waiting.pop(_identity(row), [])
+        elif row["failed"] or (row["labels"] not in replaced and _has_labels(row, folder)):
+            rows.append(row)
+    return [*rows, *(row for each in waiting.values() for row in each)]
+
+
+def cells_of(row: Row, folder: Path) -> Path | None:
+    """Return the table of an image's cells; None where there is none."""
+    start = str(folder / row["labels"]).removesuffix(LABELS)
+    return Path(f"{start}_cells.csv") if row["labels"] and "_cells.csv" in written_beside(start) else None
+
+
+def place_of(row: Row) -> dict[str, Any]:
+    """Return the columns that say which image it is, and its conditions: those before its labels."""
+    names = list(row)
+    return {name: row[name] for name in names[: names.index("labels")]}
+
+
+def quality_of(row: Row, pictures: Mapping[str, bytes]) -> ImageQuality:
+    """Tell how an image came out.
+
+    Raises
+    ------
+    ValueError
+        If a number is none.
+    """
+    name = row.get("image") or PlateField(Path(), *(str(row.get(each, "")) for each in _PLATE)).name
+    if row["failed"]:
+        return ImageQuality(name, failed=row["failed"])
+    return ImageQuality(
+        name,
+        int(row.get("objects") or row.get("tracks") or row["cells"]),
+        float(row["confidence"]) if row.get("confidence") else None,
+        False if UNSURE in row["flags"] else None,
+        float(row["sharpness"]),
+        float(row["saturated"]),
+        pictures.get(name, b""),
+    )
+
+
+def _identity(row: Row) -> tuple[str, ...]:
+    return tuple(str(row.get(name) or "") for name in ("image", *_PLATE))
+
+
+def _has_labels(row: Row, folder: Path) -> bool:
+    return bool(row["labels"]) and (folder / row["labels"]).is_file()
