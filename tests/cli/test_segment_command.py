@@ -367,7 +367,11 @@ def test_a_second_run_leaves_nothing_of_the_first_and_all_that_is_the_users(mode
     with monkeypatch.context() as patched:
         patched.setattr(segment_command_module, "write_labels", full)
         assert main([*command, "--diameter", "none", "--measurements"]) == 1
-    assert (out / "two_cells.csv").read_bytes() != table
+    assert (out / "two_cells.csv").read_bytes() == table
+    assert made() == {"two_labels.tif", "two_recipe.json", *beside}, "what cannot be written costs nothing"
+    with monkeypatch.context() as patched:
+        patched.setattr(segment_command_module, "write_table", full)
+        assert main([*command, "--diameter", "none", "--measurements"]) == 1
     assert "two_labels.tif" not in made(), "labels of one run lie beside the table of another"
 
     assert main([*command, "--mask"]) == 0
