@@ -28,3 +28,19 @@ def test_an_unknown_command_is_refused_with_the_known_ones(capsys):
         cli.main(["sgement"])
     assert end.value.code == 2
     assert "segment" in capsys.readouterr().err
+
+
+def test_help_names_a_default_only_where_it_is_one(capsys):
+    def said(*words):
+        with pytest.raises(SystemExit):
+            cli.main([*words, "--help"])
+        return " ".join(capsys.readouterr().out.split())
+
+    assert "higher values split more. Default: what the model suggests." in said("segment")
+    assert "path of a .safetensors file. Default: nuclei." in said("segment")
+    assert "path of a .safetensors file. Default: each that could read the image." in said("fit")
+
+
+def test_a_wrong_ending_of_an_export_names_those_of_cells_and_of_tracks(tmp_path, capsys):
+    assert cli.main(["export", str(tmp_path / "a.tif"), "-o", str(tmp_path / "a.roi")]) == 1
+    assert ".zip or .geojson for cells, in .geff or _RES for tracks" in capsys.readouterr().err

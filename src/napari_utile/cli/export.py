@@ -46,7 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the file; return 0."""
     if arguments.output.name.endswith(TRACK_ENDINGS):
         return _export_tracks(arguments.labels, arguments.output, arguments.axes)
-    check_target(arguments.output, identities([arguments.labels]), EXPORT_SUFFIXES)
+    if arguments.output.suffix.lower() not in EXPORT_SUFFIXES:
+        raise UtileError(
+            f"Cannot write {arguments.output}: the name must end in {' or '.join(EXPORT_SUFFIXES)} for cells, in "
+            f"{' or '.join(TRACK_ENDINGS)} for tracks."
+        )
+    check_target(arguments.output, identities([arguments.labels]))
     file = read_labels(arguments.labels, arguments.axes)
     origin = origin_of(file)
     if said := str(origin):

@@ -36,7 +36,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "-o", "--output", type=file_path, required=True, metavar="NAME.json", help="file of the settings"
     )
     add_options(parser, Selection)
-    add_options(parser, SegmentParams, skip=("diameter", "tile"))
+    add_options(
+        parser,
+        SegmentParams,
+        skip=("diameter", "tile"),
+        by_default={"model": "each that could read the image"},
+    )
     parser.set_defaults(run=run)
 
 

@@ -3,11 +3,12 @@
 import argparse
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import as_path
 from napari_utile.engine.files.space import usable_length
@@ -17,24 +18,42 @@ from napari_utile.engine.planes.naming import checked_letters
 _NUMBER = re.compile(r"[+-]?\d*\.?\d+")
 
 
-def add_options(parser: argparse.ArgumentParser, cls: type, *, skip: tuple[str, ...] = ()) -> None:
+def add_options(
+    parser: argparse.ArgumentParser,
+    cls: type,
+    *,
+    skip: tuple[str, ...] = (),
+    by_default: Mapping[str, str] | None = None,
+) -> None:
     """Add an option for each parameter of a dataclass.
 
     An option that is not given is None in the parsed arguments, so that `given` can tell what was chosen.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    cls : type
+    skip : tuple of str
+        Parameters without an option here.
+    by_default : mapping of str to str, optional
+        What is taken, in words, where a parameter is not given and it is not the default of the dataclass.
     """
+    words = dict(by_default or {})
+    if cls is InstanceParams:
+        words = {each.name: "what the model suggests" for each in describe(cls)}
     group = parser.add_argument_group((cls.__doc__ or cls.__name__).splitlines()[0].rstrip("."))
     for parameter in describe(cls):
         if parameter.name not in skip:
-            _add(group, parameter, cls)
+            _add(group, parameter, cls, words.get(parameter.name))
 
 
-def _add(group: Any, parameter: Parameter, cls: type) -> None:
+def _add(group: Any, parameter: Parameter, cls: type, by_default: str | None) -> None:
     bounds = parameter.bounds
     text = (bounds.help or parameter.label).replace("%", "%%")
-    if parameter.default is not None:
-        text += f" Default: {parameter.default}".replace("%", "%%") + (
-            f" {bounds.unit}." if bounds.unit else "."
-        )
+    if by_default is None and parameter.default is not None:
+        by_default = f"{parameter.default} {bounds.unit}".rstrip()
+    if by_default:
+        text += f" Default: {by_default}.".replace("%", "%%")
     common: dict[str, Any] = {"dest": parameter.name, "default": None, "help": text}
     if parameter.kind is bool:
         group.add_argument(parameter.option, action=argparse.BooleanOptionalAction, **common)
