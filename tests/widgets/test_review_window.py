@@ -255,19 +255,30 @@ STACK[0] += np.arange(60, dtype=np.uint8)
 STACK[1, 0, 10:22, 10:22] = STACK[1, 1, 30:42, 10:22] = STACK[1, 2, 30:42, 35:47] = 220
 
 
+def write_stack(path):
+    if path.suffix == ".tif":
+        write_image(path, STACK, "CZYX")
+        return
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("0", data=STACK)
+    axes = [{"name": name} for name in "czyx"]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [{"path": "0"}]}]
+
+
 @pytest.mark.parametrize(
-    ("options", "channel", "planes"),
+    ("ending", "options", "channel", "planes"),
     [
-        (("--channels", "1"), 1, STACK[1]),
-        (("--channels", "1", "--z", "1"), 1, STACK[1, 1:2]),
-        (("--project", "z:max"), 0, STACK[0].max(axis=0, keepdims=True)),
+        ("tif", ("--channels", "1"), 1, STACK[1]),
+        ("zarr", ("--channels", "1"), 1, STACK[1]),
+        ("tif", ("--channels", "1", "--z", "1"), 1, STACK[1, 1:2]),
+        ("tif", ("--project", "z:max"), 0, STACK[0].max(axis=0, keepdims=True)),
     ],
 )
 def test_the_training_set_gets_the_pixels_that_the_batch_read(
-    viewer, qtbot, tmp_path, bright_nuclei, options, channel, planes
+    viewer, qtbot, tmp_path, bright_nuclei, ending, options, channel, planes
 ):
-    source, results = tmp_path / "x.tif", tmp_path / "results"
-    write_image(source, STACK, "CZYX")
+    source, results = tmp_path / f"x.{ending}", tmp_path / "results"
+    write_stack(source)
     assert main(["segment", str(source), "-o", str(results), "--diameter", "none", "--quiet", *options]) == 0
     viewer.window.add_dock_widget(Workbench(viewer), name="U-Tile")
     tab = open_review(viewer)

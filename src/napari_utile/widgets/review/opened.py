@@ -8,6 +8,7 @@ from typing import Any
 import napari.viewer
 import numpy as np
 from napari.layers import Labels, Layer
+from napari.layers.utils.stack_utils import split_channels
 
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.pyramid import has_pyramid
@@ -58,7 +59,7 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     described = (
         open_ome_zarr(str(item.image)) if has_pyramid(item.image) else image_layers(read_image(item.image))
     )
-    images = [Layer.create(*each) for each in described if each[2] == "image"]
+    images = [layer for each in described if each[2] == "image" for layer in _by_channel(*each)]
     first = next(iter(item.channels), 0)
     image = images[first if 0 <= first < len(images) else 0]
     channels = item.channels if item.channels and getattr(image, "rgb", False) else None
@@ -75,6 +76,14 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
     cells = Labels(np.array(data), **options)
     return Opened(image, channels, cells, (*images, cells))
+
+
+def _by_channel(data: Any, options: dict[str, Any], kind: str) -> list[Any]:
+    """Make a layer of an image, one of each of its channels where it has an axis of these."""
+    options = dict(options)
+    channel = options.pop("channel_axis", None)
+    parts = [(data, options, kind)] if channel is None else split_channels(data, channel, **options)
+    return [Layer.create(*part) for part in parts]
 
 
 def _cells_of_store(item: ReviewItem) -> Any:
