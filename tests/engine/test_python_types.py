@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 import xarray
 
@@ -26,6 +27,7 @@ from napari_utile import (
 from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.images import write_labels
 from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.training.fine_tune import new_model
 
@@ -224,6 +226,23 @@ def test_what_read_image_gives_is_an_image_and_labels(tmp_path: Path) -> None:
     write_labels(tmp_path / "b.tif", LABELS)
     labels = read_image(tmp_path / "b.tif")
     assert evaluate(labels, LABELS).scores["ap50"] == 1
+
+
+def test_what_was_read_of_a_file_is_found_again(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "two.ome.tif") as tif:
+        for number in range(2):
+            tif.write(np.roll(IMAGE, 5 * number, 1), metadata={"axes": "YX"})
+    made = segment(read_image(tmp_path / "two.ome.tif", series=1), diameter=18)
+    again = segment(tmp_path / "two.ome.tif", series=1, diameter=18)
+    np.testing.assert_array_equal(made.labels, again.labels)
+    assert made.recipe.selection.series == "1"
+    assert "--series 1" in made.recipe.command
+    tifffile.imwrite(tmp_path / "z.tif", np.stack([IMAGE] * 3), metadata={"axes": "ZYX"}, imagej=True)
+    frames = read_image(tmp_path / "z.tif", axes="TYX")
+    assert segment(frames, t=2, diameter=18).recipe.selection == Selection(axes="TYX", t="2")
+    for option in ({"axes": "ZYX"}, {"series": 0}):
+        with pytest.raises(UtileError, match=r"was read already: give .*= to read_image"):
+            segment(frames, t=2, **option)
 
 
 def test_an_array_of_several_planes_says_which_one_is_used() -> None:

@@ -3,6 +3,7 @@
 import operator
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
     """
     if isinstance(image, (str, os.PathLike, ImageFile)):
         if isinstance(image, ImageFile):
-            file = image
+            file, selection = image, _as_read(image, selection)
         else:
             file = read_image(image, axes=selection.axes, series=selection.series)
         planes = SelectedPlanes(file, selection)
@@ -69,6 +70,14 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
             f"{planes.image.name} has no planes along {linked} to link; its axes are {planes.image.axes}."
         )
     return planes
+
+
+def _as_read(image: ImageFile, selection: Selection) -> Selection:
+    """Add what a file was read as, by which its pixels are found again."""
+    for name in ("axes", "series"):
+        if getattr(selection, name) is not None:
+            raise UtileError(f"{image.name} was read already: give {name}= to read_image.")
+    return replace(selection, axes=image.axes, series=str(image.chosen) if len(image.series) > 1 else None)
 
 
 def plane_of(image: Any, axes: str | None = None) -> ImagePlane:
