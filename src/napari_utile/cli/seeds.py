@@ -16,7 +16,6 @@ from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.images import open_selected, write_labels
 from napari_utile.engine.files.label_files import pair_files
 from napari_utile.engine.files.label_planes import (
@@ -27,7 +26,7 @@ from napari_utile.engine.files.label_planes import (
 )
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import LABELS, begin_result, touched
+from napari_utile.engine.files.result_files import LABELS, new_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.files.tiff import LARGEST_ID
@@ -185,13 +184,12 @@ def _grow_file(
             "" if sizing is None else sizing.fitted,
         )
         between = {axis: step for axis, step in image.steps.items() if axis in planes.stacked}
-        with atomic_path(f"{start}{LABELS}") as temporary:
-            write_labels(temporary, labels.planes, None, image.pixel_size, image.unit, None, between)
-            begin_result(start, recipe.to_json(), beside)
+        with new_result(start, recipe.to_json(), beside) as new:
+            write_labels(new[LABELS], labels.planes, None, image.pixel_size, image.unit, None, between)
             if tables:
                 every = [tables[position] for position in sorted(tables)]
                 columns = {key: np.concatenate([table[key] for table in every]) for key in every[0]}
-                write_table(f"{start}_cells.csv", columns)
+                write_table(new["_cells.csv"], columns)
     count = sum(record.cells for record in records)
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
     needed = 1 if model is None else model.card.needed_inputs

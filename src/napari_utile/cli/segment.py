@@ -22,11 +22,10 @@ from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_e
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import load_conditions
 from napari_utile.engine.files.images import write_image, write_labels
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS, begin_result, touched
+from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS, new_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall
@@ -282,23 +281,22 @@ def _segment_file(
         several = ["_classes.tif"] if made.classes.several else []
         between = {axis: step for axis, step in image.steps.items() if axis in stacked}
         space = (None, image.pixel_size, image.unit, None, between)
-        # The labels take their place last: where they are, all is there. The recipe holds their hash.
-        with atomic_path(f"{start}{LABELS}") as temporary:
-            write_labels(temporary, stored, *space)
-            begin_result(start, recipe.to_json(), [*_beside(arguments), *several])
+        # The recipe holds the hash of the labels.
+        with new_result(start, recipe.to_json(), [*_beside(arguments), *several]) as new:
+            write_labels(new[LABELS], stored, *space)
             if arguments.probability:
-                write_image(f"{start}_probability.tif", foreground.planes, *space)
+                write_image(new["_probability.tif"], foreground.planes, *space)
             if made.classes.several:
-                write_image(f"{start}_classes.tif", classes.planes, *space)
+                write_image(new["_classes.tif"], classes.planes, *space)
             if arguments.mask is True:
-                write_image(f"{start}_mask.tif", stored.mapped(lambda plane: plane > 0, bool), *space)
+                write_image(new["_mask.tif"], stored.mapped(lambda plane: plane > 0, bool), *space)
             if arguments.measurements:
-                rows_of = [tables[place] for place in sorted(tables)]
+                rows_of = [tables[number] for number in sorted(tables)]
                 if links is not None:
                     table = links.tables(image, planes.indices, rows_of)
-                    write_table(f"{start}{TABLES_OF_LINKS[linking.axis]}", table)
+                    write_table(new[TABLES_OF_LINKS[linking.axis]], table)
                 columns = {key: np.concatenate([table[key] for table in rows_of]) for key in rows_of[0]}
-                write_table(f"{start}_cells.csv", columns)
+                write_table(new["_cells.csv"], columns)
         if arguments.into_image:
             start_in = {axis: min(index[axis] for index in planes.indices) for axis in planes.indices[0]}
             start_in |= dict(zip("YX", region.start if region else (0, 0), strict=True))

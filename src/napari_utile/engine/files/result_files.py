@@ -5,11 +5,13 @@ remove: a mask or a table that a user put there has no place in a recipe.
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.json_file import read_json, write_json
 from napari_utile.engine.files.names import RECIPE_ENDING
 
@@ -34,11 +36,40 @@ def written_beside(start: str) -> list[str]:
     return [ending for ending in BESIDE if ending in _earlier(start).get(_KEY, ())]
 
 
+@contextmanager
+def new_result(
+    start: str, recipe: Mapping[str, Any] | None, beside: Collection[str]
+) -> Iterator[Mapping[str, Path]]:
+    """Give temporary places for the labels and what lies beside them; they take their own when all is written.
+
+    Where one of them cannot be written, the earlier result stays as it is.
+
+    Parameters
+    ----------
+    start, recipe, beside
+        See `begin_result`.
+
+    Yields
+    ------
+    mapping of str to Path
+        By what follows the image's name, `LABELS` and those of `beside`; each is to be written.
+
+    Raises
+    ------
+    UtileError
+        If a file cannot be removed or written.
+    """
+    with (
+        ExitStack() as places
+    ):  # which are left from the last to the first: the labels take theirs at the end
+        yield {ending: places.enter_context(atomic_path(f"{start}{ending}")) for ending in (LABELS, *beside)}
+        begin_result(start, recipe, beside)
+
+
 def begin_result(start: str, recipe: Mapping[str, Any] | None, beside: Collection[str]) -> None:
     """Remove an earlier result and write the recipe of a new one, whose labels take their place last.
 
     The earlier labels go first: wherever it is interrupted, where there are labels all that lies beside them is theirs.
-    The new ones are written to a temporary file before, see `atomic_path`: what cannot be written costs nothing.
 
     Parameters
     ----------

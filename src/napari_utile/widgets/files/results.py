@@ -11,9 +11,8 @@ import numpy as np
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.names import RECIPE_ENDING
-from napari_utile.engine.files.result_files import LABELS, begin_result, touched
+from napari_utile.engine.files.result_files import LABELS, new_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
@@ -129,16 +128,14 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
         tables.append({**where, "label": made["index"], **made})
     columns = {key: np.concatenate([each[key] for each in tables]) for key in tables[0]}
     recipe = recipe_of_layer(results.labels, results.attributes) or None
-    labels, table, classes = f"{start}{LABELS}", f"{start}_cells.csv", []
-    with atomic_path(labels) as temporary:
-        save_label_pixels(str(temporary), results.labels, results.attributes)  # says what cannot be saved
-        begin_result(start, recipe, beside)
-        write_table(table, {**columns, **_own_columns(results, columns)})
+    with new_result(start, recipe, beside) as new:
+        save_label_pixels(str(new[LABELS]), results.labels, results.attributes)
+        write_table(new["_cells.csv"], {**columns, **_own_columns(results, columns)})
         if results.classes is not None:
             shown = np.where(np.asarray(results.labels) > 0, results.classes, 0).astype(results.classes.dtype)
-            classes = save_image(f"{start}_classes.tif", shown, results.attributes)
-    recipes = [f"{start}{RECIPE_ENDING}"] if recipe else []
-    return [Path(each) for each in (labels, *recipes, *classes, table)]
+            save_image(str(new["_classes.tif"]), shown, results.attributes)
+    endings = [LABELS, *([RECIPE_ENDING] if recipe else []), *reversed(beside)]
+    return [Path(f"{start}{ending}") for ending in endings]
 
 
 def _own_columns(results: Results, columns: dict[str, Any]) -> dict[str, Any]:
