@@ -19,7 +19,7 @@ FRAMES = np.array(
         [[2, 0, 3, 5], [2, 0, 3, 0]],
     ]
 )
-PARENTS = {2: 1, 3: 1, 9: 1}  # 9 is nowhere
+PARENTS = {2: 1, 3: 1, 9: 5}  # 9 is nowhere
 
 
 def frames():
@@ -40,6 +40,11 @@ def test_a_folder_of_the_challenge_where_a_gap_ends_a_track(tmp_path) -> None:
     assert {mask.dtype for mask in masks} == {np.dtype(np.uint16)}
     np.testing.assert_array_equal(masks[:2], FRAMES[:2])
     np.testing.assert_array_equal(masks[2], [[2, 0, 3, 6], [2, 0, 3, 0]])
+
+
+def test_a_division_of_which_a_daughter_is_gone_is_not_written(tmp_path) -> None:
+    write_tracks(tmp_path / "01_RES", lambda: iter(np.where(FRAMES == 3, 0, FRAMES)), PARENTS)
+    assert (tmp_path / "01_RES" / "res_track.txt").read_text() == "1 0 1 0\n2 2 2 0\n5 0 0 0\n6 2 2 5\n"
 
 
 def test_large_ids_are_renumbered_for_the_challenge(tmp_path) -> None:

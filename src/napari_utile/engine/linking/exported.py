@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.targets import check_target
+from napari_utile.engine.linking.links import divisions_left
 from napari_utile.engine.linking.measure import Spacing
 from napari_utile.engine.planes.units import ome_axis
 
@@ -45,7 +46,7 @@ def write_tracks(
     frames : callable
         See `Frames`.
     parents : mapping of int to int, optional
-        Daughter -> mother.
+        Daughter -> mother; divisions of which a cell is not there are left out.
     spacing : Spacing, optional
         For the places of nodes; pixels and frames by default.
 
@@ -70,7 +71,7 @@ def write_tracks(
     tracks = _appearances(frames)
     if not tracks:
         raise UtileError("There are no tracks to export: all labels are 0.")
-    there = {track: mother for track, mother in (parents or {}).items() if {track, mother} <= tracks.keys()}
+    there = divisions_left(parents or {}, tracks)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.stem[:40]}.", suffix=".tmp", dir=target.parent))
     try:
         if target.name.endswith(GEFF):
