@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from napari_utile.session.cell_filter import CellFilter, at_border, taken_by
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.plane_rows import ids_start_again, of_other_planes
-from napari_utile.widgets.viewer.cell_tables import set_measured
 from napari_utile.widgets.viewer.layers import Place
+from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.result_layers import slider_columns
 
 

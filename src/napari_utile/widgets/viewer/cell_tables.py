@@ -1,7 +1,6 @@
 """Keeps the table of the chosen cells true: measured again after an edit, or said to be out of date."""
 
 import weakref
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +12,6 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.session.cell_classes import KeptClasses
 from napari_utile.session.layer_specs import remeasured
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.plane_rows import without_other_planes
@@ -29,9 +27,9 @@ from napari_utile.widgets.viewer.layers import (
     place_of,
     plain_viewer,
     plane_at,
-    slider_name,
 )
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
+from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.viewer.source import on_screen
 from napari_utile.widgets.worker import LatestJob, as_job
@@ -41,8 +39,6 @@ _AFTER = 400
 # Planes up to this size are measured unasked. Pixels.
 QUICK = 1 << 22
 _OLDER = "The table is older than your edits."
-_classes: weakref.WeakKeyDictionary[Any, KeptClasses] = weakref.WeakKeyDictionary()
-"""Of each layer that was measured."""
 
 
 def rows_of(
@@ -66,13 +62,6 @@ def plane_columns(layer: napari.layers.Labels, viewer: napari.viewer.Viewer) -> 
 def table_on_screen(layer: napari.layers.Labels, viewer: napari.viewer.Viewer) -> dict[str, Any]:
     """Give a layer's feature table without the rows that belong to planes that are not on screen."""
     return without_other_planes(dict(layer.features.items()), plane_columns(layer, viewer))
-
-
-def set_measured(layer: napari.layers.Labels, table: Mapping[str, Any]) -> None:
-    """Give a layer a table that was measured, or lost rows; the classes of its cells stay."""
-    kept = _classes.setdefault(layer, KeptClasses())
-    planes = [slider_name(layer, axis) for axis in range(layer.ndim)]
-    layer.features = kept.into(table, dict(layer.features.items()), planes)
 
 
 class CellTables(QObject):

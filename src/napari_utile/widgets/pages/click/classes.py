@@ -6,7 +6,7 @@ import napari.viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QWidget
 
-from napari_utile.session.cell_classes import CLASS, MOST_CLASSES, class_counts, renamed, with_class
+from napari_utile.session.cell_classes import CLASS, MOST_CLASSES, class_counts, with_class
 from napari_utile.session.state import Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.parts.arrange import column
@@ -15,6 +15,7 @@ from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS, colour_by, c
 from napari_utile.widgets.viewer.cell_tables import plane_columns
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.measured_tables import rename_class
 
 
 class CellClasses(QWidget):
@@ -137,8 +138,8 @@ class CellClasses(QWidget):
         layer = self._session.cells
         old, names[row] = names[row], new
         self._session.classes = tuple(names)
-        if layer is not None and CLASS in layer.features:
-            layer.features = renamed(dict(layer.features.items()), old, new)
+        if layer is not None:
+            rename_class(layer, old, new)
         self._show()
 
 

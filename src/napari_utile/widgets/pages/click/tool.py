@@ -22,9 +22,9 @@ from napari_utile.widgets.later import later
 from napari_utile.widgets.pages.click.aim import Aim, Aims
 from napari_utile.widgets.pages.click.layers import OutlineLayer
 from napari_utile.widgets.pages.click.queue import ClickQueue
-from napari_utile.widgets.viewer.cell_tables import set_measured
 from napari_utile.widgets.viewer.layers import plain_viewer
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
+from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.regions import region_in_view
 
 Point = tuple[int, int]

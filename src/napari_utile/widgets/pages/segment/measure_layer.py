@@ -10,10 +10,10 @@ from napari_utile.engine.cells.measure import measure
 from napari_utile.session.layer_specs import merged_features
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.tabs import show_table
-from napari_utile.widgets.viewer.cell_tables import set_measured
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.image_behind import image_behind
 from napari_utile.widgets.viewer.layers import labels_on, pixel_size_of, place_of, plain_viewer
+from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.worker import JobHandle, as_job, run_job
 

@@ -1,0 +1,164 @@
+"""Columns that people add to a table of cells, such as their classes: they outlive its rows, and follow their cells."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_utile.engine.metrics.contingency import contingency
+from napari_utile.session.cell_classes import CLASS, Columns
+from napari_utile.session.cell_filter import numeric_columns
+
+_MEASURED = re.compile(
+    "index|label|roi_id|object|track_id|parent|divides|frames|planes|confidence|[a-z]_(first|last)"
+    "|eccentricity|solidity|neighbours|touching_fraction|centroid_[a-z]|intensity_(mean|min|max|sum)(_.+)?"
+    "|area_px_mean|(area|perimeter|major_axis|minor_axis|volume|z_extent|path|distance)_[^_]+|speed_[^_]+_per_[^_]+"
+)
+"""What cells, objects and tracks are measured by, and called: see `measure` and `link_table`."""
+
+
+def is_own(name: str) -> bool:
+    """Say whether a column of a table was added by a user, or another plugin.
+
+    Examples
+    --------
+    >>> is_own("class"), is_own("distance_to_vessel"), is_own("distance_um")
+    (True, True, False)
+    """
+    return _MEASURED.fullmatch(name) is None
+
+
+def same_cells(before: Any, after: Any) -> dict[int, int]:
+    """Say what cells are called that were numbered anew: two are the same where each shares most pixels with the other.
+
+    Parameters
+    ----------
+    before, after : integer arrays of the same shape
+
+    Returns
+    -------
+    dict of int to int
+        Id before -> id after; without those that are gone.
+
+    Examples
+    --------
+    >>> same_cells(np.array([1, 1, 2, 2, 3]), np.array([2, 2, 5, 5, 0]))
+    {1: 2, 2: 5}
+    """
+    shared = contingency(before, after)
+    cells = (shared.rows > 0) & (shared.columns > 0)
+    was, now = shared.prediction_ids[shared.rows[cells]], shared.truth_ids[shared.columns[cells]]
+    order = np.lexsort((was == now, shared.counts[cells]))  # the best come last
+    was, now = was[order].tolist(), now[order].tolist()
+    became, came_from = dict(zip(was, now, strict=True)), dict(zip(now, was, strict=True))
+    return {cell: became[cell] for cell in sorted(became) if came_from[became[cell]] == cell}
+
+
+def renumbered(table: Mapping[str, Any], ids: Mapping[int, int]) -> Columns:
+    """Let rows follow their cells, see `same_cells`; those of cells that are gone stay, unless another has their id."""
+    columns = {str(name): np.asarray(column) for name, column in table.items()}
+    if "index" not in columns:
+        return columns
+    taken = {*ids.values()}
+    stays = np.array([cell in ids or cell not in taken for cell in columns["index"].tolist()], bool)
+    columns = {name: column[stays] for name, column in columns.items()}
+    new = np.array([ids.get(cell, cell) for cell in columns["index"].tolist()], columns["index"].dtype)
+    return columns | {name: new for name in ("index", "label") if name in columns}
+
+
+class KeptColumns:
+    """What people added to one table: a cell that is measured again, or comes back, has its own."""
+
+    def __init__(self) -> None:
+        self._gone: dict[Any, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    def into(self, new: Mapping[str, Any], old: Mapping[str, Any], planes: Sequence[str] = ()) -> Columns:
+        """Give a table that was measured what was added to the one that it replaces, and to cells that come back.
+
+        Parameters
+        ----------
+        new, old : mapping of str to (N,) arrays
+        planes : sequence of str
+            The columns that say which plane of a stack a row belongs to: ids may start again on each.
+
+        Returns
+        -------
+        dict of str to (N,) arrays
+            An id may come back for another cell: a row that was measured has what was added only where it is measured
+            as the row that went was. Where rows of several planes become one, the last one counts.
+
+        Examples
+        --------
+        >>> kept, all_of_them = KeptColumns(), {"index": [4, 7], "area_px": [9, 8], "class": ["dead", ""]}
+        >>> fewer = kept.into({"index": [7], "area_px": [8]}, all_of_them)
+        >>> kept.into({"index": [4, 7], "area_px": [9, 8]}, fewer)["class"].tolist()
+        ['dead', '']
+        """
+        columns, table = ({str(name): np.asarray(each) for name, each in part.items()} for part in (new, old))
+        known = [name for name in ("index", *planes) if name in columns and name in table]
+        before, now = _cells(table, known), _cells(columns, known)
+        added: dict[Any, dict[str, Any]] = {}
+        for row, key in enumerate(before):
+            added.setdefault(key, {}).update(_added(table, row, planes))
+        rows = {key: row for row, key in enumerate(before)}
+        for key in {*before} - {*now}:
+            if added[key]:
+                self._gone[key] = added[key], _measured(table, rows[key], planes)
+        for row, key in enumerate(now):
+            gone = self._gone.get(key) if key not in added else None
+            if gone is not None and _alike(gone[1], _measured(columns, row, planes)):
+                added[key] = self._gone.pop(key)[0]
+        values = [{**added.get(key, {}), **_added(columns, row, planes)} for row, key in enumerate(now)]
+        names = dict.fromkeys(name for each in values for name in each)
+        return {**columns, **{name: _column([each.get(name) for each in values]) for name in names}}
+
+    def renamed(self, table: Mapping[str, Any], old: str, new: str) -> Columns:
+        """Give the cells of a class its new name, also those that may come back."""
+        for added, _ in self._gone.values():
+            if added.get(CLASS) == old:
+                added[CLASS] = new
+        columns = {str(name): np.asarray(column) for name, column in table.items()}
+        if CLASS in columns:
+            words = np.array(columns[CLASS], dtype=object)
+            words[words == old] = new
+            columns[CLASS] = words
+        return columns
+
+
+def _cells(table: Columns, known_by: Sequence[str]) -> list[Any]:
+    """Say of each row which cell it is of: by its id, and plane."""
+    return list(zip(*(table[name].tolist() for name in known_by), strict=True))
+
+
+def _added(table: Columns, row: int, planes: Collection[str]) -> dict[str, Any]:
+    """Give what was added to a row, without what is empty there."""
+    values = {name: column[row] for name, column in table.items() if is_own(name) and name not in planes}
+    return {
+        name: str(value) if isinstance(value, str) else value
+        for name, value in values.items()
+        if value is not None and value != "" and value == value
+    }
+
+
+def _measured(table: Columns, row: int, planes: Collection[str]) -> dict[str, Any]:
+    """Give what was measured of a row: not how sure the model was."""
+    names = (name for name in numeric_columns(table) if not is_own(name) and name not in planes)
+    return {name: table[name][row] for name in names if name != "confidence"}
+
+
+def _alike(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether all that is known of both is the same."""
+    return all(
+        not np.isfinite([was[name], now[name]]).all() or bool(np.isclose(was[name], now[name]))
+        for name in {*was} & {*now}
+    )
+
+
+def _column(values: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Make a column; what is missing is empty among words, and NaN among numbers."""
+    words = any(not isinstance(value, int | float | np.number | np.bool_ | None) for value in values)
+    nothing = "" if words else np.nan
+    return np.array(
+        [nothing if value is None else value for value in values], dtype=object if words else None
+    )
