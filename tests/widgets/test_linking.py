@@ -19,7 +19,8 @@ from napari_utile.engine.linking import edits
 from napari_utile.session.linking import marked_division
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.files.reader import get_reader
-from napari_utile.widgets.files.writer import save_labels
+from napari_utile.widgets.files.results import results_of, save_results
+from napari_utile.widgets.files.writer import recipe_of_layer, save_labels
 from napari_utile.widgets.pages.segment import linking
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t
 from napari_utile.widgets.viewer.layers import session_of
@@ -691,6 +692,124 @@ def test_saved_tracks_keep_links_divisions_and_corrections_and_open_with_them(
     assert len(tracks_of(saved(again, tmp_path / "last_labels.tif"), "last_RES")) == 3
     stack = linked_stack_of(opened_again(page, first))
     assert not stack.by_hand
+
+
+def family():
+    """Give four frames: a cell that divides after two of them, and one that stays."""
+    labels = np.zeros((4, 40, 40), int)
+    labels[:2, 4:12, 4:30] = labels[2:, 4:12, 4:15] = 1
+    labels[2:, 4:12, 19:30] = 2
+    labels[:, 25:33, 5:13] = 3
+    return labels
+
+
+def tracked(page, qtbot, labels):
+    """Link labels of the user's own."""
+    page.viewer.layers.clear()
+    page.viewer.add_image((labels > 0).astype(np.uint8) * 200, name="film", axis_labels="tyx")
+    session_of(page.viewer).cells = page.viewer.add_labels(labels, name="mine", axis_labels="tyx")
+    link_active_labels_t(page.viewer)
+    qtbot.waitUntil(lambda: linked_stack_of(session_of(page.viewer).cells) is not None, timeout=WAIT)
+    return session_of(page.viewer).cells
+
+
+def add_own(layer):
+    """Add a class, and a number of one's own, to each row: those of its cell."""
+    table = layer.features.copy()
+    table["class"] = [f"class {cell}" for cell in table["index"]]
+    table["mine"] = table["index"] + 0.5
+    layer.features = table
+
+
+def own_of(layer):
+    table = layer.features
+    return dict(zip(table["index"].tolist(), zip(table["class"], table["mine"], strict=True), strict=True))
+
+
+def stroke(qtbot, layer, where, value):
+    """Paint, and wait until the table is measured."""
+    before = linked_stack_of(layer).table
+    layer.data_setitem(where, value)
+    qtbot.waitUntil(lambda: linked_stack_of(layer).table is not before, timeout=WAIT)
+
+
+@pytest.mark.real_window
+def test_a_stroke_leaves_classes_and_columns_that_people_added_to_tracks(viewer, page, qtbot) -> None:
+    layer = tracked(page, qtbot, family())
+    add_own(layer)
+    before = own_of(layer)
+    stroke(qtbot, layer, (np.array([0]), np.array([4]), np.array([4])), 0)
+    assert own_of(layer) == before
+    assert "area_px_mean" in layer.features
+
+
+@pytest.mark.real_window
+def test_saved_tracks_open_with_their_table_and_classes_and_are_saved_with_them_again(
+    viewer, page, qtbot, tmp_path
+) -> None:
+    layer = tracked(page, qtbot, family())
+    add_own(layer)
+    path = tmp_path / "film_labels.tif"
+    list(save_results(results_of(viewer, layer, viewer.layers["film"]), path))
+    table = (tmp_path / "film_cells.csv").read_text()
+    page.viewer.layers.remove(layer)
+    again = opened_again(page, path)
+    columns, own = list(again.features), again.features["class"].tolist()
+    assert len(own) == 10, "a row for each cell of a frame"
+    qtbot.waitUntil(lambda: linked_stack_of(again).table is not None, timeout=WAIT)
+    assert list(again.features) == columns
+    assert again.features["class"].tolist() == own
+    list(save_results(results_of(viewer, again, viewer.layers["film"]), path.with_name("again_labels.tif")))
+    assert (tmp_path / "again_cells.csv").read_text() == table
+
+    area = again.features["area_px"].tolist()
+    place = again.features["area_px"].index[(again.features["index"] == 1) & (again.features["t"] == 1)][0]
+    stroke(qtbot, again, (np.array([1]), np.array([4]), np.array([4])), 0)
+    qtbot.waitUntil(lambda: again.features["area_px"].tolist() != area, timeout=WAIT)
+    area[place] -= 1
+    assert again.features["area_px"].tolist() == area
+    assert again.features["class"].tolist() == own
+
+
+@pytest.mark.real_window
+def test_linking_again_forgets_divisions_of_earlier_ids_and_its_undo_brings_them_back(
+    viewer, page, qtbot
+) -> None:
+    labels = family()
+    labels[:, 25:33, 18:24], labels[:, 25:33, 30:36] = 4, 5
+    layer = tracked(page, qtbot, labels)
+    stack = linked_stack_of(layer)
+    divided = dict(stack.parents)
+    assert set(divided.values()) == {1}
+    add_own(layer)
+    own = own_of(layer)
+    cells = {cell: layer.data == cell for cell in own}
+    stroke(qtbot, layer, np.nonzero(cells[1]), 0)
+    new = np.zeros(layer.data.shape, bool)
+    new[1:, 15:22, 30:38] = True
+    stroke(qtbot, layer, np.nonzero(new), 50)
+    choose(page.form, "t", planes=page.form.planes.kind.currentIndex())
+    page.form.linking.start()
+    qtbot.waitUntil(lambda: page.form.status.text() == "Linked: 6 tracks, 0 divisions.", timeout=WAIT)
+    assert dict(stack.parents) == {}
+    data, attributes, _ = layer.as_layer_data_tuple()
+    assert recipe_of_layer(data, attributes)["linking"]["parents"] == {}
+    now = {cell: int(layer.data[where].max()) for cell, where in cells.items() if cell != 1}
+    assert now != {cell: cell for cell in now}, "the cells are numbered anew"
+    assert {cell: own_of(layer)[now[cell]] for cell in now} == {cell: own[cell] for cell in now}
+    stroke(qtbot, layer, (np.array([0]), np.array([25]), np.array([5])), 0)
+    assert not layer.features["parent"].any()
+
+    for _ in range(4):  # the stroke, linking again, the painted cell, the erased mother
+        layer.undo()
+    qtbot.waitUntil(lambda: layer.features["parent"].any(), timeout=WAIT)
+    assert dict(stack.parents) == divided
+    assert {cell: each for cell, each in own_of(layer).items() if cell != 1} == {
+        cell: each for cell, each in own.items() if cell != 1
+    }
+    for _ in range(3):
+        layer.redo()
+    assert dict(stack.parents) == {}
 
 
 @pytest.mark.real_window

@@ -16,6 +16,8 @@ from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import count, gathered
 
+_LOOKED_AT = 10_000
+
 
 @dataclass(frozen=True)
 class StackSpace:
@@ -66,6 +68,33 @@ class LinkedLayers:
     graph: dict[int, list[int]]
     kept: frozenset[int]
     summary: str
+
+
+@dataclass(frozen=True, eq=False)
+class Relinked:
+    """Some of the pixels that linking again changed, with their ids: they tell whether it was undone since.
+
+    Attributes
+    ----------
+    where : tuple of (N,) int arrays
+    before, after : (N,) integer arrays
+    """
+
+    where: tuple[NDArray[np.intp], ...]
+    before: NDArray[np.integer[Any]]
+    after: NDArray[np.integer[Any]]
+
+    @classmethod
+    def of(cls, before: NDArray[np.integer[Any]], after: NDArray[np.integer[Any]]) -> "Relinked":
+        """Note what changed; some thousand pixels are enough."""
+        index = np.nonzero(before != after)
+        some = tuple(axis[:: 1 + axis.size // _LOOKED_AT] for axis in index)
+        return cls(some, before[some], after[some])
+
+    def is_done(self, labels: NDArray[np.integer[Any]]) -> bool:
+        """Say whether labels are as they were linked again, whatever was painted since."""
+        now = labels[self.where]
+        return bool(np.count_nonzero(now == self.after) >= np.count_nonzero(now == self.before))
 
 
 def link_layers(

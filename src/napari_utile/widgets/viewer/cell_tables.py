@@ -84,9 +84,10 @@ class CellTables(QObject):
         edits_of(viewer).edited.connect(self._edited)
         self._connections = Connections(self)
         self._connections.connect(session.events.cells, self._tell)
+        self._connections.connect(session.events.measured, self._stack_measured)
 
     def measure(self) -> bool:
-        """Measure the cells of the plane on screen again; return False where there is no table of them."""
+        """Measure cells again, of the plane on screen or of a linked stack; False where there is no table of them."""
         self._later.stop()
         layer = self._session.cells
         place = self._place(layer)
@@ -96,25 +97,31 @@ class CellTables(QObject):
         if not {"index", *where} <= set(layer.features):
             return False  # it has no table of single planes
         table = {str(name): np.asarray(column) for name, column in layer.features.items()}
+        stack = linked_stack_of(layer)
+        places = [place] if stack is None else place.every  # corrections reach through all planes
         try:
-            labels = labels_on(layer, place)
+            labels = [labels_on(layer, each) for each in places]
         except ValueError as error:  # -1 was painted
             self.outdated.emit(f"{_OLDER} {sentence_of(error)}")
             return True
         size, unit = pixel_size_of(layer, place.axes)
-        image = self._image_below(place)
+        images = [self._image_below(each) for each in places]
         edits, count = edits_of(self._viewer), edits_of(self._viewer).count(layer)
 
         def steps() -> Any:
-            new = measure(
-                labels,
-                None if image is None else np.asarray(image.data),
-                size,
-                unit,
-                basic="solidity" not in table,
-                channel_names=("red", "green", "blue") if image is not None and image.rgb else None,
-            )
-            return remeasured(table, new, where)
+            columns, changed = table, False
+            for each, plane, image in zip(places, labels, images, strict=True):
+                new = measure(
+                    plane,
+                    None if image is None else np.asarray(image.data),
+                    size,
+                    unit,
+                    basic="solidity" not in table,
+                    channel_names=("red", "green", "blue") if image is not None and image.rgb else None,
+                )
+                found = remeasured(columns, new, slider_columns(layer, each.plane))
+                columns, changed = found or columns, changed or found is not None
+            return columns if changed else None
 
         def show(columns: Any) -> None:
             if layer not in self._viewer.layers or edits.count(layer) != count:
@@ -134,13 +141,24 @@ class CellTables(QObject):
         self._job.drop()
 
     def _edited(self, layer: Any) -> None:
-        if "index" in layer.features and layer is self._session.cells and linked_stack_of(layer) is None:
+        stack = linked_stack_of(layer)
+        if "index" not in layer.features or layer is not self._session.cells:
+            return
+        if stack is None or stack.is_by_plane:
             self._outdated.add(layer)
+        if stack is None:
+            self._later.start()
+
+    def _stack_measured(self, layer: Any) -> None:
+        """Measure the planes of a stack when its rows have the ids of now."""
+        if layer in self._outdated and layer is self._session.cells and linked_stack_of(layer) is not None:
             self._later.start()
 
     def _measure_if_quick(self) -> None:
-        place = self._place(self._session.cells)
-        quick = place is not None and np.prod(place.plane_shape) <= QUICK
+        layer = self._session.cells
+        place = self._place(layer)
+        stack = linked_stack_of(layer) is not None
+        quick = place is not None and np.prod(place.shape if stack else place.plane_shape) <= QUICK
         # What is measured in a moment is not said to be old: the sentence would make the dock jump, and be gone.
         if not (quick and self.measure()):
             self._tell()
@@ -160,4 +178,5 @@ class CellTables(QObject):
         shown = on_screen(self._viewer, self._session)
         if shown is None or shown[1].plane_shape != place.plane_shape or shown[1].result_shape != place.shape:
             return None
-        return plane_at(*shown)
+        image, here = shown
+        return plane_at(image, next(each for each in here.every if each.result == place.plane))

@@ -19,9 +19,18 @@ from napari_utile.engine.files.plane_file import file_order
 from napari_utile.engine.linking.edits import StackEdit
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.provenance.linked import LinkRecord, hash_of_ids, linking_in
-from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described
+from napari_utile.session.linking import LinkedLayers, Relinked, StackSpace, corrected, described
+from napari_utile.session.own_columns import renumbered, same_cells
 from napari_utile.widgets.later import later
-from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, session_of, space_of
+from napari_utile.widgets.viewer.layers import (
+    Place,
+    pixel_size_of,
+    place_of,
+    session_of,
+    slider_name,
+    space_of,
+)
+from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.own_pictures import CELLS, METADATA_KEY, image_of, mark_own
 from napari_utile.widgets.viewer.result_layers import is_untouched, own_layer
 from napari_utile.widgets.worker import LatestJob, as_job
@@ -173,7 +182,10 @@ class LinkedStack(QObject):
     layer : Labels layer
     record : LinkRecord
         How it was linked and what was corrected since: the layer carries it, and is saved with it. Its parents are of
-        all divisions ever found or marked; `LinkRecord.of` leaves out those that were undone.
+        all divisions found or marked since planes were linked; `LinkRecord.of` leaves out those that were undone.
+    table : mapping of str to (N,) arrays, optional
+        A row an object or a track, as last measured. The layer has it, too, with what people added to it; but not
+        where it was opened with a table of the cells of each plane, which stays one.
     """
 
     def __init__(
@@ -192,14 +204,20 @@ class LinkedStack(QObject):
         self._as_made: bool | None = None
         self._edited_at: tuple[int, ...] | None = None  # a plane that was, looked at first
         self._painted = False
+        self.table: Mapping[str, Any] | None = None
         self._seen: Any = None
+        self._relinked: list[Relinked] = []
+        self._records = [record]  # before each of those, and after the last
+        self._at = 0  # which of them is on now: the others were undone, or may be redone
         self._jobs = LatestJob(owner=self)
         self._timer = later(self, _MEASURED_AFTER, self._measure)
-        self._take(made)
         self._note_as_made()
         if made is None:
             self._keep(by_hand=record.by_hand or record.labels != self.record.labels)
             self._timer.start()
+        else:
+            self._keep(parents=_parents_of(made))
+            self._take(made)
         layer.events.paint.connect(self._painted_on)
         layer.events.data.connect(self._painted_on)
         layer.events.set_data.connect(self._changed)  # undo and redo say no more
@@ -208,6 +226,12 @@ class LinkedStack(QObject):
     def axis(self) -> str:
         """Along which planes are linked: "Z" or "T"."""
         return self.record.params.axis
+
+    @property
+    def is_by_plane(self) -> bool:
+        """Whether the table of the layer is of the cells of each plane, as saved tracks have it."""
+        along = slider_name(self.layer, self.space.letters.index(self.axis))
+        return {"index", along} <= set(self.layer.features)
 
     @property
     def kept(self) -> frozenset[int]:
@@ -271,12 +295,32 @@ class LinkedStack(QObject):
 
     def replace(self, made: LinkedLayers, params: LinkParams) -> None:
         """Show what was linked again, as one step of the layer's history."""
-        by_hand = self.by_hand or not self.seems_as_made()
-        index = np.nonzero(np.asarray(self.layer.data) != made.labels)
+        record = replace(
+            self.record,
+            params=params,
+            parents=_parents_of(made),  # of these ids alone: earlier ones meant other cells
+            kept=tuple(sorted(made.kept)),
+            by_hand=self.by_hand or not self.seems_as_made(),
+        )
+        before = np.asarray(self.layer.data)
+        self._relinked[self._at :] = [Relinked.of(before, made.labels)]
+        self._records[self._at :] = [self.record, record]
+        ids = same_cells(before, made.labels)
+        self._jobs.drop()
+        index = np.nonzero(before != made.labels)
         self.write(index, made.labels[index])
-        self._keep(params=params, kept=tuple(sorted(made.kept)), by_hand=by_hand)
-        self._take(made)
+        self._follow_relinking()
+        self._take(made, ids)
         self._note_as_made()
+
+    def _follow_relinking(self) -> None:
+        """Take the record along where linking again was undone or redone: the same ids mean other cells then."""
+        done = [place for place, step in enumerate(self._relinked, 1) if step.is_done(self.layer.data)]
+        at = max(done, default=0)
+        if at != self._at:
+            self._records[self._at] = self.record
+            self._at, self.record = at, self._records[at]
+            self._keep()
 
     def is_as_made(self) -> bool:
         """Say whether nobody has painted on the labels or corrected them, or all of that was undone."""
@@ -311,22 +355,24 @@ class LinkedStack(QObject):
     def _changed(self, _: object = None) -> None:
         if self._painted:  # else another plane is shown
             self._as_made = None
+            self._follow_relinking()
         self._timer.start()
 
     def _measure(self) -> None:
         self._jobs.run(
             as_job(_described_anew, self.layer.data, self._seen, self.space, self.axis, dict(self.parents)),
-            on_done=self._take,
+            on_done=lambda found: None if found is None else self._take(*found),
             on_error=lambda _: None,  # it is being painted on: the next change is measured again
         )
 
-    def _take(self, made: LinkedLayers | None) -> None:
-        if made is None:
-            return
-        self._seen = np.array(made.labels)
-        found = {daughter: mother for daughter, (mother,) in made.graph.items()}
-        self._keep(parents={**self.parents, **found}, total=len(made.features["index"]))
-        self.layer.features = made.features
+    def _take(self, made: LinkedLayers, ids: Mapping[int, int] | None = None) -> None:
+        """Show what was measured; `ids` are what cells are called now that had a row."""
+        self._seen, self.table = np.array(made.labels), made.features
+        self._keep(total=len(made.features["index"]))
+        if not self.is_by_plane:
+            set_measured(self.layer, made.features, ids)
+        elif ids is not None:
+            self.layer.features = renumbered(dict(self.layer.features.items()), ids)
         session_of(self._viewer).events.measured.emit(self.layer)
         if self._paths is not None and self._paths in self._viewer.layers:
             self._paths.graph = {}
@@ -334,9 +380,15 @@ class LinkedStack(QObject):
             self._paths.graph = made.graph
 
 
+def _parents_of(made: LinkedLayers) -> dict[int, int]:
+    return {daughter: mother for daughter, (mother,) in made.graph.items()}
+
+
 def _described_anew(
     labels: Any, seen: Any, space: StackSpace, axis: str, parents: dict[int, int]
-) -> LinkedLayers | None:
-    """Measure what changed; None where nothing did."""
+) -> tuple[LinkedLayers, dict[int, int] | None] | None:
+    """Measure what changed, and say which cells have another id; None where nothing did."""
     now = np.array(labels)
-    return None if np.array_equal(now, seen) else described(now, space, axis, parents)
+    if np.array_equal(now, seen):
+        return None
+    return described(now, space, axis, parents), None if seen is None else same_cells(seen, now)

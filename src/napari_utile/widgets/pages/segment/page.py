@@ -351,8 +351,9 @@ class SegmentPage(Page):
         self.form.edited.follow(*(shown or (None, None)))
         cells = self._session.cells
         stack = linked_stack_of(cells)
-        if stack is not None and shown is not None and image_of(cells) is shown[0]:
-            self.form.show_linked(stack.layer.features, stack.axis)
+        table = None if stack is None else stack.table
+        if stack and table and shown is not None and image_of(cells) is shown[0]:
+            self.form.show_linked(table, stack.axis)
             self.form.methods.setEnabled(result is not None)
             return
         if result is None or shown is None:
