@@ -112,6 +112,46 @@ def test_edits_are_saved_when_an_image_is_left_and_the_queue_goes_on_another_day
     assert (viewer.layers["two cells"].data == 7).any()
 
 
+@pytest.mark.parametrize("by_program", [True, False])
+def test_edits_are_saved_when_the_window_closes(viewer, tab, qtbot, batch, by_program):
+    paint(viewer)
+    session = session_of(viewer)
+    # what a window does when it is destroyed; a program's close removes the layers before
+    (viewer if by_program else session).close()
+    qtbot.waitUntil(lambda: session.closed, timeout=WAIT)
+    assert json.loads((batch / "review.json").read_text())["images"] == {"two_labels.tif": "corrected"}
+    assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()
+
+
+def test_nothing_is_saved_when_the_window_closes_without_an_edit(viewer, tab, qtbot, batch):
+    session_of(viewer).close()
+    assert not (batch / "review.json").exists()
+    assert not (batch / "reviewed").exists()
+
+
+def test_cells_that_were_closed_are_not_accepted_but_opened_again_with_their_edits(viewer, tab, qtbot, batch):
+    paint(viewer)
+    viewer.layers.remove("two cells")
+    tab.accept.click()
+    assert "nothing is accepted" in tab.status.text()
+    assert not (batch / "review.json").exists()
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    assert (viewer.layers["two cells"].data == 7).any()
+    press(viewer, Qt.Key.Key_A)
+    shown(qtbot, viewer, "three")
+    qtbot.waitUntil(lambda: '"corrected"' in (batch / "review.json").read_text(), timeout=WAIT)
+
+
+@pytest.mark.parametrize("decision", ["reject", "skip"])
+def test_an_image_whose_cells_were_closed_can_be_rejected_and_skipped(viewer, tab, qtbot, batch, decision):
+    viewer.layers.remove("two cells")
+    getattr(tab, decision).click()
+    shown(qtbot, viewer, "three")
+    kept = json.loads((batch / "review.json").read_text())["images"]
+    assert kept["two_labels.tif"].startswith(decision)
+
+
 @pytest.mark.parametrize(
     ("key", "decision"), [(Qt.Key.Key_S, "skipped"), (Qt.Key.Key_R, "rejected")], ids=["skip", "reject"]
 )

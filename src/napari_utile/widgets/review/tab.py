@@ -1,6 +1,6 @@
 """The tab *Review*: one image of a batch after the other, accepted, corrected, rejected or skipped by a key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_utile.engine.steps import Run
 from napari_utile.engine.words import percent
 from napari_utile.session.review import Decisions, ReviewItem, review_job, stores_apart
 from napari_utile.session.state import ChosenImage
+from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.parts.arrange import column, fields, row
 from napari_utile.widgets.parts.button import push_button
@@ -56,6 +58,7 @@ class ReviewTab(QWidget):
         self._apart = ""
         self._at = -1
         self._opened: Opened | None = None
+        self._edited = False
         self._keys: list[BorrowedKeys] = []
         self._covered = False
         self.open_folder = push_button("Open folder…", "Open the folder of results of a batch.")
@@ -96,6 +99,9 @@ class ReviewTab(QWidget):
         ):
             button.clicked.connect(lambda _=False, function=function: function(None))
         run_job(sets_job(), on_done=self._list_sets, owner=self)
+        edits_of(self._viewer).edited.connect(self._note_edit)
+        self._connections = Connections(self)
+        self._connections.connect(self._session.events.closed, self._save_at_the_end)
 
     def _functions(self) -> dict[str, Callable[[Any], None]]:
         def accept(_: Any) -> None:
@@ -134,8 +140,10 @@ class ReviewTab(QWidget):
         run_job(review_job(folder, images), on_done=show, on_error=self.status.failed, owner=self)
 
     def go_to(self, place: int) -> None:
-        """Open an image of the queue; edits of the one that is open are saved."""
+        """Open an image of the queue, or what was closed of the one that is open; edits of another are saved."""
         self.status.say("")
+        if place == self._at and self._opened is not None:
+            self._bring(self._opened)
         self._go_to(place)
 
     def _go_to(self, place: int) -> None:
@@ -162,7 +170,13 @@ class ReviewTab(QWidget):
             return
         opened = self._opened
         self.status.say("")
-        if decision == "accepted" and self._edited(opened):
+        if decision == "accepted" and opened.cells not in self._viewer.layers:
+            name = self._items[self._at].name
+            self.status.problem(
+                f"The cells of {name} were closed, and nothing is accepted: click on {name} in the list to open them."
+            )
+            return
+        if decision == "accepted" and self._edited:
             decision = "corrected"
         into_set = self.sets.currentData() if decision in ("accepted", "corrected") else ""
         if self._keep(opened, decision, into_set):
@@ -173,9 +187,16 @@ class ReviewTab(QWidget):
         if self._at < 0 or self._items[self._at].labels != item.labels:
             return  # the user went on meanwhile
         self._say("")
-        for layer in opened.layers:
+        self._opened, self._edited = opened, False
+        self._bring(opened)
+
+    def _bring(self, opened: Opened) -> None:
+        """Show the layers that are not in the viewer, and choose image and cells."""
+        missing = [layer for layer in opened.layers if layer not in self._viewer.layers]
+        if not missing:
+            return
+        for layer in missing:
             self._viewer.add_layer(layer)
-        self._opened = opened
         self._session.image = ChosenImage(opened.image, channels=opened.channels)
         self._session.cells = opened.cells
         self._viewer.layers.selection.active = opened.cells
@@ -188,25 +209,28 @@ class ReviewTab(QWidget):
             self._write(self._decisions, self._items)
         if self._opened is None:
             return True
-        if self._edited(self._opened) and not self._keep(self._opened, "corrected", ""):
+        if self._edited and not self._keep(self._opened, "corrected", ""):
             return False
         self._close_layers(self._opened)
         return True
 
-    def _edited(self, opened: Opened) -> bool:
-        return edits_of(self._viewer).count(opened.cells) > 0
+    def _note_edit(self, layer: Any) -> None:
+        """Remember that the cells were edited, also when their layer is closed by then."""
+        self._edited |= self._opened is not None and layer is self._opened.cells
 
-    def _keep(self, opened: Opened, decision: str, into_set: str) -> bool:
+    def _keep(
+        self, opened: Opened, decision: str, into_set: str, run: Callable[..., object] = run_job
+    ) -> bool:
         """Write cells that are right or were edited, and what was decided; say whether nothing stands against it."""
         folder, decisions, at, items = self._folder, self._decisions, self._at, self._items
-        if folder is None or decisions is None or opened.cells not in self._viewer.layers:
+        if folder is None or decisions is None:
             return True
         item = items[at]
 
         def failed(error: Exception) -> None:
             """Nothing is decided, and the cells come back where they are gone."""
             items[at] = item
-            if opened.cells not in self._viewer.layers:
+            if opened.cells not in self._viewer.layers and not self._session.closed:
                 self._viewer.add_layer(opened.cells)
             if items is self._items:
                 self._show()
@@ -224,13 +248,13 @@ class ReviewTab(QWidget):
             self.status.problem(
                 f"{item.name} is too large for a training set: add a part of it, from a layer."
             )
-        if too_large or (decision in ("rejected", "skipped") and not self._edited(opened)):
+        if too_large or (decision in ("rejected", "skipped") and not self._edited):
             written()
             return True
         with failures_to(failed):
             # Without an owner: what is being written is finished, also where the tab is closed.
             job = keep_reviewed(opened, self._viewer, folder, item, into_set)
-            run_job(job, on_done=written, on_error=failed)
+            run(job, on_done=written, on_error=failed)
         return items[at] is not item
 
     def _write(self, decisions: Decisions, items: list[ReviewItem]) -> None:
@@ -315,6 +339,15 @@ class ReviewTab(QWidget):
 
     # Keys, and the end.
 
+    def _save_at_the_end(self, _: object = None) -> None:
+        """Save what was edited as the window closes, before the program can end: its threads end with it."""
+        if self._opened is not None and self._edited:
+            if not self._keep(self._opened, "corrected", "", _finish):
+                show_warning(self.status.text())
+            self._opened = None
+        if self._decisions is not None:
+            self._write(self._decisions, self._items)
+
     def _take_keys(self) -> None:
         self._give_back()
         if self._opened is None or self._covered:
@@ -347,3 +380,14 @@ class ReviewTab(QWidget):
             self._give_back()
             self._end_queue()
             self.deleteLater()
+
+
+def _finish(
+    job: Generator[Any, Any, Any],
+    *,
+    on_done: Callable[[Any], object],
+    on_error: Callable[[Exception], object],
+) -> None:
+    """Do a job here and now, with the answers of `run_job`."""
+    with failures_to(on_error):
+        on_done(Run(job).result)
