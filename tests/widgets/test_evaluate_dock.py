@@ -209,6 +209,36 @@ def test_a_stack_that_has_changed_is_not_written_until_it_is_scored_again(change
     session_of(viewer).close()
 
 
+@pytest.mark.parametrize("change", ["edit", "edit and slide", "undo", "new data"])
+def test_a_change_of_a_stack_is_noticed_on_whichever_plane_it_is(change: str, qtbot: Any) -> None:
+    viewer = ViewerModel()
+    viewer.add_labels(np.stack([TRUTH, TRUTH]), name="truth")
+    layer = viewer.add_labels(np.stack([PREDICTION, TRUTH]), name="predicted")
+    dock = page_of(viewer, "evaluate", qtbot)
+    dock.dock.show()
+    dock.form.every_plane.setChecked(True)
+    rows, columns = np.nonzero(PREDICTION == 3)
+    cells = (np.zeros_like(rows), rows, columns)
+    if change == "undo":
+        layer.data_setitem(cells, 0)
+    viewer.dims.set_current_step(0, 0 if "slide" in change else 1)
+    evaluated(dock)
+    layer.visible = False
+    layer.visible = True  # drawn again, and nothing has changed
+    QTest.qWait(600)
+    assert dock.form.export_csv.isEnabled()
+    if change == "undo":
+        layer.undo()
+    elif change == "new data":
+        layer.data = np.stack([TRUTH, TRUTH])
+    else:
+        layer.data_setitem(cells, 0)
+        viewer.dims.set_current_step(0, 1)
+    until(lambda: not dock.form.export_csv.isEnabled())
+    assert "have changed since they were compared" in dock.form.status.text()
+    session_of(viewer).close()
+
+
 SPACES = {
     "moved": ({"translate": (30, 0)}, {}, True),
     "other pixel sizes": ({"scale": (2, 2)}, {"scale": (0.5, 0.5)}, True),

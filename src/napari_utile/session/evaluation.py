@@ -147,6 +147,15 @@ def evaluation_job(request: EvaluationRequest) -> Generator[tuple[int, int], Non
     return EvaluationResult(request.names, tuple(planes), tuple(errors), differences, doubts)
 
 
+def changed_job(planes: Sequence[PlaneLabels], result: EvaluationResult) -> Generator[None, None, bool]:
+    """Say whether any of the planes holds something else than what was scored."""
+    for plane, scored in zip(planes, result.planes, strict=True):
+        yield
+        if plane.hashes != scored.seen:
+            return True
+    return False
+
+
 def _doubts(request: EvaluationRequest) -> Iterator[str]:
     seen = [request.planes[place] for place in spread(len(request.planes))]
     for number, name in enumerate((*request.names, "The reference")):

@@ -9,7 +9,9 @@ import numpy as np
 
 from napari_utile.engine.windows import Window
 from napari_utile.session.evaluation import PlaneLabels
+from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, labels_on, place_of
+from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.viewer.regions import inside_shapes
 
 
@@ -48,6 +50,14 @@ class ComparedLayers:
             for layer in self.paired
             if _lies_elsewhere(layer, self.truth)
         )
+
+
+def edits_in(viewer: napari.viewer.Viewer, layers: ComparedLayers) -> tuple[int, ...]:
+    """Count what may have changed in each layer so far, on any plane: strokes, and refreshes as by an undo."""
+    known = (*layers.predictions, layers.truth, layers.ignore)
+    return tuple(
+        edits_of(viewer).count(layer) + version_of(viewer, layer) for layer in known if layer is not None
+    )
 
 
 class _Planes(Sequence[PlaneLabels]):

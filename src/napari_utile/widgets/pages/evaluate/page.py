@@ -16,12 +16,13 @@ from napari_utile.session.evaluation import (
     EvaluationRequest,
     EvaluationResult,
     FoundError,
+    changed_job,
     evaluation_job,
 )
 from napari_utile.widgets.connections import Connections
-from napari_utile.widgets.failures import failures_to
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.later import later
-from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers, compared_planes
+from napari_utile.widgets.pages.evaluate.compared_layers import ComparedLayers, compared_planes, edits_in
 from napari_utile.widgets.pages.evaluate.error_view import go_to_error, show_error_layer
 from napari_utile.widgets.pages.evaluate.export import command_of, report_of, score_columns
 from napari_utile.widgets.pages.evaluate.form import EvaluateForm
@@ -46,6 +47,8 @@ class Comparison:
     places : list of Place
         The planes, in the reference layer.
     result : EvaluationResult
+    edits : tuple of int
+        See `edits_in`, as the planes were read.
     outdated : bool
         Whether the layers are known to hold something else by now.
     """
@@ -53,6 +56,7 @@ class Comparison:
     layers: ComparedLayers
     places: list[Place]
     result: EvaluationResult
+    edits: tuple[int, ...]
     outdated: bool = False
 
     @property
@@ -125,10 +129,11 @@ class EvaluatePage(BarJob, Page):
             layers = self.form.layers
             places, planes = compared_planes(self._viewer, layers, self.form.scores_every_plane)
             names = tuple(layer.name for layer in layers.predictions)
+            edits = edits_in(self._viewer, layers)
             self._start(
                 EvaluationRequest(names, planes),
                 layers,
-                lambda result: self._finish(Comparison(layers, places, result)),
+                lambda result: self._finish(Comparison(layers, places, result, edits)),
             )
 
     def _start(
@@ -221,25 +226,41 @@ class EvaluatePage(BarJob, Page):
         if any(layer not in self._viewer.layers for layer in (*layers.predictions, layers.truth)):
             return
         is_stack = len(shown.places) > 1
+        edits = edits_in(self._viewer, layers)
         chosen_anew = ignore is not shown.layers.ignore
         try:
-            places, planes = compared_planes(self._viewer, layers, False)
+            places, planes = compared_planes(self._viewer, layers, is_stack)
         except ValueError as error:
             if chosen_anew or not is_stack:  # else a stack is scored, and not this plane
                 self._outdate(shown, str(error))
             return
-        key, hashes = places[0].key, planes[0].hashes
-        if is_stack:
-            if chosen_anew or shown.seen.get(key, hashes) != hashes:
-                self._outdate(shown, "The layers have changed since they were compared: press Evaluate.")
-        elif shown.outdated or self._follow_job.running or shown.seen.get(key) != hashes:
+        if is_stack and chosen_anew:
+            self._outdate(shown)
+        elif is_stack:
+            if edits != shown.edits and not shown.outdated:  # on whichever plane: all of them are looked at
+                self._follow_job.run(
+                    changed_job(planes, shown.result),
+                    on_done=lambda changed: self._looked_at(shown, edits, changed),
+                    on_error=lambda error: self._outdate(shown, sentence_of(error)),
+                )
+        elif shown.outdated or self._follow_job.running or shown.seen.get(places[0].key) != planes[0].hashes:
             self._follow_job.run(  # also in place of one that is about what it was before
                 evaluation_job(EvaluationRequest(shown.result.names, planes)),
-                on_done=lambda result: self._show(Comparison(layers, places, result)),
+                on_done=lambda result: self._show(Comparison(layers, places, result, edits)),
                 on_error=self.form.status.failed,
             )
 
-    def _outdate(self, shown: Comparison, why: str) -> None:
+    def _looked_at(self, shown: Comparison, edits: tuple[int, ...], changed: bool) -> None:
+        if changed:
+            self._outdate(shown)
+        else:
+            self._shown = replace(shown, edits=edits)
+
+    def _outdate(
+        self,
+        shown: Comparison,
+        why: str = "The layers have changed since they were compared: press Evaluate.",
+    ) -> None:
         self._follow_job.drop()
         if not shown.outdated:
             self._shown = replace(shown, outdated=True)
