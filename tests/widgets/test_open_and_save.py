@@ -17,7 +17,7 @@ from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_labels
 from napari_utile.engine.steps import Run
-from napari_utile.widgets.files.reader import get_reader
+from napari_utile.widgets.files.reader import get_reader, open_result
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.files.writer import save_image, save_labels
 
@@ -288,6 +288,29 @@ def test_a_file_has_rows_and_columns_where_the_axes_of_the_layer_say(tmp_path: P
     assert dict(file.steps) == {
         axis: {"T": (5.0, "s"), "Z": (2.0, "µm")}[axis] for axis in file.axes if axis in "TZ"
     }
+
+
+@pytest.mark.parametrize("axes", [("t", "x"), ("z", "x"), ("z", "y")])
+def test_kymographs_and_reslices_are_saved_as_planes_which_is_said(tmp_path: Path, axes) -> None:
+    data = np.arange(12).reshape(3, 4)
+    with notification_manager:
+        saved(tmp_path / "a.tif", Labels(data, axis_labels=axes))
+    file = read_image(tmp_path / "a.tif")
+    assert file.axes == "YX"
+    np.testing.assert_array_equal(file.data, data)
+    assert "are saved as Y and X" in notification_manager.records[-1].message
+
+
+@pytest.mark.parametrize("text", ['{"damaged', "[]"])
+def test_labels_with_a_damaged_recipe_are_opened_without_it(tmp_path: Path, text) -> None:
+    saved(tmp_path / "a_labels.tif", Labels(np.eye(4, dtype=int)))
+    (tmp_path / "a_recipe.json").write_text(text)
+    with notification_manager:
+        [(data, options, kind)] = open_result(str(tmp_path / "a_labels.tif"))
+    assert kind == "labels"
+    assert "metadata" not in options
+    np.testing.assert_array_equal(data, np.eye(4))
+    assert "a_recipe.json is damaged" in notification_manager.records[-1].message
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

@@ -1,7 +1,6 @@
 """Open OME-Zarr, vendors' files and this program's results in napari, with channels, scale, units and labels."""
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,10 +9,12 @@ from typing import Any
 
 import numpy as np
 from napari import current_viewer
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_info, show_warning
 
 from napari_utile.engine.cells.classes import classes_in_words
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
+from napari_utile.engine.files.json_file import read_json
 from napari_utile.engine.files.names import image_name, name_and_ending, recipe_beside
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
@@ -21,7 +22,7 @@ from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.naming import order_to_show
 from napari_utile.engine.planes.units import shown_unit
-from napari_utile.widgets.failures import as_in_the_dock, refusals_as_in_the_dock
+from napari_utile.widgets.failures import as_in_the_dock, refusals_as_in_the_dock, sentence_of
 from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, clearing
@@ -96,8 +97,9 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
     if not is_labels:
         return [(data, {**options, "colormap": clearing("magma"), "visible": False}, "image")]
     options.pop("rgb", None)
-    with open(recipe or "", encoding="utf-8") as file:
-        made = json.load(file)
+    made = _recipe_in(recipe)
+    if not made:
+        return [(np.asarray(data), options, "labels")]
     own = {"linking": made.pop("linking", None), "recipe": made}
     if ending == "_classes":
         own["role"] = "classes"
@@ -111,6 +113,20 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
             hover_by_plane(viewer)
     options["metadata"] = {METADATA_KEY: own}
     return [(np.asarray(data), options, "labels")]
+
+
+def _recipe_in(path: Path | None) -> dict[str, Any]:
+    """Read a recipe; empty where there is none, or it is damaged, which is said."""
+    if path is None:
+        return {}
+    try:
+        made = read_json(path, "is damaged")
+        if not isinstance(made, dict):
+            raise UtileError(f"{path.name} is damaged: it is not a recipe.")
+    except UtileError as error:
+        show_warning(f"{sentence_of(error)} The labels are opened without it.")
+        return {}
+    return made
 
 
 def _table_of(

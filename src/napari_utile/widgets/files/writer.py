@@ -98,7 +98,11 @@ def _axes(shape: tuple[int, ...], labels: Sequence[object]) -> str:
     if viewer is not None and viewer.dims.ndim >= len(shape):
         shown = viewer.dims.axis_labels[-len(shape) :]
         names = [own if letter_of(own) else other for own, other in zip(names, shown, strict=True)]
-    if not {"Y", "X"} & {letter_of(name) for name in names}:  # what is seen is the plane
+    letters = [letter_of(name) for name in names]
+    named = {"Y", "X"} & {*letters}
+    if not named or (len(named) == 1 and None not in letters):  # what is seen is the plane
+        if named:
+            show_info(f"A file has rows and columns: {letters[-2]} and {letters[-1]} are saved as Y and X.")
         names[-2:] = "y", "x"
     try:
         return name_axes(shape, names, "the layer")[0]

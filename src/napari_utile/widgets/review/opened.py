@@ -19,7 +19,7 @@ from napari_utile.session.store_jobs import MOST_IN_MEMORY
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
-from napari_utile.widgets.sample_images import image_layers, labels_layer
+from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.layers import place_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
@@ -69,10 +69,7 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     if path == item.labels and item.is_store:
         cells = _cells_of_store(item)
         return Opened(image, channels, cells, (*images, cells))
-    try:
-        [(data, options, _)] = open_result(str(path))
-    except OSError:  # it has no recipe beside it
-        data, options, _ = labels_layer(read_image(path, as_labels=True))
+    [(data, options, _)] = open_result(str(path))
     options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
     cells = Labels(np.array(data), **options)
     return Opened(image, channels, cells, (*images, cells))
