@@ -28,6 +28,7 @@ from napari_utile.engine.reports.quality import (
     write_quality_sheet,
 )
 from napari_utile.engine.segmentation import Segmentation
+from napari_utile.engine.words import counted
 
 _LARGEST = 1 << 26
 """Pixels above which only the middle of a plane is looked at and shown."""
@@ -184,7 +185,7 @@ class FieldTables:
             [{**row, "flags": said} for row, said in zip(rows, flags, strict=True)], self._ending
         )
         models = " and ".join(sorted({row["model"] for row in rows if not row["failed"]}))
-        write_quality_sheet(sheet, f"{len(rows)} images segmented with {models}", images)
+        write_quality_sheet(sheet, f"{counted(len(rows), 'image')} segmented with {models}", images)
         if self._shard is not None:
             self._join(self._shard.of)
 

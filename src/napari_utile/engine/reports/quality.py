@@ -15,6 +15,7 @@ from skimage.segmentation import find_boundaries
 
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.reports.figure import OUTLINE, as_colours
+from napari_utile.engine.words import counted
 
 THUMBNAIL = 240
 """Largest side of a thumbnail (pixels)."""
@@ -184,7 +185,8 @@ def write_quality_sheet(path: str | os.PathLike[str], title: str, images: Sequen
         "<!DOCTYPE html>",
         f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
         f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>",
-        f"<p>{len(images)} images, {flagged} with a flag; the worst come first. Yellow outlines are the cells.</p>",
+        f"<p>{counted(len(images), 'image')}, {flagged} with a flag; the worst come first. "
+        "Yellow outlines are the cells.</p>",
         f"<ul>{''.join(shown)}</ul>",
         f"<p>{more} more images are in the table of fields.</p>" if more > 0 else "",
         "</body></html>",
@@ -211,6 +213,7 @@ def _entry(image: ImageQuality, flags: Sequence[str]) -> str:
         data = base64.b64encode(image.thumbnail).decode()
         picture = f'<img alt="{name} with the outlines of its cells" src="data:image/png;base64,{data}">'
     sure = "" if image.confidence is None else f", confidence {image.confidence:.2f}"
-    about = "" if image.failed else f"<small>{image.cells:,} cells{sure}</small>"
+    cells = "1 cell" if image.cells == 1 else f"{image.cells:,} cells"
+    about = "" if image.failed else f"<small>{cells}{sure}</small>"
     said = "".join(f'<span class="flag">{html.escape(flag)}</span>' for flag in flags)
     return f'<li class="{kind}">{picture}<b>{name}</b>{about}{said}</li>'

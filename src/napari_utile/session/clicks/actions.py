@@ -21,6 +21,7 @@ from napari_utile.engine.clicks.following import Section, first_section, next_se
 from napari_utile.engine.clicks.markers import Marker, cells_from_markers
 from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, Steps, cell_at
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import counted
 from napari_utile.session.clicks.label_plane import Edit, LabelPlane, edit_of, joined_edits
 
 Point = tuple[int, int]
@@ -342,7 +343,7 @@ class Clicks:
         self.next_label = max(self.next_label, max(labels) + 1)
         changed = tuple(sorted(labels))
         return Outcome(
-            f"{len(cells)} cells computed again.{note}", edit if len(edit) else None, cells=changed
+            f"{counted(len(cells), 'cell')} computed again.{note}", edit if len(edit) else None, cells=changed
         )
 
     def _new_label(self) -> int:

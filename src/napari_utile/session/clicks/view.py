@@ -12,6 +12,7 @@ from napari_utile.engine.cells.uncertainty import confidences
 from napari_utile.engine.clicks.markers import Marker
 from napari_utile.engine.clicks.prompts import Probability, cut_sides
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import counted
 from napari_utile.session.clicks.actions import Action, Clicks, Outcome
 from napari_utile.session.clicks.label_plane import Edit, joined_edits
 
@@ -89,7 +90,7 @@ def accept_all(clicks: Clicks, view: Window, confidence: float) -> Action:
         known = " All others are labelled." if taken else ""
         return Outcome(f"No new cell in view is certain enough{left_out}.{known}")
     clicks.next_label += len(cells)
-    message = f"{len(cells)} cells accepted{left_out}."
+    message = f"{counted(len(cells), 'cell')} accepted{left_out}."
     return Outcome(message, joined_edits(edits), markers=tuple(markers), cells=tuple(cells))
 
 
