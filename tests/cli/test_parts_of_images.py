@@ -38,26 +38,34 @@ def number(row, name):
     return float(next(value for key, value in row.items() if key.lower() == name) or "nan")
 
 
-PARTS = [["--z", "1"], ["--t", "1"], ["--z", "1:3"], ["--t", "1", "--z", "2"], ["--project", "z:max"], []]
+PARTS = [
+    ["--z", "1"],
+    ["--t", "1"],
+    ["--z", "1:3"],
+    ["--t", "1", "--z", "2"],
+    ["--project", "z:max"],
+    ["--z", "1:3", "--t", "1", "--project", "z:mean"],
+    [],
+]
 
 
 @pytest.mark.parametrize("region", [[], ["--region", "8:38,5:58"]], ids=["whole", "region"])
 @pytest.mark.parametrize("part", PARTS, ids=["-".join(part) or "all" for part in PARTS])
 def test_measured_with_its_image_a_part_gives_the_table_of_its_run(stack, tmp_path, capsys, part, region):
     out = tmp_path / "out"
-    into = [] if "--project" in part else ["--into-image"]
     words = ["segment", str(stack), *WORDS, *part, *region]
-    assert main([*words, "-o", str(out), "--measurements", *into]) == 0
+    assert main([*words, "-o", str(out), "--measurements", "--into-image"]) == 0
     assert main([*words, "-o", str(tmp_path / "made.ome.zarr")]) == 0
     wanted = rows(out / "stack_cells.csv")
     given = [out / "stack_labels.tif", tmp_path / "made.ome.zarr", tmp_path / "made.ome.zarr/labels/cells"]
-    given += [stack / "labels/cells"] if into else []
+    given += [stack / "labels/cells"]
     for labels in given:
         assert main(["measure", str(labels), str(stack), "-o", str(tmp_path / "a.csv")]) == 0
         found = rows(tmp_path / "a.csv")
         for name in ("t", "z", "centroid_y", "centroid_x", "area_px", "intensity_mean"):
             if name in map(str.lower, wanted[0]):
                 assert [number(row, name) for row in found] == [number(row, name) for row in wanted], labels
+        assert {"t", "z"} & {*map(str.lower, found[0])} == {"t", "z"} & {*map(str.lower, wanted[0])}, labels
         assert ("8 rows and 5 columns" in capsys.readouterr().err) == bool(region)
 
 
@@ -95,3 +103,49 @@ def test_labels_of_other_pixels_are_refused_in_a_sentence(tmp_path, capsys):
     assert main([*words, "-o", str(tmp_path / "a.csv")]) == 1
     said = "labels.tif has 10 x 20 pixels and image.tif 40 x 60: they do not pair."
     assert said in capsys.readouterr().err
+
+
+def labels_inside(path, pixels, attributes):
+    """Write labels into an image, as this or another program does."""
+    group = zarr.open_group(path, mode="a").create_group("labels/cells")
+    group.create_array("0", data=pixels)
+    group.attrs.update(attributes)
+
+
+AT_0 = [{"type": "scale", "scale": [1.0] * 4}, {"type": "translation", "translation": [0.0] * 4}]
+
+
+@pytest.mark.parametrize(
+    ("transformations", "ours", "plane"),
+    [([], False, None), (AT_0[:1], False, None), (AT_0, False, {"t": "0", "z": "0"}), (AT_0, True, None)],
+)
+def test_one_plane_in_a_stack_is_its_first_only_where_it_says_so(
+    stack, tmp_path, capsys, transformations, ours, plane
+):
+    pixels = np.zeros((1, 1, 40, 60), np.uint16)
+    pixels[..., 12:20, 12:18] = 1
+    dataset = {"path": "0", **({"coordinateTransformations": transformations} if transformations else {})}
+    axes = [{"name": axis, "type": "time" if axis == "t" else "space"} for axis in SIZES]
+    attributes = {"ome": {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [dataset]}]}}
+    labels_inside(stack, pixels, attributes | ({"napari-utile": {"made by": "napari-utile"}} if ours else {}))
+    words = ["measure", str(stack / "labels/cells"), str(stack), "-o", str(tmp_path / "a.csv")]
+    assert main(words) == (plane is None)
+    assert ("they do not pair" in capsys.readouterr().err) == (plane is None)
+    if plane is not None:
+        assert {name: rows(tmp_path / "a.csv")[0][name] for name in plane} == plane
+
+
+def test_axes_of_one_plane_are_no_columns_of_the_table(bright_nuclei, tmp_path):
+    path = tmp_path / "flat.zarr"
+    root = zarr.create_group(path, zarr_format=3)
+    pixels = np.zeros((1, 1, 1, 40, 60), np.uint8)
+    pixels[..., 12:20, 12:18] = 180
+    root.create_array("0", data=pixels)
+    axes = [{"name": axis} for axis in "tczyx"]
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+    words = ["segment", str(path), "-o", str(tmp_path / "out"), *WORDS, "--measurements", "--into-image"]
+    assert main(words) == 0
+    assert main(["measure", str(path / "labels/cells"), str(path), "-o", str(tmp_path / "a.csv")]) == 0
+    found, wanted = rows(tmp_path / "a.csv"), rows(tmp_path / "out/flat_cells.csv")
+    assert {"t", "z"}.isdisjoint({*found[0], *wanted[0]})
+    assert [row["area_px"] for row in found] == [row["area_px"] for row in wanted]

@@ -340,7 +340,9 @@ def test_coarser_labels_of_an_image_whose_columns_come_first_show_every_second_p
     axes = [{"name": name, "type": "space"} for name in "xyz"]
     root.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0"}], "version": "0.4"}]
     labels = np.arange(2 * 30 * 1101, dtype=np.int32).reshape(2, 30, 1101)
-    write_into_image(tmp_path / "wide.zarr", blocks_of_planes(planes_of(labels, "ZYX"), {}))
+    write_into_image(
+        tmp_path / "wide.zarr", blocks_of_planes(planes_of(labels, "ZYX"), [{}], None, Selection())
+    )
     [cells] = read_pyramid(tmp_path / "wide.zarr").labels
     for number, level in enumerate(cells.levels):
         every = slice(None, None, 2**number)
@@ -358,7 +360,7 @@ def test_nothing_is_left_in_an_image_where_its_labels_could_not_be_written(tmp_p
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="gone"):
-        write_into_image(image, LabelBlocks("YX", (30, 60), {}, lost))
+        write_into_image(image, LabelBlocks("YX", (30, 60), {}, Selection(), lost))
     assert sorted(image.rglob("*")) == before
 
 

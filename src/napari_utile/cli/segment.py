@@ -298,9 +298,8 @@ def _segment_file(
                 columns = {key: np.concatenate([table[key] for table in rows_of]) for key in rows_of[0]}
                 write_table(new["_cells.csv"], columns)
         if arguments.into_image:
-            start_in = {axis: min(index[axis] for index in planes.indices) for axis in planes.indices[0]}
-            start_in |= dict(zip("YX", region.start if region else (0, 0), strict=True))
-            write_into_image(path, blocks_of_planes(stored, start_in), overwrite=arguments.overwrite)
+            made_of = blocks_of_planes(stored, planes.indices, region, planes.selection)
+            write_into_image(path, made_of, overwrite=arguments.overwrite)
     taken = planes.taken(params.channels, model.card.needed_inputs)
     cells = sum(record.cells for record in ordered)
     found = counted(cells, "cell") if cells else "no cells found"

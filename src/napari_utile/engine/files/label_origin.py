@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
@@ -17,10 +18,13 @@ from napari_utile.engine.files.label_planes import pairing_in_words, refuse_othe
 from napari_utile.engine.files.names import recipe_beside
 from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
 from napari_utile.engine.files.unfinished import HOME, PLAN, is_store
-from napari_utile.engine.parameters import from_json
+from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.engine.planes.selection import SelectedPlanes, Selection
+from napari_utile.engine.planes.selection import SelectedPlanes, Selection, first_of
 from napari_utile.engine.windows import Window
+
+MARK = "napari-utile"
+"""The attribute by which labels inside an image are known as those of this program."""
 
 
 @dataclass(frozen=True)
@@ -119,15 +123,21 @@ def _recorded(values: Mapping[str, Any], labels: ImageFile) -> LabelOrigin:
     window = None if region is None else Window(*(slice(int(start), int(stop)) for start, stop in region))
     if count != len(indices) or (window is not None and window.shape != (sizes["Y"], sizes["X"])):
         return LabelOrigin()
-    first = {str(axis): min(int(index[axis]) for index in indices) for axis in indices[0]}
     selection = from_json(Selection, values["selection"]) if values.get("selection") else Selection()
-    return LabelOrigin(str(values["source"]), selection, first, window)
+    return LabelOrigin(str(values["source"]), selection, first_of(indices), window)
+
+
+def mark_of(selection: Selection) -> dict[str, Any]:
+    """Give the attributes of labels inside an image: of a projection, no place in it tells what they were made of."""
+    return {MARK: {"made by": MARK, "selection": to_json(selection)}}
 
 
 def _inside(image: Path, labels: Path) -> LabelOrigin:
-    """Compare where an OME-Zarr image and labels in it begin."""
+    """Compare where an OME-Zarr image and labels in it begin; what was read of it is said by labels of this program."""
     whole, own = read_pyramid(image), read_pyramid(labels)
-    sizes = dict(zip(own.axes, own.levels[0].shape, strict=True))
+    mark: Any = zarr.open_group(labels, mode="r").attrs.get(MARK)
+    recorded = None if mark is None else mark.get("selection")
+    sizes, many = (dict(zip(each.axes, each.levels[0].shape, strict=True)) for each in (own, whole))
     start = {}
     for axis in set(own.axes) & set(whole.axes):
         (at, step), (begin, pixel) = (
@@ -137,8 +147,17 @@ def _inside(image: Path, labels: Path) -> LabelOrigin:
         if not math.isclose(step, pixel):
             return LabelOrigin()
         start[axis] = round((at - begin) / pixel)
-    part = {axis: f"{start[axis]}:{start[axis] + sizes[axis]}" for axis in "TZ" if axis in start}
     corner = start["Y"], start["X"]
     region = Window.span(corner, (corner[0] + sizes["Y"], corner[1] + sizes["X"]))
-    selection = Selection(z=part.get("Z"), t=part.get("T"))
-    return LabelOrigin(str(image), selection, {axis: start[axis] for axis in part}, region)
+    stepped = [axis for axis in "TZ" if axis in start and many[axis] > 1]
+    if recorded is not None:
+        selection = from_json(Selection, recorded)
+        stepped = [axis for axis in stepped if axis not in (selection.projection or ())]
+    else:
+        # One plane of several may be their projection: without a place, and in our first labels at 0, nobody knows.
+        stepped = [
+            axis for axis in stepped if sizes[axis] > 1 or (own.placed and (mark is None or start[axis]))
+        ]
+        part = {axis: f"{start[axis]}:{start[axis] + sizes[axis]}" for axis in stepped}
+        selection = Selection(z=part.get("Z"), t=part.get("T"))
+    return LabelOrigin(str(image), selection, {axis: start[axis] for axis in stepped}, region)

@@ -47,6 +47,8 @@ class Pyramid:
         Empty where the file does not describe them.
     labels : tuple of Pyramid
         Label images of this image.
+    placed : bool
+        Whether the file says where the first pixel lies: by a scale and a translation.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Pyramid:
     units: tuple[str | None, ...]
     channels: tuple[Channel, ...] = ()
     labels: tuple["Pyramid", ...] = ()
+    placed: bool = False
 
 
 def has_pyramid(path: Path) -> bool:
@@ -116,6 +119,8 @@ def _read(group: Any, path: Path, name: str) -> Pyramid:
         tuple(canonical_unit(entry.get("unit")) for entry in entries),
         _channels(attributes.get("omero")),
         tuple(_labels(group, path)),
+        {"scale", "translation"}
+        <= {entry.get("type") for entry in first.get("coordinateTransformations") or ()},
     )
 
 

@@ -1,7 +1,7 @@
 """Which pixels of an image are read: of its series, axes, planes and a projection; what was taken, in words."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Protocol
@@ -243,6 +243,17 @@ class SelectedPlanes:
         if self.image.guessed:
             said.append(f"axes without names, read as {self.image.axes}: --axes says otherwise")
         return ", ".join(filter(None, [*said, *self.image.notes]))
+
+
+def first_of(indices: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Give where in their image stacked planes begin, along each axis that is not projected.
+
+    Examples
+    --------
+    >>> first_of([{"T": 0, "Z": 2}, {"T": 0, "Z": 3}])
+    {'T': 0, 'Z': 2}
+    """
+    return {axis: min(int(index[axis]) for index in indices) for axis in indices[0]}
 
 
 def channels_in_words(

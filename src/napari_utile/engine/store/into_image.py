@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.label_origin import MARK, mark_of
 from napari_utile.engine.files.ome_zarr import ome_attributes
 from napari_utile.engine.files.plane_file import Planes
 from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
+from napari_utile.engine.planes.selection import Selection, first_of
 from napari_utile.engine.store.layout import (
     CELLS,
     Space,
@@ -26,7 +28,6 @@ from napari_utile.engine.store.layout import (
 from napari_utile.engine.store.plan import SIDE, load_plan
 from napari_utile.engine.windows import Window
 
-_MARK = "napari-utile"
 Block = tuple[tuple[int, ...], Window, NDArray[np.integer[Any]]]
 """Where a block lies: the plane along the stacked axes, and its window; and its labels."""
 
@@ -42,6 +43,8 @@ class LabelBlocks:
     shape : tuple of int
     start : mapping of str to int
         Where they begin in the image, for each axis.
+    selection : Selection
+        What of the image was read.
     read : callable
         Returns an iterator of blocks with sides of `SIDE`.
     """
@@ -49,11 +52,14 @@ class LabelBlocks:
     axes: str
     shape: tuple[int, ...]
     start: Mapping[str, int]
+    selection: Selection
     read: Callable[[], Iterator[Block]]
 
 
-def blocks_of_planes(planes: Planes, start: Mapping[str, int]) -> LabelBlocks:
-    """Give label planes block by block."""
+def blocks_of_planes(
+    planes: Planes, indices: Sequence[Mapping[str, int]], region: Window | None, selection: Selection
+) -> LabelBlocks:
+    """Give label planes block by block, with where in their image they lie: planes, region, and what was read."""
 
     def read() -> Iterator[Block]:
         for index, plane in zip(np.ndindex(*planes.shape[:-2]), planes.read(), strict=True):
@@ -61,7 +67,9 @@ def blocks_of_planes(planes: Planes, start: Mapping[str, int]) -> LabelBlocks:
                 window = reaching.clipped(plane.shape)
                 yield index, window, plane[window]
 
-    return LabelBlocks(planes.axes, planes.shape, start, read)
+    corner = (0, 0) if region is None else region.start
+    start = first_of(indices) | dict(zip("YX", corner, strict=True))
+    return LabelBlocks(planes.axes, planes.shape, start, selection, read)
 
 
 def blocks_of_store(place: Path) -> LabelBlocks:
@@ -76,8 +84,8 @@ def blocks_of_store(place: Path) -> LabelBlocks:
                 window = reaching.clipped(plan.window.shape)
                 yield index, window, np.asarray(array[(*index, *window)])
 
-    start = dict(zip("YX", plan.window.start, strict=True)) | dict(plan.planes[0])
-    return LabelBlocks(plan.space.axes, plan.space.shape, start, read)
+    start = first_of(plan.planes) | dict(zip("YX", plan.window.start, strict=True))
+    return LabelBlocks(plan.space.axes, plan.space.shape, start, plan.selection, read)
 
 
 def check_image(image: Path, *, overwrite: bool = False) -> None:
@@ -96,7 +104,7 @@ def check_image(image: Path, *, overwrite: bool = False) -> None:
     place = image / CELLS
     if not place.exists():
         return
-    ours = _MARK in dict(zarr.open_group(place, mode="r").attrs)
+    ours = MARK in dict(zarr.open_group(place, mode="r").attrs)
     if not ours or not overwrite:
         how = "replace them with --overwrite" if ours else "rename or remove them first"
         raise UtileError(f"{image.name} has labels called cells already: {how}.")
@@ -141,7 +149,7 @@ def write_into_image(image: Path, labels: LabelBlocks, *, overwrite: bool = Fals
                 start = [first // 2 for first in window.start]
                 window = Window.span(start, (a + size for a, size in zip(start, block.shape, strict=True)))
         multiscale = multiscale_of(space, SIDE, place.name, "nearest")
-        made.attrs.update({**ome_metadata(version, multiscale, "../../"), _MARK: {"made by": _MARK}})
+        made.attrs.update({**ome_metadata(version, multiscale, "../../"), **mark_of(labels.selection)})
         folder = zarr.open_group(place.parent, mode="a", zarr_format=number)
         if place.exists():
             place.rename(gone)
