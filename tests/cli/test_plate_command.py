@@ -382,6 +382,11 @@ def test_labels_of_a_part_of_a_stack_lie_where_they_are_in_its_image(model, tmp_
     assert cells.translation == (0.0, 2.0, 0.0, 5.0)
     np.testing.assert_array_equal(np.asarray(cells.levels[0])[0], labels)
     yaozarrs.validate_zarr_store(str(path / "labels" / "cells"))
+    store = tmp_path / "part.ome.zarr"
+    assert main(["segment", str(path), "-o", str(store), *WORDS, *part, "--overwrite"]) == 0
+    for each in (read_pyramid(store), read_pyramid(store / "labels/cells")):
+        assert (each.axes, each.scale, each.translation) == ("ZYX", (2.0, 0.5, 0.5), (2.0, 0.0, 5.0))
+    assert read_pyramid(path).labels[0].translation == (0.0, 2.0, 0.0, 5.0)
     one = ["--z", "2", "--into-image", "--overwrite"]
     assert main(["segment", str(path), "-o", str(tmp_path / "out"), *WORDS, *one]) == 0
     assert read_pyramid(path).labels[0].translation == (0.0, 4.0, 0.0, 0.0)

@@ -23,7 +23,7 @@ from napari_utile.engine.parameters import option_of
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.pixels import seen_of
-from napari_utile.engine.planes.selection import Selection
+from napari_utile.engine.planes.selection import Selection, first_of
 from napari_utile.engine.provenance.settings import Settings
 from napari_utile.engine.segment_params import MEASURED, SegmentParams
 from napari_utile.engine.store.growing import plan_seeds
@@ -140,12 +140,13 @@ def plan_store(
         own = [limits or limits_of([seen_plane(plane, params, card)], params, card) for plane in planes]
     between = [(steps or {}).get(axis, (1.0, None)) for axis in stacked]
     size, unit = first.pixel_size or (1.0, 1.0), first.unit if first.pixel_size else None
-    starts = [start * step for start, step in zip(window.start, size, strict=True)]
+    begin, scale = first_of(indices), (*(float(step) for step, _ in between), *map(float, size))
+    start = (*(begin[axis] for axis in stacked), *window.start)
     space = Space(
         (*map(int, sizes), *window.shape),
         f"{stacked}YX",
-        (*(float(step) for step, _ in between), *map(float, size)),
-        (*(0.0 for _ in between), *map(float, starts)),
+        scale,
+        tuple(place * step for place, step in zip(start, scale, strict=True)),
         (*(unit for _, unit in between), unit, unit),
     )
     path, ready = Path(source), store_compute(compute)
