@@ -409,6 +409,13 @@ def test_results_of_a_plate_are_measured_and_scored_with_their_fields(model, tmp
             assert {row.get("intensity_mean") for row in rows(table)} == ({"200.0"} if images else {None})
     assert main(["evaluate", str(out / "plate"), str(out), "--csv", str(scores)]) == 0
     assert [row["name"] for row in rows(scores)] == ["plate/A/1/0", "plate/A/1/1", "plate/B/12/0", "mean"]
+    # Results of other images beside them are measured as well, and the other way round.
+    tifffile.imwrite(tmp_path / "a.tif", spots(4))
+    assert main(["segment", str(tmp_path / "a.tif"), "-o", str(out), *WORDS, *options]) == 0
+    assert main(["measure", str(out), "-o", str(table)]) == 0
+    assert [row["image"] for row in rows(table)] == ["a" if options else "a_labels"] * 4 + found
+    assert main(["measure", str(out / "plate/A/1"), "-o", str(table)]) == 0
+    assert [row["image"][0] for row in rows(table)] == [*"00111"]
     capsys.readouterr()
     # A plate is still one image where a single file is given with it, and other folders hold no images.
     tifffile.imwrite(tmp_path / "one.tif", (spots(1) > 0).astype(np.uint16))

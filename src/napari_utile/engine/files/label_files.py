@@ -15,6 +15,7 @@ from napari_utile.engine.files.names import (
     beginning_and_name,
     name_and_ending,
 )
+from napari_utile.engine.files.ome_zarr import is_zarr
 from napari_utile.engine.files.plates import plate_fields, results_of_plates
 
 _PREFERRED: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -133,14 +134,20 @@ def find_labels(labels: str | Path) -> tuple[dict[str, Path], tuple[Path, ...]]:
 
 
 def _listed(item: str | Path) -> list[_Named]:
-    """List the files that a file, folder or pattern stands for; of a folder without images the results of plates."""
+    """List the files that a file, folder or pattern stands for, and the results of plates in folders below it."""
+    listed, path = [], as_path(item)
+    of_plates = [] if path.is_file() or is_zarr(path) else results_of_plates(path)
     try:
-        return [_Named(path, *name_and_ending(path)) for path in find_images([item])]
+        listed = [_Named(path, *name_and_ending(path)) for path in find_images([item])]
     except UtileError:
-        if not (found := results_of_plates(as_path(item))):
+        if not of_plates:
             raise
-    parts = [(path, place, *name_and_ending(path)) for path, place in found]
-    return [_Named(path, f"{place}/{name}", ending, of_plate=True) for path, place, name, ending in parts]
+    here = {each.path for each in listed}  # also where it is the folder of one well
+    for path, place in of_plates:
+        if path not in here:
+            name, ending = name_and_ending(path)
+            listed.append(_Named(path, f"{place}/{name}", ending, of_plate=True))
+    return listed
 
 
 def _with_fields(found: Sequence[_Named]) -> list[_Named]:
