@@ -92,6 +92,16 @@ def test_a_painting_that_another_one_replaces_is_named_and_lies_in_the_trash(how
     assert again[0].path != replaced[0].path
 
 
+def test_background_that_is_painted_otherwise_replaces_no_cell() -> None:
+    background = Annotation("sparse", background=9)
+    first, second = painted(annotation=background), painted(annotation=background)
+    first.labels[0, 2:] = 9
+    assert add_images("Mine", [first])[1] == ()
+    assert add_images("Mine", [second])[1] == ()
+    second.labels[1, 1] = 9
+    assert len(add_images("Mine", [second])[1]) == 1
+
+
 def test_a_damaged_painting_goes_to_the_trash_as_it_is() -> None:
     chosen, _ = add_images("Mine", [painted()])
     chosen.files[0].write_bytes(b"damaged")

@@ -236,10 +236,9 @@ def _goes_on(image: AnnotatedImage, before: Path) -> bool:
         earlier = read_painted(before)
     except UtileError:
         return False
-    painted = earlier.labels > 0
-    return bool((earlier.labels == image.labels)[painted].all()) and {*earlier.classes.items()} <= {
-        *image.classes.items()
-    }
+    cells, now = (each.annotation.split(each.labels)[0] > 0 for each in (earlier, image))
+    as_before = now & (earlier.labels == image.labels)
+    return bool(as_before[cells].all()) and {*earlier.classes.items()} <= {*image.classes.items()}
 
 
 def _write(image: AnnotatedImage, place: Path) -> None:
