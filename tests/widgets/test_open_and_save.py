@@ -15,7 +15,7 @@ from npe2 import PluginManifest
 
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.images import read_image, write_labels
+from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.steps import Run
 from napari_utile.widgets.files.reader import get_reader, open_result
 from napari_utile.widgets.files.results import results_of, save_results
@@ -241,6 +241,34 @@ def test_saved_results_take_the_place_of_all_that_an_earlier_run_left(tmp_path: 
     layer.metadata = {}  # nobody knows how they were made
     assert path in Run(save_results(results_of(viewer, layer, None), path)).result
     assert not (tmp_path / "image_recipe.json").exists()
+
+
+def test_labels_saved_over_a_result_are_not_taken_for_it(bright_nuclei, tmp_path: Path) -> None:
+    write_image(tmp_path / "image.tif", np.kron(np.eye(4, dtype=np.uint8) * 200, np.ones((12, 12), np.uint8)))
+    words = ["segment", str(tmp_path / "image.tif"), "-o", str(tmp_path), "--diameter", "none", "--quiet"]
+    path = tmp_path / "image_labels.tif"
+
+    def beside() -> set[str]:
+        assert main([*words, "--region", "4:40,4:40", "--measurements", "--mask"]) == 0
+        (tmp_path / "image_probability.tif").write_text("of a user")
+        return {each.name for each in tmp_path.glob("image_*")}
+
+    every = beside()
+    [layer] = opened(path)
+    assert main([*words, "--region", "4:40,4:40"]) == 0
+    of_others = Labels(np.array(layer.data), metadata={"napari-utile": {"recipe": RECIPE}})
+    for each, left in (
+        (layer, every),
+        (of_others, {"image_labels.tif", "image_recipe.json", "image_probability.tif"}),
+        (Labels(np.eye(36, dtype=int)), {"image_labels.tif", "image_probability.tif"}),
+    ):
+        assert beside() == every
+        assert saved(path, each)[0] == str(path)
+        assert {each.name for each in tmp_path.glob("image_*")} == left
+    # A file of another name leaves the result as it is.
+    assert beside() == every
+    saved(tmp_path / "image.ome.tif", Labels(np.eye(36, dtype=int)))
+    assert {each.name for each in tmp_path.glob("image_*")} == every
 
 
 def test_labels_of_a_user_have_no_recipe(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ They are of one run. Its recipe names what was written beside the labels, so tha
 remove: a mask or a table that a user put there has no place in a recipe.
 """
 
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -66,6 +67,16 @@ def new_result(
         begin_result(start, recipe, beside)
 
 
+def kept_beside(start: str, recipe: Mapping[str, Any]) -> list[str]:
+    """Name those of `BESIDE` that stay where labels of this recipe are written again: all, if they are of its run."""
+    ours, theirs = (
+        {name: value for name, value in each.items() if name not in (_KEY, "linking")}
+        for each in (recipe, _earlier(start))
+    )
+    of_this_run = json.loads(json.dumps(ours)) == theirs  # a layer has tuples
+    return written_beside(start) if of_this_run else []
+
+
 def begin_result(start: str, recipe: Mapping[str, Any] | None, beside: Collection[str]) -> None:
     """Remove an earlier result and write the recipe of a new one, whose labels take their place last.
 
@@ -96,17 +107,16 @@ def begin_result(start: str, recipe: Mapping[str, Any] | None, beside: Collectio
         _remove(f"{start}{RECIPE_ENDING}")
 
 
-def write_recipe(start: str, recipe: Mapping[str, Any], beside: Collection[str] | None = None) -> Path:
-    """Write a recipe with what lies beside its labels, what the recipe there says by default; return its place.
+def write_recipe(start: str, recipe: Mapping[str, Any], beside: Collection[str]) -> Path:
+    """Write a recipe with what lies beside its labels; return its place.
 
     Raises
     ------
     UtileError
         If it cannot be written.
     """
-    known = written_beside(start) if beside is None else beside
     values = {name: value for name, value in recipe.items() if name != _KEY}
-    if names := [ending for ending in BESIDE if ending in known]:
+    if names := [ending for ending in BESIDE if ending in beside]:
         values[_KEY] = names
     path = Path(f"{start}{RECIPE_ENDING}")
     write_json(path, values)

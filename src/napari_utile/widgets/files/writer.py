@@ -11,9 +11,9 @@ from napari.utils.notifications import show_info
 from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import atomic_path, write_image, write_labels
-from napari_utile.engine.files.names import name_and_ending
+from napari_utile.engine.files.names import RECIPE_ENDING, name_and_ending
 from napari_utile.engine.files.plane_file import planes_of
-from napari_utile.engine.files.result_files import write_recipe
+from napari_utile.engine.files.result_files import LABELS, begin_result, kept_beside, write_recipe
 from napari_utile.engine.files.space import usable_pixel_size
 from napari_utile.engine.planes.naming import name_axes
 from napari_utile.engine.provenance.linked import linking_in, with_linking
@@ -33,14 +33,19 @@ def save_image(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]
 def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write a Labels layer, and beside it the recipe of what this plugin made.
 
-    The recipe is replaced before the labels, and only where they can be written.
+    The recipe is replaced before the labels, and only where they can be written. Where they take the place of a result
+    of another run, its recipe and what that names go, see `begin_result`.
     """
     start = str(Path(path).with_name(name_and_ending(Path(path))[0]))
     recipe = recipe_of_layer(data, attributes)
-    with atomic_path(path) as beside:
-        save_label_pixels(str(beside), data, attributes)
-        recipes = [str(write_recipe(start, recipe))] if recipe else []
-    return [path, *recipes]
+    kept = kept_beside(start, recipe)
+    with atomic_path(path) as temporary:
+        save_label_pixels(str(temporary), data, attributes)
+        if Path(path) == Path(f"{start}{LABELS}"):
+            begin_result(start, recipe or None, kept)
+        elif recipe:
+            write_recipe(start, recipe, kept)
+    return [path, f"{start}{RECIPE_ENDING}"] if recipe else [path]
 
 
 @refusals_as_in_the_dock()
