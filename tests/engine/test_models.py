@@ -84,7 +84,7 @@ def refused(path, words):
 
 
 def test_missing_truncated_and_foreign_files_are_refused_in_one_sentence(tmp_path, saved):
-    refused(tmp_path / "none.safetensors", "no model file")
+    refused(tmp_path / "none.safetensors", "no model or file")
     content = saved.path.read_bytes()
     broken = tmp_path / "broken.safetensors"
     for cut in (0, 5, 8, 100, len(content) - 1):

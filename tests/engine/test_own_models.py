@@ -1,9 +1,11 @@
 """The user's own models: changed by name, never lost."""
 
 import dataclasses
+import json
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import write_image
 from napari_utile.engine.models import own_models
 from napari_utile.engine.models.card import ModelCard, read_card
 from napari_utile.engine.models.catalogue import find_model, list_models, user_model_folder
@@ -61,6 +64,24 @@ def test_a_title_that_is_taken_is_found_renamed_deleted_and_restored(mine: Path,
     assert read_card(restore_model(f"{title} 2")).title == f"{title} 2"
     own_models.delete_model(f"{title} 2")
     assert names() == {"mine"}
+
+
+def test_recipes_and_stores_have_the_name_of_a_model_that_was_asked_for_by_its_title(mine, tmp_path) -> None:
+    own_models.rename_model("mine", "20X/0.8 na")
+    name = find_model("20X/0.8 na").stem
+    write_image(tmp_path / "a.tif", np.kron(np.eye(4, dtype=np.uint8) * 200, np.ones((9, 9), np.uint8)))
+    words = ["segment", str(tmp_path / "a.tif"), "--diameter", "none", "--quiet", "--model"]
+    out, store = tmp_path / "out", tmp_path / "a.zarr"
+    for place in (out, store):
+        assert main([*words, "20X/0.8 na", "-o", str(place)]) == 0
+    own_models.rename_model(name, "20X 0.8 (na)")
+    for recipe in (out / "a_recipe.json", store / "recipe.json"):
+        assert f"--model {name} " in json.loads(recipe.read_text())["command"]
+        assert main(["replay", str(recipe)]) == 0
+    recorded = str(out / "a_recipe.json")
+    assert main([*words[:-1], "-o", str(tmp_path / "again"), "--settings", recorded]) == 0
+    for asked in (name, "20X 0.8 (na)"):
+        assert main([*words, asked, "-o", str(store), "--resume"]) == 0
 
 
 @pytest.mark.parametrize("title", ["MINE!", "mine", "Mine", "(mine)"])

@@ -599,7 +599,7 @@ def test_a_missing_model_is_said_in_one_sentence_and_the_dock_works_on(viewer, d
     session = session_of(viewer)
     session.model = "/nowhere/lost.safetensors"
     run(qtbot, dock)
-    assert "no model file" in dock.form.status.text()
+    assert "no model or file" in dock.form.status.text()
     assert "\n" not in dock.form.status.text()
     assert len(viewer.layers) == 1
     session.model = "nuclei"

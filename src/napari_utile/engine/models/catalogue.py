@@ -129,16 +129,24 @@ def find_model(name: str | Path) -> Path:
     if found:
         return found[0].path
     if path is not None:
-        raise UtileError(f"There is no model file {path}.")
+        raise UtileError(f"There is no model or file {path}.")
     known = ", ".join(sorted({each.name for each in listed})) or "none"
     raise UtileError(
         f"There is no model named {str(name)!r}; there is {known}. A file needs its ending, {SUFFIX}."
     )
 
 
-def findable_model(name: str) -> str:
+def model_name(asked: str) -> str:
+    """Give the name of a model that is asked for by its title, which may change; of others what is given."""
+    path = _as_path(asked)
+    if path is not None and os.path.isfile(path):
+        return asked
+    return next((each.name for each in called(asked, list_models())), asked)
+
+
+def findable_model(asked: str) -> str:
     """Give a model's name, or where its file is from any folder."""
-    path = _as_path(name)
+    path = _as_path(name := model_name(asked))
     return str(path.resolve()) if path is not None and os.path.isfile(path) else name
 
 

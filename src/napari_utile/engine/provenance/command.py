@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.linking.params import LinkParams
+from napari_utile.engine.models.catalogue import model_name
 from napari_utile.engine.parameters import describe
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams
@@ -48,7 +49,7 @@ def segment_command(
         The file that says which pixels count.
     """
     words = ["utile", "segment", path_word(image), "-o", path_word(output)]
-    words += option_words("--model", params.model)
+    words += option_words("--model", model_name(params.model))
     if selection is not None:
         words += command_options(Selection, selection)
     if region is not None:
@@ -93,7 +94,7 @@ def grow_command(
     if suggested is None:
         words += command_options(SegmentParams, SegmentParams(channels=params.channels))
     else:
-        words += option_words("--model", params.model)
+        words += option_words("--model", model_name(params.model))
         words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
         words += command_options(InstanceParams, params.instances or suggested, reference=suggested)
     return shlex.join(words)
@@ -130,7 +131,7 @@ def click_command(
         Which pixels of the file.
     """
     words = ["utile", "click", path_word(image), "--points", path_word(markers), "-o", "clicked_labels.tif"]
-    words += option_words("--model", params.model)
+    words += option_words("--model", model_name(params.model))
     if selection is not None:
         words += command_options(Selection, selection)
     words += command_options(SegmentParams, params, reference=SegmentParams(model=params.model))
@@ -177,7 +178,9 @@ def train_command(
     classes : sequence of str
         Names of the classes 1, 2, ... whose numbers the label images hold.
     """
-    start = ["train", "--family", family] if family else ["fine-tune", *option_words("--model", base)]
+    start = (
+        ["train", "--family", family] if family else ["fine-tune", *option_words("--model", model_name(base))]
+    )
     read = (
         option_words("--set", training_set) if training_set else ["--images", "IMAGES", "--labels", "LABELS"]
     )

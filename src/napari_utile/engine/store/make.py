@@ -149,6 +149,8 @@ def plan_store(
         tuple(place * step for place, step in zip(start, scale, strict=True)),
         (*(unit for _, unit in between), unit, unit),
     )
+    if model is not None:
+        params = replace(params, model=findable_model(params.model))
     path, ready = Path(source), store_compute(compute)
     stains = [] if model is not None else [plane.for_network(1, params.channels) for plane in planes]
     grown = None if seeds is None else plan_seeds(seeds.path, seeds.planes, stains, seeds.distance)
@@ -158,7 +160,7 @@ def plan_store(
         planes=tuple(dict(index) for index in indices),
         limits=tuple(own),
         seen=seen_of(list(planes)),
-        model="" if model is None else findable_model(params.model),
+        model="" if model is None else params.model,
         fingerprint="" if model is None else model.fingerprint,
         params=params,
         compute=ready,
@@ -276,8 +278,10 @@ def refuse_other_options(
     if ome_zarr is not None:
         pairs.append(("ome-zarr", ome_zarr, plan.ome_zarr))
     for key, now, before in pairs:
-        chosen = key == "model" and _may_be_chosen(asked, before)
-        if now != before and now not in MEASURED and not chosen:
+        same = key == "model" and (
+            findable_model(now) == findable_model(before) or _may_be_chosen(asked, before)
+        )
+        if now != before and now not in MEASURED and not same:
             option = option_of(key)
             before, now = ("none" if value is None else value for value in (before, now))
             raise UtileError(
