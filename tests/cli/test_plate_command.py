@@ -146,7 +146,7 @@ def test_tables_of_a_batch_describe_the_folder_whatever_was_done_again(model, tm
         {"f1.tif": "1", "f2.tif": "2", "f3.tif": "3"}, ["f1.tif", *["f2.tif"] * 2, *["f3.tif"] * 3])  # fmt: skip
     assert [(row["dose"], row["failed"]) for row in rows(out / "fields.csv")] == [
         ("0", ""),
-        ("", ""),
+        ("0", ""),
         ("7", ""),
     ]
     assert rows(out / "cells.csv")[-1]["dose"] == "7"
@@ -193,6 +193,19 @@ def test_a_damaged_table_of_fields_is_said_before_the_work(model, tmp_path, caps
     assert main(["segment", str(tmp_path / "a.tif"), "-o", str(tmp_path), *WORDS]) == 1
     assert "fields.csv cannot be read" in capsys.readouterr().err
     assert not (tmp_path / "a_labels.tif").exists()
+
+
+def test_an_image_that_fails_when_it_is_done_again_keeps_its_result_in_the_tables(model, tmp_path, capsys):
+    for number in (1, 2):
+        tifffile.imwrite(tmp_path / f"f{number}.tif", spots(number))
+    images, out = [str(tmp_path / f"f{number}.tif") for number in (1, 2)], tmp_path / "out"
+    words = ["segment", *images, "-o", str(out), *WORDS, "--measurements"]
+    assert main(words) == 0
+    before = [(out / name).read_text() for name in ("fields.csv", "cells.csv", "quality.html")]
+    (tmp_path / "f2.tif").write_bytes(b"II*\x00 nothing")
+    assert main(words) == 1
+    assert "1 of 2 images failed" in capsys.readouterr().err
+    assert [(out / name).read_text() for name in ("fields.csv", "cells.csv", "quality.html")] == before
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a", "1/", "1/0"])

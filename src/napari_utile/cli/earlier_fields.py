@@ -48,6 +48,8 @@ def joined(earlier: Sequence[Row], done: Sequence[Row], given: Sequence[Row], fo
     earlier : sequence of rows
         Rows of images that are given now are left out, and those of which the labels are gone.
     done : sequence of rows
+        They keep the conditions that were said before and not now. One that failed takes no place of labels that are
+        there: they are what they were.
     given : sequence of rows
         What tells the images that are given now from others.
     folder : Path
@@ -60,9 +62,13 @@ def joined(earlier: Sequence[Row], done: Sequence[Row], given: Sequence[Row], fo
     replaced = {row["labels"] for row in done if row["labels"]}
     rows: list[Row] = []
     for row in earlier:
-        if _identity(row) in ours:
-            rows += waiting.pop(_identity(row), [])
-        elif row["failed"] or (row["labels"] not in replaced and _has_labels(row, folder)):
+        again = waiting.pop(_identity(row), [])
+        is_there = row["labels"] not in replaced and _has_labels(row, folder)
+        if is_there and again and all(each["failed"] for each in again):
+            rows.append(row)
+        elif _identity(row) in ours:
+            rows += [{**place_of(row), **each} for each in again]
+        elif row["failed"] or is_there:
             rows.append(row)
     return [*rows, *(row for each in waiting.values() for row in each)]
 
