@@ -208,6 +208,36 @@ def test_an_image_that_fails_when_it_is_done_again_keeps_its_result_in_the_table
     assert [(out / name).read_text() for name in ("fields.csv", "cells.csv", "quality.html")] == before
 
 
+def test_tables_of_parts_replace_no_row_of_what_was_done_after_them(model, tmp_path):
+    for number in range(1, 5):
+        tifffile.imwrite(tmp_path / f"f{number}.tif", spots(number))
+    (tmp_path / "f3.tif").write_bytes(b"II*\x00 nothing")
+    images = [str(tmp_path / f"f{number}.tif") for number in range(1, 5)]
+    out = tmp_path / "out"
+
+    def run(*given):
+        return main(["segment", *given, "-o", str(out), *WORDS])
+
+    def cells():
+        return {row["image"]: row["cells"] for row in rows(out / "fields.csv")}
+
+    assert run(*images, "--shard", "1/2") == 1
+    tifffile.imwrite(tmp_path / "f1.tif", spots(5))
+    assert run(images[0]) == 0, "before the last part is done"
+    assert run(*images, "--shard", "2/2") == 0
+    assert cells() == {"f1.tif": "5", "f2.tif": "2", "f3.tif": "", "f4.tif": "4"}
+    tifffile.imwrite(tmp_path / "f3.tif", spots(3))
+    tifffile.imwrite(tmp_path / "f1.tif", spots(6))
+    assert run(images[2]) == run(images[0]) == 0
+    done = {"f1.tif": "6", "f2.tif": "2", "f3.tif": "3", "f4.tif": "4"}
+    assert cells() == done
+    assert run(*images, "--shard", "2/2") == 0
+    assert cells() == done
+    tifffile.imwrite(tmp_path / "f3.tif", spots(1))
+    assert run(*images, "--shard", "1/2") == 0
+    assert cells() == {**done, "f3.tif": "1"}
+
+
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a", "1/", "1/0"])
 def test_a_part_that_is_none_is_a_wrong_call(tmp_path, capsys, text):
     with pytest.raises(SystemExit) as end:

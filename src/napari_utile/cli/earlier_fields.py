@@ -40,6 +40,12 @@ def fields_in(path: Path) -> list[dict[str, str]]:
         raise UtileError(f"{path} cannot be read ({error}): move it away.") from error
 
 
+def still_true(path: Path, folder: Path) -> list[dict[str, str]]:
+    """Read the table of a part of a batch, without images that were segmented again after it was written."""
+    written = path.stat().st_mtime_ns
+    return [row for row in fields_in(path) if row["failed"] or 0 < _time_of_labels(row, folder) <= written]
+
+
 def joined(earlier: Sequence[Row], done: Sequence[Row], given: Sequence[Row], folder: Path) -> list[Row]:
     """Give one row for each image of a folder: what was done, in the place of what was said of it before.
 
@@ -63,7 +69,7 @@ def joined(earlier: Sequence[Row], done: Sequence[Row], given: Sequence[Row], fo
     rows: list[Row] = []
     for row in earlier:
         again = waiting.pop(_identity(row), [])
-        is_there = row["labels"] not in replaced and _has_labels(row, folder)
+        is_there = row["labels"] not in replaced and _time_of_labels(row, folder) > 0
         if is_there and again and all(each["failed"] for each in again):
             rows.append(row)
         elif _identity(row) in ours:
@@ -111,5 +117,7 @@ def _identity(row: Row) -> tuple[str, ...]:
     return tuple(str(row.get(name) or "") for name in ("image", *_PLATE))
 
 
-def _has_labels(row: Row, folder: Path) -> bool:
-    return bool(row["labels"]) and (folder / row["labels"]).is_file()
+def _time_of_labels(row: Row, folder: Path) -> int:
+    """Say when the labels of an image were written (ns); 0 where there are none."""
+    path = folder / row["labels"]
+    return path.stat().st_mtime_ns if row["labels"] and path.is_file() else 0

@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_utile.cli.earlier_fields import FIELDS, Row, cells_of, fields_in, joined, place_of, quality_of
+from napari_utile.cli.earlier_fields import (
+    FIELDS,
+    Row,
+    cells_of,
+    fields_in,
+    joined,
+    place_of,
+    quality_of,
+    still_true,
+)
 from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import Conditions
@@ -131,7 +140,7 @@ class FieldTables:
     Attributes
     ----------
     are_there : bool
-        Whether an earlier batch wrote tables, which then describe a single image as well.
+        Whether an earlier batch, or a part of one, wrote tables, which then describe a single image as well.
     """
 
     def __init__(self, target: Path, shard: Shard | None, conditions: Conditions | None) -> None:
@@ -141,7 +150,7 @@ class FieldTables:
         self._rows: list[Row] = []
         self._pictures: dict[str, bytes] = {}
         earlier = self._earlier
-        self.are_there = bool(earlier)
+        self.are_there = bool(earlier) or any(target.glob(FIELDS.format("_*of*")))
         # Whether its table of cells is ours, as long as none of them is segmented again.
         self._measured = any(cells_of(row, target) for row in earlier)
 
@@ -192,7 +201,7 @@ class FieldTables:
     def _join(self, count: int) -> None:
         parts = [self._target / FIELDS.format(Shard(number, count).ending) for number in range(1, count + 1)]
         if all(part.is_file() for part in parts):
-            rows = [row for part in parts for row in fields_in(part)]
+            rows = [row for part in parts for row in still_true(part, self._target)]
             self._write_tables(joined(self._earlier, rows, (), self._target), "")
 
     def _write_tables(self, rows: Sequence[Row], ending: str) -> None:
