@@ -185,14 +185,28 @@ def test_parts_done_again_keep_what_else_is_in_the_folder(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["labels,failed,flags,cells,sharpness,saturated\na_labels.tif,,,many,1,0\n"]
+    "content",
+    [
+        b"labels,failed,flags,cells,sharpness,saturated\na_labels.tif,,,many,1,0\n",
+        b"image;labels;failed;flags;cells;sharpness;saturated\na.tif;a_labels.tif;;;3;1;0\n",
+        b"image,dose\na.tif,\xb5\n",
+    ],
 )
-def test_a_damaged_table_of_fields_is_said_before_the_work(model, tmp_path, capsys, content):
-    tifffile.imwrite(tmp_path / "a.tif", spots(2))
-    (tmp_path / "fields.csv").write_text(content)
-    assert main(["segment", str(tmp_path / "a.tif"), "-o", str(tmp_path), *WORDS]) == 1
+def test_a_damaged_table_of_fields_stops_a_batch_before_the_work_and_no_single_image(
+    model, tmp_path, capsys, content
+):
+    images = [str(tmp_path / f"f{number}.tif") for number in (1, 2)]
+    for number, path in enumerate(images):
+        tifffile.imwrite(path, spots(number + 1))
+    table = tmp_path / "fields.csv"
+    table.write_bytes(content)
+    assert main(["segment", *images, "-o", str(tmp_path), *WORDS]) == 1
     assert "fields.csv cannot be read" in capsys.readouterr().err
-    assert not (tmp_path / "a_labels.tif").exists()
+    assert not (tmp_path / "f1_labels.tif").exists()
+    assert main(["segment", images[0], "-o", str(tmp_path), *WORDS]) == 0
+    assert "It is left as it is." in capsys.readouterr().err
+    assert (tmp_path / "f1_labels.tif").exists()
+    assert table.read_bytes() == content
 
 
 def test_an_image_that_fails_when_it_is_done_again_keeps_its_result_in_the_tables(model, tmp_path, capsys):
@@ -236,6 +250,20 @@ def test_tables_of_parts_replace_no_row_of_what_was_done_after_them(model, tmp_p
     tifffile.imwrite(tmp_path / "f3.tif", spots(1))
     assert run(*images, "--shard", "1/2") == 0
     assert cells() == {**done, "f3.tif": "1"}
+
+
+def test_tables_that_excel_saved_as_utf_8_are_read(model, tmp_path):
+    images = [str(tmp_path / f"f{number}.tif") for number in (1, 2)]
+    for number, path in enumerate(images):
+        tifffile.imwrite(path, spots(number + 1))
+    words = ["-o", str(tmp_path), *WORDS, "--measurements"]
+    assert main(["segment", *images, *words]) == 0
+    names = ("fields.csv", "f2_cells.csv")
+    before = {name: rows(tmp_path / name) for name in ("fields.csv", "cells.csv")}
+    for name in names:
+        (tmp_path / name).write_text((tmp_path / name).read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert main(["segment", images[0], *words]) == 0
+    assert {name: rows(tmp_path / name) for name in before} == before
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a", "1/", "1/0"])

@@ -18,18 +18,18 @@ _NUMBERS = ("cells", "sharpness", "saturated")
 
 
 def fields_in(path: Path) -> list[dict[str, str]]:
-    """Read a table of fields; empty where there is none, or it is not one of ours.
+    """Read a table of fields; empty where there is none.
 
     Raises
     ------
     UtileError
-        If it is damaged: its rows would be lost.
+        If it is damaged, or another table: its rows would be lost.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins a table with a mark
             reader = csv.DictReader(file)
-            if not {"labels", "failed", "flags", *_NUMBERS} <= set(reader.fieldnames or ()):
-                return []
+            if missing := {"labels", "failed", "flags", *_NUMBERS}.difference(reader.fieldnames or ()):
+                raise ValueError(f"it has no column {min(missing)}")
             rows = [{name: text or "" for name, text in row.items() if name} for row in reader]
             for row in rows:
                 quality_of(row, {})

@@ -1,6 +1,7 @@
 """What a batch writes beside the results of each image: a table of fields, one of all cells, and a quality sheet."""
 
 import csv
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from napari_utile.cli.earlier_fields import (
     still_true,
 )
 from napari_utile.cli.inputs import Input, Shard
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import Conditions
 from napari_utile.engine.files.names import shown_name
@@ -136,19 +138,31 @@ class FieldTables:
         Folder of the results.
     shard : Shard or None
         The part of the batch that this call does, which has tables of its own until all parts are done.
+    conditions : Conditions or None
+    inputs : frozenset of Identity
+        What is read, which no table may replace.
 
     Attributes
     ----------
     are_there : bool
         Whether an earlier batch, or a part of one, wrote tables, which then describe a single image as well.
+
+    Raises
+    ------
+    UtileError
+        If they cannot be written, or what is there cannot be read.
     """
 
-    def __init__(self, target: Path, shard: Shard | None, conditions: Conditions | None) -> None:
+    def __init__(
+        self, target: Path, shard: Shard | None, conditions: Conditions | None, inputs: frozenset[Identity]
+    ) -> None:
         self._target, self._shard, self._conditions = target, shard, conditions
         self._ending = shard.ending if shard else ""
         self._given: list[Row] = []
         self._rows: list[Row] = []
         self._pictures: dict[str, bytes] = {}
+        for name in (FIELDS, _CELLS, _SHEET):
+            check_target(target / name.format(self._ending), inputs)
         earlier = self._earlier
         self.are_there = bool(earlier) or any(target.glob(FIELDS.format("_*of*")))
         # Whether its table of cells is ours, as long as none of them is segmented again.
@@ -157,11 +171,6 @@ class FieldTables:
     @property
     def _earlier(self) -> list[dict[str, str]]:
         return fields_in(self._target / FIELDS.format(""))
-
-    def check(self, inputs: frozenset[Identity]) -> None:
-        """Check, before anything is computed, that all can be written; see `check_target`."""
-        for name in (FIELDS, _CELLS, _SHEET):
-            check_target(self._target / name.format(self._ending), inputs)
 
     def add(self, image: Input, name: str, start: str, done: Done) -> None:
         """Take in an image that was done, and what the paths of its results begin with."""
@@ -230,6 +239,18 @@ class FieldTables:
         return where
 
 
+def tables_of_one(
+    target: Path, conditions: Conditions | None, inputs: frozenset[Identity]
+) -> FieldTables | None:
+    """Give the tables that a single image is to join; None where there are none, or none that can be: that is said."""
+    try:
+        tables = FieldTables(target, None, conditions, inputs)
+    except UtileError as error:
+        print(f"{error} It is left as it is.", file=sys.stderr)
+        return None
+    return tables if tables.are_there else None
+
+
 class _Rows:
     """Rows of a table in a file, with further columns before them; read as often as one likes."""
 
@@ -238,11 +259,11 @@ class _Rows:
 
     @property
     def columns(self) -> list[str]:
-        with self._path.open(newline="", encoding="utf-8") as file:
+        with self._path.open(newline="", encoding="utf-8-sig") as file:
             return [*self._before, *next(csv.reader(file), [])]
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        with self._path.open(newline="", encoding="utf-8") as file:
+        with self._path.open(newline="", encoding="utf-8-sig") as file:
             for row in csv.DictReader(file):
                 yield {**self._before, **row}
 

@@ -140,7 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UtileError(
             "--mask with a file is not for --three-views: it is of planes, and they look at a volume."
         )
-    from napari_utile.cli.fields import FieldTables
+    from napari_utile.cli.fields import FieldTables, tables_of_one
 
     selection = Selection(**given(arguments, Selection))
     paths, found = images_among(arguments.images, selection)
@@ -151,12 +151,13 @@ def run(arguments: argparse.Namespace) -> int:
     sizing = Sizing(arguments, every, views)
     beside = (arguments.mask, arguments.conditions)
     inputs = identities([*found, *(each for each in beside if isinstance(each, (str, Path)))])
+    tables = None
     if not arguments.estimate:
         check_folder(arguments.output)
-    tables = FieldTables(arguments.output, arguments.shard, conditions)
-    with_tables = (len(every) > 1 or tables.are_there) and not arguments.estimate
-    if with_tables:
-        tables.check(inputs)
+        if len(every) > 1:
+            tables = FieldTables(arguments.output, arguments.shard, conditions, inputs)
+        else:
+            tables = tables_of_one(arguments.output, conditions, inputs)
     batch = Batch()
     begun: dict[str, str] = {}
     for each in ours:
@@ -177,10 +178,11 @@ def run(arguments: argparse.Namespace) -> int:
             shown = each.name if each.place else image.shown_name
             fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask)
             batch.judge(shown, fit, whole=arguments.region is None)
-            tables.add(each, image.shown_name, start, done)
-        if each.name in batch.said:
+            if tables is not None:
+                tables.add(each, image.shown_name, start, done)
+        if tables is not None and each.name in batch.said:
             tables.fail(each, batch.said[each.name])
-    if with_tables:
+    if tables is not None:
         tables.write()
     return batch.status(len(ours), arguments.strict)
 
