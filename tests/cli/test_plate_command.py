@@ -266,6 +266,23 @@ def test_tables_that_excel_saved_as_utf_8_are_read(model, tmp_path):
     assert {name: rows(tmp_path / name) for name in before} == before
 
 
+def test_labels_that_grew_from_seeds_have_no_row_of_those_before(model, tmp_path):
+    for number in (1, 2):
+        tifffile.imwrite(tmp_path / f"f{number}.tif", spots(number))
+    (tmp_path / "seeds").mkdir()
+    images = [str(tmp_path / f"f{number}.tif") for number in (1, 2)]
+    out, seeds = tmp_path / "out", ["--seeds", str(tmp_path / "seeds"), "--quiet"]
+    assert main(["segment", *images, "-o", str(out), *WORDS, "--measurements"]) == 0
+    for number in (1, 2):
+        tifffile.imwrite(tmp_path / "seeds" / f"f{number}_labels.tif", (spots(1) > 0).astype(np.uint16))
+        assert main(["segment", images[number - 1], "-o", str(out), *seeds]) == 0
+        if number == 1:
+            for name in ("fields.csv", "cells.csv"):
+                assert {row["image"] for row in rows(out / name)} == {"f2.tif"}
+            assert "f1.tif" not in (out / "quality.html").read_text()
+    assert not {"fields.csv", "cells.csv", "quality.html"} & {path.name for path in out.iterdir()}
+
+
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a", "1/", "1/0"])
 def test_a_part_that_is_none_is_a_wrong_call(tmp_path, capsys, text):
     with pytest.raises(SystemExit) as end:

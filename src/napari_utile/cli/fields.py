@@ -159,6 +159,7 @@ class FieldTables:
         self._target, self._shard, self._conditions = target, shard, conditions
         self._ending = shard.ending if shard else ""
         self._given: list[Row] = []
+        self._left_out: set[str] = set()
         self._rows: list[Row] = []
         self._pictures: dict[str, bytes] = {}
         for name in (FIELDS, _CELLS, _SHEET):
@@ -170,14 +171,14 @@ class FieldTables:
 
     @property
     def _earlier(self) -> list[dict[str, str]]:
-        return fields_in(self._target / FIELDS.format(""))
+        rows = fields_in(self._target / FIELDS.format(""))
+        return [row for row in rows if row["labels"] not in self._left_out]
 
     def add(self, image: Input, name: str, start: str, done: Done) -> None:
         """Take in an image that was done, and what the paths of its results begin with."""
-        labels = Path(f"{start}{LABELS}").relative_to(self._target).as_posix()
         flags = UNSURE if done.quality.looks_right is False else ""
         said = {**done.row, "failed": "", "flags": flags}
-        self._rows.append({**self._where(image, name), "labels": labels, **said})
+        self._rows.append({**self._where(image, name), "labels": self._labels(start), **said})
         self._pictures[name if image.place is None else image.name] = done.quality.thumbnail
         self._given.append(self._where(image, shown_name(image.path)))
 
@@ -187,9 +188,13 @@ class FieldTables:
         self._rows.append({**where, "labels": "", "failed": sentence})
         self._given.append(where)
 
+    def leave_out(self, start: str) -> None:
+        """Take out an image whose labels were made in another way, of which the tables say nothing."""
+        self._left_out.add(self._labels(start))
+
     def write(self) -> None:
         """Write all, if anything was done; where this was the last part of a batch, join the parts."""
-        if all(row["failed"] for row in self._rows):
+        if all(row["failed"] for row in self._rows) and not self._left_out:
             return
         sheet = self._target / _SHEET.format(self._ending)
         earlier = [] if self._shard else self._earlier
@@ -203,7 +208,10 @@ class FieldTables:
             [{**row, "flags": said} for row, said in zip(rows, flags, strict=True)], self._ending
         )
         models = " and ".join(sorted({row["model"] for row in rows if not row["failed"]}))
-        write_quality_sheet(sheet, f"{counted(len(rows), 'image')} segmented with {models}", images)
+        if rows:
+            write_quality_sheet(sheet, f"{counted(len(rows), 'image')} segmented with {models}", images)
+        else:
+            sheet.unlink(missing_ok=True)
         if self._shard is not None:
             self._join(self._shard.of)
 
@@ -214,7 +222,7 @@ class FieldTables:
             self._write_tables(joined(self._earlier, rows, (), self._target), "")
 
     def _write_tables(self, rows: Sequence[Row], ending: str) -> None:
-        """Write the table of fields and that of all their cells; one of cells that are gone is removed."""
+        """Write the table of fields and that of all their cells; what would be empty is removed."""
         cells = [
             _Rows(path, place_of(row)) for row in rows if (path := cells_of(row, self._target)) is not None
         ]
@@ -224,7 +232,14 @@ class FieldTables:
         elif ending or self._measured:  # else it may be of a user
             path.unlink(missing_ok=True)
         where = dict.fromkeys((name for row in rows for name in place_of(row)), "")
-        _write(self._target / FIELDS.format(ending), [[{**where, **row} for row in rows]])
+        path = self._target / FIELDS.format(ending)
+        if rows:
+            _write(path, [[{**where, **row} for row in rows]])
+        else:
+            path.unlink(missing_ok=True)
+
+    def _labels(self, start: str) -> str:
+        return Path(f"{start}{LABELS}").relative_to(self._target).as_posix()
 
     def _where(self, image: Input, name: str) -> dict[str, Any]:
         place = image.place

@@ -16,6 +16,7 @@ from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import open_selected, write_labels
 from napari_utile.engine.files.label_files import pair_files
 from napari_utile.engine.files.label_planes import (
@@ -88,11 +89,20 @@ def run(arguments: argparse.Namespace) -> int:
     sizing = Sizing(arguments, every) if "model" in chosen else None
     inputs = identities([path for pair in pairs for path in pair])
     check_folder(arguments.output)
+    from napari_utile.cli.fields import tables_of_one
+
+    tables = tables_of_one(arguments.output, None, inputs)
     for seeds, path in pairs:
         with batch.each(path):
-            fit = _grow_file(seeds, path, selection, params, sizing, arguments, inputs)
+            image = open_selected(path, selection)
+            start = str(arguments.output / image.name)
+            fit = _grow_file(seeds, path, image, start, selection, params, sizing, arguments, inputs)
+            if tables is not None:
+                tables.leave_out(start)
             if fit is not None:
                 batch.judge(path.name, fit)
+    if tables is not None:
+        tables.write()
     return batch.status(count, arguments.strict)
 
 
@@ -115,6 +125,8 @@ def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path
 def _grow_file(
     seeds_path: Path,
     path: Path,
+    image: ImageFile,
+    start: str,
     selection: Selection,
     params: SegmentParams,
     sizing: Sizing | None,
@@ -122,8 +134,6 @@ def _grow_file(
     inputs: frozenset[tuple[int, int]],
 ) -> Fit | None:
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
-    image = open_selected(path, selection)
-    start = str(arguments.output / image.name)
     beside = ["_cells.csv"] if arguments.measurements else []
     for target in touched(start, beside):
         check_target(target, inputs)
