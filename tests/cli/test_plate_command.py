@@ -2,6 +2,7 @@
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import yaozarrs
 import zarr
 
 from napari_utile.cli import main
+from napari_utile.cli.fields import Done, FieldTables
 from napari_utile.cli.inputs import Input, Shard
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.conditions import load_conditions
@@ -281,6 +283,26 @@ def test_labels_that_grew_from_seeds_have_no_row_of_those_before(model, tmp_path
                 assert {row["image"] for row in rows(out / name)} == {"f2.tif"}
             assert "f1.tif" not in (out / "quality.html").read_text()
     assert not {"fields.csv", "cells.csv", "quality.html"} & {path.name for path in out.iterdir()}
+
+
+def test_calls_that_end_at_once_all_have_their_rows_in_the_tables(tmp_path):
+    names = [f"f{number}" for number in range(12)]
+    row = {"cells": 1, "confidence": "", "sharpness": 1.0, "saturated": 0.0, "model": "nuclei"}
+
+    def write(name):
+        (tmp_path / f"{name}_labels.tif").touch()
+        tables = FieldTables(tmp_path, None, None, frozenset())
+        image = Input(tmp_path / f"{name}.tif", Selection())
+        tables.add(image, f"{name}.tif", str(tmp_path / name), Done(row, ImageQuality("", 1)))
+        tables.write()
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        list(threads.map(write, names))
+    assert sorted(row["image"] for row in rows(tmp_path / "fields.csv")) == sorted(
+        f"{name}.tif" for name in names
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "fields.csv", "quality.html", *(f"{name}_labels.tif" for name in names)}  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a", "1/", "1/0"])

@@ -1,5 +1,6 @@
 """What a batch writes beside the results of each image: a table of fields, one of all cells, and a quality sheet."""
 
+import contextlib
 import csv
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from napari_utile.cli.earlier_fields import (
     FIELDS,
@@ -46,6 +48,8 @@ _LARGEST = 1 << 26
 _MIDDLE = 4096
 _CELLS, _SHEET = "cells{}.csv", "quality{}.html"
 """Names of what is written beside the table of fields, with that of a part of the batch."""
+_LONGEST_WAIT = 60
+"""How long another call may take to write the tables (seconds)."""
 
 
 @dataclass
@@ -196,24 +200,25 @@ class FieldTables:
         """Write all, if anything was done; where this was the last part of a batch, join the parts."""
         if all(row["failed"] for row in self._rows) and not self._left_out:
             return
-        sheet = self._target / _SHEET.format(self._ending)
-        earlier = [] if self._shard else self._earlier
-        rows = joined(earlier, self._rows, self._given, self._target)
-        pictures = (pictures_in(sheet) if earlier else {}) | self._pictures
-        images = [quality_of(row, pictures) for row in rows]
-        flags = (
-            "; ".join(each for each in said if not each.startswith("failed")) for said in flags_of(images)
-        )
-        self._write_tables(
-            [{**row, "flags": said} for row, said in zip(rows, flags, strict=True)], self._ending
-        )
-        models = " and ".join(sorted({row["model"] for row in rows if not row["failed"]}))
-        if rows:
-            write_quality_sheet(sheet, f"{counted(len(rows), 'image')} segmented with {models}", images)
-        else:
-            sheet.unlink(missing_ok=True)
-        if self._shard is not None:
-            self._join(self._shard.of)
+        with _other_calls_wait(self._target):
+            sheet = self._target / _SHEET.format(self._ending)
+            earlier = [] if self._shard else self._earlier
+            rows = joined(earlier, self._rows, self._given, self._target)
+            pictures = (pictures_in(sheet) if earlier else {}) | self._pictures
+            images = [quality_of(row, pictures) for row in rows]
+            flags = (
+                "; ".join(each for each in said if not each.startswith("failed")) for said in flags_of(images)
+            )
+            self._write_tables(
+                [{**row, "flags": said} for row, said in zip(rows, flags, strict=True)], self._ending
+            )
+            models = " and ".join(sorted({row["model"] for row in rows if not row["failed"]}))
+            if rows:
+                write_quality_sheet(sheet, f"{counted(len(rows), 'image')} segmented with {models}", images)
+            else:
+                sheet.unlink(missing_ok=True)
+            if self._shard is not None:
+                self._join(self._shard.of)
 
     def _join(self, count: int) -> None:
         parts = [self._target / FIELDS.format(Shard(number, count).ending) for number in range(1, count + 1)]
@@ -252,6 +257,23 @@ class FieldTables:
             # A pattern may mean the file, or where in the plate it lies.
             where |= self._conditions.of(name if place is None else image.name, image.well)
         return where
+
+
+@contextlib.contextmanager
+def _other_calls_wait(folder: Path) -> Iterator[None]:
+    """Keep other calls from the tables of a folder while they are read, changed and written."""
+    lock = folder / ".utile.lock"
+    with contextlib.ExitStack() as held:
+        # Some disks of networks have no locks, and one that is left behind must not cost the tables.
+        with contextlib.suppress(OSError, NotImplementedError):
+            held.enter_context(FileLock(lock, timeout=_LONGEST_WAIT))
+            held.callback(_remove, lock)
+        yield
+
+
+def _remove(lock: Path) -> None:
+    with contextlib.suppress(OSError):  # Windows keeps it for as long as it is held, and removes it then
+        lock.unlink()
 
 
 def tables_of_one(
