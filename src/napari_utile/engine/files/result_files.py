@@ -34,7 +34,8 @@ def touched(start: str, beside: Collection[str]) -> list[Path]:
 
 def written_beside(start: str) -> list[str]:
     """Name those of `BESIDE` that lie beside the labels of a result, as its recipe says."""
-    return [ending for ending in BESIDE if ending in _earlier(start).get(_KEY, ())]
+    known = _earlier(start).get(_KEY, ())
+    return [ending for ending in BESIDE if ending in known]
 
 
 @contextmanager
