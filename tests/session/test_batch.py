@@ -42,3 +42,10 @@ def test_images_of_earlier_batches_are_in_the_table_and_not_in_what_a_batch_did(
     third = Run(batch_job(BatchRequest((paths[1],), (), results, options))).result
     assert [(image.name, image.failed) for image in third.images] == [("1.tif", "")]
     assert len((results / "fields.csv").read_text().splitlines()) == 5
+    paths[1].write_bytes(b"II*\0 nothing")
+    fourth = Run(batch_job(BatchRequest((paths[1], paths[3]), (), results, options))).result
+    assert sorted((image.name, bool(image.failed)) for image in fourth.images) == [
+        ("1", True),
+        ("3.tif", False),
+    ]
+    assert "truncated" in next(image.failed for image in fourth.images if image.failed)

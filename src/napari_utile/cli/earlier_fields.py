@@ -18,7 +18,7 @@ _NUMBERS = ("cells", "sharpness", "saturated")
 
 
 def fields_in(path: Path) -> list[dict[str, str]]:
-    """Read a table of fields; empty where there is none.
+    """Read a table of fields; empty where there is none, or one of an earlier version, which does not name the labels.
 
     Raises
     ------
@@ -28,7 +28,10 @@ def fields_in(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins a table with a mark
             reader = csv.DictReader(file)
-            if missing := {"labels", "failed", "flags", *_NUMBERS}.difference(reader.fieldnames or ()):
+            missing = {"labels", "failed", "flags", *_NUMBERS}.difference(reader.fieldnames or ())
+            if missing == {"labels"}:
+                return []
+            if missing:
                 raise ValueError(f"it has no column {min(missing)}")
             rows = [{name: text or "" for name, text in row.items() if name} for row in reader]
             for row in rows:

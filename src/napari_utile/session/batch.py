@@ -156,7 +156,7 @@ def batch_job(request: BatchRequest) -> Generator[BatchStep, None, FinishedBatch
             yield BatchStep(done, len(names), finished[-1] if finished else "")
             time.sleep(_EVERY)
         lines = (folder / "err").read_text(encoding="utf-8", errors="replace").splitlines()
-    images = _table(request.target, names, before) or _single(request.target, names, before, lines)
+    images = _table(request.target, names, before, lines) or _single(request.target, names, before, lines)
     if not images or all(image.failed for image in images):
         raise UtileError(_reason(lines))
     order = sorted(images, key=lambda image: (not image.failed, not image.flags, image.confidence or 0.0))
@@ -234,15 +234,20 @@ def _finished(target: Path, names: Sequence[str], before: _Stamps) -> list[str]:
 def _rows_of(table: Path) -> list[dict[str, str]]:
     if not table.is_file():
         return []
-    with table.open(newline="", encoding="utf-8") as file:
+    with table.open(
+        newline="", encoding="utf-8-sig", errors="replace"
+    ) as file:  # perhaps saved by another program
         return list(csv.DictReader(file))
 
 
-def _table(target: Path, names: Sequence[str], before: _Stamps) -> list[BatchImage]:
-    """Read what was done from the table of the folder, which has rows of earlier batches as well."""
+def _table(target: Path, names: Sequence[str], before: _Stamps, lines: Sequence[str]) -> list[BatchImage]:
+    """Read what was done from the table of the folder, which has rows of earlier batches as well.
+
+    It keeps the earlier row of an image that failed now, of which `lines` of the command say why.
+    """
     if not _is_new(target / _TABLE, before):
         return []
-    return [
+    done = [
         BatchImage(
             row.get("image") or "/".join(row.get(part) or "" for part in ("plate", "row", "column", "field")),
             int(row.get("cells") or 0),
@@ -253,6 +258,14 @@ def _table(target: Path, names: Sequence[str], before: _Stamps) -> list[BatchIma
         )
         for row in _rows_of(target / _TABLE)
         if _is_ours(row, target, names, before)
+    ]
+    if not done:
+        return []
+    ours = {image_name(Path(image.name)) for image in done} | {image.name.split("/")[0] for image in done}
+    said = {image_name(Path(line.split(": ")[0])): line.partition(": ")[2] for line in lines}
+    return [
+        *done,
+        *(BatchImage(name, failed=said.get(name) or "no result") for name in names if name not in ours),
     ]
 
 
