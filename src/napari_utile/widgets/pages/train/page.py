@@ -113,7 +113,7 @@ class TrainPage(OneJob, Page):
             self.form.result.check_decided()
             request = self.request()
             self._follow(request, self._session.model, self.form.start.continues)
-            learnt = planes_on_screen(self.form, self._viewer)
+            learnt = planes_on_screen(self.form, self._viewer) if request.painted else []
             self._start(request, self._session.image, new_folder(), learnt)
 
     def add_to_set(self) -> None:
