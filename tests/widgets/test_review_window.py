@@ -12,7 +12,9 @@ from qtpy.QtWidgets import QDockWidget
 from napari_utile.cli import main
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image, write_labels
-from napari_utile.engine.training.sets import find_set
+from napari_utile.engine.files.one_plane import plane_of
+from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.training.sets import add_images, find_set
 from napari_utile.widgets.tabs import open_review
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.store_layers import store_of
@@ -93,6 +95,16 @@ def test_three_images_are_reviewed_by_keys_the_least_sure_first(viewer, tab, qtb
     assert {path.name: path.read_bytes() for path in batch.glob("*.tif")} == before
     qtbot.waitUntil(lambda: (batch / "review.json").is_file(), timeout=WAIT)
     qtbot.waitUntil(lambda: len(find_set("Reviewed").images) == 2, timeout=WAIT)
+
+
+def test_what_an_accepted_image_replaces_in_the_set_is_said(viewer, tab, qtbot, batch):
+    plane = plane_of(batch.parent / "two.tif")
+    earlier = np.zeros(plane.shape, int)
+    earlier[0, 0] = 1
+    add_images("Reviewed", [AnnotatedImage(plane, earlier)])
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    press(viewer, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: "It replaces 1 cell painted before on two" in tab.status.text(), timeout=WAIT)
 
 
 def test_edits_are_saved_when_an_image_is_left_and_the_queue_goes_on_another_day(viewer, tab, qtbot, batch):

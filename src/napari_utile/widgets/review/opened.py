@@ -12,7 +12,7 @@ from napari.layers.utils.stack_utils import split_channels
 
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.pyramid import has_pyramid
-from napari_utile.engine.training.sets import add_images, list_sets
+from napari_utile.engine.training.sets import add_images, list_sets, replaced_in_words
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_images
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
@@ -104,7 +104,7 @@ def keep_reviewed(
     Returns
     -------
     str
-        Why they are not in the training set, although they are written; "" where nothing went wrong.
+        Why they are not in the training set, although they are written, or what they replaced in it; else "".
 
     Raises
     ------
@@ -118,16 +118,17 @@ def keep_reviewed(
     def steps() -> Generator[None, None, str]:
         yield
         save_labels(str(target), data, attributes)
+        said = ""
         if into_set:
             yield
             wrong: list[str] = []
             with failures_to(lambda error: wrong.append(sentence_of(error))):
-                add_images(into_set, training_images(item, data, classes))
+                said = replaced_in_words(add_images(into_set, training_images(item, data, classes))[1])
             if wrong:
-                return (
+                said = (
                     f"{item.name} is not in the training set: {wrong[0]} Go back to it and accept it again."
                 )
-        return ""
+        return said
 
     return steps()
 

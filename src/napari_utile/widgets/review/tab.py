@@ -236,11 +236,11 @@ class ReviewTab(QWidget):
                 self._show()
             self._tell(sentence_of(error), items)
 
-        def written(not_in_set: str = "") -> None:
+        def written(of_the_set: str = "") -> None:
             decisions.unwritten[item.labels.name] = decision
             self._write(decisions, items)
-            if not_in_set:
-                self._tell(not_in_set, items)
+            if of_the_set:
+                self._tell(of_the_set, items)
 
         items[at] = replace(item, decision=decision)
         too_large = bool(opened.cells.multiscale)  # what was corrected lies in the store already
