@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError, warn
-from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.plane_file import stacked_labels
 from napari_utile.engine.inference.confidence import WHAT_TO_DO, fit_of, overall
 from napari_utile.engine.inference.decode import decode_steps, only_inside
@@ -331,6 +330,9 @@ def _each_plane(
 
 def _taken_from(image: Any, planes: SelectedPlanes) -> TakenFrom:
     """Say which pixels were read: of a file, by its path."""
+    # Not above, see `segment`.
+    from napari_utile.engine.files.image_file import ImageFile
+
     of_file = isinstance(image, (str, os.PathLike, ImageFile))
     source = planes.image.path if of_file else planes.image.name
     return TakenFrom(source, planes.selection, planes.indices[0])
