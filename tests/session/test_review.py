@@ -45,6 +45,12 @@ def test_what_nobody_rated_comes_first_then_the_least_sure(batch):
     assert all(item.image == batch.parent / f"{item.name}.tif" for item in items)
 
 
+def test_a_table_that_a_spreadsheet_saved_says_how_sure_the_model_was(batch):
+    table = batch / "fields.csv"
+    table.write_text(table.read_text(), encoding="utf-8-sig")
+    assert [item.confidence for item in listed(batch)] == [None, 0.3, 0.9]
+
+
 def test_images_are_found_where_recipes_say_and_in_a_folder_that_is_named(batch, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -207,9 +207,10 @@ def test_saved_labels_come_back_with_their_table_where_it_is_theirs(tmp_path: Pa
     write_labels(path, data, "ZYX")
     [again] = opened(path)
     assert not len(again.features.columns)
-    (tmp_path / "cells_cells.csv").write_text("index,area_px\n1\n")
-    [again] = opened(path)
-    assert not len(again.features.columns)
+    for other in ("index,area_px\n1\n", "", f'index,area_px\n"{"1" * 200_000}",1\n'):
+        (tmp_path / "cells_cells.csv").write_text(other)
+        [again] = opened(path)
+        assert not len(again.features.columns)
 
 
 def test_the_table_of_a_command_comes_back(tmp_path: Path, bright_nuclei) -> None:
@@ -219,6 +220,10 @@ def test_the_table_of_a_command_comes_back(tmp_path: Path, bright_nuclei) -> Non
     assert main([*words, "--measurements"]) == 0
     [again] = opened(tmp_path / "image_labels.tif")
     assert again.features["index"].tolist() == np.unique(again.data)[1:].tolist()
+    table = tmp_path / "image_cells.csv"
+    table.write_text(table.read_text(), encoding="utf-8-sig")  # as a spreadsheet saves it
+    [same] = opened(tmp_path / "image_labels.tif")
+    assert same.features.equals(again.features)
 
 
 def test_saved_results_take_the_place_of_all_that_an_earlier_run_left(tmp_path: Path, bright_nuclei) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plates import PlateField
 from napari_utile.engine.files.result_files import LABELS, written_beside
+from napari_utile.engine.files.tables import open_table
 from napari_utile.engine.reports.quality import UNSURE, ImageQuality
 
 FIELDS = "fields{}.csv"
@@ -26,7 +27,7 @@ def fields_in(path: Path) -> list[dict[str, str]]:
         If it is damaged, or another table: its rows would be lost.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins a table with a mark
+        with open_table(path) as file:
             reader = csv.DictReader(file)
             missing = {"labels", "failed", "flags", *_NUMBERS}.difference(reader.fieldnames or ())
             if missing == {"labels"}:

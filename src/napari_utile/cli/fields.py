@@ -27,6 +27,7 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import Conditions
 from napari_utile.engine.files.names import shown_name
 from napari_utile.engine.files.result_files import LABELS
+from napari_utile.engine.files.tables import open_table
 from napari_utile.engine.files.targets import Identity, check_target
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.linking.links import Links
@@ -296,11 +297,11 @@ class _Rows:
 
     @property
     def columns(self) -> list[str]:
-        with self._path.open(newline="", encoding="utf-8-sig") as file:
+        with open_table(self._path) as file:
             return [*self._before, *next(csv.reader(file), [])]
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        with self._path.open(newline="", encoding="utf-8-sig") as file:
+        with open_table(self._path) as file:
             for row in csv.DictReader(file):
                 yield {**self._before, **row}
 

@@ -21,6 +21,7 @@ from typing import IO
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.names import image_name, results_apart
+from napari_utile.engine.files.tables import open_table
 from napari_utile.engine.files.targets import check_folder
 from napari_utile.engine.provenance.command import path_word
 from napari_utile.engine.words import counted
@@ -234,9 +235,7 @@ def _finished(target: Path, names: Sequence[str], before: _Stamps) -> list[str]:
 def _rows_of(table: Path) -> list[dict[str, str]]:
     if not table.is_file():
         return []
-    with table.open(
-        newline="", encoding="utf-8-sig", errors="replace"
-    ) as file:  # perhaps saved by another program
+    with open_table(table, errors="replace") as file:  # perhaps saved by another program
         return list(csv.DictReader(file))
 
 
@@ -280,7 +279,7 @@ def _single(target: Path, names: Sequence[str], before: _Stamps, lines: Sequence
     """Describe a batch of one image, of which there is no table of fields."""
     if not _finished(target, names, before):
         return [BatchImage(name, failed=lines[0] if lines else "no result") for name in names]
-    with (target / f"{names[0]}_cells.csv").open(newline="", encoding="utf-8") as file:
+    with open_table(target / f"{names[0]}_cells.csv") as file:
         return [BatchImage(names[0], sum(1 for _ in csv.DictReader(file)), flags="; ".join(lines))]
 
 

@@ -18,6 +18,7 @@ from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import image_name, name_and_ending, recipe_place, results_apart
+from napari_utile.engine.files.tables import open_table
 from napari_utile.engine.files.unfinished import is_complete, is_store
 from napari_utile.engine.parameters import from_json
 from napari_utile.engine.planes.axes import ImagePlane
@@ -223,7 +224,7 @@ def _confidences(folder: Path) -> dict[str, float]:
     if not path.is_file():
         return sure
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_table(path) as file:
             for row in csv.DictReader(file):
                 if (name := row.get("image")) and (said := row.get("confidence")):
                     sure[image_name(Path(name))] = float(said)

@@ -20,6 +20,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.corrections import merge_masks, push_back
 from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, cell_at, cell_from_mask
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tables import open_table
 from napari_utile.engine.windows import Window
 
 KINDS = ("cell", "split", "background")
@@ -262,7 +263,7 @@ def read_markers(path: Path) -> list[Marker]:
         If the file cannot be read, or holds no markers.
     """
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open_table(path) as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise UtileError(f"Cannot read the markers {path}: {error.strerror or error}.") from error

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.tables import open_table
 
 BOX_ENDINGS = ("_boxes", "_shapes")
 """What may follow an image's name in that of its boxes."""
@@ -78,7 +79,7 @@ def read_boxes(path: str | Path, shape: tuple[int, int]) -> list[Box]:
     path = Path(path)
     corners: dict[str, list[tuple[float, float]]] = {}
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_table(path) as file:
             rows = csv.DictReader(file)
             axes = sorted(
                 (name for name in rows.fieldnames or () if name.startswith("axis-")),

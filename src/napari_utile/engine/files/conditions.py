@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plates import canonical_well
+from napari_utile.engine.files.tables import open_table
 
 _TAKEN = {
     "image",
@@ -65,7 +66,7 @@ def load_conditions(path: str | os.PathLike[str]) -> Conditions:
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_table(path) as file:
             sample = file.read(4096)
             file.seek(0)
             separator = ";" if sample.count(";") > sample.count(",") else ","

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,12 +79,26 @@ def _write_parquet(path: Path, lists: Mapping[str, list[Any]]) -> None:
     pyarrow.parquet.write_table(table, path)
 
 
+def open_table(path: str | os.PathLike[str], errors: str = "strict") -> TextIO:
+    """Open a CSV table for reading, without the mark that spreadsheet programs begin it with."""
+    return open(path, newline="", encoding="utf-8-sig", errors=errors)
+
+
 def read_columns(path: Path) -> dict[str, NDArray[Any]]:
-    """Read a CSV table, numbers as numbers; without columns where there is no such file."""
+    """Read a CSV table, numbers as numbers; without columns where there is no such file.
+
+    Raises
+    ------
+    ValueError
+        If it is no table.
+    """
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        names, *rows = csv.reader(file)
+    try:
+        with open_table(path) as file:
+            names, *rows = csv.reader(file)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     return {name: _numbers(column) for name, column in zip(names, columns, strict=True)}
 
