@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Labels
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -54,6 +55,19 @@ def dock(viewer: ViewerModel, qtbot: Any) -> Iterator[EvaluatePage]:
     widget = page_of(viewer, "evaluate")
     qtbot.addWidget(widget.dock)
     yield widget
+    session_of(viewer).close()
+
+
+@pytest.fixture
+def stack(qtbot: Any) -> Iterator[tuple[EvaluatePage, ViewerModel, Labels]]:
+    """The dock where each of two planes is compared, and the layer that is judged."""
+    viewer = ViewerModel()
+    viewer.add_labels(np.stack([TRUTH, TRUTH]), name="truth")
+    layer = viewer.add_labels(np.stack([PREDICTION, TRUTH]), name="predicted")
+    page = page_of(viewer, "evaluate", qtbot)
+    page.dock.show()
+    page.form.every_plane.setChecked(True)
+    yield page, viewer, layer
     session_of(viewer).close()
 
 
@@ -184,13 +198,8 @@ def test_ignored_pixels_are_followed(dock: EvaluatePage, viewer: ViewerModel) ->
 
 
 @pytest.mark.parametrize("change", ["edit", "other ignored pixels"])
-def test_a_stack_that_has_changed_is_not_written_until_it_is_scored_again(change: str, qtbot: Any) -> None:
-    viewer = ViewerModel()
-    viewer.add_labels(np.stack([TRUTH, TRUTH]), name="truth")
-    layer = viewer.add_labels(np.stack([PREDICTION, TRUTH]), name="predicted")
-    dock = page_of(viewer, "evaluate", qtbot)
-    dock.dock.show()
-    dock.form.every_plane.setChecked(True)
+def test_a_stack_that_has_changed_is_not_written_until_it_is_scored_again(change: str, stack: Any) -> None:
+    dock, viewer, layer = stack
     viewer.dims.set_current_step(0, 0)
     evaluated(dock)
     viewer.dims.set_current_step(0, 1)
@@ -206,17 +215,11 @@ def test_a_stack_that_has_changed_is_not_written_until_it_is_scored_again(change
     dock.form.run_bar.run_button.click()
     until(lambda: not dock.running and dock.form.export_csv.isEnabled())
     assert "errors." in dock.form.status.text()
-    session_of(viewer).close()
 
 
 @pytest.mark.parametrize("change", ["edit", "edit and slide", "undo", "new data"])
-def test_a_change_of_a_stack_is_noticed_on_whichever_plane_it_is(change: str, qtbot: Any) -> None:
-    viewer = ViewerModel()
-    viewer.add_labels(np.stack([TRUTH, TRUTH]), name="truth")
-    layer = viewer.add_labels(np.stack([PREDICTION, TRUTH]), name="predicted")
-    dock = page_of(viewer, "evaluate", qtbot)
-    dock.dock.show()
-    dock.form.every_plane.setChecked(True)
+def test_a_change_of_a_stack_is_noticed_on_whichever_plane_it_is(change: str, stack: Any) -> None:
+    dock, viewer, layer = stack
     rows, columns = np.nonzero(PREDICTION == 3)
     cells = (np.zeros_like(rows), rows, columns)
     if change == "undo":
@@ -236,7 +239,6 @@ def test_a_change_of_a_stack_is_noticed_on_whichever_plane_it_is(change: str, qt
         viewer.dims.set_current_step(0, 1)
     until(lambda: not dock.form.export_csv.isEnabled())
     assert "have changed since they were compared" in dock.form.status.text()
-    session_of(viewer).close()
 
 
 SPACES = {
