@@ -14,7 +14,7 @@ from scipy import ndimage
 from napari_utile.cli import main, stores
 from napari_utile.engine.files.unfinished import HOME, is_complete
 
-pytestmark = [pytest.mark.usefixtures("bright_nuclei"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from napari_utile.engine.store.make import plan_store
 from napari_utile.engine.store.run import store_steps
 
 # What Dask leaves open when its processes end.
-pytestmark = [pytest.mark.usefixtures("bright_nuclei"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
 
 
 def square(job, stopped=None):

@@ -23,7 +23,7 @@ from napari_utile.engine.store.plan import margin_of
 from napari_utile.engine.store.work import Job, Work
 from stores import image_of
 
-pytestmark = [pytest.mark.usefixtures("bright_nuclei"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
 CHUNK, SIDE, KEY = 128, 64, (3, 2)
 
 

@@ -168,7 +168,6 @@ def test_a_scheduler_that_does_not_answer_is_said_before_anything_is_begun(page,
     assert again.form.store.run_on.text() == "tcp://127.0.0.1:9", "it is remembered"
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # what Dask leaves open when its processes end
 def test_run_on_a_scheduler_gives_the_same_cells(page, qtbot) -> None:
     page, _, place = page
     with cluster_jobs(workers=1) as jobs:
