@@ -16,15 +16,20 @@ sys.path.append(str(Path(__file__).parents[2] / "training"))
 from bundled.images import Annotated, read_part
 from bundled.models import Part
 
-__all__ = ["LOOKS", "Annotated", "enlarged", "read_images"]
+__all__ = ["LOOKS", "Annotated", "enlarged", "read_channels", "read_images"]
 
 Image = TypeVar("Image", Annotated, AnnotatedImage)
 
 
 def read_images(data: Path, folder: str, split: str, start: str = "") -> list[Annotated]:
     """Read the images of one split of a data set whose names start like that; colours become their mean."""
-    images = read_part(data, Part(folder, start), split)
+    images = read_channels(data, folder, split, start)
     return [replace(each, plane=each.plane.for_network(1)) for each in images]
+
+
+def read_channels(data: Path, folder: str, split: str, start: str = "") -> list[Annotated]:
+    """Read them with all their channels."""
+    return list(read_part(data, Part(folder, start), split))
 
 
 def enlarged(image: Image, factor: float) -> Image:

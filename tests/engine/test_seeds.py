@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from napari_utile.engine.cells.compartments import compartments
-from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_relief
+from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_model
 
 
 @st.composite
@@ -20,12 +21,15 @@ def seeded_planes(draw):
     return seeds, rng.random(shape).astype(np.float32), rng.random(shape) > 0.4
 
 
-@given(seeded_planes(), st.floats(0, 30))
+diameters = st.one_of(st.none(), st.floats(0.5, 30))
+
+
+@given(seeded_planes(), st.floats(0, 30), diameters)
 @settings(deadline=None, max_examples=60)
-def test_every_seed_keeps_its_id_and_its_pixels(case, distance):
+def test_every_seed_keeps_its_id_and_its_pixels(case, distance, diameter):
     seeds, image, foreground = case
     for cells in (
-        grow_in_relief(seeds, foreground, image, distance),
+        grow_in_model(seeds, foreground.astype(np.float32), image, distance=distance, diameter=diameter),
         grow_in_intensity(seeds, image, distance),
     ):
         assert cells.dtype == seeds.dtype
@@ -33,13 +37,13 @@ def test_every_seed_keeps_its_id_and_its_pixels(case, distance):
         np.testing.assert_array_equal(cells[seeds > 0], seeds[seeds > 0])
 
 
-@given(seeded_planes(), st.floats(0, 12))
+@given(seeded_planes(), st.floats(0, 12), diameters)
 @settings(deadline=None, max_examples=60)
-def test_no_cell_reaches_farther_than_the_distance(case, distance):
+def test_no_cell_reaches_farther_than_the_distance(case, distance, diameter):
     seeds, image, foreground = case
     rows, columns = np.nonzero(seeds)
     for cells in (
-        grow_in_relief(seeds, foreground, image, distance),
+        grow_in_model(seeds, foreground.astype(np.float32), image, distance=distance, diameter=diameter),
         grow_in_intensity(seeds, image, distance),
     ):
         for y, x in zip(*np.nonzero(cells), strict=True):
@@ -47,12 +51,35 @@ def test_no_cell_reaches_farther_than_the_distance(case, distance):
 
 
 def test_two_cells_meet_in_the_valley_between_them():
-    relief = np.tile([1.0, 2, 3, 2, 1, 2, 3, 4, 3, 2], (3, 1)).astype(np.float32)
+    height = np.tile([1.0, 2, 3, 2, 1, 2, 3, 4, 3, 2], (3, 1)).astype(np.float32) / 4
     seeds = np.zeros((3, 10), int)
     seeds[1, 2], seeds[1, 7] = 5, 9
-    cells = grow_in_relief(seeds, np.ones((3, 10), bool), relief)
-    assert cells[1, :4].tolist() == [5, 5, 5, 5]
-    assert cells[1, 5:].tolist() == [9, 9, 9, 9, 9]
+    for diameter in (None, 6.0):
+        cells = grow_in_model(seeds, np.ones((3, 10), np.float32), height, diameter=diameter)
+        assert cells[1, :4].tolist() == [5, 5, 5, 5]
+        assert cells[1, 5:].tolist() == [9, 9, 9, 9, 9]
+
+
+def test_a_valley_that_the_model_only_imagines_costs_a_seed_no_half_of_its_cell():
+    height = np.tile([5, 7, 3.5, 7, 8, 8, 7, 5, 4, 5, 6, 7, 9, 7, 5], (3, 1)).astype(np.float32) / 10
+    seeds = np.zeros((3, 15), int)
+    seeds[1, 1], seeds[1, 12] = 5, 9  # they meet where the second valley is
+    alone = grow_in_model(seeds, np.ones((3, 15), np.float32), height)
+    assert alone[1].tolist() == [5] * 3 + [9] * 12
+    cells = grow_in_model(seeds, np.ones((3, 15), np.float32), height, diameter=8)
+    assert cells[1].tolist() == [5] * 8 + [9] * 7
+
+
+@given(seeded_planes(), st.floats(1, 30))
+@settings(deadline=None, max_examples=60)
+def test_where_the_model_sees_one_hill_seeds_share_it_by_the_distance(case, diameter):
+    seeds, _, _ = case
+    even = np.full(seeds.shape, 0.5, np.float32)
+    cells = grow_in_model(seeds, np.ones_like(even), even, diameter=diameter)
+    away = {each: ndimage.distance_transform_edt(seeds != each) for each in np.unique(seeds[seeds > 0])}
+    for label, own in away.items():
+        nearest = np.min(list(away.values()), axis=0)
+        assert (own[cells == label] <= nearest[cells == label] + 1.5).all()
 
 
 def test_foreground_without_a_seed_is_background():
@@ -60,7 +87,7 @@ def test_foreground_without_a_seed_is_background():
     foreground[1:4, 1:4] = foreground[1:4, 7:10] = True
     seeds = np.zeros((5, 11), int)
     seeds[2, 2] = 3
-    cells = grow_in_relief(seeds, foreground, foreground.astype(np.float32))
+    cells = grow_in_model(seeds, foreground.astype(np.float32), None, diameter=4)
     np.testing.assert_array_equal(cells, np.where(np.arange(11) < 5, foreground * 3, 0))
 
 
@@ -85,7 +112,7 @@ def test_an_even_image_leaves_the_distance_to_decide():
 
 
 @pytest.mark.parametrize(
-    "grow", [lambda s, i: grow_in_relief(s, i > 0, i), lambda s, i: grow_in_intensity(s, i, 3)]
+    "grow", [lambda s, i: grow_in_model(s, i, None), lambda s, i: grow_in_intensity(s, i, 3)]
 )
 def test_shapes_that_differ_are_refused(grow):
     with pytest.raises(ValueError, match=r"shape|differ"):

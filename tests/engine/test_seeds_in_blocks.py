@@ -10,10 +10,10 @@ import napari_utile.engine.cells.blocks.seeded as seeded
 from napari_utile.engine.cells.blocks.decoder import MemoryShelf
 from napari_utile.engine.cells.blocks.grid import Grid
 from napari_utile.engine.cells.blocks.seeded import SeedGrower
-from napari_utile.engine.cells.relief import climbing_relief, smoothed
+from napari_utile.engine.cells.relief import smoothed
 from napari_utile.engine.cells.seeds import (
     grow_in_intensity,
-    grow_in_relief,
+    grow_in_model,
     reach_in_model,
     reach_in_stain,
     relief_in_stain,
@@ -25,6 +25,7 @@ from strategies import probability_maps
 sides = st.tuples(st.integers(1, 40), st.integers(1, 40))
 planes = st.one_of(probability_maps(largest=12, ties=True), probability_maps(largest=64, ties=True))
 distances = st.one_of(st.none(), st.floats(0, 20))
+diameters = st.one_of(st.none(), st.floats(0.5, 20))
 
 
 def grown_in_blocks(shape, side, reach, relief, seeds):
@@ -59,37 +60,38 @@ def seeds_on(shape, seed):
     return seeds
 
 
-def by_relief(likely, seeds, side, distance, limit, height=None):
-    one = grow_in_relief(
+def in_model(likely, seeds, side, distance, limit, height=None, diameter=None):
+    one = grow_in_model(
         seeds,
-        likely > 0.5,
-        climbing_relief(
-            likely > 0.5, likely, height=None if height is None else smoothed(height), limit=limit
-        ),
-        distance,
+        likely,
+        None if height is None else smoothed(height),
+        limit=limit,
+        distance=distance,
+        diameter=diameter,
     )
 
     def relief(window):
         smooth = None if height is None else smoothed(height[window])
-        return relief_of_model(likely[window], smooth, seeds[window], 0.5, limit, distance)
+        return relief_of_model(likely[window], smooth, seeds[window], 0.5, limit, distance, diameter)
 
-    reach = reach_in_model(limit, distance, by_height=height is not None)
+    reach = reach_in_model(limit, distance, diameter, by_height=height is not None)
     return grown_in_blocks(likely.shape, side, reach, relief, seeds), one
 
 
 @settings(max_examples=80, deadline=None)
-@given(planes, sides, st.integers(0, 2**32 - 1), distances, st.sampled_from([8, 64]))
-def test_by_the_distance_to_the_background(likely, side, seed, distance, limit) -> None:
-    blocks, one = by_relief(likely, seeds_on(likely.shape, seed), side, distance, limit)
+@given(planes, sides, st.integers(0, 2**32 - 1), distances, st.sampled_from([8, 64]), diameters)
+def test_by_the_distance_to_the_background(likely, side, seed, distance, limit, diameter) -> None:
+    seeds = seeds_on(likely.shape, seed)
+    blocks, one = in_model(likely, seeds, side, distance, limit, diameter=diameter)
     np.testing.assert_array_equal(blocks, one)
 
 
 @settings(max_examples=60, deadline=None)
-@given(planes, sides, st.integers(0, 2**32 - 1), distances, st.booleans())
-def test_by_predicted_distances(likely, side, seed, distance, rough) -> None:
+@given(planes, sides, st.integers(0, 2**32 - 1), distances, st.booleans(), diameters)
+def test_by_predicted_distances(likely, side, seed, distance, rough, diameter) -> None:
     height = np.random.default_rng(seed).random(likely.shape).astype(np.float32)
     height = height if rough else np.round(height * 3) / 3
-    blocks, one = by_relief(likely, seeds_on(likely.shape, seed), side, distance, 64, height)
+    blocks, one = in_model(likely, seeds_on(likely.shape, seed), side, distance, 64, height, diameter)
     np.testing.assert_array_equal(blocks, one)
 
 
@@ -161,7 +163,7 @@ def test_as_the_definition_says(relief, side, seed) -> None:
 def test_two_seeds_share_an_even_plane_by_the_distance() -> None:
     seeds = np.zeros((9, 30), int)
     seeds[4, 6], seeds[4, 23] = 2, 1
-    cells = grow_in_relief(seeds, np.ones(seeds.shape, bool), np.ones(seeds.shape))
+    cells = grow_in_model(seeds, np.ones(seeds.shape, np.float32), np.ones(seeds.shape, np.float32))
     np.testing.assert_array_equal(cells, np.where(np.arange(30) < 15, 2, 1) * np.ones((9, 1), int))
 
 
@@ -171,7 +173,7 @@ def test_one_cell_may_reach_over_all_blocks() -> None:
     likely[1::4, -1] = likely[3::4, 0] = 0.9
     seeds = np.zeros(likely.shape, np.int32)
     seeds[20, 20] = 5
-    blocks, one = by_relief(likely, seeds, (6, 7), None, 64)
+    blocks, one = in_model(likely, seeds, (6, 7), None, 64)
     np.testing.assert_array_equal(one, np.where(likely > 0, 5, 0))
     np.testing.assert_array_equal(blocks, one)
 
@@ -203,7 +205,7 @@ def fault_ties_in_no_order(patch) -> None:
 
 
 def fault_short_sight(patch) -> None:
-    patch.setitem(globals(), "reach_in_model", lambda limit, distance, by_height: 1)
+    patch.setitem(globals(), "reach_in_model", lambda limit, distance, diameter, by_height: 1)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_faults_put_in_on_purpose_are_seen(monkeypatch, fault) -> None:
             smooth = ndimage.gaussian_filter(np.random.default_rng(number).random((60, 70)), 1 + number % 3)
             likely = ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
             seeds = seeds_on(likely.shape, number)
-            yield by_relief(likely, seeds, side, None, 16)[0]
+            yield in_model(likely, seeds, side, None, 16)[0]
             steps = np.round(likely * 4) / 4  # many passes of one height
             yield grown_in_blocks(likely.shape, side, 0, lambda window, steps=steps: steps[window], seeds)
 

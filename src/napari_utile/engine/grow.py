@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_utile.engine.cells.relief import climbing_relief
-from napari_utile.engine.cells.seeds import distance_from_areas, grow_in_intensity, grow_in_relief
+from napari_utile.engine.cells.seeds import distance_from_areas, grow_in_intensity, grow_in_model
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_planes import refuse_other_shape
 from napari_utile.engine.files.label_reading import labels_of_one_plane
@@ -72,7 +71,7 @@ def grow_steps(
     params : SegmentParams
         Without a model only the channels are used.
     model : Model, optional
-        Cells grow in its foreground, to the valleys of its relief; else to the edges in the intensities.
+        Cells grow in its foreground and meet in its valleys, or half-way; else at the edges in the intensities.
     distance : float, optional
         Pixels that a cell reaches beyond its seed at most. By default as far as the model's foreground does, or
         `usual_distance`.
@@ -101,10 +100,16 @@ def grown_in(made: Segmentation, seeds: Labels, distance: float | None) -> Label
     """Grow each seed to one cell in what a model made of the whole plane, see `grow_steps`."""
     instances = made.params.instances
     assert instances is not None
-    foreground = made.foreground > instances.threshold
-    height = height_from(made.values, made.model.card)
-    relief = climbing_relief(foreground, made.foreground, height=height, limit=instances.relief_limit)
-    return grow_in_relief(seeds, foreground, relief, distance)
+    card = made.model.card
+    return grow_in_model(
+        seeds,
+        made.foreground,
+        height_from(made.values, card),
+        threshold=instances.threshold,
+        limit=instances.relief_limit,
+        distance=distance,
+        diameter=card.expected_diameter(made.diameter),
+    )
 
 
 def grow_seeds(
@@ -126,8 +131,8 @@ def grow_seeds(
     seeds : path or (Y, X) int array
         0 is background.
     model : str, Path or Model, optional
-        Cells grow in its foreground and meet in the valleys of its relief. Without one they grow in the intensities of
-        the first of `channels`, to the edges of the cells.
+        Cells grow in its foreground and meet in the valleys that it sees, or half-way. Without one they grow in the
+        intensities of the first of `channels`, to the edges of the cells.
     channels : sequence of int, optional
     distance : float, optional
         Pixels that a cell reaches beyond its seed at most. By default half the median diameter of the seeds, and

@@ -38,6 +38,10 @@ EDGE_WEIGHT = 0.3
 """How much a strong edge counts against the whole distance. In dense tissue distance alone is as good as any edge."""
 CLEARLY_APART = 0.75
 """Share of the variance that two kinds of grey values must explain, for one of them to be the background."""
+HILL_WEIGHT = 6.0
+"""How much the height of a model's hills counts against the distance from a seed in radii of a cell: measured."""
+FARTHEST = 512
+"""Pixels from a seed beyond which all are as far."""
 NEAR, TILT = 32, 2.0**-10
 """Of equal heights those are higher that lie nearer to a seed: by this share in so many pixels."""
 NOWHERE = float(np.finfo(np.float32).max)
@@ -62,24 +66,24 @@ class Stain:
     level: float | None
 
 
-def grow_in_relief(
+def grow_in_model(
     seeds: Labels,
-    foreground: NDArray[np.bool_],
-    relief: NDArray[np.floating[Any]],
+    likely: FloatArray,
+    height: FloatArray | None,
+    *,
+    threshold: float = 0.5,
+    limit: int = 64,
     distance: float | None = None,
+    diameter: float | None = None,
 ) -> Labels:
-    """Grow seeds downhill in the foreground; where two meet lies the valley between them.
+    """Grow seeds in what a model sees; where two meet lies the valley between them, or the middle where there is none.
 
     Parameters
     ----------
     seeds : (Y, X) int array
         0 is background; every other id is kept.
-    foreground : (Y, X) bool array
-        Pixels that cells may take; seeds keep their own pixels whatever it says.
-    relief : (Y, X) float array
-        At least 0; high inside cells, low between them.
-    distance : float, optional
-        Pixels that a cell reaches beyond its seed at most.
+    likely, height, threshold, limit, distance, diameter
+        As for `relief_of_model`; seeds keep their own pixels, whatever the probability.
 
     Returns
     -------
@@ -90,12 +94,17 @@ def grow_in_relief(
     ------
     ValueError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> seeds = np.array([[1, 0, 0, 0, 0, 2]])
+    >>> hills = np.array([[0.9, 0.1, 0.5, 0.6, 0.7, 0.8]], np.float32)
+    >>> grow_in_model(seeds, np.ones((1, 6), np.float32), hills, diameter=3).tolist()
+    [[1, 1, 2, 2, 2, 2]]
     """
-    if not seeds.shape == foreground.shape == relief.shape:
-        raise ValueError(
-            f"Seeds {seeds.shape}, foreground {foreground.shape} and relief {relief.shape} differ."
-        )
-    return _grown(seeds, tilted(relief.astype(np.float32), foreground, seeds, distance))
+    if not seeds.shape == likely.shape == (likely if height is None else height).shape:
+        raise ValueError(f"Seeds {seeds.shape} and what a model sees {likely.shape} differ.")
+    return _grown(seeds, relief_of_model(likely, height, seeds, threshold, limit, distance, diameter))
 
 
 def grow_in_intensity(seeds: Labels, image: ArrayLike, distance: float) -> Labels:
@@ -156,8 +165,13 @@ def relief_of_model(
     threshold: float,
     limit: int,
     distance: float | None = None,
+    diameter: float | None = None,
 ) -> FloatArray:
     """Return the relief (y, x) in which seeds grow in what a model sees; -1 where no cell may be.
+
+    A model that is unsure puts valleys where there are none, and behind one a seed would lose half of its cell to
+    another seed. So a pixel is the higher the nearer to a seed it lies, too: to be a cell's radius farther away
+    counts as much as to be lower by a sixth of the hill.
 
     Parameters
     ----------
@@ -171,15 +185,30 @@ def relief_of_model(
     limit : int
         As for `climbing_relief`.
     distance : float, optional
-        As for `grow_in_relief`.
+        Pixels that a cell reaches beyond its seed at most.
+    diameter : float, optional
+        Of the cells (pixels). Where it is not known the relief of the model alone decides.
     """
     inside = likely > threshold
-    return tilted(climbing_relief(inside, likely, height=height, limit=limit), inside, seeds, distance)
+    relief = climbing_relief(inside, likely, height=height, limit=limit)
+    if diameter is not None:
+        # In the middle of a disc the distance to the background is half of the diameter.
+        hill = relief if height is not None else relief / np.float32(diameter)
+        away = distance_to(seeds, _nearby(diameter)) / np.float32(diameter / 2)
+        far = 1 + away + np.float32(HILL_WEIGHT) * (1 - np.minimum(hill, 1))
+        relief = np.reciprocal(far, dtype=np.float32)
+    return tilted(relief, inside, seeds, distance)
 
 
-def reach_in_model(limit: int, distance: float | None, *, by_height: bool) -> int:
+def reach_in_model(limit: int, distance: float | None, diameter: float | None, *, by_height: bool) -> int:
     """Return how many pixels around a pixel `relief_of_model` depends on."""
-    return max(HEIGHT_REACH if by_height else limit, _cap(distance))
+    nearby = 0 if diameter is None else _nearby(diameter)
+    return max(HEIGHT_REACH if by_height else limit, _cap(distance), nearby)
+
+
+def _nearby(diameter: float) -> int:
+    """Up to where nearness to a seed counts in what a model sees."""
+    return min(math.ceil(2 * diameter), FARTHEST)
 
 
 def relief_in_stain(image: NDArray[Any], seeds: Labels, stain: Stain, distance: float) -> FloatArray:

@@ -240,6 +240,12 @@ class ModelCard:
             return 1.0
         return diameter * self.scale / self.object_diameter
 
+    def expected_diameter(self, diameter: float | None) -> float | None:
+        """Return the diameter of cells in an image (pixels), where none is known that of cells it finds as they are."""
+        if diameter is not None or self.object_diameter is None:
+            return diameter
+        return self.object_diameter / self.scale
+
     def to_header(self) -> dict[str, str]:
         """Return the card as a safetensors header holds it."""
         return {CARD_KEY: json.dumps(to_json(self), sort_keys=True)}

@@ -17,7 +17,6 @@ from napari_utile.engine.cells.relief import smoothed
 from napari_utile.engine.cells.seeds import (
     Stain,
     distance_from_areas,
-    reach_in_model,
     relief_in_stain,
     relief_of_model,
     stain_of,
@@ -61,6 +60,7 @@ def plan_seeds(
     seeds: Sequence[ImagePlane],
     stains: Sequence[ImagePlane],
     distance: float | None,
+    diameter: float | None = None,
 ) -> SeedPlan:
     """Look at all seeds once, window by window, and measure what they grow in.
 
@@ -73,6 +73,8 @@ def plan_seeds(
         Of one channel, where they grow in intensities; else none.
     distance : float or None
         As in `SeedPlan`; in intensities half the median diameter of the seeds by default.
+    diameter : float, optional
+        As in `SeedPlan`.
 
     Raises
     ------
@@ -95,7 +97,8 @@ def plan_seeds(
         if distance is not None
     ]
     counts = tuple(each.size for each in areas)
-    return SeedPlan(str(Path(path).resolve()), seen_of(list(seeds)), distance, counts, tuple(measured))
+    seen = seen_of(list(seeds))
+    return SeedPlan(str(Path(path).resolve()), seen, distance, diameter, counts, tuple(measured))
 
 
 def _areas(plane: ImagePlane) -> NDArray[np.int64]:
@@ -132,15 +135,20 @@ def grower_of(plan: StorePlan, shelf: Shelf, seeds: Callable[[Window], Labels]) 
         Gives the seeds (y, x) in a window of the store's plane.
     """
     assert plan.seeds is not None
-    grid, distance, instances = plan.grid, plan.seeds.distance, plan.instances
+    grid, grown, instances = plan.grid, plan.seeds, plan.instances
 
     def in_model(window: Window) -> Float32:
-        far = window.grown(reach_in_model(instances.relief_limit, distance, by_height=plan.by_height))
-        far = far.clipped(grid.shape)
+        far = window.grown(plan.seed_reach).clipped(grid.shape)
         likely = read_window(grid, shelf, "foreground", far)
         height = smoothed(read_window(grid, shelf, "height", far)) if plan.by_height else None
         relief = relief_of_model(
-            likely, height, seeds(far), instances.threshold, instances.relief_limit, distance
+            likely,
+            height,
+            seeds(far),
+            instances.threshold,
+            instances.relief_limit,
+            grown.distance,
+            grown.diameter,
         )
         return np.ascontiguousarray(relief[window.relative_to(far)])
 

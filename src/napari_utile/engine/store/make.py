@@ -153,7 +153,8 @@ def plan_store(
         params = replace(params, model=findable_model(params.model))
     path, ready = Path(source), store_compute(compute)
     stains = [] if model is not None else [plane.for_network(1, params.channels) for plane in planes]
-    grown = None if seeds is None else plan_seeds(seeds.path, seeds.planes, stains, seeds.distance)
+    diameter = None if model is None else model.card.expected_diameter(params.known_diameter)
+    grown = None if seeds is None else plan_seeds(seeds.path, seeds.planes, stains, seeds.distance, diameter)
     return StorePlan(
         source=str(path.resolve()) if path.exists() else str(source),
         selection=selection or Selection(),

@@ -19,6 +19,8 @@ class SeedPlan:
         SHA-256 of some windows of them, by which changed ones are noticed.
     distance : float or None
         Pixels that a cell reaches beyond its seed at most; None: as far as the model's foreground.
+    diameter : float or None
+        Of the cells (pixels), where a model sees them and knows it.
     cells : tuple of int
         How many seeds there are in each plane.
     stains : tuple of Stain
@@ -28,6 +30,7 @@ class SeedPlan:
     path: str
     seen: str
     distance: float | None
+    diameter: float | None
     cells: tuple[int, ...]
     stains: tuple[Stain, ...] = ()
 
@@ -35,11 +38,12 @@ class SeedPlan:
     def from_json(cls, values: Mapping[str, Any]) -> "SeedPlan":
         """Read what `dataclasses.asdict` gave."""
         stains = tuple(Stain(**each) for each in values["stains"])
-        return cls(**{**values, "cells": tuple(values["cells"]), "stains": stains})
+        # Stores of earlier versions went by the relief alone.
+        return cls(**{"diameter": None, **values, "cells": tuple(values["cells"]), "stains": stains})
 
     def reach(self, relief_limit: int, by_height: bool) -> int:
         """Return how many pixels around a block matter for its relief; the parameters are those of the decoder."""
         if self.stains:
             assert self.distance is not None
             return reach_in_stain(self.distance)
-        return reach_in_model(relief_limit, self.distance, by_height=by_height)
+        return reach_in_model(relief_limit, self.distance, self.diameter, by_height=by_height)
