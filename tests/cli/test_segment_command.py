@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from memory import peak_of
-from napari_utile.cli import main, make_parser
+from napari_utile.cli import main, make_parser, results
 from napari_utile.cli import segment as segment_command_module
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files import plane_file
@@ -365,9 +365,9 @@ def test_a_second_run_leaves_nothing_of_the_first_and_all_that_is_the_users(mode
         raise OSError("the disk is full")
 
     recipe = (out / "two_recipe.json").read_bytes()
-    for name in ("write_labels", "write_table"):
+    for module, name in ((results, "write_labels"), (segment_command_module, "write_table")):
         with monkeypatch.context() as patched:
-            patched.setattr(segment_command_module, name, full)
+            patched.setattr(module, name, full)
             assert main([*command, "--diameter", "none", "--measurements"]) == 1
         assert made() == {"two_labels.tif", "two_recipe.json", *beside}, (
             "what cannot be written costs nothing"

@@ -8,10 +8,14 @@ import numpy as np
 from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing
 from napari_utile.cli.options import add_options, file_path, given
+from napari_utile.cli.results import new_labels, space_of
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.markers import Marker, label_marked_cells, read_markers
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.images import open_selected, write_labels
+from napari_utile.engine.files.images import open_selected
+from napari_utile.engine.files.names import recipe_beside
+from napari_utile.engine.files.plane_file import planes_of
+from napari_utile.engine.files.result_files import LABELS, touched
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.files.tiff import TIFF_SUFFIXES
 from napari_utile.engine.inference.confidence import fit_at
@@ -51,7 +55,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the cells; return 0, or with ``--strict`` 3 where the model does not look right for the image."""
-    check_target(arguments.output, identities([arguments.image, arguments.points]), TIFF_SUFFIXES)
+    output, inputs = arguments.output, identities([arguments.image, arguments.points])
+    check_target(output, inputs, TIFF_SUFFIXES)
+    tables = None
+    if output.name.endswith(LABELS):
+        for path in touched(str(output).removesuffix(LABELS), ()):
+            check_target(path, inputs)
+        from napari_utile.cli.fields import tables_around
+
+        tables = tables_around(output, inputs)
+    elif recipe := recipe_beside(output):
+        raise UtileError(f"Cannot write {output}: {recipe.name} is of other labels; choose another name.")
     selection = Selection(**given(arguments, Selection))
     planes = SelectedPlanes(open_selected(arguments.image, selection), selection)
     markers = read_markers(arguments.points)
@@ -70,8 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
             labelled[-1] = Run(label_marked_cells(field, here, params.instances, field.click_radius)).result
     labels = np.stack(labelled).reshape(*planes.sizes, *labelled[0].shape)
     image = planes.image
-    steps = {axis: step for axis, step in image.steps.items() if axis in planes.stacked}
-    write_labels(arguments.output, labels, f"{planes.stacked}YX", image.pixel_size, image.unit, steps=steps)
+    with new_labels(output, planes_of(labels, f"{planes.stacked}YX"), space_of(planes), tables):
+        pass  # nothing lies beside them
+    if tables is not None:
+        tables.write()
     asked = {marker.cell for marker in markers if marker.inside}
     found = asked & set(np.unique(labels).tolist())
     about = bracketed(planes.taken(params.channels, model.card.needed_inputs), said)

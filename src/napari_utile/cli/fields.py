@@ -183,6 +183,7 @@ class FieldTables:
         """Take in an image that was done, and what the paths of its results begin with."""
         flags = UNSURE if done.quality.looks_right is False else ""
         said = {**done.row, "failed": "", "flags": flags}
+        self._left_out.discard(self._labels(start))
         self._rows.append({**self._where(image, name), "labels": self._labels(start), **said})
         self._pictures[name if image.place is None else image.name] = done.quality.thumbnail
         self._given.append(self._where(image, shown_name(image.path)))
@@ -194,7 +195,7 @@ class FieldTables:
         self._given.append(where)
 
     def leave_out(self, start: str) -> None:
-        """Take out an image whose labels were made in another way, of which the tables say nothing."""
+        """Forget what was said of an image whose labels are replaced, unless it is added again."""
         self._left_out.add(self._labels(start))
 
     def write(self) -> None:
@@ -287,6 +288,12 @@ def tables_of_one(
         print(f"{error} It is left as it is.", file=sys.stderr)
         return None
     return tables if tables.are_there else None
+
+
+def tables_around(labels: Path, inputs: frozenset[Identity]) -> FieldTables | None:
+    """Give the tables that may tell of a file of labels, of a plate those above its folder; see `tables_of_one`."""
+    folders = [folder for folder in labels.parents[:4] if (folder / FIELDS.format("")).is_file()]
+    return tables_of_one((folders or [labels.parent])[0], None, inputs)
 
 
 class _Rows:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from napari_utile.cli.cell_size import Sizing, asked_for
 from napari_utile.cli.inputs import Input
 from napari_utile.cli.options import given
 from napari_utile.cli.progress import with_bar
+from napari_utile.cli.results import new_labels, space_of
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.images import open_selected, write_labels
+from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.label_files import pair_files
 from napari_utile.engine.files.label_planes import (
     labels_of,
@@ -27,7 +29,7 @@ from napari_utile.engine.files.label_planes import (
 )
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import LABELS, new_result, touched
+from napari_utile.engine.files.result_files import LABELS, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.files.tiff import LARGEST_ID
@@ -40,6 +42,9 @@ from napari_utile.engine.provenance.grown import GrownPlane, GrownRecipe, grown_
 from napari_utile.engine.segment import segment_steps
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.words import bracketed, counted
+
+if TYPE_CHECKING:
+    from napari_utile.cli.fields import FieldTables
 
 NOT_WITH_SEEDS = (
     "probability",
@@ -96,9 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         with batch.each(path):
             image = open_selected(path, selection)
             start = str(arguments.output / image.name)
-            fit = _grow_file(seeds, path, image, start, selection, params, sizing, arguments, inputs)
-            if tables is not None:
-                tables.leave_out(start)
+            fit = _grow_file(seeds, path, image, start, selection, params, sizing, arguments, inputs, tables)
             if fit is not None:
                 batch.judge(path.name, fit)
     if tables is not None:
@@ -132,6 +135,7 @@ def _grow_file(
     sizing: Sizing | None,
     arguments: argparse.Namespace,
     inputs: frozenset[tuple[int, int]],
+    tables: "FieldTables | None",
 ) -> Fit | None:
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
     beside = ["_cells.csv"] if arguments.measurements else []
@@ -159,7 +163,7 @@ def _grow_file(
     if distance is None and model is None:
         distance = usual_distance(seeds for _, seeds in labels_of(seeds_file))
     records: list[GrownPlane] = []
-    tables, fits = {}, []
+    rows_of, fits = {}, []
     with PlaneFile(arguments.output, planes.stacked, planes.sizes) as labels:
         for position, index, plane, seeds in planes_with_labels(planes, seeds_file):
             where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
@@ -180,7 +184,7 @@ def _grow_file(
                 table |= compartments(cells, seeds, pixels, pixel_size=space[0], unit=space[1])
                 rows = len(table["index"])
                 stack = {axis: np.full(rows, number) for axis, number in index.items()}
-                tables[position] = {**stack, **table}
+                rows_of[position] = {**stack, **table}
         recipe = GrownRecipe.of(
             path,
             seeds_path,
@@ -193,16 +197,15 @@ def _grow_file(
             records,
             "" if sizing is None else sizing.fitted,
         )
-        between = {axis: step for axis, step in image.steps.items() if axis in planes.stacked}
-        with new_result(start, recipe.to_json(), beside) as new:
-            write_labels(new[LABELS], labels.planes, None, image.pixel_size, image.unit, None, between)
-            if tables:
-                every = [tables[position] for position in sorted(tables)]
+        target, about = Path(f"{start}{LABELS}"), space_of(planes)
+        with new_labels(target, labels.planes, about, tables, recipe.to_json(), beside) as new:
+            if rows_of:
+                every = [rows_of[position] for position in sorted(rows_of)]
                 columns = {key: np.concatenate([table[key] for table in every]) for key in every[0]}
                 write_table(new["_cells.csv"], columns)
     count = sum(record.cells for record in records)
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
     needed = 1 if model is None else model.card.needed_inputs
-    about = bracketed(planes.taken(params.channels, needed), said, reach)
-    print(f"{image.shown_name}: {counted(count, 'cell')} grown from seeds{about}")
+    taken = bracketed(planes.taken(params.channels, needed), said, reach)
+    print(f"{image.shown_name}: {counted(count, 'cell')} grown from seeds{taken}")
     return overall(fits) if fits else None

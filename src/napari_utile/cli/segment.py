@@ -18,14 +18,15 @@ from napari_utile.cli.linking import check_linking, linked
 from napari_utile.cli.made_planes import Making
 from napari_utile.cli.masks import read_mask, say_if_stretched
 from napari_utile.cli.options import add_options, file_path, given, number
+from napari_utile.cli.results import new_labels, space_of
 from napari_utile.cli.volumes import known_views, linking_of, views_of, volume_estimate
 from napari_utile.engine.cells.classes import covered_in_words
 from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.conditions import load_conditions
-from napari_utile.engine.files.images import write_image, write_labels
+from napari_utile.engine.files.images import write_image
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS, new_result, touched
+from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall
@@ -42,7 +43,7 @@ from napari_utile.engine.windows import Window
 from napari_utile.engine.words import bracketed, counted
 
 if TYPE_CHECKING:
-    from napari_utile.cli.fields import Done
+    from napari_utile.cli.fields import Done, FieldTables
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -176,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
             for path in touched(start, _beside(arguments)):
                 check_target(path, inputs)
             shown = each.name if each.place else image.shown_name
-            fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask)
+            fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask, tables)
             batch.judge(shown, fit, whole=arguments.region is None)
             if tables is not None:
                 tables.add(each, image.shown_name, start, done)
@@ -224,6 +225,7 @@ def _segment_file(
     shown: str,
     path: Path,
     mask: NDArray[np.bool_] | None,
+    tables: "FieldTables | None",
 ) -> "tuple[Fit, Done]":
     """Segment and write one image; return how well the model fits it, and more."""
     from napari_utile.cli.fields import Watch
@@ -236,7 +238,7 @@ def _segment_file(
     check_space(folder, _bytes_to_write(planes, arguments))
     params, model, said, size = sizing.params_for(planes)
     limits = limits_of_stack(planes.measured_on(), params, model.card)
-    records, tables, fits, watch = {}, {}, [], Watch(len(planes))
+    records, rows_of, fits, watch = {}, {}, [], Watch(len(planes))
     _check_region(region, planes.plane(planes.indices[0]).shape)
     making = Making(
         planes, params, views, model, sizing.compute, limits, region, shown, arguments.quiet, mask
@@ -259,7 +261,7 @@ def _segment_file(
             if arguments.probability:
                 foreground.put(positions[place], made.foreground)
             if arguments.measurements:
-                tables[place] = making.rows_of(each)
+                rows_of[place] = making.rows_of(each)
 
         command = segment_command(
             image.path,
@@ -281,23 +283,21 @@ def _segment_file(
         if views.three_views:
             recipe = replace(recipe, views=views)
         several = ["_classes.tif"] if made.classes.several else []
-        between = {axis: step for axis, step in image.steps.items() if axis in stacked}
-        space = (None, image.pixel_size, image.unit, None, between)
+        target, beside, space = Path(f"{start}{LABELS}"), [*_beside(arguments), *several], space_of(planes)
         # The recipe holds the hash of the labels.
-        with new_result(start, recipe.to_json(), [*_beside(arguments), *several]) as new:
-            write_labels(new[LABELS], stored, *space)
+        with new_labels(target, stored, space, tables, recipe.to_json(), beside) as new:
             if arguments.probability:
-                write_image(new["_probability.tif"], foreground.planes, *space)
+                write_image(new["_probability.tif"], foreground.planes, **space)
             if made.classes.several:
-                write_image(new["_classes.tif"], classes.planes, *space)
+                write_image(new["_classes.tif"], classes.planes, **space)
             if arguments.mask is True:
-                write_image(new["_mask.tif"], stored.mapped(lambda plane: plane > 0, bool), *space)
+                write_image(new["_mask.tif"], stored.mapped(lambda plane: plane > 0, bool), **space)
             if arguments.measurements:
-                rows_of = [tables[number] for number in sorted(tables)]
+                in_order = [rows_of[number] for number in sorted(rows_of)]
                 if links is not None:
-                    table = links.tables(image, planes.indices, rows_of)
+                    table = links.tables(image, planes.indices, in_order)
                     write_table(new[TABLES_OF_LINKS[linking.axis]], table)
-                columns = {key: np.concatenate([table[key] for table in rows_of]) for key in rows_of[0]}
+                columns = {key: np.concatenate([table[key] for table in in_order]) for key in in_order[0]}
                 write_table(new["_cells.csv"], columns)
         if arguments.into_image:
             made_of = blocks_of_planes(stored, planes.indices, region, planes.selection)

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError, sentence_of
 from napari_utile.engine.files.images import atomic_path, read_image, write_labels
+from napari_utile.engine.files.result_files import LABELS, new_result
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder
 from napari_utile.engine.weights.weight_map import weight_map
@@ -140,7 +141,8 @@ def write_results(result: SegmentResult, output: Path) -> list[Path]:
     labels, table, figure = (
         output / f"{stem}_{kind}" for kind in ("labels.tif", "measurements.csv", "figure.png")
     )
-    write_labels(labels, made.labels, pixel_size=plane.pixel_size, unit=plane.unit)
+    with new_result(str(output / stem), None, ()) as new:
+        write_labels(new[LABELS], made.labels, pixel_size=plane.pixel_size, unit=plane.unit)
     write_table(table, measure(made.labels, channels, plane.pixel_size, plane.unit))
     drawn = overview(pixels, made.labels, made.foreground, weight_map(made.labels).total, plane.name)
     with atomic_path(figure) as temporary:

@@ -1,0 +1,87 @@
+"""Labels of a result that another command replaces: nothing beside them says what is no longer true."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+import napari_utile.cli
+from napari_utile.cli import main
+
+pytestmark = pytest.mark.usefixtures("bright_nuclei")
+WORDS = ["--model", "nuclei", "--diameter", "none"]
+CENTRES = ((8, 8), (8, 30), (22, 50))
+
+
+def discs(*centres):
+    y, x = np.mgrid[:30, :60]
+    return (200 * np.any([np.hypot(y - row, x - column) < 5 for row, column in centres], axis=0)).astype(
+        np.uint8
+    )
+
+
+def markers(path, *positions):
+    axes = ",".join(f"axis-{axis}" for axis in range(len(positions[0])))
+    rows = [
+        f"{number},{','.join(map(str, each))},cell,{number + 1},0" for number, each in enumerate(positions)
+    ]
+    path.write_text("\n".join([f"index,{axes},kind,cell,order", *rows, ""]))
+    return str(path)
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_was_clicked_is_not_measured_on_the_plane_of_the_labels_before(tmp_path, capsys):
+    stack = np.stack([discs(CENTRES[1]), discs(CENTRES[0]), discs(*CENTRES)])
+    tifffile.imwrite(tmp_path / "z.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    image, labels = str(tmp_path / "z.tif"), str(tmp_path / "out" / "z_labels.tif")
+    points = markers(tmp_path / "m.csv", CENTRES[0])
+    assert main(["segment", image, "-o", str(tmp_path / "out"), "--z", "2", "--quiet", *WORDS]) == 0
+    assert main(["click", image, "--points", points, "-o", labels, "--z", "1", *WORDS]) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["z_labels.tif"]
+    assert main(["measure", labels, image, "-o", str(tmp_path / "cells.csv")]) == 1
+    assert "they do not pair" in capsys.readouterr().err, "nothing says which plane it is"
+
+
+def test_labels_that_were_clicked_have_no_row_of_those_before(tmp_path):
+    for name in "ab":
+        tifffile.imwrite(tmp_path / f"{name}.tif", discs(*CENTRES))
+    image, other = str(tmp_path / "a.tif"), str(tmp_path / "b.tif")
+    out = tmp_path / "out"
+    words = ["-o", str(out), "--measurements", "--quiet", *WORDS]
+    assert main(["segment", image, other, *words]) == 0
+    assert len(rows(out / "cells.csv")) == 6
+    points, labels = markers(tmp_path / "m.csv", CENTRES[0]), str(out / "a_labels.tif")
+    assert main(["click", image, "--points", points, "-o", labels, *WORDS]) == 0
+    assert tifffile.imread(labels).max() == 1
+    for name in ("fields.csv", "cells.csv"):
+        assert {row["image"] for row in rows(out / name)} == {"b.tif"}
+    assert not {path.name for path in out.iterdir()} & {"a_recipe.json", "a_cells.csv"}
+
+
+def test_markers_beside_a_result_are_not_removed_with_it(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "a.tif", discs(*CENTRES))
+    image = str(tmp_path / "a.tif")
+    assert main(["segment", image, "-o", str(tmp_path), "--measurements", "--quiet", *WORDS]) == 0
+    points = markers(tmp_path / "a_cells.csv", CENTRES[0])
+    assert main(["click", image, "--points", points, "-o", str(tmp_path / "a_labels.tif"), *WORDS]) == 1
+    assert "it is what is read here" in capsys.readouterr().err
+    assert "axis-0" in (tmp_path / "a_cells.csv").read_text()
+
+
+def test_no_recipe_of_other_labels_is_taken_for_that_of_clicks(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "a.tif", discs(*CENTRES))
+    image, points = str(tmp_path / "a.tif"), markers(tmp_path / "m.csv", CENTRES[0])
+    assert main(["segment", image, "-o", str(tmp_path), "--quiet", *WORDS]) == 0
+    assert main(["click", image, "--points", points, "-o", str(tmp_path / "a_labels.tiff"), *WORDS]) == 1
+    assert "a_recipe.json is of other labels; choose another name." in capsys.readouterr().err
+
+
+def test_commands_write_labels_in_one_place():
+    modules = Path(napari_utile.cli.__file__).parent.glob("*.py")
+    assert [path.name for path in modules if "write_labels" in path.read_text("utf-8")] == ["results.py"]
