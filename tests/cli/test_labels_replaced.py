@@ -1,6 +1,7 @@
 """Labels of a result that another command replaces: nothing beside them says what is no longer true."""
 
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,58 @@ def test_no_recipe_of_other_labels_is_taken_for_that_of_clicks(tmp_path, capsys)
 def test_commands_write_labels_in_one_place():
     modules = Path(napari_utile.cli.__file__).parent.glob("*.py")
     assert [path.name for path in modules if "write_labels" in path.read_text("utf-8")] == ["results.py"]
+
+
+@pytest.fixture
+def interrupted_at(monkeypatch):
+    """Let commands be interrupted when they say that an image of this name is done."""
+
+    def interrupt(name):
+        def said(text, file=None):
+            if text.startswith(name):
+                raise KeyboardInterrupt
+            (file or sys.stdout).write(f"{text}\n")
+
+        monkeypatch.setattr("builtins.print", said)
+
+    return interrupt
+
+
+@pytest.mark.parametrize("options", [[], ["--shard", "1/1"]])
+def test_an_interrupted_batch_leaves_rows_of_the_labels_that_are_there(tmp_path, interrupted_at, options):
+    images = [str(tmp_path / f"{name}.tif") for name in "abc"]
+    out = tmp_path / "out"
+    words = ["-o", str(out), "--measurements", "--quiet", *WORDS]
+
+    def told():
+        counts = [(row["image"], int(row["cells"])) for row in rows(out / "fields.csv")]
+        assert [row["image"] for row in rows(out / "cells.csv")] == [
+            name for name, count in counts for _ in range(count)
+        ]
+        return dict(counts)
+
+    for path in images:
+        tifffile.imwrite(path, discs(*CENTRES))
+    assert main(["segment", *images, *words]) == 0
+    assert told() == {"a.tif": 3, "b.tif": 3, "c.tif": 3}
+    for path in images:
+        tifffile.imwrite(path, discs(*CENTRES[:2]))
+    interrupted_at("b.tif")
+    assert main(["segment", *images, *words, *options]) == 130
+    assert tifffile.imread(out / "b_labels.tif").max() == 2
+    assert told() == {"a.tif": 2, "c.tif": 3}
+    assert main(["segment", images[2], *words]) == 0
+    assert told() == {"a.tif": 2, "c.tif": 2}
+
+
+def test_labels_that_grew_until_an_interrupt_have_no_row_of_those_before(tmp_path, interrupted_at):
+    images, out, seeds = (tmp_path / name for name in ("images", "out", "seeds"))
+    images.mkdir()
+    seeds.mkdir()
+    for name in "abc":
+        tifffile.imwrite(images / f"{name}.tif", discs(*CENTRES))
+        tifffile.imwrite(seeds / f"{name}.tif", (discs(CENTRES[0]) > 0).astype(np.uint16))
+    assert main(["segment", str(images), "-o", str(out), "--quiet", *WORDS]) == 0
+    interrupted_at("b.tif")
+    assert main(["segment", str(images), "-o", str(out), "--seeds", str(seeds), "--quiet"]) == 130
+    assert [row["image"] for row in rows(out / "fields.csv")] == ["c.tif"]

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -84,10 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
             labelled[-1] = Run(label_marked_cells(field, here, params.instances, field.click_radius)).result
     labels = np.stack(labelled).reshape(*planes.sizes, *labelled[0].shape)
     image = planes.image
-    with new_labels(output, planes_of(labels, f"{planes.stacked}YX"), space_of(planes), tables):
+    with (
+        tables or nullcontext(),
+        new_labels(output, planes_of(labels, f"{planes.stacked}YX"), space_of(planes), tables),
+    ):
         pass  # nothing lies beside them
-    if tables is not None:
-        tables.write()
     asked = {marker.cell for marker in markers if marker.inside}
     found = asked & set(np.unique(labels).tolist())
     about = bracketed(planes.taken(params.channels, model.card.needed_inputs), said)

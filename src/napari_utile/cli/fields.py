@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from filelock import FileLock
@@ -133,7 +133,7 @@ class Done:
 
 
 class FieldTables:
-    """Gathers what a batch did, and writes it at the end.
+    """Gathers what a batch does; as a context, it is written at the end, however the batch ends.
 
     The tables describe the folder: rows of images whose results lie there from before stay.
 
@@ -173,6 +173,14 @@ class FieldTables:
         self.are_there = bool(earlier) or any(target.glob(FIELDS.format("_*of*")))
         # Whether its table of cells is ours, as long as none of them is segmented again.
         self._measured = any(cells_of(row, target) for row in earlier)
+
+    def __enter__(self) -> Self:
+        """Begin the batch."""
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        """End it."""
+        self.write()
 
     @property
     def _earlier(self) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,15 +98,16 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_utile.cli.fields import tables_of_one
 
     tables = tables_of_one(arguments.output, None, inputs)
-    for seeds, path in pairs:
-        with batch.each(path):
-            image = open_selected(path, selection)
-            start = str(arguments.output / image.name)
-            fit = _grow_file(seeds, path, image, start, selection, params, sizing, arguments, inputs, tables)
-            if fit is not None:
-                batch.judge(path.name, fit)
-    if tables is not None:
-        tables.write()
+    with tables or nullcontext():
+        for seeds, path in pairs:
+            with batch.each(path):
+                image = open_selected(path, selection)
+                start = str(arguments.output / image.name)
+                fit = _grow_file(
+                    seeds, path, image, start, selection, params, sizing, arguments, inputs, tables
+                )
+                if fit is not None:
+                    batch.judge(path.name, fit)
     return batch.status(count, arguments.strict)
 
 

@@ -161,30 +161,29 @@ def run(arguments: argparse.Namespace) -> int:
             tables = tables_of_one(arguments.output, conditions, inputs)
     batch = Batch()
     begun: dict[str, str] = {}
-    for each in ours:
-        with batch.each(each.name):
-            image = each.open()
-            say_if_stretched(mask, image)
-            planes = SelectedPlanes(image, each.selection)
-            if arguments.estimate:
-                _print_estimate(planes, sizing, known_views(planes, views), arguments.region)
-                continue
-            if arguments.into_image:
-                check_image(each.path, overwrite=arguments.overwrite)
-            (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
-            start = each.results(arguments.output, image)
-            _refuse_twice(start, each.name, begun)
-            for path in touched(start, _beside(arguments)):
-                check_target(path, inputs)
-            shown = each.name if each.place else image.shown_name
-            fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask, tables)
-            batch.judge(shown, fit, whole=arguments.region is None)
-            if tables is not None:
-                tables.add(each, image.shown_name, start, done)
-        if tables is not None and each.name in batch.said:
-            tables.fail(each, batch.said[each.name])
-    if tables is not None:
-        tables.write()
+    with tables or contextlib.nullcontext():
+        for each in ours:
+            with batch.each(each.name):
+                image = each.open()
+                say_if_stretched(mask, image)
+                planes = SelectedPlanes(image, each.selection)
+                if arguments.estimate:
+                    _print_estimate(planes, sizing, known_views(planes, views), arguments.region)
+                    continue
+                if arguments.into_image:
+                    check_image(each.path, overwrite=arguments.overwrite)
+                (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
+                start = each.results(arguments.output, image)
+                _refuse_twice(start, each.name, begun)
+                for path in touched(start, _beside(arguments)):
+                    check_target(path, inputs)
+                shown = each.name if each.place else image.shown_name
+                fit, done = _segment_file(planes, sizing, arguments, start, shown, each.path, mask, tables)
+                batch.judge(shown, fit, whole=arguments.region is None)
+                if tables is not None:
+                    tables.add(each, image.shown_name, start, done)
+            if tables is not None and each.name in batch.said:
+                tables.fail(each, batch.said[each.name])
     return batch.status(len(ours), arguments.strict)
 
 
