@@ -187,15 +187,29 @@ def test_parts_done_again_keep_what_else_is_in_the_folder(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "said"),
     [
-        b"labels,failed,flags,cells,sharpness,saturated\na_labels.tif,,,many,1,0\n",
-        b"image;labels;failed;flags;cells;sharpness;saturated\na.tif;a_labels.tif;;;3;1;0\n",
-        b"image,dose\na.tif,\xb5\n",
+        (
+            b"labels,failed,flags,cells,sharpness,saturated\na_labels.tif,,,many,1,0\n",
+            "fields.csv is not a table of",
+        ),
+        (
+            b"labels,failed,flags,cells,sharpness,saturated\na_labels.tif,,,inf,1,0\n",
+            "fields.csv is not a table of",
+        ),
+        (
+            b"image,labels,failed\na.tif,a_labels.tif,\n",
+            "fields.csv is not a table of fields (it has no column cells): move it away.",
+        ),
+        (b"image,dose\na.tif,\xb5\n", "fields.csv is not a table in UTF-8"),
+        (
+            b"labels,failed,flags,cells,sharpness,saturated\na_labels.tif,,3,1\n",
+            "Row 2 of fields.csv has 4 entries",
+        ),
     ],
 )
 def test_a_damaged_table_of_fields_stops_a_batch_before_the_work_and_no_single_image(
-    model, tmp_path, capsys, content
+    model, tmp_path, capsys, content, said
 ):
     images = [str(tmp_path / f"f{number}.tif") for number in (1, 2)]
     for number, path in enumerate(images):
@@ -203,10 +217,12 @@ def test_a_damaged_table_of_fields_stops_a_batch_before_the_work_and_no_single_i
     table = tmp_path / "fields.csv"
     table.write_bytes(content)
     assert main(["segment", *images, "-o", str(tmp_path), *WORDS]) == 1
-    assert "fields.csv cannot be read" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "f1_labels.tif").exists()
     assert main(["segment", images[0], "-o", str(tmp_path), *WORDS]) == 0
-    assert "It is left as it is." in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith(f"The tables in {tmp_path} stay as they are: ")
+    assert said in told
     assert (tmp_path / "f1_labels.tif").exists()
     assert table.read_bytes() == content
 
@@ -252,6 +268,59 @@ def test_tables_of_parts_replace_no_row_of_what_was_done_after_them(model, tmp_p
     tifffile.imwrite(tmp_path / "f3.tif", spots(1))
     assert run(*images, "--shard", "1/2") == 0
     assert cells() == {**done, "f3.tif": "1"}
+
+
+def segmented_again(tmp_path, change, name="f1_cells.csv"):
+    """Segment two images, change a table, and segment the second again; give what the tables say before and then."""
+    images = [str(tmp_path / f"f{number}.tif") for number in (1, 2)]
+    for number, path in enumerate(images):
+        tifffile.imwrite(path, spots(number + 1))
+    words = ["-o", str(tmp_path), *WORDS, "--measurements"]
+    assert main(["segment", *images, *words]) == 0
+    before = {name: rows(tmp_path / name) for name in ("fields.csv", "cells.csv")}
+    text = change((tmp_path / name).read_text(encoding="utf-8"))
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert main(["segment", images[1], *words]) == 0
+    return before, {name: rows(tmp_path / name) for name in before}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("\n1,", "\n1,,", 1), "Row 2 of f1_cells.csv has"),
+        (
+            lambda text: text.replace("index", "Größe", 1).encode("cp1252"),
+            "f1_cells.csv is not a table in UTF-8",
+        ),
+        (lambda text: text.replace(",", ";").replace(".", ","), "could not convert string to float"),
+        (lambda text: "index,dose\n1,7\n", "it has no column centroid_y"),
+    ],
+    ids=["shifted", "cp1252", "numbers with commas", "another"],
+)
+def test_one_table_that_cannot_be_read_costs_no_other(model, tmp_path, capsys, change, said):
+    before, after = segmented_again(tmp_path, change)
+    assert after == {**before, "cells.csv": before["cells.csv"][1:]}
+    told = capsys.readouterr().err
+    assert told.startswith(f"{tmp_path / 'f1_cells.csv'} is not in the table of all cells: ")
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("f1_cells.csv", lambda text: text.replace(",", ";")),
+        ("f1_cells.csv", lambda text: text.rstrip() + ",\n"),
+        ("fields.csv", lambda text: "\n".join(f";{line};" for line in text.replace(",", ";").splitlines())),
+        ("fields.csv", lambda text: text.replace(",1,1,", ",1.0,1.0,")),
+    ],
+    ids=["semicolons", "a comma more", "empty columns", "whole numbers as pandas writes them"],
+)
+def test_tables_that_another_program_saved_are_read(model, tmp_path, capsys, name, change):
+    before, after = segmented_again(tmp_path, change, name)
+    for row in (row for tables in (before, after) for row in tables["fields.csv"]):
+        row["planes"], row["cells"] = float(row["planes"]), float(row["cells"])
+    assert after == before
+    assert capsys.readouterr().err == ""
 
 
 def test_tables_that_excel_saved_as_utf_8_are_read(model, tmp_path):

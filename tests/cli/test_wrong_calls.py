@@ -164,7 +164,7 @@ def test_markers_that_are_no_table_are_one_sentence(tmp_path: Path, capsys) -> N
     tifffile.imwrite(tmp_path / "a.tif", IMAGE + 200)
     words = ["click", str(tmp_path / "a.tif"), "-o", str(tmp_path / "c.tif"), "--points"]
     assert main([*words, str(tmp_path / "a.tif")]) == 1
-    assert capsys.readouterr().err.endswith("a.tif holds no markers: it is not a table (CSV).\n")
+    assert capsys.readouterr().err.endswith("a.tif is not a table in UTF-8: save it as “CSV UTF-8”.\n")
     assert main([*words, str(tmp_path / "gone.csv")]) == 1
     assert capsys.readouterr().err.endswith("gone.csv: No such file or directory.\n")
 

@@ -1,6 +1,5 @@
 """What the table of fields in a folder says of the images that were segmented into it before."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plates import PlateField
 from napari_utile.engine.files.result_files import LABELS, written_beside
-from napari_utile.engine.files.tables import open_table
+from napari_utile.engine.files.tables import Table
 from napari_utile.engine.reports.quality import UNSURE, ImageQuality
 
 FIELDS = "fields{}.csv"
@@ -26,22 +25,21 @@ def fields_in(path: Path) -> list[dict[str, str]]:
     UtileError
         If it is damaged, or another table: its rows would be lost.
     """
-    try:
-        with open_table(path) as file:
-            reader = csv.DictReader(file)
-            missing = {"labels", "failed", "flags", *_NUMBERS}.difference(reader.fieldnames or ())
-            if missing == {"labels"}:
-                return []
-            if missing:
-                raise ValueError(f"it has no column {min(missing)}")
-            rows = [{name: text or "" for name, text in row.items() if name} for row in reader]
-            for row in rows:
-                quality_of(row, {})
-            return rows
-    except FileNotFoundError:
+    if not path.exists():
         return []
-    except (OSError, ValueError, csv.Error) as error:
-        raise UtileError(f"{path} cannot be read ({error}): move it away.") from error
+    table = Table(path)
+    missing = {"labels", "failed", "flags", *_NUMBERS}.difference(table.columns)
+    if missing == {"labels"}:
+        return []
+    if missing:
+        raise UtileError(f"{path} is not a table of fields (it has no column {min(missing)}): move it away.")
+    rows = list(table)
+    try:
+        for row in rows:
+            quality_of(row, {})
+    except (ValueError, OverflowError) as error:
+        raise UtileError(f"{path} is not a table of fields ({error}): move it away.") from error
+    return rows
 
 
 def still_true(path: Path, folder: Path) -> list[dict[str, str]]:
@@ -108,7 +106,7 @@ def quality_of(row: Row, pictures: Mapping[str, bytes]) -> ImageQuality:
         return ImageQuality(name, failed=row["failed"])
     return ImageQuality(
         name,
-        int(row.get("objects") or row.get("tracks") or row["cells"]),
+        int(float(row.get("objects") or row.get("tracks") or row["cells"])),
         float(row["confidence"]) if row.get("confidence") else None,
         False if UNSURE in row["flags"] else None,
         float(row["sharpness"]),

@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -27,7 +27,7 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.conditions import Conditions
 from napari_utile.engine.files.names import shown_name
 from napari_utile.engine.files.result_files import LABELS
-from napari_utile.engine.files.tables import open_table
+from napari_utile.engine.files.tables import Table
 from napari_utile.engine.files.targets import Identity, check_target
 from napari_utile.engine.inference.confidence import Fit
 from napari_utile.engine.linking.links import Links
@@ -239,17 +239,19 @@ class FieldTables:
     def _write_tables(self, rows: Sequence[Row], ending: str) -> None:
         """Write the table of fields and that of all their cells; what would be empty is removed."""
         cells = [
-            _Rows(path, place_of(row)) for row in rows if (path := cells_of(row, self._target)) is not None
+            (place_of(row), path) for row in rows if (path := _table_of_cells(row, self._target)) is not None
         ]
         path = self._target / _CELLS.format(ending)
-        if cells:
-            _write(path, cells)
+        if cells:  # which may be more than the memory holds
+            names = (name for place, table in cells for name in (*place, *Table(table).columns))
+            _write(path, names, ({**place, **each} for place, table in cells for each in Table(table)))
         elif ending or self._measured:  # else it may be of a user
             path.unlink(missing_ok=True)
         where = dict.fromkeys((name for row in rows for name in place_of(row)), "")
         path = self._target / FIELDS.format(ending)
         if rows:
-            _write(path, [[{**where, **row} for row in rows]])
+            rows = [{**where, **row} for row in rows]
+            _write(path, (name for row in rows for name in row), rows)
         else:
             path.unlink(missing_ok=True)
 
@@ -293,7 +295,7 @@ def tables_of_one(
     try:
         tables = FieldTables(target, None, conditions, inputs)
     except UtileError as error:
-        print(f"{error} It is left as it is.", file=sys.stderr)
+        print(f"The tables in {target} stay as they are: {error}", file=sys.stderr)
         return None
     return tables if tables.are_there else None
 
@@ -304,35 +306,28 @@ def tables_around(labels: Path, inputs: frozenset[Identity]) -> FieldTables | No
     return tables_of_one((folders or [labels.parent])[0], None, inputs)
 
 
-class _Rows:
-    """Rows of a table in a file, with further columns before them; read as often as one likes."""
+def _table_of_cells(row: Row, folder: Path) -> Path | None:
+    """Return the table of an image's cells; None where there is none, or one that cannot join others: that is said."""
+    if (path := cells_of(row, folder)) is None:
+        return None
+    try:
+        table = Table(path)
+        if "centroid_y" not in table.columns:
+            raise UtileError(f"{path.name} is not a table of cells: it has no column centroid_y.")
+        for each in table:
+            float(each["centroid_y"])  # some write numbers with a comma
+    except (UtileError, ValueError) as error:
+        print(f"{path} is not in the table of all cells: {error}", file=sys.stderr)
+        return None
+    return path
 
-    def __init__(self, path: Path, before: Mapping[str, Any]) -> None:
-        self._path, self._before = path, before
 
-    @property
-    def columns(self) -> list[str]:
-        with open_table(self._path) as file:
-            return [*self._before, *next(csv.reader(file), [])]
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        with open_table(self._path) as file:
-            for row in csv.DictReader(file):
-                yield {**self._before, **row}
-
-
-def _write(path: Path, parts: Sequence[_Rows | Sequence[Row]]) -> None:
-    """Write parts of a table one below the other; a column that a part lacks stays empty in its rows."""
-    names: dict[str, None] = {}
-    for part in parts:
-        rows: Iterable[Iterable[str]] = [part.columns] if isinstance(part, _Rows) else part
-        for row in rows:
-            names |= dict.fromkeys(row)
+def _write(path: Path, names: Iterable[str], rows: Iterable[Row]) -> None:
+    """Write a table; a column that a row lacks stays empty in it."""
     with (
         atomic_path(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        writer = csv.DictWriter(file, list(names), restval="")
+        writer = csv.DictWriter(file, list(dict.fromkeys(names)), restval="")
         writer.writeheader()
-        for part in parts:
-            writer.writerows(part)
+        writer.writerows(rows)

@@ -5,7 +5,6 @@ and stopped, and its table is read.
 """
 
 import contextlib
-import csv
 import os
 import shlex
 import signal
@@ -21,7 +20,7 @@ from typing import IO
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.names import image_name, results_apart
-from napari_utile.engine.files.tables import open_table
+from napari_utile.engine.files.tables import Table
 from napari_utile.engine.files.targets import check_folder
 from napari_utile.engine.provenance.command import path_word
 from napari_utile.engine.words import counted
@@ -233,10 +232,10 @@ def _finished(target: Path, names: Sequence[str], before: _Stamps) -> list[str]:
 
 
 def _rows_of(table: Path) -> list[dict[str, str]]:
-    if not table.is_file():
+    try:
+        return list(Table(table)) if table.is_file() else []
+    except UtileError:  # of another program
         return []
-    with open_table(table, errors="replace") as file:  # perhaps saved by another program
-        return list(csv.DictReader(file))
 
 
 def _table(target: Path, names: Sequence[str], before: _Stamps, lines: Sequence[str]) -> list[BatchImage]:
@@ -249,7 +248,7 @@ def _table(target: Path, names: Sequence[str], before: _Stamps, lines: Sequence[
     done = [
         BatchImage(
             row.get("image") or "/".join(row.get(part) or "" for part in ("plate", "row", "column", "field")),
-            int(row.get("cells") or 0),
+            int(float(row.get("cells") or 0)),
             _number(row.get("covered")),
             _number(row.get("confidence")),
             row.get("flags") or "",
@@ -279,8 +278,8 @@ def _single(target: Path, names: Sequence[str], before: _Stamps, lines: Sequence
     """Describe a batch of one image, of which there is no table of fields."""
     if not _finished(target, names, before):
         return [BatchImage(name, failed=lines[0] if lines else "no result") for name in names]
-    with open_table(target / f"{names[0]}_cells.csv") as file:
-        return [BatchImage(names[0], sum(1 for _ in csv.DictReader(file)), flags="; ".join(lines))]
+    cells = sum(1 for _ in Table(target / f"{names[0]}_cells.csv"))
+    return [BatchImage(names[0], cells, flags="; ".join(lines))]
 
 
 def _number(text: str | None) -> float | None:

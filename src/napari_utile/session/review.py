@@ -4,7 +4,6 @@ Progress lies beside the results in ``review.json``; reviewed cells go to the fo
 is never changed.
 """
 
-import csv
 import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import image_name, name_and_ending, recipe_place, results_apart
-from napari_utile.engine.files.tables import open_table
+from napari_utile.engine.files.tables import Table
 from napari_utile.engine.files.unfinished import is_complete, is_store
 from napari_utile.engine.parameters import from_json
 from napari_utile.engine.planes.axes import ImagePlane
@@ -224,11 +223,10 @@ def _confidences(folder: Path) -> dict[str, float]:
     if not path.is_file():
         return sure
     try:
-        with open_table(path) as file:
-            for row in csv.DictReader(file):
-                if (name := row.get("image")) and (said := row.get("confidence")):
-                    sure[image_name(Path(name))] = float(said)
-    except (OSError, ValueError, csv.Error):  # then nobody knows
+        for row in Table(path):
+            if (name := row.get("image")) and (said := row.get("confidence")):
+                sure[image_name(Path(name))] = float(said)
+    except (UtileError, ValueError):  # then nobody knows
         return {}
     return {name: value for name, value in sure.items() if np.isfinite(value)}
 

@@ -5,7 +5,6 @@ markers can be moved, saved, and applied again to a new prediction or with anoth
 what a layer of points holds, and the CSV file that napari saves it to.
 """
 
-import csv
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.corrections import merge_masks, push_back
 from napari_utile.engine.clicks.prompts import SMALLEST_RADIUS, Cell, Probability, cell_at, cell_from_mask
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.tables import open_table
+from napari_utile.engine.files.tables import Table
 from napari_utile.engine.windows import Window
 
 KINDS = ("cell", "split", "background")
@@ -262,29 +261,23 @@ def read_markers(path: Path) -> list[Marker]:
     UtileError
         If the file cannot be read, or holds no markers.
     """
-    try:
-        with open_table(path) as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UtileError(f"Cannot read the markers {path}: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UtileError(f"{path} holds no markers: it is not a table (CSV).") from error
+    table = Table(path)
+    rows = list(table)
     axes = sorted(
-        (name for name in (rows[0] if rows else ()) if name and name.startswith("axis-")),
-        key=lambda name: (len(name), name),
+        (name for name in table.columns if name.startswith("axis-")), key=lambda name: (len(name), name)
     )
-    if len(axes) < 2:
+    if len(axes) < 2 or not rows:
         raise UtileError(f"{path} holds no points: napari saves them with the columns axis-0, axis-1 ...")
     try:
         positions = np.array([[float(row[name]) for name in axes] for row in rows])
         columns: dict[str, list[Any]] = {
             name: [_number(row[name]) for row in rows]
             for name in ("cell", "order", "threshold")
-            if name in rows[0]
+            if name in table.columns
         }
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise UtileError(f"{path} holds a marker that cannot be read: {error}.") from error
-    if "kind" in rows[0]:
+    if "kind" in table.columns:
         columns["kind"] = [row["kind"] for row in rows]
     try:
         return markers_of_table(positions, columns)
@@ -292,5 +285,5 @@ def read_markers(path: Path) -> list[Marker]:
         raise UtileError(f"{path}: {error}") from error
 
 
-def _number(text: str | None) -> float:
+def _number(text: str) -> float:
     return float(text) if text else float("nan")

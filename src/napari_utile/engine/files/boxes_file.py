@@ -4,13 +4,12 @@ napari writes a row for each corner, with the columns ``index``, ``shape-type``,
 ``axis-1`` ...; positions are in pixels of the layer, of which the last two axes are rows and columns.
 """
 
-import csv
 import math
 from collections.abc import Iterable
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.tables import open_table
+from napari_utile.engine.files.tables import Table
 
 BOX_ENDINGS = ("_boxes", "_shapes")
 """What may follow an image's name in that of its boxes."""
@@ -78,28 +77,24 @@ def read_boxes(path: str | Path, shape: tuple[int, int]) -> list[Box]:
     """
     path = Path(path)
     corners: dict[str, list[tuple[float, float]]] = {}
+    table = Table(path)
     try:
-        with open_table(path) as file:
-            rows = csv.DictReader(file)
-            axes = sorted(
-                (name for name in rows.fieldnames or () if name.startswith("axis-")),
-                key=lambda name: int(name.removeprefix("axis-")),
+        axes = sorted(
+            (name for name in table.columns if name.startswith("axis-")),
+            key=lambda name: int(name.removeprefix("axis-")),
+        )
+        if len(axes) < 2 or "index" not in table.columns:
+            raise UtileError(
+                f"{path.name} holds no shapes: save a Shapes layer of napari as CSV (index,axis-0,axis-1)."
             )
-            if len(axes) < 2 or "index" not in (rows.fieldnames or ()):
-                raise UtileError(
-                    f"{path.name} holds no shapes: save a Shapes layer of napari as CSV (index,axis-0,axis-1)."
-                )
-            for row in rows:
-                y, x = float(row[axes[-2]]), float(row[axes[-1]])
-                if not (math.isfinite(y) and math.isfinite(x)):
-                    raise ValueError("a position is not a number")
-                corners.setdefault(row["index"], []).append((y, x))
-    except OSError as error:
-        raise UtileError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except (ValueError, TypeError, csv.Error) as error:
+        for row in table:
+            y, x = float(row[axes[-2]]), float(row[axes[-1]])
+            if not (math.isfinite(y) and math.isfinite(x)):
+                raise ValueError("a position is not a number")
+            corners.setdefault(row["index"], []).append((y, x))
+    except ValueError as error:
         raise UtileError(
-            f"{path.name} is not a readable table of shapes ({error}): columns are separated by commas, and numbers "
-            "have a point."
+            f"{path.name} is not a readable table of shapes ({error}): numbers have a point."
         ) from error
     height, width = shape
     boxes = []

@@ -1,6 +1,5 @@
 """Conditions of an experiment in a CSV file, joined to tables by well or by the names of images."""
 
-import csv
 import fnmatch
 import os
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plates import canonical_well
-from napari_utile.engine.files.tables import open_table
+from napari_utile.engine.files.tables import Table
 
 _TAKEN = {
     "image",
@@ -65,19 +64,8 @@ def load_conditions(path: str | os.PathLike[str]) -> Conditions:
         If it cannot be read, has neither column, or a well that is not one.
     """
     path = Path(path)
-    try:
-        with open_table(path) as file:
-            sample = file.read(4096)
-            file.seek(0)
-            separator = ";" if sample.count(";") > sample.count(",") else ","
-            rows = [row for row in csv.reader(file, delimiter=separator) if any(each.strip() for each in row)]
-    except OSError as error:
-        raise UtileError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except UnicodeError as error:
-        raise UtileError(f"{path.name} is not written in UTF-8: save it as “CSV UTF-8”.") from error
-    except (ValueError, csv.Error) as error:
-        raise UtileError(f"{path.name} is not a table of conditions (CSV): {error}.") from error
-    header = [each.strip() for each in rows[0]] if rows else []
+    table = Table(path)
+    header = table.columns
     keys = [place for place, each in enumerate(header) if each.lower() in ("well", "pattern")]
     if len(keys) != 1 or len(header) < 2:
         raise UtileError(
@@ -90,11 +78,7 @@ def load_conditions(path: str | os.PathLike[str]) -> Conditions:
     if len(set(header)) != len(header):
         raise UtileError(f"{path.name} has two columns with the same name.")
     named: list[tuple[str, tuple[str, ...]]] = []
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise UtileError(
-                f"Row {number} of {path.name} has {len(row)} entries, its header has {len(header)}."
-            )
+    for number, row in enumerate(table.lines, start=2):
         name = row[key].strip()
         if header[key].lower() == "well":
             well = canonical_well(name)

@@ -3,10 +3,11 @@
 import contextlib
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from itertools import chain, compress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,28 +80,75 @@ def _write_parquet(path: Path, lists: Mapping[str, list[Any]]) -> None:
     pyarrow.parquet.write_table(table, path)
 
 
-def open_table(path: str | os.PathLike[str], errors: str = "strict") -> TextIO:
-    """Open a CSV table for reading, without the mark that spreadsheet programs begin it with."""
-    return open(path, newline="", encoding="utf-8-sig", errors=errors)
+class Table:
+    """A CSV table with a header, read once and row by row, however a spreadsheet program saved it.
 
+    Commas, semicolons or tabs separate it; rows that are empty and columns without a name are left out.
 
-def read_columns(path: Path) -> dict[str, NDArray[Any]]:
-    """Read a CSV table, numbers as numbers; without columns where there is no such file.
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    columns : list of str
+        Their names; none where the file is empty.
+    lines : iterator of list of str
+        The rows, an entry for each column.
 
     Raises
     ------
-    ValueError
-        If it is no table.
+    UtileError
+        If it cannot be read, here or at the row that is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.lines = _lines(path)
+        self.columns = next(self.lines, [])
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        """Give each row by the names of the columns."""
+        return (dict(zip(self.columns, line, strict=True)) for line in self.lines)
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    """Read the header and the rows of a table."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # some begin a table with a mark
+            first = next((line for line in file if line.strip(" ,;\t\r\n")), "")
+            by = max("\t;,", key=lambda mark: len(next(csv.reader([first], delimiter=mark), ())))
+            every = csv.reader(chain([first], file), delimiter=by)
+            header = [name.strip() for name in next(every, ())]
+            yield [name for name in header if name]
+            rows = (row for row in every if any(map(str.strip, row)))
+            for number, row in enumerate(rows, start=2):
+                if len(row) < len(header) or any(row[len(header) :]):
+                    raise UtileError(
+                        f"Row {number} of {path.name} has {len(row)} entries, its header has {len(header)}."
+                    )
+                yield list(compress(row, header))
+    except OSError as error:
+        raise UtileError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except UnicodeError as error:
+        raise UtileError(f"{path.name} is not a table in UTF-8: save it as “CSV UTF-8”.") from error
+    except csv.Error as error:
+        raise UtileError(f"{path.name} is not a table (CSV): {error}.") from error
+
+
+def read_columns(path: Path) -> dict[str, NDArray[Any]]:
+    """Read a table, numbers as numbers; without columns where there is no such file.
+
+    Raises
+    ------
+    UtileError
+        See `Table`.
     """
     if not path.is_file():
         return {}
-    try:
-        with open_table(path) as file:
-            names, *rows = csv.reader(file)
-    except csv.Error as error:
-        raise ValueError(str(error)) from error
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return {name: _numbers(column) for name, column in zip(names, columns, strict=True)}
+    table = Table(path)
+    rows = list(table.lines)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in table.columns)
+    return {name: _numbers(column) for name, column in zip(table.columns, columns, strict=True)}
 
 
 def _numbers(column: Sequence[str]) -> NDArray[Any]:

@@ -142,7 +142,7 @@ def _table_of(
     try:
         table = read_columns(path)
         areas = table["area_px"]
-    except (OSError, ValueError, KeyError):  # there is none, or somebody wrote another
+    except (UtileError, KeyError):  # there is none, or somebody wrote another
         return {}
     named = {f"axis {number}": axis for number, axis in enumerate(axes)} | {
         axis.upper(): axis for axis in axes
