@@ -14,9 +14,8 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.clicks.markers import Marker, label_marked_cells, read_markers
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import open_selected
-from napari_utile.engine.files.names import recipe_beside
 from napari_utile.engine.files.plane_file import planes_of
-from napari_utile.engine.files.result_files import LABELS, touched
+from napari_utile.engine.files.result_files import LABELS, recipe_beside, touched
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.files.tiff import TIFF_SUFFIXES
 from napari_utile.engine.inference.confidence import fit_at

@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plates import PlateField
-from napari_utile.engine.files.result_files import LABELS, written_beside
+from napari_utile.engine.files.result_files import CELLS, LABELS, written_beside
 from napari_utile.engine.files.tables import Table
 from napari_utile.engine.reports.quality import UNSURE, ImageQuality
 
@@ -84,7 +84,7 @@ def joined(earlier: Sequence[Row], done: Sequence[Row], given: Sequence[Row], fo
 def cells_of(row: Row, folder: Path) -> Path | None:
     """Return the table of an image's cells; None where there is none."""
     start = str(folder / row["labels"]).removesuffix(LABELS)
-    return Path(f"{start}_cells.csv") if row["labels"] and "_cells.csv" in written_beside(start) else None
+    return Path(f"{start}{CELLS}") if row["labels"] and CELLS in written_beside(start) else None
 
 
 def place_of(row: Row) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from napari_utile.engine.files.json_file import read_json
 from napari_utile.engine.files.label_origin import origin_of
 from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.label_reading import read_labels
-from napari_utile.engine.files.names import recipe_beside
+from napari_utile.engine.files.result_files import recipe_beside
 from napari_utile.engine.files.targets import check_target, identities
 from napari_utile.engine.linking.exported import TRACK_ENDINGS, write_tracks
 from napari_utile.engine.linking.measure import Spacing

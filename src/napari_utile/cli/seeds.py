@@ -30,7 +30,7 @@ from napari_utile.engine.files.label_planes import (
 )
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import LABELS, touched
+from napari_utile.engine.files.result_files import CELLS, LABELS, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.files.tiff import LARGEST_ID
@@ -140,7 +140,7 @@ def _grow_file(
     tables: "FieldTables | None",
 ) -> Fit | None:
     """Grow the seeds of one image; return how well the model fits it, None without a model."""
-    beside = ["_cells.csv"] if arguments.measurements else []
+    beside = [CELLS] if arguments.measurements else []
     for target in touched(start, beside):
         check_target(target, inputs)
     seeds_file = read_labels(seeds_path)
@@ -204,7 +204,7 @@ def _grow_file(
             if rows_of:
                 every = [rows_of[position] for position in sorted(rows_of)]
                 columns = {key: np.concatenate([table[key] for table in every]) for key in every[0]}
-                write_table(new["_cells.csv"], columns)
+                write_table(new[CELLS], columns)
     count = sum(record.cells for record in records)
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
     needed = 1 if model is None else model.card.needed_inputs

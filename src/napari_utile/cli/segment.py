@@ -26,7 +26,7 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.conditions import load_conditions
 from napari_utile.engine.files.images import write_image
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS, touched
+from napari_utile.engine.files.result_files import CELLS, LABELS, TABLES_OF_LINKS, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall
@@ -198,7 +198,7 @@ def _beside(arguments: argparse.Namespace) -> list[str]:
     asked = {
         "_probability.tif": arguments.probability,
         "_mask.tif": arguments.mask is True,
-        "_cells.csv": arguments.measurements,
+        CELLS: arguments.measurements,
     }
     if axis := linking_of(arguments).axis:
         asked[TABLES_OF_LINKS[axis]] = arguments.measurements
@@ -297,7 +297,7 @@ def _segment_file(
                     table = links.tables(image, planes.indices, in_order)
                     write_table(new[TABLES_OF_LINKS[linking.axis]], table)
                 columns = {key: np.concatenate([table[key] for table in in_order]) for key in in_order[0]}
-                write_table(new["_cells.csv"], columns)
+                write_table(new[CELLS], columns)
         if arguments.into_image:
             made_of = blocks_of_planes(stored, planes.indices, region, planes.selection)
             write_into_image(path, made_of, overwrite=arguments.overwrite)

@@ -20,6 +20,7 @@ from typing import IO
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.names import image_name, results_apart
+from napari_utile.engine.files.result_files import CELLS, LABELS
 from napari_utile.engine.files.tables import Table
 from napari_utile.engine.files.targets import check_folder
 from napari_utile.engine.provenance.command import path_word
@@ -219,7 +220,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def _labels_of(target: Path, name: str) -> Path:
-    return target / f"{name}_labels.tif"
+    return target / f"{name}{LABELS}"
 
 
 def _is_new(path: Path, before: _Stamps) -> bool:
@@ -278,7 +279,7 @@ def _single(target: Path, names: Sequence[str], before: _Stamps, lines: Sequence
     """Describe a batch of one image, of which there is no table of fields."""
     if not _finished(target, names, before):
         return [BatchImage(name, failed=lines[0] if lines else "no result") for name in names]
-    cells = sum(1 for _ in Table(target / f"{names[0]}_cells.csv"))
+    cells = sum(1 for _ in Table(target / f"{names[0]}{CELLS}"))
     return [BatchImage(names[0], cells, flags="; ".join(lines))]
 
 

@@ -17,6 +17,7 @@ from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.json_file import write_json
 from napari_utile.engine.files.names import image_name, name_and_ending, recipe_place, results_apart
+from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.files.tables import Table
 from napari_utile.engine.files.unfinished import is_complete, is_store
 from napari_utile.engine.parameters import from_json
@@ -167,7 +168,7 @@ def reviewed_path(folder: Path, item: ReviewItem) -> Path:
     UtileError
         If the folder cannot be made, or holds a file with this name although nobody decided on the image.
     """
-    target = folder / REVIEWED / f"{item.name}_labels.tif"
+    target = folder / REVIEWED / f"{item.name}{LABELS}"
     if target.exists() and not item.decision:
         raise UtileError(
             f"{target} exists already, and {_PROGRESS} does not say that it was reviewed: move it elsewhere first."

@@ -15,8 +15,8 @@ from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.json_file import read_json
 from napari_utile.engine.files.label_planes import pairing_in_words, refuse_other_pixels
-from napari_utile.engine.files.names import recipe_beside
 from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
+from napari_utile.engine.files.result_files import recipe_beside
 from napari_utile.engine.files.unfinished import HOME, PLAN, is_store
 from napari_utile.engine.parameters import from_json, to_json
 from napari_utile.engine.planes.axes import ImagePlane

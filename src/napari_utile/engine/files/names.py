@@ -39,8 +39,6 @@ RECIPE_ENDING = "_recipe.json"
 STORE_RECIPE = "recipe.json"
 """What the recipe of a store is called, which lies in it."""
 
-_WITH_RECIPE = ("_labels", "_classes", "_mask", "_probability")
-
 _KNOWN_ENDINGS = sorted({*LABEL_ENDINGS, *RESULT_ENDINGS, *PICTURE_ENDINGS}, key=len, reverse=True)
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -175,13 +173,6 @@ def _is_result(path: Path, present: set[tuple[Path, str]]) -> bool:
         *(f"{image}{mark}{number}" for image in ("t", "img", "image", "im") for mark in ("", "_", "-")),
     }
     return any((folder, name) in present for folder in _image_folders(path.parent) for name in names)
-
-
-def recipe_beside(path: Path) -> Path | None:
-    """Find the recipe of a result of this program; None where there is none."""
-    recipe = recipe_place(path)
-    of_file = name_and_ending(path)[1] in _WITH_RECIPE and path.suffix.lower() in (".tif", ".tiff")
-    return recipe if (of_file or recipe.name == STORE_RECIPE) and os.path.isfile(recipe) else None
 
 
 def _has_recipe(folder: Path, name: str) -> bool:

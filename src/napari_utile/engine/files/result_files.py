@@ -14,15 +14,25 @@ from typing import Any
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.json_file import read_json, write_json
-from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.names import RECIPE_ENDING, STORE_RECIPE, name_and_ending, recipe_place
 
 LABELS = "_labels.tif"
 """What follows an image's name in the file of its labels."""
 TABLES_OF_LINKS = {"Z": "_objects.csv", "T": "_tracks.csv"}
 """What follows an image's name in the table of what was linked, by the axis."""
-BESIDE = ("_probability.tif", "_mask.tif", "_classes.tif", "_cells.csv", *TABLES_OF_LINKS.values())
+CELLS = "_cells.csv"
+"""What follows an image's name in the table of its cells."""
+BESIDE = ("_probability.tif", "_mask.tif", "_classes.tif", CELLS, *TABLES_OF_LINKS.values())
 """What follows an image's name in all that is written beside its labels, on wish."""
+_PICTURES = [Path(ending).stem for ending in (LABELS, *BESIDE) if ending.endswith(".tif")]
 _KEY = "beside"
+
+
+def recipe_beside(path: Path) -> Path | None:
+    """Find the recipe of a result of this program; None where there is none."""
+    recipe = recipe_place(path)
+    of_file = name_and_ending(path)[1] in _PICTURES and path.suffix.lower() in (".tif", ".tiff")
+    return recipe if (of_file or recipe.name == STORE_RECIPE) and os.path.isfile(recipe) else None
 
 
 def touched(start: str, beside: Collection[str]) -> list[Path]:
@@ -103,13 +113,15 @@ def begin_result(start: str, recipe: Mapping[str, Any] | None, beside: Collectio
         if ending not in beside:
             _remove(f"{start}{ending}")
     if recipe is not None:
-        write_recipe(start, recipe, beside)
+        write_recipe(f"{start}{RECIPE_ENDING}", recipe, beside)
     elif earlier:
         _remove(f"{start}{RECIPE_ENDING}")
 
 
-def write_recipe(start: str, recipe: Mapping[str, Any], beside: Collection[str]) -> Path:
-    """Write a recipe with what lies beside its labels; return its place.
+def write_recipe(
+    path: str | os.PathLike[str], recipe: Mapping[str, Any], beside: Collection[str] = ()
+) -> None:
+    """Write a recipe with what lies beside its labels.
 
     Raises
     ------
@@ -119,9 +131,7 @@ def write_recipe(start: str, recipe: Mapping[str, Any], beside: Collection[str])
     values = {name: value for name, value in recipe.items() if name != _KEY}
     if names := [ending for ending in BESIDE if ending in beside]:
         values[_KEY] = names
-    path = Path(f"{start}{RECIPE_ENDING}")
     write_json(path, values)
-    return path
 
 
 def _earlier(start: str) -> Mapping[str, Any]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.json_file import read_json, write_json
+from napari_utile.engine.files.json_file import read_json
+from napari_utile.engine.files.result_files import write_recipe
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.late import torch
 from napari_utile.engine.models.catalogue import findable_model
@@ -312,7 +313,7 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
     UtileError
         If the file cannot be written.
     """
-    write_json(path, recipe.to_json())
+    write_recipe(path, recipe.to_json())
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:

@@ -7,6 +7,7 @@ import numpy as np
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.names import RECIPE_ENDING
+from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.provenance.grown import GrownRecipe
 from napari_utile.engine.provenance.recipe import Recipe
@@ -14,7 +15,7 @@ from napari_utile.engine.provenance.recipe import Recipe
 
 def labels_beside(recipe_path: Path) -> Path:
     """Name the file of labels that belongs to a recipe."""
-    return recipe_path.with_name(f"{recipe_path.name.removesuffix(RECIPE_ENDING)}_labels.tif")
+    return recipe_path.with_name(f"{recipe_path.name.removesuffix(RECIPE_ENDING)}{LABELS}")
 
 
 def stored_difference(recipe: Recipe | GrownRecipe, recipe_path: Path) -> str | None:

@@ -15,9 +15,10 @@ from napari_utile.engine.cells.classes import classes_in_words
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.json_file import read_json
-from napari_utile.engine.files.names import image_name, name_and_ending, recipe_beside
+from napari_utile.engine.files.names import image_name, name_and_ending
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
+from napari_utile.engine.files.result_files import CELLS, recipe_beside
 from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.engine.planes.naming import order_to_show
@@ -107,7 +108,7 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
     else:
         entries = [each.get("index", {}) for each in own["recipe"].get("planes", ())]
         options["features"] = _table_of(
-            place.with_name(f"{name}_cells.csv"), np.asarray(data), options["axis_labels"], entries
+            place.with_name(f"{name}{CELLS}"), np.asarray(data), options["axis_labels"], entries
         )
         if (viewer := current_viewer()) is not None:
             hover_by_plane(viewer)

@@ -12,7 +12,7 @@ import numpy as np
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.names import RECIPE_ENDING
-from napari_utile.engine.files.result_files import LABELS, new_result, touched
+from napari_utile.engine.files.result_files import CELLS, LABELS, new_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
@@ -112,7 +112,7 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
         Where a file would take the place of an image that is open, or cannot be written.
     """
     start = str(path.with_name(path.name.removesuffix(path.suffix).removesuffix("_labels")))
-    beside = ["_cells.csv", *([] if results.classes is None else ["_classes.tif"])]
+    beside = [CELLS, *([] if results.classes is None else ["_classes.tif"])]
     for target in touched(start, beside):
         if target.resolve() in results.opened:
             raise UtileError(f"{target.name} is open in this window; choose another name.")
@@ -130,7 +130,7 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
     recipe = recipe_of_layer(results.labels, results.attributes) or None
     with new_result(start, recipe, beside) as new:
         save_label_pixels(str(new[LABELS]), results.labels, results.attributes)
-        write_table(new["_cells.csv"], {**columns, **_own_columns(results, columns)})
+        write_table(new[CELLS], {**columns, **_own_columns(results, columns)})
         if results.classes is not None:
             shown = np.where(np.asarray(results.labels) > 0, results.classes, 0).astype(results.classes.dtype)
             save_image(str(new["_classes.tif"]), shown, results.attributes)

@@ -44,7 +44,7 @@ def save_labels(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str
         if Path(path) == Path(f"{start}{LABELS}"):
             begin_result(start, recipe or None, kept)
         elif recipe:
-            write_recipe(start, recipe, kept)
+            write_recipe(f"{start}{RECIPE_ENDING}", recipe, kept)
     return [path, f"{start}{RECIPE_ENDING}"] if recipe else [path]
 
 

@@ -12,6 +12,7 @@ from napari.layers.utils.stack_utils import split_channels
 
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.pyramid import has_pyramid
+from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.training.sets import add_images, list_sets, replaced_in_words
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_images
@@ -64,7 +65,7 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     image = images[first if 0 <= first < len(images) else 0]
     channels = item.channels if item.channels and getattr(image, "rgb", False) else None
     yield
-    reviewed = folder / REVIEWED / f"{item.name}_labels.tif"
+    reviewed = folder / REVIEWED / f"{item.name}{LABELS}"
     path = reviewed if item.decision and reviewed.is_file() else item.labels
     if path == item.labels and item.is_store:
         cells = _cells_of_store(item)

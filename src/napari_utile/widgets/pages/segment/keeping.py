@@ -8,6 +8,7 @@ import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.volumes.params import VolumeParams
 from napari_utile.session.methods import methods_text
@@ -64,7 +65,7 @@ class Keeping:
             results = results_of(self._viewer, layer, image)
             known = getattr(getattr(image, "source", None), "path", None)
             beside = results_folder() or (Path(known).parent if known else Path.home())
-            start = str(beside / f"{results.name}_labels.tif")
+            start = str(beside / f"{results.name}{LABELS}")
             kinds = "TIFF (*.tif *.tiff)"
             path = path or QFileDialog.getSaveFileName(self._page, "Save results", start, kinds)[0]
             if path:
