@@ -97,6 +97,17 @@ def test_a_plate_is_segmented_field_by_field_with_one_table_of_cells_and_one_of_
     assert "http" not in page
 
 
+def test_a_field_that_was_clicked_has_no_row_of_its_labels_before(model, tmp_path):
+    plate = make_plate(tmp_path / "drugs.zarr", {"A/1": [spots(2), spots(3)]})
+    out = tmp_path / "out"
+    assert main(["segment", str(plate), "-o", str(out), *WORDS, "--measurements"]) == 0
+    (tmp_path / "m.csv").write_text("index,axis-0,axis-1,kind,cell,order\n0,8,5,cell,1,0\n")
+    words = ["--points", str(tmp_path / "m.csv"), "-o", str(out / "drugs" / "A" / "1" / "0_labels.tif")]
+    assert main(["click", str(plate / "A" / "1" / "0"), *words, "--diameter", "none"]) == 0
+    assert [row["labels"] for row in rows(out / "fields.csv")] == ["drugs/A/1/1_labels.tif"]
+    assert len(rows(out / "cells.csv")) == 3
+
+
 def test_parts_of_a_batch_do_each_image_once_and_the_last_joins_the_tables(model, tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(5):
