@@ -87,7 +87,7 @@ class Table:
 
     Parameters
     ----------
-    path : Path
+    path : str or path-like
 
     Attributes
     ----------
@@ -102,8 +102,8 @@ class Table:
         If it cannot be read, here or at the row that is none.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.lines = _lines(path)
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.lines = _lines(Path(path))
         self.columns = next(self.lines, [])
 
     def __iter__(self) -> Iterator[dict[str, str]]:
