@@ -5,9 +5,11 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 
 from napari_utile.cli import main
+from napari_utile.engine.errors import UtileWarning
 from napari_utile.engine.files.images import write_image
 
 WORDS = ["--diameter", "none", "--minimum-size", "2", "--split", "0", "--quiet"]
@@ -149,3 +151,44 @@ def test_axes_of_one_plane_are_no_columns_of_the_table(bright_nuclei, tmp_path):
     found, wanted = rows(tmp_path / "a.csv"), rows(tmp_path / "out/flat_cells.csv")
     assert {"t", "z"}.isdisjoint({*found[0], *wanted[0]})
     assert [row["area_px"] for row in found] == [row["area_px"] for row in wanted]
+
+
+@pytest.fixture
+def two(bright_nuclei, tmp_path):
+    """A file of two images, whose cells lie at the same places and have other grey values."""
+    pixels = np.zeros((40, 60), np.uint8)
+    pixels[12:20, 12:18] = pixels[12:20, 30:36] = 100
+    path = tmp_path / "two.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        file.write(pixels, metadata={"axes": "YX", "Name": "first"})
+        file.write(pixels * 2, metadata={"axes": "YX", "Name": "second"})
+    return path
+
+
+@pytest.mark.parametrize("recorded", [None, "C:\\data\\two.ome.tif"], ids=["renamed", "of-windows"])
+def test_intensities_are_of_the_series_that_was_segmented_whatever_the_file_is_called_now(
+    two, tmp_path, recorded
+):
+    out = tmp_path / "out"
+    assert main(["segment", str(two), "--series", "1", "-o", str(out), *WORDS]) == 0
+    image = two if recorded else two.rename(tmp_path / "renamed.ome.tif")
+    recipe = out / "two_recipe.json"
+    values = json.loads(recipe.read_text())
+    recipe.write_text(json.dumps(values | {"source": recorded or values["source"]}))
+    words = ["measure", str(out / "two_labels.tif"), str(image), "-o", str(tmp_path / "a.csv")]
+    assert main(words) == 0
+    assert [row["intensity_mean"] for row in rows(tmp_path / "a.csv")] == ["200.0", "200.0"]
+    assert main([*words, "--series", "0"]) == 0
+    assert [row["intensity_mean"] for row in rows(tmp_path / "a.csv")] == ["100.0", "100.0"]
+
+
+def test_an_image_without_the_series_that_was_segmented_is_measured_as_it_is_and_that_is_said(two, tmp_path):
+    out = tmp_path / "out"
+    assert main(["segment", str(two), "--series", "1", "-o", str(out), *WORDS]) == 0
+    tifffile.imwrite(tmp_path / "one.tif", tifffile.imread(two, series=1) + 50)
+    words = ["measure", str(out / "two_labels.tif"), str(tmp_path / "one.tif"), "-o", str(tmp_path / "a.csv")]
+    with pytest.warns(
+        UtileWarning, match=r"not read as the image of the labels was: one\.tif has no series 1"
+    ):
+        assert main(words) == 0
+    assert [row["intensity_mean"] for row in rows(tmp_path / "a.csv")] == ["250.0", "250.0"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, warn
 from napari_utile.engine.files.image_file import ImageFile
 from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.json_file import read_json
@@ -33,8 +33,6 @@ class LabelOrigin:
 
     Attributes
     ----------
-    source : str
-        The file of the image.
     selection : Selection
         What of it was read.
     first : mapping of str to int
@@ -43,7 +41,6 @@ class LabelOrigin:
         Rows and columns, where the labels are not of all.
     """
 
-    source: str = ""
     selection: Selection = field(default_factory=Selection)
     first: Mapping[str, int] = field(default_factory=dict)
     region: Window | None = None
@@ -66,9 +63,14 @@ class LabelOrigin:
         return {axis: start + index.get(axis, 0) for axis, start in self.first.items()}
 
     def read(self, image: Path, series: str | None = None) -> ImageFile:
-        """Read an image as it was read for the labels, if they are of a file of this name."""
-        selection = self.selection if Path(self.source).name == image.name else Selection()
-        return open_selected(image, replace(selection, series=series or selection.series))
+        """Read an image as it was read for the labels, whatever it is called now; as it is, where it lacks that."""
+        selection = replace(self.selection, series=series or self.selection.series)
+        try:
+            return open_selected(image, selection)
+        except UtileError as error:
+            found = open_selected(image, Selection(series=series))
+            warn(f"{image.name} is not read as the image of the labels was: {error}")
+            return found
 
     def planes(self, labels: ImageFile, image: ImageFile) -> SelectedPlanes:
         """Give the planes of an image that belong to the labels: all, or those that they were made of."""
@@ -124,7 +126,7 @@ def _recorded(values: Mapping[str, Any], labels: ImageFile) -> LabelOrigin:
     if count != len(indices) or (window is not None and window.shape != (sizes["Y"], sizes["X"])):
         return LabelOrigin()
     selection = from_json(Selection, values["selection"]) if values.get("selection") else Selection()
-    return LabelOrigin(str(values["source"]), selection, first_of(indices), window)
+    return LabelOrigin(selection, first_of(indices), window)
 
 
 def mark_of(selection: Selection) -> dict[str, Any]:
@@ -160,4 +162,4 @@ def _inside(image: Path, labels: Path) -> LabelOrigin:
         ]
         part = {axis: f"{start[axis]}:{start[axis] + sizes[axis]}" for axis in stepped}
         selection = Selection(z=part.get("Z"), t=part.get("T"))
-    return LabelOrigin(str(image), selection, {axis: start[axis] for axis in stepped}, region)
+    return LabelOrigin(selection, {axis: start[axis] for axis in stepped}, region)
