@@ -192,3 +192,18 @@ def test_an_image_without_the_series_that_was_segmented_is_measured_as_it_is_and
     ):
         assert main(words) == 0
     assert [row["intensity_mean"] for row in rows(tmp_path / "a.csv")] == ["250.0", "250.0"]
+
+
+@pytest.mark.parametrize("recipes", [True, False], ids=["recipes", "labels-alone"])
+def test_results_of_all_series_are_paired_with_their_series(two, tmp_path, recipes):
+    out = tmp_path / "out"
+    assert main(["segment", str(two), "--series", "all", "-o", str(out), *WORDS]) == 0
+    if not recipes:
+        for path in out.glob("*_recipe.json"):
+            path.unlink()
+    assert main(["measure", str(out), str(two), "-o", str(tmp_path / "a.csv")]) == 0
+    means = {(row["image"], row["intensity_mean"]) for row in rows(tmp_path / "a.csv")}
+    assert means == {("two_first_labels", "100.0"), ("two_second_labels", "200.0")}
+    (out / "two_third_labels.tif").write_bytes((out / "two_first_labels.tif").read_bytes())
+    assert main(["measure", str(out), str(two), "-o", str(tmp_path / "a.csv")]) == 1
+    assert {(row["image"], row["intensity_mean"]) for row in rows(tmp_path / "a.csv")} == means

@@ -13,10 +13,10 @@ import zarr
 from napari_utile.cli import main
 from napari_utile.cli.fields import Done, FieldTables
 from napari_utile.cli.inputs import Input, Shard
-from napari_utile.engine.errors import UtileError
+from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.conditions import load_conditions
 from napari_utile.engine.files.plane_file import planes_of
-from napari_utile.engine.files.plates import canonical_well, well_in_name
+from napari_utile.engine.files.plates import canonical_well, results_of_plates, well_in_name
 from napari_utile.engine.files.pyramid import read_pyramid
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.reports.quality import ImageQuality, flags_of, worst_first
@@ -604,8 +604,6 @@ def test_results_of_a_plate_are_measured_and_scored_with_their_fields(model, tmp
     assert main(["segment", str(tmp_path / "a.tif"), "-o", str(out), *WORDS, *options]) == 0
     assert main(["measure", str(out), "-o", str(table)]) == 0
     assert [row["image"] for row in rows(table)] == ["a" if options else "a_labels"] * 4 + found
-    assert main(["measure", str(out / "plate/A/1"), "-o", str(table)]) == 0
-    assert [row["image"][0] for row in rows(table)] == [*"00111"]
     capsys.readouterr()
     # A plate is still one image where a single file is given with it, and other folders hold no images.
     tifffile.imwrite(tmp_path / "one.tif", (spots(1) > 0).astype(np.uint16))
@@ -624,3 +622,58 @@ def test_pixels_that_are_ignored_are_those_of_their_field(model, tmp_path):
     words = ["evaluate", str(out), str(out), "--ignore", str(out), "--csv", str(scores)]
     assert main(words) == 0
     assert {float(row["truth_cells"]) for row in rows(scores)} == {0}
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "ome-zarr"]], ids=["files", "stores"])
+def test_results_of_a_part_of_a_plate_are_named_by_their_wells_however_they_are_given(
+    model, tmp_path, capsys, options
+):
+    plate = make_plate(tmp_path / "plate.zarr", {"A/1": [spots(2), spots(3)], "B/12": [spots(1)]})
+    out, table = tmp_path / "out", tmp_path / "a.csv"
+    assert main(["segment", str(plate), "-o", str(out), *WORDS, *options]) == 0
+    ending = ".ome.zarr" if options else "_labels.tif"
+    for given, named in {
+        "plate/A/1": ["A/1/0", "A/1/1"],
+        "plate/A": ["A/1/0", "A/1/1"],
+        f"plate/A/1/0{ending}": ["A/1/0"],
+        f"plate/*/*/*{ending}": ["A/1/0", "A/1/1", "B/12/0"],
+        f"plate/A/*/*{ending}": ["A/1/0", "A/1/1"],
+    }.items():
+        for images in ([], [str(plate)]):
+            assert main(["measure", str(out / given), *images, "-o", str(table)]) == 0, given
+            found = rows(table)
+            assert [*dict.fromkeys(row["image"] for row in found)] == [f"plate/{name}" for name in named]
+            assert {row.get("intensity_mean") for row in found} == ({"200.0"} if images else {None})
+        scores = tmp_path / "b.csv"
+        assert main(["evaluate", str(out / given), str(out), "--csv", str(scores)]) == (len(named) < 3)
+        assert [row["name"] for row in rows(scores)] == [*(f"plate/{name}" for name in named), "mean"]
+    # Folders that are only called like wells have no place where no plate is meant.
+    for folder in ("truth/A/1", "made/A/1"):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in ("a", "b"):
+            tifffile.imwrite(tmp_path / folder / f"{name}.tif", (spots(2) > 0).astype(np.uint8))
+    with pytest.warns(UtileWarning, match="separate pieces"):
+        assert main(["evaluate", str(tmp_path / "made/A/1"), str(tmp_path / "truth/A/1")]) == 0
+
+
+def test_a_copy_that_lies_in_folders_like_wells_is_said_and_left_out_where_no_plate_is_meant(
+    tmp_path, capsys
+):
+    for folder in ("labels", "labels/backup/B/2", "images"):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in ("a", "b"):
+            tifffile.imwrite(tmp_path / folder / f"{name}.tif", spots(1))
+    words = ["measure", str(tmp_path / "labels"), str(tmp_path / "images"), "-o", str(tmp_path / "a.csv")]
+    assert main(words) == 0
+    assert [row["image"] for row in rows(tmp_path / "a.csv")] == ["a", "b"]
+    assert "ignored: a.tif, b.tif" in capsys.readouterr().err
+
+
+def test_only_folders_that_may_hold_wells_are_looked_at(tmp_path):
+    wanted = [tmp_path / "p/A/1/0.tif", tmp_path / "p/AB/12/0.tif"]
+    for path in (*wanted, *(tmp_path / f"{folder}/0.tif" for folder in ("p/A", "p/t0/1", "deep/p/A/1"))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert results_of_plates(tmp_path) == results_of_plates(tmp_path / "p") == wanted
+    assert results_of_plates(tmp_path / "p/A") == wanted[:1]
+    assert results_of_plates(tmp_path / "p/A/1") == results_of_plates(tmp_path / "none") == []

@@ -65,7 +65,7 @@ def read_pairs(images: str, labels: str, arguments: argparse.Namespace) -> list[
         if kind == "boxes" and pair.name not in boxes:
             print(f"{pair.first}: there are no boxes with this name; left out", file=sys.stderr)
             continue
-        selection = Selection(**given(arguments, Selection))
+        selection = Selection(**{"series": pair.series, **given(arguments, Selection)})
         chosen = SelectedPlanes(open_selected(pair.first, selection), selection)
         # Painted classes are no ids: that each has many pieces is as it should be.
         reading = label_image if arguments.classes else partial(read_labels, background=arguments.background)

@@ -56,20 +56,21 @@ def run(arguments: argparse.Namespace) -> int:
     batch = Batch()
     if arguments.images is None:
         found, ignored = find_labels(arguments.labels)
-        files: list[tuple[str, Path, Path | None]] = [(name, path, None) for name, path in found.items()]
+        files: list[tuple[str, Path, Path | None, str | None]]
+        files = [(name, path, None, None) for name, path in found.items()]
     else:
         pairing = pair_files(arguments.labels, arguments.images, second_is="image")
-        files = [(pair.name, pair.first, pair.second) for pair in pairing.pairs]
+        files = [(pair.name, pair.first, pair.second, pair.series) for pair in pairing.pairs]
         ignored = pairing.ignored
         for path in pairing.first_alone:
             batch.fail(path, "there is no image with this name")
     say_left_out("ignored", ignored)
-    check_table(arguments.output, identities(path for _, *pair in files for path in pair if path))
+    check_table(arguments.output, identities(path for _, *pair, _ in files for path in pair if path))
     tables = []
     measured = 0
-    for name, labels, image in files:
+    for name, labels, image, series in files:
         with batch.each(labels):
-            tables += _measure(name, labels, image, arguments)
+            tables += _measure(name, labels, image, arguments.series or series, arguments)
             measured += 1
     if not tables:
         raise UtileError("nothing could be measured.")
@@ -91,11 +92,11 @@ def joined(tables: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _measure(
-    name: str, path: Path, image_path: Path | None, arguments: argparse.Namespace
+    name: str, path: Path, image_path: Path | None, series: str | None, arguments: argparse.Namespace
 ) -> list[dict[str, Any]]:
     file = read_labels(path, arguments.axes)
     origin = origin_of(file)
-    image = origin.read(image_path, arguments.series) if image_path else None
+    image = origin.read(image_path, series) if image_path else None
     if image is not None and image.notes:
         print(f"{image.shown_name}: {', '.join(image.notes)}", file=sys.stderr)
     if said := str(origin):

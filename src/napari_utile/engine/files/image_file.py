@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +89,7 @@ class ImageFile:
         """File name without its image suffixes, ``cells`` for ``cells.ome.tif``; and which of many, where it says."""
         if not self.many:
             return image_name(self.path)
-        names = [_safe(name) for name in self.series]
-        alike = [name.lower() for name in names].count(names[self.chosen].lower()) > 1
-        return f"{image_name(self.path)}_{names[self.chosen]}" + (f"_{self.chosen}" if alike else "")
+        return name_of_series(self.path, self.series, self.chosen)
 
     @property
     def shown_name(self) -> str:
@@ -101,6 +99,13 @@ class ImageFile:
     def as_one_of_many(self) -> "ImageFile":
         """Give the same, its name with that of the series."""
         return dataclasses.replace(self, many=True)
+
+
+def name_of_series(path: Path, series: Sequence[str], number: int) -> str:
+    """Name one of the images that a file holds, for results of several of them: ``file_image``."""
+    names = [_safe(name) for name in series]
+    alike = [name.lower() for name in names].count(names[number].lower()) > 1
+    return f"{image_name(path)}_{names[number]}" + (f"_{number}" if alike else "")
 
 
 def _safe(name: str) -> str:

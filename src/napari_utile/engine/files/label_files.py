@@ -1,12 +1,15 @@
 """Label images in files: which belongs to which."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
+from napari_utile.engine.files.image_file import name_of_series
+from napari_utile.engine.files.images import series_of
 from napari_utile.engine.files.names import (
     LABEL_BEGINNINGS,
     LABEL_ENDINGS,
@@ -16,7 +19,8 @@ from napari_utile.engine.files.names import (
     name_and_ending,
 )
 from napari_utile.engine.files.ome_zarr import is_zarr
-from napari_utile.engine.files.plates import plate_fields, results_of_plates
+from napari_utile.engine.files.plates import PlateField, plate_fields, results_of_plates, well_of_folder
+from napari_utile.engine.files.tiff_series import series_to_ask_for
 
 _PREFERRED: dict[str, tuple[tuple[str, ...], ...]] = {
     "prediction": (LABEL_ENDINGS, ("_mask",), ("",), ("_truth",)),
@@ -28,21 +32,42 @@ _PREFERRED: dict[str, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True)
 class _Named:
-    """A file, what it is called without what tools append, and that ending; of a field of a plate, with its well."""
+    """A file, or one image in it, what it is called without what tools append, and that ending.
+
+    ``well`` is plate, row and column where it lies in the folder of a well; ``below`` says that this folder was found
+    below the given one; ``field`` and ``series`` are as those of `FilePair`.
+    """
 
     path: Path
     name: str
     ending: str
-    of_plate: bool = False
+    well: str = ""
+    below: bool = False
+    field: PlateField | None = None
+    series: str | None = None
+
+    def in_plate(self) -> "_Named":
+        """Call it by plate, well and field, where it has a well."""
+        return replace(self, name=f"{self.well}/{self.name}") if self.well else self
 
 
 @dataclass(frozen=True)
 class FilePair:
-    """Two files of the same image: `first` and `second`, and the name that they share."""
+    """Two files of the same image: `first` and `second`, and the name that they share.
+
+    Attributes
+    ----------
+    field : PlateField or None
+        Of the plate that one of them lies in.
+    series : str or None
+        By which the image is asked for in its file, where both are of one of several.
+    """
 
     name: str
     first: Path
     second: Path
+    field: PlateField | None = None
+    series: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,23 +109,60 @@ def pair_files(
     UtileError
         If one side does not exist or holds no image, or two files of one side are equally good.
     """
-    ours, theirs = _listed(first), _listed(second)
-    if any(each.of_plate for each in (*ours, *theirs)):
-        ours, theirs = _with_fields(ours), _with_fields(theirs)
-    elif len(ours) == len(theirs) == 1:
-        return Pairing((FilePair(theirs[0].name, ours[0].path, theirs[0].path),), (), ())
+    ours, theirs, aside = _both_sides(first, second)
+    if _are_two(ours, theirs):
+        return Pairing((_pair(theirs[0].name, ours[0], theirs[0]),), (), (), aside)
     (one, beside_one), (other, beside_other) = _by_name(ours, first_is), _by_name(theirs, second_is)
-    ignored = beside_one + beside_other
-    if len(one) == len(other) == 1:
-        (ours_left,), ((name, theirs_left),) = one.values(), other.items()
-        return Pairing((FilePair(name, ours_left, theirs_left),), (), (), ignored)
+    ignored = aside + beside_one + beside_other
+    if _are_two([*one.values()], [*other.values()]):
+        (left,), ((name, right),) = one.values(), other.items()
+        return Pairing((_pair(name, left, right),), (), (), ignored)
+    one, other = (
+        _with_series(one, other) if first_is == "image" else one,
+        _with_series(other, one) if second_is == "image" else other,
+    )
     partners = _partners(list(one), list(other))
     return Pairing(
-        tuple(FilePair(name, one[partners[name]], other[name]) for name in other if name in partners),
-        tuple(path for name, path in one.items() if name not in partners.values()),
-        tuple(path for name, path in other.items() if name not in partners),
+        tuple(_pair(name, one[partners[name]], other[name]) for name in other if name in partners),
+        tuple(each.path for name, each in one.items() if name not in partners.values()),
+        tuple(each.path for name, each in other.items() if name not in partners),
         ignored,
     )
+
+
+def _pair(name: str, one: _Named, other: _Named) -> FilePair:
+    return FilePair(name, one.path, other.path, one.field or other.field, one.series or other.series)
+
+
+def _are_two(ours: Sequence[_Named], theirs: Sequence[_Named]) -> bool:
+    """Say whether there is one file on each side, not both called by their wells: a pair whatever they are called."""
+    every = (*ours, *theirs)
+    return len(ours) == len(theirs) == 1 and not all("/" in each.name for each in every)
+
+
+def _both_sides(first: str | Path, second: str | Path) -> tuple[list[_Named], list[_Named], tuple[Path, ...]]:
+    """List the files of both sides, called by their wells where a plate is meant; and those that are left aside.
+
+    A plate is meant where one side is one, or has results of several wells or below its folder. Such results beside
+    others are left aside where the other side has no well at all: they are a copy, or of another plate.
+    """
+    ours, theirs = _listed(first), _listed(second)
+    if any(each.well for each in (*ours, *theirs)):
+        ours, theirs = _with_fields(ours), _with_fields(theirs)
+    aside: list[_Named] = []
+    for side, others in ((ours, theirs), (theirs, ours)):
+        below = [each for each in side if each.below]
+        if len(below) < len(side) and not any(each.well for each in others):
+            aside += below
+    ours, theirs = ([each for each in side if each not in aside] for side in (ours, theirs))
+    if any(_is_of_plate(side) for side in (ours, theirs)):
+        ours, theirs = ([each.in_plate() for each in side] for side in (ours, theirs))
+    return ours, theirs, tuple(each.path for each in aside)
+
+
+def _is_of_plate(side: Sequence[_Named]) -> bool:
+    several = len({each.well for each in side} - {""}) > 1
+    return several or any(each.below or each.field is not None for each in side)
 
 
 def _partners(ours: list[str], theirs: list[str]) -> dict[str, str]:
@@ -127,69 +189,94 @@ def find_labels(labels: str | Path) -> tuple[dict[str, Path], tuple[Path, ...]]:
     UtileError
         If there is none, or two files are equally good for one name.
     """
-    found = _listed(labels)
+    found = [each.in_plate() for each in _listed(labels)]
     if len(found) == 1:
         return {found[0].name: found[0].path}, ()
-    return _by_name(found, "prediction")
+    named, beside = _by_name(found, "prediction")
+    return {name: each.path for name, each in named.items()}, beside
 
 
 def _listed(item: str | Path) -> list[_Named]:
     """List the files that a file, folder or pattern stands for, and the results of plates in folders below it."""
-    listed, path = [], as_path(item)
-    of_plates = [] if path.is_file() or is_zarr(path) else results_of_plates(path)
+    path = as_path(item)
+    below = results_of_plates(path) if path.is_dir() and not is_zarr(path) else []
     try:
-        listed = [_Named(path, *name_and_ending(path)) for path in find_images([item])]
+        here = find_images([item])
     except UtileError:
-        if not of_plates:
+        if not below:
             raise
-    here = {each.path for each in listed}  # also where it is the folder of one well
-    for path, place in of_plates:
-        if path not in here:
-            name, ending = name_and_ending(path)
-            listed.append(_Named(path, f"{place}/{name}", ending, of_plate=True))
-    return listed
+        here = []
+    return [
+        _Named(path, *name_and_ending(path), well_of_folder(path.parent), is_below)
+        for paths, is_below in ((here, False), (below, True))
+        for path in paths
+    ]
 
 
 def _with_fields(found: Sequence[_Named]) -> list[_Named]:
     """Put in the place of each plate its fields."""
     named = []
     for each in found:
-        fields = plate_fields(each.path)
         named += [
             _Named(
                 field.path,
-                f"{field.plate}/{field.row}/{field.column}/{field.field.replace('/', '_')}",
+                field.field.replace("/", "_"),
                 "",
-                True,
+                f"{field.plate}/{field.row}/{field.column}",
+                field=field,
             )
-            for field in fields
+            for field in plate_fields(each.path)
         ] or [each]
     return named
 
 
-def _by_name(found: Sequence[_Named], kind: str) -> tuple[dict[str, Path], tuple[Path, ...]]:
+def _with_series(images: dict[str, _Named], labels: Collection[str]) -> dict[str, _Named]:
+    """Put in the place of a file of several images those of which there are labels: ``file_image`` of ``file``."""
+    wanted: dict[str, list[str]] = {}
+    for label in labels:
+        parts = [] if label in images else label.split("_")
+        for count in range(1, len(parts)):
+            wanted.setdefault("_".join(parts[:count]), []).append(label)
+    named: dict[str, _Named] = {}
+    for name, image in images.items():
+        series: tuple[str, ...] = ()
+        if name in wanted:
+            with suppress(UtileError):  # said where it is read
+                series = series_of(image.path)
+        of_labels = {
+            called: replace(image, name=called, series=series_to_ask_for(number, series))
+            for number in range(len(series))
+            if (called := name_of_series(image.path, series, number)) in wanted[name]
+        }
+        named |= of_labels
+        if not of_labels or name in labels:
+            named[name] = image
+    return named
+
+
+def _by_name(found: Sequence[_Named], kind: str) -> tuple[dict[str, _Named], tuple[Path, ...]]:
     """Choose one file of each name; return them by name, and the others."""
-    groups: dict[str, list[tuple[int, Path]]] = {}
+    groups: dict[str, list[tuple[int, _Named]]] = {}
     for each in found:
         ranks = [rank for rank, endings in enumerate(_PREFERRED[kind]) if each.ending in endings]
         if ranks:
-            groups.setdefault(each.name, []).append((ranks[0], each.path))
-    named: dict[str, Path] = {}
+            groups.setdefault(each.name, []).append((ranks[0], each))
+    named: dict[str, _Named] = {}
     for name, group in groups.items():
         best = min(rank for rank, _ in group)
-        chosen = [path for rank, path in group if rank == best]
+        chosen = [each for rank, each in group if rank == best]
         if len(chosen) > 1:
             what = "images called" if kind == "image" else "labels of"
             raise UtileError(
-                f"{chosen[0].name} and {chosen[1].name} are both {what} {name}: keep one of them."
+                f"{chosen[0].path.name} and {chosen[1].path.name} are both {what} {name}: keep one of them."
             )
         named[name] = chosen[0]
     named = _of_kind(named, labels=kind != "image")
-    kept = set(named.values())
+    kept = {each.path for each in named.values()}
     return named, tuple(each.path for each in found if each.path not in kept)
 
 
-def _of_kind(named: dict[str, Path], *, labels: bool) -> dict[str, Path]:
+def _of_kind(named: dict[str, _Named], *, labels: bool) -> dict[str, _Named]:
     """Where ``img_1`` and ``mask_1`` lie in one folder, keep those that hold labels, or those that do not."""
     kinds: dict[str, set[bool]] = {}
     for name in named:
@@ -200,4 +287,4 @@ def _of_kind(named: dict[str, Path], *, labels: bool) -> dict[str, Path]:
         beginning, number = beginning_and_name(name)
         return len(kinds[number]) == 1 or (beginning in LABEL_BEGINNINGS) == labels
 
-    return {name: path for name, path in named.items() if is_meant(name)}
+    return {name: each for name, each in named.items() if is_meant(name)}

@@ -1,5 +1,6 @@
 """Plates of OME-Zarr: which fields they have, and where each of them lies."""
 
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,9 +14,10 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
 from napari_utile.engine.files.image_file import brief
 from napari_utile.engine.files.names import image_name
-from napari_utile.engine.files.ome_zarr import ome_attributes
+from napari_utile.engine.files.ome_zarr import is_zarr, ome_attributes
 
 _WELL = re.compile(r"([A-Za-z]{1,2})[ _/-]?0*(\d{1,2})")
+_ROW = re.compile("[A-Za-z]{1,2}")
 _WELL_IN_NAME = re.compile(r"(?:[A-P]|A[A-F])\d\d")  # t2, f1, s3 number other things
 
 
@@ -85,17 +87,35 @@ def _fields(path: Path, node: Any, wells: Any) -> list[PlateField]:
     return found
 
 
-def results_of_plates(folder: Path) -> list[tuple[Path, str]]:
-    """List the images in the folders of wells below a folder, each with its place: ``plate/A/1``."""
+def results_of_plates(folder: Path) -> list[Path]:
+    """List the images in the folders of wells, of a folder of plates, of one plate, or of one of its rows.
+
+    No other folder is looked into, so a folder of many does not take long.
+    """
+    plates = [folder, *_folders_in(folder)]
+    rows = [folder, *(row for plate in plates for row in _folders_in(plate) if _ROW.fullmatch(row.name))]
     found: list[Path] = []
-    with suppress(UtileError):  # there is none
-        found = find_images([folder / "**"])
-    places = [path.absolute().parts[-4:-1] for path in found]
-    return [
-        (path, "/".join(place))
-        for path, place in zip(found, places, strict=True)
-        if canonical_well("".join(place[1:]))
-    ]
+    for row in rows:
+        for well in _folders_in(row):
+            if well_of_folder(well) and not is_zarr(row.parent):
+                with suppress(UtileError):  # there is none
+                    found += find_images([well])
+    return found
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            inside = [folder / each.name for each in entries if each.is_dir() and each.name[0] != "."]
+    except OSError:
+        return []
+    return sorted(inside, key=lambda path: (len(path.name), path.name))
+
+
+def well_of_folder(folder: Path) -> str:
+    """Give plate, row and column of a folder that is called as that of a well: ``plate/A/1``; empty for others."""
+    plate, row, column = ("", "", "", *folder.absolute().parts)[-3:]
+    return f"{plate}/{row}/{column}" if canonical_well(f"{row}/{column}") else ""
 
 
 def canonical_well(text: str) -> str | None:
