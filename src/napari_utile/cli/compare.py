@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import napari_utile
-from napari_utile.cli.evaluate import add_scoring_options, read_here, score_pairs
+from napari_utile.cli.evaluate import add_scoring_options, masks_of, read_here, score_pairs
 from napari_utile.cli.options import file_path
 from napari_utile.cli.table import aligned, write_json
 from napari_utile.engine.errors import UtileError
@@ -43,11 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     failed = 0
     scored: list[dict[str, dict[str, float]]] = []
     pairings = [pair_files(prediction, arguments.truth) for prediction in arguments.predictions]
+    masks = masks_of(pairings, arguments)
     if arguments.json:
-        inputs = frozenset().union(*(read_here(pairing, arguments) for pairing in pairings))
+        inputs = frozenset().union(*(read_here(pairing, masks) for pairing in pairings))
         check_target(arguments.json, inputs, (".json",))
     for pairing in pairings:
-        names, scores, failures = score_pairs(pairing, arguments)
+        names, scores, failures = score_pairs(pairing, masks, arguments)
         failed += failures
         scored.append(dict(zip(names, scores, strict=True)))
     shared = [name for name in scored[0] if all(name in one for one in scored)]

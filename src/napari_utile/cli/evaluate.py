@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import napari_utile
@@ -76,12 +77,13 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Score, print and write; see the description of the command for the status."""
     pairing = pair_files(arguments.prediction, arguments.truth)
-    inputs = read_here(pairing, arguments)
+    masks = masks_of([pairing], arguments)
+    inputs = read_here(pairing, masks)
     if arguments.json:
         check_target(arguments.json, inputs, (".json",))
     if arguments.csv:
         check_table(arguments.csv, inputs)
-    names, scores, failed = score_pairs(pairing, arguments)
+    names, scores, failed = score_pairs(pairing, masks, arguments)
     if not scores:
         why = "" if pairing.pairs else ": no prediction has the name of a reference"
         but = "" if pairing.pairs else " (but for endings such as _labels and beginnings such as mask_)"
@@ -104,10 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def score_pairs(
-    pairing: Pairing, arguments: argparse.Namespace
+    pairing: Pairing, masks: Mapping[Path, Path], arguments: argparse.Namespace
 ) -> tuple[list[str], list[dict[str, float]], int]:
     """Score each plane of each pair, reporting what fails; return names, scores and the number of failures."""
-    masks = _masks(pairing, arguments)
     if arguments.ignore and pairing.pairs and not masks:
         raise UtileError(f"no mask in {arguments.ignore} has the name of a reference.")
     names: list[str] = []
@@ -136,23 +137,19 @@ def score_pairs(
     return names, scores, batch.failed
 
 
-def read_here(pairing: Pairing, arguments: argparse.Namespace) -> frozenset[Identity]:
+def read_here(pairing: Pairing, masks: Mapping[Path, Path]) -> frozenset[Identity]:
     """Say which files are read, so that none of them is overwritten."""
-    paths = [
-        *pairing.first_alone,
-        *pairing.second_alone,
-        *pairing.ignored,
-        *_masks(pairing, arguments).values(),
-    ]
-    return identities([*paths, *(path for pair in pairing.pairs for path in (pair.first, pair.second))])
+    alone = [*pairing.first_alone, *pairing.second_alone, *pairing.ignored, *masks.values()]
+    return identities([*alone, *(path for pair in pairing.pairs for path in (pair.first, pair.second))])
 
 
-def _masks(pairing: Pairing, arguments: argparse.Namespace) -> dict[Path, Path]:
+def masks_of(pairings: Sequence[Pairing], arguments: argparse.Namespace) -> dict[Path, Path]:
     """Give the mask of each reference that has one."""
-    if arguments.ignore is None or not pairing.pairs:
+    references = {pair.second for pairing in pairings for pair in pairing.pairs}
+    if arguments.ignore is None or not references:
         return {}
-    if len(pairing.pairs) == 1 and arguments.ignore.is_file():
-        return {pairing.pairs[0].second: arguments.ignore}
+    if len(references) == 1 and arguments.ignore.is_file():
+        return dict.fromkeys(references, arguments.ignore)
     return {pair.second: pair.first for pair in pair_files(arguments.ignore, arguments.truth).pairs}
 
 
