@@ -207,3 +207,15 @@ def test_results_of_all_series_are_paired_with_their_series(two, tmp_path, recip
     (out / "two_third_labels.tif").write_bytes((out / "two_first_labels.tif").read_bytes())
     assert main(["measure", str(out), str(two), "-o", str(tmp_path / "a.csv")]) == 1
     assert {(row["image"], row["intensity_mean"]) for row in rows(tmp_path / "a.csv")} == means
+
+
+def test_seeds_of_all_series_grow_on_their_series(two, tmp_path, capsys):
+    out, cells = tmp_path / "out", tmp_path / "cells"
+    assert main(["segment", str(two), "--series", "all", "-o", str(out), *WORDS]) == 0
+    words = ["segment", str(two), "--seeds", str(out), "--seed-distance", "2", "--quiet", "-o", str(cells)]
+    assert main([*words, "--measurements"]) == 0
+    for name, mean in {"first": "100.0", "second": "200.0"}.items():
+        assert {row["intensity_max"] for row in rows(cells / f"two_{name}_cells.csv")} == {mean}
+        assert main(["replay", str(cells / f"two_{name}_recipe.json"), "--quiet"]) == 0
+    assert main([*words, "--series", "1"]) == 1
+    assert "There are seeds of several images of two.ome.tif: leave out --series" in capsys.readouterr().err

@@ -677,3 +677,27 @@ def test_only_folders_that_may_hold_wells_are_looked_at(tmp_path):
     assert results_of_plates(tmp_path) == results_of_plates(tmp_path / "p") == wanted
     assert results_of_plates(tmp_path / "p/A") == wanted[:1]
     assert results_of_plates(tmp_path / "p/A/1") == results_of_plates(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "ome-zarr"]], ids=["files", "stores"])
+def test_cells_that_grow_from_the_nuclei_of_a_plate_lie_and_are_measured_as_the_nuclei(
+    model, tmp_path, capsys, options
+):
+    plate = make_plate(tmp_path / "plate.zarr", {"A/1": [spots(2), spots(3)], "B/12": [spots(1)]})
+    nuclei, cells = tmp_path / "nuclei", tmp_path / "cells"
+    assert main(["segment", str(plate), "-o", str(nuclei), *WORDS, *options]) == 0
+    words = ["segment", str(plate), "--seeds", str(nuclei), "--seed-distance", "2", "--quiet", *options]
+    assert main([*words, "-o", str(cells)]) == 0
+    assert (
+        "plate_B_12_0" if options else "plate B/12/0"
+    ) + ": 1 cell grown from seeds" in capsys.readouterr().out
+
+    ending = ".ome.zarr" if options else "_labels.tif"
+    wells = [f"plate/{field}{ending}" for field in ("A/1/0", "A/1/1", "B/12/0")]
+    assert sorted(path.relative_to(cells).as_posix() for path in cells.rglob(f"*{ending}")) == wells
+    assert main(["measure", str(cells), str(plate), "-o", str(tmp_path / "a.csv")]) == 0
+    found = [row["image"] for row in rows(tmp_path / "a.csv")]
+    assert found == ["plate/A/1/0"] * 2 + ["plate/A/1/1"] * 3 + ["plate/B/12/0"]
+    # Nothing lies beside the nuclei in another layout.
+    assert main([*words, "-o", str(nuclei)]) == 1
+    assert sorted(path.relative_to(nuclei).as_posix() for path in nuclei.rglob(f"*{ending}")) == wells

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.image_file import ImageFile
-from napari_utile.engine.files.images import open_selected
 from napari_utile.engine.files.label_files import pair_files
 from napari_utile.engine.files.label_planes import (
     labels_of,
@@ -59,7 +59,7 @@ NOT_WITH_SEEDS = (
 )
 ONLY_WITH_STORES = ("estimate", "shard")
 WITHOUT_MODEL = ("channels", "device")
-"""Parameters of a segmentation that there are where cells grow in the intensities."""
+"""Options of a segmentation that there are where cells grow in the intensities."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,51 +75,58 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None and arguments.settings is None:
         alone = [
             *(["strict"] if arguments.strict else []),
-            *(name for name in options if name not in ("channels", "device")),
+            *(name for name in options if name not in WITHOUT_MODEL),
         ]
         refused += [f"{option_of(name)} without --model" for name in alone]
     if refused or (arguments.seed_distance or 0) < 0:
         what = f"--seeds does not take {refused[0]}" if refused else "--seed-distance must be at least 0"
         print(f"utile segment: {what} (utile segment --help)", file=sys.stderr)
         return 2
+    batch = Batch()
+    pairs = _pairs(arguments, selection, batch)
+    # A file of several images is there once for each of them.
+    refuse_same_names([*dict.fromkeys(each.path for each in pairs)])
     if into_stores:
-        batch = Batch()
-        return stores.run(arguments, {image: seeds for seeds, image in _pairs(arguments, batch)}, batch)
+        return stores.run(arguments, pairs, batch)
     chosen = asked_for(arguments).segment
     params = SegmentParams(**chosen)
-    batch = Batch()
-    pairs = _pairs(arguments, batch)
     count = len(pairs) + batch.failed
-    refuse_same_names([image for _, image in pairs])
-    every = [Input(image, selection) for _, image in pairs]
-    sizing = Sizing(arguments, every) if "model" in chosen else None
-    inputs = identities([path for pair in pairs for path in pair])
+    sizing = Sizing(arguments, [*pairs]) if "model" in chosen else None
+    inputs = identities([path for each, seeds in pairs.items() for path in (each.path, seeds)])
     check_folder(arguments.output)
     from napari_utile.cli.fields import tables_of_one
 
     tables = tables_of_one(arguments.output, None, inputs)
     with tables or nullcontext():
-        for seeds, path in pairs:
-            with batch.each(path):
-                image = open_selected(path, selection)
-                start = str(arguments.output / image.name)
-                fit = _grow_file(
-                    seeds, path, image, start, selection, params, sizing, arguments, inputs, tables
-                )
+        for each, seeds in pairs.items():
+            with batch.each(each.name):
+                image = each.open()
+                shown = each.name if each.place else image.shown_name
+                (arguments.output / each.folder).mkdir(parents=True, exist_ok=True)
+                start = each.results(arguments.output, image)
+                fit = _grow_file(seeds, each, image, shown, start, params, sizing, arguments, inputs, tables)
                 if fit is not None:
-                    batch.judge(path.name, fit)
+                    batch.judge(shown, fit)
     return batch.status(count, arguments.strict)
 
 
-def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path]]:
-    """Pair each image with its seeds."""
+def _pairs(arguments: argparse.Namespace, selection: Selection, batch: Batch) -> dict[Input, Path]:
+    """Give the seeds of each image."""
     if len(arguments.images) > 1 and Path(arguments.seeds).is_file():
         raise UtileError(f"{arguments.seeds} holds the seeds of one image: give the folder of all seeds.")
-    pairs = []
+    pairs: dict[Input, Path] = {}
     for images in arguments.images:
         pairing = pair_files(arguments.seeds, images, second_is="image")
         say_left_out("ignored", pairing.ignored)
-        pairs += [(pair.first, pair.second) for pair in pairing.pairs]
+        for pair in pairing.pairs:
+            one, several = selection, pair.series is not None
+            if several and selection.series is not None:
+                raise UtileError(
+                    f"There are seeds of several images of {pair.second.name}: leave out --series."
+                )
+            if several:
+                one = replace(selection, series=pair.series)
+            pairs[Input(pair.second, one, pair.field, many=several)] = pair.first
         for path in pairing.second_alone:
             batch.fail(path, "there are no seeds with this name")
     if not pairs:
@@ -129,10 +136,10 @@ def _pairs(arguments: argparse.Namespace, batch: Batch) -> list[tuple[Path, Path
 
 def _grow_file(
     seeds_path: Path,
-    path: Path,
+    each: Input,
     image: ImageFile,
+    shown: str,
     start: str,
-    selection: Selection,
     params: SegmentParams,
     sizing: Sizing | None,
     arguments: argparse.Namespace,
@@ -144,7 +151,7 @@ def _grow_file(
     for target in touched(start, beside):
         check_target(target, inputs)
     seeds_file = read_labels(seeds_path)
-    planes = SelectedPlanes(image, selection)
+    planes, folder = SelectedPlanes(image, each.selection), Path(start).parent
     if paired := pairing_in_words(seeds_file, planes):
         print(paired, file=sys.stderr)
     largest = max((int(each.max(initial=0)) for _, each in labels_of(seeds_file)), default=0)
@@ -153,7 +160,7 @@ def _grow_file(
             f"{seeds_path.name} holds the id {largest}; results hold ids up to {LARGEST_ID}: renumber them."
         )
     height, width = planes.plane(planes.indices[0]).shape
-    check_space(arguments.output, 1e5 + 9 * len(planes) * height * width)
+    check_space(folder, 1e5 + 9 * len(planes) * height * width)
     model, limits, said, size, compute = None, None, "", None, None
     if sizing is not None:
         compute = sizing.compute
@@ -166,9 +173,9 @@ def _grow_file(
         distance = usual_distance(seeds for _, seeds in labels_of(seeds_file))
     records: list[GrownPlane] = []
     rows_of, fits = {}, []
-    with PlaneFile(arguments.output, planes.stacked, planes.sizes) as labels:
+    with PlaneFile(folder, planes.stacked, planes.sizes) as labels:
         for position, index, plane, seeds in planes_with_labels(planes, seeds_file):
-            where = " ".join([image.shown_name, *(f"{axis}{number}" for axis, number in index.items())])
+            where = " ".join([shown, *(f"{axis}{number}" for axis, number in index.items())])
             if model is None:
                 steps = grow_steps(plane, seeds, params, distance=distance)
                 cells = with_bar(steps, where, arguments.quiet)
@@ -188,10 +195,10 @@ def _grow_file(
                 stack = {axis: np.full(rows, number) for axis, number in index.items()}
                 rows_of[position] = {**stack, **table}
         recipe = GrownRecipe.of(
-            path,
+            each.path,
             seeds_path,
-            arguments.output,
-            selection,
+            folder,
+            each.selection,
             params,
             model,
             compute,
@@ -209,5 +216,5 @@ def _grow_file(
     reach = "" if distance is None else f"at most {distance:g} px beyond their seeds"
     needed = 1 if model is None else model.card.needed_inputs
     taken = bracketed(planes.taken(params.channels, needed), said, reach)
-    print(f"{image.shown_name}: {counted(count, 'cell')} grown from seeds{taken}")
+    print(f"{shown}: {counted(count, 'cell')} grown from seeds{taken}")
     return overall(fits) if fits else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_utile.cli.batch import Batch, refuse_same_names
+from napari_utile.cli.batch import Batch
 from napari_utile.cli.cell_size import Sizing, asked_for
 from napari_utile.cli.inputs import Input, images_among, inputs_of
 from napari_utile.cli.linking import check_linking
@@ -95,14 +95,14 @@ def are_wanted(arguments: argparse.Namespace) -> bool:
 
 
 def run(
-    arguments: argparse.Namespace, seeds: Mapping[Path, Path] | None = None, batch: Batch | None = None
+    arguments: argparse.Namespace, seeds: Mapping[Input, Path] | None = None, batch: Batch | None = None
 ) -> int:
     """Segment each image into a store; return the exit status, see `Batch.status`.
 
     Parameters
     ----------
     arguments : Namespace
-    seeds : mapping of Path to Path, optional
+    seeds : mapping of Input to Path, optional
         The seeds of each image: cells grow from these.
     batch : Batch, optional
         What failed already.
@@ -117,10 +117,7 @@ def run(
             "planes of the store with --link z."
         )
     selection = Selection(**given(arguments, Selection))
-    paths = [*seeds] if seeds is not None else images_among(arguments.images, selection)[0]
-    if seeds is not None:
-        refuse_same_names(paths)
-    every = inputs_of(paths, selection)
+    every = [*seeds] if seeds else inputs_of(images_among(arguments.images, selection)[0], selection)
     to_one = arguments.output.suffix.lower() == ".zarr"
     if to_one and len(every) != 1:
         raise UtileError(
@@ -135,7 +132,7 @@ def run(
         with batch.each(each.name):
             image = each.open()
             place = arguments.output if to_one else Path(f"{each.results(arguments.output, image)}{ENDING}")
-            fit = _segment(each, image, place, arguments, sizing, None if seeds is None else seeds[each.path])
+            fit = _segment(each, image, place, arguments, sizing, None if seeds is None else seeds[each])
             if fit is not None:
                 batch.judge(image.shown_name, fit, whole=arguments.region is None)
     return batch.status(count, arguments.strict)
