@@ -8,6 +8,7 @@ import pytest
 import tifffile
 import torch
 import xarray
+import zarr
 
 from napari_utile import (
     average_precision,
@@ -115,6 +116,12 @@ def test_what_is_no_array_is_one_sentence(image: object) -> None:
         (lambda: measure("labels.tif"), "labels must be an array, not a path"),
         (lambda: average_precision(LABELS, Path("a.tif")), "truth must be an array, not a path"),
         (lambda: weight_map("labels.tif"), "labels must be an array, not a path"),
+        (lambda: measure(LABELS, "image.tif"), "the intensity must be an array, not a path"),
+        (lambda: link("labels.tif"), "labels must be an array, not a path"),
+        (
+            lambda: average_precision(LABELS, LABELS, ignore="mask.tif"),
+            "the ignored region must be an array, not a path",
+        ),
         (lambda: measure([[1, 2], [3]]), "labels must be an array of numbers"),
         (lambda: fine_tune(IMAGE, LABELS), "given as a list, also a single one"),
         (lambda: fine_tune("a.tif", "b.tif"), "given as a list, also a single one"),
@@ -269,3 +276,21 @@ def test_named_rows_and_columns_count_wherever_an_array_is_read() -> None:
     stack = xarray.DataArray(np.stack([labels.T] * 2, -1), dims=("x", "y", "t"))
     for each in (stack, torch.from_numpy(np.stack([labels] * 2))):
         np.testing.assert_array_equal(link(each, "t").labels, link(np.stack([labels] * 2), "t").labels)
+
+
+def test_labels_that_read_image_gives_are_labels_wherever_an_array_is(tmp_path: Path) -> None:
+    stack = np.stack([LABELS, LABELS.T, LABELS])[..., :50]
+    for axes, planes in {"yx": LABELS[:, :50], "xty": stack.transpose(2, 0, 1)}.items():
+        root = zarr.create_group(tmp_path / f"{axes}.zarr", zarr_format=3)
+        root.create_array("0", data=planes)
+        named = [{"name": axis} for axis in axes]
+        root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": named, "datasets": [{"path": "0"}]}]}
+    tifffile.imwrite(tmp_path / "colours.tif", np.stack([LABELS[:, :50]] * 3, axis=-1), photometric="rgb")
+    plane, colours = read_image(tmp_path / "yx.zarr"), read_image(tmp_path / "colours.tif")
+    assert measure(plane, colours).keys() == measure(LABELS, np.stack([LABELS] * 3)).keys()
+    np.testing.assert_array_equal(measure(plane, plane)["intensity_mean"], [3, 70])
+    np.testing.assert_array_equal(weight_map(plane).total, weight_map(LABELS[:, :50]).total)
+    assert average_precision(plane, LABELS[:, :50]) == average_precision(plane, plane) == 1
+    assert cell_scores(plane, plane).seg == 1
+    wanted = link(stack, "t").labels
+    np.testing.assert_array_equal(link(read_image(tmp_path / "xty.zarr"), "t").labels, wanted)

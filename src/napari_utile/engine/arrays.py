@@ -1,5 +1,6 @@
 """Arrays by what they hold, and what their axes are called."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,20 @@ def dims_of(array: Any) -> tuple[object, ...] | None:
     return dims if isinstance(dims, tuple) and hasattr(array, "data") and hasattr(array, "coords") else None
 
 
-def rows_and_columns_last(array: Any) -> Any:
-    """Give an array whose Y and X come last; those without names are as they should be."""
+def rows_and_columns_last(array: Any, what: str = "labels") -> Any:
+    """Give an array whose Y and X come last; those without names are as they should be.
+
+    Of what was read from a file, with ``data`` and a letter for each of its ``axes``, it is the data.
+
+    Raises
+    ------
+    ValueError
+        If it is the path of a file; the sentence says `what` was to be an array.
+    """
+    if isinstance(array, (str, bytes, os.PathLike)):
+        raise ValueError(f"{what} must be an array, not a path: read_image(path) gives the one in a file")
+    if isinstance(axes := getattr(array, "axes", None), str) and hasattr(array, "data"):
+        order = sorted(range(len(axes)), key=lambda axis: ("YX".find(axes[axis]), axis))
+        return array.data.transpose(order)
     names = {letter_of(name): name for name in dims_of(array) or ()}
     return array.transpose(..., names["Y"], names["X"]) if {"Y", "X"} <= set(names) else array

@@ -138,7 +138,7 @@ def _intensity_columns(
 ) -> Columns:
     if intensity is None:
         return {}
-    channels = np.asarray(rows_and_columns_last(intensity))
+    channels = np.asarray(rows_and_columns_last(intensity, "the intensity"))
     if channels.dtype.kind not in "buif":
         raise ValueError(f"intensity must be an array of real numbers, got {channels.dtype}")
     if channels.ndim == 2:

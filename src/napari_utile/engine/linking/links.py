@@ -311,6 +311,8 @@ def link(
     ------
     UtileError
         If it is not a stack of label images.
+    ValueError
+        If it is the path of a file.
 
     Examples
     --------

@@ -4,7 +4,6 @@ Every score on labels is a function of this one table. Labels are piecewise cons
 is counted over runs of equal pairs instead of pixels: one comparison per pixel, then work on the few runs.
 """
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -144,12 +143,9 @@ def contingency(prediction: ArrayLike, truth: ArrayLike, ignore: ArrayLike | Non
 
 def as_labels(labels: ArrayLike, name: str = "labels") -> NDArray[np.integer]:
     """Return `labels` as an integer array, or raise a ValueError that says what is wrong with it."""
-    if isinstance(labels, (str, bytes, os.PathLike)):
-        raise ValueError(f"{name} must be an array, not a path: read_image(path).data is the one in a file")
+    given = labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else rows_and_columns_last(labels, name)
     try:
-        array = np.asarray(
-            labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else rows_and_columns_last(labels)
-        )
+        array = np.asarray(given)
     except (TypeError, ValueError) as error:  # rows of different lengths, a Dataset of xarray
         raise ValueError(f"{name} must be an array of numbers: {str(error).rstrip('.')}") from error
     if array.dtype == bool:
@@ -178,8 +174,9 @@ def as_ignored(ignore: ArrayLike) -> NDArray[np.bool_]:
     ValueError
         If they are not numbers.
     """
+    given = rows_and_columns_last(ignore, "the ignored region")
     try:
-        array = np.asarray(rows_and_columns_last(ignore))
+        array = np.asarray(given)
     except (TypeError, ValueError) as error:
         raise ValueError(f"the ignored region must be an array: {str(error).rstrip('.')}") from error
     if array.dtype.kind not in "buif":
