@@ -34,6 +34,13 @@ def test_a_power_of_two_changes_nothing(seed, exponent, debris) -> None:
     np.testing.assert_array_equal(as_colours(large), as_colours(image))
 
 
+@pytest.mark.parametrize("value", [3e38, -3e38, 2**62])
+def test_the_mean_of_colours_is_among_them_however_large_they_are(value) -> None:
+    kind = np.int64 if isinstance(value, int) else np.float32
+    plane = ImagePlane(np.full((3, 8, 8), value, kind), rgb=True)
+    np.testing.assert_array_equal(plane.for_network(1).data[0, 2:, :3], np.full((6, 3), value, np.float32))
+
+
 @pytest.mark.parametrize("make", ["mean", "smooth", "colours"])
 def test_values_that_cannot_be_computed_with_are_refused(make) -> None:
     plane = ImagePlane(np.stack([scene(0)] * 3) * 1e300, rgb=make == "colours")

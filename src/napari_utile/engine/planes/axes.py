@@ -122,8 +122,8 @@ class MeanOfChannels:
     def __getitem__(self, index: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
         index = index if isinstance(index, tuple) else (index,)
         channel, window = index[0], index[1:]
-        colours = narrowed(np.asarray(self._data[(slice(0, 3), *window)]))
-        grey: np.ndarray[Any, np.dtype[np.float32]] = colours.mean(axis=0)
+        colours = np.asarray(self._data[(slice(0, 3), *window)])
+        grey = narrowed(colours.mean(axis=0, dtype=np.float64))  # their sum can be too large for float32
         return grey if isinstance(channel, int) else grey[np.newaxis][channel]
 
 
