@@ -107,6 +107,8 @@ def test_a_damaged_painting_goes_to_the_trash_as_it_is() -> None:
     chosen.files[0].write_bytes(b"damaged")
     chosen, replaced = add_images("Mine", [painted()])
     assert replaced[0].path.read_bytes() == b"damaged"
+    said = "It replaces a painting on cells that cannot be read, which went to the library's trash."
+    assert replaced_in_words(replaced) == said
     assert chosen.images[0].cells == 1
 
 

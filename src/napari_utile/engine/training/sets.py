@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,17 +174,20 @@ def add_images(title: str, images: Sequence[AnnotatedImage]) -> tuple[TrainingSe
             if before.exists() and not _goes_on(image, before):
                 thrown = _free_place(before, library)
                 shutil.copyfile(before, thrown)  # it stays in the set until the new one is written
-                replaced.append(_listed(thrown))
+                replaced.append(replace(_listed(thrown), name=image.plane.name))
             _write(image, before)
     return chosen, tuple(replaced)
 
 
 def replaced_in_words(replaced: Sequence[PaintedImage]) -> str:
     """Say what new paintings took the place of; empty where that is nothing."""
-    return " ".join(
-        f"It replaces {counted(each.cells, 'cell')} painted before on {each.name}, which went to the library's trash."
-        for each in replaced
-    )
+    return " ".join(f"It replaces {_in_words(each)}, which went to the library's trash." for each in replaced)
+
+
+def _in_words(image: PaintedImage) -> str:
+    if image.problem:
+        return f"a painting on {image.name} that cannot be read"
+    return f"{counted(image.cells, 'cell')} painted before on {image.name}"
 
 
 def remove_image(image: Path) -> Path:
