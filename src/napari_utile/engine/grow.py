@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.seeds import distance_from_areas, grow_in_intensity, grow_in_model
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_planes import refuse_other_shape
@@ -24,8 +24,6 @@ from napari_utile.engine.segment import segment, segment_steps
 from napari_utile.engine.segment_params import SegmentParams, several
 from napari_utile.engine.segmentation import Segmentation
 from napari_utile.engine.steps import Run
-
-Labels = NDArray[np.integer[Any]]
 
 CUTS = ("fill_holes", "minimum_size", "split", "grow")
 """Instance parameters that cells from seeds do not have: each seed is one cell, whatever its size."""

@@ -1,16 +1,15 @@
 """Nucleus, cytoplasm and a ring around the nucleus of each cell: areas, intensities and their ratios."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.measure import Columns, measure, unit_suffix
 from napari_utile.engine.cells.seeds import distance_to
 from napari_utile.engine.planes.units import canonical_unit
 
-Labels = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float64]
 
 RING = 3

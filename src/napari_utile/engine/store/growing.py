@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.blocks.decoder import BlockDecoder, Facts, Shelf, read_window
 from napari_utile.engine.cells.blocks.seeded import SeedGrower
 from napari_utile.engine.cells.compartments import RING, compartment_columns, parts_of
@@ -34,7 +35,6 @@ from napari_utile.engine.store.seed_plan import SeedPlan
 from napari_utile.engine.store.table import block_table, joined_table
 from napari_utile.engine.windows import Window
 
-Labels = NDArray[np.integer[Any]]
 Float32 = NDArray[np.float32]
 _SIDE, _LOOKED_AT = 1024, 2048
 PARTS = ("nucleus", "cytoplasm", "ring")

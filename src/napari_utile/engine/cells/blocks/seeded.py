@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_utile.engine.arrays import Labels
 from napari_utile.engine.cells.blocks.basins import RING, Borders, climb_in, ends_in
 from napari_utile.engine.cells.blocks.decoder import Shelf, joined, part_of
 from napari_utile.engine.cells.blocks.grid import BOTTOM, RIGHT, Grid, Key, borders
@@ -26,7 +27,6 @@ from napari_utile.engine.windows import Window
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
 IndexArray = NDArray[np.integer[Any]]
-Labels = NDArray[np.integer[Any]]
 Passes = tuple[IndexArray, IndexArray, FloatArray, IndexArray]
 
 
