@@ -8,7 +8,7 @@ from napari_utile.cli.options import add_axes, file_path
 from napari_utile.engine.cells.polygons import EXPORT_SUFFIXES, cell_polygons, write_polygons
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.json_file import read_json
-from napari_utile.engine.files.label_origin import origin_of
+from napari_utile.engine.files.label_origin import origin_of_labels
 from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.result_files import recipe_beside
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     check_target(arguments.output, identities([arguments.labels]))
     file = read_labels(arguments.labels, arguments.axes)
-    origin = origin_of(file)
+    origin = origin_of_labels(file)
     if said := str(origin):
         print(f"{file.shown_name} {said}: positions are those in the image", file=sys.stderr)
     cells = [
@@ -84,7 +84,7 @@ def _export_tracks(labels: Path, output: Path, axes: str | None) -> int:
         parents = linking.parents
     else:
         print(f"{labels}: no recipe beside it, so no division is known", file=sys.stderr)
-    if said := str(origin_of(file)):
+    if said := str(origin_of_labels(file)):
         print(f"{file.shown_name} {said}: tracks lie where they do in the labels", file=sys.stderr)
     spacing = Spacing(file.pixel_size, file.unit, file.steps)
     count = write_tracks(output, lambda: (plane for _, plane in labels_of(file)), parents, spacing)

@@ -11,7 +11,7 @@ from napari_utile.cli.options import add_axes, file_path, pixel_length
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_files import find_labels, pair_files
-from napari_utile.engine.files.label_origin import origin_of
+from napari_utile.engine.files.label_origin import origin_of_labels
 from napari_utile.engine.files.label_planes import index_in_image, labels_of, pairing_in_words
 from napari_utile.engine.files.label_reading import read_labels
 from napari_utile.engine.files.tables import check_table, write_table
@@ -95,7 +95,7 @@ def _measure(
     name: str, path: Path, image_path: Path | None, series: str | None, arguments: argparse.Namespace
 ) -> list[dict[str, Any]]:
     file = read_labels(path, arguments.axes)
-    origin = origin_of(file)
+    origin = origin_of_labels(file)
     image = origin.read(image_path, series) if image_path else None
     if image is not None and image.notes:
         print(f"{image.shown_name}: {', '.join(image.notes)}", file=sys.stderr)

@@ -96,7 +96,7 @@ class LabelOrigin:
         return np.asarray(plane.data[(slice(None), *region)])
 
 
-def origin_of(labels: ImageFile) -> LabelOrigin:
+def origin_of_labels(labels: ImageFile) -> LabelOrigin:
     """Find out which pixels of its image a label image is of.
 
     A recipe beside it and the plan of a store count where the labels have as many planes, rows and columns as these

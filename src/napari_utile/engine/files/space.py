@@ -13,7 +13,7 @@ Said = tuple[object, str | None]
 
 
 @dataclass(frozen=True)
-class Space:
+class UsableSpace:
     """Pixel size and its unit, the steps along Z and T, and what could not be used."""
 
     pixel_size: tuple[float, float] | None = None
@@ -22,7 +22,7 @@ class Space:
     notes: tuple[str, ...] = ()
 
 
-def space_of(said: Mapping[str, Said]) -> Space:
+def space_of(said: Mapping[str, Said]) -> UsableSpace:
     """Take what can be used of what a file says; of lengths that cannot be used it is noted that they are left out.
 
     Parameters
@@ -54,7 +54,7 @@ def space_of(said: Mapping[str, Said]) -> Space:
             notes.append(f"the distance of its planes ({words}) cannot be used and was left out")
     if "T" in told and (interval := usable_interval(*told["T"])):
         steps["T"] = interval
-    return Space(size, unit, steps, tuple(notes))
+    return UsableSpace(size, unit, steps, tuple(notes))
 
 
 def _in_words(value: object, unit: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tifffile
 
-from napari_utile.engine.files.space import Said, Space, space_of, usable_length
+from napari_utile.engine.files.space import Said, UsableSpace, space_of, usable_length
 from napari_utile.engine.files.tiff_ome import image_of_series
 
 # Micrometres. A coarser resolution was meant for a printer (300 dots per inch are 85 µm).
@@ -17,7 +17,7 @@ _MICROMETRES_OF_RESOLUTION_UNIT = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}
 
 def describe_space(
     tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, number: int = 0, axes: str = "YX"
-) -> Space:
+) -> UsableSpace:
     """Read pixel size, z spacing and time interval of one image.
 
     Parameters
