@@ -1,5 +1,7 @@
 """Annotations, training planes, and the samples drawn from them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -117,7 +119,7 @@ def test_annotations_that_cannot_be_used_are_refused(labels, annotation, message
 
 
 def sampler(seed: int = 0, **options: float) -> Sampler:
-    planes = [training_plane("a", IMAGE, LABELS), training_plane("b", 1 - IMAGE, LABELS, share=3)]
+    planes = [training_plane("a", IMAGE, LABELS), replace(training_plane("b", 1 - IMAGE, LABELS), share=3)]
     return Sampler(planes, 6, AugmentParams(), seed=seed, **options)
 
 

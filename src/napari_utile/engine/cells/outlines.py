@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from napari_utile.engine.arrays import Float64Array, Int64Array
 
 _FORWARD = ((0, 1), (1, 0), (1, 1), (1, -1))
+_REACH = 2
+"""Rows and columns between pixels of neighbours, at most: room for a line of background."""
 
 
 def perimeters(
@@ -52,7 +54,7 @@ def perimeters(
     return length
 
 
-def touching(labels: NDArray[np.integer], ids: Int64Array, reach: int = 2) -> tuple[Int64Array, Float64Array]:
+def touching(labels: NDArray[np.integer], ids: Int64Array) -> tuple[Int64Array, Float64Array]:
     """Count the neighbours of each object and the share of its outline that touches another one.
 
     Parameters
@@ -61,9 +63,6 @@ def touching(labels: NDArray[np.integer], ids: Int64Array, reach: int = 2) -> tu
         (Y, X) integer labels.
     ids
         (N,) sorted label ids without 0.
-    reach
-        Objects are neighbours when two of their pixels are no more than this many rows and columns apart;
-        1 means touching, 2 leaves room for a line of background.
 
     Returns
     -------
@@ -81,17 +80,17 @@ def touching(labels: NDArray[np.integer], ids: Int64Array, reach: int = 2) -> tu
         edges += _count(one, ids) + _count(other, ids)
         shared += _count(one[both], ids) + _count(other[both], ids)
     neighbours = np.zeros(ids.size, np.int64)
-    pairs = _pairs_within(labels, ids, reach)
+    pairs = _neighbours(labels, ids)
     if pairs.size:
         neighbours += np.bincount(pairs.reshape(-1), minlength=ids.size)
     return neighbours, shared / np.maximum(edges, 1)
 
 
-def _pairs_within(labels: NDArray[np.integer], ids: Int64Array, reach: int) -> Int64Array:
-    """Return the indices (M, 2) of the pairs of objects no more than `reach` apart, each once."""
+def _neighbours(labels: NDArray[np.integer], ids: Int64Array) -> Int64Array:
+    """Return the indices (M, 2) of the pairs of objects that are neighbours, each once."""
     found = [np.zeros(0, np.int64)]
-    for dy in range(reach + 1):
-        for dx in range(-reach if dy else 1, reach + 1):
+    for dy in range(_REACH + 1):
+        for dx in range(-_REACH if dy else 1, _REACH + 1):
             here, there = _shifted(labels, dy, dx)
             meeting = (here != there) & (here > 0) & (there > 0)
             one, other = np.searchsorted(ids, here[meeting]), np.searchsorted(ids, there[meeting])

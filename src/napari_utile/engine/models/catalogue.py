@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.models.card import ModelCard, read_card
@@ -87,22 +87,7 @@ def _listed(folder: Path, *, bundled: bool) -> Iterator[ListedModel]:
             yield ListedModel(path, bundled, None, str(error))
 
 
-class Named(Protocol):
-    """What is asked for by its name or by its title."""
-
-    @property
-    def name(self) -> str:
-        """Which is also that of its file."""
-
-    @property
-    def title(self) -> str:
-        """Free text."""
-
-
-_Named = TypeVar("_Named", bound=Named)
-
-
-def called(asked: str, models: Iterable[_Named]) -> list[_Named]:
+def called(asked: str, models: Iterable[Any]) -> list[Any]:
     """Give the models of a name or, where there is none, those of a title, in their order."""
     listed = list(models)
     return [each for each in listed if each.name == asked] or [each for each in listed if each.title == asked]
@@ -122,7 +107,7 @@ def find_model(name: str | Path) -> Path:
     if path is not None and os.path.isfile(path):
         return path
     listed = [each for each in reversed(list_models()) if each.card]
-    found = called(str(name), listed)
+    found: list[ListedModel] = called(str(name), listed)
     if len(found) > 1 and found[0].name != str(name):
         names = " and ".join(sorted(each.name for each in found))
         raise UtileError(f"Several models have the title {str(name)!r}: ask for {names} by name.")

@@ -140,11 +140,9 @@ def click_command(
     return shlex.join(words)
 
 
-def weight_map_command(
-    labels: str | Path, params: Any, output: str | Path = "weights.tif", term: str = "total"
-) -> str:
+def weight_map_command(labels: str | Path, params: Any, term: str = "total") -> str:
     """Return the command that computes and writes the weight map of a label file with these `WeightMapParams`."""
-    words = ["utile", "weight-map", path_word(labels), "-o", path_word(output)]
+    words = ["utile", "weight-map", path_word(labels), "-o", "weights.tif"]
     if term != "total":
         words += ["--term", term.replace("_", "-")]
     return shlex.join(words + command_options(type(params), params))

@@ -104,7 +104,6 @@ def training_plane(
     annotation: Annotation = DENSE,
     *,
     weights: WeightMapParams = PAPER,
-    share: float = 1.0,
     distances: bool = False,
     targets: NDArray[np.uint8] | None = None,
 ) -> TrainingPlane:
@@ -120,8 +119,6 @@ def training_plane(
     annotation : Annotation
     weights : WeightMapParams
         How much each pixel counts.
-    share : float
-        How often samples come from this plane, relative to the others.
     distances : bool
         Whether distances are to be learnt, too.
     targets : (Y, X) uint8 array, optional
@@ -148,7 +145,7 @@ def training_plane(
         )
     pixels = np.ascontiguousarray(image, np.float32)
     complete = annotation.kind != "sparse"
-    return TrainingPlane(name, pixels, objects, target, weight, share, measured, complete)
+    return TrainingPlane(name, pixels, objects, target, weight, distances=measured, complete=complete)
 
 
 def _ends(annotated: NDArray[np.bool_]) -> NDArray[np.bool_]:
