@@ -95,7 +95,8 @@ def pair_files(
     as `utile segment` writes them, the one that is meant is taken and the others are ignored: of a prediction
     ``cells_labels.tif`` before ``cells_mask.tif`` before ``cells.tif``, of a reference ``cells_truth.tif``
     before these, of an image ``cells.tif``. Probabilities are not labels. Results of a plate, which lie in folders of
-    its wells, are paired with its fields, and with each other, by plate, well and field.
+    its wells, are paired with its fields, and with each other, by plate, well and field. Labels of several images of
+    one file, ``file_image_labels.tif``, are paired with these.
 
     Parameters
     ----------
@@ -149,15 +150,15 @@ def _both_sides(first: str | Path, second: str | Path) -> tuple[list[_Named], li
     ours, theirs = _listed(first), _listed(second)
     if any(each.well for each in (*ours, *theirs)):
         ours, theirs = _with_fields(ours), _with_fields(theirs)
-    aside: list[_Named] = []
+    aside: set[_Named] = set()
     for side, others in ((ours, theirs), (theirs, ours)):
-        below = [each for each in side if each.below]
-        if len(below) < len(side) and not any(each.well for each in others):
-            aside += below
+        if not any(each.well for each in others) and not all(each.below for each in side):
+            aside |= {each for each in side if each.below}
+    left_aside = tuple(each.path for each in (*ours, *theirs) if each in aside)
     ours, theirs = ([each for each in side if each not in aside] for side in (ours, theirs))
     if any(_is_of_plate(side) for side in (ours, theirs)):
         ours, theirs = ([each.in_plate() for each in side] for side in (ours, theirs))
-    return ours, theirs, tuple(each.path for each in aside)
+    return ours, theirs, left_aside
 
 
 def _is_of_plate(side: Sequence[_Named]) -> bool:

@@ -69,7 +69,7 @@ class LabelOrigin:
             return open_selected(image, selection)
         except UtileError as error:
             found = open_selected(image, Selection(series=series))
-            warn(f"{image.name} is not read as the image of the labels was: {error}")
+            warn(f"{found.shown_name} is not read as the image of the labels was: {error}")
             return found
 
     def planes(self, labels: ImageFile, image: ImageFile) -> SelectedPlanes:
