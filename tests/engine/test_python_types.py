@@ -28,6 +28,7 @@ from napari_utile import (
 from napari_utile.engine.errors import UtileError, UtileWarning
 from napari_utile.engine.files.images import write_labels
 from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.axes import plane_from_array
 from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment_params import SegmentParams
 from napari_utile.engine.training.fine_tune import new_model
@@ -294,3 +295,38 @@ def test_labels_that_read_image_gives_are_labels_wherever_an_array_is(tmp_path: 
     assert cell_scores(plane, plane).seg == 1
     wanted = link(stack, "t").labels
     np.testing.assert_array_equal(link(read_image(tmp_path / "xty.zarr"), "t").labels, wanted)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"model": "nuclei", "diameter": 18, "limits": "plane"}, {"distance": 8}],
+    ids=["model", "grey values"],
+)
+@pytest.mark.parametrize("selected", [{"t": 2}, {"t": "2"}, {"project": "t:max", "t": "1:3"}], ids=str)
+def test_seeds_grow_on_the_plane_that_is_chosen(tmp_path: Path, options: dict, selected: dict) -> None:
+    seeds = np.where((Y % 32 - 16) ** 2 + (X % 32 - 16) ** 2 < 9, LABELS, 0)
+    stack = np.stack([np.roll(IMAGE, 6 * number, 1) for number in range(3)])
+    plane = stack[1:].max(axis=0) if "project" in selected else stack[2]
+    grown = grow_seeds(plane, seeds, **options)
+    assert (grow_seeds(stack[0], seeds, **options) != grown).any()
+    tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": "TYX"}, imagej=True)
+    for image in (stack, tmp_path / "a.tif", read_image(tmp_path / "a.tif")):
+        axes = {"axes": "TYX"} if image is stack else {}
+        np.testing.assert_array_equal(grow_seeds(image, seeds, **axes, **selected, **options), grown)
+
+
+@pytest.mark.parametrize(
+    "option", [{"z": 9}, {"t": 0}, {"axes": "YX"}, {"series": 1}, {"project": "z:max"}], ids=str
+)
+def test_nothing_is_selected_of_a_plane(option: dict) -> None:
+    for call in (segment, lambda plane, **given: grow_seeds(plane, LABELS, **given)):
+        with pytest.raises(UtileError, match=f"image is one plane already: leave out {next(iter(option))}=."):
+            call(plane_from_array(IMAGE, "YX"), **option)
+
+
+def test_seeds_grow_on_whole_planes() -> None:
+    for option in ({"region": (slice(0, 50), slice(0, 50))}, {"link": "z"}, {"three_views": True}):
+        with pytest.raises(
+            UtileError, match=f"The option '{next(iter(option))}' is not for cells from seeds."
+        ):
+            grow_seeds(IMAGE, LABELS, "nuclei", **option)

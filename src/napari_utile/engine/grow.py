@@ -11,7 +11,7 @@ from napari_utile.engine.cells.seeds import distance_from_areas, grow_in_intensi
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.label_planes import refuse_other_shape
 from napari_utile.engine.files.label_reading import labels_of_one_plane
-from napari_utile.engine.files.one_plane import plane_of
+from napari_utile.engine.files.one_plane import plane_of, planes_of
 from napari_utile.engine.inference.decode import height_from
 from napari_utile.engine.inference.device import Compute
 from napari_utile.engine.inference.predict import Progress
@@ -20,6 +20,7 @@ from napari_utile.engine.parameters import Bounds, Parameter, check_value
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.planes.numbers import refuse_without_numbers
+from napari_utile.engine.planes.selection import Selection
 from napari_utile.engine.segment import segment, segment_steps
 from napari_utile.engine.segment_params import SegmentParams, several
 from napari_utile.engine.segmentation import Segmentation
@@ -27,6 +28,10 @@ from napari_utile.engine.steps import Run
 
 CUTS = ("fill_holes", "minimum_size", "split", "grow")
 """Instance parameters that cells from seeds do not have: each seed is one cell, whatever its size."""
+_OF_OTHER_SHAPE = (
+    "region", "link", "link_overlap", "link_distance", "link_gap", "three_views", "plane_distance",
+)  # fmt: skip
+"""Options of `segment` by which it makes something else than one whole plane."""
 
 
 def usual_distance(seeds: Iterable[Labels]) -> float:
@@ -118,6 +123,10 @@ def grow_seeds(
     channels: Sequence[int] | None = None,
     distance: float | None = None,
     axes: str | None = None,
+    series: str | int | None = None,
+    z: str | int | None = None,
+    t: str | int | None = None,
+    project: str | None = None,
     **options: Any,
 ) -> Labels:
     """Grow each seed, such as a nucleus, to one whole cell with the seed's id.
@@ -135,10 +144,10 @@ def grow_seeds(
     distance : float, optional
         Pixels that a cell reaches beyond its seed at most. By default half the median diameter of the seeds, and
         with a model as far as its foreground.
-    axes : str, optional
-        A letter an axis of the image.
+    axes, series, z, t, project
+        Which plane of the image, as for `segment`.
     **options
-        With a model, those of `segment` but `CUTS`.
+        With a model, those of `segment` but `CUTS`, a region, linking and three views.
 
     Returns
     -------
@@ -159,15 +168,17 @@ def grow_seeds(
     """
     check_value(Parameter("distance", float, True, None, Bounds(0)), distance)
     for name in options:
-        if model is None or name in CUTS:
-            raise UtileError(
-                f"The option {name!r} "
-                + ("needs a model." if name not in CUTS else "is not for cells from seeds.")
-            )
-    ids, plane = labels_of_one_plane(seeds, "the seeds"), plane_of(image, axes)
+        if name in (*CUTS, *_OF_OTHER_SHAPE):
+            raise UtileError(f"The option {name!r} is not for cells from seeds.")
+        if model is None:
+            raise UtileError(f"The option {name!r} needs a model.")
+    ids = labels_of_one_plane(seeds, "the seeds")
+    selection = Selection.of(axes, series, z, t, project)
+    image = image if isinstance(image, ImagePlane) else planes_of(image, selection)
+    plane = plane_of(image, selection)
     refuse_other_shape(ids.shape, plane)
     if model is None:
         params = SegmentParams(channels=several(channels))
         refuse_lost_stain([plane], params)
         return Run(grow_steps(plane, ids, params, distance=distance)).result
-    return grown_in(segment(plane, model, channels=channels, **options), ids, distance)
+    return grown_in(segment(image, model, channels=channels, **options), ids, distance)

@@ -236,17 +236,16 @@ def segment(
     ((96, 96), 4)
     """
     refuse_unknown(instances, _OPTIONS)
-    series, z, t = (None if each is None else str(each) for each in (series, z, t))
-    selection = Selection(axes=axes, series=series, z=z, t=t, project=project)
+    selection = Selection.of(axes, series, z, t, project)
     # Not above: a plane at hand needs nothing that reads files.
-    from napari_utile.engine.files.one_plane import planes_of, region_of
+    from napari_utile.engine.files.one_plane import plane_of, planes_of, region_of
 
     volumes = VolumeParams(three_views, plane_distance)
     linking = LinkParams(volumes.link(link), link_overlap, link_distance, link_gap)
     if isinstance(image, ImagePlane):
         if linking.axis:
             raise UtileError("One plane has nothing to be linked with: give the whole stack.")
-        plane, stack, planes = image, [image], None
+        plane, stack, planes = plane_of(image, selection), [image], None
     else:
         planes = planes_of(image, selection, linking.axis)
         plane, stack = planes.plane(planes.indices[0]), planes.measured_on()

@@ -3,7 +3,7 @@
 import operator
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
 
     Parameters
     ----------
-    image : path, ImageFile or array-like
+    image : path, ImageFile, array-like or SelectedPlanes
+        Planes that are selected already are themselves.
     selection : Selection
     linked : str
         The axis whose planes are linked, "Z" or "T": all are meant then, and three axes without names are it, Y, X.
@@ -34,7 +35,9 @@ def planes_of(image: Any, selection: Selection, linked: str = "") -> SelectedPla
     UtileError
         Where a file has several planes and none is chosen, there are none to link, or it is not an image.
     """
-    if isinstance(image, (str, os.PathLike, ImageFile)):
+    if isinstance(image, SelectedPlanes):
+        planes = image
+    elif isinstance(image, (str, os.PathLike, ImageFile)):
         if isinstance(image, ImageFile):
             file, selection = image, _as_read(image, selection)
         else:
@@ -80,17 +83,23 @@ def _as_read(image: ImageFile, selection: Selection) -> Selection:
     return replace(selection, axes=image.axes, series=str(image.chosen) if len(image.series) > 1 else None)
 
 
-def plane_of(image: Any, axes: str | None = None) -> ImagePlane:
+def plane_of(image: Any, selection: Selection | None = None) -> ImagePlane:
     """Give the one plane that is meant of a file or an array; a plane is itself.
 
     Raises
     ------
     UtileError
-        As `planes_of`.
+        As `planes_of`, or where something is selected of a plane.
     """
+    selection = selection or Selection()
     if isinstance(image, ImagePlane):
+        said = [
+            f"{each.name}=" for each in fields(Selection) if getattr(selection, each.name) != each.default
+        ]
+        if said:
+            raise UtileError(f"{image.name} is one plane already: leave out {' and '.join(said)}.")
         return image
-    planes = planes_of(image, Selection(axes=axes))
+    planes = planes_of(image, selection)
     return planes.plane(planes.indices[0])
 
 

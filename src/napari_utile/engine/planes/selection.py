@@ -60,6 +60,19 @@ class Selection:
                     f"project is z:max, z:mean, z:focus, or the same of t; got {self.project!r}."
                 )
 
+    @classmethod
+    def of(
+        cls,
+        axes: str | None,
+        series: str | int | None,
+        z: str | int | None,
+        t: str | int | None,
+        project: str | None,
+    ) -> "Selection":
+        """Give what a call from Python says, where one series or plane may be a number."""
+        series, z, t = (None if each is None else str(each) for each in (series, z, t))
+        return cls(axes=axes, series=series, z=z, t=t, project=project)
+
     @property
     def projection(self) -> tuple[str, str] | None:
         """The axis and the way, such as ``("Z", "max")``."""
