@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from napari_utile.engine.cells.compartments import compartments
 from napari_utile.engine.cells.seeds import grow_in_intensity, grow_in_model
+from napari_utile.engine.errors import UtileError
 
 
 @st.composite
@@ -91,16 +92,49 @@ def test_foreground_without_a_seed_is_background():
     np.testing.assert_array_equal(cells, np.where(np.arange(11) < 5, foreground * 3, 0))
 
 
-def test_cells_end_where_the_stain_does():
+def stained_discs():
     yy, xx = np.mgrid[:60, :90]
     discs = [(30, 25, 14), (30, 62, 18)]
-    truth = sum((i + 1) * ((yy - y) ** 2 + (xx - x) ** 2 < r**2) for i, (y, x, r) in enumerate(discs))
-    image = 20 + 80 * (truth > 0) + np.random.default_rng(0).normal(0, 4, truth.shape)
-    seeds = sum((i + 1) * ((yy - y) ** 2 + (xx - x) ** 2 < 25) for i, (y, x, _) in enumerate(discs))
+    truth, seeds = (
+        sum((i + 1) * ((yy - y) ** 2 + (xx - x) ** 2 < reach(r)) for i, (y, x, r) in enumerate(discs))
+        for reach in (lambda r: r**2, lambda _: 25)
+    )
+    return 20 + 80 * (truth > 0) + np.random.default_rng(0).normal(0, 4, truth.shape), seeds, truth
+
+
+def test_cells_end_where_the_stain_does():
+    image, seeds, truth = stained_discs()
     cells = grow_in_intensity(seeds, image, 30)
     for cell in (1, 2):
         both = ((cells == cell) & (truth == cell)).sum()
         assert both / ((cells == cell) | (truth == cell)).sum() > 0.85
+
+
+@pytest.mark.parametrize("lost", [np.inf, -np.inf])
+@pytest.mark.parametrize("where", [np.s_[5, 5], np.s_[20:50], np.s_[10:50, 5:40]], ids=str)
+def test_what_is_infinite_is_missing(where, lost):
+    image, seeds, _ = stained_discs()
+    missing, infinite = image.copy(), image.copy()
+    missing[where], infinite[where] = np.nan, lost
+    cells = grow_in_intensity(seeds, infinite, 12)
+    np.testing.assert_array_equal(cells, grow_in_intensity(seeds, missing, 12))
+    assert set(np.unique(cells)) == {0, 1, 2}
+
+
+@given(st.integers(-100, 120), st.booleans())
+@settings(deadline=None, max_examples=30)
+def test_cells_do_not_depend_on_the_unit_of_grey_values(exponent, bright):
+    image, seeds, _ = stained_discs()
+    image = image.astype(np.float32) - 60 * (not bright)
+    np.testing.assert_array_equal(
+        grow_in_intensity(seeds, np.ldexp(image, exponent), 12), grow_in_intensity(seeds, image, 12)
+    )
+
+
+def test_grey_values_that_cannot_be_computed_with_are_refused():
+    image, seeds, _ = stained_discs()
+    with pytest.raises(UtileError, match=r"1e\+302 is too large .* for seeds, which go up to 3.4e\+38"):
+        grow_in_intensity(seeds, np.where(seeds == 1, 1e302, image), 12)
 
 
 def test_an_even_image_leaves_the_distance_to_decide():

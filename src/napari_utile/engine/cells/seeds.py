@@ -21,9 +21,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from skimage.filters import sobel, threshold_otsu
 
+from napari_utile.engine.arrays import Float64Array
 from napari_utile.engine.cells.blocks.seeded import find_seeded
 from napari_utile.engine.cells.distance import distance_to_background
 from napari_utile.engine.cells.relief import HEIGHT_REACH, climbing_relief
+from napari_utile.engine.planes.finite import finite
+from napari_utile.engine.planes.narrowed import narrowed
 from napari_utile.engine.planes.normalize import sampled_windows
 from napari_utile.engine.windows import Window
 
@@ -262,7 +265,8 @@ def stain_of(
         edges_near.append(edges[here][near])
         grey_near.append(grey[here][near])
         grey_in.append(grey[here][there[here] > 0])
-    every, inside = np.concatenate(grey_near), np.concatenate(grey_in)
+    # As float64: float32 holds no 256 steps of a narrow range, nor the squares of large values.
+    every, inside = (np.concatenate(each).astype(np.float64) for each in (grey_near, grey_in))
     if not any_number:
         return Stain(0.0, NOWHERE)
     if not inside.size:
@@ -316,20 +320,18 @@ def _grown(seeds: Labels, relief: FloatArray) -> Labels:
     return labels
 
 
-def _edges(image: NDArray[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _edges(image: NDArray[Any]) -> tuple[FloatArray, FloatArray, Float64Array]:
     """Return the grey values of an image, smoothed ones, and how strong the edges in these are."""
-    grey = np.nan_to_num(image.astype(np.float32))
+    grey = finite(narrowed(image))
     smooth = ndimage.gaussian_filter(grey, SMOOTHING)
-    return grey, smooth, sobel(smooth)
+    return grey, smooth, sobel(smooth.astype(np.float64))  # which holds the squares of all values
 
 
-def _clear_level(values: FloatArray) -> float | None:
+def _clear_level(values: Float64Array) -> float | None:
     """Return the grey value half-way between two kinds of pixels, where they are clearly apart (Otsu), else None."""
     if values.min() == values.max():
         return None
-    bright = values > threshold_otsu(
-        values.astype(np.float64)
-    )  # float32 holds no 256 steps of a narrow range
+    bright = values > threshold_otsu(values)
     share, high, low = float(bright.mean()), float(values[bright].mean()), float(values[~bright].mean())
     between = share * (1 - share) * (high - low) ** 2
     return (high + low) / 2 if between >= CLEARLY_APART * float(values.var()) else None

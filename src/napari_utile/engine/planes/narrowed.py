@@ -20,7 +20,7 @@ def narrowed(values: NDArray[Any]) -> NDArray[np.float32]:
         made: NDArray[np.float32] = values.astype(np.float32)
     if (lost := np.isinf(made)).any() and (beyond := values[lost & np.isfinite(values)]).size:
         raise UtileError(
-            f"The value {np.abs(beyond).max():.4g} is too large for a mean of planes or colours and for preprocessing, "
-            f"which go up to {np.finfo(np.float32).max:.2g}: divide the image by a number."
+            f"The value {np.abs(beyond).max():.4g} is too large for a mean of planes or colours, for preprocessing and "
+            f"for seeds, which go up to {np.finfo(np.float32).max:.2g}: divide the image by a number."
         )
     return made

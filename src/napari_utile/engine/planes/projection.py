@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.computed import computed
+from napari_utile.engine.planes.finite import exponent_of, finite
 from napari_utile.engine.planes.narrowed import narrowed
 
 if TYPE_CHECKING:
@@ -74,9 +75,8 @@ def sharpness_of(data: Any) -> float:
     found = []
     for channel in range(data.shape[0]):
         windows = [np.asarray(data[channel, y : y + _WINDOW, x : x + _WINDOW], np.float64) for y, x in starts]
-        windows = [np.nan_to_num(window, posinf=0, neginf=0) for window in windows]
-        # By a power of two, which changes no digit of the result, so that no square is too large.
-        exponent = np.frexp(max(float(np.abs(window).max()) for window in windows))[1]
+        windows = [finite(window) for window in windows]
+        exponent = max(exponent_of(window) for window in windows)
         windows = [np.ldexp(window, -exponent) for window in windows]
         size = sum(window.size for window in windows)
         energy = sum(

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from skimage.segmentation import find_boundaries
 
+from napari_utile.engine.planes.finite import finite
+
 LARGEST_PANEL = 1024
 """Rows or columns above which a panel shows every second, third ... pixel."""
 OUTLINE = (1.0, 0.85, 0.1)
@@ -89,7 +91,7 @@ def as_colours(image: NDArray[Any]) -> NDArray[np.float32]:
     (Y, X, 3) float32 array from 0 to 1; what is not a number is black.
     """
     whole = np.asarray(image, np.result_type(image.dtype, np.float32))
-    values = np.nan_to_num(whole, nan=0.0, posinf=0.0, neginf=0.0)
+    values = finite(whole)
     if image.ndim == 3:
         scaled = values / np.iinfo(image.dtype).max if image.dtype.kind in "ui" else values
     else:
