@@ -37,9 +37,19 @@ def test_a_window_is_a_piece_of_the_whole(steps, seed, data) -> None:
 def test_what_is_missing_stays_missing(text) -> None:
     pixels = np.random.default_rng(1).random((1, 40, 33), np.float32)
     pixels[:, 10:20, 5:9] = np.nan
-    np.testing.assert_array_equal(
-        np.isnan(preprocessed(ImagePlane(pixels), text).data[...]), np.isnan(pixels)
-    )
+    missing = preprocessed(ImagePlane(pixels), text).data[...]
+    np.testing.assert_array_equal(np.isnan(missing), np.isnan(pixels))
+    pixels[:, 10:14, 5:9], pixels[:, 14:18, 5:9] = np.inf, -np.inf
+    np.testing.assert_array_equal(preprocessed(ImagePlane(pixels), text).data[...], missing)
+
+
+def test_local_contrast_does_not_depend_on_the_unit_of_grey_values() -> None:
+    pixels = np.random.default_rng(1).random((1, 40, 33))
+    for exponent in (990, 20):
+        np.testing.assert_array_equal(
+            preprocessed(ImagePlane(np.ldexp(pixels, exponent)), "contrast:4").data[...],
+            preprocessed(ImagePlane(np.ldexp(pixels, 10)), "contrast:4").data[...],
+        )
 
 
 def test_a_step_reaches_no_further_than_it_says() -> None:

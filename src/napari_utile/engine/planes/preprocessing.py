@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from napari_utile.engine.arrays import Float64Array
 from napari_utile.engine.planes.axes import ImagePlane
+from napari_utile.engine.planes.finite import exponent_of, finite
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.planes.narrowed import narrowed
 from napari_utile.engine.windows import Window
@@ -54,10 +55,11 @@ def _without_background(values: Float64Array, radius: float) -> Float64Array:
 
 
 def _local_contrast(values: Float64Array, radius: float) -> Float64Array:
-    sigma = radius / _TRUNCATE
+    sigma, exponent = radius / _TRUNCATE, exponent_of(values)
+    values = np.ldexp(values, -exponent)
     mean = _smooth(values, sigma)
     spread = np.sqrt(np.maximum(_smooth((values - mean) ** 2, sigma), 0))
-    scaled: Float64Array = (values - mean) / (spread + 1e-3 * np.abs(mean) + 1e-12)
+    scaled: Float64Array = (values - mean) / (spread + 1e-3 * np.abs(mean) + np.ldexp(1e-12, -exponent))
     return scaled
 
 
@@ -151,8 +153,8 @@ class Preprocessed:
             *(slice(*part.indices(size)[:2]) for part, size in zip(parts, self.shape[1:], strict=True))
         )
         values: Float64Array = mirror_window(self.source, window.grown(self._reach)).astype(np.float64)
-        lost = np.isnan(values)
-        values = np.nan_to_num(values, copy=False)
+        lost = ~np.isfinite(values)
+        values = finite(values)
         for name, value in self._steps:
             values = STEPS[name].apply(values, value)
         values[lost] = np.nan  # what is missing is not measured, and dark also where an image is inverted
