@@ -1,5 +1,6 @@
 """One plane made of a stack of planes, read window by window."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,9 @@ def projected(planes: Sequence[ImagePlane], how: str) -> ImagePlane:
     planes : sequence of ImagePlane
         In their order along the axis.
     how : {"max", "mean", "focus"}
-        The largest value or the mean at each pixel; or the one plane that is sharpest, by the energy of its
-        gradient beside that of its grey values, measured on a lattice of windows of the whole plane.
+        The largest value or the mean at each pixel, of the planes that hold a number there; or the one plane that is
+        sharpest, by the energy of its gradient beside that of its grey values, measured on a lattice of windows of
+        the whole plane.
 
     Returns
     -------
@@ -57,15 +59,20 @@ class Projected:
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
         # One after the other, so that the sum does not depend on how the stack is stored.
-        first: NDArray[Any] = np.asarray(self._stack[0][index])
+        planes = (np.asarray(each[index]) for each in self._stack)
         if self._how == "max":
-            for each in self._stack[1:]:
-                first = np.maximum(first, np.asarray(each[index]))
-            return first
-        total = first.astype(np.float64)
-        for each in self._stack[1:]:
-            total += np.asarray(each[index])
-        return narrowed(total / len(self._stack))
+            return functools.reduce(np.fmax, (_without_infinity(each) for each in planes))
+        first = next(planes)
+        total, count = finite(first.astype(np.float64)), np.isfinite(first).astype(np.int64)
+        for each in planes:
+            total += finite(each)
+            count += np.isfinite(each)
+        return narrowed(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+
+def _without_infinity(plane: NDArray[Any]) -> NDArray[Any]:
+    """Give a plane in which infinite pixels are missing, as NaN."""
+    return np.where(np.isfinite(plane), plane, np.nan) if plane.dtype.kind == "f" else plane
 
 
 def sharpness_of(data: Any) -> float:
