@@ -180,6 +180,8 @@ def test_each_channel_has_its_columns() -> None:
     channels = np.stack([np.full((3, 3), 7, np.uint8), np.full((3, 3), 200, np.uint8)])
     labels = np.ones((3, 3), int)
     assert measure(labels, channels, basic=True)["intensity_mean_1"].tolist() == [200]
+    alike = measure(labels, channels, channel_names=("dapi", "dapi"), basic=True)
+    assert [alike[f"intensity_mean_dapi_{number}"].tolist() for number in range(2)] == [[7], [200]]
     named = measure(labels, channels, channel_names=("dapi", "gfp"))
     assert (named["intensity_sum_dapi"].tolist(), named["intensity_sum_gfp"].tolist()) == ([63], [1800])
 

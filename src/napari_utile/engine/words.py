@@ -1,5 +1,7 @@
 """Numbers and phrases as they stand in a sentence."""
 
+from collections.abc import Iterable
+
 
 def counted(number: int, noun: str) -> str:
     """Say how many there are of what.
@@ -71,3 +73,19 @@ def percent(share: float) -> str:
     ('16 %', '100 %')
     """
     return f"{100 * share:.0f} %"
+
+
+def unlike(names: Iterable[object], between: str = " ") -> list[str]:
+    """Add their numbers to names that occur twice.
+
+    Examples
+    --------
+    >>> unlike(["actin", "actin", "nuclei"]), unlike(["a", "a", "a_1"], "_")
+    (['actin 0', 'actin 1', 'nuclei'], ['a_0', 'a_1_1', 'a_1_2'])
+    """
+    made = [str(name) for name in names]
+    while len(set(made)) < len(made):
+        made = [
+            name if made.count(name) == 1 else f"{name}{between}{number}" for number, name in enumerate(made)
+        ]
+    return made

@@ -18,6 +18,7 @@ from napari_utile.engine.cells.label_runs import (
 from napari_utile.engine.cells.outlines import perimeters, touching
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.units import canonical_unit, checked_pixel_size
+from napari_utile.engine.words import unlike
 
 Columns = dict[str, NDArray[Any]]
 
@@ -46,7 +47,7 @@ def measure(
     basic : bool
         Only index, area, centroid and mean intensities: fast enough to follow a slider.
     channel_names : sequence of str, optional
-        One for each channel; numbers by default.
+        One for each channel; numbers by default, and added to names that occur twice.
 
     Returns
     -------
@@ -148,8 +149,9 @@ def _intensity_columns(
     if names is not None and len(names) != len(channels):
         raise ValueError(f"{len(channels)} channels were given but {len(names)} names")
     columns: Columns = {}
-    for number, channel in enumerate(channels):
-        end = "" if len(channels) == 1 else f"_{names[number] if names else number}"
+    distinct = unlike(range(len(channels)) if names is None else names, "_")
+    for name, channel in zip(distinct, channels, strict=True):
+        end = "" if len(channels) == 1 else f"_{name}"
         pixels = np.ascontiguousarray(channel)
         total = intensity_sums(runs, pixels)
         columns[f"intensity_mean{end}"] = total / area

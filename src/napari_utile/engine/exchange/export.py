@@ -42,6 +42,7 @@ from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.mirror import mirror_window
 from napari_utile.engine.planes.normalize import IntensityLimits
 from napari_utile.engine.windows import Window
+from napari_utile.engine.words import unlike
 
 FORMAT_VERSION = "0.5.4"
 """Of the description: as old as what it says allows, so that older programs read it."""
@@ -236,7 +237,7 @@ def _input(card: ModelCard, geometry: Geometry) -> dict[str, Any]:
         "description": "Grey values; a channel that is optional is 0 everywhere where there is none.",
         "axes": [
             {"type": "batch"},
-            {"type": "channel", "id": "channel", "channel_names": _unlike(names)},
+            {"type": "channel", "id": "channel", "channel_names": unlike(names)},
             *({"type": "space", "id": axis, "size": size, **_scale(card)} for axis in "yx"),
         ],
         "data": {"type": "float32"},
@@ -259,7 +260,7 @@ def _output(card: ModelCard, geometry: Geometry) -> dict[str, Any]:
         "description": "Class probabilities, which sum to 1, then what else the network computes, from 0 to 1.",
         "axes": [
             {"type": "batch"},
-            {"type": "channel", "id": "channel", "channel_names": _unlike([_plain(each) for each in names])},
+            {"type": "channel", "id": "channel", "channel_names": unlike([_plain(each) for each in names])},
             *(
                 {
                     "type": "space",
@@ -293,8 +294,3 @@ def _plain(name: str) -> str:
     """Write a name with the letters that packages allow."""
     plain = re.sub(r"[^A-Za-z0-9_+\- ()]+", " ", name).strip()[:64]
     return plain or "model"
-
-
-def _unlike(names: list[str]) -> list[str]:
-    """Add numbers to names that occur twice."""
-    return [name if names.count(name) == 1 else f"{name} {index}" for index, name in enumerate(names)]
