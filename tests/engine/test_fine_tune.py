@@ -73,6 +73,13 @@ def test_a_model_learns_cells_it_has_never_seen(learnt: FineTuned) -> None:
     assert abs(int(labels.max()) - int(truth.max())) <= 3
 
 
+def test_an_image_without_a_number_is_not_learnt_from() -> None:
+    image, labels = pair()
+    lost = np.full(image.shape, np.nan, np.float32)
+    with pytest.raises(UtileError, match="2: image has no finite values: all its pixels are NaN or infinite"):
+        fine_tune([image, lost], [labels, labels], base(), steps=1, device="cpu")
+
+
 def test_a_learnt_model_is_saved_and_loaded_like_any_other(learnt: FineTuned, tmp_path: Path) -> None:
     path = tmp_path / "discs.safetensors"
     save_model(learnt.model.card, learnt.model.network, path)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.inference.limits import limits_of, seen_plane
 from napari_utile.engine.models.card import ModelCard
-from napari_utile.engine.planes.normalize import measure_limits
 from napari_utile.engine.planes.resample import NormalizedPlane, ScaledPlane, scaled_shape
+from napari_utile.engine.segment_params import SegmentParams, several
 from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.classes import class_targets
 from napari_utile.engine.training.loss import IGNORE
@@ -67,16 +68,18 @@ def training_planes(
     Raises
     ------
     UtileError
-        If there are no images, or one has nothing annotated or not the channels that the model reads.
+        If there are no images, or one has nothing annotated, no pixel that holds a number, or not the channels
+        that the model reads.
     """
     if not images:
         raise UtileError("There are no annotated images to learn from.")
+    params = SegmentParams(channels=several(channels))
     known = [card.classes[index].name for index in card.foreground]
     planes: list[TrainingPlane] = []
     for number, image in enumerate(images):
         name = f"{number + 1}: {image.plane.name}"
-        plane = image.plane.for_network(len(card.inputs), channels, card.optional_inputs)
-        data: Any = NormalizedPlane(plane.data, measure_limits(plane.data, card.normalization))
+        plane = replace(seen_plane(image.plane, params, card), name=name)
+        data: Any = NormalizedPlane(plane.data, limits_of([plane], params, card))
         labels, annotation = np.asarray(image.labels), image.annotation
         if scale != 1:
             shape = scaled_shape(plane.shape, scale)
