@@ -330,3 +330,18 @@ def test_seeds_grow_on_whole_planes() -> None:
             UtileError, match=f"The option '{next(iter(option))}' is not for cells from seeds."
         ):
             grow_seeds(IMAGE, LABELS, "nuclei", **option)
+
+
+def test_masked_pixels_are_missing_and_masked_labels_are_background() -> None:
+    grey = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    mask = LABELS == 70
+    table = measure(LABELS, np.ma.masked_array(grey, mask))
+    np.testing.assert_array_equal(table["intensity_mean"], [grey[LABELS == 3].mean(), np.nan])
+    masked, plain = np.ma.masked_array(LABELS, mask), np.where(mask, 0, LABELS)
+    assert measure(masked)["index"].tolist() == [3]
+    np.testing.assert_array_equal(weight_map(masked).total, weight_map(plain).total)
+    assert evaluate(masked, plain).scores["ap50"] == evaluate(masked, plain, axes="YX").scores["ap50"] == 1
+    assert average_precision(plain, masked) == 1
+    stacks = np.ma.stack([masked] * 2), np.stack([plain] * 2)
+    np.testing.assert_array_equal(*(link(stack).labels for stack in stacks))
+    np.testing.assert_array_equal(*(grow_seeds(IMAGE, seeds) for seeds in (masked, plain)))

@@ -18,7 +18,7 @@ from napari_utile.engine.files.label_planes import (
 from napari_utile.engine.files.label_reading import label_image, read_labels
 from napari_utile.engine.metrics import evaluation
 from napari_utile.engine.metrics.evaluation import Evaluation, mean_scores
-from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.arrays import as_label_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def evaluate(
     """
     given = [prediction, truth, *([] if ignore is None else [ignore])]
     from_files = _from_files(*given)
-    arrays = [] if from_files else [as_array(each) for each in given]
+    arrays = [] if from_files else [as_label_array(each) for each in given]
     if not from_files and not axes and volume is not False and not any(names for _, names in arrays):
         found, wanted, *rest = (np.asarray(array) for array, _ in arrays)
         return evaluation.evaluate(found, wanted, rest[0] if rest else None, iou, max_displacement, name)

@@ -17,6 +17,7 @@ from napari_utile.engine.cells.label_runs import (
 )
 from napari_utile.engine.cells.outlines import perimeters, touching
 from napari_utile.engine.metrics.contingency import as_labels
+from napari_utile.engine.planes.arrays import as_array
 from napari_utile.engine.planes.units import canonical_unit, checked_pixel_size
 from napari_utile.engine.words import unlike
 
@@ -39,7 +40,7 @@ def measure(
     labels : (Y, X) integer array
         0 = background.
     intensity : (Y, X) or (C, Y, X) array, optional
-        An image, or its channels; NaN spreads to the sums of the instances that hold it.
+        An image, or its channels; NaN, and masked pixels, spread to the sums of the instances that hold them.
     pixel_size : (float, float), optional
         Height and width of a pixel. Without it lengths and areas are in pixels.
     unit : str, optional
@@ -139,7 +140,7 @@ def _intensity_columns(
 ) -> Columns:
     if intensity is None:
         return {}
-    channels = np.asarray(rows_and_columns_last(intensity, "the intensity"))
+    channels = np.asarray(as_array(rows_and_columns_last(intensity, "the intensity"))[0])
     if channels.dtype.kind not in "buif":
         raise ValueError(f"intensity must be an array of real numbers, got {channels.dtype}")
     if channels.ndim == 2:

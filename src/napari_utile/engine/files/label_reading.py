@@ -16,7 +16,7 @@ from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.label_planes import labels_of
 from napari_utile.engine.files.names import as_path
 from napari_utile.engine.files.unfinished import is_store, refuse_unfinished
-from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.arrays import as_label_array
 from napari_utile.engine.planes.naming import asked_axes, name_axes
 
 _CELLS = "labels/cells"
@@ -41,7 +41,7 @@ def label_image(labels: Any, axes: str | None = None, what: str = "the labels") 
         if image.notes:
             warn(f"{image.shown_name}: {', '.join(image.notes)}")
         return image
-    array, names = as_array(labels)
+    array, names = as_label_array(labels)
     if 0 in array.shape:
         raise UtileError(f"{what} are empty: they have the shape {tuple(array.shape)}.")
     named = asked_axes(axes, array.shape, what) if axes else name_axes(array.shape, names, what)[0]

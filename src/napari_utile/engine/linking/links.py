@@ -16,7 +16,7 @@ from napari_utile.engine.linking.objects import follow_through_z
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import Counts, SectionCounter, Sections, gathered
 from napari_utile.engine.linking.tracks import follow_through_t
-from napari_utile.engine.planes.arrays import as_array
+from napari_utile.engine.planes.arrays import as_label_array
 from napari_utile.engine.words import counted
 
 
@@ -320,7 +320,7 @@ def link(
     >>> link(planes).labels.tolist()
     [[[0, 1, 1]], [[1, 1, 0]]]
     """
-    stack: Any = as_array(rows_and_columns_last(labels))[0]
+    stack: Any = as_label_array(rows_and_columns_last(labels))[0]
     shape = tuple(int(size) for size in stack.shape)
     if len(shape) != 3 or 0 in shape:
         raise UtileError(f"Linking needs a stack of labels (planes, Y, X); got the shape {shape}.")

@@ -47,6 +47,11 @@ def as_array(image: Any) -> tuple[Any, tuple[object, ...] | None]:
     return (image if hasattr(image, "transpose") and hasattr(image, "ndim") else np.asarray(image)), None
 
 
+def as_label_array(labels: Any) -> tuple[Any, tuple[object, ...] | None]:
+    """Give an array of labels as `as_array` does; masked pixels are background."""
+    return as_array(labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else labels)
+
+
 def _unmasked(image: Any) -> Any:
     if not np.ma.is_masked(image) or image.dtype.kind not in "buif":
         return np.asarray(image)
