@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.plane_file import planes_of
 from napari_utile.engine.linking.links import Links, link, link_counts, link_planes
 from napari_utile.engine.linking.params import LinkParams
@@ -223,3 +224,9 @@ def test_a_division_needs_both_daughters_and_a_mother_that_ends(seed):
     for daughter, mother in links.parents.items():
         assert planes[links.ids == mother].max() < planes[links.ids == daughter].min()
         assert sum(parent == mother for parent in links.parents.values()) == 2
+
+
+def test_the_planes_of_a_file_are_linked_along_the_axis_that_they_have(tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "t.tif", np.ones((3, 8, 8), np.uint16), metadata={"axes": "TYX"}, imagej=True)
+    with pytest.raises(UtileError, match="no planes along Z to link, but along T"):
+        link(read_image(tmp_path / "t.tif"), "z")

@@ -38,6 +38,12 @@ IMAGE = (200 * ((Y % 32 - 16) ** 2 + (X % 32 - 16) ** 2 < 81)).astype(np.uint8)
 LABELS = np.zeros((64, 64), np.uint16)
 LABELS[:32, :32][IMAGE[:32, :32] > 0] = 3
 LABELS[32:, 32:][IMAGE[32:, 32:] > 0] = 70
+FRAMES = xarray.DataArray(np.stack([LABELS] * 3), dims=("time", "y", "x"))
+
+
+def small() -> tuple:
+    model = new_model("small", width=4, depth=2)
+    return model.card, model.network
 
 
 @pytest.mark.parametrize(
@@ -134,6 +140,13 @@ def test_what_is_no_array_is_one_sentence(image: object) -> None:
         (lambda: weight_map(LABELS, balance="no"), "balance must be True or False; got 'no'"),
         (lambda: weight_map(LABELS, w0=LABELS), r"w0 must be a number; got array\(\[.{,60} \.\.\."),
         (lambda: segment(IMAGE, three_views="no"), "three_views must be True or False"),
+        (lambda: evaluate(LABELS, LABELS, volume="x"), "volume must be True or False; got 'x'"),
+        (lambda: save_model(*small(), "a.safetensors", dtype="x"), "one of torch.float16, .*; got 'x'"),
+        (
+            lambda: save_model(*small(), "a.safetensors", dtype=torch.int8),
+            "one of torch.float16, .*; got torch.int8",
+        ),
+        (lambda: link(FRAMES, "z"), "The labels have no planes along Z to link, but along T"),
         (lambda: evaluate(LABELS, LABELS, iou="x"), "iou must be a number; got 'x'"),
         (lambda: evaluate(LABELS, LABELS, max_displacement=-1), "max_displacement must be at least 0"),
         (lambda: evaluate(LABELS, LABELS, LABELS.astype(complex)), "an array of numbers, got complex128"),

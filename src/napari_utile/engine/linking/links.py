@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_utile.engine.arrays import Int64Array, rows_and_columns_last
+from napari_utile.engine.arrays import Int64Array, dims_of, letter_of, rows_and_columns_last
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import Planes
 from napari_utile.engine.linking.matching import chains_of
@@ -310,7 +310,7 @@ def link(
     Raises
     ------
     UtileError
-        If it is not a stack of label images.
+        If it is not a stack of label images, or its planes lie along another axis.
     ValueError
         If it is the path of a file.
 
@@ -320,12 +320,17 @@ def link(
     >>> link(planes).labels.tolist()
     [[[0, 1, 1]], [[1, 1, 0]]]
     """
+    if axis not in ("z", "t"):
+        raise UtileError(f"Planes are linked along z or t; got {axis!r}.")
+    named: Any = dims_of(labels) or getattr(labels, "axes", ())
+    letters = [letter_of(name) for name in named]
+    if {"Z", "T"} & {*letters} and axis.upper() not in letters:
+        along = next(letter for letter in letters if letter in ("Z", "T"))
+        raise UtileError(f"The labels have no planes along {axis.upper()} to link, but along {along}.")
     stack: Any = as_label_array(rows_and_columns_last(labels))[0]
     shape = tuple(int(size) for size in stack.shape)
     if len(shape) != 3 or 0 in shape:
         raise UtileError(f"Linking needs a stack of labels (planes, Y, X); got the shape {shape}.")
-    if axis not in ("z", "t"):
-        raise UtileError(f"Planes are linked along z or t; got {axis!r}.")
     params = LinkParams(axis, overlap, distance, gap)
     dtype = np.dtype(stack.dtype)
     planes = Planes(shape, f"{params.axis}YX", dtype, lambda: (np.asarray(plane) for plane in stack))

@@ -13,6 +13,7 @@ from napari_utile.engine.late import torch
 from napari_utile.engine.models.card import ModelCard, read_card
 from napari_utile.engine.models.catalogue import SUFFIX, find_model, user_model_folder
 from napari_utile.engine.models.own_models import keep_version, library_lock
+from napari_utile.engine.parameters import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -122,7 +123,7 @@ def save_model(
     path : str or Path
         With the ending ``.safetensors``.
     dtype : torch.dtype, optional
-        What the weights are stored as, float32 by default; float16 halves the file.
+        What the weights are stored as: float32 by default, float64, or float16 or bfloat16, which halve the file.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def save_model(
     Raises
     ------
     ValueError
-        If the path has another ending, or the card names a family that does not exist.
+        If the path has another ending, the card names a family that does not exist, or `dtype` is another one.
     UtileError
         If the network is not the one that the card describes.
 
@@ -158,6 +159,9 @@ def save_model(
         raise UtileError(f"A model is saved from its card and its network; got {given}.")
     if card.family not in FAMILIES:
         raise ValueError(f"There is no network family {card.family!r}.")
+    kinds = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    if dtype is not None and dtype not in kinds:
+        raise ValueError(f"dtype must be one of {', '.join(map(str, kinds))}; got {shown(dtype)}.")
     weights = {
         key: value.detach()
         .cpu()

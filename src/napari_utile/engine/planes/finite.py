@@ -14,7 +14,8 @@ def finite(values: NDArray[Any]) -> NDArray[Any]:
     >>> finite(np.array([np.nan, np.inf, -np.inf, 2.5])).tolist()
     [0.0, 0.0, 0.0, 2.5]
     """
-    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    filled: NDArray[Any] = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    return filled
 
 
 def exponent_of(values: NDArray[np.floating[Any]]) -> int:
