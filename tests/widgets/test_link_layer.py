@@ -8,10 +8,15 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
+from napari_utile.engine.linking.edits import cut
+from napari_utile.engine.models.catalogue import user_model_folder
+from napari_utile.session.kept_edits import KeptEdits
 from napari_utile.session.linking import link_layers
 from napari_utile.widgets.pages.segment import link_layer
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
+from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_of, restore_links
 from pages import finish
 
 
@@ -19,6 +24,15 @@ def frames() -> np.ndarray:
     stack = np.zeros((3, 30, 30), np.int32)
     stack[0, 8:22, 8:18] = 5
     stack[1:, 4:12, 8:18], stack[1:, 17:25, 8:18] = 2, 9
+    return stack
+
+
+def tracked(qtbot: Any, viewer: ViewerModel, labels: np.ndarray) -> LinkedStack:
+    """Link labels of a user over time by the menu."""
+    viewer.add_labels(labels, name="cells", axis_labels=("t", "y", "x"))
+    finish(qtbot, link_active_labels_t(viewer))
+    stack = linked_stack_of(session_of(viewer).cells)
+    assert stack is not None
     return stack
 
 
@@ -83,3 +97,22 @@ def test_what_cannot_be_linked_is_said(qtbot: Any) -> None:
         "plane is not a stack of labels: there is nothing to link.",
         "film has no axis Z, its planes lie along T.",
     ]
+
+
+def test_what_a_linked_stack_keeps_comes_back_after_a_crash(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    edits_of(viewer)
+    stack = tracked(qtbot, viewer, frames())
+    stack.apply(lambda labels: cut(labels, 2, 2))
+    about = user_model_folder() / "edits"
+    edits_of(viewer).keep()
+    qtbot.waitUntil(lambda: any(about.glob("*/edits.json")))
+    [folder] = about.iterdir()
+    other, back = ViewerModel(), []
+    finish(qtbot, edits_of(other).restore(KeptEdits(folder, "cells tracks", 0.0), on_done=back.append))
+    restore_links(other, back[0])
+    again = linked_stack_of(back[0])
+    assert again is not None
+    assert (again.record.params, again.record.parents) == (stack.record.params, {2: 1, 3: 1})
+    assert again.record.kept == (2, 4)
+    assert again.record.by_hand

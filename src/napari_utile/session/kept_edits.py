@@ -49,7 +49,7 @@ class EditedLabels:
     columns : mapping of str to sequences
         The feature table.
     own : mapping
-        What the plugin keeps with the layer: role and recipes.
+        What the plugin keeps with the labels: how they were made, linked and corrected.
     """
 
     name: str

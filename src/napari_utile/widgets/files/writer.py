@@ -18,7 +18,7 @@ from napari_utile.engine.files.space import usable_pixel_size
 from napari_utile.engine.planes.naming import name_axes
 from napari_utile.engine.provenance.linked import linking_in, with_linking
 from napari_utile.widgets.failures import refusals_as_in_the_dock
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, recipe_in
+from napari_utile.widgets.viewer.own_pictures import lasting, recipe_in
 
 
 @refusals_as_in_the_dock()
@@ -57,9 +57,9 @@ def save_label_pixels(path: str, data: Any, attributes: Mapping[str, Any]) -> No
 
 def recipe_of_layer(data: Any, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give the recipe of a Labels layer, with its links as they are now; empty where nobody knows how it was made."""
-    metadata = attributes.get("metadata") or {}
+    metadata = attributes.get("metadata")
     recipe = recipe_in(metadata)
-    if (linking := linking_in(metadata.get(METADATA_KEY, {}), "this layer")) is not None:
+    if (linking := linking_in(lasting(metadata), "this layer")) is not None:
         array = _full(data, attributes)
         recipe = with_linking(recipe, linking.of(planes_of(array, _space(array, attributes)["axes"])))
     return recipe or {}

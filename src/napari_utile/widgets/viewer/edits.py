@@ -16,7 +16,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of, space_of, window_of
-from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, is_cells
+from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, is_cells, lasting
 from napari_utile.widgets.viewer.pixel_versions import version_of
 from napari_utile.widgets.worker import JobHandle, LatestJob, run_job
 
@@ -171,10 +171,9 @@ class Edits(QObject):
 
 
 def _as_it_is(layer: napari.layers.Labels) -> EditedLabels:
-    own = layer.metadata.get(METADATA_KEY, {})
-    recipes = {key: own[key] for key in ("recipe", "recipes") if key in own}
     columns = {str(key): np.asarray(column) for key, column in layer.features.items()}
-    return EditedLabels(layer.name, layer.data, space_of(layer, range(layer.ndim)), columns, recipes)
+    space = space_of(layer, range(layer.ndim))
+    return EditedLabels(layer.name, layer.data, space, columns, lasting(layer.metadata))
 
 
 def _layer_of(labels: EditedLabels) -> napari.layers.Labels:

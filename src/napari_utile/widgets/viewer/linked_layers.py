@@ -31,7 +31,7 @@ from napari_utile.widgets.viewer.layers import (
     space_of,
 )
 from napari_utile.widgets.viewer.measured_tables import set_measured
-from napari_utile.widgets.viewer.own_pictures import CELLS, METADATA_KEY, image_of, mark_own
+from napari_utile.widgets.viewer.own_pictures import CELLS, METADATA_KEY, image_of, lasting, mark_own
 from napari_utile.widgets.viewer.result_layers import is_untouched, own_layer
 from napari_utile.widgets.worker import LatestJob, as_job
 
@@ -133,7 +133,7 @@ def show_linked(
     placed = named_along(params.axis, space_of(source, range(source.ndim)))
     layer = Labels(made.labels, name=f"{source.name} {what}", opacity=source.opacity, **placed)
     mark_own(layer, "instances", image_of(source))
-    layer.metadata = {METADATA_KEY: dict(source.metadata.get(METADATA_KEY, {"role": "instances"}))}
+    layer.metadata = {METADATA_KEY: {"role": CELLS, **lasting(source.metadata)}}
     session = session_of(viewer)
     chosen = session.cells is source
     viewer.add_layer(layer)
@@ -169,7 +169,7 @@ def restore_links(viewer: napari.viewer.Viewer, layer: Any) -> None:
     if layer is None or layer in _stacks or getattr(layer, "multiscale", False):
         return
     with contextlib.suppress(UtileError):  # then they are labels as others
-        record = linking_in(layer.metadata.get(METADATA_KEY, {}), layer.name)
+        record = linking_in(lasting(layer.metadata), layer.name)
         if record is not None:
             keep_linked(viewer, layer, stack_space_of(layer, record.params.link), record)
 

@@ -80,11 +80,19 @@ def role_of(layer: napari.layers.Layer) -> str:
 
 def recipe_in(metadata: Mapping[str, Any] | None) -> Any:
     """Return the recipe of most of the planes that a layer's metadata hold, as JSON; None where there is none."""
-    kept = (metadata or {}).get(METADATA_KEY)
-    if not isinstance(kept, Mapping):
-        return None
-    recipes = kept.get("recipes") or ()
+    kept = lasting(metadata)
+    recipes = kept.get("recipes", ())
     return max(recipes, key=lambda recipe: len(recipe["planes"]), default=kept.get("recipe"))
+
+
+def lasting(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what of a layer's metadata outlives it, as JSON: how its labels were made, linked and corrected.
+
+    It goes with copies and files of the labels. What the layer shows, and where, is of the layer alone.
+    """
+    kept = (metadata or {}).get(METADATA_KEY)
+    known = kept if isinstance(kept, Mapping) else {}
+    return {key: known[key] for key in ("recipe", "recipes", "linking") if known.get(key)}
 
 
 def is_own(layer: napari.layers.Layer) -> bool:
