@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.session.linking import StackSpace, link_layers
-from napari_utile.session.own_columns import KeptColumns, is_own, renumbered, same_cells
+from napari_utile.session.own_columns import KeptColumns, is_added, renumbered, same_cells
 
 CELLS = st.dictionaries(
     st.tuples(st.integers(1, 4), st.integers(0, 1)),
@@ -97,7 +97,7 @@ def test_no_column_that_is_measured_is_taken_for_one_that_a_user_added():
         for size in (None, (0.5, 0.5)):
             space = StackSpace(letter, size, "µm", {letter: (2.0, unit)})
             names += [*link_layers(labels, space, LinkParams(letter.lower())).features]
-    assert [name for name in names if is_own(name)] == []
+    assert [name for name in names if is_added(name)] == []
 
 
 def test_rows_follow_cells_that_are_numbered_anew():

@@ -681,17 +681,18 @@ def test_saved_tracks_keep_links_divisions_and_corrections_and_open_with_them(
     assert main(["replay", str(tmp_path / "mine_recipe.json"), "--quiet"]) == 0
     assert "linked to 4 and corrected by hand" in capsys.readouterr().out
 
-    before, parents, kept = layer.data.copy(), dict(stack.parents), stack.kept - {3}  # the division renamed 3
+    before, parents = layer.data.copy(), stack.record.parents
+    kept = {*stack.record.kept} - {3}  # the division renamed 3
     again = opened_again(page, path)
     stack = linked_stack_of(again)
-    assert (dict(stack.parents), stack.kept, stack.by_hand) == (parents, kept, True)
+    assert (stack.record.parents, {*stack.record.kept}, stack.record.by_hand) == (parents, kept, True)
     assert page.form.linking.export.isVisible()
     settled(qtbot, again, 4)
     stack.apply(lambda labels: edits.remove(labels, 2))
     np.testing.assert_array_equal(again.data, np.where(before == 2, 0, before))
     assert len(tracks_of(saved(again, tmp_path / "last_labels.tif"), "last_RES")) == 3
     stack = linked_stack_of(opened_again(page, first))
-    assert not stack.by_hand
+    assert not stack.record.by_hand
 
 
 def family():
@@ -779,7 +780,7 @@ def test_linking_again_forgets_divisions_of_earlier_ids_and_its_undo_brings_them
     labels[:, 25:33, 18:24], labels[:, 25:33, 30:36] = 4, 5
     layer = tracked(page, qtbot, labels)
     stack = linked_stack_of(layer)
-    divided = dict(stack.parents)
+    divided = stack.record.parents
     assert set(divided.values()) == {1}
     add_own(layer)
     own = own_of(layer)
@@ -791,7 +792,7 @@ def test_linking_again_forgets_divisions_of_earlier_ids_and_its_undo_brings_them
     choose(page.form, "t", planes=page.form.planes.kind.currentIndex())
     page.form.linking.start()
     qtbot.waitUntil(lambda: page.form.status.text() == "Linked: 6 tracks, 0 divisions.", timeout=WAIT)
-    assert dict(stack.parents) == {}
+    assert stack.record.parents == {}
     data, attributes, _ = layer.as_layer_data_tuple()
     assert recipe_of_layer(data, attributes)["linking"]["parents"] == {}
     now = {cell: int(layer.data[where].max()) for cell, where in cells.items() if cell != 1}
@@ -803,13 +804,13 @@ def test_linking_again_forgets_divisions_of_earlier_ids_and_its_undo_brings_them
     for _ in range(4):  # the stroke, linking again, the painted cell, the erased mother
         layer.undo()
     qtbot.waitUntil(lambda: layer.features["parent"].any(), timeout=WAIT)
-    assert dict(stack.parents) == divided
+    assert stack.record.parents == divided
     assert {cell: each for cell, each in own_of(layer).items() if cell != 1} == {
         cell: each for cell, each in own.items() if cell != 1
     }
     for _ in range(3):
         layer.redo()
-    assert dict(stack.parents) == {}
+    assert stack.record.parents == {}
 
 
 @pytest.mark.real_window
@@ -822,7 +823,7 @@ def test_tracks_of_labels_that_a_user_made_are_saved_with_their_divisions(viewer
     link_active_labels_t(viewer)
     qtbot.waitUntil(lambda: linked_stack_of(session_of(viewer).cells) is not None, timeout=WAIT)
     layer = session_of(viewer).cells
-    parents = dict(linked_stack_of(layer).parents)
+    parents = linked_stack_of(layer).record.parents
     path = saved(layer, tmp_path / "mine.tif")
     linking = json.loads((tmp_path / "mine_recipe.json").read_text())["linking"]
     assert {int(track): mother for track, mother in linking["parents"].items()} == parents

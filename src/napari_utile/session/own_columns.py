@@ -18,12 +18,12 @@ _MEASURED = re.compile(
 """What cells, objects and tracks are measured by, and called: see `measure` and `link_table`."""
 
 
-def is_own(name: str) -> bool:
+def is_added(name: str) -> bool:
     """Say whether a column of a table was added by a user, or another plugin.
 
     Examples
     --------
-    >>> is_own("class"), is_own("distance_to_vessel"), is_own("distance_um")
+    >>> is_added("class"), is_added("distance_to_vessel"), is_added("distance_um")
     (True, True, False)
     """
     return _MEASURED.fullmatch(name) is None
@@ -133,7 +133,7 @@ def _cells(table: Columns, known_by: Sequence[str]) -> list[Any]:
 
 def _added(table: Columns, row: int, planes: Collection[str]) -> dict[str, Any]:
     """Give what was added to a row, without what is empty there."""
-    values = {name: column[row] for name, column in table.items() if is_own(name) and name not in planes}
+    values = {name: column[row] for name, column in table.items() if is_added(name) and name not in planes}
     return {
         name: str(value) if isinstance(value, str) else value
         for name, value in values.items()
@@ -143,7 +143,7 @@ def _added(table: Columns, row: int, planes: Collection[str]) -> dict[str, Any]:
 
 def _measured(table: Columns, row: int, planes: Collection[str]) -> dict[str, Any]:
     """Give what was measured of a row: not how sure the model was."""
-    names = (name for name in numeric_columns(table) if not is_own(name) and name not in planes)
+    names = (name for name in numeric_columns(table) if not is_added(name) and name not in planes)
     return {name: table[name][row] for name in names if name != "confidence"}
 
 

@@ -51,7 +51,7 @@ def as_found(viewer: napari.viewer.Viewer, labels: Any, image: Any, place: Place
     stack = linked_stack_of(labels)
     if stack is None:
         return labels is not None and own_layer(viewer, CELLS, image, place) is labels
-    if stack.by_hand or image_of(labels) is not image:
+    if stack.record.by_hand or image_of(labels) is not image:
         return False
     plane = place_of(labels, viewer).plane
     in_order = plane.axes == (labels.ndim - 2, labels.ndim - 1)
@@ -144,7 +144,7 @@ def show_linked(
         paths = viewer.add_tracks(made.tracks, graph=made.graph, name=f"{source.name} paths", **placed)
         mark_own(paths, "paths")
     viewer.layers.selection.active = layer
-    by_hand = not is_untouched(source) if known is None else known.by_hand or not known.is_as_made()
+    by_hand = not is_untouched(source) if known is None else known.record.by_hand or not known.is_as_made()
     stack = keep_linked(viewer, layer, space, LinkRecord(params, 0, {}, by_hand=by_hand), made, paths)
     if chosen and not session.clicking:
         session.cells = layer
@@ -233,21 +233,6 @@ class LinkedStack(QObject):
         along = slider_name(self.layer, self.space.letters.index(self.axis))
         return {"index", along} <= set(self.layer.features)
 
-    @property
-    def kept(self) -> frozenset[int]:
-        """Ids that were corrected by hand: linking again leaves them as they are."""
-        return frozenset(self.record.kept)
-
-    @property
-    def parents(self) -> Mapping[int, int]:
-        """Daughter -> mother."""
-        return self.record.parents
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether a user painted or corrected some of what was linked."""
-        return self.record.by_hand
-
     def _keep(self, **changes: Any) -> None:
         self.record = replace(self.record, **changes)
         own = {**self.layer.metadata.get(METADATA_KEY, {}), "linking": self.record.to_json()}
@@ -270,7 +255,7 @@ class LinkedStack(QObject):
             self.layer.data, self.space, self.axis, (0,) * (self.layer.ndim - 2), correct
         )
         self.write(edit.index, edit.values)
-        self._keep(kept=tuple(sorted(self.kept | set(edit.changed))))
+        self._keep(kept=tuple(sorted({*self.record.kept, *edit.changed})))
         return edit.said
 
     def divide(self, correct: Any) -> str:
@@ -284,7 +269,7 @@ class LinkedStack(QObject):
             return edit
 
         said = self.apply(edited)
-        self._keep(parents={**self.parents, **parents})
+        self._keep(parents={**self.record.parents, **parents})
         return said
 
     def write(self, index: Any, values: Any) -> None:
@@ -300,7 +285,7 @@ class LinkedStack(QObject):
             params=params,
             parents=_parents_of(made),  # of these ids alone: earlier ones meant other cells
             kept=tuple(sorted(made.kept)),
-            by_hand=self.by_hand or not self.seems_as_made(),
+            by_hand=self.record.by_hand or not self.seems_as_made(),
         )
         before = np.asarray(self.layer.data)
         self._relinked[self._at :] = [Relinked.of(before, made.labels)]
@@ -360,7 +345,9 @@ class LinkedStack(QObject):
 
     def _measure(self) -> None:
         self._jobs.run(
-            as_job(_described_anew, self.layer.data, self._seen, self.space, self.axis, dict(self.parents)),
+            as_job(
+                _described_anew, self.layer.data, self._seen, self.space, self.axis, dict(self.record.parents)
+            ),
             on_done=lambda found: None if found is None else self._take(*found),
             on_error=lambda _: None,  # it is being painted on: the next change is measured again
         )

@@ -242,8 +242,8 @@ class Linking(OneJob, QWidget):
     def _link(self, layer: Any, space: StackSpace, params: LinkParams, doubt: str) -> None:
         """Link cells; and again, where they were painted on or corrected meanwhile."""
         stack = linked_stack_of(layer)
-        kept = set() if stack is None else set(stack.kept)
-        parents = {} if stack is None else dict(stack.parents)
+        kept = set() if stack is None else set(stack.record.kept)
+        parents = {} if stack is None else dict(stack.record.parents)
         seen = np.array(layer.data)
 
         def linked(made: LinkedLayers) -> None:
@@ -284,7 +284,9 @@ class Linking(OneJob, QWidget):
         if path:
             frames = np.array(stack.layer.data)
             run_job(
-                as_job(write_tracks, path, lambda: iter(frames), dict(stack.parents), stack.space.spacing),
+                as_job(
+                    write_tracks, path, lambda: iter(frames), dict(stack.record.parents), stack.space.spacing
+                ),
                 on_done=lambda count: self._status.say(f"Saved {count} tracks in {path}.", "good"),
                 on_error=self._status.failed,
                 owner=self,
