@@ -8,10 +8,12 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
-from napari_utile.engine.linking.edits import cut
+from napari_utile.engine.linking.edits import cut, join
+from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.session.kept_edits import KeptEdits
 from napari_utile.session.linking import link_layers
+from napari_utile.widgets.files.writer import recipe_of_layer
 from napari_utile.widgets.pages.segment import link_layer
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
 from napari_utile.widgets.viewer.edits import edits_of
@@ -34,6 +36,21 @@ def tracked(qtbot: Any, viewer: ViewerModel, labels: np.ndarray) -> LinkedStack:
     stack = linked_stack_of(session_of(viewer).cells)
     assert stack is not None
     return stack
+
+
+def linked_again(stack: LinkedStack, **values: float) -> None:
+    record, labels = stack.record, stack.layer.data.copy()
+    params = LinkParams("t", **values)
+    stack.replace(link_layers(labels, stack.space, params, record.kept, record.parents), params)
+
+
+def known(stack: LinkedStack) -> tuple[Any, ...]:
+    """Give what is recorded of links, and would be saved; what is counted a moment later left out."""
+    data, attributes, _ = stack.layer.as_layer_data_tuple()
+    saved = recipe_of_layer(data, attributes)["linking"]
+    record = stack.record
+    assert saved["parents"] == {str(track): mother for track, mother in record.parents.items()}
+    return record.params, record.parents, record.kept, record.by_hand, saved
 
 
 def test_frames_become_tracks_with_divisions_and_the_labels_stay(qtbot: Any) -> None:
@@ -116,3 +133,65 @@ def test_what_a_linked_stack_keeps_comes_back_after_a_crash(qtbot: Any) -> None:
     assert (again.record.params, again.record.parents) == (stack.record.params, {2: 1, 3: 1})
     assert again.record.kept == (2, 4)
     assert again.record.by_hand
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["pixels change", "only divisions change"])
+def test_undo_brings_the_divisions_back_that_linking_again_lost_and_redo_loses_them(
+    qtbot: Any, moves: bool
+) -> None:
+    labels = frames()
+    for frame in range(3 if moves else 0):
+        labels[frame, 24:29, 2 + 4 * frame : 8 + 4 * frame] = 11
+    stack = tracked(qtbot, ViewerModel(), labels)
+    layer = stack.layer
+    first, pixels, parents = known(stack), layer.data.copy(), layer.features["parent"].tolist()
+    assert sorted(parents)[-2:] == [1, 1]
+    linked_again(stack, link_overlap=1.0, link_distance=1.0)
+    second = known(stack)
+    assert not stack.record.parents
+    assert np.array_equal(layer.data, pixels) is not moves
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, pixels)
+    assert known(stack) == first
+    qtbot.waitUntil(lambda: layer.features["parent"].tolist() == parents)
+    layer.redo()
+    assert known(stack) == second
+    qtbot.waitUntil(lambda: not layer.features["parent"].any())
+
+
+def test_undo_of_corrections_and_redo_take_their_record_along_whatever_the_pixels_are(qtbot: Any) -> None:
+    stack = tracked(qtbot, ViewerModel(), frames())
+    layer, records = stack.layer, [known(stack)]
+    for correct in (
+        lambda labels: cut(labels, 2, 2),
+        lambda labels: join(labels, 2, 4),  # the pixels are as they were first
+        lambda labels: cut(labels, 3, 2),
+    ):
+        stack.apply(correct)
+        records.append(known(stack))
+    assert [record[2] for record in records] == [(), (2, 4), (2, 4), (2, 3, 4)]
+    for place in (2, 1, 0):
+        layer.undo()
+        assert known(stack) == records[place]
+    assert stack.is_as_made()
+    for place in (1, 2, 3):
+        layer.redo()
+        assert known(stack) == records[place]
+    layer.undo()
+    layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 9)
+    assert stack.record.kept == (2, 4), "what was undone cannot be redone any more"
+    layer.undo()
+    layer.undo()
+    assert known(stack) == records[1]
+
+
+def test_tracks_that_were_linked_again_may_get_a_smaller_array(qtbot: Any) -> None:
+    labels = frames()
+    for frame in range(3):
+        labels[frame, 24:29, 2 + 4 * frame : 8 + 4 * frame] = 11
+    stack = tracked(qtbot, ViewerModel(), labels)
+    linked_again(stack, link_overlap=1.0, link_distance=1.0)
+    layer = stack.layer
+    layer.data = layer.data[:2].copy()
+    qtbot.waitUntil(lambda: layer.features["index"].tolist() == np.unique(layer.data)[1:].tolist())
+    assert 6 not in layer.features["index"].tolist()

@@ -15,8 +15,7 @@ from napari_utile.engine.linking.links import Links, divisions_left, link_planes
 from napari_utile.engine.linking.measure import ID_COLUMN, Spacing, link_table
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.linking.sections import count, gathered
-
-_LOOKED_AT = 10_000
+from napari_utile.session.own_columns import same_cells
 
 
 @dataclass(frozen=True)
@@ -69,32 +68,10 @@ class LinkedLayers:
     kept: frozenset[int]
     summary: str
 
-
-@dataclass(frozen=True, eq=False)
-class Relinked:
-    """Some of the pixels that linking again changed, with their ids: they tell whether it was undone since.
-
-    Attributes
-    ----------
-    where : tuple of (N,) int arrays
-    before, after : (N,) integer arrays
-    """
-
-    where: tuple[NDArray[np.intp], ...]
-    before: NDArray[np.integer[Any]]
-    after: NDArray[np.integer[Any]]
-
-    @classmethod
-    def of(cls, before: NDArray[np.integer[Any]], after: NDArray[np.integer[Any]]) -> "Relinked":
-        """Note what changed; some thousand pixels are enough."""
-        index = np.nonzero(before != after)
-        some = tuple(axis[:: 1 + axis.size // _LOOKED_AT] for axis in index)
-        return cls(some, before[some], after[some])
-
-    def is_done(self, labels: NDArray[np.integer[Any]]) -> bool:
-        """Say whether labels are as they were linked again, whatever was painted since."""
-        now = labels[self.where]
-        return bool(np.count_nonzero(now == self.after) >= np.count_nonzero(now == self.before))
+    @property
+    def parents(self) -> dict[int, int]:
+        """Daughter -> mother."""
+        return {daughter: mother for daughter, (mother,) in self.graph.items()}
 
 
 def link_layers(
@@ -142,6 +119,27 @@ def described(labels: Any, space: StackSpace, axis: str, parents: Mapping[int, i
     left = divisions_left(parents, set(sections.label.tolist()))
     links = Links(axis, sections, sections.label, left)
     return _layers(np.asarray(labels), links, space, frozenset())
+
+
+def described_anew(
+    labels: Any, seen: LinkedLayers | None, space: StackSpace, axis: str, parents: Mapping[int, int]
+) -> tuple[LinkedLayers, dict[int, int] | None] | None:
+    """Measure what is not as it was seen last, and say which cells have another id; None where all is.
+
+    Parameters
+    ----------
+    seen : LinkedLayers, optional
+        Of labels of the same shape.
+    labels, space, axis, parents
+        See `described`.
+    """
+    now = np.array(labels)  # it may be painted on meanwhile
+    if seen is None:
+        return described(now, space, axis, parents), None
+    left = divisions_left(parents, set(seen.features["index"].tolist()))
+    if np.array_equal(now, seen.labels) and left == seen.parents:
+        return None
+    return described(now, space, axis, parents), same_cells(seen.labels, now)
 
 
 def corrected(labels: Any, space: StackSpace, axis: str, steps: Sequence[int], correct: Any) -> StackEdit:

@@ -4,6 +4,7 @@ import contextlib
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import napari.layers
@@ -13,18 +14,16 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
-from napari_utile.engine.arrays import letter_of
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.plane_file import file_order
 from napari_utile.engine.linking.edits import StackEdit
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.provenance.linked import LinkRecord, hash_of_ids, linking_in
-from napari_utile.session.linking import LinkedLayers, Relinked, StackSpace, corrected, described
+from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described_anew
 from napari_utile.session.own_columns import renumbered, same_cells
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import (
     Place,
-    pixel_size_of,
     place_of,
     session_of,
     slider_name,
@@ -33,10 +32,13 @@ from napari_utile.widgets.viewer.layers import (
 from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.own_pictures import CELLS, METADATA_KEY, image_of, lasting, mark_own
 from napari_utile.widgets.viewer.result_layers import is_untouched, own_layer
+from napari_utile.widgets.viewer.stack_space import named_along, stack_space_of
 from napari_utile.widgets.worker import LatestJob, as_job
 
 # A correction, or its undo, is measured when nothing has changed for this long. Milliseconds.
 _MEASURED_AFTER = 300
+# What was first, and a hundred steps: napari takes no more of them back.
+_STEPS = 101
 
 _stacks: "weakref.WeakKeyDictionary[Any, LinkedStack]" = weakref.WeakKeyDictionary()
 
@@ -56,45 +58,6 @@ def as_found(viewer: napari.viewer.Viewer, labels: Any, image: Any, place: Place
     plane = place_of(labels, viewer).plane
     in_order = plane.axes == (labels.ndim - 2, labels.ndim - 1)
     return stack.is_plane_as_made(plane.steps) if in_order else stack.is_as_made()
-
-
-def stack_space_of(layer: napari.layers.Labels, axis: str) -> StackSpace:
-    """Say what the axes before the plane are: by their names, else time before depth.
-
-    Raises
-    ------
-    UtileError
-        If there are too few or too many.
-    """
-    size, unit = pixel_size_of(layer, (layer.ndim - 2, layer.ndim - 1))
-    letters = _letters(layer, axis)
-    steps = {
-        letter: (float(layer.scale[place]), str(layer.units[place])) for place, letter in enumerate(letters)
-    }
-    return StackSpace(
-        letters, size, unit, {letter: step for letter, step in steps.items() if step[1] != "pixel"}
-    )
-
-
-def _letters(layer: Any, axis: str) -> str:
-    outer = layer.ndim - 2
-    if getattr(layer, "multiscale", False) or outer not in (1, 2):
-        raise UtileError(f"{layer.name} is not a stack of labels: there is nothing to link.")
-    names = [str(label).lower()[:1] for label in layer.axis_labels[:outer]]
-    if outer == 1:
-        if names[0] in "tz" and names[0] != axis:
-            raise UtileError(
-                f"{layer.name} has no axis {axis.upper()}, its planes lie along {names[0].upper()}."
-            )
-        return axis.upper()
-    return "ZT" if names == ["z", "t"] else "TZ"
-
-
-def named_along(axis: str, space: dict[str, Any]) -> dict[str, Any]:
-    """Call the one axis before the planes, where it has no name, by what they are linked along: it is saved with it."""
-    names = tuple(space["axis_labels"])
-    unnamed = len(names) == 3 and letter_of(names[0]) is None
-    return {**space, "axis_labels": (axis.lower(), *names[1:])} if unnamed else space
 
 
 def show_linked(
@@ -203,12 +166,14 @@ class LinkedStack(QObject):
         self._made: dict[tuple[int, ...], set[str]] = {}  # what was ever made of each plane: its hashes
         self._as_made: bool | None = None
         self._edited_at: tuple[int, ...] | None = None  # a plane that was, looked at first
-        self._painted = False
         self.table: Mapping[str, Any] | None = None
-        self._seen: Any = None
-        self._relinked: list[Relinked] = []
-        self._records = [record]  # before each of those, and after the last
-        self._at = 0  # which of them is on now: the others were undone, or may be redone
+        self._seen: LinkedLayers | None = None
+        self._steps: list[Any] = [
+            None
+        ]  # of the layer's history: those that changed the record, after what was first
+        self._records = [record]  # after each of them
+        self._at = 0  # which of them is on now: those after it were undone, and may be redone
+        self._undone = len(layer._redo_history)
         self._jobs = LatestJob(owner=self)
         self._timer = later(self, _MEASURED_AFTER, self._measure)
         self._note_as_made()
@@ -216,10 +181,10 @@ class LinkedStack(QObject):
             self._keep(by_hand=record.by_hand or record.labels != self.record.labels)
             self._timer.start()
         else:
-            self._keep(parents=_parents_of(made))
+            self._keep(parents=made.parents)
             self._take(made)
         layer.events.paint.connect(self._painted_on)
-        layer.events.data.connect(self._painted_on)
+        layer.events.data.connect(self._assigned)
         layer.events.set_data.connect(self._changed)  # undo and redo say no more
 
     @property
@@ -238,13 +203,15 @@ class LinkedStack(QObject):
         own = {**self.layer.metadata.get(METADATA_KEY, {}), "linking": self.record.to_json()}
         self.layer.metadata = {**self.layer.metadata, METADATA_KEY: own}
 
-    def apply(self, correct: Any) -> str:
+    def apply(self, correct: Any, parents: Mapping[int, int] = MappingProxyType({})) -> str:
         """Make one correction, which one Ctrl+Z takes back; return what was done, as a sentence.
 
         Parameters
         ----------
         correct : callable
             Gets the stack (planes, Y, X), gives a `StackEdit` of it.
+        parents : mapping of int to int
+            Divisions that it marks, daughter -> mother; `correct` may fill it.
 
         Raises
         ------
@@ -254,8 +221,8 @@ class LinkedStack(QObject):
         edit: StackEdit = corrected(
             self.layer.data, self.space, self.axis, (0,) * (self.layer.ndim - 2), correct
         )
-        self.write(edit.index, edit.values)
-        self._keep(kept=tuple(sorted({*self.record.kept, *edit.changed})))
+        kept = tuple(sorted({*self.record.kept, *edit.changed}))
+        self._step(edit.index, edit.values, kept=kept, parents={**self.record.parents, **parents})
         return edit.said
 
     def divide(self, correct: Any) -> str:
@@ -268,40 +235,55 @@ class LinkedStack(QObject):
             parents.update(found)
             return edit
 
-        said = self.apply(edited)
-        self._keep(parents={**self.record.parents, **parents})
-        return said
-
-    def write(self, index: Any, values: Any) -> None:
-        """Set pixels as one step of the layer's history."""
-        if len(values):
-            with self.layer.block_history():
-                self.layer.data_setitem(index, values)
+        return self.apply(edited, parents)
 
     def replace(self, made: LinkedLayers, params: LinkParams) -> None:
         """Show what was linked again, as one step of the layer's history."""
-        record = replace(
-            self.record,
-            params=params,
-            parents=_parents_of(made),  # of these ids alone: earlier ones meant other cells
-            kept=tuple(sorted(made.kept)),
-            by_hand=self.record.by_hand or not self.seems_as_made(),
-        )
         before = np.asarray(self.layer.data)
-        self._relinked[self._at :] = [Relinked.of(before, made.labels)]
-        self._records[self._at :] = [self.record, record]
         ids = same_cells(before, made.labels)
         self._jobs.drop()
         index = np.nonzero(before != made.labels)
-        self.write(index, made.labels[index])
-        self._follow_relinking()
+        self._step(
+            index,
+            made.labels[index],
+            params=params,
+            parents=made.parents,  # of these ids alone: earlier ones meant other cells
+            kept=tuple(sorted(made.kept)),
+            by_hand=self.record.by_hand or not self.seems_as_made(),
+        )
         self._take(made, ids)
         self._note_as_made()
 
-    def _follow_relinking(self) -> None:
-        """Take the record along where linking again was undone or redone: the same ids mean other cells then."""
-        done = [place for place, step in enumerate(self._relinked, 1) if step.is_done(self.layer.data)]
-        at = max(done, default=0)
+    def _step(self, index: Any, values: Any, **changes: Any) -> None:
+        """Change pixels and the record as one step of the layer's history."""
+        painted = bool(np.any(self.layer.data[index] != values))
+        if not painted and replace(self.record, **changes) == self.record:
+            return
+        with self.layer.block_history():
+            if painted:
+                self.layer.data_setitem(index, values)
+            else:  # the record alone changes: a pixel changes, and back, so that it can be undone
+                pixel = tuple(np.zeros(1, np.intp) for _ in range(self.layer.ndim))
+                value = self.layer.data[pixel]
+                self.layer.data_setitem(pixel, value + 1)
+                self.layer.data_setitem(pixel, value)
+        self._records[self._at] = self.record
+        self._keep(**changes)
+        self._steps = [*self._steps[: self._at + 1], self.layer._undo_history[-1][0]][-_STEPS:]
+        self._records = [*self._records[: self._at + 1], self.record][-_STEPS:]
+        self._at = len(self._steps) - 1
+
+    def _follow_history(self) -> None:
+        """Take the record along where a step that changed it was undone or redone: ids mean other cells then."""
+        done, undone = (
+            {id(change) for step in history for change in step}
+            for history in (self.layer._undo_history, self.layer._redo_history)
+        )
+        at = max(
+            place
+            for place, step in enumerate(map(id, self._steps))
+            if step not in undone and (place <= self._at or step in done)
+        )
         if at != self._at:
             self._records[self._at] = self.record
             self._at, self.record = at, self._records[at]
@@ -331,51 +313,46 @@ class LinkedStack(QObject):
             self._made.setdefault(steps, set()).add(plane)
         order = file_order([dict(zip(self.space.letters, steps, strict=True)) for steps in hashes])
         self._keep(labels=tuple([*hashes.values()][place] for place in order))
-        self._as_made, self._painted = True, False
+        self._as_made = True
 
     def _painted_on(self, _: object = None) -> None:
-        self._painted = True
+        self._as_made = None
         self._changed()
 
+    def _assigned(self, _: object = None) -> None:
+        """Measure anew what has another shape: its cells cannot be those of before."""
+        if self._seen is not None and self._seen.labels.shape != self.layer.data.shape:
+            self._seen = None
+        self._painted_on()
+
     def _changed(self, _: object = None) -> None:
-        if self._painted:  # else another plane is shown
-            self._as_made = None
-            self._follow_relinking()
+        undone = len(self.layer._redo_history)
+        if undone != self._undone:  # else another plane is shown
+            self._undone, self._as_made = undone, None
+            self._follow_history()
         self._timer.start()
 
     def _measure(self) -> None:
+        parents = dict(self.record.parents)
         self._jobs.run(
-            as_job(
-                _described_anew, self.layer.data, self._seen, self.space, self.axis, dict(self.record.parents)
-            ),
-            on_done=lambda found: None if found is None else self._take(*found),
+            as_job(described_anew, self.layer.data, self._seen, self.space, self.axis, parents),
+            on_done=lambda found: self._say_measured() if found is None else self._take(*found),
             on_error=lambda _: None,  # it is being painted on: the next change is measured again
         )
 
     def _take(self, made: LinkedLayers, ids: Mapping[int, int] | None = None) -> None:
         """Show what was measured; `ids` are what cells are called now that had a row."""
-        self._seen, self.table = np.array(made.labels), made.features
+        self._seen, self.table = replace(made, labels=np.array(made.labels)), made.features
         self._keep(total=len(made.features["index"]))
         if not self.is_by_plane:
             set_measured(self.layer, made.features, ids)
         elif ids is not None:
             self.layer.features = renumbered(dict(self.layer.features.items()), ids)
-        session_of(self._viewer).events.measured.emit(self.layer)
+        self._say_measured()
         if self._paths is not None and self._paths in self._viewer.layers:
             self._paths.graph = {}
             self._paths.data = made.tracks
             self._paths.graph = made.graph
 
-
-def _parents_of(made: LinkedLayers) -> dict[int, int]:
-    return {daughter: mother for daughter, (mother,) in made.graph.items()}
-
-
-def _described_anew(
-    labels: Any, seen: Any, space: StackSpace, axis: str, parents: dict[int, int]
-) -> tuple[LinkedLayers, dict[int, int] | None] | None:
-    """Measure what changed, and say which cells have another id; None where nothing did."""
-    now = np.array(labels)
-    if np.array_equal(now, seen):
-        return None
-    return described(now, space, axis, parents), None if seen is None else same_cells(seen, now)
+    def _say_measured(self) -> None:
+        session_of(self._viewer).events.measured.emit(self.layer)

@@ -11,7 +11,8 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.session.linking import LinkedLayers, StackSpace, link_layers
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.viewer.layers import plain_viewer, session_of
-from napari_utile.widgets.viewer.linked_layers import show_linked, stack_space_of
+from napari_utile.widgets.viewer.linked_layers import show_linked
+from napari_utile.widgets.viewer.stack_space import stack_space_of
 from napari_utile.widgets.worker import JobHandle, as_job, run_job
 
 

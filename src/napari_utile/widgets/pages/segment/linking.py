@@ -28,12 +28,8 @@ from napari_utile.widgets.parts.plane_picker import PlanePicker
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import plain_viewer
-from napari_utile.widgets.viewer.linked_layers import (
-    LinkedStack,
-    linked_stack_of,
-    show_linked,
-    stack_space_of,
-)
+from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_of, show_linked
+from napari_utile.widgets.viewer.stack_space import stack_space_of
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.worker import OneJob, as_job, run_job
 

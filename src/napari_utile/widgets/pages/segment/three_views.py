@@ -28,9 +28,10 @@ from napari_utile.widgets.pages.click.aim import z_axis_of
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
-from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked, named_along
+from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, image_of, mark_own
 from napari_utile.widgets.viewer.source import Source
+from napari_utile.widgets.viewer.stack_space import named_along
 from napari_utile.widgets.worker import LatestJob, OneJob, run_job
 
 
