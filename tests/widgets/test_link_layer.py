@@ -16,6 +16,7 @@ from napari_utile.session.linking import link_layers
 from napari_utile.widgets.files.writer import recipe_of_layer
 from napari_utile.widgets.pages.segment import link_layer
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
+from napari_utile.widgets.viewer.cell_tables import CellTables
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_of, restore_links
@@ -195,3 +196,23 @@ def test_tracks_that_were_linked_again_may_get_a_smaller_array(qtbot: Any) -> No
     layer.data = layer.data[:2].copy()
     qtbot.waitUntil(lambda: layer.features["index"].tolist() == np.unique(layer.data)[1:].tolist())
     assert 6 not in layer.features["index"].tolist()
+
+
+def test_a_table_of_planes_is_not_said_to_be_old_after_an_edit_that_was_undone_at_once(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    layer = tracked(qtbot, viewer, frames()).layer
+    cells = [(plane, int(cell)) for plane in range(3) for cell in np.unique(layer.data[plane])[1:]]
+    where, ids = np.transpose(cells)
+    areas = [(layer.data[plane] == cell).sum() for plane, cell in cells]
+    layer.features = {"index": ids, "label": ids, "t": where, "area_px": areas}
+    session, said = session_of(viewer), list[str]()
+    tables = CellTables(viewer, session)
+    tables.outdated.connect(said.append)
+    measured: list[Any] = []
+    session.events.measured.connect(measured.append)
+    layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 9)
+    layer.undo()
+    qtbot.waitUntil(lambda: len(measured) > 1, timeout=10_000)
+    session.cells = None
+    session.cells = layer
+    assert {*said} == {""}
