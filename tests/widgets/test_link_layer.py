@@ -198,6 +198,31 @@ def test_tracks_that_were_linked_again_may_get_a_smaller_array(qtbot: Any) -> No
     assert 6 not in layer.features["index"].tolist()
 
 
+@pytest.mark.parametrize("opened", [False, True])
+def test_the_menu_leaves_corrections_also_of_tracks_that_were_opened_and_never_chosen(
+    qtbot: Any, opened: bool
+) -> None:
+    viewer = ViewerModel()
+    stack = tracked(qtbot, viewer, frames())
+    stack.apply(lambda labels: cut(labels, 2, 2))
+    stack.apply(lambda labels: join(labels, 1, 3))
+    corrected, layer = stack.layer.data.copy(), stack.layer
+    if opened:
+        viewer = ViewerModel()
+        data, options, _ = layer.as_layer_data_tuple()
+        layer = viewer.add_labels(data.copy(), **options)
+    viewer.layers.selection.active = layer
+    names = [each.name for each in viewer.layers]
+    finish(qtbot, link_active_labels_t(viewer))
+    assert [each.name for each in viewer.layers] == names
+    linked = linked_stack_of(session_of(viewer).cells)
+    assert linked is not None
+    assert linked.layer is layer
+    cells = {cell: np.unique(layer.data[corrected == cell]).tolist() for cell in (1, 2, 4)}
+    assert all(len(ids) == 1 for ids in cells.values())
+    assert linked.record.kept == tuple(sorted(ids[0] for ids in cells.values()))
+
+
 def test_a_table_of_planes_is_not_said_to_be_old_after_an_edit_that_was_undone_at_once(qtbot: Any) -> None:
     viewer = ViewerModel()
     layer = tracked(qtbot, viewer, frames()).layer

@@ -21,7 +21,7 @@ from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.files.reader import get_reader
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.files.writer import recipe_of_layer, save_labels
-from napari_utile.widgets.pages.segment import linking
+from napari_utile.widgets.pages.segment import link_layer
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
@@ -490,10 +490,10 @@ def test_sliders_leave_the_objects_of_another_image_alone(two_images, qtbot) -> 
     np.testing.assert_array_equal(objects.data, before)
 
 
-def held(monkeypatch, module):
+def held(monkeypatch):
     """Let linking wait with its answer; return an event that says that it waits, and one that lets it go on."""
     waits, go = threading.Event(), threading.Event()
-    link = module.link_layers
+    link = link_layer.link_layers
 
     def link_and_wait(*args):
         made = link(*args)
@@ -501,7 +501,7 @@ def held(monkeypatch, module):
         go.wait(60)
         return made
 
-    monkeypatch.setattr(module, "link_layers", link_and_wait)
+    monkeypatch.setattr(link_layer, "link_layers", link_and_wait)
     return waits, go
 
 
@@ -514,7 +514,7 @@ def test_what_is_painted_while_cells_are_linked_is_linked_too(two_images, qtbot,
     done = "" if first else "Linked"
     qtbot.waitUntil(lambda: not page.running and page.form.status.text().startswith(done), timeout=WAIT)
     choose(page.form, "t")
-    waits, go = held(monkeypatch, linking)
+    waits, go = held(monkeypatch)
     page.form.linking.start()
     qtbot.waitUntil(waits.is_set, timeout=WAIT)
     session.cells.data_setitem((np.full(20, 2), np.full(20, 5), np.arange(20)), 9)

@@ -15,11 +15,12 @@ from napari_utile.engine.linking import edits
 from napari_utile.engine.linking.exported import CHALLENGE, GEFF, write_tracks
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.volumes.params import VolumeParams
-from napari_utile.session.linking import LinkedLayers, StackSpace, link_layers, marked_division
+from napari_utile.session.linking import LinkedLayers, marked_division
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.segment.link_axes import axis_along, linkable
+from napari_utile.widgets.pages.segment.link_layer import link_stack
 from napari_utile.widgets.parts.arrange import column, row
 from napari_utile.widgets.parts.button import push_button
 from napari_utile.widgets.parts.folded import folded
@@ -28,8 +29,7 @@ from napari_utile.widgets.parts.plane_picker import PlanePicker
 from napari_utile.widgets.parts.status_line import StatusLine
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import plain_viewer
-from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_of, show_linked
-from napari_utile.widgets.viewer.stack_space import stack_space_of
+from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_of
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.worker import OneJob, as_job, run_job
 
@@ -233,28 +233,13 @@ class Linking(OneJob, QWidget):
         if self.running:
             return
         self._status.say(f"Linking… {doubt}".rstrip(), "problem" if doubt else "info")
-        self._link(layer, stack_space_of(layer, self.wanted), self.chosen, doubt)
-
-    def _link(self, layer: Any, space: StackSpace, params: LinkParams, doubt: str) -> None:
-        """Link cells; and again, where they were painted on or corrected meanwhile."""
-        stack = linked_stack_of(layer)
-        kept = set() if stack is None else set(stack.record.kept)
-        parents = {} if stack is None else dict(stack.record.parents)
-        seen = np.array(layer.data)
-
-        def linked(made: LinkedLayers) -> None:
-            if layer not in self._viewer.layers:
-                return
-            if show_linked(self._viewer, layer, seen, space, params, made) is None:
-                self._link(layer, space, params, doubt)
-            else:
-                self._say_linked(made, doubt)
-
-        self.job = run_job(
-            as_job(link_layers, seen, space, params, kept, parents),
-            on_done=linked,
-            on_error=self._status.failed,
-            owner=self,
+        link_stack(
+            self,
+            self._viewer,
+            layer,
+            self.chosen,
+            lambda _, made: self._say_linked(made, doubt),
+            self._status.failed,
         )
 
     def _say_linked(self, made: LinkedLayers, doubt: str) -> None:
