@@ -1,6 +1,8 @@
 """Linking the active Labels layer into objects or tracks beside it."""
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from napari_utile.session.linking import link_layers
 from napari_utile.widgets.files.writer import recipe_of_layer
 from napari_utile.widgets.pages.segment import link_layer
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
+from napari_utile.widgets.viewer.cell_colours import colour_by
 from napari_utile.widgets.viewer.cell_tables import CellTables
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import session_of
@@ -221,6 +224,47 @@ def test_the_menu_leaves_corrections_also_of_tracks_that_were_opened_and_never_c
     cells = {cell: np.unique(layer.data[corrected == cell]).tolist() for cell in (1, 2, 4)}
     assert all(len(ids) == 1 for ids in cells.values())
     assert linked.record.kept == tuple(sorted(ids[0] for ids in cells.values()))
+
+
+def test_tracks_are_freed_when_their_layer_is_removed_and_known_again_when_it_comes_back(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((5, 5)))
+    stack = tracked(qtbot, viewer, frames())
+    parents, layer = stack.record.parents, stack.layer
+    viewer.layers.remove(layer)
+    assert linked_stack_of(layer) is None
+    viewer.add_layer(layer)
+    restore_links(viewer, layer)
+    again = linked_stack_of(layer)
+    assert again is not None
+    assert again.record.parents == parents
+    measured: list[Any] = []
+    session_of(viewer).events.measured.connect(measured.append)
+    qtbot.waitUntil(lambda: bool(measured))
+    gone = [weakref.ref(each) for each in (layer, stack, again)]
+    viewer.layers.remove(layer)
+    viewer.layers.selection.active = image  # napari holds the one that was
+    measured.clear()
+    del layer, stack, again
+
+    def freed() -> bool:
+        gc.collect()
+        return not any(each() for each in gone)
+
+    qtbot.waitUntil(freed)
+
+
+def test_cells_that_are_coloured_plane_by_plane_do_not_hold_their_viewer(qtbot: Any) -> None:
+    def coloured() -> weakref.ref[Any]:
+        viewer = ViewerModel()
+        layer = viewer.add_labels(np.ones((2, 5, 5), int), axis_labels=("t", "y", "x"))
+        layer.features = {"index": [1, 1], "t": [0, 1], "area_px": [25, 25]}
+        colour_by(viewer, layer, "area_px")
+        return weakref.ref(viewer)
+
+    viewer = coloured()
+    gc.collect()
+    assert viewer() is None
 
 
 def test_a_table_of_planes_is_not_said_to_be_old_after_an_edit_that_was_undone_at_once(qtbot: Any) -> None:

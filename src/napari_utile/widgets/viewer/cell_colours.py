@@ -72,16 +72,19 @@ def colour_by(
 
 def _follow(viewer: Any, layer: Any, wanted: tuple[str, tuple[str, ...]] | None) -> None:
     """Colour a layer anew whenever the viewer shows another plane, or no longer."""
-    shown = plain_viewer(viewer).dims.events.current_step
+    viewer = plain_viewer(viewer)
+    shown = viewer.dims.events.current_step
     if layer in _following:
         shown.disconnect(_following.pop(layer))
     if wanted is None:
         return
-    held = weakref.ref(layer)
+    held, on = weakref.ref(layer), weakref.ref(viewer)
 
     def colour(_: object = None) -> None:
-        layer = held()
-        if layer is not None and layer in plain_viewer(viewer).layers and coloured_by(layer) == wanted[0]:
+        layer, viewer = held(), on()
+        if layer is None or viewer is None or layer not in viewer.layers:
+            return
+        if coloured_by(layer) == wanted[0]:
             _colour(viewer, layer, *wanted)
 
     _following[layer] = colour

@@ -1,7 +1,6 @@
 """Layers of objects and tracks: their table and paths follow every correction, and its undo."""
 
 import contextlib
-import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.provenance.linked import LinkRecord, hash_of_ids, linking_in
 from napari_utile.session.linking import LinkedLayers, StackSpace, corrected, described_anew
 from napari_utile.session.own_columns import renumbered, same_cells
+from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.later import later
 from napari_utile.widgets.viewer.layers import (
     Place,
@@ -40,7 +40,8 @@ _MEASURED_AFTER = 300
 # What was first, and a hundred steps: napari takes no more of them back.
 _STEPS = 101
 
-_stacks: "weakref.WeakKeyDictionary[Any, LinkedStack]" = weakref.WeakKeyDictionary()
+_stacks: "dict[Any, LinkedStack]" = {}
+"""By their layer, while it is in a viewer."""
 
 
 def linked_stack_of(layer: napari.layers.Layer | None) -> "LinkedStack | None":
@@ -183,9 +184,23 @@ class LinkedStack(QObject):
         else:
             self._keep(parents=made.parents)
             self._take(made)
-        layer.events.paint.connect(self._painted_on)
-        layer.events.data.connect(self._assigned)
-        layer.events.set_data.connect(self._changed)  # undo and redo say no more
+        self._connections = Connections(self)
+        self._connections.connect(layer.events.paint, self._painted_on)
+        self._connections.connect(layer.events.data, self._assigned)
+        self._connections.connect(layer.events.set_data, self._changed)  # undo and redo say no more
+        self._connections.connect(viewer.layers.events.removed, self._removed)
+        self._connections.connect(session_of(viewer).events.closed, self._end)
+
+    def _removed(self, event: Any) -> None:
+        if event.value is self.layer:
+            self._end()
+
+    def _end(self, _: object = None) -> None:
+        """Hold the layer no longer: where it comes back, `restore_links` knows it by its metadata."""
+        _stacks.pop(self.layer, None)
+        self._timer.stop()
+        self._jobs.drop()
+        self.deleteLater()  # which ends its connections, but not while the others hear of this
 
     @property
     def axis(self) -> str:

@@ -28,7 +28,7 @@ from napari_utile.widgets.pages.click.aim import z_axis_of
 from napari_utile.widgets.pages.segment.form import SegmentForm
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
 from napari_utile.widgets.viewer.layers import plain_viewer, space_of
-from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked
+from napari_utile.widgets.viewer.linked_layers import LinkedStack, keep_linked, linked_stack_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, add_own, glow, image_of, mark_own
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.stack_space import named_along
@@ -72,8 +72,8 @@ class ThreeViews(OneJob, QObject):
         super().__init__(parent)
         self._viewer, self._session, self._form = plain_viewer(viewer), session, form
         self._sliding = LatestJob(owner=self)
-        self._results: weakref.WeakKeyDictionary[Any, _Made]
-        self._results = weakref.WeakKeyDictionary()  # by their layer
+        self._results: weakref.WeakKeyDictionary[Any, tuple[VolumeResult, Any]]
+        self._results = weakref.WeakKeyDictionary()  # by their layer, which they must not hold
         form.edited.volume = lambda: None if self._chosen is None else self._chosen.stack
 
     def takes(self, planes: Sequence[tuple[Source, SegmentRequest]]) -> bool:
@@ -149,9 +149,11 @@ class ThreeViews(OneJob, QObject):
     @property
     def _chosen(self) -> _Made | None:
         """The objects that sliders go to: the chosen ones, of the chosen image."""
-        cells = self._session.cells
-        of_image = cells is not None and image_of(cells) is self._session.image.layer
-        return self._results.get(cells) if of_image else None
+        stack = linked_stack_of(self._session.cells)
+        if stack is None or image_of(stack.layer) is not self._session.image.layer:
+            return None
+        known = self._results.get(stack.layer)
+        return None if known is None else _Made(stack, *known)
 
     def _show_progress(self, step: Progress) -> None:
         self.progress.emit(step.done, step.total, progress_text(step))
@@ -165,7 +167,7 @@ class ThreeViews(OneJob, QObject):
         shown = replace(result.shown, labels=result.shown.labels.reshape(mine.data.shape))
         if stack.is_as_made():
             stack.replace(shown, stack.record.params)
-            self._results[mine] = made
+            self._results[mine] = result, pixels
         elif mine in self._viewer.layers:
             space = space_of(mine, range(mine.ndim))
             cells = Labels(shown.labels, name=mine.name, opacity=mine.opacity, **space)
@@ -179,8 +181,8 @@ class ThreeViews(OneJob, QObject):
         cells.metadata = {METADATA_KEY: {"role": "instances", "recipe": result.recipe.to_json()}}
         mark_own(cells, "instances", image)
         self._viewer.add_layer(cells)
-        stack = keep_linked(self._viewer, cells, space, LinkRecord(LinkParams("z"), 0, {}), result.shown)
-        self._results[cells] = _Made(stack, result, pixels)
+        keep_linked(self._viewer, cells, space, LinkRecord(LinkParams("z"), 0, {}), result.shown)
+        self._results[cells] = result, pixels
 
     def _show(self, source: Source, result: VolumeResult, steps: dict[str, tuple[float, str | None]]) -> None:
         layer, place, axis = source.layer, source.place.result, _z_axis(source)
