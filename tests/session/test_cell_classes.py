@@ -1,5 +1,7 @@
 """Classes that people gave outlive the rows of the table, and are never those of another cell."""
 
+import json
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +88,28 @@ def test_columns_that_people_added_stay_with_cells_that_are_still_there_and_meas
     assert list(new) == ["index", "area_px", "mine", "batch"]
     np.testing.assert_array_equal(new["mine"], [2.5, np.nan])
     np.testing.assert_array_equal(new["batch"], [7, np.nan])
+
+
+def test_columns_that_people_added_keep_their_type_and_stay_before_they_are_filled():
+    old = {
+        "index": np.array([1, 2]),
+        "note": np.array(["", ""], object),
+        "mark": np.array([np.nan, np.nan]),
+        "keep": np.array([True, False]),
+        "batch": np.array([1, 2], np.int16),
+    }
+    kept = KeptColumns()
+    same = kept.into({"index": np.array([2, 1])}, old)
+    assert {name: (column.dtype, column.tolist()) for name, column in same.items() if name != "mark"} == {
+        "index": (np.dtype(int), [2, 1]),
+        "note": (np.dtype(object), ["", ""]),
+        "keep": (np.dtype(bool), [False, True]),
+        "batch": (np.dtype(np.int16), [2, 1]),
+    }
+    assert np.isnan(same["mark"]).all()
+    more = kept.into({"index": np.array([1, 2, 3])}, same)
+    assert json.dumps(more["keep"].tolist()) == '[true, false, ""]'
+    assert list(kept.into({"index": np.zeros(0, int)}, more)) == [*old]
 
 
 def test_no_column_that_is_measured_is_taken_for_one_that_a_user_added():

@@ -96,22 +96,29 @@ class KeptColumns:
         ['dead', '']
         """
         columns, table = ({str(name): np.asarray(each) for name, each in part.items()} for part in (new, old))
+        names = [name for name in {**table, **columns} if is_added(name) and name not in planes]
         known = [name for name in ("index", *planes) if name in columns and name in table]
+        if not known or not (names or self._gone):
+            return columns
         before, now = _cells(table, known), _cells(columns, known)
-        added: dict[Any, dict[str, Any]] = {}
-        for row, key in enumerate(before):
-            added.setdefault(key, {}).update(_added(table, row, planes))
+        added = {name: _filled(table[name], before) for name in names if name in table}
         rows = {key: row for row, key in enumerate(before)}
-        for key in {*before} - {*now}:
-            if added[key]:
-                self._gone[key] = added[key], _measured(table, rows[key], planes)
-        for row, key in enumerate(now):
-            gone = self._gone.get(key) if key not in added else None
-            if gone is not None and _alike(gone[1], _measured(columns, row, planes)):
-                added[key] = self._gone.pop(key)[0]
-        values = [{**added.get(key, {}), **_added(columns, row, planes)} for row, key in enumerate(now)]
-        names = dict.fromkeys(name for each in values for name in each)
-        return {**columns, **{name: _column([each.get(name) for each in values]) for name in names}}
+        measures = _measures(table, planes)
+        for key in rows.keys() - {*now}:
+            if lost := {name: values[key] for name, values in added.items() if key in values}:
+                self._gone[key] = lost, {name: table[name][rows[key]] for name in measures}
+        measures = _measures(columns, planes)
+        for row, key in enumerate(now if self._gone else ()):
+            gone = self._gone.get(key) if key not in rows else None
+            if gone is not None and _alike(gone[1], {name: columns[name][row] for name in measures}):
+                for name, value in self._gone.pop(key)[0].items():
+                    added.setdefault(name, {})[key] = value
+        for name in dict.fromkeys((*names, *added)):
+            here = columns.get(name, table.get(name, np.array([], object)))
+            mine = _filled(columns[name], range(len(now))) if name in columns else {}
+            values = [mine.get(row, added.get(name, {}).get(key)) for row, key in enumerate(now)]
+            columns[name] = _column(values, here.dtype)
+        return columns
 
     def renamed(self, table: Mapping[str, Any], old: str, new: str) -> Columns:
         """Give the cells of a class its new name, also those that may come back."""
@@ -131,20 +138,23 @@ def _cells(table: Columns, known_by: Sequence[str]) -> list[Any]:
     return list(zip(*(table[name].tolist() for name in known_by), strict=True))
 
 
-def _added(table: Columns, row: int, planes: Collection[str]) -> dict[str, Any]:
-    """Give what was added to a row, without what is empty there."""
-    values = {name: column[row] for name, column in table.items() if is_added(name) and name not in planes}
+def _filled(column: np.ndarray[Any, Any], keys: Sequence[Any]) -> dict[Any, Any]:
+    """Give what is not empty in a column, by a key for each row; the last one counts."""
+    values = column.astype(object) if column.dtype.kind in "bU" else column
     return {
-        name: str(value) if isinstance(value, str) else value
-        for name, value in values.items()
+        key: value
+        for key, value in zip(keys, values, strict=True)
         if value is not None and value != "" and value == value
     }
 
 
-def _measured(table: Columns, row: int, planes: Collection[str]) -> dict[str, Any]:
-    """Give what was measured of a row: not how sure the model was."""
-    names = (name for name in numeric_columns(table) if not is_added(name) and name not in planes)
-    return {name: table[name][row] for name in names if name != "confidence"}
+def _measures(table: Columns, planes: Collection[str]) -> list[str]:
+    """Name what was measured of a row: not how sure the model was."""
+    return [
+        name
+        for name in numeric_columns(table)
+        if not is_added(name) and name not in planes and name != "confidence"
+    ]
 
 
 def _alike(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -155,10 +165,17 @@ def _alike(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     )
 
 
-def _column(values: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """Make a column; what is missing is empty among words, and NaN among numbers."""
-    words = any(not isinstance(value, int | float | np.number | np.bool_ | None) for value in values)
-    nothing = "" if words else np.nan
-    return np.array(
-        [nothing if value is None else value for value in values], dtype=object if words else None
+def _column(values: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Make a column of the type that it had; what is missing is empty among words and yes or no, NaN among numbers."""
+    found = np.array(
+        [value for value in values if value is not None], None if dtype.kind in "biuf" else object
     )
+    if found.size:
+        dtype = found.dtype
+    gaps, numbers = found.size < len(values), dtype.kind in "iuf"
+    if gaps and dtype.kind in "iu":
+        dtype = np.dtype(float)
+    if dtype.kind not in "biuf" or (gaps and not numbers):
+        dtype = np.dtype(object)
+    nothing = np.nan if numbers else ""
+    return np.array([nothing if value is None else value for value in values], dtype)
