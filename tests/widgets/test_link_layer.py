@@ -15,13 +15,14 @@ from napari_utile.engine.linking.params import LinkParams
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.session.kept_edits import KeptEdits
 from napari_utile.session.linking import link_layers
+from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.files.writer import recipe_of_layer
 from napari_utile.widgets.pages.segment import link_layer
 from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t, link_active_labels_z
 from napari_utile.widgets.viewer.cell_colours import colour_by
 from napari_utile.widgets.viewer.cell_tables import CellTables
 from napari_utile.widgets.viewer.edits import edits_of
-from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.viewer.layers import Place, session_of
 from napari_utile.widgets.viewer.linked_layers import LinkedStack, linked_stack_of, restore_links
 from pages import finish
 
@@ -267,13 +268,19 @@ def test_cells_that_are_coloured_plane_by_plane_do_not_hold_their_viewer(qtbot: 
     assert viewer() is None
 
 
-def test_a_table_of_planes_is_not_said_to_be_old_after_an_edit_that_was_undone_at_once(qtbot: Any) -> None:
-    viewer = ViewerModel()
+def with_table_of_planes(qtbot: Any, viewer: ViewerModel) -> Any:
+    """Give tracks a row for each cell of a frame, as they have when they were saved and opened."""
     layer = tracked(qtbot, viewer, frames()).layer
     cells = [(plane, int(cell)) for plane in range(3) for cell in np.unique(layer.data[plane])[1:]]
     where, ids = np.transpose(cells)
     areas = [(layer.data[plane] == cell).sum() for plane, cell in cells]
     layer.features = {"index": ids, "label": ids, "t": where, "area_px": areas}
+    return layer
+
+
+def test_a_table_of_planes_is_not_said_to_be_old_after_an_edit_that_was_undone_at_once(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    layer = with_table_of_planes(qtbot, viewer)
     session, said = session_of(viewer), list[str]()
     tables = CellTables(viewer, session)
     tables.outdated.connect(said.append)
@@ -285,3 +292,20 @@ def test_a_table_of_planes_is_not_said_to_be_old_after_an_edit_that_was_undone_a
     session.cells = None
     session.cells = layer
     assert {*said} == {""}
+
+
+def test_the_planes_of_an_image_are_listed_once_for_the_table_of_all_of_them(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(np.stack([np.full((30, 30), value) for value in (10, 20, 30)]))
+    layer = with_table_of_planes(qtbot, viewer)
+    layer.features = {**layer.features, "intensity_mean": np.zeros(5)}
+    session_of(viewer).image, session_of(viewer).cells = ChosenImage(image), layer
+    listed: list[Place] = []
+    every = Place.every.fget
+    monkeypatch.setattr(Place, "every", property(lambda place: (listed.append(place), every(place))[1]))
+    assert CellTables(viewer, session_of(viewer)).measure()
+    assert len(listed) == 2, "of the labels, and of the image"
+    qtbot.waitUntil(lambda: layer.features["intensity_mean"].all())
+    assert layer.features["intensity_mean"].tolist() == [10, 20, 20, 30, 30]

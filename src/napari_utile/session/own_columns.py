@@ -114,7 +114,7 @@ class KeptColumns:
                 for name, value in self._gone.pop(key)[0].items():
                     added.setdefault(name, {})[key] = value
         for name in dict.fromkeys((*names, *added)):
-            here = columns.get(name, table.get(name, np.array([], object)))
+            here = columns.get(name, table.get(name, np.zeros(0)))
             mine = _filled(columns[name], range(len(now))) if name in columns else {}
             values = [mine.get(row, added.get(name, {}).get(key)) for row, key in enumerate(now)]
             columns[name] = _column(values, here.dtype)

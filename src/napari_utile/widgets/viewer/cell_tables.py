@@ -105,7 +105,7 @@ class CellTables(QObject):
             self.outdated.emit(f"{_OLDER} {sentence_of(error)}")
             return True
         size, unit = pixel_size_of(layer, place.axes)
-        images = [self._image_below(each) for each in places]
+        images = self._images_below(places)
         edits, count = edits_of(self._viewer), edits_of(self._viewer).count(layer)
 
         def steps() -> Any:
@@ -174,9 +174,12 @@ class CellTables(QObject):
         except ValueError:  # nothing of it is on screen
             return None
 
-    def _image_below(self, place: Place) -> ImagePlane | None:
-        shown = on_screen(self._viewer, self._session)
+    def _images_below(self, places: list[Place]) -> list[ImagePlane | None]:
+        """Give the plane of the image on screen that lies below each of some places of a layer."""
+        shown, place = on_screen(self._viewer, self._session), places[0]
         if shown is None or shown[1].plane_shape != place.plane_shape or shown[1].result_shape != place.shape:
-            return None
+            return [None] * len(places)
         image, here = shown
-        return plane_at(image, next(each for each in here.every if each.result == place.plane))
+        below = {each.result.steps: each for each in here.every}
+        found = [below.get(each.plane.steps) for each in places]
+        return [None if each is None else plane_at(image, each) for each in found]
