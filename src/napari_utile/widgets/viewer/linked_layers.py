@@ -169,11 +169,10 @@ class LinkedStack(QObject):
         self._edited_at: tuple[int, ...] | None = None  # a plane that was, looked at first
         self.table: Mapping[str, Any] | None = None
         self._seen: LinkedLayers | None = None
-        self._steps: list[Any] = [
-            None
-        ]  # of the layer's history: those that changed the record, after what was first
-        self._records = [record]  # after each of them
-        self._at = 0  # which of them is on now: those after it were undone, and may be redone
+        # What was first, then the steps of the layer's history that changed the record, and the record after each;
+        # those behind the one that is on now were undone, and may be redone.
+        self._steps: list[Any] = [None]
+        self._records, self._at = [record], 0
         self._undone = len(layer._redo_history)
         self._jobs = LatestJob(owner=self)
         self._timer = later(self, _MEASURED_AFTER, self._measure)
