@@ -1,6 +1,7 @@
 """The results of a batch reviewed in a window: by keys, with the brush, and on again another day."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image, write_image, write_labels
 from napari_utile.engine.files.one_plane import plane_of
 from napari_utile.engine.training.annotated_image import AnnotatedImage
-from napari_utile.engine.training.sets import add_images, find_set
+from napari_utile.engine.training.sets import add_images, find_set, list_sets
+from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.tabs import open_review
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.store_layers import store_of
@@ -94,7 +96,7 @@ def test_three_images_are_reviewed_by_keys_the_least_sure_first(viewer, tab, qtb
     assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()
     assert {path.name: path.read_bytes() for path in batch.glob("*.tif")} == before
     qtbot.waitUntil(lambda: (batch / "review.json").is_file(), timeout=WAIT)
-    qtbot.waitUntil(lambda: len(find_set("Reviewed").images) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: [len(each.images) for each in list_sets()] == [2], timeout=WAIT)
 
 
 def test_what_an_accepted_image_replaces_in_the_set_is_said(viewer, tab, qtbot, batch):
@@ -133,6 +135,37 @@ def test_edits_are_saved_when_the_window_closes(viewer, tab, qtbot, batch, by_pr
     qtbot.waitUntil(lambda: session.closed, timeout=WAIT)
     assert json.loads((batch / "review.json").read_text())["images"] == {"two_labels.tif": "corrected"}
     assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()
+
+
+def test_a_decision_is_kept_when_the_window_closes_while_its_cells_are_written(
+    viewer, tab, qtbot, batch, monkeypatch
+):
+    until = threading.Event()
+
+    def slow(*args):
+        until.wait()
+        return save_labels(*args)
+
+    monkeypatch.setattr("napari_utile.widgets.review.opened.save_labels", slow)
+    tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    paint(viewer)
+    press(viewer, Qt.Key.Key_A)
+    shown(qtbot, viewer, "three")
+    threading.Timer(0.5, until.set).start()
+    session_of(viewer).close()
+    assert json.loads((batch / "review.json").read_text())["images"] == {"two_labels.tif": "corrected"}
+    assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()
+    assert len(find_set("Reviewed").images) == 1
+
+
+def test_reviewed_cells_are_shown_also_where_nothing_was_decided(viewer, qtbot, batch):
+    corrected = np.zeros((60, 60), np.int32)
+    corrected[5:15, 5:15] = 7
+    (batch / "reviewed").mkdir()
+    write_labels(batch / "reviewed" / "two_labels.tif", corrected)
+    open_review(viewer).review(batch)
+    shown(qtbot, viewer, "two")
+    np.testing.assert_array_equal(viewer.layers["two cells"].data, corrected)
 
 
 def test_nothing_is_saved_when_the_window_closes_without_an_edit(viewer, tab, qtbot, batch):
@@ -266,7 +299,7 @@ def test_all_planes_of_a_stack_are_reviewed_at_once_and_stores_are_said(viewer, 
     tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
     press(viewer, Qt.Key.Key_A)
     qtbot.waitUntil(lambda: (tmp_path / "results" / "reviewed" / "stack_labels.tif").is_file(), timeout=WAIT)
-    qtbot.waitUntil(lambda: len(find_set("Reviewed").images) == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: [len(each.images) for each in list_sets()] == [3], timeout=WAIT)
     assert [image.cells for image in find_set("Reviewed").images] == [1, 1, 1]
 
 
@@ -342,6 +375,6 @@ def test_the_training_set_gets_the_pixels_that_the_batch_read(
     tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
     press(viewer, Qt.Key.Key_A)
     qtbot.waitUntil(lambda: "every image has a decision" in tab.status.text(), timeout=WAIT)
-    qtbot.waitUntil(lambda: len(find_set("Reviewed").images) == len(planes), timeout=WAIT)
+    qtbot.waitUntil(lambda: [len(each.images) for each in list_sets()] == [len(planes)], timeout=WAIT)
     read = [image.plane.data for image in find_set("Reviewed").read()]
     np.testing.assert_array_equal(np.concatenate(read), planes)

@@ -5,6 +5,7 @@ is never changed.
 """
 
 import json
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ REVIEWED = "reviewed"
 """The folder of reviewed cells."""
 _PROGRESS = "review.json"
 _LARGEST_JSON = 1 << 26
+_writing = threading.Lock()
+"""What was decided is read and written with more: by one at a time, also of a queue that was opened again."""
 
 
 @dataclass(frozen=True)
@@ -137,27 +140,34 @@ class Decisions:
 
     Attributes
     ----------
+    folder : Path
     unwritten : dict of str to str
         By file of labels: what is decided and not written yet.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.unwritten: dict[str, str] = {}
 
-    def write(self) -> None:
-        """Write what is not written yet.
+    def write(self, decided: Mapping[str, str] | None = None) -> None:
+        """Write what is decided, and what is not written yet; from any thread.
+
+        Parameters
+        ----------
+        decided : mapping of str to str, optional
+            By file of labels.
 
         Raises
         ------
         UtileError
             If it cannot be written, or what is there is damaged.
         """
-        if not self.unwritten:
-            return
-        done = _progress(self._folder) | self.unwritten
-        write_json(self._folder / _PROGRESS, {"format": 1, "images": done})
-        self.unwritten.clear()
+        with _writing:
+            self.unwritten |= decided or {}
+            if self.unwritten:
+                done = _progress(self.folder) | self.unwritten
+                write_json(self.folder / _PROGRESS, {"format": 1, "images": done})
+                self.unwritten.clear()
 
 
 def reviewed_path(folder: Path, item: ReviewItem) -> Path:

@@ -1,29 +1,30 @@
 """An image of a batch that is open for review: read, and written where its cells are right."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import napari.viewer
 import numpy as np
 from napari.layers import Labels, Layer
 from napari.layers.utils.stack_utils import split_channels
 
+from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.pyramid import has_pyramid
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.training.sets import add_images, list_sets, replaced_in_words
 from napari_utile.session.cell_classes import CLASS
-from napari_utile.session.review import REVIEWED, ReviewItem, reviewed_path, training_images
+from napari_utile.session.plane_index import PlaneIndex
+from napari_utile.session.review import REVIEWED, Decisions, ReviewItem, reviewed_path, training_images
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
 from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.cell_tables import rows_of
-from napari_utile.widgets.viewer.layers import place_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
+from napari_utile.widgets.worker import as_job
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Opened:
     layers: tuple[Any, ...]
 
 
-def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
+def layers_of(item: ReviewItem) -> Generator[None, None, Opened]:
     """Read an image and its cells, as they were reviewed where they were, and make layers of them.
 
     Raises
@@ -65,8 +66,8 @@ def layers_of(item: ReviewItem, folder: Path) -> Generator[None, None, Opened]:
     image = images[first if 0 <= first < len(images) else 0]
     channels = item.channels if item.channels and getattr(image, "rgb", False) else None
     yield
-    reviewed = folder / REVIEWED / f"{item.name}{LABELS}"
-    path = reviewed if item.decision and reviewed.is_file() else item.labels
+    reviewed = item.labels.parent / REVIEWED / f"{item.name}{LABELS}"
+    path = reviewed if reviewed.is_file() else item.labels
     if path == item.labels and item.is_store:
         cells = _cells_of_store(item)
         return Opened(image, channels, cells, (*images, cells))
@@ -96,11 +97,11 @@ def _cells_of_store(item: ReviewItem) -> Any:
 
 
 def keep_reviewed(
-    opened: Opened, viewer: napari.viewer.Viewer, folder: Path, item: ReviewItem, into_set: str
+    opened: Opened, item: ReviewItem, decision: str, decisions: Decisions, into_set: str
 ) -> Generator[None, None, str]:
-    """Write reviewed cells beside what the batch wrote, and put all planes into a training set, if one is named.
+    """Write reviewed cells and what was decided, and put all planes into a training set, if one is named.
 
-    What is written is captured now, on the GUI thread.
+    What is written is captured now, on the GUI thread; once that began, nothing stops it.
 
     Returns
     -------
@@ -113,32 +114,29 @@ def keep_reviewed(
         See `reviewed_path`.
     """
     data, attributes, _ = opened.cells.as_layer_data_tuple()
-    data, target = np.array(data), reviewed_path(folder, item)
-    classes = _classes(opened, viewer) if into_set else []
+    data, target = np.array(data), reviewed_path(decisions.folder, item)
+    classes = _classes(opened.cells) if into_set else []
 
-    def steps() -> Generator[None, None, str]:
-        yield
+    def write() -> str:
         save_labels(str(target), data, attributes)
-        said = ""
-        if into_set:
-            yield
-            wrong: list[str] = []
-            with failures_to(lambda error: wrong.append(sentence_of(error))):
+        with suppress(UtileError):  # it waits for the next one, who says so
+            decisions.write({item.labels.name: decision})
+        said, wrong = "", list[str]()
+        with failures_to(lambda error: wrong.append(sentence_of(error))):
+            if into_set:
                 said = replaced_in_words(add_images(into_set, training_images(item, data, classes))[1])
-            if wrong:
-                said = (
-                    f"{item.name} is not in the training set: {wrong[0]} Go back to it and accept it again."
-                )
+        if wrong:
+            said = f"{item.name} is not in the training set: {wrong[0]} Go back to it and accept it again."
         return said
 
-    return steps()
+    return as_job(write)
 
 
-def _classes(opened: Opened, viewer: napari.viewer.Viewer) -> list[dict[int, str]]:
-    """Give the classes of the cells on each plane."""
+def _classes(cells: Any) -> list[dict[int, str]]:
+    """Give the classes of the cells on each plane of the file, whatever axes the viewer shows."""
     found = []
-    for here in place_of(opened.cells, viewer).every:
-        table = rows_of(opened.cells, here.plane)
+    for steps in np.ndindex(cells.data.shape[:-2]):
+        table = rows_of(cells, PlaneIndex.of((*steps, slice(None), slice(None))))
         words = zip(table.get("index", ()), table.get(CLASS, ()), strict=CLASS in table)
         found.append({int(label): str(word) for label, word in words if isinstance(word, str) and word})
     return found

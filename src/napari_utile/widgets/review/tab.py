@@ -8,12 +8,7 @@ from typing import Any
 import napari.viewer
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDockWidget,
-    QFileDialog,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QDockWidget, QFileDialog, QWidget
 
 from napari_utile.engine.steps import Run
 from napari_utile.engine.words import percent
@@ -31,7 +26,7 @@ from napari_utile.widgets.review.opened import Opened, keep_reviewed, layers_of,
 from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.keys import BorrowedKeys
 from napari_utile.widgets.viewer.layers import give_keys_to_canvas, plain_viewer, session_of, take_away
-from napari_utile.widgets.worker import run_job
+from napari_utile.widgets.worker import NO_JOB, JobHandle, run_job
 
 _START = (
     "Open the folder with the results of a batch. The least sure image comes first; correct its cells with the "
@@ -52,13 +47,13 @@ class ReviewTab(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer, self._session = plain_viewer(viewer), session_of(viewer)
-        self._folder: Path | None = None
         self._items: list[ReviewItem] = []
         self._decisions: Decisions | None = None
         self._apart = ""
         self._at = -1
         self._opened: Opened | None = None
         self._edited = False
+        self._writing: list[JobHandle] = []
         self._keys: list[BorrowedKeys] = []
         self._covered = False
         self.open_folder = push_button("Open folder…", "Open the folder of results of a batch.")
@@ -132,8 +127,7 @@ class ReviewTab(QWidget):
             if not self._leave():
                 return
             self._end_queue()
-            self._folder, self._items, self._apart = folder, [*items], stores_apart(folder)
-            self._decisions = Decisions(folder)
+            self._items, self._apart, self._decisions = [*items], stores_apart(folder), Decisions(folder)
             self.status.say("")
             self._next(-1)
 
@@ -158,7 +152,7 @@ class ReviewTab(QWidget):
             return
         self._say("Opening…")
         run_job(
-            layers_of(item, self._folder or item.labels.parent),
+            layers_of(item),
             on_done=lambda opened: self._open(item, opened),
             on_error=self.status.failed,
             owner=self,
@@ -166,7 +160,7 @@ class ReviewTab(QWidget):
 
     def decide(self, decision: str) -> None:
         """Keep a decision on the image that is open, and go to the next."""
-        if self._opened is None or self._folder is None or self._at < 0:
+        if self._opened is None or self._at < 0:
             return
         opened = self._opened
         self.status.say("")
@@ -219,11 +213,11 @@ class ReviewTab(QWidget):
         self._edited |= self._opened is not None and layer is self._opened.cells
 
     def _keep(
-        self, opened: Opened, decision: str, into_set: str, run: Callable[..., object] = run_job
+        self, opened: Opened, decision: str, into_set: str, run: Callable[..., JobHandle] = run_job
     ) -> bool:
         """Write cells that are right or were edited, and what was decided; say whether nothing stands against it."""
-        folder, decisions, at, items = self._folder, self._decisions, self._at, self._items
-        if folder is None or decisions is None:
+        decisions, at, items = self._decisions, self._at, self._items
+        if decisions is None:
             return True
         item = items[at]
 
@@ -237,7 +231,6 @@ class ReviewTab(QWidget):
             self._tell(sentence_of(error), items)
 
         def written(of_the_set: str = "") -> None:
-            decisions.unwritten[item.labels.name] = decision
             self._write(decisions, items)
             if of_the_set:
                 self._tell(of_the_set, items)
@@ -249,15 +242,18 @@ class ReviewTab(QWidget):
                 f"{item.name} is too large for a training set: add a part of it, from a layer."
             )
         if too_large or (decision in ("rejected", "skipped") and not self._edited):
-            written()
+            self._write(decisions, items, {item.labels.name: decision})
             return True
         with failures_to(failed):
             # Without an owner: what is being written is finished, also where the tab is closed.
-            job = keep_reviewed(opened, self._viewer, folder, item, into_set)
-            run(job, on_done=written, on_error=failed)
+            job = keep_reviewed(opened, item, decision, decisions, into_set)
+            waited = [each for each in self._writing if each.running]
+            self._writing = [*waited, run(job, on_done=written, on_error=failed)]
         return items[at] is not item
 
-    def _write(self, decisions: Decisions, items: list[ReviewItem]) -> None:
+    def _write(
+        self, decisions: Decisions, items: list[ReviewItem], decided: dict[str, str] | None = None
+    ) -> None:
         """Write what was decided; where that cannot be, it stays in memory and is written with what comes next."""
 
         def failed(error: Exception) -> None:
@@ -266,7 +262,7 @@ class ReviewTab(QWidget):
             self._tell(f"{sentence_of(error)} What you decided is {then}.", items)
 
         with failures_to(failed):
-            decisions.write()
+            decisions.write(decided)
 
     def _tell(self, problem: str, items: list[ReviewItem]) -> None:
         """Say a problem here, or in the window where this queue is not shown any more."""
@@ -333,7 +329,8 @@ class ReviewTab(QWidget):
             self.sets.addItem(f"new set “{_NEW_SET}”", _NEW_SET)
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Results of a batch", str(self._folder or Path.home()))
+        start = self._decisions.folder if self._decisions else Path.home()
+        path = QFileDialog.getExistingDirectory(self, "Results of a batch", str(start))
         if path:
             self.review(Path(path))
 
@@ -345,8 +342,9 @@ class ReviewTab(QWidget):
             if not self._keep(self._opened, "corrected", "", _finish):
                 show_warning(self.status.text())
             self._opened = None
-        if self._decisions is not None:
-            self._write(self._decisions, self._items)
+        for job in self._writing:
+            job.wait()
+        self._end_queue()
 
     def _take_keys(self) -> None:
         self._give_back()
@@ -387,7 +385,8 @@ def _finish(
     *,
     on_done: Callable[[Any], object],
     on_error: Callable[[Exception], object],
-) -> None:
+) -> JobHandle:
     """Do a job here and now, with the answers of `run_job`."""
     with failures_to(on_error):
         on_done(Run(job).result)
+    return NO_JOB
