@@ -282,7 +282,8 @@ def test_keys_count_while_the_tab_is_shown_and_what_was_rejected_can_be_accepted
     assert tab.progress.text().startswith("1 of 3 reviewed")
 
 
-def test_all_planes_of_a_stack_are_reviewed_at_once_and_stores_are_said(viewer, qtbot, tmp_path):
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2)], ids=["planes", "rolled"])
+def test_all_planes_of_a_stack_are_reviewed_at_once_and_stores_are_said(viewer, qtbot, tmp_path, order):
     planes = np.zeros((3, 40, 40), np.int32)
     for plane, corner in enumerate((5, 12, 20)):
         planes[plane, corner : corner + 10, 8:20] = plane + 1
@@ -297,6 +298,7 @@ def test_all_planes_of_a_stack_are_reviewed_at_once_and_stores_are_said(viewer, 
     shown(qtbot, viewer, "stack")
     assert "1 large image is not finished and not in this queue" in tab.progress.text()
     tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
+    viewer.dims.order = order
     press(viewer, Qt.Key.Key_A)
     qtbot.waitUntil(lambda: (tmp_path / "results" / "reviewed" / "stack_labels.tif").is_file(), timeout=WAIT)
     qtbot.waitUntil(lambda: [len(each.images) for each in list_sets()] == [3], timeout=WAIT)
