@@ -7,7 +7,8 @@ from napari.layers import Layer
 from npe2 import PluginManifest
 
 from napari_utile.engine.files.images import read_image
-from napari_utile.widgets.sample_images import image_layers, sample
+from napari_utile.widgets.files.described import image_layers
+from napari_utile.widgets.sample_images import sample
 
 TOP = Path(__file__).parents[2]
 KEYS = [each.key for each in PluginManifest.from_file(TOP / "napari.yaml").contributions.sample_data]

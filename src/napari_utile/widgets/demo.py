@@ -21,8 +21,8 @@ from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder
 from napari_utile.engine.weights.weight_map import weight_map
 from napari_utile.session.results import SegmentResult
+from napari_utile.widgets.files.described import image_layers
 from napari_utile.widgets.pages.segment.page import SegmentPage
-from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.viewer.offscreen import has_display, use_offscreen
 from napari_utile.widgets.workbench.commands import open_page

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,14 @@ from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.json_file import read_json
 from napari_utile.engine.files.names import image_name, name_and_ending
 from napari_utile.engine.files.ome_zarr import collected_images
-from napari_utile.engine.files.pyramid import Pyramid, has_pyramid, read_pyramid
+from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
 from napari_utile.engine.files.result_files import CELLS, recipe_beside
 from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.vendor import READERS
-from napari_utile.engine.planes.naming import order_to_show
-from napari_utile.engine.planes.units import shown_unit
 from napari_utile.widgets.failures import as_in_the_dock, refusals_as_in_the_dock, sentence_of
-from napari_utile.widgets.sample_images import image_layers
+from napari_utile.widgets.files.described import LayerData, image_layers, pyramid_labels_layer, pyramid_layer
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY, clearing
-
-LayerData = tuple[Any, dict[str, Any], str]
-"""What napari makes a layer of: the data, the arguments, the type of layer."""
 
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
@@ -60,7 +54,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 def open_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
     """Describe an OME-Zarr image and its labels as layers; nothing is read before it is shown."""
     image = read_pyramid(Path(str(path)))
-    return [_image_layer(_as_shown(image)), *(_labels_layer(_as_shown(labels)) for labels in image.labels)]
+    return [pyramid_layer(image), *map(pyramid_labels_layer, image.labels)]
 
 
 @refusals_as_in_the_dock()
@@ -194,59 +188,3 @@ def _with_gaps(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         with contextlib.suppress(ValueError):
             return np.array([each or "nan" for each in values], float)
     return values
-
-
-def _as_shown(image: Pyramid) -> Pyramid:
-    """Give a pyramid whose last axes are rows and columns, whatever the order in the file."""
-    order = order_to_show(image.axes)
-    if order == sorted(order):
-        return image
-    return replace(
-        image,
-        levels=tuple(level.transpose(order) for level in image.levels),
-        axes="".join(image.axes[place] for place in order),
-        scale=tuple(image.scale[place] for place in order),
-        translation=tuple(image.translation[place] for place in order),
-        units=tuple(image.units[place] for place in order),
-    )
-
-
-def _image_layer(image: Pyramid) -> LayerData:
-    channel = image.axes.find("C")
-    options: dict[str, Any] = {"name": image.name, **_space(image)}
-    if channel >= 0:
-        count = image.levels[0].shape[channel]
-        described = image.channels if len(image.channels) == count else ()
-        options["channel_axis"] = channel
-        options["name"] = [each.name for each in described] or [
-            f"{image.name} channel {n}" for n in range(count)
-        ]
-        if described and all(each.colour for each in described):
-            options["colormap"] = [f"#{each.colour}" for each in described]
-        if described and all(each.limits for each in described):
-            options["contrast_limits"] = [each.limits for each in described]
-    else:
-        if len(image.channels) == 1 and image.channels[0].limits:
-            options["contrast_limits"] = image.channels[0].limits
-        options["rgb"] = False
-    return _levels(image), options, "image"
-
-
-def _labels_layer(labels: Pyramid) -> LayerData:
-    return _levels(labels), {"name": labels.name, **_space(labels, keep_channel=True)}, "labels"
-
-
-def _levels(image: Pyramid) -> Any:
-    return list(image.levels) if len(image.levels) > 1 else image.levels[0]
-
-
-def _space(image: Pyramid, *, keep_channel: bool = False) -> dict[str, Any]:
-    """Return what places a layer in space; a channel axis becomes layers of its own."""
-    kept = [position for position, axis in enumerate(image.axes) if keep_channel or axis != "C"]
-    return {
-        "multiscale": len(image.levels) > 1,
-        "scale": tuple(image.scale[position] for position in kept),
-        "translate": tuple(image.translation[position] for position in kept),
-        "units": tuple(shown_unit(image.units[position]) for position in kept),
-        "axis_labels": tuple(image.axes[position].lower() for position in kept),
-    }

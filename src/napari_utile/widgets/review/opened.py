@@ -19,9 +19,9 @@ from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.review import REVIEWED, Decisions, ReviewItem, reviewed_path, training_images
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
 from napari_utile.widgets.failures import failures_to, sentence_of
+from napari_utile.widgets.files.described import image_layers
 from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
-from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
 from napari_utile.widgets.worker import as_job

@@ -16,8 +16,8 @@ from napari_utile.engine.files.tiff_series import series_to_ask_for
 from napari_utile.engine.planes.projection import PROJECTIONS
 from napari_utile.session.file_space import FileSpace, file_job
 from napari_utile.widgets.failures import failures_to, sentence_of
+from napari_utile.widgets.files.described import image_layers
 from napari_utile.widgets.parts.button import as_it_is
-from napari_utile.widgets.sample_images import image_layers
 from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer, slider_name
 from napari_utile.widgets.viewer.projections import add_projection, origin_of
 from napari_utile.widgets.worker import LatestJob, as_job
