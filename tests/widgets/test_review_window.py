@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
@@ -18,7 +19,7 @@ from napari_utile.engine.training.annotated_image import AnnotatedImage
 from napari_utile.engine.training.sets import add_images, find_set, list_sets
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.tabs import open_review
-from napari_utile.widgets.viewer.layers import session_of
+from napari_utile.widgets.viewer.layers import full_resolution, session_of
 from napari_utile.widgets.viewer.store_layers import store_of
 from napari_utile.widgets.workbench.dock import Workbench
 
@@ -342,37 +343,71 @@ STACK[0] += np.arange(60, dtype=np.uint8)
 STACK[1, 0, 10:22, 10:22] = STACK[1, 1, 30:42, 10:22] = STACK[1, 2, 30:42, 35:47] = 220
 
 
-def write_stack(path):
-    if path.suffix == ".tif":
-        write_image(path, STACK, "CZYX")
-        return
-    group = zarr.open_group(path, mode="w", zarr_format=2)
-    group.create_array("0", data=STACK)
-    axes = [{"name": name} for name in "czyx"]
-    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [{"path": "0"}]}]
+def as_tiff(path):
+    write_image(path / "x.tif", STACK, "CZYX")
+
+
+def as_series(path):
+    with tifffile.TiffWriter(path / "x.ome.tif", ome=True) as file:
+        for name, plane in (("a", STACK[0, 0]), ("b", STACK[1, 0])):
+            file.write(plane, metadata={"axes": "YX", "Name": name})
+
+
+def as_array(path):
+    tifffile.imwrite(path / "x.tif", np.moveaxis(STACK[1], 0, -1), photometric="minisblack")
+
+
+def as_zarr(path):
+    group = zarr.open_group(path / "x.zarr", mode="w", zarr_format=2)
+    levels = []
+    for level, scale in enumerate((1.0, 2.0)):
+        group.create_array(str(level), data=STACK[..., :: 2**level, :: 2**level])
+        place = [
+            {"type": "scale", "scale": [1.0, 3.0, scale, scale]},
+            {"type": "translation", "translation": [0.0, 30.0, 20.0, 10.0]},
+        ]
+        levels.append({"path": str(level), "coordinateTransformations": place})
+    axes = [{"name": "c"}, *({"name": name, "type": "space", "unit": "micrometer"} for name in "zyx")]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": levels}]
+
+
+PART = "4:56,0:44"
 
 
 @pytest.mark.parametrize(
-    ("ending", "options", "channel", "planes"),
+    ("write", "options", "channel", "planes"),
     [
-        ("tif", ("--channels", "1"), 1, STACK[1]),
-        ("zarr", ("--channels", "1"), 1, STACK[1]),
-        ("tif", ("--channels", "1", "--z", "1"), 1, STACK[1, 1:2]),
-        ("tif", ("--project", "z:max"), 0, STACK[0].max(axis=0, keepdims=True)),
+        (as_tiff, ["--channels", "1"], 1, STACK[1]),
+        (as_zarr, ["--channels", "1"], 1, STACK[1]),
+        (as_tiff, ["--channels", "1", "--z", "1"], 1, STACK[1, 1:2]),
+        (as_tiff, ["--channels", "1", "--z", "1:3", "--region", PART], 1, STACK[1, 1:, 4:56, :44]),
+        (as_tiff, ["--project", "z:max"], 0, STACK[0].max(axis=0, keepdims=True)),
+        (as_zarr, ["--channels", "1", "--project", "z:max"], 1, STACK[1].max(axis=0, keepdims=True)),
+        (as_zarr, ["--channels", "1", "--z", "1:3"], 1, STACK[1, 1:]),
+        (as_zarr, ["--channels", "1", "--z", "1:3", "--format", "ome-zarr"], 1, STACK[1, 1:]),
+        (as_zarr, ["--channels", "1", "--region", PART, "--format", "ome-zarr"], 1, STACK[1, :, 4:56, :44]),
+        (as_series, ["--series", "1"], None, STACK[1, :1]),
+        (as_array, ["--axes", "YXZ"], None, STACK[1]),
     ],
 )
-def test_the_training_set_gets_the_pixels_that_the_batch_read(
-    viewer, qtbot, tmp_path, bright_nuclei, ending, options, channel, planes
+def test_the_pixels_that_the_batch_read_are_shown_and_go_into_the_training_set(
+    viewer, qtbot, tmp_path, bright_nuclei, write, options, channel, planes
 ):
-    source, results = tmp_path / f"x.{ending}", tmp_path / "results"
-    write_stack(source)
+    results = tmp_path / "results"
+    write(tmp_path)
+    [source] = tmp_path.glob("x.*")
     assert main(["segment", str(source), "-o", str(results), "--diameter", "none", "--quiet", *options]) == 0
     viewer.window.add_dock_widget(Workbench(viewer), name="U-Tile")
     tab = open_review(viewer)
     tab.review(results)
-    qtbot.waitUntil(lambda: "x cells" in viewer.layers, timeout=WAIT)
+    qtbot.waitUntil(lambda: any(layer.name.endswith("cells") for layer in viewer.layers), timeout=WAIT)
     QTest.qWait(50)
-    assert session_of(viewer).image.layer.name == f"x channel {channel}"
+    layer, cells = session_of(viewer).image.layer, viewer.layers[-1]
+    assert layer.name.endswith(" channel 1" if channel else " channel 0") or channel is None
+    pixels = np.asarray(full_resolution(layer))
+    np.testing.assert_array_equal(pixels.reshape(planes.shape), planes)
+    assert pixels.shape == cells.data.shape
+    np.testing.assert_allclose(layer.extent.world, cells.extent.world)
     viewer.dims.set_current_step(0, 0)
     tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
     press(viewer, Qt.Key.Key_A)

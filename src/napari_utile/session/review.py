@@ -25,6 +25,7 @@ from napari_utile.engine.parameters import from_json
 from napari_utile.engine.planes.axes import ImagePlane
 from napari_utile.engine.planes.selection import SelectedPlanes, Selection
 from napari_utile.engine.training.annotated_image import AnnotatedImage
+from napari_utile.engine.windows import Window
 from napari_utile.engine.words import counted
 
 DECISIONS = ("accepted", "corrected", "rejected", "skipped")
@@ -56,6 +57,8 @@ class ReviewItem:
         Which of its channels, where somebody chose them; else the first ones.
     reads : int
         How many channels the model reads.
+    region : Window, optional
+        Which rows and columns it read, where not all.
     """
 
     labels: Path
@@ -65,6 +68,7 @@ class ReviewItem:
     selection: Selection = field(default_factory=Selection)
     channels: tuple[int, ...] = ()
     reads: int = 1
+    region: Window | None = None
 
     @property
     def name(self) -> str:
@@ -75,6 +79,17 @@ class ReviewItem:
     def is_store(self) -> bool:
         """Whether its cells lie in a store."""
         return is_store(self.labels)
+
+    def planes(self) -> SelectedPlanes:
+        """Open the planes of the image that the batch read: what is shown, and what is learnt from.
+
+        Raises
+        ------
+        UtileError
+            If the image cannot be read.
+        """
+        assert self.image is not None
+        return SelectedPlanes(open_selected(self.image, self.selection), self.selection, self.region)
 
 
 def review_job(folder: Path, images: Path | None = None) -> Generator[None, None, tuple[ReviewItem, ...]]:
@@ -208,12 +223,11 @@ def training_images(
     UtileError
         If the image cannot be read, or has other planes than its cells.
     """
-    assert item.image is not None
-    planes = SelectedPlanes(open_selected(item.image, item.selection), item.selection)
+    planes = item.planes()
     stack = labels.reshape(-1, *labels.shape[-2:])
     if len(planes) != len(stack):
         raise UtileError(
-            f"{item.image.name} has {counted(len(planes), 'plane')}, and its cells have {len(stack)}."
+            f"{planes.image.path.name} has {counted(len(planes), 'plane')}, and its cells have {len(stack)}."
         )
     return [
         AnnotatedImage(_as_read(item, plane), painted, classes=dict(words))
@@ -259,18 +273,25 @@ def _progress(folder: Path) -> dict[str, str]:
 
 
 def _made(recipe: Path) -> dict[str, Any]:
-    """Read how an image was read, as fields of `ReviewItem`, and its file where it is there; nothing if unknown."""
+    """Read how an image was read, as fields of `ReviewItem`, and its file where it is there; nothing if unknown.
+
+    The recipe of a store holds its plan, which has limits and region beside the planes.
+    """
     try:
         if recipe.stat().st_size > _LARGEST_JSON:
             return {}
         said = json.loads(recipe.read_text(encoding="utf-8"))
-        source = Path(said["source"])
-        limits = [len(plane.get("low", "-")) for plane in said.get("planes", ())]  # a pair for each channel
+        source, how = Path(said["source"]), said.get("plan", said)
+        first: dict[str, Any] = next(iter(how.get("planes", ())), {})
+        limits = next(iter(how.get("limits", ())), first)
+        region = how.get("region") or first.get("region")
+        chosen = how.get("parameters", how.get("params", {})).get("channels")
         return {
             **({"source": source} if source.exists() else {}),
-            "selection": from_json(Selection, said.get("selection") or {}),
-            "channels": tuple(map(int, said.get("parameters", {}).get("channels") or ())),
-            "reads": limits[0] if limits else 1,
+            "selection": from_json(Selection, how.get("selection") or {}),
+            "channels": tuple(map(int, chosen or ())),
+            "reads": len(limits.get("low", "-")),  # one for each channel
+            "region": region and Window(*(slice(start, stop) for start, stop in region)),
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

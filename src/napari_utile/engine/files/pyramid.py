@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from napari_utile.engine.files.names import image_name
 from napari_utile.engine.files.ome_zarr import axis_entries, is_zarr, ome_attributes, refuse_objects, scale_of
 from napari_utile.engine.files.unfinished import refuse_unfinished
 from napari_utile.engine.planes.naming import name_axes
+from napari_utile.engine.planes.selection import SelectedPlanes
 from napari_utile.engine.planes.units import canonical_unit
+from napari_utile.engine.windows import Window
 
 VERSIONS = ("0.4", "0.5")
 
@@ -93,6 +95,40 @@ def read_pyramid(path: Path) -> Pyramid:
         raise
     except Exception as error:
         raise UtileError(f"Cannot read {path.name}: its metadata are damaged ({error}).") from error
+
+
+def pyramid_of(planes: SelectedPlanes) -> Pyramid | None:
+    """Open selected planes of an image at the resolutions that have them; None where only the largest can be read.
+
+    Raises
+    ------
+    UtileError
+        See `read_pyramid`.
+    """
+    image, selection = planes.image, planes.selection
+    shape = dict(zip(image.axes, image.data.shape, strict=True))
+    in_part = planes.region not in (None, Window.whole((shape["Y"], shape["X"])))
+    if in_part or selection.axes or selection.series or selection.project or not has_pyramid(image.path):
+        return None
+    whole = read_pyramid(image.path)
+    if whole.levels[0].shape != image.data.shape:
+        return None
+    chosen = [whole.axes.index(axis) for axis, taken in planes.entries.items() if len(taken) < shape[axis]]
+    every = [
+        replace(planes, image=replace(image, data=level)).as_image()
+        for level in whole.levels
+        if all(level.shape[place] == image.data.shape[place] for place in chosen)
+    ]
+    kept = [whole.axes.index(axis) for axis in every[0].axes]
+    return replace(
+        whole,
+        levels=tuple(each.data for each in every if each.axes == every[0].axes),
+        axes=every[0].axes,
+        scale=tuple(whole.scale[place] for place in kept),
+        translation=tuple(whole.translation[place] for place in kept),
+        units=tuple(whole.units[place] for place in kept),
+        labels=(),
+    )
 
 
 def _read(group: Any, path: Path, name: str) -> Pyramid:

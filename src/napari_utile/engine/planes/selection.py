@@ -9,9 +9,10 @@ from typing import Annotated, Any, Protocol
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.parameters import Bounds, check_bounds
 from napari_utile.engine.planes.axes import ImagePlane, plane_from_array
-from napari_utile.engine.planes.naming import checked_letters
-from napari_utile.engine.planes.projection import PROJECTIONS, projected
+from napari_utile.engine.planes.naming import checked_letters, order_to_show
+from napari_utile.engine.planes.projection import PROJECTIONS, project_stack, projected
 from napari_utile.engine.planes.spread import MOST_SEEN, spread
+from napari_utile.engine.windows import Window
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,13 @@ class SelectedPlanes:
     ----------
     image : ImageFile
     selection : Selection
+    region : Window, optional
+        The rows and columns that are taken; all by default.
     """
 
     image: Any
     selection: Selection = Selection()
+    region: Window | None = None
 
     @cached_property
     def entries(self) -> dict[str, range]:
@@ -204,7 +208,7 @@ class SelectedPlanes:
         axis = self.selection.projection[0] if self.selection.projection else ""
         selection = self.selection
         z, t = (getattr(selection, each.lower()) if each == axis else None for each in "ZT")
-        whole = replace(self, selection=replace(selection, z=z, t=t))
+        whole = replace(self, selection=replace(selection, z=z, t=t), region=None)
         indices = whole.indices
         return [whole.plane(indices[place]) for place in spread(len(indices), most)]
 
@@ -212,9 +216,33 @@ class SelectedPlanes:
         """Give the plane of an index, projected where that is asked for."""
         projection = self.selection.projection
         if projection is None or projection[0] not in self.entries:
-            return self._one(index)
-        axis, how = projection
-        return projected([self._one({**index, axis: entry}) for entry in self.entries[axis]], how)
+            plane = self._one(index)
+        else:
+            axis, how = projection
+            plane = projected([self._one({**index, axis: entry}) for entry in self.entries[axis]], how)
+        return plane if self.region is None else replace(plane, data=plane.data[(slice(None), *self.region)])
+
+    def as_image(self) -> Any:
+        """Give the image of these planes alone, in the order that viewers show; what is lazy stays so.
+
+        Returns
+        -------
+        ImageFile
+            Its axes are those that results are stacked along, rows, columns, and channels or colours.
+        """
+        order = order_to_show(self.image.axes)
+        axes = "".join(self.image.axes[place] for place in order)
+        parts = (self.entries.get(axis) for axis in axes)
+        taken = tuple(slice(part.start, part.stop) if part else slice(None) for part in parts)
+        data, projection = self.image.data.transpose(order)[taken], self.selection.projection
+        if projection and projection[0] in self.entries:
+            channel = next((axes.index(each) for each in "SC" if each in axes), None)
+            data = project_stack(data, axes.index(projection[0]), projection[1], channel)
+            axes = axes.replace(projection[0], "")
+        region = dict(zip("YX", self.region or Window(), strict=False))
+        kept = f"{self.stacked}{'S' if 'S' in axes else 'C'}YX"
+        data = data[tuple(region.get(axis, slice(None)) if axis in kept else 0 for axis in axes)]
+        return replace(self.image, data=data, axes="".join(axis for axis in axes if axis in kept))
 
     def _one(self, index: dict[str, int]) -> ImagePlane:
         image = self.image

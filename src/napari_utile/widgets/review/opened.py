@@ -10,8 +10,7 @@ from napari.layers import Labels, Layer
 from napari.layers.utils.stack_utils import split_channels
 
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.images import read_image
-from napari_utile.engine.files.pyramid import has_pyramid
+from napari_utile.engine.files.pyramid import pyramid_of
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.training.sets import add_images, list_sets, replaced_in_words
 from napari_utile.session.cell_classes import CLASS
@@ -19,7 +18,7 @@ from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.review import REVIEWED, Decisions, ReviewItem, reviewed_path, training_images
 from napari_utile.session.store_jobs import MOST_IN_MEMORY
 from napari_utile.widgets.failures import failures_to, sentence_of
-from napari_utile.widgets.files.described import image_layers
+from napari_utile.widgets.files.described import image_layers, pyramid_layer
 from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.viewer.cell_tables import rows_of
@@ -57,11 +56,10 @@ def layers_of(item: ReviewItem) -> Generator[None, None, Opened]:
         If one of the files cannot be read.
     """
     yield
-    assert item.image is not None
-    described = (
-        open_ome_zarr(str(item.image)) if has_pyramid(item.image) else image_layers(read_image(item.image))
-    )
-    images = [layer for each in described if each[2] == "image" for layer in _by_channel(*each)]
+    planes = item.planes()
+    pyramid = pyramid_of(planes)
+    described = [pyramid_layer(pyramid)] if pyramid else image_layers(planes.as_image())
+    images = [layer for each in described for layer in _by_channel(*each)]
     first = next(iter(item.channels), 0)
     image = images[first if 0 <= first < len(images) else 0]
     channels = item.channels if item.channels and getattr(image, "rgb", False) else None
@@ -70,10 +68,15 @@ def layers_of(item: ReviewItem) -> Generator[None, None, Opened]:
     path = reviewed if reviewed.is_file() else item.labels
     if path == item.labels and item.is_store:
         cells = _cells_of_store(item)
-        return Opened(image, channels, cells, (*images, cells))
-    [(data, options, _)] = open_result(str(path))
-    options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
-    cells = Labels(np.array(data), **options)
+    else:
+        [(data, options, _)] = open_result(str(path))
+        options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
+        cells = Labels(np.array(data), **options)
+    for each in images:
+        if (
+            each.ndim == cells.ndim
+        ):  # the pixels are the same, and files differ in what they say of their place
+            each.translate = cells.translate
     return Opened(image, channels, cells, (*images, cells))
 
 
