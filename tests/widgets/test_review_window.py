@@ -189,6 +189,28 @@ def test_cells_that_were_closed_are_not_accepted_but_opened_again_with_their_edi
     qtbot.waitUntil(lambda: '"corrected"' in (batch / "review.json").read_text(), timeout=WAIT)
 
 
+def test_an_image_that_was_closed_comes_back_below_its_cells(viewer, tab, qtbot):
+    viewer.layers.remove("two")
+    tab.table.chosen.emit(0)
+    shown(qtbot, viewer, "two")
+    assert session_of(viewer).image.layer is viewer.layers["two"]
+
+
+def test_cells_come_back_without_the_channels_that_were_closed(viewer, qtbot, tmp_path):
+    as_tiff(tmp_path)
+    (tmp_path / "results").mkdir()
+    write_labels(tmp_path / "results" / "x_labels.tif", STACK[1].astype(np.int32) // 100, "ZYX")
+    tab = open_review(viewer)
+    tab.review(tmp_path / "results")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=WAIT)
+    viewer.layers.remove("x channel 1")
+    viewer.layers.remove("x cells")
+    tab.table.chosen.emit(0)
+    assert [layer.name for layer in viewer.layers] == ["x channel 0", "x cells"]
+    tab.table.chosen.emit(0)
+    assert [layer.name for layer in viewer.layers] == ["x channel 0", "x channel 1", "x cells"]
+
+
 @pytest.mark.parametrize("decision", ["reject", "skip"])
 def test_an_image_whose_cells_were_closed_can_be_rejected_and_skipped(viewer, tab, qtbot, batch, decision):
     viewer.layers.remove("two cells")

@@ -185,13 +185,20 @@ class ReviewTab(QWidget):
         self._bring(opened)
 
     def _bring(self, opened: Opened) -> None:
-        """Show the layers that are not in the viewer, and choose image and cells."""
-        missing = [layer for layer in opened.layers if layer not in self._viewer.layers]
+        """Show what was closed, cells first and without channels, where one is left; choose image and cells."""
+        layers = self._viewer.layers
+        missing = [layer for layer in opened.layers if layer not in layers]
         if not missing:
             return
-        for layer in missing:
-            self._viewer.add_layer(layer)
-        self._session.image = ChosenImage(opened.image, channels=opened.channels)
+        if opened.cells in missing and len(missing) < len(opened.layers):
+            missing = [opened.cells]
+        above = len(layers)
+        for layer in reversed(opened.layers):
+            if layer in missing:
+                layers.insert(above, layer)
+            above = layers.index(layer) if layer in layers else above
+        if opened.image in missing:
+            self._session.image = ChosenImage(opened.image, channels=opened.channels)
         self._session.cells = opened.cells
         self._viewer.layers.selection.active = opened.cells
         self._viewer.reset_view()
@@ -303,11 +310,7 @@ class ReviewTab(QWidget):
     def _show(self) -> None:
         self.table.set_rows(
             [
-                (
-                    item.name,
-                    "–" if item.confidence is None else percent(item.confidence),
-                    item.decision,
-                )
+                (item.name, "–" if item.confidence is None else percent(item.confidence), item.decision)
                 for item in self._items
             ],
             [str(item.image or "its image was not found") for item in self._items],
@@ -380,13 +383,8 @@ class ReviewTab(QWidget):
             self.deleteLater()
 
 
-def _finish(
-    job: Generator[Any, Any, Any],
-    *,
-    on_done: Callable[[Any], object],
-    on_error: Callable[[Exception], object],
-) -> JobHandle:
+def _finish(job: Generator[Any, Any, Any], **then: Callable[[Any], object]) -> JobHandle:
     """Do a job here and now, with the answers of `run_job`."""
-    with failures_to(on_error):
-        on_done(Run(job).result)
+    with failures_to(then["on_error"]):
+        then["on_done"](Run(job).result)
     return NO_JOB
