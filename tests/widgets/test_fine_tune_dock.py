@@ -15,7 +15,7 @@ from napari_utile.session.annotation_advice import unsure_places
 from napari_utile.session.fine_tuning import base_model
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
-from napari_utile.widgets.pages.train.request import planes_left_out, planes_on_screen
+from napari_utile.widgets.pages.train.request import capture, planes_left_out
 from napari_utile.widgets.viewer.layers import place_of, session_of
 from pages import finish, fits, jobs, page_of
 from simulation.simulate import simulate
@@ -668,6 +668,26 @@ def test_the_set_alone_is_trained_on_where_nothing_is_painted(viewer, dock, qtbo
     assert "--images" not in words
 
 
+def test_of_an_image_that_nothing_is_painted_on_no_plane_is_said_to_be_learnt_from(
+    viewer, dock, qtbot, annotated, cells
+):
+    dock.form.set.choose("Mine")
+    dock.form.set.add.click()
+    qtbot.waitUntil(lambda: len(dock.form.set.images) == 1, timeout=WAIT)
+    viewer.layers.clear()
+    stack = viewer.add_image(np.zeros((3, 64, 64), np.uint8), name="stack")
+    empty = viewer.add_labels(np.zeros((3, 64, 64), int), name="empty")
+    viewer.add_image(cells.image, name="plain")
+    viewer.add_labels(cells.labels.copy(), name="plain painted")
+    session_of(viewer).image, session_of(viewer).cells = ChosenImage(stack), empty
+    dock.form.pairs.add.click()
+    assert [image.plane.name for image in dock.request().images] == ["plain"]
+    dock.run()
+    assert dock.running
+    assert "is learnt from" not in dock.form.status.text()
+    finish(qtbot, dock)
+
+
 def test_taking_back_leaves_a_model_that_was_chosen_since(viewer, dock, qtbot, annotated):
     train(qtbot, dock)
     keep(qtbot, dock, "mine")
@@ -760,9 +780,7 @@ def test_of_further_images_the_channel_in_the_header_is_read_and_their_cells_are
     image = dock.request().images[1]
     assert image.plane.data.shape == (1, 96, 140)
     assert (image.plane.data[0] == other.image).all()
-    assert "only" not in planes_left_out(planes_on_screen(dock.form, viewer)), (
-        "a channel is no plane of a stack"
-    )
+    assert "only" not in planes_left_out(capture(dock.form, viewer)[1]), "a channel is no plane of a stack"
     viewer.layers.remove(labels)
     dock.new_labels()
     assert row.labels.layer.data.shape == (96, 140)

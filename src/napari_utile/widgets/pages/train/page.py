@@ -32,7 +32,7 @@ from napari_utile.widgets.pages.train.annotation_advisor import AnnotationAdviso
 from napari_utile.widgets.pages.train.command import command_of
 from napari_utile.widgets.pages.train.form import TrainForm
 from napari_utile.widgets.pages.train.learning_view import LearningView
-from napari_utile.widgets.pages.train.request import capture, planes_left_out, planes_on_screen
+from napari_utile.widgets.pages.train.request import capture, planes_left_out
 from napari_utile.widgets.pages.train.unfinished_panel import give_back, images_of
 from napari_utile.widgets.viewer.layers import Place, plain_viewer, session_of, space_of
 from napari_utile.widgets.viewer.source import plane_of
@@ -95,7 +95,7 @@ class TrainPage(OneJob, Page):
 
     def request(self) -> FineTuneRequest:
         """Capture what the button would do now; raises one sentence if something is missing."""
-        return capture(self.form, self._viewer)
+        return capture(self.form, self._viewer)[0]
 
     def new_labels(self) -> None:
         """Add an empty Labels layer on the last image, ready to paint cells into."""
@@ -111,9 +111,8 @@ class TrainPage(OneJob, Page):
             return
         with failures_to(self.form.status.failed):
             self.form.result.check_decided()
-            request = self.request()
+            request, learnt = capture(self.form, self._viewer)
             self._follow(request, self._session.model, self.form.start.continues)
-            learnt = planes_on_screen(self.form, self._viewer) if request.painted else []
             self._start(request, self._session.image, new_folder(), learnt)
 
     def add_to_set(self) -> None:
@@ -140,8 +139,7 @@ class TrainPage(OneJob, Page):
             request = request_of(unfinished, [plane_of(image, place) for image, place in found])
             give_back(request, found, self._viewer)
             self._follow(request, request.base, continues=True)
-            learnt = [(image.layer, place) for image, place in found]
-            self._start(request, found[0][0] if found else self._session.image, unfinished.folder, learnt)
+            self._start(request, found[0][0] if found else self._session.image, unfinished.folder, found)
 
     def _follow(self, request: FineTuneRequest, model: str, continues: bool) -> None:
         """Note whose next version the new model may be: that of the set, which has grown, or of what goes further."""
@@ -157,7 +155,7 @@ class TrainPage(OneJob, Page):
         request: FineTuneRequest,
         source: ChosenImage,
         folder: Path,
-        learnt: Sequence[tuple[Any, Place]],
+        learnt: Sequence[tuple[ChosenImage, Place]],
     ) -> None:
         self._source, self._folder = source, folder
         self.form.unfinished.clear()
@@ -322,7 +320,7 @@ class TrainPage(OneJob, Page):
     def copy_command(self) -> None:
         """Copy the command line that trains in the same way to the clipboard."""
         with failures_to(self.form.status.failed):
-            command, hint = command_of(self.form, self._viewer, self.request())
+            command, hint = command_of(self.form, *capture(self.form, self._viewer))
             self.form.status.copied(command, hint)
 
     # Choices.

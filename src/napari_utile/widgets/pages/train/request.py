@@ -24,8 +24,10 @@ from napari_utile.widgets.viewer.source import image_place, plane_of
 _RIM = 3
 
 
-def capture(form: TrainForm, viewer: napari.viewer.Viewer) -> FineTuneRequest:
-    """Capture what the button would do now.
+def capture(
+    form: TrainForm, viewer: napari.viewer.Viewer
+) -> tuple[FineTuneRequest, list[tuple[ChosenImage, Place]]]:
+    """Capture what the button would do now, and which images on screen it learns from, and where in them.
 
     Parameters
     ----------
@@ -38,29 +40,27 @@ def capture(form: TrainForm, viewer: napari.viewer.Viewer) -> FineTuneRequest:
         In one sentence, if something is missing. With a training set that holds images, what is not painted is left
         out instead.
     """
-    painted = []
+    painted, learnt = [], []
     boxes = [form.boxes.layer, *(row.boxes.layer for row in form.pairs.rows)]
     for (image, labels), drawn in zip(form.pairs.pairs(), boxes, strict=True):
         try:
             painted.append(_painted(form, viewer, image, labels, drawn))
+            learnt.append((image, image_place(image, viewer)))
         except _NotPainted:
             if not form.set.images:
                 raise
     few: FineTuneParams = form.params.value()
     more: FineTuneParams = form.more_params.value()
     params = replace(more, minutes=few.minutes, held_out=few.held_out)
-    return FineTuneRequest(tuple(painted), form.start.model, form.start.family, params, form.set.title)
+    return FineTuneRequest(
+        tuple(painted), form.start.model, form.start.family, params, form.set.title
+    ), learnt
 
 
-def planes_on_screen(form: TrainForm, viewer: napari.viewer.Viewer) -> list[tuple[Any, Place]]:
-    """Give each image layer that has a Labels layer, and where its plane on screen lies."""
-    pairs = [image for image, labels in form.pairs.pairs() if image.layer is not None and labels is not None]
-    return [(image.layer, image_place(image, viewer)) for image in pairs]
-
-
-def planes_left_out(learnt: Sequence[tuple[Any, Place]]) -> str:
+def planes_left_out(learnt: Sequence[tuple[ChosenImage, Place]]) -> str:
     """Say which plane of a stack is learnt from, as it is one alone; "" where all are plain images."""
-    planes = [(layer.name, plane_in_words(layer, place)) for layer, place in learnt]
+    layers: list[tuple[Any, Place]] = [(image.layer, place) for image, place in learnt]
+    planes = [(layer.name, plane_in_words(layer, place)) for layer, place in layers]
     said = [f"Of {name} only {plane} is learnt from." for name, plane in planes if plane]
     hint = "To learn from more planes, show each and press Add to the set." if said else ""
     return " ".join([*said, hint]).strip()
