@@ -8,6 +8,7 @@ from qtpy.QtTest import QTest
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
 from napari_utile.widgets.tabs import open_plots
 from napari_utile.widgets.viewer.cell_colours import CLASS_COLOURS
+from napari_utile.widgets.viewer.layers import session_of
 from napari_utile.widgets.workbench.dock import Workbench
 
 pytestmark = pytest.mark.real_window
@@ -160,3 +161,24 @@ def test_without_the_classes_and_on_other_pages_the_keys_are_napari_s(viewer, pa
     QTest.keyClick(canvas(viewer), Qt.Key.Key_2)
     assert layer.mode == "paint"
     assert "class" not in layer.features
+
+
+def test_a_class_is_renamed_in_every_layer_that_has_it(viewer, page):
+    cells, classes = viewer.layers["cells"], page.form.classes
+    others = [
+        viewer.add_labels(cells.data, name=name, features={"index": [1], "label": [1], "class": [word]})
+        for name, word in (("alike", "class 1"), ("own", "alive"))
+    ]
+    plain = viewer.add_labels(cells.data, name="plain")
+    session = session_of(viewer)
+    for layer in (cells, others[0]):
+        session.cells = layer
+        layer.selected_label = 1
+        classes.give(1)
+    session.cells = cells
+    classes.names[0].setText("dead")
+    classes.names[0].editingFinished.emit()
+    assert [layer.features["class"].tolist() for layer in others] == [["dead"], ["alive"]]
+    assert "class" not in plain.features
+    session.cells = others[0]
+    assert classes.counts[0].text() == "1"

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import napari.layers
+import napari.viewer
 
+from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.own_columns import KeptColumns, renumbered
 from napari_utile.widgets.viewer.layers import slider_name
 
@@ -29,7 +31,11 @@ def set_measured(
     layer.features = kept.into(table, before if ids is None else renumbered(before, ids), planes)
 
 
-def rename_class(layer: napari.layers.Labels, old: str, new: str) -> None:
-    """Give the cells of a class its new name, also those that are gone and may come back."""
-    kept = _kept.setdefault(layer, KeptColumns())
-    layer.features = kept.renamed(dict(layer.features.items()), old, new)
+def rename_class(viewer: napari.viewer.Viewer, old: str, new: str) -> None:
+    """Give the cells of a class its new name in all layers, also those that are gone and may come back."""
+    for layer in viewer.layers:
+        if isinstance(layer, napari.layers.Labels):
+            table = layer.features
+            renamed = _kept.setdefault(layer, KeptColumns()).renamed(dict(table.items()), old, new)
+            if CLASS in table and (table[CLASS] == old).any():
+                layer.features = renamed

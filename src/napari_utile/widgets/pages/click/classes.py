@@ -135,11 +135,9 @@ class CellClasses(QWidget):
         if not new or new in names:
             self.names[row].setText(names[row])
             return
-        layer = self._session.cells
         old, names[row] = names[row], new
         self._session.classes = tuple(names)
-        if layer is not None:
-            rename_class(layer, old, new)
+        rename_class(self._viewer, old, new)
         self._show()
 
 
