@@ -217,6 +217,33 @@ def test_a_stack_that_has_changed_is_not_written_until_it_is_scored_again(change
     assert "errors." in dock.form.status.text()
 
 
+@pytest.mark.parametrize("change", ["edit", "other ignored pixels", "a shape"])
+def test_a_stack_whose_change_was_undone_is_as_it_was_compared(change: str, stack: Any) -> None:
+    dock, viewer, layer = stack
+    corners = np.array([[28, 48], [28, 64], [44, 64], [44, 48]])
+    shapes = viewer.add_shapes([corners], name="ignored")
+    dock.form.ignore.set_layer(shapes)
+    evaluated(dock)
+    said = dock.form.status.text()
+    for _ in range(2):
+        if change == "edit":
+            layer.data_setitem((np.ones(144, int), *np.nonzero(TRUTH == 4)), 0)
+        elif change == "a shape":
+            shapes.add([corners - 20])
+        else:
+            dock.form.ignore.set_layer(None)
+        until(lambda: "have changed since they were compared" in dock.form.status.text())
+        if change == "edit":
+            layer.undo()
+        elif change == "a shape":
+            shapes.selected_data = {1}
+            shapes.remove_selected()
+        else:
+            dock.form.ignore.set_layer(shapes)
+        until(lambda: dock.form.status.text() == said)
+        assert dock.form.export_csv.isEnabled()
+
+
 @pytest.mark.parametrize("change", ["edit", "edit and slide", "undo", "new data"])
 def test_a_change_of_a_stack_is_noticed_on_whichever_plane_it_is(change: str, stack: Any) -> None:
     dock, viewer, layer = stack

@@ -48,7 +48,7 @@ class Comparison:
         The planes, in the reference layer.
     result : EvaluationResult
     edits : tuple of int
-        See `edits_in`, as the planes were read.
+        See `edits_in`, as the planes were last read.
     outdated : bool
         Whether the layers are known to hold something else by now.
     """
@@ -237,7 +237,7 @@ class EvaluatePage(BarJob, Page):
         if is_stack and chosen_anew:
             self._outdate(shown)
         elif is_stack:
-            if edits != shown.edits and not shown.outdated:  # on whichever plane: all of them are looked at
+            if edits != shown.edits:  # on whichever plane: all of them are looked at
                 self._follow_job.run(
                     changed_job(planes, shown.result),
                     on_done=lambda changed: self._looked_at(shown, edits, changed),
@@ -251,19 +251,24 @@ class EvaluatePage(BarJob, Page):
             )
 
     def _looked_at(self, shown: Comparison, edits: tuple[int, ...], changed: bool) -> None:
+        as_compared = replace(shown, edits=edits, outdated=False)
         if changed:
-            self._outdate(shown)
+            self._outdate(shown, edits=edits)
+        elif shown.outdated:
+            self._show(as_compared)
         else:
-            self._shown = replace(shown, edits=edits)
+            self._shown = as_compared
 
     def _outdate(
         self,
         shown: Comparison,
         why: str = "The layers have changed since they were compared: press Evaluate.",
+        edits: tuple[int, ...] = (),
     ) -> None:
+        """Say why what is shown is not that of the layers; from other edits on, it is looked at whether it is again."""
         self._follow_job.drop()
+        self._shown = replace(shown, edits=edits, outdated=True)
         if not shown.outdated:
-            self._shown = replace(shown, outdated=True)
             self.form.show_outdated(why)
 
     # Errors.
