@@ -94,7 +94,7 @@ def annotation_warning(request: FineTuneRequest) -> str:
     return " ".join(said)
 
 
-def network_view_job(
+def training_sample_job(
     session: Session, request: FineTuneRequest, number: int
 ) -> Generator[None, None, NetworkView]:
     """Draw one sample exactly as training would; another `number` gives another one."""

@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 import time
-import uuid
 import zlib
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.models.catalogue import user_model_folder
 from napari_utile.engine.planes.pixels import sha256_of
 from napari_utile.engine.windows import Window
-from napari_utile.session.unfinished import is_alive
+from napari_utile.session import unfinished
 
 _FOLDER, _ABOUT = "edits", "edits.json"
 _FORMAT = 1
@@ -78,7 +77,7 @@ class KeptEdits:
 
 def new_folder() -> Path:
     """Name a folder for the edits of a layer; nothing is written yet."""
-    return user_model_folder() / _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    return unfinished.new_folder(_FOLDER)
 
 
 def remove(folder: Path) -> None:
@@ -146,7 +145,7 @@ def kept_job() -> Generator[None, None, tuple[KeptEdits, ...]]:
             about = _about(path)
         except UtileError:  # damaged; what is left of it may still be wanted
             continue
-        if not is_alive(*about["process"], count_this=True):
+        if not unfinished.is_alive(*about["process"], count_this=True):
             found.append(KeptEdits(path.parent, about["name"], about["changed"]))
     return tuple(sorted(found, key=lambda kept: -kept.changed))
 

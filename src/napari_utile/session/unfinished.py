@@ -66,9 +66,9 @@ class Unfinished:
     images: tuple[KeptImage, ...]
 
 
-def new_folder() -> Path:
-    """Name a folder for a new training; nothing is written yet."""
-    return user_model_folder() / _FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+def new_folder(inside: str = _FOLDER) -> Path:
+    """Name a folder for a new training, or inside another folder of the library; nothing is written yet."""
+    return user_model_folder() / inside / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
 
 
 def checkpoint_of(folder: Path) -> Path:

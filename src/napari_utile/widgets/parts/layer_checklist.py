@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import napari.viewer
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_utile.widgets.connections import Connections
@@ -22,14 +22,7 @@ class LayerChecklist(QListWidget):
         Whose layers are listed, the topmost first.
     accept : callable
         Says of a layer whether it is listed.
-
-    Attributes
-    ----------
-    layers_changed : Signal
-        Emitted when other layers are ticked.
     """
-
-    layers_changed = Signal()
 
     def __init__(self, viewer: napari.viewer.Viewer, accept: Callable[[Any], bool]) -> None:
         super().__init__()
@@ -55,18 +48,16 @@ class LayerChecklist(QListWidget):
         """The ticked layers, in the order of the list."""
         return [layer for layer in self._listed if layer in self._ticked]
 
-    def tick(self, layer: Any, on: bool = True) -> None:
-        """Tick a layer of the list, or take the tick away."""
+    def tick(self, layer: Any) -> None:
+        """Tick a layer of the list."""
         if layer in self._listed:
-            state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
             item = self.item(self._listed.index(layer))
             if item is not None:
-                item.setCheckState(state)
+                item.setCheckState(Qt.CheckState.Checked)
 
     def list_again(self, _: object = None) -> None:
         """Ask `accept` again for every layer."""
         self._listed = [layer for layer in reversed(self._viewer.layers) if self._accept(layer)]
-        before = list(self._ticked)
         self._ticked = [layer for layer in self._ticked if layer in self._listed]
         with QSignalBlocker(self):
             self.clear()
@@ -77,8 +68,6 @@ class LayerChecklist(QListWidget):
                 ticked = layer in self._ticked
                 item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
                 self.addItem(item)
-        if before != self._ticked:
-            self.layers_changed.emit()
 
     def _item_changed(self, item: QListWidgetItem) -> None:
         layer = self._listed[self.row(item)]
@@ -86,4 +75,3 @@ class LayerChecklist(QListWidget):
             self._ticked.append(layer)
         else:
             self._ticked = [each for each in self._ticked if each is not layer]
-        self.layers_changed.emit()

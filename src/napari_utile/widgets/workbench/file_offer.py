@@ -10,7 +10,7 @@ from napari_utile.engine.planes.units import shown_unit
 from napari_utile.session.file_space import FileSpace
 from napari_utile.session.state import ChosenImage
 from napari_utile.widgets.parts.offer import Offer
-from napari_utile.widgets.viewer.layers import full_resolution, plain_viewer
+from napari_utile.widgets.viewer.layers import plain_viewer, shape_of
 from napari_utile.widgets.viewer.result_layers import source_of
 from napari_utile.widgets.viewer.unasked import lies_on
 
@@ -62,7 +62,7 @@ class FileOffer(Offer):
         """Show the plane that was shown: napari 0.9 draws none after other units until a slider has moved."""
         dims = self._viewer.dims
         for axis, step in zip(range(-layer.ndim, -2), steps, strict=False):
-            size = _shape(layer)[axis]
+            size = shape_of(layer)[axis]
             here = int(np.clip(round(float(step)), 0, size - 1))
             for position in ((here + 1) % size, here):
                 dims.set_point(dims.ndim + axis, position * float(layer.scale[axis]))
@@ -70,7 +70,7 @@ class FileOffer(Offer):
     def _lacking(self) -> FileSpace:
         """Return what the layer does not say itself, nothing where its pixels are not those of the file."""
         layer, space = self._layer, self._space
-        if layer is None or _shape(layer) != space.shape:
+        if layer is None or shape_of(layer) != space.shape:
             return FileSpace()
         named = not all(str(label).lstrip("-").isdigit() for label in layer.axis_labels)
         # Results of all planes lie on the axes as they were.
@@ -81,13 +81,8 @@ class FileOffer(Offer):
         return FileSpace((), space.shape, axes, steps)
 
 
-def _shape(layer: Any) -> tuple[int, ...]:
-    shape = tuple(int(size) for size in full_resolution(layer).shape)
-    return shape[:-1] if getattr(layer, "rgb", False) else shape
-
-
 def _goes_along(layer: Any, image: ChosenImage) -> bool:
     """Say whether a layer covers the very pixels of an image, so that it has to move with it."""
     if layer is image.layer or layer._type_string not in ("image", "labels"):
         return False
-    return _shape(layer) == _shape(image.layer) and lies_on(layer, image)
+    return shape_of(layer) == shape_of(image.layer) and lies_on(layer, image)

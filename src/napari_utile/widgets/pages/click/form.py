@@ -3,7 +3,6 @@
 from typing import cast
 
 import napari.viewer
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -55,13 +54,9 @@ class ClickForm(QWidget):
     ----------
     toggle : QPushButton
         On: clicks on the canvas are for cells.
-    gesture_changed : Signal(str)
-        What a plain left click does from now on.
     instances : Form
         Of `InstanceParams`.
     """
-
-    gesture_changed = Signal(str)
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session) -> None:
         super().__init__()
@@ -155,7 +150,6 @@ class ClickForm(QWidget):
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             button.setToolTip(f"{help_text} Press to make this what a plain click does.")
             self.gestures.addButton(button)
-            button.clicked.connect(lambda _=False, name=name: self.gesture_changed.emit(name))
             hint = QLabel(how)
             hint.setToolTip(help_text)
             grid.addWidget(button, place, 0)

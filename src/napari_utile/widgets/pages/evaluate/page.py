@@ -38,7 +38,7 @@ _FOLLOW_AFTER = 300
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ScoredLayers:
     """What is shown: layers, and how good they were.
 
     Attributes
@@ -80,7 +80,7 @@ class EvaluatePage(BarJob, Page):
         self._session = session_of(viewer)
         self._follow_job = LatestJob(owner=self)
         self._running_on: ComparedLayers | None = None
-        self._shown: Comparison | None = None
+        self._shown: ScoredLayers | None = None
         self.outlines = Outlines()
         self.form = EvaluateForm(self._viewer, self._session)
         self.show_form(self.form, self.form.status)
@@ -133,7 +133,7 @@ class EvaluatePage(BarJob, Page):
             self._start(
                 EvaluationRequest(names, planes),
                 layers,
-                lambda result: self._finish(Comparison(layers, places, result, edits)),
+                lambda result: self._finish(ScoredLayers(layers, places, result, edits)),
             )
 
     def _start(
@@ -166,13 +166,13 @@ class EvaluatePage(BarJob, Page):
             self.form.status.failed(error)
         self._timer.start()  # what is shown may have been edited meanwhile
 
-    def _finish(self, made: Comparison) -> None:
+    def _finish(self, made: ScoredLayers) -> None:
         if made.layers.predictions:  # filled labels would mix their colours with those of the errors
             self.outlines.show(made.layers.predictions, made.layers.truth)
         self._show(made)
         self._timer.start()  # they may have been edited meanwhile
 
-    def _show(self, made: Comparison) -> None:
+    def _show(self, made: ScoredLayers) -> None:
         self._shown = made
         self._watch(made.layers)
         self.form.show_result(made.result)
@@ -246,11 +246,11 @@ class EvaluatePage(BarJob, Page):
         elif shown.outdated or self._follow_job.running or shown.seen.get(places[0].key) != planes[0].hashes:
             self._follow_job.run(  # also in place of one that is about what it was before
                 evaluation_job(EvaluationRequest(shown.result.names, planes)),
-                on_done=lambda result: self._show(Comparison(layers, places, result, edits)),
+                on_done=lambda result: self._show(ScoredLayers(layers, places, result, edits)),
                 on_error=self.form.status.failed,
             )
 
-    def _looked_at(self, shown: Comparison, edits: tuple[int, ...], changed: bool) -> None:
+    def _looked_at(self, shown: ScoredLayers, edits: tuple[int, ...], changed: bool) -> None:
         as_compared = replace(shown, edits=edits, outdated=False)
         if changed:
             self._outdate(shown, edits=edits)
@@ -261,7 +261,7 @@ class EvaluatePage(BarJob, Page):
 
     def _outdate(
         self,
-        shown: Comparison,
+        shown: ScoredLayers,
         why: str = "The layers have changed since they were compared: press Evaluate.",
         edits: tuple[int, ...] = (),
     ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import napari.viewer
 from qtpy.QtCore import QObject
 
-from napari_utile.session.annotation_advice import NetworkView, Unsure, network_view_job, unsure_places_job
+from napari_utile.session.annotation_advice import NetworkView, Unsure, training_sample_job, unsure_places_job
 from napari_utile.session.fine_tune_request import FineTuneRequest
 from napari_utile.session.state import ChosenImage, Session
 from napari_utile.widgets.failures import failures_to
@@ -64,7 +64,7 @@ class AnnotationAdvisor:
                     "brighter a pixel glows there, the more it counts. Press again for another one."
                 )
 
-        job = network_view_job(self._session, request, self._samples_seen)
+        job = training_sample_job(self._session, request, self._samples_seen)
         self._jobs.run(job, on_done=show, on_error=self._status.failed)
 
     def take_away(self) -> None:

@@ -43,8 +43,6 @@ class WeightMapFollower(QObject):
 
     Attributes
     ----------
-    rebuilt : Signal
-        Emitted when a new map is there: of another layer, plane, window or with other parameters.
     changed : Signal
         Emitted when the map changed, in places or as a whole.
     problem : Signal
@@ -59,7 +57,6 @@ class WeightMapFollower(QObject):
         What the last update took, drawing left out.
     """
 
-    rebuilt = Signal()
     changed = Signal()
     problem = Signal(str)
 
@@ -187,7 +184,6 @@ class WeightMapFollower(QObject):
             self._adjust()
         else:
             self._display(None)
-        self.rebuilt.emit()
         self.changed.emit()
 
     def _adjust(self) -> None:
