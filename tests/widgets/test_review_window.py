@@ -138,9 +138,9 @@ def test_edits_are_saved_when_the_window_closes(viewer, tab, qtbot, batch, by_pr
     assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()
 
 
-def test_a_decision_is_kept_when_the_window_closes_while_its_cells_are_written(
-    viewer, tab, qtbot, batch, monkeypatch
-):
+@pytest.fixture
+def written(monkeypatch):
+    """An event that reviewed cells wait for before they are written."""
     until = threading.Event()
 
     def slow(*args):
@@ -148,11 +148,28 @@ def test_a_decision_is_kept_when_the_window_closes_while_its_cells_are_written(
         return save_labels(*args)
 
     monkeypatch.setattr("napari_utile.widgets.review.opened.save_labels", slow)
+    yield until
+    until.set()
+
+
+def test_cells_that_are_being_written_are_opened_as_they_were_corrected(viewer, tab, qtbot, written):
+    paint(viewer)
+    press(viewer, Qt.Key.Key_A)
+    shown(qtbot, viewer, "three")
+    press(viewer, Qt.Key.Key_B)
+    threading.Timer(0.5, written.set).start()
+    shown(qtbot, viewer, "two")
+    assert (viewer.layers["two cells"].data == 7).any()
+
+
+def test_a_decision_is_kept_when_the_window_closes_while_its_cells_are_written(
+    viewer, tab, qtbot, batch, written
+):
     tab.sets.setCurrentIndex(tab.sets.findData("Reviewed"))
     paint(viewer)
     press(viewer, Qt.Key.Key_A)
     shown(qtbot, viewer, "three")
-    threading.Timer(0.5, until.set).start()
+    threading.Timer(0.5, written.set).start()
     session_of(viewer).close()
     assert json.loads((batch / "review.json").read_text())["images"] == {"two_labels.tif": "corrected"}
     assert (read_image(batch / "reviewed" / "two_labels.tif").data == 7).any()

@@ -23,7 +23,7 @@ from napari_utile.widgets.files.reader import open_ome_zarr, open_result
 from napari_utile.widgets.files.writer import save_labels
 from napari_utile.widgets.viewer.cell_tables import rows_of
 from napari_utile.widgets.viewer.own_pictures import METADATA_KEY
-from napari_utile.widgets.worker import as_job
+from napari_utile.widgets.worker import NO_JOB, JobHandle, as_job
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,14 @@ class Opened:
     layers: tuple[Any, ...]
 
 
-def layers_of(item: ReviewItem) -> Generator[None, None, Opened]:
+def layers_of(item: ReviewItem, after: JobHandle = NO_JOB) -> Generator[None, None, Opened]:
     """Read an image and its cells, as they were reviewed where they were, and make layers of them.
+
+    Parameters
+    ----------
+    item : ReviewItem
+    after : JobHandle, optional
+        What may still be writing its cells.
 
     Raises
     ------
@@ -64,6 +70,7 @@ def layers_of(item: ReviewItem) -> Generator[None, None, Opened]:
     image = images[first if 0 <= first < len(images) else 0]
     channels = item.channels if item.channels and getattr(image, "rgb", False) else None
     yield
+    after.wait()
     reviewed = item.labels.parent / REVIEWED / f"{item.name}{LABELS}"
     path = reviewed if reviewed.is_file() else item.labels
     if path == item.labels and item.is_store:

@@ -53,7 +53,7 @@ class ReviewTab(QWidget):
         self._at = -1
         self._opened: Opened | None = None
         self._edited = False
-        self._writing: list[JobHandle] = []
+        self._writing: dict[Path, JobHandle] = {}
         self._keys: list[BorrowedKeys] = []
         self._covered = False
         self.open_folder = push_button("Open folder…", "Open the folder of results of a batch.")
@@ -152,7 +152,7 @@ class ReviewTab(QWidget):
             return
         self._say("Opening…")
         run_job(
-            layers_of(item),
+            layers_of(item, self._writing.get(item.labels, NO_JOB)),
             on_done=lambda opened: self._open(item, opened),
             on_error=self.status.failed,
             owner=self,
@@ -254,8 +254,7 @@ class ReviewTab(QWidget):
         with failures_to(failed):
             # Without an owner: what is being written is finished, also where the tab is closed.
             job = keep_reviewed(opened, item, decision, decisions, into_set)
-            waited = [each for each in self._writing if each.running]
-            self._writing = [*waited, run(job, on_done=written, on_error=failed)]
+            self._writing[item.labels] = run(job, on_done=written, on_error=failed)
         return items[at] is not item
 
     def _write(
@@ -345,7 +344,7 @@ class ReviewTab(QWidget):
             if not self._keep(self._opened, "corrected", "", _finish):
                 show_warning(self.status.text())
             self._opened = None
-        for job in self._writing:
+        for job in self._writing.values():
             job.wait()
         self._end_queue()
 
