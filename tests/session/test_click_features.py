@@ -23,8 +23,9 @@ def labels():
     return np.zeros((20, 30), dtype=np.int32)
 
 
-def table_of(labels):
-    return CellTable(ImagePlane(np.arange(600.0).reshape(1, 20, 30), pixel_size=(0.5, 0.5), unit="µm"))
+def table_of(labels, where=None):
+    plane = ImagePlane(np.arange(600.0).reshape(1, 20, 30), pixel_size=(0.5, 0.5), unit="µm")
+    return CellTable(plane, where=where)
 
 
 def plane_of(labels):
@@ -91,3 +92,18 @@ def test_rows_and_columns_of_other_cells_stay(labels):
     assert features["index"].tolist() == [2, 9]
     assert features["mine"][0] == 7.0
     assert features["area_px"][1] == 1
+
+
+def test_rows_say_their_plane_where_ids_start_again_and_nothing_was_measured():
+    stack, features = np.zeros((2, 20, 30), np.int32), {}
+    for step, side in enumerate((2, 3)):
+        window = Window.span((1, 1), (1 + side, 1 + side))
+        stack[step][window] = 4
+        table = table_of(stack, {"t": step})
+        table.note({4: window})
+        plane = LabelPlane(stack, (step, slice(None), slice(None)))
+        features = table.update(plane, features, None)
+    assert features["t"].tolist() == [0, 1]
+    assert features["area_px"].tolist() == [4, 9]
+    stack[1] = 0
+    assert table.update(plane, features, None)["t"].tolist() == [0]

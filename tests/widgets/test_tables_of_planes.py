@@ -20,6 +20,7 @@ from napari_utile.session.clicks.label_plane import LabelPlane
 from napari_utile.session.plane_rows import ids_start_again, without_other_planes
 from napari_utile.widgets.files.results import results_of, save_results
 from napari_utile.widgets.pages.click.page import cell_in_words
+from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
 from napari_utile.widgets.tabs import open_plots
 from pictures import bright_discs
@@ -249,3 +250,100 @@ def test_painting_measures_the_cells_of_its_own_plane(window, tmp_path):
     window.viewer.dims.set_current_step(0, 2)
     window.press(page.form.show_table)
     assert told(layer) == areas(layer)
+
+
+@pytest.fixture
+def foreign(window):
+    """Open the labels of a stack without a table, whose ids start again on each plane; the last cell is on one."""
+    data = np.zeros((3, 105, 105), np.int32)
+    for plane, size in enumerate((6, 8, 10)):
+        for label, (y, x) in enumerate(CENTRES, start=1):
+            data[plane, y - size : y + size, x - label : x + label] = label
+    data[2, :4, :4] = 3
+    layer = window.viewer.add_labels(data)
+    window.viewer.add_image(np.zeros(data.shape, np.float32))
+    window.open("click")
+    window.session.cells = layer
+    window.viewer.reset_view()
+    return layer
+
+
+def named(layer):
+    """Return the classes that were given, by plane and cell."""
+    table = layer.features
+    rows = zip(table["axis 0"], table["index"], table["class"], strict=True)
+    return {(int(plane), int(label)): word for plane, label, word in rows if word}
+
+
+def measured(window, layer, *planes):
+    window.viewer.layers.selection.active = layer
+    for plane in planes:
+        window.viewer.dims.set_current_step(0, plane)
+        job = measure_active_labels(window.viewer)
+        window.until(lambda job=job: not job.running)
+
+
+@pytest.mark.real_window
+def test_a_class_is_that_of_its_own_plane_before_anything_was_measured(window, foreign, tmp_path):
+    classes = window.page("click").form.classes
+    classes.on.setChecked(True)
+    given = {(0, 1): "class 1", (1, 1): "class 2", (2, 3): "class 1"}
+    colours = []
+    for (plane, label), word in given.items():
+        window.viewer.dims.set_current_step(0, plane)
+        foreign.selected_label = label
+        classes.give(int(word[-1]))
+        colours.append(tuple(foreign.colormap.color_dict.get(1, ())))
+    assert named(foreign) == given
+    assert colours[0] != colours[1], "of the first cell on two planes"
+    path = tmp_path / "given_labels.tif"
+    assert path in Run(save_results(results_of(window.viewer, foreign, None), path)).result
+    rows = read_columns(tmp_path / "given_cells.csv")
+    saved = zip(rows["axis 0"], rows["label"], rows["class"], strict=True)
+    assert {(int(plane), int(label)): word for plane, label, word in saved if word} == given
+    measured(window, foreign, 1, 2, 0)
+    assert named(foreign) == given
+    assert len(foreign.features) == 7
+
+
+@pytest.mark.real_window
+def test_a_row_of_a_plane_that_was_measured_says_nothing_of_another(window, foreign):
+    measured(window, foreign, 1)
+    window.front()
+    tab = open_plots(window.viewer)
+    window.choose(tab.colours, "area_px")
+    seen = []
+    for plane in (1, 0):
+        window.viewer.dims.set_current_step(0, plane)
+        seen.append(foreign.colormap.color_dict.get(1))
+        said = foreign.get_status((plane, *CENTRES[0]), world=True)["coordinates"]
+        assert ("area_px: 32" in said) == (plane == 1)
+    assert seen[0] is not None
+    assert seen[1] is None
+    before = foreign.data.copy()
+    window.press(tab.every_plane)
+    tab.kind.setCurrentIndex(tab.kind.findData("larger"))
+    tab.value.setValue(40)
+    window.until(lambda: tab.remove.text() == "Remove 1 cell")
+    window.press(tab.remove)
+    np.testing.assert_array_equal(foreign.data[[0, 2]], before[[0, 2]])
+    assert set(np.unique(foreign.data[1])) == {0, 1}
+
+
+@pytest.mark.real_window
+def test_a_class_of_a_track_is_one_for_all_planes(window, foreign):
+    window.viewer.layers.selection.active = foreign
+    job = link_active_labels_t(window.viewer)
+    window.until(lambda: not job.running)
+    tracks, classes = window.session.cells, window.page("click").form.classes
+    assert tracks is not foreign
+    window.viewer.dims.set_current_step(0, 1)
+    tracks.selected_label = 2
+    classes.give(1)
+    tracks.data_setitem((np.array([1, 1]), np.array([2, 2]), np.array([2, 3])), 9)
+    tracks.selected_label = 9
+    classes.give(2)  # before it has a row
+    assert "t" not in tracks.features
+    window.until(lambda: "frames" in tracks.features and 9 in tracks.features["track_id"].tolist())
+    words = dict(zip(tracks.features["index"], tracks.features["class"], strict=True))
+    assert {label: word for label, word in words.items() if word} == {2: "class 1", 9: "class 2"}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_utile.session.layer_specs import merged_features
 from napari_utile.session.plane_rows import of_other_planes
 
 Columns = dict[str, np.ndarray[Any, Any]]
@@ -19,7 +20,7 @@ MOST_CLASSES = 9
 def with_class(
     table: Mapping[str, Any], label: int, name: str, where: Mapping[str, int] | None = None
 ) -> Columns:
-    """Give a cell a class, or none by an empty name; a cell without a row gets one.
+    """Give a cell a class, or none by an empty name; a cell without a row gets one, which says its plane.
 
     Parameters
     ----------
@@ -39,12 +40,8 @@ def with_class(
     ids = columns.get("index", np.zeros(0, dtype=int)).astype(int)
     chosen = (ids == label) & ~of_other_planes(columns, where or {})
     if not chosen.any():
-        ids, chosen = np.append(ids, label), np.append(chosen, True)
-        columns = {key: _with_one_more(column) for key, column in columns.items()}
-        for key, step in (where or {}).items():
-            if key in columns:
-                columns[key][-1] = step
-        columns |= {"index": ids, "label": ids}
+        joined = merged_features(columns, {"index": [label], CLASS: [name]}, 0, np.zeros(0, int), where)
+        return {key: joined[key] for key in (*columns, *joined) if key in joined}
     words = _words(columns, ids.size)
     words[chosen] = name
     return {**columns, CLASS: words}
@@ -68,8 +65,3 @@ def _words(table: Columns, rows: int) -> np.ndarray[Any, Any]:
     """Give the class of each row, "" where it has none."""
     words = table.get(CLASS, [""] * rows)
     return np.array([str(word) if isinstance(word, str) else "" for word in words], dtype=object)
-
-
-def _with_one_more(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    nothing: Any = "" if column.dtype.kind in "OUS" else np.nan
-    return np.concatenate([column, np.array([nothing], dtype=object if nothing == "" else float)])

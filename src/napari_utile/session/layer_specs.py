@@ -106,7 +106,7 @@ def merged_features(
     gone : (K,) integer array
         Ids whose old rows are dropped.
     where : mapping of str to int, optional
-        As for `remeasured`: rows of other planes stay.
+        As for `remeasured`: the new rows say that they are of this plane, and rows of other planes stay.
 
     Returns
     -------
@@ -115,6 +115,7 @@ def merged_features(
         table lacks is NaN in its rows, one of words empty.
     """
     index = np.asarray(new["index"], dtype=int) + first
+    new = {**(where or {}), **new}
     columns = {name: np.broadcast_to(np.asarray(column), index.shape) for name, column in new.items()}
     columns = {"index": index, "label": index} | {
         name: column for name, column in columns.items() if name not in ("index", "label")

@@ -1,10 +1,14 @@
 """Rows of a feature table that say which plane of a stack they belong to: ids may start again on each plane."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Cell = tuple[Any, ...]
+"""What a row of a table is of: an id, and steps along the axes of planes, None where the row does not say them."""
+Value = TypeVar("Value")
 
 
 def of_other_planes(table: Mapping[str, Any], where: Mapping[str, int]) -> NDArray[np.bool_]:
@@ -38,6 +42,33 @@ def without_other_planes(table: Mapping[str, Any], where: Mapping[str, int]) -> 
     """Leave out the rows that belong to another plane, see `of_other_planes`."""
     here = ~of_other_planes(table, where)
     return {str(name): np.asarray(column)[here] for name, column in table.items()}
+
+
+def cells_of(table: Mapping[str, Any], planes: Sequence[str]) -> list[Cell]:
+    """Say of each row which cell it is of.
+
+    Parameters
+    ----------
+    table : mapping of str to (N,) arrays
+        With the columns ``index`` and `planes`.
+    planes : sequence of str
+        The columns that say which plane of a stack a row belongs to.
+    """
+    columns = (np.asarray(table[name]).tolist() for name in ("index", *planes))
+    return [tuple(None if value != value else value for value in row) for row in zip(*columns, strict=True)]
+
+
+def known_of(cell: Cell, values: Mapping[Cell, Value]) -> Value | None:
+    """Give what is known of a cell on its plane, or of its id on a plane that nobody knows.
+
+    Examples
+    --------
+    >>> table = {"index": [1, 1, 2], "z": [0, 1, np.nan]}
+    >>> areas = dict(zip(cells_of(table, "z"), (8, 9, 5)))
+    >>> [known_of(cell, areas) for cell in ((1, 1), (2, 1), (3, 1))]
+    [9, 5, None]
+    """
+    return values.get(cell, values.get((cell[0], *[None] * (len(cell) - 1))))
 
 
 def ids_start_again(table: Mapping[str, Any]) -> bool:

@@ -98,11 +98,10 @@ class CellTable:
             return None
         out = np.array(changed + gone)
         table: Columns = {name: np.asarray(column) for name, column in features.items()}
-        where = {name: step for name, step in self._where.items() if name in table}
         for group in self._groups(changed):
-            table = merged_features(table, {**self._measured(labels, group, field), **where}, 0, out, where)
+            table = merged_features(table, self._measured(labels, group, field), 0, out, self._where)
         if not changed and "index" in table:
-            stays = ~np.isin(table["index"], out) | of_other_planes(table, where)
+            stays = ~np.isin(table["index"], out) | of_other_planes(table, self._where)
             table = {name: column[stays] for name, column in table.items()}
         return table
 

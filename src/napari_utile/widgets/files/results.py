@@ -16,7 +16,7 @@ from napari_utile.engine.files.result_files import CELLS, LABELS, new_result, to
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.session.plane_rows import ids_start_again
+from napari_utile.session.plane_rows import cells_of, known_of
 from napari_utile.widgets.files.writer import recipe_of_layer, save_image, save_label_pixels
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at, slider_name
 from napari_utile.widgets.viewer.own_pictures import is_own
@@ -143,14 +143,8 @@ def _own_columns(results: Results, columns: dict[str, Any]) -> dict[str, Any]:
     kept = results.columns
     if "index" not in kept:
         return {}
-    planes = (
-        [axis for axis in results.axes if axis in kept and axis in columns] if ids_start_again(kept) else []
-    )
-    keys = zip(*(np.asarray(kept[name], dtype=float).tolist() for name in ("index", *planes)), strict=True)
-    rows = {key: row for row, key in enumerate(keys)}
-    wanted = zip(
-        *(np.asarray(columns[name], dtype=float).tolist() for name in ("index", *planes)), strict=True
-    )
-    order = [rows.get(key) for key in wanted]
+    planes = [axis for axis in results.axes if axis in kept and axis in columns]
+    rows = {cell: row for row, cell in enumerate(cells_of(kept, planes))}
+    order = [known_of(cell, rows) for cell in cells_of(columns, planes)]
     added = [key for key in kept if key not in columns and not key.startswith("axis ")]
     return {key: [None if row is None else kept[key][row] for row in order] for key in added}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_utile.session.cell_filter import CellFilter, at_border, taken_by
 from napari_utile.session.plane_index import PlaneIndex
-from napari_utile.session.plane_rows import ids_start_again, of_other_planes
+from napari_utile.session.plane_rows import of_other_planes
 from napari_utile.widgets.viewer.layers import Place
 from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.result_layers import slider_columns
@@ -68,8 +68,7 @@ def erase(
 def _planes(
     layer: napari.layers.Labels, place: Place, every: bool
 ) -> Iterator[tuple[PlaneIndex, NDArray[np.bool_]]]:
-    """Give planes, and which rows mean cells there: where an id has several rows, those of the plane."""
+    """Give planes, and which rows mean cells there."""
     table: Any = layer.features
-    apart = ids_start_again(table)
     for each in place.every if every else [place]:
-        yield each.plane, ~of_other_planes(table, slider_columns(layer, each.plane) if apart else {})
+        yield each.plane, ~of_other_planes(table, slider_columns(layer, each.plane))

@@ -10,9 +10,9 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
 from napari_utile.session.cell_classes import CLASS
-from napari_utile.session.plane_rows import ids_start_again, of_other_planes
+from napari_utile.session.plane_rows import of_other_planes
 from napari_utile.widgets.viewer.cell_tables import plane_columns
-from napari_utile.widgets.viewer.layers import plain_viewer
+from napari_utile.widgets.viewer.layers import plain_viewer, slider_name
 
 CLASS_COLOURS = (
     "#e69f00",
@@ -30,7 +30,7 @@ _NO_CLASS = "#60606080"
 _before: weakref.WeakKeyDictionary[Any, tuple[Any, str]] = weakref.WeakKeyDictionary()
 """For a coloured layer: its own colours, and the column."""
 _following: weakref.WeakKeyDictionary[Any, Callable[..., None]] = weakref.WeakKeyDictionary()
-"""For a coloured layer whose ids start again on each plane: what colours it anew when another plane is shown."""
+"""For a coloured layer whose rows say their plane: what colours it anew when another plane is shown."""
 
 
 def coloured_by(layer: napari.layers.Labels) -> str:
@@ -43,7 +43,7 @@ def colour_by(
 ) -> tuple[float, float] | None:
     """Colour the cells of a layer by a column of its table; "" gives back the colours that it had.
 
-    Where ids start again on each plane, the colours are those of the plane on screen, whichever that is.
+    Where rows say their plane, the colours are those of the plane on screen, whichever that is.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def colour_by(
     if layer not in _before:
         _before[layer] = layer.colormap, column
     _before[layer] = _before[layer][0], column
-    several = ids_start_again(layer.features)
-    _follow(viewer, layer, (column, classes) if several else None)
+    by_plane = {slider_name(layer, axis) for axis in range(layer.ndim)} & {*layer.features}
+    _follow(viewer, layer, (column, classes) if by_plane else None)
     return _colour(viewer, layer, column, classes)
 
 
@@ -93,8 +93,7 @@ def _follow(viewer: Any, layer: Any, wanted: tuple[str, tuple[str, ...]] | None)
 
 def _colour(viewer: Any, layer: Any, column: str, classes: tuple[str, ...]) -> tuple[float, float] | None:
     table = layer.features
-    where = plane_columns(layer, viewer) if ids_start_again(table) else {}
-    here = ~of_other_planes(table, where)
+    here = ~of_other_planes(table, plane_columns(layer, viewer))
     ids = [int(label) for label in np.asarray(table["index"])[here]]
     limits = None
     if column == CLASS:

@@ -30,7 +30,7 @@ from napari_utile.widgets.viewer.layers import (
 )
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.measured_tables import set_measured
-from napari_utile.widgets.viewer.result_layers import slider_columns
+from napari_utile.widgets.viewer.result_layers import new_row_columns, slider_columns
 from napari_utile.widgets.viewer.source import on_screen
 from napari_utile.widgets.worker import LatestJob, as_job
 
@@ -55,7 +55,7 @@ def rows_of(
 def plane_columns(layer: napari.layers.Labels, viewer: napari.viewer.Viewer) -> dict[str, int]:
     """Give the columns that say which plane of a layer is on screen; none where nothing of it is."""
     with suppress(ValueError):
-        return slider_columns(layer, place_of(layer, viewer).plane)
+        return new_row_columns(layer, place_of(layer, viewer).plane)
     return {}
 
 

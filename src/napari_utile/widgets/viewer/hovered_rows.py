@@ -1,4 +1,4 @@
-"""Hovering over a cell names its row of the plane on screen, where the ids of a table start again on each plane."""
+"""Hovering over a cell names its row of the plane on screen, where a table says which plane its rows belong to."""
 
 import weakref
 from typing import Any
@@ -8,10 +8,10 @@ import napari.viewer
 import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_utile.session.plane_rows import ids_start_again, of_other_planes
+from napari_utile.session.plane_rows import of_other_planes
 from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.viewer.cell_tables import plane_columns
-from napari_utile.widgets.viewer.layers import plain_viewer, window_of
+from napari_utile.widgets.viewer.layers import plain_viewer, slider_name, window_of
 
 _followed: "weakref.WeakKeyDictionary[Any, HoveredRows]" = weakref.WeakKeyDictionary()
 
@@ -32,7 +32,7 @@ class HoveredRows(QObject):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(window_of(viewer))
         self._viewer = weakref.ref(viewer)
-        self._layers: weakref.WeakSet[napari.layers.Labels] = weakref.WeakSet()  # whose ids start again
+        self._layers: weakref.WeakSet[napari.layers.Labels] = weakref.WeakSet()  # whose rows say their plane
         self._connections = Connections(self)
         self._connections.connect(viewer.layers.events.inserted, lambda event: self._watch(event.value))
         for emitter in (viewer.dims.events.current_step, viewer.dims.events.order):
@@ -50,7 +50,7 @@ class HoveredRows(QObject):
         if layer is None:
             return
         self._layers.discard(layer)  # napari has counted the rows again
-        if ids_start_again(layer.features):
+        if {slider_name(layer, axis) for axis in range(layer.ndim)} & {*layer.features}:
             self._layers.add(layer)
             self._point(layer)
 

@@ -273,6 +273,16 @@ def _with_channel_axis(data: np.ndarray[Any, Any], place: Place) -> np.ndarray[A
     return np.repeat(data, place.shape[place.channel_axis], axis=place.channel_position)
 
 
+def new_row_columns(layer: napari.layers.Labels, plane: PlaneIndex) -> dict[str, int]:
+    """Name the plane that a new row of a layer's feature table says, see `slider_columns`.
+
+    Rows of objects and tracks, which reach through planes, say none, but where the table is of their cells.
+    """
+    where = slider_columns(layer, plane)
+    linked = bool(layer.metadata.get(METADATA_KEY, {}).get("linking"))
+    return {name: step for name, step in where.items() if not linked or name in layer.features}
+
+
 def slider_columns(layer: napari.layers.Layer, plane: PlaneIndex) -> dict[str, int]:
     """Name the plane of a layer that rows of its feature table belong to; nothing for a plain image."""
     return {slider_name(layer, axis): step for axis, step in zip(plane.sliders, plane.steps, strict=True)}

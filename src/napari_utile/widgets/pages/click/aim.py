@@ -24,7 +24,7 @@ from napari_utile.widgets.connections import Connections
 from napari_utile.widgets.failures import failures_to
 from napari_utile.widgets.pages.click.layers import MarkerLayer, new_labels
 from napari_utile.widgets.viewer.layers import Place, plain_viewer
-from napari_utile.widgets.viewer.result_layers import slider_columns
+from napari_utile.widgets.viewer.result_layers import new_row_columns
 from napari_utile.widgets.viewer.source import Source
 from napari_utile.widgets.viewer.store_layers import store_of
 
@@ -86,7 +86,7 @@ class Aim:
         """The feature rows of this plane's cells."""
         key = self.source.place.key
         if key not in self.target.tables:
-            where = slider_columns(self.labels, self.plane.place)
+            where = new_row_columns(self.labels, self.plane.place)
             self.target.tables[key] = CellTable(self.source.plane, self.labels.name, where)
         return self.target.tables[key]
 

@@ -56,7 +56,7 @@ def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
         # In a stack, rows of cells on other planes stay.
         gone = old.get("index", []) if layer.ndim == 2 else columns["index"]
         where = slider_columns(layer, place.plane)
-        columns |= {**where, "roi_id": layer.name}
+        columns |= {"roi_id": layer.name}
         set_measured(layer, merged_features(old, columns, 0, np.asarray(gone, dtype=int), where))
         viewer.layers.selection.active = layer
         show_table(viewer)
