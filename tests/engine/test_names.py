@@ -55,6 +55,19 @@ def test_results_with_their_recipe_are_known_in_folders_of_their_own(tmp_path: P
     assert kept(find_images([str(tmp_path / "**" / "*.tif")])) == ["a.tif", "b.tif", "c_labels.tif"]
 
 
+def test_labels_that_no_recipe_made_are_known_by_their_table(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        "a.tif",
+        "out/a_labels.tif",
+        "out/a_cells.csv",
+        "out/b_mask.tif",
+        "out/b_cells.csv",
+        "out/c_labels.tif",
+    )
+    assert kept(find_images([str(tmp_path / "**" / "*.tif")])) == ["a.tif", "b_mask.tif", "c_labels.tif"]
+
+
 def test_files_of_the_cell_tracking_challenge(tmp_path: Path) -> None:
     make(tmp_path, "01/t000.tif", "01/t001.tif", "01_RES/mask000.tif", "01_GT/SEG/man_seg001.tif",
          "01_GT/TRA/man_track000.tif", "02/mask000.tif")  # fmt: skip

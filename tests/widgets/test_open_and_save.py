@@ -185,6 +185,24 @@ def test_saved_labels_come_back_with_scale_unit_and_recipe(tmp_path: Path) -> No
     assert {str(unit) for unit in again.units} == {"micrometer"}
 
 
+def test_labels_that_nobody_knows_the_recipe_of_come_back_with_their_table(tmp_path: Path) -> None:
+    layer = labels_layer(features={"index": [2], "z": [1], "class": ["flat"]})
+    viewer, path = ViewerModel(), tmp_path / "cells_labels.tif"
+    viewer.add_layer(layer)
+    written = Run(save_results(results_of(viewer, layer, None), path)).result
+    assert [each.name for each in written] == ["cells_labels.tif", "cells_cells.csv"]
+    [again] = opened(path)
+    assert isinstance(again, Labels)
+    np.testing.assert_array_equal(again.data, layer.data)
+    assert tuple(again.scale) == (2, 0.5, 0.25)
+    table = again.features
+    assert table["area_um2"].tolist() == [25 / 8] * 10
+    assert [*table[table["class"] == "flat"][["z", "index"]].iloc[0]] == [1, 2]
+    assert "napari-utile" not in again.metadata, "nothing says that they are of this program"
+    (tmp_path / "cells_cells.csv").unlink()
+    assert get_reader(str(path)) is None
+
+
 def test_saved_labels_come_back_with_their_table_where_it_is_theirs(tmp_path: Path) -> None:
     first = np.kron(np.arange(6).reshape(2, 3), np.ones((5, 5), int))
     data = np.stack([first, np.where(first > 0, first + 10, 0)])

@@ -301,6 +301,8 @@ def test_a_class_is_that_of_its_own_plane_before_anything_was_measured(window, f
     rows = read_columns(tmp_path / "given_cells.csv")
     saved = zip(rows["axis 0"], rows["label"], rows["class"], strict=True)
     assert {(int(plane), int(label)): word for plane, label, word in saved if word} == given
+    [again] = window.viewer.open(path, plugin="napari-utile")
+    assert {key: word for key, word in told(again, "class").items() if word} == given
     measured(window, foreign, 1, 2, 0)
     assert named(foreign) == given
     assert len(foreign.features) == 7

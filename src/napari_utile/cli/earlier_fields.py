@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_utile.engine.errors import UtileError
+from napari_utile.engine.files.names import CELLS
 from napari_utile.engine.files.plates import PlateField
-from napari_utile.engine.files.result_files import CELLS, LABELS, written_beside
+from napari_utile.engine.files.result_files import LABELS, written_beside
 from napari_utile.engine.files.tables import Table
 from napari_utile.engine.reports.quality import UNSURE, ImageQuality
 

@@ -29,8 +29,9 @@ from napari_utile.engine.files.label_planes import (
     refuse_other_shape,
 )
 from napari_utile.engine.files.label_reading import read_labels
+from napari_utile.engine.files.names import CELLS
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import CELLS, LABELS, touched
+from napari_utile.engine.files.result_files import LABELS, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.files.tiff import LARGEST_ID

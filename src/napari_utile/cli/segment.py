@@ -25,8 +25,9 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.conditions import load_conditions
 from napari_utile.engine.files.images import write_image
+from napari_utile.engine.files.names import CELLS
 from napari_utile.engine.files.plane_file import PlaneFile
-from napari_utile.engine.files.result_files import CELLS, LABELS, TABLES_OF_LINKS, touched
+from napari_utile.engine.files.result_files import LABELS, TABLES_OF_LINKS, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.files.targets import check_folder, check_space, check_target, identities
 from napari_utile.engine.inference.confidence import Fit, fit_of, overall

@@ -19,8 +19,8 @@ from typing import IO
 
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.find import find_images
-from napari_utile.engine.files.names import image_name, results_apart
-from napari_utile.engine.files.result_files import CELLS, LABELS
+from napari_utile.engine.files.names import CELLS, image_name, results_apart
+from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.files.tables import Table
 from napari_utile.engine.files.targets import check_folder
 from napari_utile.engine.provenance.command import path_word

@@ -39,6 +39,9 @@ RECIPE_ENDING = "_recipe.json"
 STORE_RECIPE = "recipe.json"
 """What the recipe of a store is called, which lies in it."""
 
+CELLS = "_cells.csv"
+"""What follows an image's name in the table of its cells."""
+
 _KNOWN_ENDINGS = sorted({*LABEL_ENDINGS, *RESULT_ENDINGS, *PICTURE_ENDINGS}, key=len, reverse=True)
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -137,7 +140,7 @@ def results_apart(paths: Iterable[Path]) -> Sorted:
 
     - an image with its name without that is among `paths`, in the same folder or, for the Cell Tracking Challenge, in
       the folder that the results' folder is named after; or
-    - a recipe of this program lies beside it.
+    - a recipe of this program lies beside it, or, of labels, a table of their cells.
 
     A store that this program wrote is a result as well. A single path is taken for what the user meant.
 
@@ -163,7 +166,9 @@ def _is_result(path: Path, present: set[tuple[Path, str]]) -> bool:
     if (path / ".utile").is_dir():
         return True
     name, ending = name_and_ending(path)
-    if ending and ((path.parent, name.lower()) in present or _has_recipe(path.parent, name)):
+    if ending and (
+        (path.parent, name.lower()) in present or _has_recipe(path.parent, name) or table_beside(path)
+    ):
         return True
     beginning, number = beginning_and_name(image_name(path))
     if beginning not in LABEL_BEGINNINGS:
@@ -173,6 +178,14 @@ def _is_result(path: Path, present: set[tuple[Path, str]]) -> bool:
         *(f"{image}{mark}{number}" for image in ("t", "img", "image", "im") for mark in ("", "_", "-")),
     }
     return any((folder, name) in present for folder in _image_folders(path.parent) for name in names)
+
+
+def table_beside(path: Path) -> Path | None:
+    """Find the table of labels that this program wrote, also where no recipe made them; None where there is none."""
+    name, ending = name_and_ending(path)
+    table = path.with_name(f"{name}{CELLS}")
+    of_file = ending == "_labels" and path.suffix.lower() in (".tif", ".tiff")
+    return table if of_file and os.path.isfile(table) else None
 
 
 def _has_recipe(folder: Path, name: str) -> bool:

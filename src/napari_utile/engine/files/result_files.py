@@ -14,14 +14,12 @@ from typing import Any
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.atomic import atomic_path
 from napari_utile.engine.files.json_file import read_json, write_json
-from napari_utile.engine.files.names import RECIPE_ENDING, STORE_RECIPE, name_and_ending, recipe_place
+from napari_utile.engine.files.names import CELLS, RECIPE_ENDING, STORE_RECIPE, name_and_ending, recipe_place
 
 LABELS = "_labels.tif"
 """What follows an image's name in the file of its labels."""
 TABLES_OF_LINKS = {"Z": "_objects.csv", "T": "_tracks.csv"}
 """What follows an image's name in the table of what was linked, by the axis."""
-CELLS = "_cells.csv"
-"""What follows an image's name in the table of its cells."""
 BESIDE = ("_probability.tif", "_mask.tif", "_classes.tif", CELLS, *TABLES_OF_LINKS.values())
 """What follows an image's name in all that is written beside its labels, on wish."""
 _PICTURES = [Path(ending).stem for ending in (LABELS, *BESIDE) if ending.endswith(".tif")]

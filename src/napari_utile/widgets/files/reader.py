@@ -14,10 +14,10 @@ from napari_utile.engine.cells.classes import classes_in_words
 from napari_utile.engine.errors import UtileError
 from napari_utile.engine.files.images import read_image
 from napari_utile.engine.files.json_file import read_json
-from napari_utile.engine.files.names import image_name, name_and_ending
+from napari_utile.engine.files.names import image_name, name_and_ending, table_beside
 from napari_utile.engine.files.ome_zarr import collected_images
 from napari_utile.engine.files.pyramid import has_pyramid, read_pyramid
-from napari_utile.engine.files.result_files import CELLS, recipe_beside
+from napari_utile.engine.files.result_files import recipe_beside
 from napari_utile.engine.files.tables import read_columns
 from napari_utile.engine.files.vendor import READERS
 from napari_utile.widgets.failures import as_in_the_dock, refusals_as_in_the_dock, sentence_of
@@ -29,7 +29,7 @@ Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Say how a path is opened: OME-Zarr 0.4 and 0.5, vendors' files, results with their recipe; None for all else.
+    """Say how OME-Zarr 0.4 and 0.5, vendors' files, and results beside their recipe or table are opened; else None.
 
     Of plates, wells and collections of OME-Zarr the first image is opened, which is said.
 
@@ -47,7 +47,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         return open_first_of_many
     if place.suffix.lower() in READERS and place.is_file():
         return open_vendor
-    return open_result if place.is_file() and recipe_beside(place) else None
+    return open_result if place.is_file() and (recipe_beside(place) or table_beside(place)) else None
 
 
 @refusals_as_in_the_dock()
@@ -92,21 +92,17 @@ def open_result(path: str | Sequence[str]) -> list[LayerData]:
     if not is_labels:
         return [(data, {**options, "colormap": clearing("magma"), "visible": False}, "image")]
     options.pop("rgb", None)
-    made = _recipe_in(recipe)
-    if not made:
-        return [(np.asarray(data), options, "labels")]
-    own = {"linking": made.pop("linking", None), "recipe": made}
-    if ending == "_classes":
-        own["role"] = "classes"
-        options["name"] = f"{name} {classes_in_words(own['recipe'].get('classes', ()))}"
-    else:
-        entries = [each.get("index", {}) for each in own["recipe"].get("planes", ())]
-        options["features"] = _table_of(
-            place.with_name(f"{name}{CELLS}"), np.asarray(data), options["axis_labels"], entries
-        )
+    if made := _recipe_in(recipe):
+        own = {"linking": made.pop("linking", None), "recipe": made}
+        options["metadata"] = {METADATA_KEY: own}
+        if ending == "_classes":
+            own["role"] = "classes"
+            options["name"] = f"{name} {classes_in_words(made.get('classes', ()))}"
+    if table := table_beside(place):
+        entries = [each.get("index", {}) for each in made.get("planes", ())]
+        options["features"] = _table_of(table, np.asarray(data), options["axis_labels"], entries)
         if (viewer := current_viewer()) is not None:
             hover_by_plane(viewer)
-    options["metadata"] = {METADATA_KEY: own}
     return [(np.asarray(data), options, "labels")]
 
 

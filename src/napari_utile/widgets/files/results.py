@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.errors import UtileError
-from napari_utile.engine.files.names import RECIPE_ENDING
-from napari_utile.engine.files.result_files import CELLS, LABELS, new_result, touched
+from napari_utile.engine.files.names import CELLS, RECIPE_ENDING
+from napari_utile.engine.files.result_files import LABELS, new_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
