@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
+from napari_utile.session.cell_classes import with_class
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
 from pages import finish, page_of
 
@@ -56,6 +57,21 @@ def test_without_labels_it_says_so(qtbot: Any) -> None:
     notification_manager.notification_ready.connect(lambda event: said.append(event.message))
     assert measure_active_labels(viewer) is None
     assert said == ["Open a labels layer first: there are no cells to measure."]
+
+
+def test_the_button_table_measures_cells_of_which_some_have_a_class_alone(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    page = page_of(viewer, "segment", qtbot)
+    viewer.add_image(np.full((2, 20, 30), 7, np.uint8), name="image")
+    layer = viewer.add_labels(np.stack([cells(), cells()]), name="cells")
+    layer.features = with_class({}, 8, "flat", {"axis 0": 1})
+    for plane, rows in ((1, 2), (0, 4)):
+        viewer.dims.set_current_step(0, plane)
+        qtbot.mouseClick(page.form.show_table, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda rows=rows: len(layer.features) == rows, timeout=60_000)
+    table = layer.features
+    assert np.isfinite(table["area_px"]).all()
+    assert table[table["class"] == "flat"][["axis 0", "index"]].to_numpy().tolist() == [[1, 8]]
 
 
 def test_the_button_table_measures_cells_that_have_none(qtbot: Any) -> None:

@@ -11,7 +11,9 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.session.cell_filter import numeric_columns
 from napari_utile.session.methods import methods_text
+from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.results import (
     SegmentRequest,
     SegmentResult,
@@ -32,7 +34,7 @@ from napari_utile.widgets.viewer.edits import edits_of
 from napari_utile.widgets.viewer.layers import Place, place_of
 from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.own_pictures import CELLS, image_of
-from napari_utile.widgets.viewer.result_layers import own_layer, source_of
+from napari_utile.widgets.viewer.result_layers import own_layer, slider_columns, source_of
 from napari_utile.widgets.viewer.source import Source, on_screen
 from napari_utile.widgets.worker import run_job
 
@@ -92,7 +94,7 @@ class Keeping:
             self._viewer.layers.selection.active = layer
             if linked_stack_of(layer) is None and not layer.multiscale:
                 with failures_to(self._show_error):
-                    if not len(rows_of(layer, place_of(layer, self._viewer).plane).get("index", ())):
+                    if not _is_measured(layer, place_of(layer, self._viewer).plane):
                         measure_active_labels(self._viewer)
                         return
         show_table(self._viewer)
@@ -152,3 +154,10 @@ def _cells_in(layer: Any, place: Place, result: SegmentResult) -> np.ndarray[Any
         values, counts = np.unique(shift, return_counts=True)
         after = np.where(after > 0, np.maximum(after - values[counts.argmax()], 1), 0)
     return after
+
+
+def _is_measured(layer: Any, plane: PlaneIndex) -> bool:
+    """Say whether a number of a cell on a plane is known: those that were given a class have a row without."""
+    rows = rows_of(layer, plane)
+    names = {*numeric_columns(rows)} - {*slider_columns(layer, plane)}
+    return any(np.isfinite(rows[name]).any() for name in names)
