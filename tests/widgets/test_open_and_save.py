@@ -1,6 +1,7 @@
 """Files that napari opens and saves through this plugin."""
 
 import json
+from fnmatch import fnmatch
 from pathlib import Path
 
 import dask.array
@@ -453,6 +454,9 @@ def test_napari_finds_reader_and_writer_by_the_manifest() -> None:
     (reader,) = contributions.readers or ()
     assert reader.accepts_directories
     assert "*.zarr" in reader.filename_patterns
+    for ending in (".tif", ".tiff", ".ome.tif"):  # as labels are saved with their recipe
+        for of in ("labels", "classes", "mask", "probability"):
+            assert any(fnmatch(f"cells_{of}{ending}", each) for each in reader.filename_patterns)
     kinds = [
         (tuple(map(str, w.layer_types)), tuple(w.filename_extensions)) for w in contributions.writers or ()
     ]
