@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from napari_utile.engine.cells.measure import measure
 from napari_utile.engine.linking.params import LinkParams
 from napari_utile.session.cell_classes import with_class
+from napari_utile.session.layer_specs import merged_features
 from napari_utile.session.linking import StackSpace, link_layers
 from napari_utile.session.own_columns import KeptColumns, is_added, renumbered, same_cells
 
@@ -159,3 +160,15 @@ def test_a_plain_image_has_no_planes_to_say():
     assert list(with_class({}, 3, "dead", {})) == ["index", "label", "class"]
     nothing_left = {"index": np.zeros(0, int), "area_px": np.zeros(0, int)}
     assert with_class(nothing_left, 3, "dead", {})["class"].tolist() == ["dead"]
+
+
+def test_a_table_without_ids_has_a_row_for_each_from_0_and_loses_nothing():
+    table = {"gene": np.array(["", "a", "b"], dtype=object)}
+    named = with_class(table, 2, "dead")
+    assert named["index"].tolist() == [0, 1, 2]
+    assert named["class"].tolist() == ["", "", "dead"]
+    assert with_class(table, 7, "dead")["gene"].tolist() == ["", "a", "b", ""]
+    new = {"index": np.array([1, 2]), "area_px": np.array([5, 6])}
+    joined = merged_features(table, new, 0, np.array([1, 2]))
+    assert joined["index"].tolist() == [0, 1, 2]
+    assert KeptColumns().into(joined, table)["gene"].tolist() == ["", "a", "b"]

@@ -50,6 +50,13 @@ def test_measuring_another_plane_keeps_the_rows_of_the_first(qtbot: Any) -> None
     assert layer.features["axis 0"].tolist() == [0, 0, 1, 1]
 
 
+def test_a_table_of_a_user_that_names_no_ids_keeps_its_columns(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_labels(cells(), features={"gene": ["background", *"abcdefgh"]})
+    finish(qtbot, measure_active_labels(viewer))
+    assert layer.features[["index", "gene"]].to_numpy().tolist() == [[3, "c"], [8, "h"]]
+
+
 def test_without_labels_it_says_so(qtbot: Any) -> None:
     viewer = ViewerModel()
     viewer.add_image(np.zeros((4, 4)))

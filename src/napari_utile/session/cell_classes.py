@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from napari_utile.session.layer_specs import merged_features
-from napari_utile.session.plane_rows import of_other_planes
+from napari_utile.session.plane_rows import of_other_planes, with_index
 
 Columns = dict[str, np.ndarray[Any, Any]]
 
@@ -36,7 +36,7 @@ def with_class(
     >>> table["class"].tolist(), with_class(table, 9, "dead")["index"].tolist()
     (['', 'mitotic'], [4, 7, 9])
     """
-    columns = {str(key): np.asarray(column) for key, column in table.items()}
+    columns = with_index(table)
     ids = columns.get("index", np.zeros(0, dtype=int)).astype(int)
     chosen = (ids == label) & ~of_other_planes(columns, where or {})
     if not chosen.any():

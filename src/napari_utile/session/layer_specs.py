@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_utile.engine.arrays import IntArray
 from napari_utile.engine.windows import Window
-from napari_utile.session.plane_rows import ids_start_again, of_other_planes
+from napari_utile.session.plane_rows import ids_start_again, of_other_planes, with_index
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ def merged_features(
     columns = {"index": index, "label": index} | {
         name: column for name, column in columns.items() if name not in ("index", "label")
     }
-    if "index" not in old or len(old["index"]) == 0:
+    old = with_index(old)
+    if not len(old.get("index", ())):
         return {name: np.array(column) for name, column in columns.items()}
     old = {"label": old["index"], **old}
     if "roi_id" in old and "roi_id" in columns:  # one for all rows, as other programs want it

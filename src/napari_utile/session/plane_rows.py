@@ -11,6 +11,20 @@ Cell = tuple[Any, ...]
 Value = TypeVar("Value")
 
 
+def with_index(table: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Name the ids of rows: a table that does not has a row for each id, from 0, as napari has it.
+
+    Examples
+    --------
+    >>> with_index({"gene": ["", "a"]})["index"].tolist(), with_index({})
+    ([0, 1], {})
+    """
+    columns = {str(name): np.asarray(column) for name, column in table.items()}
+    if "index" in columns or not columns:
+        return columns
+    return {"index": np.arange(len(next(iter(columns.values())))), **columns}
+
+
 def of_other_planes(table: Mapping[str, Any], where: Mapping[str, int]) -> NDArray[np.bool_]:
     """Return which rows say that they belong to another plane.
 

@@ -16,7 +16,7 @@ from napari_utile.engine.files.result_files import LABELS, new_result, touched
 from napari_utile.engine.files.tables import write_table
 from napari_utile.engine.metrics.contingency import as_labels
 from napari_utile.engine.planes.axes import ImagePlane
-from napari_utile.session.plane_rows import cells_of, known_of
+from napari_utile.session.plane_rows import cells_of, known_of, with_index
 from napari_utile.widgets.files.writer import recipe_of_layer, save_image, save_label_pixels
 from napari_utile.widgets.viewer.layers import Place, pixel_size_of, place_of, plane_at, slider_name
 from napari_utile.widgets.viewer.own_pictures import is_own
@@ -140,8 +140,8 @@ def save_results(results: Results, path: Path) -> Generator[tuple[int, int], Non
 
 def _own_columns(results: Results, columns: dict[str, Any]) -> dict[str, Any]:
     """Give the columns that a user, or another plugin, added to the feature table."""
-    kept = results.columns
-    if "index" not in kept:
+    kept = with_index(results.columns)
+    if not kept:
         return {}
     planes = [axis for axis in results.axes if axis in kept and axis in columns]
     rows = {cell: row for row, cell in enumerate(cells_of(kept, planes))}

@@ -8,6 +8,7 @@ from napari.utils.notifications import show_warning
 
 from napari_utile.engine.cells.measure import measure
 from napari_utile.session.layer_specs import merged_features
+from napari_utile.session.plane_rows import with_index
 from napari_utile.widgets.failures import sentence_of
 from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
@@ -52,7 +53,7 @@ def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
     def show(columns: dict[str, Any]) -> None:
         if layer not in viewer.layers:
             return
-        old = dict(layer.features.items())
+        old = with_index(dict(layer.features.items()))
         # In a stack, rows of cells on other planes stay.
         gone = old.get("index", []) if layer.ndim == 2 else columns["index"]
         where = slider_columns(layer, place.plane)
