@@ -14,6 +14,7 @@ from napari_utile.widgets.tabs import show_table
 from napari_utile.widgets.viewer.hovered_rows import hover_by_plane
 from napari_utile.widgets.viewer.image_behind import image_behind
 from napari_utile.widgets.viewer.layers import labels_on, pixel_size_of, place_of, plain_viewer
+from napari_utile.widgets.viewer.linked_layers import linked_stack_of
 from napari_utile.widgets.viewer.measured_tables import set_measured
 from napari_utile.widgets.viewer.result_layers import slider_columns
 from napari_utile.widgets.worker import JobHandle, as_job, run_job
@@ -23,7 +24,8 @@ def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
     """Measure the cells of the active Labels layer, on the plane on screen, and open their table.
 
     Area, shape and neighbours come from the labels, intensities from the topmost image of the same size.
-    Columns go into the layer's features, in physical units where its scale has a unit.
+    Columns go into the layer's features, in physical units where its scale has a unit. Objects and tracks, which are
+    measured whenever they change, keep theirs.
 
     Parameters
     ----------
@@ -40,6 +42,11 @@ def measure_active_labels(viewer: napari.viewer.Viewer) -> JobHandle | None:
     layer = _labels_layer(viewer)
     if layer is None:
         show_warning("Open a labels layer first: there are no cells to measure.")
+        return None
+    stack = linked_stack_of(layer)
+    if stack is not None and not stack.is_by_plane:
+        viewer.layers.selection.active = layer
+        show_table(viewer)
         return None
     try:
         place = place_of(layer, viewer)
