@@ -85,6 +85,33 @@ def known_of(cell: Cell, values: Mapping[Cell, Value]) -> Value | None:
     return values.get(cell, values.get((cell[0], *[None] * (len(cell) - 1))))
 
 
+def placed(
+    table: Mapping[str, Any], new: Mapping[str, Any], planes: Sequence[str]
+) -> dict[str, NDArray[Any]]:
+    """Let rows that do not say their plane say that of the row that a new table has of their cell.
+
+    Parameters
+    ----------
+    table, new : mapping of str to (N,) arrays
+    planes : sequence of str
+        The columns that say which plane of a stack a row belongs to.
+
+    Examples
+    --------
+    >>> placed({"index": [1, 2], "z": [np.nan, np.nan]}, {"index": [1], "z": [3]}, "z")["z"].tolist()
+    [3.0, nan]
+    """
+    columns = with_index(table)
+    planes = [name for name in planes if name in columns and name in new]
+    if not any(np.isnan(np.asarray(columns[name], float)).any() for name in planes):
+        return columns
+    cells = cells_of(columns, planes)
+    known = {*cells}
+    found = {cell[0]: cell[1:] for cell in cells_of(new, planes) if cell not in known}
+    steps = np.array([found.get(cell[0], cell[1:]) if None in cell else cell[1:] for cell in cells], float)
+    return columns | dict(zip(planes, steps.T, strict=True))
+
+
 def ids_start_again(table: Mapping[str, Any]) -> bool:
     """Say whether an id has several rows."""
     ids = np.asarray(table.get("index", ()))

@@ -9,6 +9,7 @@ import napari.viewer
 
 from napari_utile.session.cell_classes import CLASS
 from napari_utile.session.own_columns import KeptColumns, renumbered
+from napari_utile.session.plane_rows import placed
 from napari_utile.widgets.viewer.layers import slider_name
 
 _kept: weakref.WeakKeyDictionary[Any, KeptColumns] = weakref.WeakKeyDictionary()
@@ -25,10 +26,11 @@ def set_measured(
     ids : mapping of int to int, optional
         What its cells are called now, where they were numbered anew: see `same_cells`.
     """
-    before = dict(layer.features.items())
+    old = dict(layer.features.items())
     planes = [slider_name(layer, axis) for axis in range(layer.ndim)]
     kept = _kept.setdefault(layer, KeptColumns())
-    layer.features = kept.into(table, before if ids is None else renumbered(before, ids), planes)
+    before = placed(old if ids is None else renumbered(old, ids), table, planes)
+    layer.features = kept.into(table, before, planes)
 
 
 def rename_class(viewer: napari.viewer.Viewer, old: str, new: str) -> None:
