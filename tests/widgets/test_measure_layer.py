@@ -8,6 +8,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
 from napari_utile.session.cell_classes import with_class
+from napari_utile.widgets.pages.segment.link_layer import link_active_labels_t
 from napari_utile.widgets.pages.segment.measure_layer import measure_active_labels
 from pages import finish, page_of
 
@@ -55,6 +56,19 @@ def test_a_table_of_a_user_that_names_no_ids_keeps_its_columns(qtbot: Any) -> No
     layer = viewer.add_labels(cells(), features={"gene": ["background", *"abcdefgh"]})
     finish(qtbot, measure_active_labels(viewer))
     assert layer.features[["index", "gene"]].to_numpy().tolist() == [[3, "c"], [8, "h"]]
+
+
+def test_the_table_of_tracks_stays_as_it_is(qtbot: Any) -> None:
+    viewer = ViewerModel()
+    viewer.add_labels(np.stack([cells(), cells()]), name="cells", axis_labels=("t", "y", "x"))
+    finish(qtbot, link_active_labels_t(viewer))
+    tracks = viewer.layers["cells tracks"]
+    table = tracks.features.copy()
+    viewer.layers.selection.active = tracks
+    job = measure_active_labels(viewer)
+    if job is not None:
+        finish(qtbot, job)
+    assert tracks.features.equals(table)
 
 
 def test_without_labels_it_says_so(qtbot: Any) -> None:
