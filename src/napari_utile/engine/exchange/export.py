@@ -137,7 +137,7 @@ def example_image(model: Model, image: Any = None) -> NDArray[np.float32]:
         pixels = sample_image(shows_nuclei, card.needed_inputs)
     else:
         pixels = image
-    plane = plane_of(pixels).for_network(len(card.inputs), None, card.optional_inputs)
+    plane = card.shown(plane_of(pixels))
     grid = geometry.grid
     side = max(smallest_input(geometry), -(-COVER_SIDE // grid) * grid)
     return np.asarray(mirror_window(plane.data, Window(slice(0, side), slice(0, side))), np.float32)

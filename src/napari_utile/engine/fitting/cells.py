@@ -243,8 +243,7 @@ def _fit(
     able = {_name(each, params): each for each in models if each.card.reads(plane, params.channels)}
     if not able:
         if len(models) == 1:
-            card = models[0].card
-            plane.for_network(len(card.inputs), params.channels, card.optional_inputs)  # says why it cannot
+            models[0].card.shown(plane, params.channels)  # says why it cannot
         raise UtileError(f"No model reads an image of {counted(plane.data.shape[0], 'channel')}.")
     trials: list[Trial] = []
     seen: list[tuple[_Seen, Trial]] = []

@@ -89,7 +89,7 @@ class Field:
         params = params or SegmentParams()
         self.model = model
         self.compute = compute or choose_compute(params.device, params.precision)
-        self.plane = plane.for_network(len(model.card.inputs), params.channels, model.card.optional_inputs)
+        self.plane = model.card.shown(plane, params.channels)
         seen = seen_plane(plane, params, model.card)
         self.limits = limits or limits_of([seen], params, model.card)
         along_y, along_x = scale_factors(self.plane, model.card, params.known_diameter)

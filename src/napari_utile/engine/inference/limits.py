@@ -20,9 +20,7 @@ def seen_plane(plane: ImagePlane, params: SegmentParams, card: ModelCard) -> Ima
     UtileError
         If the channels do not fit.
     """
-    return preprocessed(
-        plane.for_network(len(card.inputs), params.channels, card.optional_inputs), params.preprocess
-    )
+    return preprocessed(card.shown(plane, params.channels), params.preprocess)
 
 
 def limits_of(seen: Sequence[ImagePlane], params: SegmentParams, card: ModelCard) -> IntensityLimits:

@@ -185,10 +185,20 @@ class ModelCard:
         """How many of the input channels, the first ones, an image must have."""
         return len(self.inputs) - self.optional_inputs
 
+    def shown(self, plane: ImagePlane, channels: Sequence[int] | None = None) -> ImagePlane:
+        """Return the channels of a plane that the network reads, see `ImagePlane.for_network`.
+
+        Raises
+        ------
+        UtileError
+            If the channels do not fit.
+        """
+        return plane.for_network(len(self.inputs), channels, self.optional_inputs)
+
     def reads(self, plane: ImagePlane, channels: Sequence[int] | None = None) -> bool:
-        """Return whether the network's channels can be taken from a plane, see `ImagePlane.for_network`."""
+        """Return whether the network's channels can be taken from a plane, see `shown`."""
         try:
-            plane.for_network(len(self.inputs), channels, self.optional_inputs)
+            self.shown(plane, channels)
         except UtileError:
             return False
         return True

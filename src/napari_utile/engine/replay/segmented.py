@@ -148,7 +148,7 @@ def plane_of(image: ImageFile, record: PlaneRecord, recipe: Recipe, model: Model
         if not 0 <= number < sizes.get(axis, 1):  # files leave out axes of one entry
             raise UtileError(f"{image.path.name} has no plane {axis} = {number}.")
     plane = SelectedPlanes(image, recipe.selection or Selection()).plane(record.index)
-    return plane.for_network(len(model.card.inputs), recipe.params.channels, model.card.optional_inputs)
+    return model.card.shown(plane, recipe.params.channels)
 
 
 def _axes_of_old(image: ImageFile) -> str:

@@ -226,7 +226,7 @@ class OpenStore:
         plan, model = self.plan, self.model
         torch.set_num_threads(plan.threads)  # of this thread's arithmetic: more give other last digits
         window, card = self.in_image(block), model.card
-        plane = self.planes[number].for_network(len(card.inputs), plan.params.channels, card.optional_inputs)
+        plane = card.shown(self.planes[number], plan.params.channels)
         around = window.grown(margin_of(plane, model, plan.params) + reach_of(plan.params.preprocess))
         held = replace(plane, data=Held(plane.data, around.clipped(plane.shape), plan.source))
         facts: dict[str, Any] = {"pixels": sha256_of(np.asarray(held.data[(slice(None), *window)]))}
