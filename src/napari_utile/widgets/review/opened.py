@@ -80,9 +80,8 @@ def layers_of(item: ReviewItem, after: JobHandle = NO_JOB) -> Generator[None, No
         options = {**options, "name": f"{item.name} cells", "visible": True, "opacity": 0.5}
         cells = Labels(np.array(data), **options)
     for each in images:
-        if (
-            each.ndim == cells.ndim
-        ):  # the pixels are the same, and files differ in what they say of their place
+        if each.ndim == cells.ndim:
+            # The pixels are the same; files differ in what they say of their place.
             each.translate = cells.translate
     return Opened(image, channels, cells, (*images, cells))
 
