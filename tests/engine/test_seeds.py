@@ -80,7 +80,8 @@ def test_where_the_model_sees_one_hill_seeds_share_it_by_the_distance(case, diam
     away = {each: ndimage.distance_transform_edt(seeds != each) for each in np.unique(seeds[seeds > 0])}
     for label, own in away.items():
         nearest = np.min(list(away.values()), axis=0)
-        assert (own[cells == label] <= nearest[cells == label] + 1.5).all()
+        # Pixels climb in eight directions, so they drift a little from the straight way to the nearest seed.
+        assert (own[cells == label] <= 1.25 * nearest[cells == label] + 1.5).all()
 
 
 def test_foreground_without_a_seed_is_background():
