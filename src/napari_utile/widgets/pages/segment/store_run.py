@@ -39,7 +39,7 @@ from napari_utile.session.store_jobs import (
 )
 from napari_utile.session.store_levels import CELLS, CLASSES, levels
 from napari_utile.widgets.deleting import may_delete
-from napari_utile.widgets.failures import sentence_of
+from napari_utile.widgets.failures import failures_to, sentence_of
 from napari_utile.widgets.pages.segment.linking import Linking
 from napari_utile.widgets.pages.segment.preview_layer import PreviewLayer
 from napari_utile.widgets.pages.segment.run_estimate import progress_text
@@ -371,10 +371,7 @@ class StoreRun(OneJob, QWidget):
         if not may_delete(self, f"{place.name} ({bytes_in_words(size_of(place))} of finished blocks)"):
             return
         self._remove_picture()
-        try:
+        with failures_to(lambda error: self.ended.emit(sentence_of(error), True)):
             delete_store(place)
-        except Exception as error:  # noqa: BLE001 - whatever the disk says
-            self.ended.emit(sentence_of(error), True)
-            return
-        self._say_where(place)
-        self.ended.emit("Deleted.", False)
+            self._say_where(place)
+            self.ended.emit("Deleted.", False)
