@@ -117,7 +117,9 @@ def run(
             "planes of the store with --link z."
         )
     selection = Selection(**given(arguments, Selection))
-    every = [*seeds] if seeds else inputs_of(images_among(arguments.images, selection)[0], selection)
+    every = (
+        [*seeds] if seeds is not None else inputs_of(images_among(arguments.images, selection)[0], selection)
+    )
     to_one = arguments.output.suffix.lower() == ".zarr"
     if to_one and len(every) != 1:
         raise UtileError(

@@ -29,8 +29,14 @@ from napari_utile.engine.steps import Run
 CUTS = ("fill_holes", "minimum_size", "split", "grow")
 """Instance parameters that cells from seeds do not have: each seed is one cell, whatever its size."""
 _OF_OTHER_SHAPE = (
-    "region", "link", "link_overlap", "link_distance", "link_gap", "three_views", "plane_distance",
-)  # fmt: skip
+    "region",
+    "link",
+    "link_overlap",
+    "link_distance",
+    "link_gap",
+    "three_views",
+    "plane_distance",
+)
 """Options of `segment` by which it makes something else than one whole plane."""
 
 
