@@ -194,24 +194,24 @@ def relief_of_model(
     """
     inside = likely > threshold
     relief = climbing_relief(inside, likely, height=height, limit=limit)
+    away = distance_to(seeds, max(_cap(distance), _nearby(diameter)))
     if diameter is not None:
         # In the middle of a disc the distance to the background is half of the diameter.
         hill = relief if height is not None else relief / np.float32(diameter)
-        away = distance_to(seeds, _nearby(diameter)) / np.float32(diameter / 2)
-        far = 1 + away + np.float32(HILL_WEIGHT) * (1 - np.minimum(hill, 1))
+        radii = np.minimum(away, _nearby(diameter)) / np.float32(diameter / 2)
+        far = 1 + radii + np.float32(HILL_WEIGHT) * (1 - np.minimum(hill, 1))
         relief = np.reciprocal(far, dtype=np.float32)
-    return tilted(relief, inside, seeds, distance)
+    return _tilted(relief, inside, seeds, away, distance)
 
 
 def reach_in_model(limit: int, distance: float | None, diameter: float | None, *, by_height: bool) -> int:
     """Return how many pixels around a pixel `relief_of_model` depends on."""
-    nearby = 0 if diameter is None else _nearby(diameter)
-    return max(HEIGHT_REACH if by_height else limit, _cap(distance), nearby)
+    return max(HEIGHT_REACH if by_height else limit, _cap(distance), _nearby(diameter))
 
 
-def _nearby(diameter: float) -> int:
+def _nearby(diameter: float | None) -> int:
     """Up to where nearness to a seed counts in what a model sees."""
-    return min(math.ceil(2 * diameter), FARTHEST)
+    return 0 if diameter is None else min(math.ceil(2 * diameter), FARTHEST)
 
 
 def relief_in_stain(image: NDArray[Any], seeds: Labels, stain: Stain, distance: float) -> FloatArray:
@@ -225,13 +225,12 @@ def relief_in_stain(image: NDArray[Any], seeds: Labels, stain: Stain, distance: 
     distance : float
     """
     grey, smooth, edges = _edges(image)
-    heights = distance_to(seeds, _cap(distance)) / max(distance, 1) + EDGE_WEIGHT * edges / (
-        stain.strong or 1
-    )
+    away = distance_to(seeds, _cap(distance))
+    heights = away / max(distance, 1) + EDGE_WEIGHT * edges / (stain.strong or 1)
     inside = np.ones(seeds.shape, bool)
     if stain.level is not None:
         inside = (grey > stain.level) | (smooth > stain.level)
-    return tilted((1 / (1 + heights)).astype(np.float32), inside, seeds, distance)
+    return _tilted((1 / (1 + heights)).astype(np.float32), inside, seeds, away, distance)
 
 
 def reach_in_stain(distance: float) -> int:
@@ -276,11 +275,14 @@ def stain_of(
     return Stain(float(np.percentile(np.concatenate(edges_near), 90)), level if bright else None)
 
 
-def tilted(
-    relief: FloatArray, inside: NDArray[np.bool_], seeds: Labels, distance: float | None = None
+def _tilted(
+    relief: FloatArray,
+    inside: NDArray[np.bool_],
+    seeds: Labels,
+    away: FloatArray,
+    distance: float | None = None,
 ) -> FloatArray:
     """Keep a relief (y, x) where cells may be, -1 elsewhere; of equal heights those nearer to a seed become higher."""
-    away = distance_to(seeds, _cap(distance))
     allowed = inside if distance is None else inside & _within(away, distance)
     relief = relief * (1 - np.minimum(away, NEAR) * np.float32(TILT / NEAR))
     return np.where(allowed | (seeds > 0), relief, np.float32(-1))
