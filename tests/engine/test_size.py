@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from napari_utile import segment
 from napari_utile.engine.inference.cell_size import CellSize
-from napari_utile.engine.inference.field import Field
+from napari_utile.engine.inference.field import Field, scale_factors
 from napari_utile.engine.inference.size import ENOUGH, SIDES, measure_size
 from napari_utile.engine.models.library import Model, load_model
 from napari_utile.engine.planes.axes import ImagePlane
@@ -93,6 +93,10 @@ def test_a_model_without_a_diameter_and_a_fine_tuned_one_measure_nothing(small_m
     assert "does not say" in str(measure_size(plane, unknown).result)
     tuned = replace(small_model, card=replace(small_model.card, object_diameter=9.0, training={"base": None}))
     assert "its own size" in str(measure_size(plane, tuned).result)
+    smaller = replace(tuned, card=replace(tuned.card, scale=0.696))
+    assert str(measure_size(plane, smaller).result) == (
+        "the image is rescaled by 0.696: the model was trained on images that were rescaled like this"
+    )
 
 
 def test_one_of_several_planes_may_hold_no_number(bundled) -> None:
@@ -122,10 +126,12 @@ def test_the_pixel_size_counts_where_it_agrees_with_what_is_seen(bundled) -> Non
 def test_a_pixel_size_by_which_cells_would_not_fit_the_image_is_not_believed(bundled) -> None:
     known = replace(bundled, card=replace(bundled.card, pixel_size=0.5))
     image = np.random.default_rng(0).normal(100, 5, (1, 220, 220))
-    size = measure_size(ImagePlane(image, pixel_size=(0.001, 0.001), unit="µm"), known).result
-    assert size.diameter is None
+    plane = ImagePlane(image, pixel_size=(0.001, 0.001), unit="µm")
+    size = measure_size(plane, known).result
+    assert scale_factors(plane, known.card, size.diameter) == (1, 1)
     assert str(size) == (
-        "the image is used as it is: by its pixel size cells would be 10,000 px across, more than the image"
+        "cells about 20 px across, as the model knows them; by its pixel size cells would be 10,000 px across, "
+        "more than the image"
     )
 
 

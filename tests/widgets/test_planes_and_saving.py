@@ -193,8 +193,9 @@ def test_the_methods_text_says_model_settings_and_what_was_edited(viewer, page, 
     page.keeping.copy_methods()
     text = QGuiApplication.clipboard().text()
     assert "its model “nuclei”" in text
-    assert "3 cells were found. None was edited by hand." in text
+    assert "6 cells were found in 3 planes. None was edited by hand." in text
     cells = session_of(viewer).cells
     cells.data[2][cells.data[2] == cells.data[2].max()] = 0
+    viewer.dims.set_current_step(0, 1)
     page.keeping.copy_methods()
-    assert "1 of 3 cells (33 %) was edited by hand." in QGuiApplication.clipboard().text()
+    assert "1 of 6 cells (17 %) was edited by hand." in QGuiApplication.clipboard().text()

@@ -1,11 +1,15 @@
 """A paragraph for the methods section of a paper: what was used, with which settings, and how much was edited."""
 
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from napari_utile import __version__
-from napari_utile.engine.words import percent, three_digits
+from napari_utile.engine.inference.field import scale_factors
+from napari_utile.engine.words import counted, percent, three_digits
 from napari_utile.session.results import SegmentResult
 
 _CITATIONS = (
@@ -14,48 +18,84 @@ _CITATIONS = (
 )
 
 
-def methods_text(result: SegmentResult, labels: np.ndarray[Any, Any] | None = None) -> str:
-    """Describe how a result was made.
+@dataclass(frozen=True)
+class Found:
+    """The cells that a description tells of: of one plane, or of several that were segmented alike.
 
-    Parameters
+    Attributes
     ----------
-    labels : (Y, X) int array, optional
-        What became of its cells in the layer, to say how many were edited by hand.
+    results : sequence of SegmentResult
+        One a plane.
+    planes : int
+        How many the image has.
+    edited : str
+        What became of the cells, in a sentence; empty where nobody knows.
+    linked : str
+        What was made of cells in several planes, such as "45 objects through z".
     """
+
+    results: Sequence[SegmentResult]
+    planes: int = 1
+    edited: str = ""
+    linked: str = ""
+
+    def __str__(self) -> str:
+        """Say how many there are, where, and what became of them."""
+        cells, seen = sum(each.count for each in self.results), len(self.results)
+        where = ""
+        if self.planes > 1:
+            where = f" in {seen if seen > 1 else 'one'} of {self.planes} planes"
+            where = f" in {seen} planes" if seen == self.planes else where
+        linked = f" They were linked to {self.linked}." if self.linked else ""
+        edited = f" {self.edited}" if self.edited else ""
+        return f"{counted(cells, 'cell')} {'was' if cells == 1 else 'were'} found{where}.{linked}{edited}"
+
+
+def methods_text(found: Found) -> str:
+    """Describe how cells were found, by the settings of the first of their planes."""
+    result = found.results[0]
     made = result.segmentation
     params, card = made.params, made.model.card
     instances = params.instances
     assert instances is not None
     title = card.title or card.name
-    size = (
-        "used as it was"
-        if params.known_diameter is None
-        else f"rescaled so that cells of {three_digits(params.known_diameter)} px have the size the model was "
-        "trained on"
-    )
+    if params.known_diameter is None:
+        zoom = math.sqrt(math.prod(scale_factors(made.plane, card, None)))
+        size = "used as it was" if zoom == 1 else f"rescaled by {three_digits(zoom)}, as the model asks"
+    else:
+        size = (
+            f"rescaled so that cells of {three_digits(params.known_diameter)} px have the size the model was "
+            "trained on"
+        )
     steps = f" Before that it was preprocessed ({params.preprocess})." if params.preprocess else ""
-    edited = "" if labels is None else f" {edited_share(made.labels, labels)}"
     return (
         f"Cells were segmented with napari-utile {__version__} (U-Tile) and its model “{title}” "
         f"(version {card.version}, fingerprint {made.model.fingerprint[:12]}). The image was {size}.{steps} "
         f"Instances were made with threshold {instances.threshold:g}, smallest size {instances.minimum_size:g} px² "
-        f"and split {instances.split:g}; {result.count} cells were found.{edited} "
+        f"and split {instances.split:g}; {found} "
         f"The recipe that is kept with the result reproduces it (utile replay). {_CITATIONS}"
     )
 
 
-def edited_share(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any]) -> str:
+def edited_share(planes: Iterable[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]) -> str:
     """Say how many of the cells were changed, removed or added by hand.
+
+    Parameters
+    ----------
+    planes : iterable of pairs of (Y, X) int arrays
+        Labels before and after.
 
     Examples
     --------
-    >>> edited_share(np.array([[1, 1, 0, 2]]), np.array([[1, 1, 3, 2]]))
+    >>> edited_share([(np.array([[1, 1, 0, 2]]), np.array([[1, 1, 3, 2]]))])
     '1 of 3 cells (33 %) was edited by hand.'
     """
-    differs = before != after
-    touched = np.union1d(np.unique(before[differs]), np.unique(after[differs]))
-    everything = np.union1d(np.unique(before), np.unique(after))
-    count, total = int((touched > 0).sum()), int((everything > 0).sum())
+    count = total = 0
+    for before, after in planes:
+        differs = before != after
+        touched = np.union1d(before[differs], after[differs])
+        count += int((touched > 0).sum())
+        total += int((np.union1d(before, after) > 0).sum())
     if count == 0:
         return "None was edited by hand."
     was = "was" if count == 1 else "were"

@@ -66,19 +66,22 @@ class CellSize:
     Attributes
     ----------
     diameter : float or None
-        Pixels of the image; None where it is best used as it is.
+        Pixels of the image; None where no size decides how the model sees it.
     trials : tuple of SizeTrial
         Every magnification that was tried, the coarsest first.
     origin : str
         Where the diameter comes from, in words; why there is none.
     model : str
         The model that was chosen to segment the image, where there was a choice (see `measured_and_chosen`).
+    zoom : float
+        How many times larger than it is the model sees the image where there is no diameter.
     """
 
     diameter: float | None
     trials: tuple[SizeTrial, ...] = ()
     origin: str = "measured"
     model: str = ""
+    zoom: float = 1.0
 
     @property
     def best(self) -> SizeTrial | None:
@@ -128,7 +131,8 @@ class CellSize:
     def __str__(self) -> str:
         """Say it in words."""
         if self.diameter is None:
-            return f"the image is used as it is: {self.origin}"
+            how = "used as it is" if self.zoom == 1 else f"rescaled by {three_digits(self.zoom)}"
+            return f"the image is {how}: {self.origin}"
         return f"cells about {three_digits(self.diameter)} px across, {self.origin}"
 
 

@@ -59,6 +59,7 @@ SAME_SIZE = 0.1
 
 
 _OWN_SIZE = "the model was trained on images of its own size"
+_OWN_ZOOM = "the model was trained on images that were rescaled like this"
 
 
 def measure_size(
@@ -150,10 +151,16 @@ def _measure(
     own_size: bool,
 ) -> Generator[SizeTrial, None, CellSize]:
     card, expected = model.card, model.card.object_diameter
+    zoom = math.sqrt(math.prod(scale_factors(planes[0], card, None))) if planes else 1.0
+
+    def unsized(origin: str, *trials: SizeTrial) -> CellSize:
+        return CellSize(None, trials, origin, zoom=zoom)
+
     if expected is None or not planes:
-        return CellSize(None, origin="the model does not say how large its cells are")
+        return unsized("the model does not say how large its cells are")
+    of_its_own = _OWN_SIZE if card.scale == 1 else _OWN_ZOOM
     if card.own_size and not own_size:
-        return CellSize(None, origin=_OWN_SIZE)
+        return unsized(of_its_own)
     some = [planes[index] for index in spread(len(planes))]
     ready = [seen_plane(each, params, card) for each in some]
     # one of several planes may be missing
@@ -178,7 +185,7 @@ def _measure(
         own = attempt(card.scale)
         if own is not None:
             yield own
-        return CellSize(None, () if own is None else (own,), _OWN_SIZE)
+        return unsized(of_its_own, *(() if own is None else (own,)))
     for magnification in OCTAVES:
         trial = attempt(magnification)
         if trial is not None:
@@ -209,15 +216,20 @@ def _measure(
     by_pixels = _by_pixel_size(ready[0], model)
     if by_pixels is not None and by_pixels > min(ready[0].shape):
         said = f"by its pixel size cells would be {three_digits(by_pixels)} px across, more than the image"
-        return CellSize(diameter, tried, said if diameter is None else f"measured; {said}")
+        # Without a diameter the pixel size would decide, which is not believed.
+        how = "as the model knows them" if diameter is None else "measured"
+        return CellSize(diameter or expected, tried, f"{how}; {said}")
     if by_pixels is not None and (diameter is None or max(by_pixels / diameter, diameter / by_pixels) <= 1.5):
         return CellSize(by_pixels, tried, "by the pixel size")
     if by_pixels is not None:
         return CellSize(
             diameter, tried, f"measured; by the pixel size they would be {three_digits(by_pixels)} px"
         )
-    none = "no cells that the model is sure of" if best_of(tried) else "no cells to measure"
-    return CellSize(diameter, tried, none if diameter is None else "measured")
+    if diameter is None:
+        return unsized(
+            "no cells that the model is sure of" if best_of(tried) else "no cells to measure", *tried
+        )
+    return CellSize(diameter, tried)
 
 
 class _View:

@@ -23,7 +23,8 @@ from napari_utile.engine.cells.instances import InstanceParams
 from napari_utile.engine.files.find import IMAGE_SUFFIXES
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.provenance.command import command_options
-from napari_utile.engine.segment_params import SegmentParams, suggested_instances
+from napari_utile.engine.segment_params import MEASURED, SegmentParams, suggested_instances
+from napari_utile.engine.words import three_digits
 from napari_utile.session.batch import (
     BatchImage,
     BatchRequest,
@@ -287,11 +288,13 @@ class BatchTab(BarJob, QWidget):
     def _show_how(self, _: object = None) -> None:
         params = self._params()
         listed = self._session.listed(params.model)
+        card = None if listed is None else listed.card
         title = params.model if listed is None else listed.title
         size = f"cells of {params.diameter} px"
-        if params.diameter is None:
-            size = "images as they are"
-        elif isinstance(params.diameter, str):
+        if params.diameter is None or (card is not None and card.own_size and params.diameter in MEASURED):
+            zoom = 1.0 if card is None else card.scale
+            size = "images as they are" if zoom == 1 else f"images rescaled by {three_digits(zoom)}"
+        elif params.diameter in MEASURED:
             size = "the cell size measured"
         sliders = " and the sliders" if self._values() else ""
         self.how.setText(f"With {title}, {size}{sliders} as on the page Segment.")

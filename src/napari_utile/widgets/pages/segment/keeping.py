@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_utile.engine.files.result_files import LABELS
 from napari_utile.engine.models.catalogue import card_of
 from napari_utile.engine.volumes.params import VolumeParams
+from napari_utile.engine.words import counted
 from napari_utile.session.cell_filter import numeric_columns
-from napari_utile.session.methods import methods_text
+from napari_utile.session.methods import Found, edited_share, methods_text
 from napari_utile.session.plane_index import PlaneIndex
 from napari_utile.session.results import (
     SegmentRequest,
@@ -122,15 +123,33 @@ class Keeping:
         )
 
     def copy_methods(self) -> None:
-        """Copy a paragraph for a paper on the result on screen."""
+        """Copy a paragraph for a paper on the result on screen, and on all planes that were segmented like it."""
         shown = on_screen(self._viewer, self._session)
-        result = None if shown is None else self._session.result_of(shown[0], shown[1].key)
-        if result is None or shown is None:
+        if shown is None or (result := self._session.result_of(shown[0], shown[1].key)) is None:
             self._status.problem("There is no result on screen: press Segment first.")
             return
-        cells = self._session.cells
-        kept = _cells_in(cells, shown[1], result) if source_of(cells) is shown[0] else None
-        self._status.copied(methods_text(result, kept), what="The paragraph")
+        self._status.copied(methods_text(self._found(*shown, result)), what="The paragraph")
+
+    def _found(self, source: Any, place: Place, result: SegmentResult) -> Found:
+        """Gather what was found in a plane, and in those that were segmented with the same settings."""
+        results_of, cells = self._session.result_of, self._session.cells
+        of_planes = [(each, results_of(source, each.key)) for each in place.every]
+        params = result.segmentation.params
+        alike = [(each, made) for each, made in of_planes if made and made.segmentation.params == params]
+        planes = len(of_planes)
+        stack = linked_stack_of(cells)
+        if cells is not None and stack is not None and image_of(cells) is source:
+            untouched = not stack.record.by_hand and stack.is_as_made()
+            edited = edited_share([]) if untouched else "Cells were edited by hand."
+            axis = "through z" if stack.axis == "Z" else "over time"
+            what = counted(stack.record.total, "object" if stack.axis == "Z" else "track")
+            return Found([made for _, made in alike], planes, edited, f"{what} {axis}")
+        if source_of(cells) is not source:
+            return Found([made for _, made in alike], planes)
+        kept = [(made, _cells_in(cells, each, made)) for each, made in alike]
+        pairs = [(made.segmentation.labels, after) for made, after in kept if after is not None]
+        edited = edited_share(pairs) if len(pairs) == len(kept) else ""
+        return Found([made for made, _ in kept], planes, edited)
 
     def _show_error(self, error: Exception) -> None:
         self._say(sentence_of(error), "problem")
